@@ -1,0 +1,56 @@
+# `make demo`  a suite on virtual devices, into an HTML report (needs Python 3.11 or newer and nothing else)
+# `make test`  format check, lint, strict types, tests
+# `make format`, `make clean`; PYTHON=python3.12 chooses another interpreter
+
+PYTHON ?= python3
+DEMO_ENV := .venv-demo
+TEST_ENV := .venv-test
+DEMO_OUT ?= runs/demo
+TEST_WORKERS ?= 2
+# Everything that the package is made of: a change of it makes the environments anew.
+PACKAGED := pyproject.toml tools/make_env.py
+
+.PHONY: help demo test format lint types unit clean python-check
+.DEFAULT_GOAL := help
+
+help:
+	@grep '^# ' Makefile | sed 's/^# //'
+
+python-check:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed as $(PYTHON): apt-get install python3, or make PYTHON=..." >&2; exit 3; }
+
+$(DEMO_ENV)/.ready: $(PACKAGED) | python-check
+	@echo "making $(DEMO_ENV) (downloads packages; a minute or two)" >&2
+	$(PYTHON) tools/make_env.py $(DEMO_ENV)
+	$(DEMO_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TEST_ENV)/.ready: $(PACKAGED) | python-check
+	@echo "making $(TEST_ENV) (downloads packages; a minute or two)" >&2
+	$(PYTHON) tools/make_env.py $(TEST_ENV)
+	$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+# A demo that has run before runs again into a fresh folder beside the old one.
+demo: $(DEMO_ENV)/.ready
+	@out=$(DEMO_OUT); n=1; while [ -e "$$out" ]; do n=$$((n+1)); out=$(DEMO_OUT)-$$n; done; \
+	  $(DEMO_ENV)/bin/harness run suites/quickstart.yaml --device virtual:2 --out "$$out"
+
+test: lint types unit
+
+lint: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/ruff format --check .
+	$(TEST_ENV)/bin/ruff check .
+
+types: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/mypy
+
+unit: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+format: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/ruff format .
+	$(TEST_ENV)/bin/ruff check --fix .
+
+clean:
+	rm -rf $(DEMO_ENV) $(TEST_ENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
