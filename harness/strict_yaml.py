@@ -1,0 +1,318 @@
+"""YAML into a pydantic model, where every mistake names the file, the line, the key and the nearest valid word.
+
+Only `yaml.SafeLoader` is used. A duplicate key is an error (YAML's own rule, which PyYAML does not enforce), and so are a document
+that contains itself and one that aliases blow up beyond any sensible size.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from harness.errors import SuiteError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_Loc = tuple[str | int, ...]
+
+_MAX_NODES = 200_000
+"""Nodes that a document may have once its aliases are followed. A suite has hundreds."""
+
+
+def load_yaml_model(path: Path, model: type[_Model]) -> _Model:
+    """Read a YAML file as `model`.
+
+    A model may name, in a class variable `yaml_text_keys`, top-level keys whose values are taken as written, never as numbers.
+
+    Raises:
+        SuiteError: the file cannot be read, is not YAML, or is not what the model allows.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError("no such file", file=path) from None
+    except IsADirectoryError:
+        raise SuiteError("is a folder, not a YAML file", file=path) from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from error
+    except OSError as error:
+        raise SuiteError(f"cannot be read: {error.strerror}", file=path) from error
+    return load_yaml_model_from_text(text, path, model)
+
+
+def load_yaml_model_from_text(text: str, source_name: Path | str, model: type[_Model]) -> _Model:
+    """Read YAML text as `model`; `source_name` stands for the file in errors.
+
+    Raises:
+        SuiteError: the text is not YAML, or is not what the model allows.
+    """
+    node, data = _parse(text, source_name, getattr(model, "yaml_text_keys", ()))
+    if not isinstance(node, yaml.MappingNode):
+        what = "is empty" if node is None else "must be a mapping (key: value)"
+        raise SuiteError(what, file=source_name, line=None if node is None else _line(node))
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _translate(error, node, model, source_name) from error
+
+
+# --- text to data -----------------------------------------------------------------------------------------------------
+
+
+def line_of(text: str, loc: Sequence[str | int]) -> int | None:
+    """The 1-based line of a key in a document that has been read without error; None where it is not in it."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = None
+    for part in loc:
+        step = _step(node, part)
+        if step is None:
+            return line
+        node, line = step
+    return line
+
+
+def _parse(text: str, source_name: Path | str, text_keys: Sequence[str] = ()) -> tuple[yaml.Node | None, Any]:
+    try:
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None, None
+            _refuse_self_reference(node, source_name)
+            _refuse_duplicates(node, source_name)
+            _keep_as_text(node, text_keys)
+            return node, loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = ": ".join(part for part in (error.context, error.problem) if part)
+        raise SuiteError(
+            f"is not valid YAML: {problem}", file=source_name, line=mark.line + 1 if mark else None
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise SuiteError(f"is not valid YAML: {' '.join(str(error).split())}", file=source_name) from error
+    except RecursionError as error:
+        raise SuiteError("is nested too deeply", file=source_name) from error
+
+
+def _keep_as_text(root: yaml.Node, keys: Sequence[str]) -> None:
+    """Values of these top-level keys stay as written: YAML would read the CPU mask 80 as a number, 010 as 8 and 0e1 as 0.0."""
+    if isinstance(root, yaml.MappingNode):
+        for key, value in root.value:
+            if key.value in keys:
+                for scalar in (value, *_children(value)):
+                    if isinstance(scalar, yaml.ScalarNode):
+                        scalar.tag = "tag:yaml.org,2002:str"
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _refuse_self_reference(root: yaml.Node, source_name: Path | str) -> None:
+    """A document that contains itself, or whose aliases expand without end, must not reach the validator."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in open_nodes:
+            raise SuiteError("an alias refers to the value that contains it", file=source_name, line=_line(node))
+        if id(node) not in sizes:
+            open_nodes.add(id(node))
+            sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
+            open_nodes.remove(id(node))
+        return sizes[id(node)]
+
+    if size(root) > _MAX_NODES:
+        raise SuiteError("its aliases expand to an absurd size", file=source_name)
+
+
+def _refuse_duplicates(root: yaml.Node, source_name: Path | str) -> None:
+    seen_nodes: set[int] = set()
+    pending: list[tuple[yaml.Node, _Loc]] = [(root, ())]
+    while pending:
+        node, loc = pending.pop()
+        if id(node) in seen_nodes:
+            continue
+        seen_nodes.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            pending += [(child, (*loc, index)) for index, child in enumerate(node.value)]
+        elif isinstance(node, yaml.MappingNode):
+            first: dict[tuple[str, str], yaml.Node] = {}
+            for key, value in node.value:
+                here = (*loc, str(key.value))
+                if isinstance(key, yaml.ScalarNode):
+                    earlier = first.setdefault((key.tag, key.value), key)
+                    if earlier is not key:
+                        message = f"is given twice (first in line {_line(earlier)})"
+                        raise SuiteError(message, file=source_name, line=_line(key), key=dotted(here))
+                pending.append((value, here))
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+# --- a pydantic error to one sentence ---------------------------------------------------------------------------------
+
+
+def dotted(loc: Sequence[str | int]) -> str:
+    """A key as people write it: `models[2].path`."""
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an error's `loc` leads: the keys that are really in the document, their line, and the type expected there."""
+
+    keys: _Loc
+    line: int
+    expected: Any
+
+
+def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], source_name: Path | str) -> SuiteError:
+    """The most telling of the errors: in a union each branch complains, and the one that got furthest knows best."""
+    found = [(detail, _locate(detail["loc"], root, model)) for detail in error.errors(include_url=False)]
+    # Errors of unrelated keys stay in the order of the document; only within one key does depth decide.
+    first_key = found[0][1].keys[:1]
+    same_key = [item for item in found if item[1].keys[:1] == first_key]
+    depth = max(len(place.keys) for _, place in same_key)
+    detail, place = next(item for item in same_key if len(item[1].keys) == depth)
+    if (
+        detail["type"] == "missing"
+    ):  # a misspelt key shows as one missing and one unknown: the unknown one is what to mend
+        strangers = (i for i in found if i[0]["type"] == "extra_forbidden" and i[1].keys[:-1] == place.keys[:-1])
+        detail, place = next(strangers, (detail, place))
+    alternatives = [d for d, p in same_key if p.keys == place.keys]
+    message, remedy = _sentence(detail, alternatives, place)
+    return SuiteError(message, file=source_name, line=place.line, key=dotted(place.keys) or None, remedy=remedy)
+
+
+def _sentence(detail: ErrorDetails, alternatives: Sequence[ErrorDetails], place: _Place) -> tuple[str, str | None]:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        valid = _field_names(place.expected)
+        return "unknown key", _nearest(str(place.keys[-1]), valid)
+    if kind == "missing":
+        return "this key is required", None
+    words = [word for other in alternatives for word in _words_of(other, place.expected)]
+    if words:
+        return f"{_shown(detail['input'])} is not one of the valid words", _nearest(str(detail["input"]), words)
+    if kind in {"value_error", "assertion_error"} and "error" in context:
+        return str(context["error"]), None
+    messages = dict.fromkeys(other["msg"][:1].lower() + other["msg"][1:] for other in alternatives)
+    shown = "" if isinstance(detail["input"], (Mapping, list)) else f", not {_shown(detail['input'])}"
+    return ", or ".join(m.removeprefix("input ") for m in messages) + shown, None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _nearest(word: str, valid: Sequence[str]) -> str | None:
+    if not valid:
+        return None
+    close = get_close_matches(word.lower(), [v.lower() for v in valid], n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{next(v for v in valid if v.lower() == close[0])}`?"
+    return "valid: " + ", ".join(valid)
+
+
+def _words_of(detail: ErrorDetails, expected: object) -> list[str]:
+    """The closed list that a value had to come from, where the error is about one."""
+    if detail["type"] not in {"literal_error", "enum"}:
+        return []
+    words: list[str] = []
+    for branch in _branches(expected):
+        if typing.get_origin(branch) is typing.Literal:
+            words += [str(value) for value in typing.get_args(branch)]
+        elif isinstance(branch, type) and issubclass(branch, Enum):
+            words += [str(member.value) for member in branch]
+    return words
+
+
+def _field_names(expected: object) -> list[str]:
+    return [
+        field.alias or name
+        for branch in _branches(expected)
+        if isinstance(branch, type) and issubclass(branch, BaseModel)
+        for name, field in branch.model_fields.items()
+    ]
+
+
+def _branches(expected: object) -> list[Any]:
+    """The types of a union, or the type itself; `Annotated` taken off."""
+    origin = typing.get_origin(expected)
+    if origin is typing.Annotated:
+        return _branches(typing.get_args(expected)[0])
+    if origin is typing.Union or isinstance(expected, types.UnionType):
+        return [branch for argument in typing.get_args(expected) for branch in _branches(argument)]
+    return [expected]
+
+
+def _locate(loc: _Loc, root: yaml.Node, model: type[BaseModel]) -> _Place:
+    """Follow `loc` through the document. Parts that name no key there are pydantic's names of union branches."""
+    node: yaml.Node | None = root
+    line = _line(root)
+    place_keys: _Loc = ()
+    current: Any = model
+    holder: Any = model
+    for index, part in enumerate(loc):
+        step = _step(node, part)
+        if step is not None:
+            node, line = step
+            place_keys, holder = (*place_keys, part), current
+            current = _type_of_child(current, part)
+        elif branch := next((b for b in _branches(current) if getattr(b, "__name__", None) == part), None):
+            current = branch
+        elif index == len(loc) - 1 and isinstance(part, str) and part in _field_names(current):
+            place_keys = (*place_keys, part)  # the missing key itself: the line stays that of its holder
+    unknown = bool(loc) and bool(place_keys) and place_keys[-1] == loc[-1] and current is None
+    return _Place(place_keys, line, holder if unknown else current)
+
+
+def _step(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], _line(node.value[part])
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if str(key.value) == str(part):
+                return value, _line(key)
+    return None
+
+
+def _type_of_child(expected: object, part: str | int) -> Any:
+    """The type below `part`; None where it is not said (an unknown key)."""
+    found: list[Any] = []
+    for branch in _branches(expected):
+        origin, arguments = typing.get_origin(branch), typing.get_args(branch)
+        if isinstance(branch, type) and issubclass(branch, BaseModel) and origin is None:
+            for name, field in branch.model_fields.items():
+                if part in (name, field.alias):
+                    found.append(field.annotation)
+        elif isinstance(origin, type) and issubclass(origin, Mapping) and len(arguments) == 2:
+            found.append(arguments[1])
+        elif isinstance(origin, type) and issubclass(origin, Sequence | frozenset | set) and arguments:
+            found.append(arguments[0])
+    if not found:
+        return None
+    return found[0] if len(found) == 1 else typing.Union[tuple(found)]  # noqa: UP007  # built at run time
