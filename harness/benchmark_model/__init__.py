@@ -1,0 +1,6 @@
+"""`benchmark_model`: the command line of a trial, and what it prints and writes. Pure: nothing here touches a device or a file."""
+
+from harness.benchmark_model.as_json import to_json
+from harness.benchmark_model.parser import parse_output
+
+__all__ = ["parse_output", "to_json"]

@@ -1,0 +1,71 @@
+"""The `count=...` lines of the two phases, with what tells them apart."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+from harness.benchmark_model.numbers import parse_statistics
+from harness.records import RunStatistics
+
+_RUNNING = re.compile(
+    r"Running benchmark for (?:at least )?(\d{1,9}) iterations(?: and at least (\d{1,9}(?:\.\d{1,9})?) seconds)?"
+    r"(?: but terminate if exceeding (\d{1,9}(?:\.\d{1,9})?) seconds)?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountLine:
+    """A `count=` line, and what stood before it."""
+
+    announced: int
+    """`Running benchmark` lines before it."""
+    heading: tuple[float, float | None] | None
+    """Iterations and seconds of the last of them."""
+    unhindered: bool
+    """The longest time allowed is longer than the time asked for."""
+    gap: bool
+    """An empty line stands between the two, as it does between the phases: the line may be the next phase's."""
+    statistics: RunStatistics | None
+
+
+@dataclass(slots=True)
+class CountLines:
+    """The last `count=` lines of those before the timings. Only the last two can be of use: they are read when asked for."""
+
+    announced: int = 0
+    heading: tuple[float, float | None] | None = None
+    unhindered: bool = False
+    gap: bool = False
+    _last: deque[tuple[int, tuple[float, float | None] | None, bool, bool, str, bool]] = field(
+        default_factory=lambda: deque(maxlen=2)
+    )
+
+    def announce(self, text: str) -> bool:
+        """Take a line that announces a phase; False where it is none."""
+        match = _RUNNING.match(text)
+        if match is None:
+            return False
+        self.announced += 1
+        self.heading = (float(match[1]), float(match[2]) if match[2] else None)
+        self.unhindered = match[3] is not None and float(match[3]) > 2 * float(match[2] or 0)
+        self.gap = False
+        return True
+
+    def add(self, text: str, *, cut: bool) -> None:
+        """Keep a line."""
+        self._last.append((self.announced, self.heading, self.unhindered, self.gap, text, cut))
+
+    def lines(self) -> list[CountLine]:
+        """The kept lines, oldest first."""
+        return [
+            CountLine(
+                announced=announced,
+                heading=heading,
+                unhindered=unhindered,
+                gap=gap,
+                statistics=parse_statistics(text, cut=cut),
+            )
+            for announced, heading, unhindered, gap, text, cut in self._last
+        ]

@@ -1,0 +1,255 @@
+"""Which delegates ran, and how much of the graph they took: from every form in which the tool and the runtime say it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from harness.records import DelegateApplied, DelegateRequest, DelegateUse, OpTiming
+
+_NAMES = {
+    "tflitexnnpackdelegate": "XNNPACK",
+    "tflitegpudelegatev2": "GPU",
+    "tflitegpudelegate": "GPU",
+    "tflitennapidelegate": "NNAPI",
+    "tflitehexagondelegate": "HEXAGON",
+    "tflitecoremldelegate": "COREML",
+    "tfliteflexdelegate": "FLEX",
+    "edgetpu": "EDGETPU",
+    "tfliteqnndelegate": "QNN",
+    "qnndelegate": "QNN",
+    "tensorflow lite": "XNNPACK",  # "the default TensorFlow Lite delegate"
+    "core ml": "COREML",
+    "dispatchdelegate": "NPU",  # LiteRT's, to whichever vendor's accelerator
+    "litert_cl": "GPU",
+    "litert_gl": "GPU",
+    "litert_metal": "GPU",
+    "litert_webgpu": "GPU",
+}
+
+_MUTTERS = (("NNAPI", "NN API returned error"), ("HEXAGON", "hexagon_nn_"))
+"""Beginnings of errors that a delegate may print, only for the run to go on with the CPU."""
+
+_EXPLICIT = re.compile(
+    r"(?:Explicitly applied|Applied) (.{1,80}?) delegate, and the model graph will be (completely|partially) executed"
+    r"(?: (?:by|w/) the delegate)?(?: w/ (\d{1,9}) delegate kernels)?"
+)
+_THOUGH = re.compile(r"Though (.{1,80}?) delegate is (?:explicitly )?applied, the model graph will not be executed")
+_OLD_APPLIED = re.compile(r"Applied (.{1,80}?) delegate\.?$")
+_REPLACING = re.compile(
+    r"Replacing (\d{1,9})(?: out of (\d{1,9}))? node\(s\) with delegate \((.{1,200}?)\) node, "
+    r"yielding (\d{1,9}) partitions(?: for subgraph (\d{1,9}))?"
+)
+_CREATED = re.compile(r"Created TensorFlow Lite (XNNPACK )?delegate for (.{1,40}?)\.?$")
+_TOOL_CREATED = re.compile(r"(\S{1,80}) delegate created\.?$")
+_FAILED = re.compile(r"Failed to apply (?:the )?(?:default )?(.{1,80}?) delegate\b")
+_GPU_SPLIT = re.compile(
+    r"(?:First )?(\d{1,9}) operations will run on the GPU, and the remaining (\d{1,9})(?: operations will run)? on the CPU"
+)
+_SIMPLE = re.compile(
+    r"(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes,? with (\d{1,9}) partitions"
+)
+"""What every delegate on TensorFlow Lite's `SimpleDelegate` says: Hexagon, Core ML, QNN, LiteRT's dispatch and others."""
+_NOT_CREATED = re.compile(r"Could not create (.{1,40}?) delegate")
+_NODE = re.compile(r"Node number \d{1,9} \((\w{1,80})\) failed to ")
+_ROW_TYPE = re.compile(r"(?:TfLite\w{1,60}Delegate(?:V\d)?|\w{1,40} ?[Dd]elegate)$")
+
+_ECHOES = {
+    "use gpu": "GPU",
+    "use nnapi": "NNAPI",
+    "use hexagon": "HEXAGON",
+    "use xnnpack": "XNNPACK",
+    "use coreml": "COREML",
+    "use coreml delegate": "COREML",
+}
+_FLAGS = {
+    "use_gpu": "GPU",
+    "use_nnapi": "NNAPI",
+    "use_hexagon": "HEXAGON",
+    "use_xnnpack": "XNNPACK",
+    "use_coreml": "COREML",
+    "use_npu": "NPU",
+    "external_delegate_path": "EXTERNAL",
+}
+
+_TRACE, _RUNTIME, _TOOL, _FAILURE = 1, 2, 3, 4
+"""Who says how much of the graph a delegate took: a trace of it, the runtime (of one subgraph), the tool, a failure message."""
+
+
+def tool_name(name: str) -> str:
+    """A delegate's name as the tool spells it, upper case: `TfLiteGpuDelegateV2`, `gpu` and `GPU` are one."""
+    key = name.strip().lower()
+    if key in _NAMES:
+        return _NAMES[key]
+    if key.startswith("tflite") and "delegate" in key:
+        key = key.removeprefix("tflite")
+    key = re.sub(r"[ _-]?delegate(?:v\d)?$", "", key)
+    return _NAMES.get(key, key).upper()
+
+
+def requested_by_flag(flag: str) -> str | None:
+    """The delegate that a flag such as `--use_gpu=true` asks for."""
+    name, _, value = flag.removeprefix("--").partition("=")
+    if name == "external_delegate_path":
+        return _FLAGS[name] if value else None
+    return _FLAGS.get(name) if value.lower() in ("true", "1") else None
+
+
+@dataclass(slots=True)
+class DelegateBook:
+    """Collects what messages say of delegates, line by line."""
+
+    uses: dict[str, DelegateUse] = field(default_factory=dict)
+    echoed: list[str] = field(default_factory=list)
+    """Delegates that the echoed parameters or the command line ask for."""
+    full_asked: bool = False
+    created: set[str] = field(default_factory=set)
+    """Delegates that were made; whether they were applied is another matter."""
+    lines: dict[str, str] = field(default_factory=dict)
+    """The line that says that a delegate took nothing."""
+    mutters: dict[str, str] = field(default_factory=dict)
+    """Errors of delegates by name: they count where nothing says that the delegate was applied after all."""
+    counted: set[str] = field(default_factory=set)
+    """Delegates that told their own counts."""
+    weights: dict[str, int] = field(default_factory=dict)
+    """How good the source of each `applied` is."""
+
+    def feed(self, text: str) -> bool:
+        """Take one message; says whether it told of a delegate."""
+        first = text[:1]
+        if first in "Nh":
+            for name, beginning in _MUTTERS:
+                if text.startswith(beginning):
+                    self.mutters.setdefault(name, text)
+        if first in "EA" and (match := _EXPLICIT.match(text)) is not None:
+            self._say(
+                match[1], "full" if match[2] == "completely" else "partial", kernels=int(match[3]) if match[3] else None
+            )
+        elif first == "A" and (match := _OLD_APPLIED.match(text)) is not None:
+            # TensorFlow 1.14 to 2.1 say no more than this.
+            self._say(match[1], None)
+        elif first == "T" and (match := _THOUGH.match(text)) is not None:
+            self._say(match[1], "none")
+            self.lines[tool_name(match[1])] = text
+        elif first == "R" and (match := _REPLACING.match(text)) is not None:
+            self._replacing(match)
+        elif first == "F" and (match := _FAILED.match(text)) is not None:
+            self._say(match[1], "failed", weight=_FAILURE)
+            return False  # it is a failure too
+        elif first == "C" and (match := _CREATED.match(text)) is not None:
+            name = "XNNPACK" if match[1] else tool_name(match[2])
+            self.created.add(name)
+            if name == "XNNPACK" and name not in self.uses:
+                self._say(name, "implicit", weight=_TRACE)
+        elif (first.isdigit() or first == "F") and (match := _GPU_SPLIT.match(text)) is not None:
+            on_gpu, rest = int(match[1]), int(match[2])
+            self._say("GPU", _extent(on_gpu, on_gpu + rest), nodes=on_gpu, total=on_gpu + rest, weight=_RUNTIME)
+        elif first == "N" and (match := _NODE.match(text)) is not None:
+            if _ROW_TYPE.fullmatch(match[1]) is not None:
+                self._say(match[1], None, weight=_TRACE)
+            return False  # it is a failure too
+        elif " nodes delegated out of " in text and (match := _SIMPLE.match(text)) is not None:
+            nodes, total, name = int(match[2]), int(match[3]), tool_name(match[1])
+            self.counted.add(name)
+            self._say(name, _extent(nodes, total), nodes=nodes, total=total, partitions=int(match[4]), weight=_RUNTIME)
+        elif first == "C" and (match := _NOT_CREATED.match(text)) is not None:
+            self._say(match[1], "failed", weight=_FAILURE)
+            return False  # it is a failure too
+        elif text.endswith(("created.", "created")) and (match := _TOOL_CREATED.match(text)) is not None:
+            self.created.add(tool_name(match[1]))
+        else:
+            return False
+        return True
+
+    def echo(self, label: str, value: str) -> None:
+        """Take an echoed parameter such as `Use gpu: [1]`; TensorFlow up to 2.3 puts a blank before the colon."""
+        key = label.strip().lower()
+        if value == "1" and key in _ECHOES:
+            self.ask(_ECHOES[key])
+        elif key == "external delegate path" and value:
+            self.ask("EXTERNAL")
+        elif key == "require full delegation" and value == "1":
+            self.full_asked = True
+
+    def ask(self, name: str) -> None:
+        """Note that a delegate was asked for."""
+        if name not in self.echoed:
+            self.echoed.append(name)
+
+    def rows(self, ops: Iterable[OpTiming]) -> None:
+        """Take the delegates that are visible only as rows of the profile; how much they took it does not say."""
+        for node_type in dict.fromkeys(op.node_type for op in ops):
+            if _ROW_TYPE.fullmatch(node_type) is None:
+                continue
+            name = tool_name(node_type)
+            if name in self.uses or (name not in _NAMES.values() and "EXTERNAL" in self.uses):
+                continue
+            self._say(name, "implicit" if name == "XNNPACK" and name not in self.echoed else None, weight=_TRACE)
+
+    def observed(self, name: str, *, nodes: int, total: int, kernels: int) -> None:
+        """Take what the runtime info shows of a delegate; it stands over every message but a failure."""
+        self._say(name, _extent(nodes, total), nodes=nodes, total=total, kernels=kernels)
+
+    def result(self) -> tuple[DelegateUse, ...]:
+        """What became of each delegate, in the order in which they were named."""
+        return tuple(
+            # XNNPACK that was asked for is not implicit, even where nothing says how much it took.
+            replace(use, applied=None) if use.applied == "implicit" and use.name in self.echoed else use
+            for use in self.uses.values()
+        )
+
+    def _replacing(self, match: re.Match[str]) -> None:
+        name = tool_name(match[3])
+        nodes, total = int(match[1]), int(match[2]) if match[2] else None
+        partitions, subgraph = int(match[4]), int(match[5]) if match[5] else 0
+        if subgraph != 0 and name in self.uses and self.uses[name].nodes_delegated is not None:
+            return  # the primary graph's word stands
+        if name in self.counted:
+            return  # the delegate itself has said it, and with the total
+        applied = _extent(nodes, total)
+        if total is None and nodes > 0:
+            # The partitions of this line count the parts left to the CPU too: a single one is the whole graph.
+            applied = "full" if partitions <= 1 else "partial"
+        self._say(name, applied, nodes=nodes, total=total, partitions=partitions, weight=_RUNTIME)
+
+    def _say(
+        self,
+        name: str,
+        applied: DelegateApplied | None,
+        *,
+        nodes: int | None = None,
+        total: int | None = None,
+        partitions: int | None = None,
+        kernels: int | None = None,
+        weight: int = _TOOL,
+    ) -> None:
+        name = tool_name(name)
+        known = self.uses.get(name, DelegateUse(name=name, applied=None))
+        if weight >= self.weights.get(name, 0) and applied is not None:
+            self.weights[name] = weight
+        else:
+            applied = known.applied
+        self.uses[name] = replace(
+            known,
+            applied=applied,
+            nodes_delegated=known.nodes_delegated if nodes is None else nodes,
+            nodes_total=known.nodes_total if total is None else total,
+            partitions=known.partitions if partitions is None else partitions,
+            delegate_kernels=known.delegate_kernels if kernels is None else kernels,
+        )
+
+
+def _extent(nodes: int, total: int | None) -> DelegateApplied | None:
+    if nodes == 0:
+        return "none"
+    if total is None:
+        return None
+    return "full" if nodes >= total else "partial"
+
+
+def asked_for(book: DelegateBook, requested: DelegateRequest | None) -> list[str]:
+    """Delegates that had to be applied: the runner's request where known, else what the output echoes."""
+    if requested is None:
+        return list(book.echoed)
+    return [] if requested.name == "cpu" else [tool_name(requested.name)]

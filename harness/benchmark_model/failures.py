@@ -1,0 +1,214 @@
+"""Messages that tell why an output is not what was asked for, and the cause that each stands for.
+
+Messages of the tool and of the runtime are matched at the start of the line, after its prefix: a driver may print the same words in the
+middle of its chatter. Messages of shells, linkers and the system carry the program's name in front and are searched for in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.errors import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A line that stands for a cause."""
+
+    cause: Cause
+    line: str
+
+
+_NODE = r"Node number \d{1,9} \((?:.{1,400}?)\) failed to"
+
+_WORD = re.compile(r"[\w']{1,40}")
+
+_STARTS: dict[str, list[tuple[re.Pattern[str], Cause]]] = {}
+
+
+def _say(cause: Cause, *patterns: str) -> None:
+    for pattern in patterns:
+        _STARTS.setdefault(_first_word(pattern), []).append((re.compile(pattern), cause))
+
+
+def _first_word(text: str) -> str:
+    match = _WORD.match(text)
+    return match[0].lower() if match else ""
+
+
+_say(
+    Cause.MODEL_UNREADABLE,
+    r"Could not open '",
+    r"Could not open .{1,1000}\.tflite",
+    r"Mmap of '.{0,40}' at offset '.{0,40}' failed",
+    r"mmap of '.{0,40}' at offset",
+    r"Failed to mmap",
+    r"Unable to open model file",
+    r"Failed to load model",
+)
+_say(
+    Cause.MODEL_INVALID,
+    r"mmap of size 0 requested",
+    r"The model is not a valid Flatbuffer",
+    r"Model provided has model identifier",
+    r"Model provided must have at least 1 subgraph",
+    r"Model provided is schema version",
+    r"Input array .{0,100} not found in subgraph",
+)
+_say(
+    Cause.OP_UNSUPPORTED,
+    r"Encountered unresolved custom op",
+    r"Select TensorFlow op\(s\), included in the given model, is\(are\) not supported",
+    r"Regular TensorFlow ops are not supported by this interpreter",
+    r"Didn't find (?:custom )?op for (?:builtin opcode|name) '",
+    r"Didn't find op for builtin opcode",
+    r"Op builtin_code out of range",
+    r"Unsupported data type in custom op",
+)
+_say(
+    Cause.SIGNATURE_MISSING,
+    r"Signature not specified or incorrect",
+    r"Signature key is specified, but the model does not have any signatures",
+    r"Signature .{0,200} not found",
+)
+_say(
+    Cause.BAD_FLAGS,
+    r"Failed to parse flag '",
+    r"Please specify the name of your TF Lite input file with --graph",
+    r"Output mode.{0,200} is not supported\. Supported values are",
+    r"usage: .{1,1000} <flags>",
+    r"There are invalid perf options in --perf_options_list",
+    r"Error while parsing the flags",
+    r"The Model contains \d{1,9} signature key\(s\)\.",
+    r"Required flag not provided",
+    r"Requesting full delegation and CPU acceleration are incompatible",
+)
+_say(
+    Cause.BAD_INPUT,
+    r"Input tensor #\d{1,9} should have",
+    r"Input tensor .{0,200} has \d{1,9} dimensions, but",
+    r"Any unknown sizes in the shapes",
+    r"Cannot find the corresponding input_layer name",
+    r"Failed to read the input_layer_value_file",
+    r"The size of .{1,1000} is -?\d{1,20} bytes\. It should be",
+    r"The number of string in the input_layer_value_file",
+    r"The number of input items should be",
+    r"The number of items in --input_layer",
+    r"The number of input value files",
+    r"Wrong input (?:value range|file) item",
+    r"Don't know how to populate tensor",
+    r"Mismatched input_layers names",
+    r"Input layer .{0,400} should have",
+    r"ResizeInputTensor(?:Strict)? only allows",
+    r"Attempting to resize dimension",
+)
+_say(
+    Cause.PREPARE_FAILED,
+    rf"{_NODE} prepare",
+    r"Failed to (?:create|construct|build|initialize) (?:the )?(?:TFLite |TensorFlow Lite )?interpreter",
+    r"Failed to compile model",
+    r"Failed to create litert environment",
+)
+_say(
+    Cause.ALLOCATE_FAILED,
+    r"Failed to allocate tensors",
+    r"Failed to allocate memory for",
+    r"Failed to create (?:in|out)put buffer",
+)
+_say(Cause.INVOKE_FAILED, rf"{_NODE} invoke", r"Failed to invoke", r"Run failed$", r"Invoke failed")
+_say(Cause.DELEGATE_PARTIAL, r"Disallowed CPU fallback detected")
+_say(
+    Cause.DELEGATE_NOT_APPLIED,
+    r"Failed to apply .{0,80}delegate",
+    r"Restored original execution plan after delegate application failure",
+    r"Failed to create .{1,80} delegate",
+)
+_say(
+    Cause.DELEGATE_UNAVAILABLE,
+    r"Can not open OpenCL library on this device",
+    r"Could not create .{1,40} delegate: platform may not support delegate",
+    r"nnapi error: unable to open library",
+    r"GPU acceleration is unsupported on this platform",
+    r"Hexagon delegate (?:is not supported|isn't supported)",
+    r"Hexagon Delegate is not supported",
+    r"Failed to fetch Hexagon NN version",
+    r"NNAPI acceleration is unsupported on this platform",
+    r"XNNPACK (?:delegate|acceleration) is (?:not supported|unsupported)",
+    r"CoreML (?:delegate|acceleration) is (?:not supported|unsupported)",
+    r"Fail to create (?:the )?(?:external )?delegate",
+    r"TfLiteGpuDelegate Init: OpenGL-based API disabled",
+)
+_say(
+    Cause.OUT_OF_MEMORY,
+    r"std::bad_alloc",
+    r"Out of memory",
+    r"Failed to allocate \d{1,20} bytes",
+    r"terminate called after throwing an instance of 'std::bad_alloc'",
+)
+_say(Cause.CRASHED, r"Fatal signal \d{1,3} \(", r"terminate called after throwing", r"Check failed: ")
+_say(Cause.PROFILE_DROPPED, r"Warning: Dropping ProfileBuffer event", r"Dropping ProfileBuffer event")
+
+_JOB = r"(?:\[\d{1,4}\]\s{1,8}[+-]?\s{0,8}|.{0,80}sh: line \d{1,9}:\s{1,8}\d{1,9} )?"
+"""What shells print before the name of the signal that ended a job."""
+
+_SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
+    (needle, re.compile(pattern), cause)
+    for needle, pattern, cause in (
+        ("not executable", r".{0,400}: not executable(?:: |$)", Cause.NOT_EXECUTABLE),
+        ("Exec format error", r".{0,400}: (?:cannot execute binary file: )?Exec format error", Cause.NOT_EXECUTABLE),
+        ("cannot execute", r".{0,400}: cannot execute(?: binary file)?", Cause.NOT_EXECUTABLE),
+        ("syntax error", r".{0,400}: syntax error: .{0,200} unexpected", Cause.NOT_EXECUTABLE),
+        ("inaccessible or not found", r".{0,400}: inaccessible or not found$", Cause.NOT_EXECUTABLE),
+        ("not found", r"(?:/\S{0,200}/)?(?:ba|mk|a|da)?sh: (?:line )?(?:\S{0,80}: )?\S{0,400}: (?:command )?not found$",
+         Cause.NOT_EXECUTABLE),
+        ("No such file", r".{0,80}sh: (?:.{0,80}: )?\S{0,400}: No such file or directory$", Cause.NOT_EXECUTABLE),
+        ("ermission denied", r".{0,80}sh: (?:.{0,80}: )?.{0,400}: (?:can't execute: )?Permission denied$",
+         Cause.NOT_EXECUTABLE),
+        ("CANNOT LINK", r"(?:WARNING: linker: |linker: )?(?:.{0,80}: )?CANNOT LINK EXECUTABLE", Cause.NOT_EXECUTABLE),
+        ("error while loading shared", r".{0,400}: error while loading shared libraries: ", Cause.NOT_EXECUTABLE),
+        ("only position independent", r".{0,200}only position independent executables", Cause.NOT_EXECUTABLE),
+        ("Segmentation fault", r"(?:.{0,200}[ :])?Segmentation fault(?:$| \(core dumped\)|\s)", Cause.CRASHED),
+        ("Aborted", r"(?:.{0,200}[ :\t])?Aborted(?:$| \(core dumped\)|\s)", Cause.CRASHED),
+        ("Bus error", r"(?:.{0,200}[ :])?Bus error(?:$| \(core dumped\)|\s)", Cause.CRASHED),
+        ("Illegal instruction", r"(?:.{0,200}[ :])?Illegal instruction(?:$| \(core dumped\)|\s)", Cause.CRASHED),
+        ("Floating point exception", r"(?:.{0,200}[ :])?Floating point exception", Cause.CRASHED),
+        ("Fatal signal", r".{0,200}Fatal signal \d{1,3} \(SIG\w+\).{0,400}benchmark", Cause.CRASHED),
+        (">>> ", r".{0,200}pid: \d{1,9}, tid: \d{1,9}, name: .{0,100}>>> .{0,400}benchmark_model", Cause.CRASHED),
+        ("Killed", _JOB + r"Killed(?:$|\s)", Cause.KILLED),
+        ("Terminated", _JOB + r"Terminated\s{0,8}(?:$|\S{0,200}benchmark)",
+         Cause.KILLED),
+        ("lowmemorykiller", r".{0,200}lowmemorykiller.{0,40}[Kk]ill.{0,40}benchmark_model", Cause.OUT_OF_MEMORY),
+        ("Out of memory: Kill", r".{0,200}Out of memory: Kill(?:ed)? process \d{1,9} \(benchmark_mode", Cause.OUT_OF_MEMORY),
+        ("bad_alloc", r".{0,200}std::bad_alloc", Cause.OUT_OF_MEMORY),
+        ("No space left on device", r".{0,400}: No space left on device$", Cause.STORAGE_FULL),
+    )
+)  # fmt: skip
+
+
+MESSAGE_WORDS = frozenset(_STARTS)
+"""First words, in lower case, of the messages that `match_message` knows."""
+
+
+def match_message(text: str) -> Cause | None:
+    """The cause that a message of the tool or the runtime stands for, if any."""
+    for pattern, cause in _STARTS.get(_first_word(text), ()):
+        if pattern.match(text) is not None:
+            return cause
+    return None
+
+
+def system_messages(text: str) -> Iterator[Evidence]:
+    """What shells, linkers and the system say. Linear: each line is looked at once for each needle that it holds."""
+    for needle, pattern, cause in _SYSTEM:
+        position = text.find(needle)
+        while position >= 0:
+            start = text.rfind("\n", 0, position) + 1
+            end = text.find("\n", position)
+            end = len(text) if end < 0 else end
+            line = text[start : min(end, start + 2000)]
+            if pattern.match(line) is not None:
+                yield Evidence(cause, line.strip())
+                break
+            position = text.find(needle, end)

@@ -1,0 +1,246 @@
+"""What an output of `benchmark_model` says, in the contract's words. Pure: text and bytes in, records out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from harness.benchmark_model.delegates import DelegateBook, asked_for, requested_by_flag
+from harness.benchmark_model.failures import system_messages
+from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
+from harness.benchmark_model.profile_text import ProfileText
+from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
+from harness.benchmark_model.result_proto import ResultProto, read_result
+from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
+from harness.benchmark_model.text import decode, unwrap
+from harness.benchmark_model.timings import agree, read_timings
+from harness.benchmark_model.verdict import Facts, judge
+from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics
+
+_PROMPT = re.compile(r"(?:^|\n)(\d{1,3})\|\w{1,40}:\S{1,200} [#$] {0,4}\n{0,4}$")
+"""Android's shell puts the last exit code before its prompt where it is not 0: `1|device:/ $ `."""
+
+
+def parse_output(
+    stdout: str | bytes,
+    *,
+    stderr: str | bytes | None = None,
+    profile: bytes | None = None,
+    result: bytes | None = None,
+    runtime_info: bytes | None = None,
+    exit_code: int | None = None,
+    requested: DelegateRequest | None = None,
+) -> ParsedOutput:
+    """Read everything that one process left behind.
+
+    Args:
+        stdout: what it printed; a merged stream, a logcat, an excerpt, or a recorded command (`# cmd: ...`, `# exit: N`).
+        stderr: what it printed there, where that was recorded apart.
+        profile: the file of `--op_profiling_output_file` (proto, CSV or text).
+        result: the file of `--result_file_path`.
+        runtime_info: the file of `--model_runtime_info_output_file`.
+        exit_code: of the process, where known; negative for a signal, as Python's subprocess has it.
+        requested: the delegate asked for; without it, the output's own echo of its flags is used.
+
+    Returns:
+        What it says and what it comes to. Never raises for what the input holds.
+    """
+    recording = unwrap(decode(stdout))
+    out, err = recording.stdout, recording.stderr
+    if stderr is not None:
+        err = decode(stderr)
+    code = exit_code if exit_code is not None else recording.exit_code
+    if code is None and (prompt := _PROMPT.search(out[-400:])) is not None:
+        code = int(prompt[1])
+    whole = out if not err else f"{out}\n{err}"
+
+    out, restarts = _last_process(out)
+    reading = Reading()
+    reading.read(out)
+    if err:
+        reading.read(err)
+    if restarts:
+        reading.notes.append(f"the output holds {restarts + 1} runs of the tool; only the last is read")
+    if recording.command is not None:
+        for word in recording.command.split():
+            if (name := requested_by_flag(word)) is not None:
+                reading.delegates.ask(name)
+            elif word in ("--require_full_delegation=true", "--require_full_delegation=1"):
+                reading.delegates.full_asked = True
+
+    measurement = read_timings(reading)
+    measurement = _with_result(measurement, result)
+    measurement = _with_profile(measurement, reading, profile)
+    measurement = _with_delegates(measurement, reading, runtime_info)
+    verdict = judge(_facts(reading, measurement, whole, code, requested))
+    return ParsedOutput(status=verdict.status, causes=verdict.causes, message=verdict.message, measurement=measurement)
+
+
+def _last_process(text: str) -> tuple[str, int]:
+    """The part that the last process printed, and how many came before it: numbers of two processes are never mixed."""
+    for marker in ("STARTING!\n", "Log parameter values verbosely: ["):  # the Android app prints only the second
+        starts = text.count(marker)
+        if starts > 1:
+            begin = text.rfind(marker)
+            return text[text.rfind("\n", 0, begin) + 1 :], starts - 1
+    return text, 0
+
+
+def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
+    """Add what the result file says. Its floats hold more digits than the text's six, so they stand where both agree."""
+    if data is None:
+        return measurement
+    result = read_result(data)
+    if result is None:
+        return _noted(measurement, "the result file cannot be read: it is no BenchmarkResult")
+    text = measurement.inference_avg_us
+    if text is not None and result.inference_avg_us is not None and not agree(result.inference_avg_us, text):
+        measurement = _noted(
+            measurement,
+            f"the result file says {result.inference_avg_us:g} us on average and the text {text:g} us; the file's is used",
+        )
+    memory = measurement.memory
+    return replace(
+        measurement,
+        init_us=_first(result.init_us, measurement.init_us),
+        first_inference_us=_first(result.first_inference_us, measurement.first_inference_us),
+        warmup_avg_us=_first(result.warmup_avg_us, measurement.warmup_avg_us),
+        inference_avg_us=_first(result.inference_avg_us, measurement.inference_avg_us),
+        runs=_merged_runs(measurement.runs, result),
+        model_size_mb=_first(measurement.model_size_mb, result.model_size_mb),
+        memory=replace(
+            memory,
+            init_delta_mb=_first(memory.init_delta_mb, result.init_delta_mb),
+            overall_delta_mb=_first(memory.overall_delta_mb, result.overall_delta_mb),
+            periodic_peak_mb=_first(memory.periodic_peak_mb, result.periodic_peak_mb),
+        ),
+    )
+
+
+def _merged_runs(text: RunStatistics | None, result: ResultProto) -> RunStatistics | None:
+    if text is None or result.runs is None:
+        return text or result.runs
+    if text.count != result.runs.count:
+        return text
+    return replace(
+        text,
+        avg=_first(text.avg and result.runs.avg, text.avg),
+        p5=_first(text.p5, result.runs.p5),
+        median=_first(text.median, result.runs.median),
+        p95=_first(text.p95, result.runs.p95),
+    )
+
+
+def _first(preferred: float | None, other: float | None) -> float | None:
+    return preferred if preferred is not None else other
+
+
+def _with_profile(measurement: Measurement, reading: Reading, data: bytes | None) -> Measurement:
+    """Add the ops: of the proto where there is one, else of the text."""
+    text = reading.profile
+    proto: ProfileProto | None = None
+    if data is not None:
+        proto = read_profile(data)
+        if proto is None:
+            file = ProfileText()
+            lines = decode(data).split("\n")
+            for number, line in enumerate(lines):
+                file.feed(line, cut=number == len(lines) - 1)
+            if any(block.started for block in file.blocks):
+                text = file
+            else:
+                measurement = _noted(measurement, "the profile file cannot be read: it is no profile")
+    if proto is None and reading.protos and reading.proto_lines <= MOST_PROTO_LINES:
+        proto = read_profile_text([line for lines in reading.protos if _is_profile(lines) for line in lines])
+        if proto is None and any(map(_is_profile, reading.protos)):
+            measurement = _noted(measurement, "the profile that was printed as a proto is cut short, and not used")
+    main = text.main_block("run")
+    measurement = replace(
+        measurement,
+        ops=text.ops("run"),
+        init_ops=text.ops("init"),
+        op_summary=text.summary("run"),
+        init_op_summary=text.summary("init"),
+        profile_runs=main.timings if main is not None else None,
+    )
+    if main is not None and main.order and main.observed is not None and main.observed > len(main.order):
+        measurement = _noted(
+            measurement, f"the profile observed {main.observed} ops and lists {len(main.order)}: rows are missing"
+        )
+    if proto is None:
+        return measurement
+    if measurement.ops is not None and proto.ops is not None:
+        types = [sorted(op.node_type for op in ops) for ops in (measurement.ops, proto.ops)]
+        if types[0] != types[1]:
+            measurement = _noted(
+                measurement,
+                f"the text lists {len(types[0])} ops and the proto {len(types[1])}, not the same; the proto is used",
+            )
+    return replace(
+        measurement,
+        ops=proto.ops if proto.ops is not None else measurement.ops,
+        init_ops=proto.init_ops if proto.init_ops is not None else measurement.init_ops,
+        op_summary=proto.op_summary if proto.op_summary is not None else measurement.op_summary,
+        init_op_summary=proto.init_op_summary if proto.init_op_summary is not None else measurement.init_op_summary,
+    )
+
+
+def _is_profile(lines: list[str]) -> bool:
+    return not lines[0].startswith(("subgraphs", "model_id"))
+
+
+def _with_delegates(measurement: Measurement, reading: Reading, data: bytes | None) -> Measurement:
+    book = reading.delegates
+    info: tuple[Delegated, ...] | None = None
+    if data is not None:
+        info = read_runtime_info(data)
+        if info is None:
+            measurement = _noted(measurement, "the runtime info file cannot be read: it is no ModelRuntimeDetails")
+    if info is None and reading.protos and reading.proto_lines <= MOST_PROTO_LINES:
+        info = read_runtime_info_text([line for lines in reading.protos if not _is_profile(lines) for line in lines])
+    for item in info or ():
+        before = book.uses.get(item.name)
+        book.observed(item.name, nodes=item.nodes, total=item.total, kernels=item.kernels)
+        if before is not None and before.nodes_delegated not in (None, item.nodes):
+            measurement = _noted(
+                measurement,
+                f"{item.name}: a message says {before.nodes_delegated} nodes and the runtime info {item.nodes}; the info is used",
+            )
+    book.rows(measurement.ops or ())
+    return replace(measurement, delegates=book.result())
+
+
+def _facts(
+    reading: Reading, measurement: Measurement, text: str, code: int | None, requested: DelegateRequest | None
+) -> Facts:
+    book: DelegateBook = reading.delegates
+    timed = reading.timings_seen or "inference" in reading.litert.times_us or measurement.inference_avg_us is not None
+    zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
+    starts = reading.begins or reading.counts.announced > 0
+    excerpt_end = not starts and reading.profile.complete
+    return Facts(
+        evidence=reading.evidence,
+        system=tuple(system_messages(text)),
+        exit_code=code,
+        complete=timed or zero or excerpt_end,
+        recognized=reading.ours or reading.begins or bool(book.uses),
+        empty=not text.strip(),
+        failing_line=reading.failing_line,
+        fatal=reading.fatal,
+        first_error=reading.first_error,
+        unconsumed=measurement.unconsumed_flags,
+        asked=asked_for(book, requested),
+        full_asked=book.full_asked if requested is None else requested.require == "full",
+        any_allowed=requested is not None and requested.require == "any",
+        # An excerpt may lack the line, and the oldest versions do not print one.
+        traceless=reading.begins and (timed or reading.failing_line) and not reading.old_form,
+        cpu_asked=requested is not None and requested.name == "cpu",
+        delegates=measurement.delegates,
+        delegate_lines=book.lines,
+        delegate_errors=book.mutters,
+        asked_by_unconsumed=[name for flag in reading.unconsumed if (name := requested_by_flag(flag)) is not None],
+    )
+
+
+def _noted(measurement: Measurement, note: str) -> Measurement:
+    return replace(measurement, notes=(*measurement.notes, note))

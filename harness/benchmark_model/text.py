@@ -1,0 +1,76 @@
+"""From bytes as they were recorded to lines: encodings, line ends, colours, and the wrapper of a recorded command.
+
+A recorded command is one file that holds it all: `# cmd: ...`, `# ---- stdout ----`, `# ---- stderr ----`, `# exit: N`, each on a
+line of its own and each optional.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_MARKER = re.compile(r"^# (?:---- (stdout|stderr) ----|exit: (-?\d{1,10})|cmd: (.*))$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """An output taken apart. `stderr` is None where it was not recorded apart from stdout."""
+
+    stdout: str
+    stderr: str | None = None
+    exit_code: int | None = None
+    command: str | None = None
+
+
+def decode(data: str | bytes) -> str:
+    """Bytes to text with `\\n` as the only line end and no terminal colours. Never fails: what is no text becomes U+FFFD.
+
+    UTF-16 is what `> log.txt` writes in Windows PowerShell. `\\r\\r\\n` is what old `adb shell` makes of a line end.
+    """
+    if isinstance(data, str):
+        text = data.removeprefix("\ufeff")
+    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16", errors="replace")
+    else:
+        text = data.decode("utf-8-sig", errors="replace")
+    if "\r" in text:
+        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    return text
+
+
+def unwrap(text: str) -> Recording:
+    """Take a recorded command apart; an output without markers comes back as it is.
+
+    Markers count only in a file that begins with one: a tool's own output may hold such a line anywhere.
+    """
+    if not text.startswith("# "):
+        return Recording(stdout=text)
+    streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    separate = False
+    current = "stdout"
+    exit_code: int | None = None
+    command: str | None = None
+    position = 0
+    for match in _MARKER.finditer(text):
+        streams[current].append(text[position : match.start()])
+        position = min(match.end() + 1, len(text))
+        if match[1]:
+            current = match[1]
+            separate = separate or current == "stderr"
+        elif match[2]:
+            exit_code = int(match[2])
+        else:
+            command = match[3]
+    if position == 0:
+        return Recording(stdout=text)
+    streams[current].append(text[position:])
+    return Recording(
+        stdout="".join(streams["stdout"]),
+        stderr="".join(streams["stderr"]) if separate else None,
+        exit_code=exit_code,
+        command=command,
+    )

@@ -1,0 +1,188 @@
+"""From what was read to a measurement: which `count=` line is whose, and which numbers can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from harness.benchmark_model.count_lines import CountLine
+from harness.benchmark_model.numbers import number
+from harness.benchmark_model.parameters import echoed_lengths
+from harness.benchmark_model.reader import Reading
+from harness.records import Measurement, Memory, RunLengths, RunStatistics
+
+
+def read_timings(reading: Reading) -> Measurement:
+    """Times, counts and memory, of either tool. Numbers of runs that were not made are None: zero would look like a measurement."""
+    timings = dict(reading.timings)
+    notes = list(reading.notes)
+    if _is_cut(reading):
+        del timings["inference"]
+        notes.append("the timings line is cut in the middle of its last number, which is not used")
+    warmup, runs = _assign_counts(reading, timings)
+    litert = reading.litert
+    if litert.seen:
+        return _litert_timings(reading, warmup, runs, notes)
+    if (warmup is not None and warmup.count == 0) or timings.get("first") == timings.get("warmup") == 0:
+        timings.pop("first", None)
+        timings.pop("warmup", None)
+    if timings.get("inference") is not None and (
+        (runs is not None and runs.count == 0) or (runs is None and timings["inference"] == 0)
+    ):
+        timings.pop("inference", None)
+        notes.append("no inference was timed: the run was asked to make none")
+    inference = timings.get("inference")
+    reference = None if runs is None else runs.avg if runs.avg is not None else runs.curr
+    if inference is not None and reference is not None and abs(inference - reference) > 1e-4 * max(reference, 1.0) + 1:
+        notes.append(f"the timings line says {inference:g} us and the count line {reference:g} us on average")
+    return Measurement(
+        init_us=timings.get("init"),
+        first_inference_us=timings.get("first"),
+        warmup_avg_us=timings.get("warmup"),
+        inference_avg_us=inference,
+        warmup=warmup,
+        runs=runs,
+        model_size_mb=reading.model_size_mb,
+        memory=Memory(**reading.memory),
+        unconsumed_flags=tuple(reading.unconsumed),
+        notes=tuple(notes),
+    )
+
+
+def _litert_timings(
+    reading: Reading, warmup: RunStatistics | None, runs: RunStatistics | None, notes: list[str]
+) -> Measurement:
+    times = dict(reading.litert.times_us)
+    if reading.litert.blocks > 1:
+        notes.append(f"the output holds {reading.litert.blocks} blocks of results; only the last is read")
+    if reading.litert.runs == 0:
+        times.pop("inference", None)
+    if reading.litert.warmup_runs == 0:
+        times.pop("first", None)
+        times.pop("warmup", None)
+    # Two decimals of a millisecond: below 5 us everything is 0.00, and the count line has the figure.
+    if times.get("inference") == 0 and runs is not None and runs.avg:
+        times["inference"] = runs.avg
+        notes.append("the average is of the count line: the results round it to 0.00 ms")
+    if runs is None and reading.litert.runs:
+        runs = RunStatistics(
+            count=reading.litert.runs,
+            min=times.get("min"),
+            max=times.get("max"),
+            avg=times.get("inference"),
+            std=times.get("std"),
+        )
+    return Measurement(
+        tool="benchmark_litert_model",
+        init_us=times.get("init"),
+        first_inference_us=times.get("first"),
+        warmup_avg_us=times.get("warmup"),
+        inference_avg_us=times.get("inference"),
+        warmup=warmup,
+        runs=runs,
+        model_size_mb=reading.model_size_mb,
+        memory=Memory(**{**reading.memory, **reading.litert.memory_mb}),
+        unconsumed_flags=tuple(reading.unconsumed),
+        notes=tuple(notes),
+    )
+
+
+def _is_cut(reading: Reading) -> bool:
+    """Whether the text ends inside the last number of the timings: then a `count=` line has the whole of it."""
+    if not reading.timings_cut or "inference" not in reading.timings:
+        return False
+    printed = [f"{average:g}" for line in reading.counts.lines() if (average := _average(line)) is not None]
+    text = reading.timings_text["inference"]
+    return text not in printed and any(average.startswith(text) for average in printed)
+
+
+def _assign_counts(reading: Reading, timings: dict[str, float]) -> tuple[RunStatistics | None, RunStatistics | None]:
+    """Which `count=` line is the warm-up's and which the timed runs'; None for what cannot be told.
+
+    Where the averages are printed too, the line that agrees with one of them is that phase's. Else the line is of the phase that was
+    announced right before it: the first `Running benchmark` line announces the warm-up, the second the runs, and an excerpt or a log
+    that lost lines shows by the numbers of iterations which of them is left.
+    """
+    lines = reading.counts.lines()
+    litert = reading.litert.times_us
+    inference = timings.get("inference", litert.get("inference"))
+    if inference is None:
+        return _by_heading(reading, lines)
+    warmup = timings.get("warmup", litert.get("warmup"))
+    # LiteRT's tool rounds to 10 us.
+    slack = 6.0 if litert else 0.0
+    runs_line = next((line for line in reversed(lines) if agree(_average(line), inference, slack)), None)
+    warmup_line = next((line for line in lines if line is not runs_line and agree(_average(line), warmup, slack)), None)
+    if runs_line is None and len(lines) == 2 and reading.counts.announced >= 2:
+        runs_line = lines[1] if lines[1] is not warmup_line else None
+    if warmup_line is None and runs_line is not None and len(lines) == 2 and lines[0] is not runs_line:
+        counted = lines[0].statistics
+        warmup_line = lines[0] if warmup is None or (counted is not None and counted.count == 0) else None
+    return _statistics(warmup_line), _statistics(runs_line)
+
+
+def _by_heading(reading: Reading, lines: list[CountLine]) -> tuple[RunStatistics | None, RunStatistics | None]:
+    lengths = echoed_lengths(reading.parameters)
+    phases = [_phase(line, lengths, reading.parameters) for line in lines]
+    if len(lines) == 2:
+        if phases[0] != "run" and phases[1] != "warmup":
+            return lines[0].statistics, lines[1].statistics
+        if phases[0] == "warmup" and lines[1].announced == lines[0].announced:
+            return lines[0].statistics, lines[1].statistics  # the second announcement was lost
+        return None, None
+    if len(lines) == 1 and not lines[0].gap:
+        if phases[0] == "run" or (phases[0] is None and lines[0].announced >= 2):
+            return None, lines[0].statistics
+        if phases[0] == "warmup" or (phases[0] == "either" and reading.begins and lines[0].announced == 1):
+            return lines[0].statistics, None
+    return None, None
+
+
+def _phase(
+    line: CountLine, lengths: RunLengths, parameters: Mapping[str, str]
+) -> Literal["warmup", "run", "either"] | None:
+    """The phase whose length was announced before a line; None where nothing was, or neither is as long."""
+    if line.heading is None:
+        return None
+    iterations, seconds = line.heading
+    if not _plausible(line, iterations, seconds, parameters):
+        return None
+    warmup = iterations == lengths.warmup_runs and seconds in (None, lengths.warmup_s)
+    run = iterations == lengths.min_runs and seconds in (None, lengths.min_s)
+    if warmup and run:
+        return "either"
+    return "warmup" if warmup else "run" if run else None
+
+
+def _plausible(line: CountLine, iterations: float, seconds: float | None, parameters: Mapping[str, str]) -> bool:
+    """Whether a phase of that length can have made that many runs: it goes on for more only while it is short of seconds."""
+    statistics, average = line.statistics, _average(line)
+    if statistics is None or average is None:
+        return True
+    if statistics.count == 0:
+        return iterations == 0 or parameters.get("Run w/o invoking kernels") == "1"
+    if statistics.count > iterations:
+        return bool(seconds) and (statistics.count - 1) * average <= 1.02e6 * (seconds or 0.0)
+    paused = (number(parameters.get("Inter-run delay (seconds)", "")) or 0.0) > 0
+    # Far too short for the seconds announced, and neither pauses nor the longest time allowed explain it. Below 100 us it is the loop
+    # around the runs that takes the time.
+    return not (
+        line.unhindered and not paused and seconds and average >= 100 and statistics.count * average < 0.5e6 * seconds
+    )
+
+
+def _average(line: CountLine) -> float | None:
+    if line.statistics is None:
+        return None
+    if line.statistics.count == 0:
+        return 0.0
+    return line.statistics.avg if line.statistics.avg is not None else line.statistics.curr
+
+
+def _statistics(line: CountLine | None) -> RunStatistics | None:
+    return None if line is None else line.statistics
+
+
+def agree(value: float | None, other: float | None, slack: float = 0.0) -> bool:
+    """Whether two prints of the same average agree in the six digits that both have."""
+    return value is not None and other is not None and abs(value - other) <= 1e-5 * max(abs(value), 1.0) + slack

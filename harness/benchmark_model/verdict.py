@@ -1,0 +1,211 @@
+"""Status and causes of an output, from evidence: messages, the exit code, what was asked for, and what is missing.
+
+The exit code alone proves little: it is 0 for a delegate that is not compiled in, for an external delegate that cannot be loaded, and for
+an output that a full disk or a closed pipe cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.benchmark_model.failures import Evidence
+from harness.errors import Cause
+from harness.records import DelegateUse, Status
+
+_RANK = (
+    Cause.UNCONSUMED_FLAGS,
+    Cause.NOT_EXECUTABLE,
+    Cause.MODEL_INVALID,
+    Cause.MODEL_UNREADABLE,
+    Cause.SIGNATURE_MISSING,
+    Cause.BAD_FLAGS,
+    Cause.BAD_INPUT,
+    Cause.OP_UNSUPPORTED,
+    Cause.OUT_OF_MEMORY,
+    Cause.DELEGATE_UNAVAILABLE,
+    Cause.DELEGATE_NOT_APPLIED,
+    Cause.DELEGATE_PARTIAL,
+    Cause.STORAGE_FULL,
+    Cause.INVOKE_FAILED,
+    Cause.PREPARE_FAILED,
+    Cause.ALLOCATE_FAILED,
+    Cause.CRASHED,
+    Cause.KILLED,
+    Cause.TIMEOUT,
+    Cause.TRUNCATED_OUTPUT,
+    Cause.PROFILE_DROPPED,
+    Cause.CONDITION_NOT_MET,
+    Cause.UNKNOWN,
+)
+"""Most specific first."""
+
+_SOFT = frozenset(
+    {Cause.PROFILE_DROPPED, Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL}
+)
+"""What a run can survive: it goes on with the CPU, or without some rows."""
+
+_SYSTEM_ENDS = frozenset({Cause.CRASHED, Cause.KILLED, Cause.NOT_EXECUTABLE, Cause.OUT_OF_MEMORY, Cause.STORAGE_FULL})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the verdict is made from."""
+
+    evidence: Sequence[Evidence]
+    system: Sequence[Evidence]
+    """What shells, linkers and the system said."""
+    exit_code: int | None
+    complete: bool
+    """The timings are there, or the output is an excerpt whose end is there."""
+    recognized: bool
+    """Some line is the tool's."""
+    empty: bool
+    failing_line: bool
+    fatal: str | None
+    first_error: str | None
+    unconsumed: Sequence[str]
+    asked: Sequence[str]
+    full_asked: bool
+    any_allowed: bool
+    """The request allows the delegate to take nothing."""
+    traceless: bool
+    """The output tells which delegates were applied, so one without a trace was not."""
+    cpu_asked: bool
+    delegates: Sequence[DelegateUse]
+    asked_by_unconsumed: Sequence[str]
+    delegate_lines: Mapping[str, str]
+    """By delegate: the line that says that it took nothing."""
+    delegate_errors: Mapping[str, str]
+    """By delegate: an error that it printed, and that need not have ended anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an output comes to."""
+
+    status: Status
+    causes: tuple[Cause, ...]
+    message: str | None
+
+
+def judge(facts: Facts) -> Verdict:
+    """Decide status and causes; `message` is the line of the first cause."""
+    hard = [item for item in facts.evidence if item.cause not in _SOFT]
+    went_on = facts.complete and not facts.failing_line and facts.exit_code in (0, None)
+    if went_on and _delegate_failed(facts):
+        # The delegate was taken back out and the run went on: what failed to prepare was the delegate.
+        hard = [item for item in hard if item.cause not in (Cause.PREPARE_FAILED, Cause.ALLOCATE_FAILED)]
+    if not (facts.complete and facts.exit_code == 0):
+        hard += facts.system
+    if any(item.cause is Cause.MODEL_INVALID for item in hard):
+        # `Failed to load model` follows whatever was wrong with it.
+        hard = [item for item in hard if not item.line.startswith("Failed to load model")]
+    failures = list(hard)
+    failed = bool(failures) or facts.failing_line or facts.fatal is not None
+    validity = _delegation(facts)
+    if facts.exit_code not in (0, None):
+        failed = True
+        failures += _exit_evidence(facts, bool(failures))
+    elif facts.fatal is not None and not failures:
+        failures.append(Evidence(Cause.CRASHED, facts.fatal))
+    if not facts.complete and not failed and not (validity and facts.failing_line):
+        failed = True
+        failures.append(_missing(facts))
+    if facts.failing_line and not failures and not validity:
+        failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "Benchmarking failed."))
+    if failed and not failures and not validity:
+        failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "the tool failed and does not say why"))
+    found = _ranked(failures) + [item for item in _ranked(validity) if item.cause not in {f.cause for f in failures}]
+    if failed:
+        # Among failures, a delegate that was refused says more than the node that could not be prepared for it.
+        found = _ranked(found) if _delegate_failed(facts) or not failures else found
+    if facts.unconsumed:
+        found.insert(0, Evidence(Cause.UNCONSUMED_FLAGS, f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"))
+    if not found:
+        return Verdict(status=Status.OK, causes=(), message=None)
+    # Flags that the tool did not take make the result invalid, whatever the exit code (contract).
+    status = Status.INVALID if facts.unconsumed or not failed else Status.FAILED
+    return Verdict(status=status, causes=tuple(item.cause for item in found), message=found[0].line[:2000])
+
+
+def _delegate_failed(facts: Facts) -> bool:
+    return any(item.cause is Cause.DELEGATE_NOT_APPLIED for item in facts.evidence)
+
+
+def _delegation(facts: Facts) -> list[Evidence]:
+    """Delegates that were asked for and not applied as asked, and what the profile lost."""
+    found = [item for item in facts.evidence if item.cause is Cause.PROFILE_DROPPED]
+    refused = [item for item in facts.evidence if item.cause is Cause.DELEGATE_NOT_APPLIED]
+    refused.sort(key=lambda item: item.line.startswith("Restored"))  # a line that names the delegate says more
+    unavailable = [item for item in facts.evidence if item.cause is Cause.DELEGATE_UNAVAILABLE]
+    fallback = [item for item in facts.evidence if item.cause is Cause.DELEGATE_PARTIAL]
+    uses = {use.name: use for use in facts.delegates}
+    missing: list[Evidence] = []
+    partial: list[Evidence] = []
+    gone = [use.name for use in facts.delegates if use.applied == "failed"]
+    for name in dict.fromkeys([*facts.asked, *facts.asked_by_unconsumed, *gone]):
+        use = uses.get(name)
+        if use is None:
+            if facts.traceless or unavailable or name in facts.asked_by_unconsumed:
+                missing.append(
+                    Evidence(Cause.DELEGATE_NOT_APPLIED, f"{name} was asked for, and nothing says that it was applied")
+                )
+        elif use.applied in ("none", "failed"):
+            if not facts.any_allowed:
+                line = facts.delegate_lines.get(name, f"{name} was asked for, and took no part of the graph")
+                missing.append(Evidence(Cause.DELEGATE_NOT_APPLIED, line))
+        elif facts.full_asked and use.applied == "partial":
+            share = f"{use.nodes_delegated} of {use.nodes_total} nodes" if use.nodes_total else "a part of the graph"
+            partial.append(Evidence(Cause.DELEGATE_PARTIAL, f"{name} took {share}, and all of it was asked for"))
+    if facts.complete:
+        missing += [
+            Evidence(Cause.DELEGATE_NOT_APPLIED, line)
+            for name, line in facts.delegate_errors.items()
+            if name not in uses or uses[name].applied not in ("full", "partial")
+        ]
+    if refused or missing:
+        found += unavailable
+        found += refused or missing
+    if partial or (fallback and not (refused or missing)):
+        found += fallback or partial
+    if facts.cpu_asked and (ran := [use.name for use in facts.delegates if use.applied not in ("none", "failed")]):
+        line = f"the built-in kernels were asked for, and {', '.join(ran)} took part of the graph"
+        found.append(Evidence(Cause.CONDITION_NOT_MET, line))
+    return found
+
+
+def _exit_evidence(facts: Facts, explained: bool) -> Iterable[Evidence]:
+    """What an exit code other than 0 says by itself."""
+    code = facts.exit_code or 0
+    signal = -code if code < 0 else code - 128 if 128 < code < 160 else 0
+    if code == 124 or code == 142:
+        yield Evidence(Cause.TIMEOUT, "the time limit ended the process")
+    elif code in (126, 127):
+        yield Evidence(Cause.NOT_EXECUTABLE, f"the shell could not start the program (exit code {code})")
+    elif signal in (1, 2, 9, 13, 15):
+        yield Evidence(Cause.KILLED, f"the process was ended by signal {signal}")
+    elif signal in (4, 5, 6, 7, 8, 11, 31):
+        if signal != 6 or not explained:
+            # The tool aborts on purpose after a FATAL message; that message is the cause.
+            yield Evidence(Cause.CRASHED, facts.fatal or f"the process crashed with signal {signal}")
+    elif not explained and not _delegation(facts):
+        line = facts.first_error or f"exit code {code}, and no message that says why"
+        yield Evidence(Cause.UNKNOWN, line)
+
+
+def _missing(facts: Facts) -> Evidence:
+    """An output without an end and without a word why."""
+    if facts.empty:
+        return Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty")
+    if not facts.recognized:
+        return Evidence(Cause.UNKNOWN, "no line of the output is benchmark_model's")
+    return Evidence(Cause.TRUNCATED_OUTPUT, "the output stops before the timings")
+
+
+def _ranked(items: Iterable[Evidence]) -> list[Evidence]:
+    """One line for each cause, the first that says it; the most specific cause first."""
+    first: dict[Cause, Evidence] = {}
+    for item in items:
+        first.setdefault(item.cause, item)
+    return sorted(first.values(), key=lambda item: _RANK.index(item.cause))

@@ -1,0 +1,326 @@
+"""Forms of the output that the recorded logs do not show: other versions, logcat, pasted tables, excerpts, LiteRT's own tool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.benchmark_model import parse_output, to_json
+
+START = "STARTING!\nLog parameter values verbosely: [0]\n"
+RUN = (
+    "Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate if exceeding 150 seconds.\n"
+    "count=5 first=130 curr=100 min=100 max=130 avg=106 std=12\n"
+    "\n"
+    "Running benchmark for at least 50 iterations and at least 1 seconds but terminate if exceeding 150 seconds.\n"
+    "count=50 first=102 curr=99 min=98 max=104 avg=101.5 std=2\n"
+    "\n"
+)
+TIMINGS = "Inference timings in us: Init: 2000, First inference: 130, Warmup (avg): 106, Inference (avg): 101.5\n"
+
+
+def read(text: str | bytes, **keywords: Any) -> dict[str, Any]:
+    return to_json(parse_output(text, **keywords))
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "INFO: ",
+        "08-17 21:47:50.315 29423 29423 I tflite  : ",
+        "2023-08-17 21:47:50.315 29423 29423 I tflite  : ",
+        "08-17 21:47:50.315  2000 29423 29423 I tflite  : ",
+        "08-17 21:47:50.315123 29423 29423 I tflite  : ",
+        "08-17 21:47:50.315 +0000 29423 29423 I tflite  : ",
+        "1629236870.315 29423 29423 I tflite  : ",
+        "08-17 21:47:50.315 I/tflite  (29423): ",
+        "08-17 21:47:50.315 I tflite  : ",
+        "I/tflite  (29423): ",
+        "I/tflite: ",
+        "I tflite  : ",
+        "... tflite  : ",
+        "2021-08-17 21:47:50.315 29423-29423/? I/tflite: ",
+        "2021-08-17 21:47:50.315 29423-29423/org.tensorflow.lite.benchmark I/tflite: ",
+        "2023-06-14 10:55:21.084 18088-18088 tflite                  org.tensorflow.lite.benchmark        I  ",
+        "I0000 00:00:1718000000.123456   12345 benchmark_model.cc:76] ",
+        "2018-09-10 12:36:26.109144: I tensorflow/lite/tools/benchmark/benchmark_model.cc:76] ",
+        "2026-01-02T03:04:05.1234567Z INFO: ",
+        "[2026-01-02 03:04:05] INFO: ",
+        "> ",
+        "> INFO: ",
+        "  ",
+    ],
+)
+def test_prefixes(prefix: str) -> None:
+    plain = START + RUN + TIMINGS
+    got = read("".join(f"{prefix}{line}\n" for line in plain.split("\n")))
+    assert got == read(plain)
+    assert (got["status"], got["inference_avg_us"], got["warmup"]["count"], got["runs"]["count"]) == (
+        "ok",
+        101.5,
+        5,
+        50,
+    )
+
+
+def test_lines_of_other_programs_are_passed_over() -> None:
+    foreign = "08-17 21:47:50.316   928  1099 E Other   : "
+    got = read(
+        f"{foreign}{TIMINGS.replace('101.5', '1')}"
+        f"08-17 21:47:50.316 29423 29423 I tflite  : {TIMINGS}"
+        f"{foreign}Failed to apply GPU delegate.\n{foreign}count=9 first=1 curr=1 min=1 max=1 avg=1 std=0\n"
+    )
+    assert (got["status"], got["inference_avg_us"], got["runs"], got["delegates"]) == ("ok", 101.5, None, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Average inference timings in us: Warmup: 83235, Init: 38467, no stats: 79760.9", (38467, None, 83235, 79760.9)),
+        ("Average inference timings in us: Warmup: 91471, Init: 4108, Inference: 80660.1", (4108, None, 91471, 80660.1)),
+        ("Inference timings in us: Init: 5685, First inference: 18535, Warmup (avg): 14462.3, Inference (avg): 14575.2",
+         (5685, 18535, 14462.3, 14575.2)),
+        ("Inference timings in us: Init: 5685, First inference: 18535, Warmup (avg): 1.5e+06, Inference (avg): -nan",
+         (5685, 18535, 1.5e6, None)),
+    ],
+)  # fmt: skip
+def test_timings_of_all_versions(line: str, expected: tuple[float | None, ...]) -> None:
+    got = read(line + "\n")
+    assert tuple(got[f"{key}_us"] for key in ("init", "first_inference", "warmup_avg", "inference_avg")) == expected
+
+
+def test_the_android_app_of_2019_runs_memory_into_the_last_number() -> None:
+    got = read(
+        "I/tflite: Average inference timings in us: Warmup: 1.5, Init: 2, Inference: 3.5"
+        "Overall max resident set size = 2.36719 MB, total malloc-ed size = 0 MB\n"
+    )
+    assert (got["inference_avg_us"], got["memory"]["overall_peak_mb"]) == (3.5, 2.36719)
+
+
+def test_memory_of_2_1() -> None:
+    got = read(
+        f"{TIMINGS}[Init Phase] - Memory usage: max resident set size = 2.5 MB, total malloc-ed size = 0 MB\n"
+        "[Overall] - Memory usage: max resident set size = 9.25 MB, total malloc-ed size = 0 MB\n"
+    )
+    assert (got["memory"]["init_peak_mb"], got["memory"]["overall_peak_mb"]) == (2.5, 9.25)
+
+
+def test_old_announcement_without_seconds() -> None:
+    got = read(
+        "STARTING!\nNum runs: [50]\nUse nnapi : [0]\nnnapi error: unable to open library libneuralnetworks.so\n"
+        "Initialized session in 4.452ms\nRunning benchmark for 1 iterations\ncount=1 curr=146161\n\n"
+        "Running benchmark for 50 iterations\n"
+        "count=50 first=137789 curr=137254 min=137079 max=143416 avg=137722 std=896\n\n"
+        "Average inference timings in us: Warmup: 146161, Init: 4452, no stats: 137722\n"
+    )
+    assert (got["status"], got["warmup"]["curr"], got["runs"]["avg"]) == ("ok", 146161, 137722)
+
+
+ROWS = (
+    "\t             [node type]\t          [start]\t  [first]\t [avg ms]\t     [%]\t  [cdf%]\t  [mem KB]\t[times called]\t[Name]\n"
+    "\t                 CONV_2D\t            0.000\t   21.227\t   21.287\t100.000%\t100.000%\t     0.000\t        1\t[a, b:1]:0\n"
+    "\t      TFLite_Detection_PostProcess_that_is_long\t   21.287\t    0.015\t    0.013\t  0.056%\t100.000%\t     0.000\t        1\t\n"
+    "\t                  cast 0\t           21.300\t    0.001\t    0.002\t  0.001%\t100.000%\t     0.000\t        3\tx\ty, 5% z\n"
+)
+BLOCK = (
+    "============================== Run Order ==============================\n" + ROWS + "\n"
+    "============================== Top by Computation Time ==============================\n" + ROWS + "\n"
+    "Number of nodes executed: 3\n"
+    "============================== Summary by node type ==============================\n"
+    "\t             [Node type]\t  [count]\t  [avg ms]\t    [avg %]\t    [cdf %]\t  [mem KB]\t[times called]\n"
+    "\t                 CONV_2D\t        1\t    21.287\t    99.000%\t    99.000%\t     0.000\t        1\n"
+    "\t                  cast 0\t        1\t     0.006\t     1.000%\t   100.000%\t     0.000\t        3\n\n"
+    "Timings (microseconds): count=50 first=1 curr=2 min=1 max=3 avg=2 std=1\nMemory (bytes): count=0\n3 nodes observed\n"
+)
+TITLE = "Operator-wise Profiling Info for Regular Benchmark Runs:\n"
+
+
+def test_rows_with_start_long_types_and_separators_in_names() -> None:
+    ops = read(TIMINGS + TITLE + BLOCK)["ops"]
+    assert [(op["node_type"], op["start_us"], op["first_us"], op["avg_us"], op["name"]) for op in ops] == [
+        ("CONV_2D", 0, 21227, 21287, "[a, b:1]:0"),
+        ("TFLite_Detection_PostProcess_that_is_long", 21287, 15, 13, ""),
+        ("cast 0", 21300, 1, 2, "x\ty, 5% z"),
+    ]
+    assert [op["times_called"] for op in ops] == [1, 1, 3]
+
+
+def test_pasted_tables_have_spaces_for_tabs() -> None:
+    got = read(TIMINGS + TITLE + BLOCK.replace("\t", "    ").replace("x    y", "x y"))
+    want = read(TIMINGS + TITLE + BLOCK.replace("x\ty", "x y"))
+    assert got["ops"] == want["ops"]
+    assert got["op_summary"] == want["op_summary"]
+
+
+def test_pasted_percentages_may_touch() -> None:
+    row = "  CONV_2D 0.000 21.227 21.287100.000%100.000% 0.000 1 [a]:0\n".replace("21.287100", "21.287 100")
+    got = read(TITLE + "[node type] [start] [first] [avg ms] [%] [cdf%] [mem KB] [times called] [Name]\n" + row)
+    assert [(op["avg_us"], op["percent"], op["cdf_percent"], op["name"]) for op in got["ops"]] == [
+        (21287, 100, 100, "[a]:0")
+    ]
+
+
+def test_a_block_without_title_is_the_runs() -> None:
+    got = read("Average inference timings in us: Warmup: 1, Init: 2, no stats: 3\n" + BLOCK)
+    assert (len(got["ops"]), got["init_ops"], got["profile_runs"]["count"]) == (3, None, 50)
+
+
+def test_a_block_of_initialization_is_known_by_its_ops() -> None:
+    init = (
+        "============================== Run Order ==============================\n"
+        + ROWS.replace("CONV_2D", "AllocateTensors").split("\t      TFLite")[0]
+    )
+    got = read(TIMINGS + init + "1 nodes observed\n" + BLOCK)
+    assert ([op["node_type"] for op in got["init_ops"]], len(got["ops"])) == (["AllocateTensors"], 3)
+
+
+@pytest.mark.parametrize("lines", range(1, 14))
+def test_an_excerpt_may_begin_anywhere_in_a_table(lines: int) -> None:
+    got = read("\n".join((TITLE + BLOCK).split("\n")[lines:]))
+    whole = {(op["node_type"], op["name"], op["avg_us"]) for op in read(TITLE + BLOCK)["ops"]}
+    assert {(op["node_type"], op["name"], op["avg_us"]) for op in got["ops"] or []} <= whole
+    assert len(got["ops"] or []) <= 3
+    assert len(got["op_summary"]) <= 2
+
+
+def test_csv_with_commas_in_types_and_tabs_in_names() -> None:
+    got = read(
+        TITLE + "============================== Run Order ==============================\n"
+        "node type, first, avg_ms, %, cdf%, mem KB, times called, name\n"
+        "Fully Connected (NC, PF32) GEMM, 8.3e-05, 1687.94, 0.0530169%, -nan%, 0, 2, [while\t PartitionedCall:0]:0\n"
+        "ADD, 0, 0.1525, 100%, 100%, 0, 1, \n"
+        "ADD, 0, 0.1525, 100%, 100%, 0, 1,\n"
+        "============================== Summary by node type ==============================\n"
+        "node type, count, avg_ms, avg %, cdf %, mem KB, times called\n"
+        "Fully Connected (NC, PF32) GEMM, 1, 1687.94, 52%, 52%, 0, 2\n1 nodes observed\n"
+    )
+    first = got["ops"][0]
+    assert (first["node_type"], first["name"]) == ("Fully Connected (NC, PF32) GEMM", "[while, PartitionedCall:0]:0")
+    assert (first["first_us"], first["avg_us"], first["cdf_percent"], first["times_called"]) == (
+        0.083,
+        1687940,
+        None,
+        2,
+    )
+    assert [op["name"] for op in got["ops"][1:]] == ["", ""]
+    assert got["op_summary"][0]["node_type"] == "Fully Connected (NC, PF32) GEMM"
+
+
+def test_a_name_of_4_kb() -> None:
+    name = "[" + ", ".join(f"layer_{index}/x" for index in range(400)) + "]:254"
+    got = read(TITLE + BLOCK.replace("[a, b:1]:0", name))
+    assert got["ops"][0]["name"] == name
+
+
+def test_a_warmup_alone_is_not_the_runs() -> None:
+    got = read(START + RUN.split("\n\n")[0] + "\n")
+    assert (got["status"], got["causes"], got["runs"]) == ("failed", ["truncated_output"], None)
+    assert got["warmup"]["avg"] == 106
+
+
+def test_an_excerpt_of_count_and_timings() -> None:
+    got = read(RUN.split("seconds.\n")[2].strip() + "\n" + TIMINGS)
+    assert (got["status"], got["warmup"], got["runs"]["count"]) == ("ok", None, 50)
+
+
+def test_a_count_line_that_belongs_to_no_phase_is_not_guessed_at() -> None:
+    got = read("count=7 first=102 curr=99 min=98 max=104 avg=101.5 std=2\n")
+    assert (got["warmup"], got["runs"], got["inference_avg_us"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("missing", range(1, 5))
+def test_a_number_cut_by_the_end_of_the_file_is_not_used(missing: int) -> None:
+    got = read((START + RUN + TIMINGS)[: -1 - missing])
+    assert got["inference_avg_us"] is None
+
+
+def test_timings_may_end_without_a_line_end() -> None:
+    assert read((START + RUN + TIMINGS).rstrip("\n"))["inference_avg_us"] == 101.5
+
+
+def test_of_several_runs_the_last_is_read() -> None:
+    got = read(START + RUN + TIMINGS + START + RUN.replace("101.5", "222.5") + TIMINGS.replace("101.5", "222.5"))
+    assert (got["inference_avg_us"], got["runs"]["avg"]) == (222.5, 222.5)
+    assert any("2 runs of the tool" in note for note in got["notes"])
+    unfinished = read(START + RUN + TIMINGS + START + "Loaded model x\n")
+    assert (unfinished["status"], unfinished["inference_avg_us"]) == ("failed", None)
+
+
+LITERT = """INFO: STARTING!
+INFO: Log parameter values verbosely: [0]
+WARNING: {at}auto_registration.cc:67] NPU accelerator could not be loaded and registered: kLiteRtStatusErrorInvalidArgument.
+INFO: Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate if exceeding 150 seconds.
+INFO: count=1010 first=900 curr=490 min=480 max=900 avg=494.321 std=20 p5=482 median=490 p95=520
+
+INFO: Running benchmark for at least 50 iterations and at least 1 seconds but terminate if exceeding 150 seconds.
+INFO: count=2112 first=470 curr=455 min=440 max=700 avg=463.318 std=12 p5=450 median=460 p95=480
+
+INFO: {at}benchmark_litert_model.h:78]
+========== BENCHMARK RESULTS ==========
+INFO: {at}benchmark_litert_model.h:82] Model initialization: 12.34 ms
+INFO: {at}benchmark_litert_model.h:84] Warmup (first):       0.90 ms
+INFO: {at}benchmark_litert_model.h:86] Warmup (avg):         0.49 ms (1010 runs)
+INFO: {at}benchmark_litert_model.h:88] Inference (avg):      0.46 ms (2112 runs)
+INFO: {at}benchmark_litert_model.h:92] Inference (min):      0.44 ms
+INFO: {at}benchmark_litert_model.h:94] Inference (max):      0.70 ms
+INFO: {at}benchmark_litert_model.h:96] Inference (std):      0.01
+INFO: {at}benchmark_litert_model.h:103] Throughput:           1234.56 MB/s
+INFO: {at}benchmark_litert_model.h:110]
+Memory Usage:
+INFO: {at}benchmark_litert_model.h:112] Init footprint:       10.50 MB
+INFO: {at}benchmark_litert_model.h:114] Overall footprint:    12.25 MB
+INFO: {at}benchmark_litert_model.h:118] Peak memory:          44.75 MB
+INFO: {at}benchmark_litert_model.h:124] ======================================
+"""
+
+
+@pytest.mark.parametrize("at", ["[./litert/tools/", "[litert/tools/", "[", "[third_party/odml/litert/litert/tools/"])
+def test_litert_s_own_tool(at: str) -> None:
+    got = read(LITERT.replace("{at}", at))
+    assert (got["tool"], got["status"], got["causes"]) == ("benchmark_litert_model", "ok", [])
+    assert (got["init_us"], got["first_inference_us"], got["warmup_avg_us"]) == (12340, 900, 490)
+    assert got["inference_avg_us"] == 460
+    assert (got["warmup"]["count"], got["runs"]["count"], got["runs"]["avg"]) == (1010, 2112, 463.318)
+    assert got["memory"] == {
+        "init_delta_mb": 10.5,
+        "overall_delta_mb": 12.25,
+        "init_peak_mb": None,
+        "overall_peak_mb": None,
+        "periodic_peak_mb": 44.75,
+    }
+
+
+def test_litert_s_results_alone() -> None:
+    got = read(LITERT[LITERT.index("========== BENCH") :].replace("{at}", "["))
+    assert (got["status"], got["inference_avg_us"]) == ("ok", 460)
+    assert (got["runs"]["count"], got["runs"]["min"], got["runs"]["avg"]) == (2112, 440, 460)
+
+
+def test_litert_rounds_small_models_to_nothing() -> None:
+    text = LITERT.replace("{at}", "[").replace("0.46 ms", "0.00 ms").replace("avg=463.318", "avg=3.318")
+    got = read(text)
+    assert got["inference_avg_us"] == 3.318
+    assert any("count line" in note for note in got["notes"])
+
+
+def test_litert_without_results_is_truncated() -> None:
+    got = read(LITERT[: LITERT.index("INFO: {at}benchmark_litert_model.h:78]")])
+    assert (got["status"], got["causes"], got["inference_avg_us"]) == ("failed", ["truncated_output"], None)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (START + RUN + TIMINGS).replace("\n", "\r\n").encode(),
+        (START + RUN + TIMINGS).replace("\n", "\r\r\n").encode(),
+        b"\xef\xbb\xbf" + (START + RUN + TIMINGS).encode(),
+        (START + RUN + TIMINGS).encode("utf-16"),
+        "".join(f"\x1b[1;32m{line}\x1b[0m\n" for line in (START + RUN + TIMINGS).split("\n")).encode(),
+        b"\x00\xff\xfe binary\n" + (START + RUN + TIMINGS).encode() + b"\x80\x81",
+    ],
+)
+def test_encodings(data: bytes) -> None:
+    got = read(data)
+    assert (got["status"], got["inference_avg_us"], got["runs"]["count"]) == ("ok", 101.5, 50)
