@@ -1,0 +1,278 @@
+"""One run of the tool: load, initialise, warm up, measure, report."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from harness.litert_host import memory, output
+from harness.litert_host.delegation import Partition, delegate_kernels, find_delegated, partitions
+from harness.litert_host.flags import FlagError, Options
+from harness.litert_host.graph import Graph, Signature, Subgraph
+from harness.litert_host.inputs import InputLayer, input_bytes, input_layers
+from harness.litert_host.library import Library
+from harness.litert_host.model_file import ModelError, choose_signature, open_graph
+from harness.litert_host.profile import ModelProfile
+from harness.litert_host.recorder import EventRecorder
+from harness.litert_host.reports import Outcome, write_outputs, write_profile, write_result, write_runtime_info
+from harness.litert_host.runs import Limits, run_many
+from harness.litert_host.session import CpuOptions, LiteRtError, Session
+from harness.litert_host.statistics import number
+
+# The real tool feeds random values as well.
+_SEED = 20
+
+
+class Failed(Exception):
+    """The benchmark failed, and what was wrong has been said."""
+
+
+class Benchmark:
+    """One run of the tool. The parts happen in the order of `run`; each prints what the real tool prints of it."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.layers = input_layers(options)
+        self.path = options.text("graph")
+        self.explicit = options.on("use_xnnpack")
+        self.xnnpack = self.explicit or "use_xnnpack" not in options.given
+        self.init_us = 0
+        self.steps: list[tuple[str, int, int]] = []
+        self.layer_of: dict[int, InputLayer] = {}
+        self.shapes: dict[int, tuple[int, ...]] = {}
+        self.graph: Graph
+        self.signature: Signature | None
+        self.session: Session
+
+    def run(self) -> None:
+        """Everything.
+
+        Raises:
+            ModelError, FlagError, FatalInput, LiteRtError, Failed: as each part fails.
+        """
+        for line in self.options.announcements():
+            output.info(line)
+        self._load()
+        if self.options.on("list_signatures"):
+            self._list_signatures()
+        self.signature_index, self.signature = choose_signature(self.graph, self.options.text("signature_to_run_for"))
+        if self.options.text("signature_to_run_for"):
+            output.info(f"Using signature: {self.options.text('signature_to_run_for')}")
+        self._match_layers()
+        self._compile()
+        self._resize()
+        if self.explicit:
+            self._say_how_much_was_delegated()
+        self._allocate()
+        output.info(f"The input model file size (MB): {number(self.size_bytes / 1e6)}")
+        output.info(f"Initialized session in {number(self.init_us / 1e3)}ms.")
+        self._measure()
+
+    @property
+    def subgraph_index(self) -> int:
+        """Number of the subgraph that runs."""
+        return self.signature.subgraph if self.signature else 0
+
+    @property
+    def subgraph(self) -> Subgraph:
+        """The subgraph that runs."""
+        return self.graph.subgraphs[self.subgraph_index]
+
+    @property
+    def input_tensors(self) -> tuple[int, ...]:
+        """Tensor numbers of the inputs, in the order in which LiteRT counts them."""
+        return self.signature.inputs if self.signature else self.subgraph.inputs
+
+    # --- initialisation -----------------------------------------------------------------------------------------------
+
+    def _timed(self, step: str, action: Callable[[], None]) -> None:
+        before_kb, started = memory.peak_kb(), time.monotonic_ns()
+        action()
+        elapsed_us = (time.monotonic_ns() - started) // 1000
+        self.init_us += elapsed_us
+        self.steps.append((step, elapsed_us, memory.peak_kb() - before_kb))
+
+    def _load(self) -> None:
+        self.graph, self.size_bytes = open_graph(self.path)
+        # Opening the library and looking for accelerators stands for what a real binary has linked in: before the first reading of memory.
+        self.session = Session(Library())
+        self.start_kb = memory.peak_kb()
+        try:
+            self._timed("LoadModel", lambda: self.session.load(self.path))
+        except LiteRtError as error:
+            raise ModelError(
+                "The model is not a valid Flatbuffer buffer", f"Failed to load model {self.path}"
+            ) from error
+        output.info(f"Loaded model {self.path}")
+
+    def _list_signatures(self) -> NoReturn:
+        output.info(f"The Model contains {len(self.graph.signatures)} signature key(s).")
+        for signature in self.graph.signatures:
+            output.info(f" #> Signature key: {signature.key}")
+        raise Failed
+
+    def _compile(self) -> None:
+        if self.options.on("require_full_delegation") and not self.explicit:
+            # For the real tool, too, an XNNPACK that applies by itself does not count.
+            raise ModelError("Disallowed CPU fallback detected.")
+        cache = self.options.text("xnnpack_weight_cache_file_path") if self.explicit else ""
+        options = CpuOptions(
+            xnnpack=self.xnnpack,
+            threads=self.options.whole("num_threads"),
+            profile=self.options.on("enable_op_profiling"),
+            weight_cache=cache,
+        )
+        try:
+            self._timed("CreateCompiledModel", lambda: self.session.compile(options))
+        except LiteRtError as error:
+            raise ModelError(f"Failed to create the compiled model: {error}") from error
+        if self.explicit:
+            if cache:
+                output.info("XNNPack file-backed weight cache enabled.")
+            output.info("XNNPACK delegate created.")
+
+    def _match_layers(self) -> None:
+        tensors = [self.subgraph.tensors[index] for index in self.input_tensors]
+        self.shapes = {index: tensor.shape for index, tensor in enumerate(tensors)}
+        if not self.layers:
+            return
+        if len(self.layers) != len(tensors):
+            raise FlagError(f"Inputs mismatch: Model inputs #:{len(tensors)} expected: {len(self.layers)}")
+        for index, (layer, tensor) in enumerate(zip(self.layers, tensors, strict=True)):
+            label = self.input_tensors[index]
+            if layer.name != tensor.name:
+                output.warning(f"Tensor # {label} is named {tensor.name} but flags call it {layer.name}")
+            if len(layer.shape) != len(tensor.shape):
+                raise FlagError(f"Input tensor #{label} should have {len(tensor.shape)} dimensions!")
+            self.layer_of[index] = layer
+
+    def _resize(self) -> None:
+        for index, layer in self.layer_of.items():
+            if layer.shape != self.shapes[index]:
+                self.session.resize(self.signature_index, index, layer.shape)
+                self.shapes[index] = layer.shape
+
+    def _allocate(self) -> None:
+        def allocate() -> None:
+            self.session.allocate(self.signature_index)
+            self.session.create_buffers(self.shapes)
+
+        try:
+            self._timed("AllocateTensors", allocate)
+        except LiteRtError as error:
+            raise ModelError("Failed to allocate tensors!") from error
+        self.session.prepare_run()
+
+    def _say_how_much_was_delegated(self) -> None:
+        if self.session.fully_accelerated:
+            output.info(
+                "Explicitly applied XNNPACK delegate, and the model graph will be completely executed by the delegate."
+            )
+            return
+        groups = self._partitions()
+        kernels = delegate_kernels(groups) if groups is not None else None
+        if kernels:
+            output.info(
+                "Explicitly applied XNNPACK delegate, and the model graph will be partially executed by the delegate"
+                f" w/ {kernels} delegate kernels."
+            )
+        elif kernels == 0:
+            output.info(
+                "Though XNNPACK delegate is explicitly applied, the model graph will not be executed by the delegate."
+            )
+        else:
+            output.warning("XNNPACK did not take the whole model graph; how much it took could not be found out.")
+        if self.options.on("require_full_delegation"):
+            raise ModelError("Disallowed CPU fallback detected.")
+
+    def _partitions(self) -> list[Partition] | None:
+        delegated: frozenset[int] | None = frozenset()
+        if self.xnnpack and self.session.fully_accelerated:
+            delegated = frozenset(range(len(self.subgraph.operators)))
+        elif self.xnnpack:
+            resized = {i: s for i, s in self.shapes.items() if s != self.subgraph.tensors[self.input_tensors[i]].shape}
+            delegated = find_delegated(
+                self.subgraph,
+                self.subgraph_index,
+                self.path,
+                self.signature_index,
+                resized,
+                self.options.whole("num_threads"),
+            )
+        return None if delegated is None else partitions(self.subgraph, delegated)
+
+    # --- measurement --------------------------------------------------------------------------------------------------
+
+    def _limits(self, runs: str, seconds: str) -> Limits:
+        dry, options = self.options.on("dry_run"), self.options
+        return Limits(
+            runs=0 if dry else options.whole(runs),
+            min_s=-1 if dry else options.real(seconds),
+            max_s=options.real("max_secs"),
+            delay_s=options.real("run_delay"),
+            frequency_hz=options.real("run_frequency"),
+        )
+
+    def _measure(self) -> None:
+        options, session = self.options, self.session
+        init_kb = memory.peak_kb() - self.start_kb
+        # Input values, not secrets; the same in every process, so that outputs can be compared.
+        randomness = random.Random(_SEED)  # noqa: S311  # see above
+        tensors = [self.subgraph.tensors[index] for index in self.input_tensors]
+        inputs = [input_bytes(t, self.shapes[i], self.layer_of.get(i), randomness) for i, t in enumerate(tensors)]
+        monitor = None
+        if options.on("report_peak_memory_footprint"):
+            monitor = memory.PeakMonitor(options.whole("memory_footprint_check_interval_ms"))
+            monitor.start()
+        warmup, good = run_many(session, self._limits("warmup_runs", "warmup_min_secs"), inputs)
+        if not good:
+            raise Failed
+        profile = ModelProfile(self.graph)
+        recorder = EventRecorder(session, profile) if options.on("enable_op_profiling") else None
+        if recorder is not None:
+            recorder.start()
+            runs, good = run_many(session, self._limits("num_runs", "min_secs"), inputs, after=recorder.end_run)
+        else:
+            runs, good = run_many(session, self._limits("num_runs", "min_secs"), inputs)
+        outcome = Outcome(
+            init_us=self.init_us,
+            warmup=warmup,
+            runs=runs,
+            init_kb=init_kb,
+            overall_kb=memory.peak_kb() - self.start_kb,
+            peak_kb=monitor.stop() if monitor is not None else None,
+            model_bytes=self.size_bytes,
+            input_bytes=sum(len(data) for data in inputs),
+        )
+        if recorder is not None:
+            recorder.finish()
+        self._report(outcome, profile)
+        if not good:
+            raise Failed
+
+    def _report(self, outcome: Outcome, profile: ModelProfile) -> None:
+        options = self.options
+        outcome.say()
+        if options.on("enable_op_profiling"):
+            init = ModelProfile(self.graph)
+            # Compiling is of the whole model, allocating of the subgraph that runs. Loading is not part of the real tool's profile.
+            whole, own = self.steps[1:2], self.steps[2:]
+            if self.subgraph_index == 0:
+                init.add_steps(0, whole + own)
+            else:
+                init.add_steps(0, whole)
+                init.add_steps(self.subgraph_index, own)
+            write_profile(
+                init, profile, options.text("op_profiling_output_mode"), options.text("op_profiling_output_file")
+            )
+        if options.on("export_model_runtime_info"):
+            write_runtime_info(
+                self.subgraph, self.subgraph_index, self._partitions(), options.text("model_runtime_info_output_file")
+            )
+        if options.text("output_filepath"):
+            write_outputs(self.session.read_outputs(), Path(options.text("output_filepath")))
+        if options.text("result_file_path"):
+            write_result(outcome, options.text("result_file_path"))

@@ -1,0 +1,134 @@
+"""Which nodes XNNPACK took.
+
+LiteRT's C library says whether delegates took every node, not which ones. Where they did not, a second process runs the model once with
+the profiler on: every node that appears there as a built-in operator stayed, the rest was taken. The measured process never profiles.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.litert_host.abi import EventType
+from harness.litert_host.graph import Subgraph
+from harness.litert_host.library import Library
+from harness.litert_host.session import CpuOptions, Session
+
+_PROBE = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from harness.litert_host.delegation import probe; probe(sys.argv[2])"
+)
+_PROBE_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Nodes that run together, in order; `delegated` ones are replaced by one node of the delegate."""
+
+    delegated: bool
+    nodes: tuple[int, ...]
+
+
+def partitions(subgraph: Subgraph, delegated: frozenset[int]) -> list[Partition]:
+    """Group nodes as TFLite does: as many of one kind as have their inputs ready, then as many of the other kind, and so on.
+
+    Args:
+        subgraph: the nodes.
+        delegated: those that the delegate took.
+    """
+    ready = set(subgraph.inputs) | {index for index, tensor in enumerate(subgraph.tensors) if tensor.constant}
+    produced = {index for operator in subgraph.operators for index in operator.outputs}
+    # What no node makes is ready too: variables, and optional inputs (-1).
+    ready |= {index for operator in subgraph.operators for index in operator.inputs if index not in produced}
+    waiting = dict.fromkeys(range(len(subgraph.operators)))
+    groups: list[Partition] = []
+    while waiting:
+        kind: bool | None = None
+        group: list[int] = []
+        progress = True
+        while progress:
+            progress = False
+            for node in list(waiting):
+                operator = subgraph.operators[node]
+                if (kind is None or (node in delegated) == kind) and ready.issuperset(operator.inputs):
+                    kind = node in delegated
+                    group.append(node)
+                    ready.update(operator.outputs)
+                    del waiting[node]
+                    progress = True
+        if not group:
+            break
+        groups.append(Partition(bool(kind), tuple(sorted(group))))
+    return groups
+
+
+def delegate_kernels(groups: Sequence[Partition]) -> int:
+    """How many nodes of the delegate there are."""
+    return sum(group.delegated for group in groups)
+
+
+def find_delegated(
+    subgraph: Subgraph, subgraph_index: int, path: str, signature: int, shapes: dict[int, tuple[int, ...]], threads: int
+) -> frozenset[int] | None:
+    """Nodes of a subgraph that XNNPACK took, found by a process that runs the model once; None where that failed.
+
+    Args:
+        subgraph: what runs.
+        subgraph_index: its number.
+        path: the model file.
+        signature: LiteRT's number of the signature.
+        shapes: of inputs that do not have the file's shape.
+        threads: as measured.
+    """
+    # Most processes never come here, and their start-up is device time.
+    import json
+    import subprocess
+
+    root = str(Path(__file__).resolve().parents[2])
+    request = json.dumps(
+        {"path": path, "signature": signature, "shapes": [[i, *s] for i, s in shapes.items()], "threads": threads}
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _PROBE, root, request],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_PROBE_TIMEOUT_S,
+            check=True,
+        )
+        events: list[tuple[int, int, int]] = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    built_in = {node for kind, node, index in events if kind == EventType.OPERATOR_INVOKE and index == subgraph_index}
+    delegated = frozenset(range(len(subgraph.operators))) - built_in
+    if bool(delegated) != any(
+        kind == EventType.DELEGATE_OPERATOR_INVOKE and index == subgraph_index for kind, _, index in events
+    ):
+        return None
+    return delegated
+
+
+def probe(request: str) -> None:
+    """What the second process does: run once on zeros, print the events as JSON."""
+    import json
+
+    asked: dict[str, Any] = json.loads(request)
+    session = Session(Library())
+    session.load(asked["path"])
+    session.compile(CpuOptions(threads=asked["threads"], profile=True))
+    shapes = {index: tuple(shape) for index, *shape in asked["shapes"]}
+    for index, shape in shapes.items():
+        session.resize(asked["signature"], index, shape)
+    session.allocate(asked["signature"])
+    session.create_buffers(shapes)
+    session.clear_inputs()
+    session.prepare_run()
+    session.start_profiler()
+    status, _ = session.run()
+    (events,) = session.stop_profiler([session.event_count()])
+    kinds = (EventType.OPERATOR_INVOKE, EventType.DELEGATE_OPERATOR_INVOKE)
+    print(json.dumps([[e.kind, e.node, e.subgraph] for e in events if e.kind in kinds]))
+    raise SystemExit(status)

@@ -1,0 +1,54 @@
+"""Memory of this process, as the kernel counts it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+def read_status() -> dict[str, int]:
+    """Sizes out of /proc/self/status, in KB, by their name there (`VmHWM`, `VmRSS`, `RssAnon` ...).
+
+    `VmHWM` is what `ru_maxrss` of getrusage says of this program alone: the latter also counts what the process was before `exec`.
+    """
+    sizes = {}
+    for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if value.endswith(" kB"):
+            sizes[name] = int(value[:-3])
+    return sizes
+
+
+def peak_kb() -> int:
+    """The most that was resident at any time so far, in KB; 0 where the kernel does not say."""
+    return read_status().get("VmHWM", 0)
+
+
+class PeakMonitor:
+    """A thread that looks at the resident size every so often, as the real tool's does.
+
+    Args:
+        interval_ms: pause between two looks.
+    """
+
+    def __init__(self, interval_ms: int) -> None:
+        self._interval_s = max(interval_ms, 1) / 1000
+        self._done = threading.Event()
+        self._peak_kb = 0
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._done.wait(self._interval_s):
+            self._peak_kb = max(self._peak_kb, peak_kb())
+
+    def stop(self) -> int:
+        """Stop; the highest value seen, in KB."""
+        self._done.set()
+        self._thread.join()
+        return max(self._peak_kb, peak_kb())

@@ -1,0 +1,81 @@
+"""`benchmark_model` from the command line to the exit code, on LiteRT's C library."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from harness.errors import SetupError
+from harness.litert_host import output
+from harness.litert_host.benchmark import Benchmark, Failed
+from harness.litert_host.flags import FlagError, Options, parse
+from harness.litert_host.inputs import FatalInput, input_layers
+from harness.litert_host.model_file import ModelError
+from harness.litert_host.session import LiteRtError
+
+
+def main(program: str, arguments: Sequence[str]) -> NoReturn:
+    """Run as a program: signals as the shell expects them, exit without taking LiteRT's objects apart one by one.
+
+    Args:
+        program: as it was called.
+        arguments: the command line after it.
+    """
+    for number_ in (signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number_, signal.SIG_DFL)
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # a TextIOWrapper here, which has it
+    sys.stderr.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # likewise
+    code = run(program, arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run(program: str, arguments: Sequence[str]) -> int:
+    """Everything that the real tool does, and its exit code: 0, or 1 after `Benchmarking failed.`. Aborts where it aborts."""
+    output.info("STARTING!")
+    try:
+        options = parse(program, arguments)
+        if options.leftover:
+            output.warning(f"Unconsumed cmdline flags: {' '.join(options.leftover)}")
+        Benchmark(_validated(options)).run()
+    except (FlagError, ModelError) as error:
+        for line in error.lines:
+            output.error(line)
+    except SetupError as error:
+        output.error(str(error))
+    except LiteRtError as error:
+        output.error(str(error))
+    except MemoryError:
+        output.error("Out of memory")
+    except FatalInput as error:
+        output.fatal(str(error))
+    except Failed:
+        pass
+    else:
+        return 0
+    output.error("Benchmarking failed.")
+    return 1
+
+
+def _validated(options: Options) -> Options:
+    """Refuse what the real tool refuses before it does anything.
+
+    Raises:
+        FlagError: a flag is missing or has a value that is not known.
+    """
+    if not options.text("graph"):
+        raise FlagError("Please specify the name of your TF Lite input file with --graph")
+    mode = options.text("op_profiling_output_mode")
+    if options.on("enable_op_profiling"):
+        if options.text("profiling_output_csv_file"):
+            options = options.replaced(
+                op_profiling_output_mode="csv", op_profiling_output_file=options.text("profiling_output_csv_file")
+            )
+        elif mode not in ("stdout", "csv", "proto"):
+            raise FlagError(f"Output mode{mode} is not supported. Supported values are: 'stdout', 'csv' and 'proto'.")
+    input_layers(options)
+    return options

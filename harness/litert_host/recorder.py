@@ -1,0 +1,44 @@
+"""Collects profiler events over many runs with the profiler on throughout.
+
+Starting the profiler anew for each run would clear its 50 MB of buffer in between, and with that the CPU's caches: a sub-millisecond
+model then runs a third slower. So it starts once, and the events are told apart by their number after each run.
+"""
+
+from __future__ import annotations
+
+from harness.litert_host.profile import ModelProfile
+from harness.litert_host.session import Session
+
+# LiteRT's buffer holds 524,288 events and drops the rest. It is emptied between two runs well before that.
+_EMPTY_AT = 400_000
+
+
+class EventRecorder:
+    """Adds the events of each run to a profile.
+
+    Args:
+        session: compiled with profiling.
+        profile: where runs are added.
+        empty_at: number of events after which the buffer is emptied between two runs.
+    """
+
+    def __init__(self, session: Session, profile: ModelProfile, empty_at: int = _EMPTY_AT) -> None:
+        self._session, self._profile, self._empty_at = session, profile, empty_at
+        self._ends: list[int] = []
+
+    def start(self) -> None:
+        """Record from here."""
+        self._session.start_profiler()
+
+    def end_run(self) -> None:
+        """Called after each run."""
+        self._ends.append(self._session.event_count())
+        if self._ends[-1] > self._empty_at:
+            self.finish()
+            self.start()
+
+    def finish(self) -> None:
+        """Stop, and add what was recorded."""
+        for events in self._session.stop_profiler(self._ends):
+            self._profile.add_run(events)
+        self._ends.clear()

@@ -1,0 +1,77 @@
+"""The measuring loop: how often a model runs, and when it stops."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.litert_host import output
+from harness.litert_host.session import Session
+from harness.litert_host.statistics import Statistics, number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When to stop: after `runs` and `min_s`, but never start a run after `max_s`. Pauses between runs in seconds, negative for none."""
+
+    runs: int
+    min_s: float
+    max_s: float
+    delay_s: float = -1.0
+    frequency_hz: float = -1.0
+
+
+def _nothing() -> None:
+    return None
+
+
+def run_many(
+    session: Session,
+    limits: Limits,
+    inputs: Sequence[bytes],
+    *,
+    after: Callable[[], None] = _nothing,
+) -> tuple[Statistics, bool]:
+    """Run a model again and again and print the line of its times.
+
+    Only LiteRT's call lies between the two readings of the clock: the inputs are written anew before each run, outside of them.
+
+    Args:
+        session: ready to run.
+        limits: when to stop.
+        inputs: contents of the inputs.
+        after: called after each run.
+
+    Returns:
+        The times in microseconds, and whether every run succeeded (runs go on after one that failed, as in the real tool).
+    """
+    output.info(
+        f"Running benchmark for at least {limits.runs} iterations and at least {number(limits.min_s)} seconds"
+        f" but terminate if exceeding {number(limits.max_s)} seconds."
+    )
+    times, good = Statistics(), True
+    gc.collect()
+    gc.disable()
+    clock = time.monotonic
+    begin = clock()
+    min_finish, max_finish = begin + limits.min_s, begin + limits.max_s
+    next_start = begin
+    now = begin
+    while (times.count < limits.runs or now < min_finish) and now <= max_finish:
+        for index, data in enumerate(inputs):
+            session.write_input(index, data)
+        status, elapsed_us = session.run()
+        after()
+        times.add(elapsed_us)
+        good = good and not status
+        if limits.frequency_hz > 0:
+            next_start += 1 / limits.frequency_hz
+            time.sleep(max(0.0, next_start - clock()))
+        elif limits.delay_s > 0:
+            time.sleep(limits.delay_s)
+        now = clock()
+    gc.enable()
+    output.info(times.line(percentiles=True) + "\n")
+    return times, good
