@@ -1,0 +1,78 @@
+"""The seam to a device: five verbs. Everything else (pinning, thermal, deployment) is a module over it, never a method on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+
+class Cancelled(Exception):
+    """The caller's cancel event was set while a command ran. Not an error of the device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOutput:
+    """What a command printed and how it ended (128+N: signal N)."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteStat:
+    """A file on the device. `mode` has the type bits, `mtime` is in seconds since the epoch."""
+
+    mode: int
+    size: int
+    mtime: int
+
+
+class Target(Protocol):
+    """One device that can be reached. All methods raise DeviceError subclasses and nothing of the transport's own."""
+
+    serial: str
+
+    def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
+        """Run a shell command line to its end.
+
+        Args:
+            command: for the device's `sh -c`; the caller quotes.
+            timeout_s: wall time after which DeviceHung is raised, whatever the command printed meanwhile.
+            cancel: set by another thread to give up early.
+
+        Raises:
+            DeviceHung: no end within `timeout_s`. What was started may still run on the device.
+            DeviceLost: the device went away meanwhile.
+            Cancelled: `cancel` was set.
+        """
+
+    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+        """Copy a file to the device.
+
+        Raises:
+            StorageFull, PushFailed, DeviceLost, DeviceHung.
+        """
+
+    def pull(self, remote: str, local: Path) -> bool:
+        """Copy a file from the device; False if it is not there. `local` is written whole or not at all."""
+
+    def stat(self, remote: str) -> RemoteStat | None:
+        """None if there is no such file."""
+
+    def close(self) -> None:
+        """Give back what this object holds; the device is left as it is."""
+
+
+@runtime_checkable
+class Roaming(Protocol):
+    """A target that may come back under another name: moved from USB to the network, or given another serial by its server."""
+
+    def others(self) -> Sequence[Target]:
+        """Whoever else can be reached the same way now. Raises DeviceError where that cannot be told."""
+
+    def follow(self, other: Target) -> None:
+        """Reach the device as that one from now on; `serial` stays what it was."""

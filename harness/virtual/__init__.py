@@ -1,0 +1,1 @@
+"""Virtual Android devices: the device side of ADB, an Android user land, and a state that lives."""

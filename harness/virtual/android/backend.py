@@ -1,0 +1,105 @@
+"""How a virtual device gets a file system and processes of its own: by Linux namespaces, or by rewriting paths where those are refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from harness.virtual.android.layout import Layout
+from harness.virtual.android.process import SpawnedProcess
+from harness.virtual.base import WindowSize
+
+OnExit = Callable[[SpawnedProcess], None]
+
+MODE_VARIABLE = "HARNESS_VIRTUAL_NAMESPACES"
+"""Environment variable: `1` insists on namespaces, `0` on path mapping; unset takes namespaces where they work."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessUse:
+    """A process of the device: its PID and parent as the device sees them, and the CPU time that it has used."""
+
+    pid: int
+    parent: int
+    cpu_s: float
+
+
+class Backend(Protocol):
+    """One device's file system and processes."""
+
+    kind: Literal["namespaces", "path-mapping"]
+    shell: str
+    """The interpreter of scripts on the device."""
+    bus: str
+    """The folder of the bus, as the device's processes name it."""
+    bin_dir: str
+    """`/system/bin`, as the device's processes name it."""
+    tree: Path
+    """The device's own folder on the host: holds `data` and `sdcard` at least."""
+
+    def root_path(self) -> Path:
+        """The device's root as the host reaches it. Raises OSError (ENODEV) while it is down."""
+
+    def live_path(self, name: str) -> Path:
+        """Where the daemon writes a file that changes (`sys/..`, `proc/..`, `dev/harness`)."""
+
+    async def start(self, layout: Layout) -> None:
+        """Lay out the files and make processes possible. Raises `BackendUnavailable` where this host refuses."""
+
+    async def stop(self) -> None:
+        """Kill every process of the device and return when they are gone."""
+
+    def launch(
+        self, command: str | None, *, terminal: WindowSize | None, env: Mapping[str, str], on_exit: OnExit
+    ) -> SpawnedProcess:
+        """Run a command with the device's shell, in a session of its own. Raises OSError."""
+
+    def processes(self) -> list[ProcessUse]:
+        """What runs on the device now, its process 1 left out."""
+
+    def command_line(self, pid: int) -> list[str]:
+        """The words that a process of the device was started with; none when it has gone."""
+
+    def affinity(self, pid: int) -> int | None:
+        """Host cores on which a process of the device may run, as a mask; None when there is no such process."""
+
+
+class BackendUnavailable(Exception):
+    """This host does not allow the backend. Never leaves this package."""
+
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def read_process(proc: Path) -> ProcessUse | None:
+    """A process from its folder in /proc (see proc(5)); None when it has gone, or is a zombie."""
+    try:
+        text = (proc / "stat").read_bytes()
+    except OSError:
+        return None
+    fields = text.rpartition(b")")[2].split()
+    if fields[0] == b"Z":
+        return None
+    return ProcessUse(int(proc.name), int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS_PER_S)
+
+
+def read_command_line(proc: Path) -> list[str]:
+    """`cmdline` of a process; empty when it has gone."""
+    try:
+        return (proc / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")[:-1]
+    except OSError:
+        return []
+
+
+def read_affinity(proc: Path) -> int | None:
+    """`Cpus_allowed` of a process, as a mask; None when it has gone."""
+    try:
+        for line in (proc / "status").read_text().splitlines():
+            if line.startswith("Cpus_allowed:"):
+                return int(line.partition(":")[2].strip().replace(",", ""), 16)
+    except OSError:
+        pass
+    return None

@@ -1,0 +1,382 @@
+"""One virtual device below the ADB side: it boots, runs commands, lives and reboots."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from harness.devices import DeviceConfig
+from harness.errors import SetupError
+from harness.virtual.android.backend import MODE_VARIABLE, Backend, BackendUnavailable
+from harness.virtual.android.bus import Answer, Bus
+from harness.virtual.android.commands import Commands
+from harness.virtual.android.events import EventLog
+from harness.virtual.android.files import HostFiles
+from harness.virtual.android.layout import ETC_FILES, Layout
+from harness.virtual.android.load import LoadMeter
+from harness.virtual.android.low_memory import is_benchmark
+from harness.virtual.android.namespace import Namespaces
+from harness.virtual.android.path_mapping import PathMapping
+from harness.virtual.android.process import SpawnedProcess
+from harness.virtual.android.state import DeviceState, boot_state, virtual_part
+from harness.virtual.android.sysfs import (
+    WRITABLE,
+    LiveTree,
+    cpu_links,
+    cpuinfo,
+    live_files,
+    policy_dir,
+    proc_files,
+    static_files,
+)
+from harness.virtual.android.taskset import device_mask, taskset
+from harness.virtual.android.userland import host_userland, system_layout
+from harness.virtual.base import DeviceFiles, DeviceProcess, WindowSize
+from harness.virtual.replay.recordings import replay_environment
+
+_TICK_S = 0.4
+_FRESH_S = 0.05
+"""A refresh within this time of the last one is skipped: a burst of commands pays for one."""
+
+
+_refusal: str | None = None
+"""Why this host refused namespaces, once it did: sixteen devices need not each find out."""
+
+
+class VirtualAndroid:
+    """Implements `harness.virtual.base.AndroidDevice`; made by `create_device`."""
+
+    def __init__(self, *, serial: str, profile: DeviceConfig, root: Path, clock_scale: float, seed: int) -> None:
+        self.serial, self.root = serial, root.resolve()
+        self._profile, self._virtual = profile, virtual_part(profile)
+        self._replay = replay_environment(self._virtual.replay)
+        self._clock_scale, self._seed = clock_scale, seed
+        self._tree = self.root / "fs"
+        self.events = EventLog(self.root / "events.jsonl")
+        self._boot_count = 0
+        self._backend: Backend | None = None
+        self._bus: Bus | None = None
+        self._live_tree = LiveTree(self._tree.joinpath, {})
+        self._meter = LoadMeter()
+        self._host_cpus = tuple(sorted(os.sched_getaffinity(0)))
+        self._state = self._boot_state(None)
+        self.on_reboot: Callable[[], None] = lambda: None
+        self._claimed_serial: str | None = None
+        self._commands = Commands(
+            lambda: self._state,
+            loads=self._loads,
+            process_exists=self._process_exists,
+            reboot=lambda: self.on_reboot(),
+        )
+        self._advanced_at = time.monotonic()
+        self._ticker: asyncio.TimerHandle | None = None
+        self.files: DeviceFiles = HostFiles(self._root_path, self._before_file)
+
+    # --- what the ADB side asks ---------------------------------------------------------------------------------------
+
+    @property
+    def banner(self) -> Mapping[str, str]:
+        """See `AndroidDevice.banner`."""
+        names = ("ro.product.name", "ro.product.model", "ro.product.device")
+        return {name: self._state.properties[name] for name in names}
+
+    @property
+    def auth_required(self) -> bool:
+        """See `AndroidDevice.auth_required`."""
+        return self._virtual.auth
+
+    @property
+    def state(self) -> DeviceState:
+        """The state, up to this moment."""
+        self.refresh()
+        return self._state
+
+    @property
+    def backend_kind(self) -> str:
+        """`namespaces` or `path-mapping`; empty while the device is down."""
+        return self._backend.kind if self._backend else ""
+
+    async def start(self) -> None:
+        """See `AndroidDevice.start`.
+
+        Raises:
+            SetupError: namespaces were insisted on and this host refuses them, or neither way works.
+        """
+        await self._boot(self._boot_state(None))
+
+    async def stop(self) -> None:
+        """See `AndroidDevice.stop`."""
+        await self._shut_down()
+        self.events.record("stop")
+
+    async def reboot(self) -> None:
+        """See `AndroidDevice.reboot`."""
+        self.refresh()
+        before = self._state
+        await self._shut_down()
+        self.events.record("reboot")
+        self._boot_count += 1
+        await self._boot(self._boot_state(before))
+
+    async def spawn(
+        self, command: str | None, *, terminal: WindowSize | None = None, term: str = "dumb"
+    ) -> DeviceProcess:
+        """See `AndroidDevice.spawn`."""
+        if self._backend is None:
+            raise OSError("the device is down")
+        self.refresh()
+        process = self._backend.launch(command, terminal=terminal, env=self._environment(term), on_exit=self._ended)
+        self.events.record("spawn", command=command, terminal=terminal is not None)
+        self._start_ticking()
+        return process
+
+    # --- what it can suffer (`FrailDevice`) ---------------------------------------------------------------------------
+
+    async def kill_benchmark(self) -> str | None:
+        """See `FrailDevice.kill_benchmark`."""
+        backend = self._backend
+        if backend is None:
+            return None
+        for use in backend.processes():
+            words = backend.command_line(use.pid)
+            if not is_benchmark(words):
+                continue
+            # By a process of the device: its numbers are its own.
+            killer = backend.launch(
+                f"kill -9 {use.pid}", terminal=None, env=self._environment("dumb"), on_exit=self._ended
+            )
+            code = await killer.wait()
+            for fd in (killer.stdin, killer.stdout, killer.stderr):
+                if fd is not None:
+                    os.close(fd)
+            if code == 0:
+                self._state.write_log("lowmemorykiller", f"Kill '{words[0]}' ({use.pid})")
+                return " ".join(words)
+        return None
+
+    def set_charge(self, percent: int) -> None:
+        """See `FrailDevice.set_charge`."""
+        self._state.physics.set_charge(percent)
+
+    def take_serial(self, serial: str) -> None:
+        """See `FrailDevice.take_serial`."""
+        self._claimed_serial = serial
+        self._claim_serial(self._state)
+
+    def _claim_serial(self, state: DeviceState) -> None:
+        if self._claimed_serial is not None:
+            state.properties |= dict.fromkeys(("ro.serialno", "ro.boot.serialno"), self._claimed_serial)
+
+    # --- boot and shutdown --------------------------------------------------------------------------------------------
+
+    def _boot_state(self, before: DeviceState | None) -> DeviceState:
+        return boot_state(
+            self._profile,
+            serial=self.serial,
+            clock_scale=self._clock_scale,
+            seed=self._seed,
+            boot_count=self._boot_count,
+            host_cpus=self._host_cpus,
+            before=before,
+        )
+
+    async def _boot(self, state: DeviceState) -> None:
+        if self._backend is not None:
+            raise RuntimeError(f"{self.serial} is up already")
+        self._state = state
+        self._claim_serial(state)
+        self._advanced_at = time.monotonic()
+        self._meter = LoadMeter()
+        self._backend = await self._start_backend()
+        self._bus = Bus(self._backend.live_path("dev/harness"), self._answer)
+        self._bus.open()
+        self.events.record(
+            "boot",
+            profile=self._profile.name,
+            boot_id=state.boot_id,
+            backend=self._backend.kind,
+            authentic=host_userland().authentic,
+            refusal=_refusal,
+        )
+
+    async def _start_backend(self) -> Backend:
+        global _refusal  # a fact about the host, found once per process
+        mode = os.environ.get(MODE_VARIABLE, "")
+        if mode != "0" and (_refusal is None or mode == "1"):
+            backend: Backend = Namespaces(
+                self._tree,
+                tools=host_userland(),
+                overlays={"/etc/passwd": "/system/etc/passwd", "/etc/group": "/system/etc/group"},
+                hostname="localhost",
+            )
+            try:
+                await backend.start(self._layout(backend))
+            except BackendUnavailable as error:
+                if mode == "1":
+                    raise SetupError(
+                        f"this host refuses Linux namespaces: {error}",
+                        remedy=f"allow unprivileged user namespaces, or set {MODE_VARIABLE}=0",
+                    ) from error
+                _refusal = str(error)
+            else:
+                return backend
+        backend = PathMapping(self._tree, tools=host_userland())
+        try:
+            await backend.start(self._layout(backend))
+        except BackendUnavailable as error:
+            raise SetupError(str(error), remedy="choose another folder for the virtual devices") from error
+        return backend
+
+    def _layout(self, backend: Backend) -> Layout:
+        """`/data` and `/sdcard` stay from one boot to the next, all else is made anew."""
+        for name in ("data/local/tmp", "sdcard/Download"):
+            (self._tree / name).mkdir(parents=True, exist_ok=True)
+        (self._tree / "data/local/tmp").chmod(0o771)
+        links, scripts = system_layout(
+            bin_dir=backend.bin_dir,
+            bus=backend.bus,
+            shell=backend.shell,
+            absent=self._virtual.absent_commands,
+            root=self._virtual.root,
+            tools=host_userland(),
+        )
+        links |= cpu_links(self._state) | {"storage/emulated/0": "../../sdcard"}
+        cpus = {"proc/cpuinfo": cpuinfo(Path("/proc/cpuinfo").read_text(), len(self._profile.cpus))}
+        files = static_files(self._state) | live_files(self._state) | proc_files(self._state) | cpus | ETC_FILES
+        self._live_tree = LiveTree(backend.live_path, files)
+        return Layout(links=links, files=files, scripts=scripts)
+
+    async def _shut_down(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+        backend, self._backend = self._backend, None
+        bus, self._bus = self._bus, None
+        if bus is not None:
+            bus.close()
+        if backend is not None:
+            await backend.stop()
+
+    def _environment(self, term: str) -> dict[str, str]:
+        """What adbd's shell starts with."""
+        return {
+            "ANDROID_DATA": "/data",
+            "ANDROID_ROOT": "/system",
+            "ENV": "/system/etc/mkshrc",
+            "EXTERNAL_STORAGE": "/sdcard",
+            "HOME": "/",
+            "HOSTNAME": self._virtual.device,
+            "LOGNAME": "shell",
+            "PATH": "/product/bin:/apex/com.android.runtime/bin:/system/bin:/vendor/bin",
+            "SHELL": "/bin/sh",
+            "TERM": term,
+            "TMPDIR": "/data/local/tmp",
+            "USER": "shell",
+            **self._replay,
+        }
+
+    # --- a state that lives -------------------------------------------------------------------------------------------
+
+    def refresh(self, *, force: bool = False) -> None:
+        """Let the time since the last refresh pass, take over what root wrote on the device, and write the files that changed."""
+        now = time.monotonic()
+        if self._backend is None:
+            return
+        written = self._absorb_writes()
+        if not force and not written and now - self._advanced_at < _FRESH_S:
+            return
+        dt_s = now - self._advanced_at
+        uses = self._backend.processes() if self._meter.known or self._ticker else []
+        loads, busiest = self._meter.cluster_loads(uses, dt_s, self._profile.clusters, self._state.masks)
+        self._state.physics.advance(dt_s * self._clock_scale, loads, busiest)
+        self._advanced_at = now
+        self._live_tree.update(live_files(self._state) | proc_files(self._state))
+
+    def _absorb_writes(self) -> bool:
+        """Governors and limits that root wrote into the files of a policy. What the kernel would refuse is put back."""
+        found = False
+        if not self._virtual.root:
+            return found
+        for cluster in self._profile.clusters:
+            here, now = policy_dir(cluster), self._state.physics.clusters[cluster.name]
+            changed = self._live_tree.changed_on_device(f"{here}/{name}" for name in WRITABLE)
+            frequencies = self._virtual.clusters[cluster.name].frequencies_khz
+            for path, text in changed.items():
+                name = path.rpartition("/")[2]
+                if name == "scaling_governor" and text in self._virtual.governors:
+                    now.governor = text
+                elif name != "scaling_governor" and text.isdigit():
+                    khz = min(max(int(text), frequencies[0]), frequencies[-1])
+                    low, high = now.limits_khz
+                    if name == "scaling_min_freq" and khz <= high:
+                        now.limits_khz = (khz, high)
+                    elif name == "scaling_max_freq" and khz >= low:
+                        now.limits_khz = (low, khz)
+                    elif name == "scaling_setspeed" and now.governor == "userspace":
+                        now.setspeed_khz = khz
+            if changed:
+                self._state.physics.settle_clocks()
+                self.events.record("cpufreq", cluster=cluster.name, asked=changed)
+                found = True
+        return found
+
+    def _start_ticking(self) -> None:
+        if self._ticker is None and self._backend is not None:
+            self._ticker = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self.refresh(force=True)
+        # Nothing runs any more: the device cools down by arithmetic when it is next looked at, not by ticking.
+        self._ticker = None
+        if self._meter.known:
+            self._start_ticking()
+        self._state.masks = {pid: mask for pid, mask in self._state.masks.items() if pid in self._meter.known}
+
+    def _ended(self, process: SpawnedProcess) -> None:
+        del process
+
+    def _before_file(self, path: str) -> None:
+        if path.startswith(("/sys", "/proc")):
+            self.refresh()
+
+    def _root_path(self) -> Path:
+        if self._backend is None:
+            raise OSError("the device is down")
+        return self._backend.root_path()
+
+    # --- commands of the device ---------------------------------------------------------------------------------------
+
+    def _answer(self, pid: int, words: list[str]) -> Answer:
+        if not words:
+            return Answer(code=1)
+        if words[0] != "taskset":
+            self.refresh()
+            answer = self._commands.answer(words)
+            self._state.physics.settle_clocks()
+            self._live_tree.update(live_files(self._state))
+            return answer
+        asked = taskset(words[1:], own_pid=pid, cpu_map=self._state.cpu_map, affinity=self._device_affinity)
+        details: dict[str, object] = {"words": words[1:], "pid": pid}
+        if asked.mask is not None and asked.pid is not None:
+            self._state.masks[asked.pid] = asked.mask
+            details |= {"mask": f"{asked.mask:x}", "command": list(asked.command)}
+        self.events.record("taskset", **details)
+        return asked.answer
+
+    def _device_affinity(self, pid: int) -> int | None:
+        if self._backend is None:
+            return None
+        with suppress(OSError):
+            mask = self._backend.affinity(pid)
+            return None if mask is None else device_mask(mask, self._state.cpu_map)
+        return None
+
+    def _process_exists(self, pid: int) -> bool:
+        return self._device_affinity(pid) is not None
+
+    def _loads(self) -> list[tuple[float, int, str]]:
+        return [(percent, pid, "process") for pid, percent in self._meter.percent_by_pid()]

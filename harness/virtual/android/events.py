@@ -1,0 +1,29 @@
+"""What happened on a virtual device, one JSON object a line, for tests and for a curious user: boot, spawn, taskset, reboot, stop.
+
+`t` is the host's time (seconds since the epoch), `event` the kind, the other keys belong to the kind.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+
+class EventLog:
+    """Appends to a file, opened and closed for each line: they are few, and 64 devices hold no descriptor."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def record(self, event: str, **details: object) -> None:
+        """Append one event."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"t": round(time.time(), 6), "event": event, **details}) + "\n")
+
+    def read(self, event: str | None = None) -> list[dict[str, object]]:
+        """All events, or those of one kind."""
+        if not self.path.exists():
+            return []
+        lines = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+        return [line for line in lines if event in (None, line["event"])]

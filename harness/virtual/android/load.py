@@ -1,0 +1,67 @@
+"""How busy a device's processes keep its clusters, from the CPU time that they really used on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.devices import Cluster
+from harness.virtual.android.backend import ProcessUse
+
+
+class LoadMeter:
+    """Turns CPU times of processes into loads of clusters, from one look to the next."""
+
+    def __init__(self) -> None:
+        self._cpu_s: dict[int, float] = {}
+        self._percent: dict[int, float] = {}
+
+    @property
+    def known(self) -> set[int]:
+        """PIDs seen at the last look."""
+        return set(self._cpu_s)
+
+    def percent_by_pid(self) -> list[tuple[int, float]]:
+        """Percent of one core by PID, between the last two looks, busiest first."""
+        return sorted(self._percent.items(), key=lambda item: -item[1])
+
+    def cluster_loads(
+        self, uses: Sequence[ProcessUse], dt_s: float, clusters: Sequence[Cluster], masks: Mapping[int, int]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Load of each cluster since the last look, 0..1: the mean of its cores, and its busiest core at the most.
+
+        Args:
+            uses: what runs now.
+            dt_s: real seconds since the last look.
+            clusters: the device's clusters.
+            masks: PID to the device cores that `taskset` was asked for; children inherit it, others may run on every core.
+        """
+        parents = {use.pid: use.parent for use in uses}
+        busy_cores: dict[str, float] = dict.fromkeys((cluster.name for cluster in clusters), 0.0)
+        percent = {}
+        for use in uses:
+            # A process that is new used all its time since the last look.
+            used_s = use.cpu_s - self._cpu_s.get(use.pid, 0.0)
+            if used_s <= 0 or dt_s <= 0:
+                continue
+            cores = used_s / dt_s
+            percent[use.pid] = 100 * cores
+            mask = _mask_of(use.pid, parents, masks)
+            allowed = {c.name: sum(mask is None or bool(mask >> cpu & 1) for cpu in c.cpus) for c in clusters}
+            total = sum(allowed.values()) or 1
+            for name, count in allowed.items():
+                busy_cores[name] += cores * count / total
+        self._cpu_s = {use.pid: use.cpu_s for use in uses}
+        self._percent = percent
+        mean = {c.name: min(1.0, busy_cores[c.name] / len(c.cpus)) for c in clusters}
+        return mean, {name: min(1.0, busy) for name, busy in busy_cores.items()}
+
+
+def _mask_of(pid: int, parents: Mapping[int, int], masks: Mapping[int, int]) -> int | None:
+    """The mask of the process or of its nearest ancestor that has one."""
+    for _ in range(64):
+        if pid in masks:
+            return masks[pid]
+        if pid not in parents:
+            return None
+        pid = parents[pid]
+    return None

@@ -1,0 +1,123 @@
+"""What toybox' `taskset` accepts and refuses, in its words and with its exit codes (seen with toybox 0.8.9), on cores that are mapped.
+
+The device has the profile's cores, the host has fewer or others: device core i stands for host core `cpu_map[i]`. A mask is checked
+against the device's cores, and the mask set is the host's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from harness.virtual.android.bus import Answer
+
+_SEE_HELP = ' (see "taskset --help")'
+_MAX_DIGITS = 256  # toybox' own limit is of this size; no phone has a thousand cores
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a `taskset` call came to: the answer, and the mask asked for (device cores) where one was accepted, for which PID."""
+
+    answer: Answer
+    mask: int | None = None
+    pid: int | None = None
+    command: tuple[str, ...] = ()
+
+
+def host_mask(mask: int, cpu_map: Mapping[int, int]) -> int:
+    """The host's cores that stand for these device cores."""
+    found = 0
+    for core, host in cpu_map.items():
+        if mask >> core & 1:
+            found |= 1 << host
+    return found
+
+
+def device_mask(mask: int, cpu_map: Mapping[int, int]) -> int:
+    """The device's cores that stand on these host cores. Several do on each, so this does not undo `host_mask`."""
+    return sum(1 << core for core, host in cpu_map.items() if mask >> host & 1)
+
+
+def taskset(
+    words: list[str], *, own_pid: int, cpu_map: Mapping[int, int], affinity: Callable[[int], int | None]
+) -> Asked:
+    """Answer one call.
+
+    Args:
+        words: the arguments, without `taskset`.
+        own_pid: PID of the caller, which becomes the command.
+        cpu_map: device core to host core.
+        affinity: reads the device mask of a PID of the device; None: no such process.
+    """
+    options, rest = _options(words)
+    if isinstance(rest, Asked):
+        return rest
+    if "p" in options:
+        return _existing(options, rest, cpu_map, affinity)
+    if not rest:
+        return _fail("Needs 1 argument" + _SEE_HELP)
+    mask = _mask(rest[0])
+    if mask is None:
+        return _fail(f"bad mask '{rest[0]}'")
+    if len(rest) < 2:
+        return _fail("Needs 2 args")
+    if not host_mask(mask, cpu_map):
+        return _fail(f"failed to set pid {own_pid}'s affinity: Invalid argument")
+    consumed = len(words) - len(rest) + 1
+    directive = f"run {host_mask(mask, cpu_map):x} {consumed}"
+    return Asked(Answer(directive=directive), mask, own_pid, tuple(rest[1:]))
+
+
+def _options(words: list[str]) -> tuple[set[str], list[str] | Asked]:
+    """Leading options as toybox reads them: it stops at the first word that is none, and at `--`, which it drops once."""
+    options: set[str] = set()
+    for index, word in enumerate(words):
+        if word == "--help":
+            return options, Asked(Answer(directive="help"))
+        if word == "--":
+            return options, words[index + 1 :]
+        if not word.startswith("-") or word == "-":
+            return options, words[index:]
+        if word.startswith("--"):
+            return options, _fail(f"Unknown option '{word[2:]}'{_SEE_HELP}")
+        for letter in word[1:]:
+            if letter not in "ap":
+                return options, _fail(f"Unknown option '{letter}'{_SEE_HELP}")
+            options.add(letter)
+    return options, []
+
+
+def _existing(
+    options: set[str], rest: list[str], cpu_map: Mapping[int, int], affinity: Callable[[int], int | None]
+) -> Asked:
+    if not rest:
+        return _fail("Needs 1 argument" + _SEE_HELP)
+    target = rest[-1]
+    if not re.fullmatch(r"\d+", target):
+        return _fail(f"Not int {target}")
+    pid = int(target)
+    before = affinity(pid)
+    if before is None:
+        return _fail(f"failed to get pid {pid}'s affinity: No such process")
+    out = f"pid {pid}'s current affinity mask: {before:x}\n"
+    if len(rest) == 1:
+        return Asked(Answer(out=out))
+    mask = _mask(rest[0])
+    if mask is None:
+        return _fail(f"bad mask '{rest[0]}'", out=out)
+    if not host_mask(mask, cpu_map):
+        return _fail(f"failed to set pid {pid}'s affinity: Invalid argument", out=out)
+    out += f"pid {pid}'s new affinity mask: {device_mask(host_mask(mask, cpu_map), cpu_map):x}\n"
+    flags = "-ap" if "a" in options else "-p"
+    return Asked(Answer(out=out, directive=f"set {host_mask(mask, cpu_map):x} {flags} {pid}"), mask, pid)
+
+
+def _mask(word: str) -> int | None:
+    """Bare hex, nothing else: `0xf0` is refused."""
+    return int(word or "0", 16) if re.fullmatch(rf"[0-9a-fA-F]{{0,{_MAX_DIGITS}}}", word) else None
+
+
+def _fail(message: str, *, out: str = "") -> Asked:
+    return Asked(Answer(out=out, err=f"taskset: {message}\n", code=1))

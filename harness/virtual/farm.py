@@ -1,0 +1,333 @@
+"""Starts and stops farms of virtual devices: a guardian, a daemon and an ADB server of their own, in a folder of their own.
+
+A farm is bound to its starter by a pipe: when the starter ends, even by SIGKILL, the farm ends. A persistent farm is not, and has a
+record in the registry instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from harness.devices import DeviceConfig, load_device_configs, virtual_profiles
+from harness.errors import SetupError, UsageError
+from harness.virtual import farm_folder, registry
+from harness.virtual.adb_server import find_adb
+from harness.virtual.farm_config import ANDROID, FarmConfig
+from harness.virtual.faults import FaultPlan
+from harness.virtual.registry import FarmRecord, running_farms
+
+__all__ = ["FarmRecord", "VirtualFarm", "default_profiles", "running_farms", "start_persistent", "stop_persistent"]
+
+MAX_DEVICES = 256
+_STOP_S = 15.0
+"""For a tidy end; after that it is ended by force."""
+
+
+def default_profiles(count: int) -> tuple[DeviceConfig, ...]:
+    """`count` profiles, taken in turn from those that there are, flagship first.
+
+    Raises:
+        UsageError: not a sensible number.
+    """
+    if not 1 <= count <= MAX_DEVICES:
+        raise UsageError(f"{count} virtual devices", remedy=f"ask for 1 to {MAX_DEVICES}")
+    order = virtual_profiles(load_device_configs())
+    return tuple(order[i % len(order)] for i in range(count))
+
+
+def resolve_profiles(profiles: Sequence[str | DeviceConfig]) -> tuple[DeviceConfig, ...]:
+    """Names looked up, each checked to be playable.
+
+    Raises:
+        UsageError: no such profile, or it has no `virtual` part, or there are none or too many.
+    """
+    if not 1 <= len(profiles) <= MAX_DEVICES:
+        raise UsageError(f"{len(profiles)} virtual devices", remedy=f"ask for 1 to {MAX_DEVICES}")
+    if all(isinstance(profile, DeviceConfig) for profile in profiles):
+        configs: Mapping[str, DeviceConfig] = {}
+    else:
+        configs = {config.name: config for config in virtual_profiles(load_device_configs())}
+    resolved = []
+    for profile in profiles:
+        if isinstance(profile, str):
+            if profile not in configs:
+                near = get_close_matches(profile, configs, 1)
+                remedy = f"did you mean {near[0]}?" if near else None
+                raise UsageError(
+                    f"no virtual profile {profile!r}", remedy=remedy or f"there are: {', '.join(configs) or 'none'}"
+                )
+            resolved.append(configs[profile])
+        elif profile.virtual is None:
+            raise UsageError(f"device config {profile.name!r} has no `virtual` part: it cannot be played on this host")
+        else:
+            resolved.append(profile)
+    return tuple(resolved)
+
+
+class VirtualFarm:
+    """Virtual devices for as long as a `with` block.
+
+    Args:
+        profiles: one per device, by name or as a config.
+        base_dir: where the farm's folder is made; None for the system's place for temporary files. It is removed at the end.
+        clock_scale: how many seconds pass on the devices while one passes here.
+        seed: of what is random on the devices.
+        accept_keys: whether devices that ask for an ADB key accept this one; if not, they stay `unauthorized`.
+        faults: what goes wrong on them, from when they are up (docs/faults.md).
+        device_factory: `module:function` that makes the Android side of a device.
+
+    Raises:
+        UsageError: from the constructor: no such profile.
+    """
+
+    def __init__(
+        self,
+        profiles: Sequence[str | DeviceConfig],
+        *,
+        base_dir: Path | None = None,
+        clock_scale: float = 1.0,
+        seed: int = 0,
+        accept_keys: bool = True,
+        faults: FaultPlan | None = None,
+        device_factory: str = ANDROID,
+    ) -> None:
+        self._config = FarmConfig(
+            profiles=resolve_profiles(profiles),
+            clock_scale=clock_scale,
+            seed=seed,
+            accept_keys=accept_keys,
+            faults=faults,
+            device_factory=device_factory,
+        )
+        self._base_dir = base_dir
+        self._launched: _Launched | None = None
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Names, one per serial."""
+        return tuple(profile.name for profile in self._config.profiles)
+
+    @property
+    def adb_port(self) -> int:
+        """Of the farm's ADB server, on 127.0.0.1."""
+        return self._running.adb_port
+
+    @property
+    def serials(self) -> tuple[str, ...]:
+        """In the order of the profiles."""
+        return self._running.serials
+
+    @property
+    def pid(self) -> int:
+        """Of the guardian, the outermost process of the farm."""
+        return self._running.process.pid
+
+    @property
+    def folder(self) -> Path:
+        """Everything that the devices write lies in here."""
+        return self._running.folder
+
+    @property
+    def adb_environment(self) -> dict[str, str]:
+        """Variables that make adb programs and adbutils use this server and no other."""
+        return {"ANDROID_ADB_SERVER_PORT": str(self.adb_port), "ADBUTILS_ADB_PATH": str(find_adb())}
+
+    def start(self) -> Self:
+        """Start it, unless it runs.
+
+        Raises:
+            SetupError: it does not come up; the message carries the end of its log.
+        """
+        if self._launched is None:
+            self._launched = _launch(self._config, self._base_dir)
+        return self
+
+    def stop(self) -> None:
+        """End it with everything that runs on its devices, and remove its folder. May be called twice."""
+        if self._launched is not None:
+            launched, self._launched = self._launched, None
+            launched.stop()
+
+    def log_tail(self) -> str:
+        """The end of the daemon's log."""
+        return _tail(self._running.log)
+
+    @property
+    def _running(self) -> _Launched:
+        if self._launched is None:
+            raise RuntimeError("the farm is not running")
+        return self._launched
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start_persistent(
+    profiles: Sequence[str | DeviceConfig],
+    *,
+    accept_keys: bool = True,
+    faults: FaultPlan | None = None,
+    device_factory: str = ANDROID,
+) -> FarmRecord:
+    """Start a farm that outlives this process. Arguments as of `VirtualFarm`.
+
+    Raises:
+        UsageError: no such profile.
+        SetupError: it does not come up.
+    """
+    config = FarmConfig(
+        profiles=resolve_profiles(profiles),
+        accept_keys=accept_keys,
+        persistent=True,
+        faults=faults,
+        device_factory=device_factory,
+    )
+    launched = _launch(config, None)
+    launched.leave()
+    for record in running_farms():
+        if record.adb_port == launched.adb_port:
+            return record
+    raise SetupError("the farm ended right after its start", remedy="try again")
+
+
+def stop_persistent(record: FarmRecord) -> None:
+    """Stop a recorded farm; returns when it is gone.
+
+    Raises:
+        SetupError: it does not end.
+    """
+    for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, 5.0)):
+        # Its process may have ended, and its pid have been given away, at any moment before this one.
+        if registry.is_running(record):
+            with contextlib.suppress(ProcessLookupError):
+                # By force: the daemon, too, which is in the guardian's process group.
+                (os.killpg if number == signal.SIGKILL else os.kill)(record.pid, number)
+        if _wait_until(lambda: not registry.is_running(record), patience_s):
+            # Clears the record and the folder where the end was not a tidy one.
+            running_farms()
+            farm_folder.sweep(Path(record.folder).parent)
+            return
+    raise SetupError(f"the farm on port {record.adb_port} (process {record.pid}) does not end")
+
+
+class _Launched:
+    """A guardian and the pipes to its daemon."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path, log: BinaryIO) -> None:
+        self.process = process
+        self.folder = folder
+        self.log = log
+        self.adb_port = 0
+        self.serials: tuple[str, ...] = ()
+
+    def stop(self) -> None:
+        self.close_pipes()
+        try:
+            self.process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        # Usually done by now. A guardian that was detached, or a daemon that has lost its guardian, may still be at it.
+        _wait_until(lambda: not self.folder.exists() or farm_folder.is_dead(self.folder), _STOP_S)
+        farm_folder.remove_tree(self.folder)
+        self.log.close()
+
+    def leave(self) -> None:
+        """Of a persistent farm that is ready: have nothing to do with it any more."""
+        self.close_pipes()
+        self.process.wait()
+        self.log.close()
+
+    def close_pipes(self) -> None:
+        """What belongs to us ends by that, what does not goes on."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def _launch(config: FarmConfig, base_dir: Path | None) -> _Launched:
+    find_adb()
+    base = base_dir or farm_folder.default_base()
+    try:
+        farm_folder.sweep(base)
+        folder, lock = farm_folder.create(base)
+        (folder / "config.json").write_text(config.model_dump_json())
+        log = (folder / "daemon.log").open("a+b")
+    except OSError as error:
+        raise SetupError(f"cannot make a folder for virtual devices in {base}: {error.strerror}") from error
+    detach = ["--detach"] if config.persistent else []
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "harness.virtual.guardian", str(folder), *detach],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            pass_fds=[lock],
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(lock)
+    launched = _Launched(process, folder, log)
+    try:
+        ready = _wait_ready(launched, config.ready_within_s + 10)
+        launched.adb_port, launched.serials = int(ready["adb_port"]), tuple(ready["serials"])
+    except BaseException:
+        launched.stop()
+        raise
+    return launched
+
+
+def _wait_ready(launched: _Launched, patience_s: float) -> dict[str, Any]:
+    assert launched.process.stdout is not None  # noqa: S101  # made with a pipe
+    fd = launched.process.stdout.fileno()
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    deadline = time.monotonic() + patience_s
+    said = b""
+    while not said.endswith(b"\n"):
+        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        part = os.read(fd, 65536) if ready else b""
+        if not part:
+            why = "ended without a word" if ready else f"said nothing for {patience_s:g} s"
+            last = " | ".join(_tail(launched.log).splitlines()[-3:])
+            raise SetupError(f"the virtual devices did not start: their process {why}: {last}")
+        said += part
+    report: dict[str, Any] = json.loads(said)
+    if "ready" not in report:
+        raise SetupError(f"the virtual devices did not start: {report['error']}", remedy=report["remedy"])
+    found: dict[str, Any] = report["ready"]
+    return found
+
+
+def _wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _tail(log: BinaryIO, limit: int = 2000) -> str:
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - limit))
+    return log.read().decode("utf-8", "replace").strip()

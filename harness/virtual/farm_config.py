@@ -1,0 +1,28 @@
+"""What a farm is made of, as it is handed from the starter to the daemon."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.devices import DeviceConfig
+from harness.virtual.faults import FaultPlan
+
+ANDROID = "harness.virtual.android:create_device"
+
+
+class FarmConfig(BaseModel):
+    """Written to `config.json` in the folder of the farm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profiles: tuple[DeviceConfig, ...]
+    clock_scale: float = 1.0
+    seed: int = 0
+    accept_keys: bool = True
+    persistent: bool = False
+    """Outlives its starter, and is recorded in the registry."""
+    faults: FaultPlan | None = None
+    """What goes wrong on the devices, from when they are up."""
+    ready_within_s: float = 60.0
+    device_factory: str = ANDROID
+    """`module:function` that makes the Android side of a device; the tests of the ADB side bring a simpler one."""

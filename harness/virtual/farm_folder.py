@@ -1,0 +1,106 @@
+"""The folder that a farm lives in: locked while anyone of the farm is alive, swept away by the next start when nobody is.
+
+BASE/farm-XXXXXXXX/   lock, config.json, daemon.log, adb-home/, devices/SERIAL/
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.errors import SetupError
+
+_UNFINISHED, _FINISHED = "new-", "farm-"
+_ABANDONED_S = 600.0
+"""A folder that is this old and still not locked was never going to be."""
+
+
+def default_base() -> Path:
+    """A folder of this user's in the system's place for temporary files.
+
+    Raises:
+        SetupError: somebody else owns it.
+    """
+    base = Path(tempfile.gettempdir()) / f"litert-device-harness-{os.getuid()}"
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = base.lstat()
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
+        raise SetupError(f"{base} is not a private folder of this user", remedy="remove it, or set TMPDIR")
+    return base
+
+
+def create(base: Path) -> tuple[Path, int]:
+    """A new folder and the descriptor that locks it: whoever inherits it keeps the folder from being swept.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    name = secrets.token_hex(4)
+    unfinished = base / (_UNFINISHED + name)
+    unfinished.mkdir(mode=0o700, parents=True)
+    lock = os.open(unfinished / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # Swept only under its final name, which it gets when the lock is held.
+    return unfinished.rename(base / (_FINISHED + name)), lock
+
+
+def sweep(base: Path) -> list[Path]:
+    """Remove the folders of farms that are dead; returns them."""
+    swept = []
+    for folder in base.glob(_FINISHED + "*"):
+        if is_dead(folder):
+            remove_tree(folder)
+            swept.append(folder)
+    for folder in base.glob(_UNFINISHED + "*"):
+        try:
+            age_s = time.time() - folder.lstat().st_mtime
+        except FileNotFoundError:
+            continue  # another start has just given it its final name
+        if age_s > _ABANDONED_S:
+            remove_tree(folder)
+            swept.append(folder)
+    return swept
+
+
+def is_dead(folder: Path) -> bool:
+    """Whether nobody of its farm is alive any more."""
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # Removal got that far and was interrupted, or another sweep is at it: both may be finished from here.
+        return folder.is_dir()
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove it with everything in it, also below folders without permissions; what cannot be removed stays."""
+
+    def open_up_and_retry(function: Callable[..., object], path: str, error: object) -> None:
+        parent = Path(path).parent
+        try:
+            for shut in (parent, Path(path)):
+                if shut.is_dir() and not shut.is_symlink():
+                    shut.chmod(0o700)
+            if Path(path).is_dir() and not Path(path).is_symlink():
+                shutil.rmtree(path)
+            else:
+                Path(path).unlink(missing_ok=True)
+        except OSError:
+            return
+
+    shutil.rmtree(folder, onerror=open_up_and_retry)

@@ -1,0 +1,263 @@
+"""What goes wrong on virtual devices, and when: the YAML file of `--faults`, and the decisions that follow from it.
+
+Pure: time and operations come in, faults that are due go out. `harness.virtual.fault_injector` makes them happen. docs/faults.md shows
+an example of each.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.strict_yaml import load_yaml_model
+
+
+class FaultKind(StrEnum):
+    """A closed list: files of users name them."""
+
+    LOST = "lost"
+    """It leaves the bus: every connection breaks. What runs on it runs on."""
+    HUNG = "hung"
+    """It stays listed, and neither reads nor answers."""
+    REBOOT = "reboot"
+    STORAGE_FULL = "storage_full"
+    READ_ONLY = "read_only"
+    PERMISSION_DENIED = "permission_denied"
+    UNAUTHORIZED = "unauthorized"
+    """Its trust in this computer's key is gone: it is listed as `unauthorized`."""
+    BATTERY_LOW = "battery_low"
+    BATTERY_DEAD = "battery_dead"
+    """It goes off, and boots when the fault is over."""
+    KILLED = "killed"
+    """The low-memory killer's SIGKILL to the benchmark."""
+    TRUNCATED = "truncated"
+    """What a command prints breaks off; its exit code arrives."""
+    SLOW = "slow"
+    """A shell that begins late, and hands out what was printed late."""
+    CLOCK_JUMP = "clock_jump"
+    SAME_SERIAL = "same_serial"
+    """`ro.serialno` and `ro.boot.serialno` become those of the farm's first device."""
+    MOVED = "moved"
+    """It leaves the bus and comes back as another transport: over TCP, listed under its address."""
+    ADB_SERVER_KILLED = "adb_server_killed"
+    """SIGKILL to the farm's ADB server; the farm starts another."""
+
+
+Operation = Literal["shell", "push", "pull", "connect"]
+
+_LASTING = {
+    FaultKind.LOST: 3.0,
+    FaultKind.HUNG: 30.0,
+    FaultKind.STORAGE_FULL: 5.0,
+    FaultKind.READ_ONLY: 5.0,
+    FaultKind.PERMISSION_DENIED: 5.0,
+    FaultKind.UNAUTHORIZED: 5.0,
+    FaultKind.BATTERY_DEAD: 5.0,
+    FaultKind.MOVED: 30.0,
+}
+"""How long these last where the file does not say, in seconds. The others happen and are over, or stay."""
+
+_OF_ONE_COMMAND = frozenset({FaultKind.TRUNCATED, FaultKind.SLOW})
+
+
+class FaultRule(BaseModel):
+    """One entry of `faults`: what, on which devices, and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fault: FaultKind
+    devices: Literal["all"] | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = "all"
+    """Numbers in the order in which `virtual start` lists them, from 1."""
+    after_s: float | None = Field(default=None, ge=0)
+    """Once, so many seconds after the devices came up."""
+    every_s: float | None = Field(default=None, ge=0.1)
+    """Again and again, each time after a pause that is drawn from 0.5 to 1.5 times this."""
+    during: Operation | None = None
+    """When such an operation begins, instead of by the clock."""
+    match: str | None = None
+    """Only operations whose command (shell) or path (push, pull) this regular expression is found in."""
+    nth: int | None = Field(default=None, ge=1)
+    """The so-many-th matching operation of a device, from 1."""
+    chance: float | None = Field(default=None, gt=0, le=1)
+    """Each matching operation with this probability, drawn from the seed."""
+    times: int | None = Field(default=None, ge=1)
+    """At most so often on one device. Default: without end by chance and with `every_s`, else once."""
+    delay_s: tuple[float, float] | float = 0.0
+    """So long after the operation began; a pair draws from that range."""
+    after_bytes: int = Field(default=0, ge=0)
+    """push, pull: when so much has gone through. truncated: so much of the output arrives."""
+    lasts_s: float | None = Field(default=None, gt=0)
+    """How long it lasts. `forever: true` for no end."""
+    forever: bool = False
+    by_s: float = 86400.0
+    """clock_jump: how far, in seconds; negative jumps go back."""
+    percent: int = Field(default=2, ge=0, le=100)
+    """battery_low, battery_dead: charge afterwards."""
+    pause_s: float = Field(default=0.5, ge=0, le=3600)
+    """slow: before the command begins, and before each part of its output."""
+
+    @field_validator("match")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"is not a regular expression: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        given = [name for name in ("after_s", "every_s", "during") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("say when: exactly one of `after_s`, `every_s` and `during`")
+        if self.during is None and (self.match or self.nth or self.chance or self.after_bytes):
+            raise ValueError("`match`, `nth`, `chance` and `after_bytes` go with `during`")
+        if self.nth and self.chance:
+            raise ValueError("`nth` or `chance`, not both")
+        if self.fault in _OF_ONE_COMMAND and self.during != "shell":
+            raise ValueError(f"`{self.fault}` hits a command: it goes with `during: shell`")
+        if self.forever and self.lasts_s is not None:
+            raise ValueError("`lasts_s` or `forever`, not both")
+        if self.lasts_s is not None and self.fault not in _LASTING:
+            raise ValueError(f"`{self.fault}` has no `lasts_s`")
+        low, high = self.delay_range_s
+        if not 0 <= low <= high:
+            raise ValueError("`delay_s` is a number of seconds, or a pair from the smaller to the larger")
+        return self
+
+    @property
+    def delay_range_s(self) -> tuple[float, float]:
+        """Bounds of the delay, in seconds."""
+        return self.delay_s if isinstance(self.delay_s, tuple) else (self.delay_s, self.delay_s)
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long it lasts, in seconds; None for what has no end or no duration."""
+        return None if self.forever else self.lasts_s or _LASTING.get(self.fault)
+
+    @property
+    def of_the_farm(self) -> bool:
+        """Whether it happens once for all devices, by the clock."""
+        return self.fault is FaultKind.ADB_SERVER_KILLED and self.during is None
+
+    @property
+    def most(self) -> int | None:
+        """How often at most on one device; None: any number of times."""
+        return self.times if self.times or self.chance or self.every_s else 1
+
+
+class FaultPlan(BaseModel):
+    """A whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    """Of everything that is drawn. The draws of one device do not depend on what happens to the others."""
+    faults: tuple[FaultRule, ...] = Field(min_length=1)
+
+
+def load_fault_plan(path: Path) -> FaultPlan:
+    """Read a file of faults.
+
+    Raises:
+        SuiteError: it cannot be read or makes no sense; names the line and the key.
+    """
+    return load_yaml_model(path, FaultPlan)
+
+
+@dataclass(frozen=True, slots=True)
+class DueFault:
+    """A fault that is to happen now (after its delay).
+
+    Args:
+        rule: as the file has it.
+        number: which entry of the file, from 1.
+        delay_s: as drawn.
+        during: the operation that it hits, or `time`.
+        text: command or path of that operation.
+    """
+
+    rule: FaultRule
+    number: int
+    delay_s: float
+    during: str
+    text: str = ""
+
+
+FARM = 0
+"""The number that stands for the farm itself."""
+
+
+class DeviceFaults:
+    """Decides for one device.
+
+    Args:
+        plan: the file.
+        device: the device's number, from 1; `FARM` for what happens by the clock and to all at once.
+    """
+
+    def __init__(self, plan: FaultPlan, device: int) -> None:
+        self._rules = [
+            _Counted(rule, number, random.Random(f"{plan.seed}/{device}/{number}"))  # noqa: S311  # not a secret
+            for number, rule in enumerate(plan.faults, 1)
+            if (device == FARM if rule.of_the_farm else device != FARM and _concerns(rule, device))
+        ]
+
+    def operation(self, kind: Operation, text: str) -> list[DueFault]:
+        """An operation begins: which faults hit it, in the order of the file."""
+        return [due for counted in self._rules if (due := counted.on_operation(kind, text))]
+
+    def scheduled(self) -> Iterator[tuple[float, DueFault]]:
+        """Faults by the clock: seconds since the devices came up, and the fault; in order of time, possibly without end."""
+        streams = [counted.by_time() for counted in self._rules]
+        heads = [(head, stream) for stream in streams if (head := next(stream, None))]
+        while heads:
+            heads.sort(key=lambda item: item[0][0])
+            head, stream = heads.pop(0)
+            yield head
+            if following := next(stream, None):
+                heads.append((following, stream))
+
+
+def _concerns(rule: FaultRule, device: int) -> bool:
+    return rule.devices == "all" or device in rule.devices
+
+
+class _Counted:
+    """A rule and how often it has come up on one device."""
+
+    def __init__(self, rule: FaultRule, number: int, draws: random.Random) -> None:
+        self._rule, self._number, self._draws = rule, number, draws
+        self._seen = self._hits = 0
+
+    def on_operation(self, kind: Operation, text: str) -> DueFault | None:
+        rule = self._rule
+        if rule.during != kind or (rule.match and not re.search(rule.match, text)):
+            return None
+        self._seen += 1
+        # Drawn in any case, so that the draws that follow do not depend on how many faults came of those before.
+        lucky = self._draws.random() < rule.chance if rule.chance else self._seen >= (rule.nth or 1)
+        delay_s = self._draws.uniform(*rule.delay_range_s)
+        if not lucky or (rule.most is not None and self._hits >= rule.most):
+            return None
+        self._hits += 1
+        return DueFault(rule, self._number, delay_s, kind, text)
+
+    def by_time(self) -> Iterator[tuple[float, DueFault]]:
+        rule = self._rule
+        if rule.after_s is not None:
+            yield rule.after_s + self._draws.uniform(*rule.delay_range_s), DueFault(rule, self._number, 0.0, "time")
+        elif rule.every_s is not None:
+            at = 0.0
+            while rule.most is None or self._hits < rule.most:
+                self._hits += 1
+                at += rule.every_s * self._draws.uniform(0.5, 1.5)
+                yield at, DueFault(rule, self._number, 0.0, "time")

@@ -1,0 +1,46 @@
+"""From the name of a service to what serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from harness.virtual.base import AndroidDevice
+from harness.virtual.shell_protocol import parse_service
+from harness.virtual.shell_service import serve_shell
+from harness.virtual.stream import Stream
+from harness.virtual.sync_service import serve_sync
+
+Service = Callable[[Stream], Awaitable[None]]
+
+REBOOT_TARGETS = frozenset({"", "bootloader", "fastboot", "recovery", "sideload", "sideload-auto-reboot", "userspace"})
+"""What `adb reboot` may ask for. A virtual device has but one system, and boots into that whatever the target."""
+
+
+def resolve(name: str, device: AndroidDevice, request_reboot: Callable[[], None]) -> Service | None:
+    """What serves the service of this name.
+
+    Args:
+        name: as the host sent it.
+        device: whose service.
+        request_reboot: begins a reboot, and returns at once.
+
+    Returns:
+        None where this device has no such service (`tcp:`, `reverse:`, `jdwp`, ...): the stream is refused.
+    """
+    if request := parse_service(name):
+        return partial(serve_shell, device, request)
+    if name == "sync:":
+        return partial(serve_sync, device)
+    if name.startswith("reboot:"):
+        return partial(_serve_reboot, name.removeprefix("reboot:"), request_reboot)
+    return None
+
+
+async def _serve_reboot(target: str, request_reboot: Callable[[], None], stream: Stream) -> None:
+    if target not in REBOOT_TARGETS:
+        await stream.write(f"unknown reboot target {target!r}\n".encode("utf-8", "backslashreplace"))
+        await stream.flush()
+        return
+    stream.close()
+    request_reboot()

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.devices import load_device_configs
+from harness.virtual.android.backend import ProcessUse
+from harness.virtual.android.load import LoadMeter
+from harness.virtual.android.sysfs import LiveTree, cpuinfo, live_files, proc_files, static_files, thermal_zones
+from tests.virtual.android.test_commands import state_of
+
+X86 = """processor\t: {0}
+vendor_id\t: Maker
+physical id\t: 1
+siblings\t: 2
+core id\t\t: {0}
+cpu cores\t: 2
+apicid\t\t: {0}
+initial apicid\t: {0}
+flags\t\t: fpu avx2
+"""
+ARM = "processor\t: {0}\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd\nCPU part\t: 0xd0c\n"
+
+
+def test_cpuinfo_keeps_the_hosts_format_and_has_the_profiles_cores() -> None:
+    made = cpuinfo(X86.format(0) + "\n" + X86.format(1) + "\n", 8)
+    blocks = made.strip().split("\n\n")
+    assert len(blocks) == 8
+    assert blocks[7] == X86.format(7).replace("id\t: 1", "id\t: 0").replace(": 2\n", ": 8\n").strip()
+    arm = cpuinfo(ARM.format(0) + "\n" + ARM.format(1) + "\nHardware\t: Board\n", 3)
+    assert arm == "\n".join(ARM.format(core) for core in range(3)) + "\nHardware\t: Board\n\n\n"
+    assert cpuinfo("", 4) == ""
+
+
+def test_the_flagships_tree_says_what_its_profile_says() -> None:
+    state = state_of("virtual-flagship")
+    files = static_files(state) | live_files(state)
+    cpu = "sys/devices/system/cpu"
+    assert files[f"{cpu}/possible"] == "0-7\n"
+    assert files[f"{cpu}/cpu7/cpu_capacity"] == "1024\n"
+    assert files[f"{cpu}/cpufreq/policy4/related_cpus"] == "4 5 6\n"
+    assert files[f"{cpu}/cpufreq/policy7/cpuinfo_max_freq"] == "3187200\n"
+    assert files[f"{cpu}/cpufreq/policy0/scaling_governor"] == "schedutil\n"
+    assert [kind for kind, _ in thermal_zones(state)] == ["cpu-little", "cpu-big", "cpu-prime", "skin", "battery"]
+    assert files["sys/class/thermal/thermal_zone0/temp"] == "24000\n"
+    assert files["sys/class/power_supply/battery/status"] == "Charging\n"
+
+
+def test_memory_is_the_profiles_and_never_more_than_it() -> None:
+    host = Path("/proc/meminfo").read_text()
+    text = proc_files(state_of("virtual-old"))["proc/meminfo"]
+    values = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines()}
+    assert values["MemTotal"] == 2048 * 1024
+    assert values["MemAvailable"] <= values["MemTotal"]
+    assert set(values) <= {line.split(":")[0] for line in host.splitlines()}
+
+
+def test_the_old_profile_has_no_capacity() -> None:
+    assert not [name for name in static_files(state_of("virtual-old")) if name.endswith("cpu_capacity")]
+
+
+def test_only_changed_files_are_written_and_foreign_writes_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "sys").mkdir()
+    (tmp_path / "sys/a").write_text("1\n")
+    (tmp_path / "sys/b").write_text("1\n")
+    tree = LiveTree(tmp_path.joinpath, {"sys/a": "1\n", "sys/b": "1\n"})
+    inode = (tmp_path / "sys/a").stat().st_ino
+    tree.update({"sys/a": "1\n", "sys/b": "2\n"})
+    assert (tmp_path / "sys/a").stat().st_ino == inode
+    assert (tmp_path / "sys/b").read_text() == "2\n"
+    assert (tmp_path / "sys/b").stat().st_mode & 0o777 == 0o444
+    assert tree.changed_on_device(["sys/a", "sys/b"]) == {}
+    (tmp_path / "sys/a").write_text("performance\n")
+    assert tree.changed_on_device(["sys/a", "sys/b"]) == {"sys/a": "performance"}
+    tree.update({"sys/a": "1\n"})
+    assert (tmp_path / "sys/a").read_text() == "1\n"
+
+
+def test_cpu_time_becomes_load_of_the_clusters_that_the_mask_allows() -> None:
+    clusters = load_device_configs()["virtual-flagship"].clusters
+    meter = LoadMeter()
+    masks = {10: 0x80, 20: 0x70}
+    first = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.0), ProcessUse(20, 0, 0.0), ProcessUse(30, 0, 0.0)]
+    meter.cluster_loads(first, 1.0, clusters, {})
+    second = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.5), ProcessUse(20, 0, 1.5), ProcessUse(30, 0, 0.8)]
+    loads, busiest = meter.cluster_loads(second, 1.0, clusters, masks)
+    # 11 inherits 10's mask: half of the prime core; 20: 1.5 of the three big ones; 30: 0.8 spread over all eight
+    assert {name: round(load, 3) for name, load in loads.items()} == {"little": 0.1, "big": 0.6, "prime": 0.6}
+    assert {name: round(load, 3) for name, load in busiest.items()} == {"little": 0.4, "big": 1.0, "prime": 0.6}
+    assert meter.percent_by_pid()[0] == (20, 150.0)
+    assert meter.known == {10, 11, 20, 30}
+    assert meter.cluster_loads([], 1.0, clusters, masks)[0] == {"little": 0.0, "big": 0.0, "prime": 0.0}
+
+
+def test_more_cpu_time_than_cores_is_a_full_load() -> None:
+    clusters = load_device_configs()["virtual-old"].clusters
+    loads, _ = LoadMeter().cluster_loads([ProcessUse(1, 0, 9.0)], 1.0, clusters, {1: 0x4})
+    assert loads == {"little": 0.0, "big": 1.0}
