@@ -1,0 +1,78 @@
+"""What a device reads as while nothing of ours runs on it: heat, charge, and what others keep busy. One shell command asks for all."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from harness.conditions.thermal import thermal_status, to_celsius
+
+_LOAD_WINDOW_S = 1
+_FIELDS_THAT_COUNT = 8
+"""user, nice, system, idle, iowait, irq, softirq, steal: guest time, which follows, is within user (proc(5))."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """None where the device does not say."""
+
+    temperature_c: float | None = None
+    thermal_status: int | None = None
+    battery_percent: int | None = None
+    charging: bool | None = None
+    busy_cores: float | None = None
+    """Cores that were not idle, on average over a second."""
+
+
+def readings_script(zone_path: str | None, *, load: bool) -> str:
+    """Shell text whose output `read_readings` understands.
+
+    Args:
+        zone_path: file with the temperature that matters.
+        load: whether to watch for a second what others keep busy.
+    """
+    temperature = f'echo "temp $(cat {shlex.quote(zone_path)} 2>/dev/null)"\n' if zone_path else ""
+    stat = 'grep -h "^cpu[0-9 ]" /proc/stat 2>/dev/null'
+    watch = f"{stat}; sleep {_LOAD_WINDOW_S}; echo =later; {stat}\n" if load else ""
+    return (
+        f"{temperature}dumpsys thermalservice 2>/dev/null | grep -m 1 'Thermal Status'\n"
+        f"dumpsys battery 2>/dev/null | grep -e '^ *level:' -e '^ *scale:' -e ' powered:'\n{watch}true\n"
+    )
+
+
+def read_readings(text: str) -> Readings:
+    """Make sense of what the script printed."""
+    temperature = re.search(r"^temp (\S+)", text, re.MULTILINE)
+    powered = re.findall(r"^ *[A-Za-z ]+ powered: (true|false)\s*$", text, re.MULTILINE)
+    return Readings(
+        temperature_c=to_celsius(temperature.group(1)) if temperature else None,
+        thermal_status=thermal_status(text),
+        battery_percent=battery_percent(text),
+        charging="true" in powered if powered else None,
+        busy_cores=_busy_cores(text),
+    )
+
+
+def battery_percent(text: str) -> int | None:
+    """Charge out of lines of `dumpsys battery`, 0..100: `level` of `scale`."""
+    found = dict(re.findall(r"^ *(level|scale): (\d{1,5})\s*$", text, re.MULTILINE))
+    level, scale = int(found.get("level", -1)), int(found.get("scale", 100))
+    return round(100 * level / scale) if 0 <= level <= scale and scale else None
+
+
+def _busy_cores(text: str) -> float | None:
+    before, _, after = text.partition("=later")
+    first, second = _ticks(before), _ticks(after)
+    cores = len(re.findall(r"^cpu\d", after, re.MULTILINE))
+    if first is None or second is None or not cores:
+        return None
+    total, idle = second[0] - first[0], second[1] - first[1]
+    return round(cores * (1 - idle / total), 2) if total > 0 and 0 <= idle <= total else None
+
+
+def _ticks(text: str) -> tuple[int, int] | None:
+    """All ticks, and those in which a core was idle or waited for storage."""
+    match = re.search(r"^cpu +([\d ]+)$", text, re.MULTILINE)
+    fields = [int(field) for field in match.group(1).split()[:_FIELDS_THAT_COUNT]] if match else []
+    return (sum(fields), fields[3] + fields[4]) if len(fields) > 4 else None

@@ -1,0 +1,162 @@
+"""Whether heat or lost settings spoiled a trial, judged from what was seen while it ran. Pure; each finding carries its evidence.
+
+Throttling is read from clocks only where they must have been high: while the process kept as many cores busy as it has threads, a
+governor asks for the highest clock, so a lower one was imposed. A process that waits (for a GPU, or for its turn on a busy machine) proves
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from harness.conditions.gates import status_words
+from harness.conditions.request import LOW_CLOCK
+from harness.errors import Cause
+from harness.records import Conditions, Sample
+
+LOW_SHARE = 0.5
+"""A run is throttled where clocks were low in more than this share of the time in which it kept its cores busy."""
+
+MIN_BUSY_S = 0.9
+"""Less busy time than this (two samples) is not enough to tell."""
+
+WAKE_UP_S = 0.6
+"""What a governor may take to raise the clocks, and the process to load its model: does not count."""
+
+BUSY = 0.8
+"""Share of its threads' time that a process must have computed to count as busy: from there on schedutil, which asks for 1.25 times the
+clock that the load needs, asks for the highest."""
+
+CANARY_RATIO = 1.10
+"""A canary slower than its first run by this factor: throttled (AndroidX Benchmark's own limit for its reference workload)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One cause and what shows it."""
+
+    cause: Cause
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a trial is held to.
+
+    Args:
+        threads: threads that it was to use.
+        expected_khz: watched core to the clock that its cluster could be expected to run at.
+        max_status: highest thermal status; None: any.
+        below_c: what the temperature before had to be below, if anything.
+        too_hot_c: what the temperature after must not reach, if known.
+        low_clock: a clock below this share of the expected one is low; None: clocks are not judged.
+        canary_ratio: how much slower the canary was before this block than at first; None without one.
+        settings: what was set on the device, and read so before the trial.
+    """
+
+    threads: int
+    expected_khz: Mapping[int, int]
+    max_status: int | None = 0
+    below_c: float | None = None
+    too_hot_c: float | None = None
+    low_clock: float | None = LOW_CLOCK
+    canary_ratio: float | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def findings(conditions: Conditions, limits: Limits) -> tuple[Finding, ...]:
+    """All that speaks against a trial's numbers, the most telling first."""
+    return tuple(
+        finding
+        for finding in (
+            _low_clocks(conditions.samples, limits),
+            _canary(limits.canary_ratio),
+            _status_after(conditions, limits),
+            _hot_before(conditions, limits),
+            _hot_after(conditions, limits),
+            *_lost_settings(limits.settings, conditions.settings_observed),
+        )
+        if finding is not None
+    )
+
+
+def _low_clocks(samples: Sequence[Sample], limits: Limits) -> Finding | None:
+    if limits.low_clock is None:
+        return None
+    busy_s = low_s = 0.0
+    lowest: tuple[float, int, int] | None = None
+    for before, after in pairwise(samples):
+        length_s = after.t_s - before.t_s
+        share = _best_share(after, limits.expected_khz)
+        if share is None or before.cpu_s is None or after.cpu_s is None or length_s <= 0 or after.t_s < WAKE_UP_S:
+            continue
+        if after.cpu_s - before.cpu_s < BUSY * limits.threads * length_s:
+            continue
+        busy_s += length_s
+        if share[0] < limits.low_clock:
+            low_s += length_s
+            lowest = min(lowest, share) if lowest else share
+    if lowest is None or busy_s < MIN_BUSY_S or low_s <= LOW_SHARE * busy_s:
+        return None
+    _, seen, expected = lowest
+    return Finding(
+        cause=Cause.THROTTLED,
+        evidence=f"clock down to {seen / 1e6:.2f} GHz of {expected / 1e6:.2f}, below {limits.low_clock:.0%} in {low_s:.1f} s "
+        f"of {busy_s:.1f} s under full load",
+    )
+
+
+def _best_share(sample: Sample, expected_khz: Mapping[int, int]) -> tuple[float, int, int] | None:
+    """Share, clock and expected clock of the cluster nearest to its own: where threads may run on several, one is enough."""
+    shares = [
+        (khz / expected_khz[core], khz, expected_khz[core])
+        for core, khz in sample.frequency_khz.items()
+        if expected_khz.get(core)
+    ]
+    return max(shares, default=None)
+
+
+def _canary(ratio: float | None) -> Finding | None:
+    if ratio is None or ratio <= CANARY_RATIO:
+        return None
+    return Finding(cause=Cause.THROTTLED, evidence=f"canary {ratio:.2f} times as slow as when the session began")
+
+
+def _status_after(conditions: Conditions, limits: Limits) -> Finding | None:
+    status = conditions.thermal_status_after
+    if status is None or limits.max_status is None or status <= limits.max_status:
+        return None
+    return Finding(cause=Cause.THROTTLED, evidence=f"{status_words(status)} after the run")
+
+
+def _hot_before(conditions: Conditions, limits: Limits) -> Finding | None:
+    status, temperature = conditions.thermal_status_before, conditions.temperature_before_c
+    if status is not None and limits.max_status is not None and status > limits.max_status:
+        return Finding(cause=Cause.TOO_HOT, evidence=f"{status_words(status)} before the run")
+    if temperature is not None and limits.below_c is not None and temperature >= limits.below_c:
+        return Finding(
+            cause=Cause.TOO_HOT, evidence=f"{temperature:.1f} °C before the run, below {limits.below_c:g} °C asked"
+        )
+    return None
+
+
+def _hot_after(conditions: Conditions, limits: Limits) -> Finding | None:
+    temperature = conditions.temperature_after_c
+    if temperature is None or limits.too_hot_c is None or temperature < limits.too_hot_c:
+        return None
+    return Finding(
+        cause=Cause.TOO_HOT, evidence=f"{temperature:.1f} °C after the run, {limits.too_hot_c:g} °C is too hot"
+    )
+
+
+def _lost_settings(held: Mapping[str, str], observed: Mapping[str, str]) -> list[Finding]:
+    return [
+        Finding(
+            cause=Cause.CONDITION_NOT_MET,
+            evidence=f"{key} was set to {value}, after the run it read {observed.get(key, 'nothing')}",
+        )
+        for key, value in held.items()
+        if observed and observed.get(key) != value
+    ]
