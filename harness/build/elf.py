@@ -1,0 +1,189 @@
+"""What a program file is: read from its ELF header before anything is pushed or executed.
+
+Source of the format: the System V ABI (ELF header, program headers), and the Android NDK's note `.note.android.ident`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from elftools.common.exceptions import ELFError
+from elftools.construct import ConstructError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import InterpSegment, NoteSegment
+
+from harness.errors import HarnessError, UsageError
+
+Platform = Literal["android", "linux", "any"]
+"""Whose dynamic linker the program names. `any`: it names none (linked statically), so the kernel alone decides."""
+
+_ABI_OF_MACHINE = {"EM_AARCH64": "arm64-v8a", "EM_ARM": "armeabi-v7a", "EM_X86_64": "x86_64", "EM_386": "x86"}
+_ANDROID_LINKERS = ("/system/bin/linker", "/apex/com.android.runtime/bin/linker")
+_REMEDY = "get one: harness build --help"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramFile:
+    """An ELF program as its own headers describe it."""
+
+    abi: str
+    """Android's word for the machine: arm64-v8a, armeabi-v7a, x86_64, x86; on Linux too."""
+    platform: Platform
+    interpreter: str | None
+    """Path of the dynamic linker; None where it is linked statically."""
+    symbols: bool
+    """Whether it has a symbol table: without one, a sampling profiler on the device shows addresses instead of functions."""
+    ndk: str | None = None
+    """What the NDK wrote into the file, such as `r25c`; None where it wrote nothing."""
+    android_api: int | None = None
+    """The least API level that it was built for, from the same note."""
+
+    @property
+    def described(self) -> str:
+        """In words: `an Android program for arm64-v8a`."""
+        kind = {"android": "an Android program", "linux": "a Linux program", "any": "a static program"}[self.platform]
+        return f"{kind} for {self.abi}"
+
+
+def read_program(path: Path) -> ProgramFile:
+    """Read the headers of a program and see that the file is whole.
+
+    Raises:
+        UsageError: it cannot be read, is no ELF program, is cut off, or is for a machine that no Android device has.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            magic = stream.read(4)
+            if magic != b"\x7fELF":
+                raise UsageError(f"{path} is {_kind_of(magic, size, path)}, not a program", remedy=_REMEDY)
+            stream.seek(0)
+            return _read(stream, path, size)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def is_script(path: Path) -> bool:
+    """Whether a file begins with `#!`."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2) == b"#!"
+    except OSError:
+        return False
+
+
+def require(program: ProgramFile, what: str, *, abi: str | None = None, platform: Platform | None = None) -> None:
+    """See that a program is for a machine and a system.
+
+    Args:
+        program: as read.
+        what: how to call it in the error: its path, or what it was built as.
+        abi: that it must be for.
+        platform: that it must run on; a static program runs on both.
+
+    Raises:
+        UsageError: it is for another one, in one line.
+    """
+    if abi is not None and program.abi != abi:
+        raise UsageError(f"{what} is {program.described}, not for {abi}", remedy=_REMEDY)
+    if platform is not None and program.platform not in (platform, "any"):
+        name = {"android": "an Android device", "linux": "Linux", "any": "any system"}[platform]
+        raise UsageError(
+            f"{what} is {program.described} (it asks for {program.interpreter}): it cannot run on {name}",
+            remedy=_REMEDY,
+        )
+
+
+def _read(stream: Any, path: Path, size: int) -> ProgramFile:
+    try:
+        elf = ELFFile(stream)
+        header = elf.header
+        end = max(
+            header["e_phoff"] + header["e_phnum"] * header["e_phentsize"],
+            header["e_shoff"] + header["e_shnum"] * header["e_shentsize"],
+        )
+        if end > size:
+            raise UsageError(f"{path} is cut off: {size} bytes, its headers alone end at {end}", remedy=_REMEDY)
+        segments = list(elf.iter_segments())
+        end = max([segment["p_offset"] + segment["p_filesz"] for segment in segments], default=0)
+        if end > size:
+            raise UsageError(f"{path} is cut off: {size} bytes of {end}", remedy=_REMEDY)
+        if header["e_type"] not in ("ET_EXEC", "ET_DYN") or not segments:
+            raise UsageError(f"{path} is an object file or a core dump, not a program", remedy=_REMEDY)
+        abi = _ABI_OF_MACHINE.get(header["e_machine"])
+        if abi is None:
+            machine = str(header["e_machine"]).removeprefix("EM_")
+            raise UsageError(f"{path} is a program for the machine {machine}, which no device here has", remedy=_REMEDY)
+        interpreter = next((s.get_interp_name() for s in segments if isinstance(s, InterpSegment)), None)
+        if interpreter is None and header["e_entry"] == 0:
+            raise UsageError(f"{path} is a shared library, not a program", remedy=_REMEDY)
+        api, ndk = _android_note(segments, little=elf.little_endian)
+        symbols = elf.get_section_by_name(".symtab") is not None
+    except HarnessError:
+        raise
+    except (
+        ELFError,
+        ConstructError,
+        AssertionError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        TypeError,
+    ) as error:
+        # pyelftools trusts what it reads: a damaged header surfaces as whatever its parser stumbles over.
+        raise UsageError(f"{path} is a damaged ELF file: {str(error)[:120] or 'unreadable'}", remedy=_REMEDY) from None
+    return ProgramFile(
+        abi=abi,
+        platform=_platform(interpreter, android=api is not None),
+        interpreter=interpreter,
+        symbols=symbols,
+        ndk=ndk,
+        android_api=api,
+    )
+
+
+def _platform(interpreter: str | None, *, android: bool) -> Platform:
+    if interpreter is None:
+        return "any"
+    return "android" if android or interpreter.startswith(_ANDROID_LINKERS) else "linux"
+
+
+def _android_note(segments: list[Any], *, little: bool) -> tuple[int | None, str | None]:
+    for segment in segments:
+        if not isinstance(segment, NoteSegment):
+            continue
+        for note in segment.iter_notes():
+            if note["n_name"] != "Android" or str(note["n_type"]) not in ("1", "NT_VERSION", "NT_GNU_ABI_TAG"):
+                continue
+            data = note["n_descdata"]
+            data = data if isinstance(data, bytes) else str(data).encode("latin-1")
+            if len(data) < 4:
+                return None, None
+            ndk = data[4:68].split(b"\0")[0].decode("ascii", "replace")
+            return int.from_bytes(data[:4], "little" if little else "big"), ndk or None
+    return None, None
+
+
+def _kind_of(magic: bytes, size: int, path: Path) -> str:
+    if size == 0:
+        return "empty"
+    if magic[:2] == b"PK":
+        return "a zip or an APK"
+    if magic[:2] == b"\x1f\x8b":
+        return "a gzip file"
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    if head.startswith(b"#!"):
+        return "a script"
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text = head[: error.start].decode("utf-8") if error.start > len(head) - 4 else "\0"
+    if "\0" in text:
+        return "an unknown binary file"
+    return (
+        "a web page" if text.lstrip()[:9].lower() in ("<!doctype", "<html>") or "<html" in text[:200] else "a text file"
+    )

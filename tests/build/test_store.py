@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.build.record import BinaryRecord, new_record
+from harness.build.store import BinaryStore, default_root
+from harness.errors import SetupError, UsageError
+from tests.build.programs import elf, write_elf
+
+
+def put(store: BinaryStore, path: Path, **keys: object) -> BinaryRecord:
+    record = replace(new_record("import", str(path)), **keys)  # type: ignore[arg-type]  # fields by name
+    return store.add(path, record)
+
+
+def test_a_binary_is_kept_by_content_executable_and_not_writable(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path / "store")
+    source = write_elf(tmp_path / "p")
+    source.chmod(0o600)
+    record = put(store, source)
+    kept = store.path(record)
+    assert record.sha256 == hashlib.sha256(elf()).hexdigest()
+    assert (record.size_bytes, record.abi, record.platform) == (len(elf()), "arm64-v8a", "android")
+    assert kept.read_bytes() == elf()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o555
+    assert BinaryStore(tmp_path / "store").records() == (record,)
+
+
+def test_two_ways_to_one_content_are_two_records_of_one_file(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path / "store")
+    first = put(store, write_elf(tmp_path / "a"), name="a")
+    second = put(store, write_elf(tmp_path / "b"), name="b")
+    assert first.sha256 == second.sha256
+    assert len(store.records()) == 2
+    assert len(list((tmp_path / "store" / "programs").iterdir())) == 1
+    put(store, write_elf(tmp_path / "b"), name="b")
+    assert len(store.records()) == 2
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"", elf()[:100], elf(kind=1)])
+def test_what_is_no_program_leaves_nothing_behind(tmp_path: Path, content: bytes) -> None:
+    store = BinaryStore(tmp_path / "store")
+    (tmp_path / "p").write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        put(store, tmp_path / "p")
+    assert str(tmp_path / "p") in caught.value.message
+    assert ".part" not in caught.value.message
+    assert store.records() == ()
+    assert list((tmp_path / "store" / "programs").iterdir()) == []
+
+
+def test_a_changed_or_lost_binary_is_refused_by_name(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path)
+    record = put(store, write_elf(tmp_path / "p"), request="r")
+    path = store.path(record)
+    path.chmod(0o755)
+    path.write_bytes(elf(payload=b"tampered"))
+    with pytest.raises(SetupError, match="has been changed"):
+        store.path(record)
+    assert store.with_request("r") is None
+    path.unlink()
+    with pytest.raises(SetupError, match="cannot be read"):
+        store.path(record)
+
+
+def test_adding_it_again_mends_it(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path)
+    record = put(store, write_elf(tmp_path / "p"))
+    path = store.path(record)
+    path.chmod(0o755)
+    path.write_bytes(b"half")
+    put(store, tmp_path / "p")
+    assert store.path(record).read_bytes() == elf()
+
+
+def test_words_that_mean_a_binary(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path)
+    commit = "12ab" * 10
+    one = put(store, write_elf(tmp_path / "a", payload=b"1"), name="mine", revision=commit, revision_name="v1")
+    two = put(store, write_elf(tmp_path / "b", payload=b"2"), revision="2.1.4")
+    assert store.matching("mine") == store.matching("v1") == store.matching(commit) == (one,)
+    assert store.matching(commit[:10]) == store.matching(one.sha256[:8]) == (one,)
+    assert store.matching("2.1.4") == (two,)
+    assert store.matching("") == store.matching(one.sha256[:4]) == store.matching("other") == ()
+    assert (one.label, two.label) == ("mine", "2.1.4")
+
+
+def test_an_equal_request_is_found_again(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path)
+    record = put(store, write_elf(tmp_path / "p"), request="a" * 64)
+    assert store.with_request("a" * 64) == record
+    assert store.with_request("b" * 64) is None
+
+
+def test_help_is_remembered_by_hash(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path / "store")
+    sha256 = "ab" * 32
+    assert store.help_text(sha256) is None
+    store.keep_help(sha256, "--num_runs=50\n\ud800")
+    assert str(store.help_text(sha256)).startswith("--num_runs=50\n")
+    with pytest.raises(ValueError, match="SHA-256"):
+        store.help_text("../../etc/passwd")
+
+
+def test_damaged_and_newer_records_are_refused_by_name(tmp_path: Path) -> None:
+    store = BinaryStore(tmp_path)
+    put(store, write_elf(tmp_path / "p"))
+    (path,) = (tmp_path / "records").iterdir()
+    text = path.read_text()
+    path.write_text(text.replace('"format": 1', '"format": 2'))
+    with pytest.raises(SetupError, match="format 2"):
+        store.records()
+    path.write_text(text[:50])
+    with pytest.raises(SetupError, match=f"{path.name} is damaged"):
+        store.records()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(SetupError, match="cannot write"):
+        BinaryStore(tmp_path / "store").folder("logs")
+
+
+def test_a_file_in_the_way_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("in the way")
+    with pytest.raises(SetupError, match="cannot write"):
+        put(BinaryStore(tmp_path / "store"), write_elf(tmp_path / "p"))
+
+
+def test_the_place_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_STATE_DIR", "/s")
+    assert default_root() == Path("/s/binaries")
+    monkeypatch.delenv("HARNESS_STATE_DIR")
+    monkeypatch.setenv("XDG_DATA_HOME", "/x")
+    assert default_root() == Path("/x/litert-device-harness/binaries")
