@@ -1,0 +1,169 @@
+"""Whether two cells were measured under like conditions. Pure.
+
+What differs is said beside the number, because it may explain the number. `unlike` notes are what `--strict` refuses; the others
+are there to be known.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.records import Conditions, DeviceInfo, Purpose, Result, Status
+
+TEMPERATURE_BAND_C = 5.0
+"""Phones of one design change their clocks within a few degrees; the median start of the two sides may differ by this much."""
+FREQUENCY_BAND = 0.05
+"""Relative difference of the median clocks, or of the canary's times, that is let pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that a reader of the number should know."""
+
+    kind: str
+    text: str
+    unlike: bool
+    """The two sides were not measured alike: `--strict` refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One cell with what its run knows of it."""
+
+    run_id: str
+    results: Sequence[Result]
+    device: DeviceInfo | None
+    harness_version: str = ""
+
+
+def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> list[Note]:
+    """Everything in which the sides differ besides what is compared on purpose.
+
+    Args:
+        base: the one side.
+        head: the other.
+        apart: keys in which they differ on purpose (`device`, `model`, `cpus`, ...).
+    """
+    on_purpose = set(apart)
+    notes: list[Note] = []
+    if base.run_id != head.run_id:
+        notes.append(
+            Note("not_interleaved", "measured in separate runs: a drift between the runs is not in the interval", False)
+        )
+    if "device" not in on_purpose:
+        notes += _devices(base.device, head.device)
+    if "model" not in on_purpose:
+        notes += _differing("model", "the model file differs", base, head, lambda r: r.trial.model.sha256[:12])
+    if "binary" not in on_purpose:
+        notes += _differing(
+            "binary", "the benchmark binary differs", base, head, lambda r: (r.artifact_sha256 or "?")[:12]
+        )
+    if base.harness_version != head.harness_version:
+        notes.append(Note("harness", f"harness versions {base.harness_version} and {head.harness_version}", False))
+    notes += _differing("run_lengths", "the processes ran for different lengths", base, head, _lengths)
+    notes += _synthetic(base, head)
+    if "cpus" not in on_purpose and "device" not in on_purpose:
+        notes += _differing("affinity", "the cores differ", base, head, lambda r: r.conditions.affinity_observed)
+    if "device" not in on_purpose:
+        notes += _differing("settings", "what the device was set to differs", base, head, _settings)
+        notes += _canaries(base, head)
+    notes += _temperatures(base, head)
+    if not on_purpose & {"cpus", "device", "delegate"}:
+        notes += _frequencies(base, head)
+    notes += _throttling(base, head)
+    return notes
+
+
+def _good(side: Side) -> list[Result]:
+    return [r for r in side.results if r.status is Status.OK and r.trial.purpose is Purpose.LATENCY]
+
+
+def _devices(base: DeviceInfo | None, head: DeviceInfo | None) -> list[Note]:
+    if base is None or head is None:
+        return []
+    notes = []
+    if base.virtual != head.virtual:
+        notes.append(Note("virtual", "a virtual device against a phone", True))
+    elif base.serial != head.serial and not base.virtual:
+        notes.append(Note("unit", f"two units of the same phone: {base.serial} and {head.serial}", True))
+    if base.fingerprint != head.fingerprint:
+        notes.append(
+            Note("fingerprint", f"system builds differ: {base.fingerprint or '?'} and {head.fingerprint or '?'}", True)
+        )
+    return notes
+
+
+def _differing(kind: str, words: str, base: Side, head: Side, read: Callable[[Result], str | None]) -> list[Note]:
+    ours = {value for result in _good(base) if (value := read(result)) is not None}
+    theirs = {value for result in _good(head) if (value := read(result)) is not None}
+    if not ours or not theirs or ours == theirs:
+        return []
+    return [Note(kind, f"{words}: {_list(ours)} and {_list(theirs)}", True)]
+
+
+def _lengths(result: Result) -> str:
+    run = result.trial.run
+    return f"{run.min_runs} runs, {run.min_s:g} to {run.max_s:g} s, {run.warmup_runs} warm-ups"
+
+
+def _settings(result: Result) -> str | None:
+    observed = result.conditions.settings_observed
+    return ", ".join(f"{name}={value}" for name, value in sorted(observed.items())) or None
+
+
+def _synthetic(base: Side, head: Side) -> list[Note]:
+    ours, theirs = (any(result.synthetic for result in side.results) for side in (base, head))
+    if ours and theirs:
+        return [Note("synthetic", "synthetic: both sides are replayed or modelled, not measured", False)]
+    if ours or theirs:
+        side = "BASE" if ours else "HEAD"
+        return [Note("synthetic", f"{side} is synthetic (replayed or modelled), the other side is measured", True)]
+    return []
+
+
+def _temperatures(base: Side, head: Side) -> list[Note]:
+    ours, theirs = (_median(side, lambda c: c.temperature_before_c) for side in (base, head))
+    if ours is None or theirs is None or abs(ours - theirs) <= TEMPERATURE_BAND_C:
+        return []
+    return [Note("temperature", f"started at {ours:.1f} and {theirs:.1f} degrees Celsius (medians)", True)]
+
+
+def _frequencies(base: Side, head: Side) -> list[Note]:
+    ours, theirs = (_median(side, lambda c: c.frequency_khz) for side in (base, head))
+    if not ours or not theirs or abs(theirs / ours - 1) <= FREQUENCY_BAND:
+        return []
+    return [Note("frequency", f"clocks of {ours / 1000:.0f} and {theirs / 1000:.0f} MHz (medians)", True)]
+
+
+def _canaries(base: Side, head: Side) -> list[Note]:
+    ours, theirs = (_median(side, lambda c: c.canary_us) for side in (base, head))
+    if not ours or not theirs or abs(theirs / ours - 1) <= FREQUENCY_BAND:
+        return []
+    text = (
+        f"the same fixed workload took {ours / 1000:.2f} and {theirs / 1000:.2f} ms (medians): the device was not alike"
+    )
+    return [Note("canary", text, True)]
+
+
+def _throttling(base: Side, head: Side) -> list[Note]:
+    # Thermal status 2 is Android's "moderate": the first at which it throttles noticeably.
+    counts = [
+        sum((result.conditions.thermal_status_after or 0) >= 2 for result in _good(side)) for side in (base, head)
+    ]
+    if not any(counts):
+        return []
+    totals = [len(_good(side)) for side in (base, head)]
+    unlike = abs(counts[0] / max(1, totals[0]) - counts[1] / max(1, totals[1])) > 0.2
+    text = f"throttled in {counts[0]} of {totals[0]} and {counts[1]} of {totals[1]} processes"
+    return [Note("throttling", text, unlike)]
+
+
+def _median(side: Side, read: Callable[[Conditions], float | None]) -> float | None:
+    values = [value for result in _good(side) if (value := read(result.conditions)) is not None]
+    return statistics.median(values) if values else None
+
+
+def _list(values: Iterable[str]) -> str:
+    return " / ".join(sorted(values))

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.analysis.comparability import Side, compare_conditions
+from harness.records import Conditions, DeviceInfo, Result
+from tests.analysis.made_up import PHONE, result
+
+
+def side(
+    *,
+    run: str = "a",
+    device: DeviceInfo | None = PHONE,
+    one: Result | None = None,
+    temperature_before_c: float = 30.0,
+    frequency_khz: int = 2_000_000,
+    thermal_status_after: int | None = None,
+    governor: str = "schedutil",
+    canary_us: float | None = None,
+) -> Side:
+    seen = Conditions(
+        temperature_before_c=temperature_before_c,
+        frequency_khz=frequency_khz,
+        thermal_status_after=thermal_status_after,
+        settings_observed={"governor:policy4": governor},
+        canary_us=canary_us,
+    )
+    return Side(run_id=run, results=[replace(one or result(1.0), conditions=seen)], device=device)
+
+
+def kinds(base: Side, head: Side, *apart: str) -> dict[str, bool]:
+    return {note.kind: note.unlike for note in compare_conditions(base, head, apart=apart)}
+
+
+def test_like_conditions_need_no_note() -> None:
+    assert kinds(side(), side(temperature_before_c=34.0, frequency_khz=2_050_000)) == {}
+
+
+def test_separate_runs_are_said_to_be_but_are_not_unlike() -> None:
+    assert kinds(side(), side(run="b")) == {"not_interleaved": False}
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (side(device=replace(PHONE, fingerprint="google/shiba:16/B")), "fingerprint"),
+        (side(device=replace(PHONE, virtual=True)), "virtual"),
+        (side(device=replace(PHONE, serial="other")), "unit"),
+        (side(one=result(1.0, artifact="another")), "binary"),
+        (side(one=replace(result(1.0), synthetic=True)), "synthetic"),
+        (side(temperature_before_c=40.0), "temperature"),
+        (side(frequency_khz=1_500_000), "frequency"),
+        (side(thermal_status_after=3), "throttling"),
+        (side(governor="performance"), "settings"),
+    ],
+)
+def test_unlike_conditions_are_noted(head: Side, kind: str) -> None:
+    assert kinds(side(), head) == {kind: True}
+
+
+def test_the_model_file_and_the_run_lengths_count() -> None:
+    one = result(1.0)
+    other = replace(one, trial=replace(one.trial, model=replace(one.trial.model, sha256="f" * 64)))
+    assert kinds(side(), side(one=other)) == {"model": True}
+    assert kinds(side(), side(one=other), "model") == {}
+    longer = replace(one, trial=replace(one.trial, run=replace(one.trial.run, min_s=5.0)))
+    assert kinds(side(), side(one=longer)) == {"run_lengths": True}
+
+
+def test_what_is_compared_on_purpose_is_not_noted() -> None:
+    elsewhere = side(device=replace(PHONE, serial="x", fingerprint="y"))
+    assert kinds(side(), elsewhere, "device") == {}
+    # Another delegate heats less and clocks differently: that is an effect, not a condition.
+    assert kinds(side(), side(frequency_khz=1_000_000), "delegate") == {}
+
+
+def test_two_synthetic_sides_are_alike_but_marked() -> None:
+    made_up = side(one=replace(result(1.0), synthetic=True))
+    assert kinds(made_up, made_up) == {"synthetic": False}
+
+
+def test_the_canary_tells_that_the_device_was_not_alike() -> None:
+    assert kinds(side(canary_us=5000.0), side(canary_us=5100.0)) == {}
+    assert kinds(side(canary_us=5000.0), side(canary_us=5600.0)) == {"canary": True}
+    assert kinds(side(canary_us=5000.0), side()) == {}
+
+
+def test_another_binary_on_purpose_is_no_note() -> None:
+    assert kinds(side(), side(one=result(1.0, artifact="another")), "binary") == {}

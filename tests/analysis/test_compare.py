@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.analysis.compare import Source, Table, compare, failed_gate
+from harness.analysis.metrics import Metric
+from harness.analysis.selection import cells_of, pair_cells
+from harness.analysis.verdict import Rules, Verdict
+from harness.errors import Cause
+from harness.records import Purpose, Result, Status
+from tests.analysis.made_up import OTHER_PHONE, PHONE, cell, op, result
+
+DEVICES = {PHONE.serial: PHONE, OTHER_PHONE.serial: OTHER_PHONE}
+MONDAY = Source(run_id="monday", devices=DEVICES, harness_version="1")
+TUESDAY = Source(run_id="tuesday", devices=DEVICES, harness_version="1")
+
+
+def table(
+    base: list[Result],
+    head: list[Result],
+    *,
+    source: Source = MONDAY,
+    apart: tuple[str, ...] = (),
+    metric: Metric = Metric.INFERENCE_AVG,
+    gate: float | None = None,
+) -> Table:
+    pairs = pair_cells(cells_of(base), cells_of(head), apart=apart)
+    return compare(pairs, MONDAY, source, metric=metric, rules=Rules(gate=gate), apart=apart)
+
+
+def noise(seed: int, count: int = 10, centre: float = 1000.0, spread: float = 0.01) -> list[float | None]:
+    return list(centre * np.exp(np.random.default_rng(seed).normal(0, spread, count)))
+
+
+def drifting(seed: int, factor: float = 1.0) -> list[float | None]:
+    return [factor * (value or 0) * (1 + 0.03 * block) for block, value in enumerate(noise(seed, spread=0.003))]
+
+
+def test_cells_of_one_run_are_compared_block_by_block() -> None:
+    # Both double while the run lasts; within each block the difference is plain.
+    found = table(cell(drifting(1)), cell(drifting(2, 1.05), delegate="gpu"), apart=("delegate",))
+    (one,) = found.comparisons
+    assert (one.estimate.design, one.base.n, one.head.n) == ("paired", 10, 10)
+    assert one.judgement.verdict is Verdict.SLOWER
+    assert one.estimate.ratio == pytest.approx(1.05, abs=0.01)
+    assert one.notes == ()
+
+
+def test_two_runs_share_no_blocks() -> None:
+    (one,) = table(cell(drifting(1)), cell(drifting(2, 1.05)), source=TUESDAY).comparisons
+    assert one.estimate.design == "unpaired"
+    assert one.judgement.verdict is Verdict.INCONCLUSIVE
+    assert {note.kind for note in one.notes} == {"not_interleaved", "drift"}
+    (calm,) = table(cell(noise(1)), cell(noise(2, centre=1100.0)), source=TUESDAY).comparisons
+    assert calm.judgement.verdict is Verdict.SLOWER
+
+
+def test_only_blocks_that_both_sides_have_count() -> None:
+    base, head = cell(noise(1)), cell([None, None, *noise(2, 8)], delegate="gpu")
+    (one,) = table(base, head, apart=("delegate",)).comparisons
+    assert (one.estimate.n, one.base.n, one.head.n) == (8, 10, 8)
+
+
+def test_several_processes_of_a_block_are_one_value() -> None:
+    def twice(values: list[float | None], delegate: str) -> list[Result]:
+        return cell(values, delegate=delegate) + cell(values, delegate=delegate)
+
+    (one,) = table(twice(noise(1), "cpu"), twice(noise(2), "gpu"), apart=("delegate",)).comparisons
+    assert (one.estimate.n, one.base.n) == (10, 20)
+
+
+def test_a_head_that_fails_has_no_number_and_breaks_a_gate() -> None:
+    failed = cell([None] * 10, delegate="gpu", status=Status.FAILED, causes=(Cause.CRASHED,))
+    found = table(cell(noise(1)), failed, apart=("delegate",), gate=0.03)
+    (one,) = found.comparisons
+    assert (one.state, one.estimate.ratio, one.judgement.verdict) == ("unmeasured", None, Verdict.INCONCLUSIVE)
+    assert "10 of 10 processes are not ok: crashed" in one.notes[0].text
+    assert found.gate_broken
+    assert not table(cell(noise(1)), failed, apart=("delegate",)).gate_broken
+    # Where base failed too, nothing has become worse.
+    both = table(cell([None] * 10, status=Status.FAILED), failed, apart=("delegate",), gate=0.03)
+    assert not both.gate_broken
+
+
+def test_skipped_and_missing_cells_are_told_apart() -> None:
+    skipped = cell([None] * 3, delegate="gpu", status=Status.SKIPPED)
+    (one,) = table(cell(noise(1)), skipped, apart=("delegate",)).comparisons
+    assert one.state == "skipped"
+    assert not failed_gate(one, Rules(gate=0.0))
+    missing = table(cell(noise(1)), cell(noise(1), delegate="gpu"), source=TUESDAY).comparisons
+    assert [one.state for one in missing] == ["missing", "missing"]
+    assert {one.notes[0].text for one in missing} == {"BASE has no such cell", "HEAD has no such cell"}
+
+
+@pytest.mark.parametrize(("metric", "factor"), [(Metric.MEDIAN, 0.9), (Metric.P95, 1.5), (Metric.INIT, 10.0)])
+def test_other_metrics(metric: Metric, factor: float) -> None:
+    (one,) = table(
+        cell([1000.0] * 6), cell([1100.0] * 6, delegate="gpu"), apart=("delegate",), metric=metric
+    ).comparisons
+    assert one.base.estimate == pytest.approx(1000 * factor)
+    assert one.estimate.ratio == pytest.approx(1.1)
+
+
+def test_a_metric_that_no_output_says_is_no_number() -> None:
+    (one,) = table(
+        cell(noise(1)), cell(noise(2), delegate="gpu"), apart=("delegate",), metric=Metric.PEAK_MEMORY
+    ).comparisons
+    assert one.state == "unmeasured"
+    assert one.notes[0].kind == "no_value"
+
+
+def test_five_blocks_are_marked() -> None:
+    (one,) = table(cell(noise(1, 5)), cell(noise(2, 5), delegate="gpu"), apart=("delegate",)).comparisons
+    assert [note.kind for note in one.notes] == ["level"]
+
+
+def test_devices_are_summed_up() -> None:
+    base = cell(noise(1)) + cell(noise(2), device=OTHER_PHONE.serial)
+    head = cell(noise(3, centre=1050.0), delegate="gpu") + cell(
+        noise(4, centre=1030.0), delegate="gpu", device=OTHER_PHONE.serial
+    )
+    (overall,) = table(base, head, apart=("delegate",)).overall
+    assert overall.devices == (PHONE.serial, OTHER_PHONE.serial)
+    assert overall.estimate.ratio == pytest.approx(1.04, abs=0.01)
+    assert overall.judgement.verdict is Verdict.SLOWER
+    assert table(cell(noise(1)), cell(noise(2), delegate="gpu"), apart=("delegate",)).overall == ()
+
+
+def test_ops_stand_beside_the_cells_and_are_judged_together() -> None:
+    def profiled(delegate: str, factor: float) -> list[Result]:
+        return [
+            result(
+                factor * 100.0,
+                delegate=delegate,
+                purpose=Purpose.PROFILE,
+                block=20 + block,
+                ops=[op(0, "CONV_2D", "[a]", factor * 60 + 0.01 * block), op(1, "ADD", "[b]", 30.0 + 0.01 * block)],
+            )
+            for block in range(6)
+        ]
+
+    base = cell(noise(1)) + profiled("cpu", 1.0)
+    head = cell(noise(2, centre=1500.0), delegate="gpu") + profiled("gpu", 1.5)
+    (one,) = table(base, head, apart=("delegate",)).comparisons
+    assert one.ops is not None
+    assert one.ops.change_us == pytest.approx(50.0)
+    assert [j.verdict for j in one.op_judgements if j] == [Verdict.SLOWER, Verdict.SAME]
+    once = table(base[:11], head[:11], apart=("delegate",)).comparisons[0]
+    assert once.ops is not None
+    assert once.op_judgements == (None, None)

@@ -1,0 +1,73 @@
+"""A small version of `python -m benchmarks.statistics`: synthetic latencies whose truth is known, fixed seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.latency_model import SCENARIOS, Scenario
+from benchmarks.procedures import PROCEDURES, interleaved_blocks, one_after_the_other, one_process, separate_runs
+from benchmarks.statistics import error_rates, main
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+EXPERIMENTS = 2000
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("processes", [5, 10, 20])
+def test_false_positives_and_coverage_within_one_run(scenario: Scenario, processes: int) -> None:
+    errs, covered = error_rates(interleaved_blocks, scenario, processes, EXPERIMENTS, seed=11)
+    assert errs <= 0.01 + 2 * 0.0022  # two standard errors of 2,000 experiments: `noisy` lies near 1 % by design
+    assert covered is not None
+    assert 0.93 <= covered <= 0.97 + 0.004
+
+
+def test_false_positives_over_all_phones_and_sizes() -> None:
+    rates = [
+        error_rates(interleaved_blocks, one, n, 500, seed=12)[0] for one in SCENARIOS for n in (5, 6, 8, 10, 15, 20)
+    ]
+    assert sum(rates) / len(rates) <= 0.005
+
+
+def test_power_at_the_default_budget() -> None:
+    power, covered = error_rates(interleaved_blocks, BY_NAME["calm"], 10, EXPERIMENTS, effect=0.03, seed=13)
+    assert power >= 0.9
+    assert covered is not None
+    assert 0.93 <= covered <= 0.97
+    assert error_rates(interleaved_blocks, BY_NAME["drift"], 10, EXPERIMENTS, effect=0.03, seed=13)[0] >= 0.9
+
+
+@pytest.mark.parametrize("name", ["calm", "throttling", "outliers", "two modes", "heavy tails", "noisy"])
+def test_two_runs_err_no_more_than_one(name: str) -> None:
+    assert error_rates(separate_runs, BY_NAME[name], 10, EXPERIMENTS, seed=14)[0] <= 0.015
+
+
+def test_drift_between_runs_is_allowed_for_where_it_shows() -> None:
+    errs, covered = error_rates(separate_runs, BY_NAME["drift"], 10, EXPERIMENTS, seed=15)
+    assert errs <= 0.03  # a t-test errs in more than half
+    assert covered is not None
+    assert covered >= 0.93
+
+
+def test_the_usual_ways_err() -> None:
+    assert error_rates(one_process, BY_NAME["calm"], 1, 500)[0] > 0.3
+    assert error_rates(one_after_the_other, BY_NAME["drift"], 10, 500)[0] > 0.3
+
+
+def test_every_procedure_finds_what_cannot_be_missed() -> None:
+    for procedure in PROCEDURES.values():
+        assert error_rates(procedure, BY_NAME["calm"], 10, 200, effect=0.5)[0] == 1.0
+
+
+def test_the_whole_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--experiments", "20"])
+    printed = capsys.readouterr().out
+    assert "Nothing here was measured" in printed
+    for heading in (
+        "False positives",
+        "Coverage",
+        "Power",
+        "Device seconds",
+        "Looking again and again",
+        "considered",
+    ):
+        assert heading in printed
