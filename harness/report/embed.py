@@ -1,0 +1,72 @@
+"""Putting data and scripts into an HTML page so that nothing in them can end the element they stand in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_PLAIN_LIMIT = 1_000_000
+
+
+def json_block(value: object) -> Markup:
+    """JSON for the inside of `<script type="application/json">`: still JSON, and without any character that HTML reads."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return Markup(text)  # noqa: S704 -- every character that HTML gives a meaning is escaped just above
+
+
+def data_block(name: str, value: object) -> Markup:
+    """A `<script>` element with data for the page's scripts to read by its id.
+
+    Large data are deflated and in base64, which browsers undo by themselves: a run with a million op rows stays a file of a few megabytes.
+    """
+    text = json_block(value)
+    if len(text) < _PLAIN_LIMIT:
+        return Markup('<script type="application/json" id="{}">{}</script>').format(name, text)
+    packed = base64.b64encode(zlib.compress(text.encode("utf-8", "backslashreplace"), level=9)).decode()
+    return Markup('<script type="application/octet-stream" id="{}">{}</script>').format(name, packed)
+
+
+def own_code(text: str) -> Markup:
+    """A script or style sheet of the project's own (or a library's) for the inside of `<script>` or `<style>`.
+
+    Raises:
+        ValueError: it holds something that would end the element.
+    """
+    lowered = text.lower()
+    for ender in ("</script", "</style", "<!--"):
+        if ender in lowered:
+            raise ValueError(f"code with {ender!r} in it cannot be inlined")
+    return Markup(text)  # noqa: S704 -- shipped files only, and checked just above
+
+
+def script_hashes(scripts: Iterable[str]) -> str:
+    """Sources for the page's Content-Security-Policy: only exactly these scripts may run."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+
+def log_href(prefix: str, path: str) -> str | None:
+    """A relative link to a raw log; None for a path that does not stay inside the run's folder."""
+    parts = path.split("/")
+    if not path or path.startswith("/") or ".." in parts or "\\" in path:
+        return None
+    # A colon stays quoted, so that no path can pass for a scheme.
+    return quote(f"{prefix}{path}", safe="/")
+
+
+def rounded(value: float | None, digits: int = 6) -> float | int | None:
+    """A number with so many significant digits, as short as JSON can write it; None for what is not a finite number."""
+    if value is None or not math.isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short

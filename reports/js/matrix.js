@@ -1,0 +1,139 @@
+// The matrix: it comes written in the page; here it learns to draw its dots, show ratios, sort and filter.
+
+/** Half of the width of all strips, as a share of the median: the smallest step that holds nearly every process of the run. */
+const STRIP_STEPS = [0.05, 0.1, 0.2, 0.5, 1];
+const stripHalf = (() => {
+  const off = [];
+  for (const cell of cells) {
+    if (!cell.latency || !cell.latency[0]) continue;
+    for (const trial of cell.trials) if (known(trial.latency)) off.push(Math.abs(trial.latency / cell.latency[0] - 1));
+  }
+  off.sort((a, b) => a - b);
+  const most = off.length ? off[Math.min(off.length - 1, Math.floor(off.length * 0.95))] : 0;
+  return STRIP_STEPS.find((step) => most <= step) || 1;
+})();
+
+const STRIP = { width: 120, height: 14, pad: 5 };
+
+/** A dot for every process; those off the scale are triangles at its end. */
+function strip(cell) {
+  const [middle] = cell.latency;
+  const shown = cell.trials.filter((trial) => known(trial.latency));
+  const span = STRIP.width / 2 - STRIP.pad;
+  const y = STRIP.height / 2;
+  const label = `${plural(shown.length, 'process', 'processes')}: ${shown.map((trial) => ms(trial.latency)).join(', ')} ms`;
+  const drawing = svg('svg', { viewBox: `0 0 ${STRIP.width} ${STRIP.height}`, width: STRIP.width, height: STRIP.height, role: 'img', 'aria-label': label, class: 'dots' });
+  const title = svg('title');
+  title.textContent = label;
+  drawing.append(title, svg('line', { x1: STRIP.pad, x2: STRIP.width - STRIP.pad, y1: y, y2: y, class: 'axis' }),
+    svg('line', { x1: STRIP.width / 2, x2: STRIP.width / 2, y1: 1, y2: STRIP.height - 1, class: 'median' }));
+  for (const trial of shown) {
+    const off = middle ? (trial.latency / middle - 1) / stripHalf : 0;
+    const kind = trial.status === 'ok' ? 'dot' : 'dot invalid';
+    if (Math.abs(off) <= 1) drawing.append(svg('circle', { cx: (STRIP.width / 2 + off * span).toFixed(1), cy: y, r: 3, class: kind }));
+    else {
+      const tip = off > 0 ? STRIP.width - 0.5 : 0.5;
+      const back = off > 0 ? tip - 6 : tip + 6;
+      drawing.append(svg('path', { d: `M${tip} ${y}L${back} ${y - 4}V${y + 4}Z`, class: `${kind} beyond` }));
+    }
+  }
+  return drawing;
+}
+
+/** How a ratio is shown: coloured only where the ranges of processes are apart. */
+function ratioMark(cell) {
+  const ratio = ratioOf(cell);
+  if (!ratio) return '';
+  if (ratio.same) return el('span', { class: 'ratio same', title: 'The baseline' }, 'base');
+  const kind = !ratio.clear ? 'unclear' : ratio.value < 1 ? 'faster' : 'slower';
+  const title = ratio.clear ? `${ratio.value < 1 ? 'Faster' : 'Slower'} than the baseline; the ranges of processes do not overlap` : 'The ranges of processes overlap, or there is only one process';
+  return el('span', { class: `ratio ${kind}`, title }, times(ratio.value));
+}
+
+function setUpMatrix() {
+  const table = document.getElementById('matrix');
+  const body = table.tBodies[0];
+  const lines = [...body.rows].map((row, index) => ({
+    row,
+    index,
+    model: row.cells[0].textContent,
+    columns: [...row.cells].slice(1).map((node) => ({ node, cell: cellById.get(node.dataset.cell) || null })),
+  }));
+  const buttons = [...table.querySelectorAll('button.sort')];
+  const bottom = [...table.tHead.rows[2].cells];
+
+  // The headings of devices stay in view beside the column of models, however wide that is.
+  const keepBeside = () => table.style.setProperty('--model-width', `${table.tHead.rows[0].cells[0].offsetWidth}px`);
+  keepBeside();
+  addEventListener('resize', keepBeside);
+
+  document.getElementById('strip-scale').textContent = `; the line spans ±${Math.round(stripHalf * 100)} % of it, a triangle lies beyond`;
+  for (const line of lines) whenSeen(line.row, () => line.columns.forEach(({ node, cell }) => {
+    if (!cell) return;
+    const pick = cell.id in ops.cells ? el('button', { type: 'button', class: 'link pick', 'data-pick': cell.id, 'aria-label': `Show the ops of ${cell.model}, ${cell.config}` }, 'ops') : '';
+    const dots = el('span', { class: 'line' }, cell.latency ? strip(cell) : '', pick);
+    const range = node.querySelector('.range');
+    if (range) range.after(dots); else node.append(dots);
+  }));
+  body.addEventListener('click', (event) => {
+    const pick = event.target.closest('[data-pick]');
+    if (pick) showOps(pick.dataset.pick);
+  });
+
+  watch(['base'], () => {
+    for (const { columns } of lines) for (const { node, cell } of columns) {
+      node.querySelector('.ratio')?.remove();
+      if (cell && cell.state === 'ok') node.querySelector('.line')?.append(ratioMark(cell));
+    }
+  });
+
+  watch(['q'], () => {
+    const matches = matcher();
+    const filtering = words().length > 0;
+    const columnSeen = bottom.map(() => false);
+    for (const line of lines) {
+      let seen = false;
+      line.columns.forEach(({ node, cell }, index) => {
+        const hit = cell !== null && matches(cell.text);
+        node.classList.toggle('dim', filtering && !hit);
+        if (hit) { seen = true; columnSeen[index] = true; }
+      });
+      line.row.hidden = filtering && !seen;
+    }
+    const show = (index) => !filtering || columnSeen[index];
+    bottom.forEach((head, index) => { head.hidden = !show(index); });
+    for (const { columns } of lines) columns.forEach(({ node }, index) => { node.hidden = !show(index); });
+    for (const row of [table.tHead.rows[0], table.tHead.rows[1]]) narrow(row, show);
+    document.getElementById('matrix-empty').hidden = lines.some(({ row }) => !row.hidden);
+  });
+
+  buttons.forEach((button) => button.addEventListener('click', () => {
+    const current = state.get('sort-matrix');
+    const key = button.dataset.sort;
+    // Round and round: up, down, as the suite has it.
+    keep('sort-matrix', current === key ? `-${key}` : current === `-${key}` ? null : key);
+  }));
+  watch(['sort-matrix'], () => {
+    const text = state.get('sort-matrix') || '';
+    const key = text.replace(/^-/, '');
+    const down = text.startsWith('-');
+    const value = (line) => (key === 'model' ? line.model : line.columns[key]?.cell?.state === 'ok' ? line.columns[key].cell.latency?.[0] : null);
+    const sorted = key ? lines.slice().sort((a, b) => compare(value(a), value(b), down)) : lines;
+    body.append(...sorted.map(({ row }) => row));
+    buttons.forEach((button) => button.closest('th').setAttribute('aria-sort', button.dataset.sort === key ? (down ? 'descending' : 'ascending') : 'none'));
+  });
+}
+
+/** Fits the spanning headings to the columns that are shown. */
+function narrow(row, show) {
+  let index = 0;
+  for (const head of row.cells) {
+    if (head.scope !== 'colgroup') continue;
+    const span = Number(head.dataset.span ||= head.colSpan);
+    let seen = 0;
+    for (let i = 0; i < span; i += 1) if (show(index + i)) seen += 1;
+    index += span;
+    head.hidden = seen === 0;
+    head.colSpan = seen || 1;
+  }
+}

@@ -1,0 +1,194 @@
+// Per-op tables and charts of two cells, A and B.
+
+const ops = await read('ops-data');
+const opCells = cells.filter((cell) => cell.id in ops.cells);
+const OTHERS = 'all others';
+const TYPES_SHOWN = 20;
+
+/** The rows of a cell's profile in execution order, with shares of the primary graph's sum. */
+function profileOf(cell) {
+  const raw = ops.profiles[ops.cells[cell.id]];
+  const list = ops.lists[raw.list];
+  let sum = 0;
+  const rows = list.index.map((index, i) => {
+    const cost = raw.cost[i];
+    const nested = Boolean(list.subgraph[i]);
+    const share = known(cost) && raw.total ? 100 * cost / raw.total : null;
+    if (known(share) && !nested) sum += share;
+    return {
+      position: i, index, type: ops.strings[list.type[i]], name: ops.strings[list.name[i]], subgraph: list.subgraph[i], nested,
+      where: list.delegate[i], avg: raw.avg ? raw.avg[i] : cost, calls: raw.calls ? raw.calls[i] : 1, cost, share, cumulative: nested ? null : sum,
+      seen: raw.seen ? raw.seen[i] : raw.processes, processes: raw.processes,
+    };
+  });
+  rows.forEach((row) => { row.text = `${row.type}\n${row.name}`.toLowerCase(); });
+  return { ...raw, rows, cell };
+}
+
+/** One line of a name; all of it on click, or for all rows by the box above the tables. */
+function line(text) {
+  const node = el('span', { class: 'clamp one', title: text.length > 400 ? `${text.slice(0, 400)}…` : text }, el('bdi', {}, text));
+  node.addEventListener('click', () => node.classList.toggle('open'));
+  return node;
+}
+
+const whereWords = (where) => (known(where) ? (where ? 'delegate' : 'built-in') : null);
+
+function typesOf(profile) {
+  const types = new Map();
+  for (const row of profile.rows) {
+    if (row.nested || !known(row.cost)) continue;
+    const entry = types.get(row.type) || { us: 0, count: 0 };
+    entry.us += row.cost;
+    entry.count += 1;
+    types.set(row.type, entry);
+  }
+  return types;
+}
+
+function chosen(letter) {
+  const wanted = cellById.get(state.get(letter));
+  if (wanted && opCells.includes(wanted)) return wanted;
+  if (letter === 'a') return opCells[0];
+  // B begins as the baseline, else as the same cell with another binary or on another delegate: the likeliest questions.
+  const a = chosen('a');
+  const base = baselineCell(a);
+  if (base && base !== a && opCells.includes(base)) return base;
+  const alike = (names) => opCells.find((cell) => cell !== a && names.every((name) => cell[name] === a[name]));
+  return alike(['model', 'device', 'delegate', 'threads', 'cpus']) || alike(['model', 'device', 'threads', 'cpus']) || alike(['model', 'device']) || alike(['model']) || a;
+}
+
+function showOps(id) {
+  keep('a', id);
+  document.getElementById('ops').scrollIntoView();
+  document.getElementById('ops-a').focus({ preventScroll: true });
+}
+
+function fillChoice(select) {
+  const groups = new Map();
+  for (const cell of opCells) {
+    if (!groups.has(cell.model)) groups.set(cell.model, el('optgroup', { label: cell.model }));
+    groups.get(cell.model).append(el('option', { value: cell.id }, `${cell.model} · ${cell.config}`));
+  }
+  select.replaceChildren(...groups.values());
+}
+
+function headOf(profile) {
+  const facts = [`${profile.rows.length} rows, ${us(profile.total)} µs per inference`];
+  if (known(profile.run) && profile.run) facts.push(`${percent(100 * profile.total / profile.run)} % of the profiled run’s own average (${us(profile.run)} µs)`);
+  facts.push(profile.processes > 1 ? `median of ${profile.processes} profiled processes` : 'one profiled process');
+  const seen = profile.cell.delegates.length ? profile.cell.delegates.join('; ') : null;
+  return [
+    el('p', { class: 'note' }, facts.join(' · '), seen ? ` · ${seen}` : ''),
+    ...(profile.invalid ? [el('p', { class: 'alert invalid' }, `Invalid: ${profile.cell.causes.join(', ')}`)] : []),
+    ...(profile.synthetic ? [el('p', { class: 'alert synthetic' }, 'Synthetic: replayed or modelled, not measured.')] : []),
+  ];
+}
+
+function opColumns(profile) {
+  const number = (key, label, title, show, value = (row) => row[key]) => ({ key, label, title, num: true, value, show: (row) => (known(value(row)) ? show(value(row)) : none('–')) });
+  const subgraphs = profile.rows.some((row) => row.nested);
+  return [
+    number('position', '#', 'Place in the order of execution', String, (row) => row.index),
+    { key: 'type', label: 'Type', value: (row) => row.type, show: (row) => el('span', {}, line(row.type), row.nested ? el('span', { class: 'sub' }, ` in subgraph ${row.subgraph}, counted in its caller`) : '') },
+    { key: 'name', label: 'Name', value: (row) => row.name, show: (row) => line(row.name) },
+    number('avg', 'µs/call', 'Average of one call, in microseconds', us),
+    number('calls', 'Calls', 'Calls per inference', String),
+    number('cost', 'Cost (µs)', 'Average of a call times calls: microseconds per inference', us),
+    number('share', '%', 'Share of the sum of all ops', (value) => percent(value, 2)),
+    number('cumulative', 'Σ %', 'Cumulative, in the order of execution', (value) => percent(value, 1)),
+    { key: 'where', label: 'Ran in', title: 'Delegate or built-in kernel, where the row itself proves it', value: (row) => whereWords(row.where), show: (row) => whereWords(row.where) || none('not said') },
+    ...(profile.seen ? [number('seen', 'Seen', `In how many of ${profile.processes} processes`, String)] : []),
+    ...(subgraphs ? [number('subgraph', 'Graph', 'Subgraph', String)] : []),
+  ];
+}
+
+function drawSide(letter, profile, top, groups) {
+  document.getElementById(`ops-${letter}-head`).replaceChildren(...headOf(profile));
+  const rows = profile.rows.filter((row) => !row.nested && known(row.cost)).map((row) => ({
+    position: row.position, type: row.type.slice(0, 80), name: row.name.slice(0, 160), us: row.cost, share: row.share,
+    group: groups.includes(row.type) ? row.type : OTHERS, where: whereWords(row.where) || 'not said',
+  }));
+  drawChart(document.getElementById(`ops-${letter}-chart`), 'ops', { ops: rows }, (spec) => {
+    spec.encoding.y.scale = { domain: [0, top] };
+    spec.encoding.color.scale.domain = [...groups, OTHERS];
+    spec.encoding.color.scale.range = palette(groups.length);
+  });
+  // Columns differ between profiles, so the table is made anew; its order stays, it is kept in the address.
+  new Table(document.getElementById(`ops-${letter}-table`), {
+    id: `ops-${letter}`, label: `Ops of cell ${letter.toUpperCase()}`, rows: () => profile.rows, columns: opColumns(profile), text: (row) => row.text, filter: 'oq', empty: 'No op.',
+  });
+}
+
+const palette = (count) => {
+  const range = specs.ops.encoding.color.scale.range;
+  return [...range.slice(0, count), range[range.length - 1]];
+};
+
+function drawTypes(a, b) {
+  const [left, right] = [typesOf(a), typesOf(b)];
+  const names = [...new Set([...left.keys(), ...right.keys()])];
+  const weight = (name) => (left.get(name)?.us || 0) + (right.get(name)?.us || 0);
+  names.sort((x, y) => weight(y) - weight(x));
+  const rows = names.slice(0, TYPES_SHOWN).flatMap((name) => [['A', left, a], ['B', right, b]].flatMap(([side, types, profile]) => (types.has(name)
+    ? [{ side, type: name.slice(0, 80), us: types.get(name).us, count: types.get(name).count, share: profile.total ? 100 * types.get(name).us / profile.total : null }] : [])));
+  drawChart(document.getElementById('types-chart'), 'types', { types: rows }, (spec) => { spec.height = 28 * Math.min(names.length, TYPES_SHOWN); });
+  const cost = (letter, types) => ({
+    key: letter, label: `${letter.toUpperCase()} (µs)`, title: `Cell ${letter.toUpperCase()}, per inference`, num: true,
+    value: (name) => types.get(name)?.us ?? null, show: (name) => (types.has(name) ? us(types.get(name).us) : none('–')),
+  });
+  const count = (letter, types) => ({ key: `n${letter}`, label: `ops ${letter.toUpperCase()}`, num: true, value: (name) => types.get(name)?.count ?? null });
+  const difference = (name) => (left.has(name) && right.has(name) ? right.get(name).us - left.get(name).us : null);
+  new Table(document.getElementById('types-table'), {
+    id: 'types', label: 'Time by op type', rows: () => names, text: (name) => name.toLowerCase(), filter: 'oq', empty: 'No op.',
+    columns: [
+      { key: 'type', label: 'Type', value: (name) => name, show: (name) => stranger(name) },
+      count('a', left), cost('a', left), count('b', right), cost('b', right),
+      { key: 'difference', label: 'B − A (µs)', num: true, value: difference, show: (name) => (known(difference(name)) ? `${difference(name) > 0 ? '+' : difference(name) < 0 ? '−' : ''}${us(Math.abs(difference(name)))}` : none('–')) },
+    ],
+  });
+}
+
+function drawLegend(groups, others) {
+  const colours = palette(groups.length);
+  const shown = others ? [...groups, OTHERS] : groups;
+  document.getElementById('ops-legend').replaceChildren(...shown.map((name, index) => {
+    const swatch = svg('svg', { width: 10, height: 10, viewBox: '0 0 10 10' }, svg('rect', { width: 10, height: 10, rx: 2, fill: colours[index] }));
+    return el('span', { class: 'key' }, swatch, ' ', el('bdi', {}, name.length > 60 ? `${name.slice(0, 60)}…` : name));
+  }));
+}
+
+function setUpOps() {
+  const section = document.getElementById('ops');
+  document.getElementById('ops-none').hidden = opCells.length > 0;
+  document.getElementById('ops-body').hidden = opCells.length === 0;
+  if (!opCells.length) return;
+  for (const letter of ['a', 'b']) {
+    const select = document.getElementById(`ops-${letter}`);
+    fillChoice(select);
+    select.addEventListener('change', () => keep(letter, select.value));
+    watch(['a', 'b', 'base'], () => { select.value = chosen(letter).id; });
+  }
+  setUpFilter('ops-filter', 'oq');
+  const full = document.getElementById('ops-full');
+  full.addEventListener('change', () => keep('full', full.checked ? '1' : null));
+  watch(['full'], () => {
+    full.checked = state.get('full') === '1';
+    section.classList.toggle('full', full.checked);
+  });
+  let shown = '';
+  whenSeen(section, () => watch(['a', 'b', 'base'], () => {
+    const [a, b] = [chosen('a'), chosen('b')];
+    if (shown === `${a.id} ${b.id}`) return;
+    shown = `${a.id} ${b.id}`;
+    const [left, right] = [profileOf(a), profileOf(b)];
+    const both = new Map();
+    for (const profile of [left, right]) typesOf(profile).forEach(({ us: cost }, name) => both.set(name, (both.get(name) || 0) + cost));
+    const groups = [...both].sort(([, x], [, y]) => y - x).slice(0, specs.ops.encoding.color.scale.range.length - 1).map(([name]) => name);
+    const top = Math.max(1e-9, ...[left, right].map(({ rows }) => rows.reduce((most, row) => Math.max(most, row.nested ? 0 : row.cost || 0), 0)));
+    drawSide('a', left, top, groups);
+    drawSide('b', right, top, groups);
+    drawLegend(groups, both.size > groups.length);
+    drawTypes(left, right);
+  }));
+}

@@ -1,0 +1,76 @@
+// The page as a whole: toolbar, theme, and the start of everything else.
+
+function setUpFilter(id, key) {
+  const box = document.getElementById(id);
+  let waiting = 0;
+  box.addEventListener('input', () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => keep(key, box.value.trim() || null), 120);
+  });
+  watch([key], () => { if (document.activeElement !== box) box.value = state.get(key) || ''; });
+}
+
+function setUpBaseline() {
+  const select = document.getElementById('baseline');
+  const option = (text, changes) => el('option', { value: new URLSearchParams(changes).toString() }, text);
+  const groups = DIMENSIONS.slice(1).concat('model').filter((name) => data.dimensions[name].length > 1).map((name) => (
+    el('optgroup', { label: `same cell, but ${name}` }, ...data.dimensions[name].map((value) => option(`${name} = ${value}`, { [name]: value })))));
+  const configs = new Map(cells.map((cell) => [cell.config, Object.fromEntries(DIMENSIONS.slice(1).map((name) => [name, cell[name]]))]));
+  if (configs.size > 1) groups.push(el('optgroup', { label: 'one configuration' }, ...[...configs].map(([text, changes]) => option(text, changes))));
+  select.append(option('none', {}), ...groups);
+  const has = (value) => [...select.options].some((choice) => choice.value === value);
+  if (!has(data.baseline)) select.append(option(`as the suite has it: ${[...new URLSearchParams(data.baseline)].map((pair) => pair.join(' = ')).join(', ')}`, data.baseline));
+  select.addEventListener('change', () => keep('base', select.value === data.baseline ? null : select.value));
+  watch(['base'], () => { select.value = has(baselineText()) ? baselineText() : ''; });
+}
+
+function setUpTheme() {
+  const button = document.getElementById('theme');
+  const root = document.documentElement;
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  // Some browsers keep no storage for files; then the choice lasts as long as the page.
+  const stored = { get: () => { try { return localStorage.getItem('theme'); } catch { return null; } }, set: (value) => { try { localStorage.setItem('theme', value); } catch { /* see above */ } } };
+  const apply = (theme) => {
+    if (theme) root.dataset.theme = theme;
+    const dark = theme ? theme === 'dark' : system.matches;
+    button.setAttribute('aria-pressed', String(dark));
+    button.textContent = dark ? 'Light colours' : 'Dark colours';
+  };
+  apply(['light', 'dark'].includes(stored.get()) ? stored.get() : '');
+  system.addEventListener('change', () => apply(root.dataset.theme || ''));
+  button.addEventListener('click', () => {
+    const theme = button.getAttribute('aria-pressed') === 'true' ? 'light' : 'dark';
+    stored.set(theme);
+    apply(theme);
+  });
+  button.hidden = false;
+}
+
+/** Links inside the page must not wipe what the address keeps. */
+function setUpLinks() {
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (!link) return;
+    const target = document.getElementById(link.getAttribute('href').slice(1));
+    if (!target) return;
+    event.preventDefault();
+    target.scrollIntoView();
+    target.setAttribute('tabindex', '-1');
+    target.focus({ preventScroll: true });
+  });
+}
+
+readAddress();
+addEventListener('hashchange', readAddress);
+document.getElementById('toolbar').hidden = false;
+setUpTheme();
+setUpFilter('filter', 'q');
+setUpBaseline();
+setUpLinks();
+setUpMatrix();
+setUpCells();
+setUpLatencyChart();
+setUpOps();
+setUpMemory();
+setUpProblems();
+setUpConditions();
