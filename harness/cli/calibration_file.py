@@ -1,0 +1,152 @@
+"""Calibrations on disk: `calibration.json` in the run, and one file per phone in the state folder, so that later runs know them.
+
+Format history (`format_version`):
+    1   first version
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.analysis.calibrate import Calibration
+from harness.errors import SetupError, UsageError
+from harness.records import DeviceInfo
+
+FILE = "calibration.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellCalibration:
+    """A calibration with the cell that it is of. `device` is the serial; `fingerprint` is that of its system build."""
+
+    run_id: str
+    device: str
+    fingerprint: str | None
+    model: str
+    model_sha256: str
+    delegate: str
+    threads: int
+    cpus: str
+    metric: str
+    found: Calibration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    format_version: int
+    cells: tuple[CellCalibration, ...]
+
+
+_DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
+_Key = tuple[str, str, str, int, str, str]
+
+
+def state_folder() -> Path:
+    """`calibration` in `$HARNESS_STATE_DIR`, else `litert-device-harness/calibration` in `$XDG_STATE_HOME`, else in `~/.local/state`."""
+    if own := os.environ.get("HARNESS_STATE_DIR"):
+        return Path(own) / "calibration"
+    base = os.environ.get("XDG_STATE_HOME")
+    root = Path(base) if base else Path.home() / ".local" / "state"
+    return root / "litert-device-harness" / "calibration"
+
+
+def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceInfo]) -> list[Path]:
+    """Write them into the run, and for phones into the state folder, where newer ones take the place of older ones of the same cell.
+
+    A virtual device is gone after its run and leaves nothing in the state folder.
+
+    Raises:
+        SetupError: the disk is full, or the place cannot be written.
+        UsageError: a file that is there was written by a newer harness, or is damaged.
+    """
+    written = [run / FILE]
+    _write(run / FILE, cells)
+    for device in devices:
+        mine = [cell for cell in cells if cell.device == device.serial]
+        if device.virtual or not mine:
+            continue
+        path = _device_file(device.serial)
+        known = {_key(cell): cell for cell in _read(path)}
+        known.update({_key(cell): cell for cell in mine})
+        _write(path, list(known.values()))
+        written.append(path)
+    return written
+
+
+def load(runs: Iterable[Path], devices: Iterable[DeviceInfo]) -> dict[_Key, CellCalibration]:
+    """What is known of these devices: out of the state folder, and out of the runs, which count for more.
+
+    Raises:
+        UsageError: a file was written by a newer harness, or is damaged.
+    """
+    paths = [_device_file(device.serial) for device in devices if not device.virtual]
+    paths += [run / FILE for run in runs]
+    return {_key(cell): cell for path in paths for cell in _read(path)}
+
+
+def find(
+    known: Mapping[_Key, CellCalibration],
+    *,
+    device: str,
+    model_sha256: str,
+    delegate: str,
+    threads: int,
+    cpus: str,
+    metric: str,
+) -> CellCalibration | None:
+    """The calibration of a cell, if there is one."""
+    return known.get((device, model_sha256, delegate, threads, cpus, metric))
+
+
+def as_document(cells: Sequence[CellCalibration]) -> dict[str, Any]:
+    """For JSON."""
+    return {"format_version": FORMAT_VERSION, "cells": [asdict(cell) for cell in cells]}
+
+
+def _key(cell: CellCalibration) -> _Key:
+    return (cell.device, cell.model_sha256, cell.delegate, cell.threads, cell.cpus, cell.metric)
+
+
+def _device_file(serial: str) -> Path:
+    # A serial is the device's own word and no file name.
+    return state_folder() / f"{hashlib.sha256(serial.encode()).hexdigest()[:16]}.json"
+
+
+def _read(path: Path) -> tuple[CellCalibration, ...]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged: {error}", remedy="remove it and calibrate anew") from None
+    version = data.get("format_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise UsageError(f"{path} has format {version}, this harness reads up to {FORMAT_VERSION}")
+    try:
+        return _DOCUMENT.validate_python(data).cells
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path} is damaged: {where}: {first['msg']}", remedy="remove it and calibrate anew") from None
+
+
+def _write(path: Path, cells: Sequence[CellCalibration]) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise SetupError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,115 @@
+"""How a comparison is put into words, the same in every format."""
+
+from __future__ import annotations
+
+from harness.analysis.compare import Comparison, Overall, SideSummary
+from harness.analysis.estimate import Estimate
+from harness.analysis.op_diff import OpChange
+from harness.analysis.op_profile import OpRow
+from harness.analysis.selection import KEYS
+from harness.analysis.verdict import Judgement, Verdict
+
+
+def percent(fraction: float) -> str:
+    """`3 %`, `1.5 %`: two digits that mean something."""
+    return f"{100 * fraction:.2g} %" if abs(fraction) < 1 else f"{100 * fraction:.0f} %"
+
+
+def ratio(estimate: Estimate) -> str:
+    """`0.877 [0.856, 0.899]`; `-` without one."""
+    if estimate.ratio is None:
+        return "-"
+    return f"{estimate.ratio:.3f} {interval(estimate)}".rstrip()
+
+
+def interval(estimate: Estimate) -> str:
+    """`[0.856, 0.899]`; empty without one."""
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return ""
+    return f"[{estimate.ci_low:.3f}, {estimate.ci_high:.3f}]"
+
+
+def value(amount: float | None, unit: str) -> str:
+    """`12.345 ms`, `38.2 MB`."""
+    if amount is None:
+        return "-"
+    return f"{amount:.1f} MB" if unit == "mb" else f"{amount / 1000:.3f} ms"
+
+
+def change(estimate: Estimate, judgement: Judgement) -> str:
+    """`slower by 3.1 % (2.2 to 4.0 %)`, or what keeps it from being said."""
+    low, high = estimate.ci_low, estimate.ci_high
+    if estimate.ratio is None or low is None or high is None or judgement.verdict is Verdict.INCONCLUSIVE:
+        return inconclusive(judgement)
+    if judgement.verdict is Verdict.SAME:
+        return f"the same within {percent(max(high - 1, 1 - low))}"
+    if judgement.verdict is Verdict.SLOWER:
+        return f"slower {_by(estimate.ratio, low, high)}"
+    return f"faster {_by(1 / estimate.ratio, 1 / high, 1 / low, flipped=True)}"
+
+
+def inconclusive(judgement: Judgement) -> str:
+    """Why there is no verdict, and what would bring one."""
+    parts = ["inconclusive", *judgement.reasons]
+    if judgement.more_processes is not None:
+        parts.append(f"about {judgement.more_processes} more processes a side would decide")
+    return "; ".join(parts)
+
+
+def cell_name(one: Comparison) -> str:
+    """What is compared with what, in one line."""
+    key = one.key
+    parts = [key.model, f"on {key.device}", key.delegate, f"{key.threads} thr", key.cpus]
+    if key.binary:
+        parts.append(key.binary)
+    if one.base.key is not None and one.head.key is not None:
+        base = one.base.key
+        other = [f"{name}={getattr(base, name)}" for name in KEYS if getattr(base, name) != getattr(key, name)]
+        if other:
+            parts.append(f"(against {', '.join(other)})")
+    return " ".join(parts)
+
+
+def overall_name(one: Overall) -> str:
+    """The question, and how many devices answered it."""
+    binary = f" {one.binary}" if one.binary else ""
+    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices"
+
+
+def summary_line(counts: dict[Verdict, int]) -> str:
+    """`2 slower, 1 same, 3 inconclusive`."""
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts.get(verdict)) or "nothing compared"
+
+
+def trouble(one: Comparison) -> str:
+    """Why a cell has no number."""
+    return "; ".join(note.text for note in one.notes) or one.state
+
+
+def side(summary: SideSummary, unit: str) -> str:
+    """`12.345 ms (n=10)`."""
+    return f"{value(summary.estimate, unit)} (n={summary.n})"
+
+
+def ops_name(op_change: OpChange) -> str:
+    """`CONV_2D [conv1] -> Convolution (NHWC, F32) IGEMM`, shortened where a side is many ops."""
+    base, head = _side_name(op_change.base), _side_name(op_change.head)
+    if op_change.kind == "same":
+        return head
+    return f"{base or '(nothing)'} -> {head or '(nothing)'}"
+
+
+def _side_name(rows: tuple[OpRow, ...]) -> str:
+    if not rows:
+        return ""
+    first = f"{rows[0].node_type} #{rows[0].index}"
+    return first if len(rows) == 1 else f"{len(rows)} ops ({first} .. #{rows[-1].index})"
+
+
+def _by(factor: float, low: float, high: float, *, flipped: bool = False) -> str:
+    """Percent of the base for small changes, a factor for large ones: "faster by 96 %" tells few people that it is 25 times as fast."""
+    if factor >= 2:
+        return f"{factor:.2f}x ({low:.2f}x to {high:.2f}x)"
+    if flipped:
+        factor, low, high = 2 - 1 / factor, 2 - 1 / low, 2 - 1 / high
+    return f"by {100 * (factor - 1):.1f} % ({100 * (low - 1):.1f} % to {100 * (high - 1):.1f} %)"

@@ -1,0 +1,227 @@
+"""`harness devices`: what is attached, what it is, and what to do about what cannot be used."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from harness.cli.device_watch import device_changes
+from harness.cli.selection import NO_DEVICE_REMEDY, Listed, default_port, list_devices, remedy_for
+from harness.cli.summary import write_json
+from harness.conditions.topology import named_sets
+from harness.cpu_list import format_list
+from harness.device_init import config_text
+from harness.device_settings import probe_support
+from harness.devices import DeviceConfig, load_device_configs
+from harness.errors import DeviceError, SetupError, UsageError
+from harness.inventory import Inventory, take_inventory
+from harness.targets.adb import AdbTarget, server_is_up
+from harness.virtual.farm import running_farms
+
+_EPILOG = """\b
+Examples:
+  harness devices
+  harness devices --json
+  harness devices --watch
+  harness devices --init R5CT30ABCDE -o my-phone.yaml
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Row:
+    """A device with what it says of itself, or with why it does not."""
+
+    listed: Listed
+    inventory: Inventory | None = None
+    support: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    error: str | None = None
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout; with --watch one a line, after each change."
+)
+@click.option(
+    "--watch", is_flag=True, help="List again whenever a device comes, goes or changes its state. Ends with Ctrl-C."
+)
+@click.option("--init", "init", metavar="SERIAL", help="Write a device config from what this device says of itself.")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where --init writes. Default: standard output.",
+)
+def devices(as_json: bool, watch: bool, init: str | None, out: Path | None) -> None:
+    """List the attached devices: phones on your ADB server, and virtual devices that are up."""
+    configs = load_device_configs()
+    if init is not None:
+        if watch or as_json:
+            raise UsageError("--init goes with neither --watch nor --json")
+        _init(init, out, configs)
+    elif out is not None:
+        raise UsageError("--out goes with --init")
+    elif watch:
+        _watch(as_json, configs)
+    else:
+        _list_once(as_json, configs)
+
+
+def _list_once(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
+    listed = list_devices()
+    if not listed and not as_json:
+        raise SetupError("no device", remedy=NO_DEVICE_REMEDY.replace("--device virtual:2", "harness virtual start"))
+    with Console(stderr=True).status("asking devices what they are"):
+        rows = [_ask(one, configs) for one in listed]
+    if as_json:
+        write_json(_documents(rows))
+        return
+    _print(rows)
+
+
+def _watch(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
+    known: dict[Listed, _Row] = {}
+    for _ in device_changes(_servers):
+        listed = _listed_now()
+        # Only who is new is asked: a phone in the middle of a measurement is left alone.
+        known = {one: known[one] if one in known and known[one].inventory else _ask(one, configs) for one in listed}
+        if as_json:
+            click.echo(json.dumps(_documents(list(known.values())), ensure_ascii=False))
+            continue
+        click.echo(click.style(f"{datetime.now().astimezone():%H:%M:%S}  {len(listed)} devices", bold=True))
+        _print(list(known.values()))
+
+
+def _listed_now() -> list[Listed]:
+    """Who is there. A server that goes away while it is asked takes its devices with it; the others are asked again."""
+    for _ in range(3):
+        if not _servers():
+            break
+        try:
+            return list_devices()
+        except SetupError:
+            time.sleep(0.3)
+    return []
+
+
+def _servers() -> list[int]:
+    """Ports of the ADB servers that are up."""
+    ports = dict.fromkeys([default_port(), *(farm.adb_port for farm in running_farms())])
+    return [port for port in ports if server_is_up(port)]
+
+
+def _init(serial: str, out: Path | None, configs: Mapping[str, DeviceConfig]) -> None:
+    listed = [one for one in list_devices() if one.serial == serial]
+    if not listed:
+        raise SetupError(f"no device {serial!r} is attached", remedy="harness devices lists those that are")
+    row = _ask(listed[0], configs)
+    if row.inventory is None:
+        raise SetupError(f"{serial} is {listed[0].state}", remedy=row.error)
+    text = config_text(row.inventory, row.support, today=datetime.now(UTC).date())
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{out} exists", remedy="choose another name, or move it away") from None
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {out}", err=True)
+
+
+def _ask(one: Listed, configs: Mapping[str, DeviceConfig]) -> _Row:
+    if one.state != "device":
+        return _Row(one, error=remedy_for(one.state))
+    target = AdbTarget(one.serial, transport_id=one.transport_id, port=one.port)
+    try:
+        inventory = take_inventory(target, configs)
+        return _Row(one, inventory, probe_support(target, inventory))
+    except DeviceError as error:
+        return _Row(one, error=error.message)
+
+
+def _documents(rows: Sequence[_Row]) -> dict[str, Any]:
+    return {"devices": [_document(row) for row in rows]}
+
+
+def _print(rows: Sequence[_Row]) -> None:
+    """A block a device: what a phone is does not fit into one line of a terminal."""
+    for row in rows:
+        one, inventory, error = row.listed, row.inventory, row.error
+        if inventory is None:
+            click.echo(f"{one.serial}  {click.style(one.state, fg='red')}" + (f"\n    {error}" if error else ""))
+            continue
+        info = inventory.info
+        state = "virtual" if info.virtual else one.state
+        name = (
+            " ".join(part for part in (info.manufacturer, info.model) if part) or "a device that does not say its model"
+        )
+        click.echo(f"{click.style(one.serial, bold=True)}  {click.style(state, fg='green')}  {_plain(name)}")
+        for line in (*_lines(inventory), *_support_lines(row.support)):
+            click.echo(f"    {_plain(line)}")
+
+
+def _lines(inventory: Inventory) -> list[str]:
+    info = inventory.info
+    clusters = " + ".join(
+        f"{len(cluster.cpus)} x {cluster.max_frequency_khz / 1e6:.2f} GHz"
+        if cluster.max_frequency_khz
+        else str(len(cluster.cpus))
+        for cluster in info.cpu_clusters
+    )
+    sets = ", ".join(f"{name} {mask:x}" for name, mask in named_sets(inventory.topology).items())
+    what = [info.soc, f"Android {info.android or '?'} (API {info.api_level or '?'})", ", ".join(info.abis)]
+    what.append(f"GPU {inventory.gpu}" if inventory.gpu else None)
+    what.append(f"{info.ram_mb / 1024:.1f} GB RAM" if info.ram_mb else None)
+    now = [f"battery {inventory.battery_percent} %" if inventory.battery_percent is not None else None]
+    now.append(f"thermal status {inventory.thermal_status}" if inventory.thermal_status is not None else None)
+    zone = inventory.zone
+    now.append(f"{zone.temperature_c:.0f} °C ({zone.type})" if zone and zone.temperature_c is not None else None)
+    now.append("root" if inventory.root else None)
+    now.append(f"config {info.config}" if info.config else "no config (none is needed)")
+    joined = [", ".join(part for part in parts if part) for parts in (what, now)]
+    return [joined[0], f"cores: {clusters}; masks: {sets}", joined[1]]
+
+
+def _support_lines(support: Mapping[str, str | None]) -> list[str]:
+    has = [name for name, why in support.items() if why is None]
+    lacks = [f"{name} ({why})" for name, why in support.items() if why is not None]
+    return [f"conditions: {', '.join(has)}", *([f"lacks: {', '.join(lacks)}"] if lacks else [])] if support else []
+
+
+def _plain(text: str) -> str:
+    """A device's own words, without what would steer the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _document(row: _Row) -> dict[str, Any]:
+    one, inventory = row.listed, row.inventory
+    document: dict[str, Any] = {"serial": one.serial, "state": one.state, "adb_port": one.port, "remedy": row.error}
+    if inventory is None:
+        return document
+    info = dataclasses.asdict(inventory.info)
+    info.pop("serial")
+    sets = {name: f"{mask:x}" for name, mask in named_sets(inventory.topology).items()}
+    return {
+        **document,
+        **info,
+        "gpu": inventory.gpu,
+        "cpu_online": format_list(inventory.topology.online),
+        "cpu_sets": sets,
+        "cpuset": {"name": inventory.cpuset, "cores": format_list(inventory.cpuset_cores) or None},
+        "battery_percent": inventory.battery_percent,
+        "thermal_status": inventory.thermal_status,
+        "temperature_c": inventory.zone.temperature_c if inventory.zone else None,
+        "root": inventory.root,
+        "conditions": {name: {"supported": why is None, "reason": why} for name, why in row.support.items()},
+    }

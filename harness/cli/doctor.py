@@ -1,0 +1,133 @@
+"""`harness doctor`: what is missing on this machine, with the remedy for each."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import adbutils
+import click
+from adbutils.errors import AdbError
+
+from harness.cli.selection import default_port, list_devices
+from harness.cli.summary import write_json
+from harness.errors import HarnessError
+from harness.targets.adb import server_is_up
+
+_EPILOG = """\b
+Examples:
+  harness doctor
+  harness doctor --json
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `warning`: something works less well without it; `missing`: something does not work at all."""
+
+    what: str
+    state: Literal["ok", "warning", "missing"]
+    detail: str
+    remedy: str | None = None
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Look for what the harness needs. Changes nothing and starts nothing."""
+    checks: tuple[Callable[[], Finding], ...] = (_python, _adb, _server, _litert, _namespaces, _mksh, _toybox, _bazel)
+    findings = [check() for check in checks]
+    if as_json:
+        write_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            colour = {"ok": "green", "warning": "yellow", "missing": "red"}[finding.state]
+            click.echo(f"{click.style(f'{finding.state:8}', fg=colour)} {finding.what}: {finding.detail}")
+            if finding.remedy:
+                click.echo(f"         {finding.remedy}")
+    ctx.exit(3 if any(finding.state == "missing" for finding in findings) else 0)
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding("Python", "ok", f"{version} ({sys.executable})")
+
+
+def _adb() -> Finding:
+    try:
+        path = adbutils.adb_path()
+        output = subprocess.run([path, "version"], capture_output=True, timeout=10, check=True).stdout.decode()
+    except (AdbError, OSError, subprocess.SubprocessError) as error:
+        return Finding("adb", "missing", str(error), "pip install --force-reinstall adbutils")
+    return Finding("adb", "ok", f"{output.splitlines()[0]} ({path})")
+
+
+def _server() -> Finding:
+    port = default_port()
+    if not server_is_up(port):
+        return Finding("ADB server", "ok", f"none on port {port}; it is started when phones are asked for")
+    try:
+        listed = list_devices()
+    except HarnessError as error:
+        return Finding("ADB server", "missing", error.message, error.remedy)
+    unusable = [one for one in listed if one.state != "device"]
+    detail = f"on port {port}, {len(listed)} devices" + (f", {len(unusable)} of them not usable" if unusable else "")
+    return Finding(
+        "ADB server", "warning" if unusable else "ok", detail, "`harness devices` says why" if unusable else None
+    )
+
+
+def _litert() -> Finding:
+    from harness.litert_host.library import Library  # loads a library of 20 MB: only when asked
+
+    try:
+        version = importlib.metadata.version("ai-edge-litert")
+        Library()
+    except (HarnessError, importlib.metadata.PackageNotFoundError) as error:
+        return Finding("LiteRT", "missing", str(error), "pip install --upgrade ai-edge-litert")
+    return Finding("LiteRT", "ok", f"ai-edge-litert {version}, for virtual devices")
+
+
+def _namespaces() -> Finding:
+    unshare = shutil.which("unshare")
+    command = [unshare or "unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"]
+    try:
+        works = subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        works = False
+    if works:
+        return Finding("namespaces", "ok", "virtual devices get a file system of their own")
+    return Finding(
+        "namespaces",
+        "warning",
+        "virtual devices fall back to path mapping: their /sys and /proc are this machine's",
+        "install util-linux; sysctl kernel.unprivileged_userns_clone=1",
+    )
+
+
+def _mksh() -> Finding:
+    return _debian("mksh", "Android's shell, for virtual devices; without it they use sh")
+
+
+def _toybox() -> Finding:
+    return _debian("toybox", "Android's commands, for virtual devices; without it they use coreutils")
+
+
+def _debian(name: str, why: str) -> Finding:
+    path = shutil.which(name)
+    return Finding(name, "ok", path) if path else Finding(name, "warning", why, f"apt-get install {name}")
+
+
+def _bazel() -> Finding:
+    for name in ("bazelisk", "bazel"):
+        if path := shutil.which(name):
+            return Finding("Bazel", "ok", path)
+    detail = "not here; only needed to build benchmark_model yourself"
+    return Finding("Bazel", "warning", detail, "install bazelisk" if os.name == "posix" else None)

@@ -1,0 +1,129 @@
+"""The command `harness`: finds the verb, and turns errors into one line and an exit code.
+
+0 done and good, 1 done and what was measured is bad, 2 the request was wrong, 3 the environment failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+import click
+
+from harness import __version__
+from harness.errors import DeviceError, HarnessError, SetupError, UsageError
+
+BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
+
+# Loaded when named: `harness parse` need not wait for pandas, nor `harness --help` for anything.
+_VERBS = {
+    "build": "harness.cli.build:build",
+    "calibrate": "harness.cli.calibrate:calibrate_command",
+    "compare": "harness.cli.compare:compare_command",
+    "devices": "harness.cli.devices:devices",
+    "doctor": "harness.cli.doctor:doctor",
+    "export": "harness.cli.export:export",
+    "ingest": "harness.cli.ingest:ingest",
+    "parse": "harness.cli.parse:parse",
+    "report": "harness.cli.report:report",
+    "run": "harness.cli.run:run",
+    "schema": "harness.cli.schema:schema",
+    "virtual": "harness.cli.virtual:virtual",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = _VERBS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
+        return command
+
+
+@click.command(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Example, with no phone at hand: harness run suites/quickstart.yaml --device virtual:2",
+)
+@click.version_option(__version__, prog_name="harness")
+def cli() -> None:
+    """Benchmark LiteRT / TensorFlow Lite models on Android devices, and know which numbers can be believed."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # A cancelled job or a closed terminal ends like Ctrl-C: devices are tidied up, and what is done is kept.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+    sys.exit(run_cli(sys.argv[1:]))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def run_cli(arguments: list[str]) -> int:
+    """Run a command line; the exit code is the return value."""
+    try:
+        code = cli.main(arguments, prog_name="harness", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except UsageError as error:
+        return _say(error, USAGE)
+    except (SetupError, DeviceError) as error:
+        return _say(error, SETUP)
+    except HarnessError as error:
+        return _say(error, BAD)
+    except SystemExit:
+        # The reader of our output has gone (`| head`): click ends so. That says nothing of what was measured.
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+            return _bug(error)
+        return _say(
+            SetupError(f"cannot write {error.filename or 'the output'}: {error.strerror}", remedy="free some room"),
+            SETUP,
+        )
+    except Exception as error:  # the last boundary: a user sees a line, not a traceback
+        return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("HARNESS_TRACEBACK"):
+        traceback.print_exception(error)
+    click.echo(
+        f"harness: internal error: {type(error).__name__}: {error}\n"
+        "  this is a bug in the harness; HARNESS_TRACEBACK=1 shows where",
+        err=True,
+    )
+    return SETUP
+
+
+def _say(error: HarnessError, code: int) -> int:
+    click.echo(f"harness: {error.message}", err=True)
+    if error.remedy:
+        click.echo(f"  {error.remedy}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

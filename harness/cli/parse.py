@@ -1,0 +1,90 @@
+"""`harness parse`: what outputs of `benchmark_model` say, as the contract's JSON or as a summary for a person."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from harness.benchmark_model import parse_output, to_json
+from harness.cli.output import reader_may_leave
+from harness.cli.parse_text import render
+from harness.errors import UsageError
+from harness.records import Status
+
+_FILE = click.Path(path_type=Path, dir_okay=True)
+
+
+@click.command("parse", epilog="Example: harness parse phone.log --profile profile.pb --json")
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.option("--stderr", "stderr_file", type=_FILE, metavar="FILE", help="What the process printed on stderr.")
+@click.option("--profile", "profile_file", type=_FILE, metavar="FILE", help="File of --op_profiling_output_file.")
+@click.option("--result", "result_file", type=_FILE, metavar="FILE", help="File of --result_file_path.")
+@click.option(
+    "--runtime-info", "runtime_info_file", type=_FILE, metavar="FILE", help="File of --model_runtime_info_output_file."
+)
+@click.option("--exit-code", type=int, metavar="N", help="Exit code of the process, where it is known.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; a list for several logs.")
+def parse(
+    logs: tuple[str, ...],
+    stderr_file: Path | None,
+    profile_file: Path | None,
+    result_file: Path | None,
+    runtime_info_file: Path | None,
+    exit_code: int | None,
+    as_json: bool,
+) -> None:
+    """Read what benchmark_model printed and wrote, of any version, and say what it is worth.
+
+    LOG is a file or `-` for standard input: stdout of the tool, both streams merged, a logcat, or an excerpt. The exit code of this
+    command is 1 where something that was read is not ok.
+    """
+    side_files = (stderr_file, profile_file, result_file, runtime_info_file)
+    if len(logs) > 1 and (exit_code is not None or any(file is not None for file in side_files)):
+        raise UsageError("--stderr, --profile, --result, --runtime-info and --exit-code belong to one LOG")
+    if logs.count("-") > 1:
+        raise UsageError("standard input can be read once")
+    parsed = [
+        parse_output(
+            read_log(log),
+            stderr=_optional(stderr_file),
+            profile=_optional(profile_file),
+            result=_optional(result_file),
+            runtime_info=_optional(runtime_info_file),
+            exit_code=exit_code,
+        )
+        for log in logs
+    ]
+    if as_json:
+        documents = [to_json(item) for item in parsed]
+        text = json.dumps(documents if len(logs) > 1 else documents[0], indent=1, ensure_ascii=False)
+    else:
+        text = "\n\n".join(render(log, item) for log, item in zip(logs, parsed, strict=True))
+    with reader_may_leave():
+        click.echo(text)
+    if any(item.status is not Status.OK for item in parsed):
+        click.get_current_context().exit(1)
+
+
+def read_log(log: str) -> bytes:
+    """A log's bytes; `-` is standard input.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if log == "-":
+        return sys.stdin.buffer.read()
+    return _read(Path(log))
+
+
+def _optional(file: Path | None) -> bytes | None:
+    return None if file is None else _read(file)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {(error.strerror or 'unknown error').lower()}") from None

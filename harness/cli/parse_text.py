@@ -1,0 +1,80 @@
+"""What `harness parse` shows to a person: plain text, a few lines for each log."""
+
+from __future__ import annotations
+
+from harness.records import DelegateUse, Measurement, OpTiming, ParsedOutput
+
+_TOP_OPS = 10
+
+
+def render(name: str, parsed: ParsedOutput) -> str:
+    """A summary of one log: verdict, times, memory, delegates, and the ops that cost most."""
+    measurement = parsed.measurement
+    lines = [f"{_plain(name)}: {parsed.status.value}" + (f" ({', '.join(parsed.causes)})" if parsed.causes else "")]
+    if parsed.message:
+        lines.append(f"  {_plain(parsed.message)[:200]}")
+    lines += _times(measurement)
+    lines += [f"  delegate         {_delegate(use)}" for use in measurement.delegates]
+    if measurement.unconsumed_flags:
+        lines.append(f"  not understood   {_plain(' '.join(measurement.unconsumed_flags))}")
+    if measurement.ops:
+        lines += _ops(measurement.ops)
+    lines += [f"  note: {_plain(note)}" for note in measurement.notes]
+    return "\n".join(lines)
+
+
+def _times(measurement: Measurement) -> list[str]:
+    lines = []
+    for label, value in (
+        ("inference", measurement.inference_avg_us),
+        ("warm-up", measurement.warmup_avg_us),
+        ("first inference", measurement.first_inference_us),
+        ("initialization", measurement.init_us),
+    ):
+        if value is not None:
+            lines.append(f"  {label:16} {_us(value)}")
+    runs = measurement.runs
+    if runs is not None:
+        parts = [f"{runs.count} runs"]
+        parts += [
+            f"{label} {_us(value)}"
+            for label, value in (("min", runs.min), ("median", runs.median), ("max", runs.max), ("std", runs.std))
+            if value is not None
+        ]
+        lines.append(f"  {'timed':16} {', '.join(parts)}")
+    memory = measurement.memory
+    peak = memory.periodic_peak_mb or memory.overall_peak_mb
+    if peak is not None:
+        lines.append(f"  {'peak memory':16} {peak:g} MB")
+    if memory.overall_delta_mb is not None:
+        lines.append(f"  {'memory added':16} {memory.overall_delta_mb:g} MB")
+    return lines
+
+
+def _ops(ops: tuple[OpTiming, ...]) -> list[str]:
+    main = [op for op in ops if op.subgraph in (None, 0)] or list(ops)
+    costly = sorted(main, key=lambda op: -((op.avg_us or 0.0) * (op.times_called or 1)))[:_TOP_OPS]
+    lines = [f"  {len(ops)} ops, the costliest:"]
+    for op in costly:
+        share = "" if op.percent is None else f"{op.percent:6.2f} %"
+        cost = "" if op.avg_us is None else _us(op.avg_us * (op.times_called or 1))
+        lines.append(f"    {cost:>12} {share:>9}  {_plain(op.node_type)[:40]:40}  {_plain(op.name)[:60]}")
+    return lines
+
+
+def _delegate(use: DelegateUse) -> str:
+    words = [use.name, use.applied or "extent unknown"]
+    if use.nodes_delegated is not None:
+        words.append(f"{use.nodes_delegated} of {use.nodes_total if use.nodes_total is not None else '?'} nodes")
+    if use.partitions is not None:
+        words.append(f"{use.partitions} partitions")
+    return ", ".join(words)
+
+
+def _us(value: float) -> str:
+    return f"{value:g} us" if value < 1000 else f"{value / 1000:.3f} ms" if value < 1e6 else f"{value / 1e6:.3f} s"
+
+
+def _plain(text: str) -> str:
+    """Text of a stranger for a terminal: no control characters."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -1,0 +1,95 @@
+"""What a person sees while a run goes on: a bar on a terminal, a line per trial elsewhere. All of it on stderr."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from harness.records import Result, Status, Trial
+
+_COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", Status.SKIPPED: "dim"}
+
+
+def describe(trial: Trial) -> str:
+    """A trial in a few words, for one line."""
+    model = trial.model.name if len(trial.model.name) <= 40 else trial.model.name[:39] + "…"
+    process = f" #{trial.process}" if trial.purpose == "latency" else ""
+    model += f" [{trial.binary}]" if trial.binary else ""
+    return f"{model} {trial.delegate_label} t{trial.threads} {trial.cpus.label} {trial.purpose}{process}"
+
+
+class RunProgress:
+    """A `schedule.Progress` for people. A context manager.
+
+    Args:
+        console: on stderr.
+        total: how many trials there are.
+        done: how many of them an earlier session finished.
+    """
+
+    def __init__(self, console: Console, total: int, done: int = 0) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._total = total
+        self._count = done
+        self._running: dict[str, str] = {}
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}", table_column=None),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=console,
+                transient=True,
+            )
+            self._task = self._bar.add_task("starting", total=total, completed=done)
+
+    def __enter__(self) -> RunProgress:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def started(self, trial: Trial) -> None:
+        """See `schedule.Progress`."""
+        self._running[trial.device] = describe(trial)
+        self._show()
+
+    def finished(self, result: Result) -> None:
+        """See `schedule.Progress`."""
+        self._count += 1
+        self._running.pop(result.trial.device, None)
+        bad = result.status is not Status.OK
+        if self._bar:
+            self._bar.update(self._task, completed=self._count)
+            self._show()
+        if bad or not self._bar:
+            self._console.print(self._line(result), highlight=False, soft_wrap=True)
+
+    def note(self, serial: str, message: str) -> None:
+        """See `schedule.Progress`."""
+        self._console.print(f"[yellow]{escape(serial)}[/yellow] {escape(message)}", highlight=False, soft_wrap=True)
+
+    def _show(self) -> None:
+        if self._bar:
+            serial, text = next(iter(self._running.items()), ("", "waiting"))
+            self._bar.update(self._task, description=escape(f"{serial} {text}"[:70]))
+
+    def _line(self, result: Result) -> str:
+        status = f"[{_COLOURS[result.status]}]{result.status}[/]"
+        value = result.measurement.inference_avg_us if result.measurement else None
+        if result.status is Status.OK:
+            tail = f"{value / 1000:.3f} ms" if value is not None else ""
+        else:
+            tail = f"{', '.join(result.causes)}: {escape((result.message or '')[:160])}"
+        place = f"{self._count}/{self._total} {escape(result.trial.device)}"
+        return f"{place} {escape(describe(result.trial))} {status} {tail}".replace("\n", " ")

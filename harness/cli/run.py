@@ -1,0 +1,365 @@
+"""`harness run`: a suite on devices, into a run folder with its report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import random
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from harness import __version__
+from harness.benchmark_binary import Program, parse_binary_option
+from harness.build.store import BinaryStore
+from harness.cli.output import reader_may_leave
+from harness.cli.progress import RunProgress
+from harness.cli.resume import check_models, match_devices, selectors_of
+from harness.cli.run_binaries import binaries_of, check_binaries, suite_of
+from harness.cli.selection import Live, default_port, selected, start_server
+from harness.cli.summary import dry_run_document, print_dry_run, print_summary, summary_document, write_json
+from harness.conditions.request import ConditionsRequest
+from harness.deploy import Blob
+from harness.devices import DeviceConfig, load_device_configs
+from harness.errors import SetupError, UsageError
+from harness.expand import DevicePlan, Expansion, expand
+from harness.records import Impossible, Status, Trial
+from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad, unfinished
+from harness.store import Manifest, Run, RunStore, load_run, read_manifest
+from harness.suite import LoadedSuite, MatchEntry, find_suite, load_suite
+from harness.targets.adb import server_is_up
+
+_EPILOG = """\b
+Examples:
+  harness run suites/quickstart.yaml --device virtual:2
+  harness run suite.yaml --device any --binary arm64-v8a=benchmark_model
+  harness run suite.yaml --device R5CT30ABCDE --dry-run
+  harness run --resume runs/quickstart-20261122-101500
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    selectors: tuple[str, ...]
+    binaries: Mapping[str, Path]
+    measure_in_parallel: int
+    wait_s: float
+    quarantine_s: float
+    as_json: bool
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("suite", required=False)
+@click.option(
+    "--device",
+    "-d",
+    "selectors",
+    multiple=True,
+    metavar="SEL",
+    help="A serial, a config name, any, virtual:N or virtual:PROFILE; may be repeated. Replaces the suite's `devices`.",
+)
+@click.option(
+    "--binary",
+    "binaries",
+    multiple=True,
+    metavar="ABI=PATH",
+    help="The benchmark_model for devices of this ABI (arm64-v8a, armeabi-v7a, x86_64, x86).",
+)
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Folder of the run. Default: a new one under runs/.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with an interrupted run; what is finished is kept.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the trials and an estimate of device time, and stop.")
+@click.option(
+    "--parallel-virtual",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many virtual devices measure at a time. They share this machine's cores: more than one disturbs the others' latencies.",
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0, 86400),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to wait for a device that another harness process holds.",
+)
+@click.option(
+    "--quarantine",
+    "quarantine_s",
+    type=click.FloatRange(0, 86400),
+    default=Patience().quarantine_s,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a device that keeps failing to get well.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    suite: str | None,
+    selectors: tuple[str, ...],
+    binaries: tuple[str, ...],
+    out: Path | None,
+    resume: Path | None,
+    dry_run: bool,
+    parallel_virtual: int,
+    wait_s: float,
+    quarantine_s: float,
+    as_json: bool,
+) -> None:
+    """Run SUITE on devices and write a run folder with its report."""
+    options = _Options(selectors, parse_binary_option(binaries), parallel_virtual, wait_s, quarantine_s, as_json)
+    if resume is not None:
+        if dry_run or out is not None:
+            raise UsageError("--resume goes with neither --dry-run nor --out")
+        ctx.exit(_resume(resume, suite, options))
+    if suite is None:
+        raise UsageError("which suite?", remedy="harness run suites/quickstart.yaml --device virtual:2")
+    ctx.exit(_run(load_suite(find_suite(suite)), out, dry_run, options))
+
+
+def _run(loaded: LoadedSuite, out: Path | None, dry_run: bool, options: _Options) -> int:
+    configs = load_device_configs()
+    suite = loaded.suite
+    if out is not None and (out / "manifest.json").exists():
+        raise UsageError(f"{out} already holds a run", remedy=f"go on with it: --resume {out}; or choose another --out")
+    check_binaries(loaded, options.binaries)
+    seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
+    with (
+        _devices(options.selectors, suite.devices, configs) as live,
+        tempfile.TemporaryDirectory(prefix="harness-") as scratch,
+    ):
+        expansion = expand(suite, loaded.models, [_plan(one, configs) for one in live], seed=seed)
+        if dry_run:
+            if options.as_json:
+                write_json(dry_run_document(loaded, expansion))
+            else:
+                print_dry_run(loaded, expansion)
+            return 0
+        programs = binaries_of(
+            loaded, {one.target.serial: one.inventory.info for one in live}, options.binaries, Path(scratch)
+        )
+        for warning in expansion.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        started_at = datetime.now(UTC)
+        path = out or _new_folder(suite.suite, started_at)
+        manifest = Manifest(
+            run_id=f"{_slug(path.resolve().name)}-{random.SystemRandom().randrange(16**6):06x}",
+            suite=suite.suite,
+            suite_text=loaded.text,
+            suite_path=str(loaded.path.resolve()),
+            started_at=started_at,
+            harness_version=__version__,
+            host=_host(),
+            devices=tuple(one.inventory.info for one in live),
+            artifacts=tuple(dict.fromkeys(p.artifact for mine in programs.values() for p in mine.values())),
+            models=loaded.models,
+            trials=expansion.trials,
+            impossible=expansion.impossible,
+            seed=seed,
+            baseline={str(key): value for key, value in suite.baseline.items()} if suite.baseline else None,
+        )
+        with RunStore.create(path, manifest) as store:
+            lanes = _lanes(live, {one.target.serial: one.target.serial for one in live}, programs, expansion, options)
+            total = len(expansion.trials) + len(expansion.impossible)
+            outcome = _schedule(store, lanes, configs, options, suite.conditions, total)
+    return _conclude(path, outcome, options)
+
+
+def _resume(path: Path, suite: str | None, options: _Options) -> int:
+    manifest = read_manifest(path)
+    if suite is not None and find_suite(suite).read_text(encoding="utf-8") != manifest.suite_text:
+        raise UsageError(f"{suite} is not the suite of {path}", remedy="leave it out: a run keeps its own suite")
+    check_models(manifest.models)
+    configs = load_device_configs()
+    selectors = options.selectors or selectors_of(manifest)
+    done = load_run(path)
+    if not unfinished(manifest.planned, done.results):
+        click.echo(f"{path}: all {len(manifest.planned)} trials are finished", err=True)
+        return _conclude(path, Outcome(), options)
+    with _devices(selectors, "any", configs) as live, tempfile.TemporaryDirectory(prefix="harness-") as scratch:
+        serials = match_devices(manifest, live)
+        infos = {serial: one.inventory.info for serial, one in serials.items()}
+        programs = binaries_of(suite_of(manifest), infos, options.binaries, Path(scratch))
+        known = {(artifact.binary, artifact.sha256) for artifact in manifest.artifacts}
+        for serial, mine in programs.items():
+            for name, program in mine.items():
+                if (name, program.artifact.sha256) not in known:
+                    raise UsageError(
+                        f"{serial}: the benchmark binary{f' {name}' if name else ''} is not the one that {path} began with",
+                        remedy="give the same --binary, or start a new run",
+                    )
+        expansion = Expansion(
+            trials=manifest.trials, impossible=manifest.impossible, warnings=(), seed=manifest.seed or 0
+        )
+        with RunStore.open(path) as store:
+            matched = [one for one in live if any(one is other for other in serials.values())]
+            names = {one.target.serial: serial for serial, one in serials.items()}
+            lanes = _lanes(
+                matched,
+                names,
+                {one.target.serial: programs[names[one.target.serial]] for one in matched},
+                expansion,
+                options,
+            )
+            conditions = suite_of(manifest).suite.conditions
+            outcome = _schedule(store, lanes, configs, options, conditions, len(manifest.trials))
+        for device in manifest.devices:
+            if device.serial not in serials:
+                outcome.set_aside[device.serial] = "not attached"
+    return _conclude(path, outcome, options)
+
+
+@contextlib.contextmanager
+def _devices(
+    selectors: Sequence[str], devices: str | MatchEntry | Sequence[str], configs: Mapping[str, DeviceConfig]
+) -> Iterator[list[Live]]:
+    console = Console(stderr=True)
+    starting = any(selector.startswith("virtual:") for selector in selectors)
+    with contextlib.ExitStack() as stack:
+        with console.status("starting virtual devices" if starting else "asking devices what they are"):
+            live = stack.enter_context(selected(selectors, devices, configs))
+        yield live
+
+
+def _plan(one: Live, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
+    config = configs.get(one.inventory.info.config or "")
+    return DevicePlan(
+        serial=one.target.serial,
+        topology=one.inventory.topology,
+        cpu_sets=dict(config.cpu_sets) if config else {},
+    )
+
+
+def _lanes(
+    live: Sequence[Live],
+    names: Mapping[str, str],
+    programs: Mapping[str, Mapping[str | None, Program]],
+    expansion: Expansion,
+    options: _Options,
+) -> list[LanePlan]:
+    slot = threading.Semaphore(options.measure_in_parallel)
+    lanes = []
+    for one in live:
+        serial = names[one.target.serial]
+        mine = programs[one.target.serial]
+        trials: tuple[Trial, ...] = tuple(trial for trial in expansion.trials if trial.device == serial)
+        impossible: tuple[Impossible, ...] = tuple(i for i in expansion.impossible if i.trial.device == serial)
+        lanes.append(
+            LanePlan(
+                target=one.target,
+                inventory=replace(one.inventory, info=replace(one.inventory.info, serial=serial)),
+                program=next(iter(mine.values())).blob,
+                variants={name: program.blob for name, program in mine.items() if name is not None},
+                trials=trials,
+                impossible=impossible,
+                slot=slot if one.inventory.info.virtual else None,
+                revive_server=_start_users_server if one.target.port == default_port() else None,
+            )
+        )
+    return lanes
+
+
+def _start_users_server() -> None:
+    if server_is_up(default_port()):
+        return
+    with contextlib.suppress(SetupError):  # the lane goes on waiting, and says what it waits for
+        start_server(default_port())
+
+
+def _schedule(
+    store: RunStore,
+    lanes: Sequence[LanePlan],
+    configs: Mapping[str, DeviceConfig],
+    options: _Options,
+    conditions: ConditionsRequest,
+    total: int,
+) -> Outcome:
+    models = {
+        ref.sha256: Blob(path=Path(ref.path), sha256=ref.sha256, size=ref.size_bytes) for ref in store.manifest.models
+    }
+    console = Console(stderr=True)
+    with RunProgress(console, total, len(store.results())) as progress:
+        schedule = Schedule(
+            store,
+            models,
+            configs,
+            progress,
+            owner=store.manifest.run_id,
+            wait_for_lease_s=options.wait_s,
+            patience=Patience(quarantine_s=options.quarantine_s),
+            help_texts=BinaryStore(),
+            conditions=conditions,
+        )
+        return schedule.run(lanes)
+
+
+def _conclude(path: Path, outcome: Outcome, options: _Options) -> int:
+    from harness.report import write_report  # pandas and the chart library: not before they are needed
+
+    with Console(stderr=True).status("writing the report"):
+        report = write_report(path)
+    finished = load_run(path)
+    left = unfinished(finished.manifest.planned, finished.results)
+    code = _exit_code(finished, outcome, left)
+    with reader_may_leave():
+        if options.as_json:
+            write_json(summary_document(finished, report, outcome))
+        else:
+            print_summary(finished, report)
+    for serial, reason in outcome.set_aside.items():
+        click.echo(f"{serial}: {reason}", err=True)
+    if left:
+        click.echo(f"{left} trials did not run; go on with: harness run --resume {path}", err=True)
+    return code
+
+
+def _exit_code(finished: Run, outcome: Outcome, left: int) -> int:
+    if outcome.interrupted:
+        return 130
+    if left and not finished.results:
+        return 3
+    return 1 if left or bad(finished.results) or not any(r.status is Status.OK for r in finished.results) else 0
+
+
+def _slug(name: str) -> str:
+    """A name that is one word for a shell and a plain part of a path."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "run"
+
+
+def _new_folder(name: str, now: datetime) -> Path:
+    base = Path("runs") / f"{_slug(name)}-{now:%Y%m%d-%H%M%S}"
+    path, number = base, 1
+    while path.exists():
+        number += 1
+        path = base.with_name(f"{base.name}-{number}")
+    return path
+
+
+def _host() -> dict[str, str]:
+    return {
+        "cores": str(os.cpu_count() or 0),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+    }

@@ -1,0 +1,77 @@
+"""Which benchmark binaries a run uses: what the suite compares, what `--binary` gives, or what the local store has for each device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from harness.benchmark_binary import Demands, Program, check_requests, demands_of, how_to_get, program_for, programs_for
+from harness.build.store import BinaryStore
+from harness.errors import UsageError
+from harness.records import DeviceInfo
+from harness.store import Manifest
+from harness.strict_yaml import load_yaml_model_from_text
+from harness.suite import LoadedSuite, Suite
+
+
+def check_binaries(loaded: LoadedSuite, own: Mapping[str, Path]) -> None:
+    """What can be said of a run's binaries before any device is asked or started.
+
+    Raises:
+        UsageError: a file is no program, or binaries are named twice over.
+        SetupError: there is none of that name.
+    """
+    requests = loaded.suite.binary_requests(loaded.path.parent)
+    if requests and own:
+        raise UsageError("the suite names its binaries itself", remedy="leave --binary out, or `binaries` in the suite")
+    check_requests(requests, BinaryStore())
+
+
+def binaries_of(
+    loaded: LoadedSuite, devices: Mapping[str, DeviceInfo], own: Mapping[str, Path], scratch: Path
+) -> dict[str, dict[str | None, Program]]:
+    """Serial to binaries, by the names that trials know them by: None alone where the suite compares none.
+
+    Args:
+        loaded: the suite.
+        devices: by serial.
+        own: `--binary`, by ABI.
+        scratch: a folder in which the harness's own program may be written.
+
+    Raises:
+        UsageError: a binary cannot run on its device.
+        SetupError: there is none, with the command that gets it.
+    """
+    store = BinaryStore()
+    requests = loaded.suite.binary_requests(loaded.path.parent)
+    if requests:
+        return {
+            serial: dict(programs_for(info, requests, scratch, store=store).items()) for serial, info in devices.items()
+        }
+    phones = any(not info.virtual for info in devices.values())
+    demands = _demands(loaded) if phones else Demands()
+    programs: dict[str, dict[str | None, Program]] = {}
+    for serial, info in devices.items():
+        program = program_for(info, own, scratch, store=store, demands=demands)
+        if program.lacks:
+            click.echo(f"warning: {serial}: {'; '.join(program.lacks)}\n  {how_to_get(info, demands)}", err=True)
+        programs[serial] = {None: program}
+    return programs
+
+
+def _demands(loaded: LoadedSuite) -> Demands:
+    try:
+        return demands_of(
+            loaded.suite.delegate_requests(), loaded.suite.purposes, [Path(model.path) for model in loaded.models]
+        )
+    except OSError as error:
+        raise UsageError(f"model {error.filename} cannot be read: {error.strerror}") from None
+
+
+def suite_of(manifest: Manifest) -> LoadedSuite:
+    """The suite that a run began with: its text is in the manifest, its models are the manifest's."""
+    path = Path(manifest.suite_path or "suite.yaml")
+    suite = load_yaml_model_from_text(manifest.suite_text, path, Suite)
+    return LoadedSuite(suite=suite, text=manifest.suite_text, path=path, models=manifest.models)

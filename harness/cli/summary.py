@@ -1,0 +1,191 @@
+"""What a run came to, for a terminal and for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.analysis.cells import Cell, baseline_of, cells
+from harness.expand import Expansion
+from harness.records import Status
+from harness.schedule import Outcome, unfinished
+from harness.store import Run
+from harness.suite import LoadedSuite
+
+
+def write_json(document: object) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False))
+
+
+def print_summary(run: Run, report: Path) -> None:
+    """A table of each device's cells on stdout, then where the report lies."""
+    console = _console()
+    found = cells(run.results)
+    names = {device.serial: device.model or "" for device in run.manifest.devices}
+    for serial in dict.fromkeys(cell.key.device for cell in found):
+        title = f"{escape(serial)}  {escape(names.get(serial, ''))}"
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False
+        )
+        several = any(cell.key.binary for cell in found)
+        for heading in ("model", "delegate", "threads", "cpus", *(("binary",) if several else ())):
+            table.add_column(heading, overflow="fold")
+        for heading in ("median ms", "spread", "ratio", "n"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("status", overflow="fold")
+        for cell in sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key):
+            table.add_row(*_row(cell, baseline_of(cell, found, run.manifest.baseline), with_binary=several))
+        console.print(table)
+        console.print()
+    counts = Counter(result.status for result in run.results)
+    synthetic = sum(result.synthetic for result in run.results)
+    words = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    base = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
+    console.print(f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
+    if base:
+        console.print(f"ratio: to the cell with {escape(base)} and otherwise the same", highlight=False)
+    click.echo(f"report: {report}")
+
+
+def _console() -> Console:
+    """On stdout. A pipe or a file has no width of its own: there lines are not folded to a terminal's 80 columns."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def summary_document(run: Run, report: Path, outcome: Outcome) -> dict[str, Any]:
+    """The run for scripts."""
+    found = cells(run.results)
+    return {
+        "run": str(run.path),
+        "run_id": run.manifest.run_id,
+        "report": str(report),
+        "interrupted": outcome.interrupted,
+        "unfinished": unfinished(run.manifest.planned, run.results),
+        "set_aside": outcome.set_aside,
+        "statuses": dict(Counter(str(result.status) for result in run.results)),
+        "cells": [
+            {
+                "model": cell.key.model,
+                "device": cell.key.device,
+                "delegate": cell.key.delegate,
+                "threads": cell.key.threads,
+                "cpus": cell.key.cpus,
+                "binary": cell.key.binary or None,
+                "median_us": cell.median_us,
+                "spread": cell.spread,
+                "processes": len(cell.values_us),
+                "statuses": {str(status): count for status, count in cell.statuses.items()},
+                "causes": list(cell.causes),
+                "synthetic": cell.synthetic,
+                "profiling_overhead": cell.profiling_overhead,
+            }
+            for cell in found
+        ],
+    }
+
+
+def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
+    """The trials of a suite and what they will cost."""
+    console = _console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    several = any(trial.binary for trial in expansion.trials)
+    binary = ("binary",) if several else ()
+    for heading in ("device", "block", "model", "delegate", "threads", "cpus", *binary, "purpose", "process"):
+        table.add_column(heading, overflow="fold")
+    for trial in expansion.trials:
+        table.add_row(
+            escape(trial.device),
+            str(trial.block),
+            escape(trial.model.name),
+            escape(trial.delegate_label),
+            str(trial.threads),
+            f"{escape(trial.cpus.label)} ({trial.cpus.hex})",
+            *((escape(trial.binary or ""),) if several else ()),
+            trial.purpose,
+            str(trial.process),
+        )
+    console.print(table)
+    for item in expansion.impossible:
+        console.print(
+            f"skipped: {escape(item.trial.device)} {escape(item.trial.model.name)}: {escape(item.reason)}",
+            highlight=False,
+        )
+    for warning in expansion.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    console.print(f"\n{len(expansion.trials)} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
+    for serial in dict.fromkeys(trial.device for trial in expansion.trials):
+        least, most = expansion.device_seconds(serial)
+        console.print(
+            f"{escape(serial)}: at least {_duration(least)} of device time, {_duration(most)} if every trial times out",
+            highlight=False,
+        )
+
+
+def dry_run_document(loaded: LoadedSuite, expansion: Expansion) -> dict[str, Any]:
+    """The same for scripts."""
+    serials = dict.fromkeys(trial.device for trial in expansion.trials)
+    return {
+        "suite": loaded.suite.suite,
+        "seed": expansion.seed,
+        "count": len(expansion.trials),
+        "device_seconds": {
+            serial: {"at_least": least, "at_most": most}
+            for serial in serials
+            for least, most in [expansion.device_seconds(serial)]
+        },
+        "warnings": list(expansion.warnings),
+        "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],
+        "trials": [
+            {
+                "trial_id": trial.trial_id,
+                "device": trial.device,
+                "block": trial.block,
+                "model": trial.model.name,
+                "delegate": trial.delegate.label,
+                "threads": trial.threads,
+                "cpus": trial.cpus.label,
+                "mask": trial.cpus.hex,
+                "binary": trial.binary,
+                "start": trial.start,
+                "purpose": str(trial.purpose),
+                "process": trial.process,
+            }
+            for trial in expansion.trials
+        ],
+    }
+
+
+def _row(cell: Cell, base: Cell | None, *, with_binary: bool) -> tuple[str, ...]:
+    median, spread = cell.median_us, cell.spread
+    base_median = base.median_us if base else None
+    ratio = f"{median / base_median:.2f}x" if median is not None and base_median else ""
+    good = cell.statuses.get(Status.OK, 0)
+    total = sum(cell.statuses.values())
+    status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"
+    return (
+        escape(cell.key.model),
+        escape(cell.key.delegate),
+        str(cell.key.threads),
+        escape(cell.key.cpus),
+        *((escape(cell.key.binary),) if with_binary else ()),
+        f"{median / 1000:.3f}" if median is not None else "-",
+        f"{spread:.1%}" if spread is not None else "",
+        ratio,
+        str(len(cell.values_us)),
+        status + (" [magenta]synthetic[/]" if cell.synthetic else ""),
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

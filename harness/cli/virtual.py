@@ -1,0 +1,152 @@
+"""`harness virtual start | list | stop`: virtual devices that stay up for interactive use."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.devices import DeviceConfig
+from harness.errors import UsageError
+from harness.virtual.adb_server import find_adb
+from harness.virtual.farm import (
+    FarmRecord,
+    default_profiles,
+    resolve_profiles,
+    running_farms,
+    start_persistent,
+    stop_persistent,
+)
+from harness.virtual.faults import load_fault_plan
+
+_EPILOG = """\b
+Examples:
+  harness virtual start                                    one device, the first profile
+  harness virtual start --count 3                          three, of different profiles
+  harness virtual start --profile virtual-old --count 2    two of this one
+  harness virtual start --count 3 --faults faults.yaml     of which something goes wrong now and then
+  harness virtual list
+  harness virtual stop --all
+"""
+
+
+@click.group(epilog=_EPILOG)
+def virtual() -> None:
+    """Virtual Android devices behind a private ADB server.
+
+    They are programs on this machine: their inference is real, their temperatures and clocks are a model's. Your own ADB
+    server and your phones are left alone: use the `adb -P PORT` that `start` prints.
+    """
+
+
+@virtual.command(epilog=_EPILOG)
+@click.option(
+    "--count", type=int, metavar="N", help="How many; of each profile, where profiles are named.  [default: 1]"
+)
+@click.option(
+    "--profile", "names", multiple=True, metavar="NAME", help="A device config with a `virtual` part; repeatable."
+)
+@click.option("--refuse-keys", is_flag=True, help="Devices that ask for an ADB key stay `unauthorized`.")
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A YAML file of what goes wrong on them, and when (docs/faults.md).",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Path | None, as_json: bool) -> None:
+    """Start devices and leave them running; prints how to reach them."""
+    plan = load_fault_plan(faults) if faults is not None else None
+    profiles = _choose(count, names)
+    click.echo(f"starting {_devices(len(profiles))} ...", err=True)
+    farm = start_persistent(profiles, accept_keys=not refuse_keys, faults=plan)
+    if as_json:
+        click.echo(json.dumps(_describe(farm)))
+        return
+    _show(farm)
+    click.echo(f"stop with: harness virtual stop {farm.adb_port}", err=True)
+
+
+@virtual.command("list", epilog=_EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def list_farms(as_json: bool) -> None:
+    """Show what `start` left running."""
+    farms = running_farms()
+    if as_json:
+        click.echo(json.dumps([_describe(farm) for farm in farms]))
+        return
+    for farm in farms:
+        _show(farm)
+    if not farms:
+        click.echo("no virtual devices are running; start some with: harness virtual start", err=True)
+
+
+@virtual.command(epilog=_EPILOG)
+@click.argument("port", type=int, required=False)
+@click.option("--all", "every", is_flag=True, help="All of them.")
+@click.option("--json", "as_json", is_flag=True, help="What was stopped, as one JSON document on standard output.")
+def stop(port: int | None, every: bool, as_json: bool) -> None:
+    """Stop the devices behind PORT, or all; without either, the only ones there are."""
+    farms = _to_stop(port, every)
+    for farm in farms:
+        stop_persistent(farm)
+        click.echo(f"stopped {_devices(len(farm.serials))} on port {farm.adb_port}", err=True)
+    if as_json:
+        click.echo(json.dumps([_describe(farm) for farm in farms]))
+    elif not farms:
+        click.echo("no virtual devices are running", err=True)
+
+
+def _choose(count: int | None, names: Sequence[str]) -> tuple[DeviceConfig, ...]:
+    if not names:
+        return default_profiles(1 if count is None else count)
+    if count is not None and count < 1:
+        raise UsageError(f"--count {count}", remedy="ask for 1 or more")
+    return resolve_profiles([name for name in names for _ in range(count or 1)])
+
+
+def _to_stop(port: int | None, every: bool) -> list[FarmRecord]:
+    farms = running_farms()
+    if every and port is not None:
+        raise UsageError("give a PORT or --all, not both")
+    if port is not None:
+        chosen = [farm for farm in farms if farm.adb_port == port]
+        if not chosen:
+            there = ", ".join(str(farm.adb_port) for farm in farms) or "none"
+            raise UsageError(f"no virtual devices run behind port {port}", remedy=f"ports there are: {there}")
+        return chosen
+    if not every and len(farms) > 1:
+        ports = ", ".join(str(farm.adb_port) for farm in farms)
+        raise UsageError("which ones?", remedy=f"give --all or one of these ports: {ports}")
+    return farms
+
+
+def _adb_command(farm: FarmRecord) -> str:
+    return shlex.join([str(find_adb()), "-P", str(farm.adb_port)])
+
+
+def _show(farm: FarmRecord) -> None:
+    for serial, profile in zip(farm.serials, farm.profiles, strict=True):
+        click.echo(f"{serial}  {profile}")
+    click.echo(f"{_adb_command(farm)} devices -l")
+
+
+def _describe(farm: FarmRecord) -> dict[str, Any]:
+    return {
+        "adb_port": farm.adb_port,
+        "adb": _adb_command(farm),
+        "devices": [
+            {"serial": serial, "profile": profile} for serial, profile in zip(farm.serials, farm.profiles, strict=True)
+        ],
+        "folder": farm.folder,
+        "pid": farm.pid,
+        "started_at": farm.started_at.isoformat(),
+    }
+
+
+def _devices(count: int) -> str:
+    return "1 virtual device" if count == 1 else f"{count} virtual devices"

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from harness.cli.main import run_cli
+from harness.errors import Cause
+from harness.records import Status
+from tests.analysis.made_up import cell
+from tests.cli.comparable_runs import noise, two_delegates, write_run
+
+XSD = Path(__file__).resolve().parent.parent / "data" / "junit" / "junit.xsd"
+HOSTILE = "<script>alert(1)</script>|`x`$(touch y)\x07[b](javascript:1) ]]> 😀"
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    run_cli(["compare", *arguments, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert isinstance(document, dict)
+    return document
+
+
+def selections(run: Path) -> tuple[str, str]:
+    return f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"
+
+
+def test_the_documents_keys_are_those_of_the_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run_json(capsys, *selections(two_delegates(tmp_path / "run")))
+    (one,) = document["comparisons"]
+    assert {"device", "model", "delegate", "threads", "cpus", "metric", "base", "head", "notes"} <= set(one)
+    assert one["verdict"] == "slower"
+    assert one["ratio"] == pytest.approx(1.1, abs=0.01)
+    assert 1.08 < one["ci_low"] < one["ratio"] < one["ci_high"] < 1.12
+    assert one["p_value"] <= one["q_value"] <= 0.01
+    assert (one["base"]["n"], one["head"]["n"], one["design"]) == (10, 10, "paired")
+    assert one["base"]["estimate_us"] == pytest.approx(1000, rel=0.01)
+    assert one["cpus"] == "f0"
+
+
+def test_ops_add_up_to_the_change_of_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = run_json(capsys, *selections(two_delegates(tmp_path / "run")))
+    (ops,) = document["ops"]
+    assert ops["change_us"] == pytest.approx(110.0)
+    assert [change["kind"] for change in ops["changes"]] == ["renamed", "same"]
+    assert sum(change["change_us"] for change in ops["changes"]) + ops["unexplained_us"] == pytest.approx(110.0)
+
+
+@pytest.mark.parametrize(
+    ("head", "gate", "code"), [(1100.0, "3%", 1), (1100.0, "15%", 0), (900.0, "3%", 0), (1025.0, "3%", 0)]
+)
+def test_the_gate(tmp_path: Path, head: float, gate: str, code: int) -> None:
+    run = two_delegates(tmp_path / "run", head=head)
+    assert run_cli(["compare", *selections(run), "--gate", gate]) == code
+
+
+def test_a_head_that_crashes_does_not_pass_the_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = write_run(tmp_path / "base", cell(noise(1)))
+    head = write_run(tmp_path / "head", cell([None] * 10, status=Status.FAILED, causes=(Cause.CRASHED,)))
+    assert run_cli(["compare", str(base), str(head), "--gate", "3%"]) == 1
+    assert "crashed" in capsys.readouterr().out
+    assert run_cli(["compare", str(base), str(head)]) == 0
+
+
+def test_by_names_what_differs_and_the_baseline_chooses_the_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = two_delegates(tmp_path / "run")
+    (one,) = run_json(capsys, str(run), str(run), "--by", "delegate")["comparisons"]
+    assert (one["base"]["cell"]["delegate"], one["head"]["cell"]["delegate"]) == ("cpu", "xnnpack")
+
+
+def test_two_runs_are_compared_unpaired_and_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, head = two_delegates(tmp_path / "a"), write_run(tmp_path / "b", cell(noise(5, 1200.0)))
+    document = run_json(capsys, str(base), str(head))
+    (one,) = [one for one in document["comparisons"] if one["state"] == "measured"]
+    assert one["design"] == "unpaired"
+    assert any("separate runs" in note for note in one["notes"])
+    (missing,) = [one for one in document["comparisons"] if one["state"] == "missing"]
+    assert missing["delegate"] == "xnnpack"
+    assert missing["head"]["estimate_us"] is None
+
+
+def test_strict_refuses_unlike_conditions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = write_run(tmp_path / "base", cell(noise(1)))
+    other = [replace(one, artifact_sha256="f" * 64) for one in cell(noise(2))]
+    head = write_run(tmp_path / "head", other)
+    assert run_cli(["compare", str(base), str(head)]) == 0
+    assert "the benchmark binary differs" in capsys.readouterr().out
+    assert run_cli(["compare", str(base), str(head), "--strict"]) == 2
+    assert "the benchmark binary differs" in capsys.readouterr().err
+    alike = write_run(tmp_path / "alike", cell(noise(3)))
+    assert run_cli(["compare", str(base), str(alike), "--strict"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["RUN", "RUN"], "name what differs: --by delegate"),
+        (["RUN@delgate=cpu", "RUN"], "did you mean 'delegate'"),
+        (["RUN@delegate=xnpack", "RUN"], "did you mean delegate=xnnpack"),
+        (["RUN@delegate=cpu", "RUN", "--by", "thread"], "did you mean 'threads'"),
+        (["RUN@delegate=cpu", "RUN", "--gate", "3"], "write it like 3%"),
+        (["RUN@delegate=cpu", "RUN", "--gate", "2000%"], "not between"),
+        (["RUN@delegate=cpu", "RUN", "--min-effect", "0%"], "more than 0%"),
+        (["RUN@delegate=cpu", "RUN", "-o", "no/such/folder/x.txt"], "cannot write"),
+        (["nowhere@delegate=cpu", "RUN"], "holds no run"),
+    ],
+)
+def test_wrong_requests_are_one_line_and_exit_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    two_delegates(Path("RUN"))
+    assert run_cli(["compare", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_path_may_hold_an_at_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = two_delegates(tmp_path / "me@home")
+    assert len(run_json(capsys, *selections(run))["comparisons"]) == 1
+    assert len(run_json(capsys, str(run), str(run), "--by", "delegate")["comparisons"]) == 1
+
+
+def test_junit_is_what_jenkins_takes(tmp_path: Path) -> None:
+    run = two_delegates(tmp_path / "run", model=HOSTILE)
+    file = tmp_path / "compare.xml"
+    assert run_cli(["compare", *selections(run), "--gate", "3%", "--format", "junit", "-o", str(file)]) == 1
+    document = etree.parse(file)
+    etree.XMLSchema(etree.parse(XSD)).assertValid(document)
+    (case,) = document.findall(".//testcase")
+    assert "<script>" in case.get("name", "")
+    (failure,) = case.findall("failure")
+    assert "the gate is 3 %" in failure.get("message", "")
+    assert document.getroot().get("failures") == "1"
+
+
+def test_junit_tells_errors_from_skips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = cell(noise(1)) + cell(noise(2), delegate="gpu") + cell(noise(3), delegate="nnapi")
+    head = cell(noise(4)) + cell([None] * 10, delegate="gpu", status=Status.FAILED, causes=(Cause.CRASHED,))
+    head += cell([None], delegate="nnapi", status=Status.SKIPPED)
+    runs = [str(write_run(tmp_path / name, results)) for name, results in (("a", base), ("b", head))]
+    run_cli(["compare", *runs, "--format", "junit"])
+    document = etree.fromstring(capsys.readouterr().out.encode())
+    etree.XMLSchema(etree.parse(XSD)).assertValid(document)
+    outcomes = {case.get("name", "").split(" ")[3]: [child.tag for child in case] for case in document.iter("testcase")}
+    assert outcomes == {
+        "cpu": ["system-out"],
+        "gpu": ["error", "system-out"],
+        "nnapi": ["skipped", "system-out"],
+    }
+
+
+def test_names_stay_text_in_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = two_delegates(tmp_path / "run", model=HOSTILE)
+    run_cli(["compare", *selections(run), "--format", "markdown", "--gate", "3%"])
+    printed = capsys.readouterr().out
+    assert "<script" not in printed
+    assert "`" not in printed
+    assert "\x07" not in printed
+    assert "**broken**" in printed
+    table = [line for line in printed.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in table if "ms (n=" in line} == {7}
+    assert "CONV_2D" in printed
+    assert "in no op" in printed
+
+
+def test_text_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = two_delegates(tmp_path / "run")
+    run_cli(["compare", *selections(run), "--gate", "3%"])
+    printed = capsys.readouterr().out
+    for words in ("slower, breaks the gate", "gate of 3 %: broken", "1 slower", "CONV_2D #0", "in no op", "sum"):
+        assert words in printed
+    file = tmp_path / "out.txt"
+    run_cli(["compare", *selections(run), "-o", str(file), "--ops", "0"])
+    assert "slower" in file.read_text()
+    assert "CONV_2D" not in file.read_text()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_large_factors_are_said_as_factors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = two_delegates(tmp_path / "run", head=250.0 + 100)
+    run_cli(["compare", *selections(run), "--format", "markdown"])
+    assert "faster 2.8" in capsys.readouterr().out

@@ -1,0 +1,154 @@
+"""`harness devices`: what it tells of a device, and how it follows devices that come and go."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.device_init import config_text
+from harness.devices import DeviceConfig
+from harness.errors import UsageError
+from harness.inventory import read_inventory
+from harness.strict_yaml import load_yaml_model
+from harness.targets.adb import AdbTarget
+from harness.virtual.farm import VirtualFarm, start_persistent, stop_persistent
+
+PROFILES = ("virtual-flagship", "virtual-midrange", "virtual-old")
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[VirtualFarm]:
+    with VirtualFarm(PROFILES) as started:
+        yield started
+
+
+def harness(farm: VirtualFarm, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "devices", *arguments],
+        env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_each_device_tells_what_it_is_and_which_conditions_it_has(farm: VirtualFarm) -> None:
+    before = screens(farm)
+    done = harness(farm, "--json")
+    assert done.returncode == 0, done.stderr
+    flagship, midrange, old = json.loads(done.stdout)["devices"]
+    assert (flagship["root"], midrange["root"], old["root"]) == (False, True, False)
+    assert flagship["config"] == "virtual-flagship"
+    assert flagship["gpu"] is None, "there is none"
+    assert lacking(flagship) == {"frequency": "needs root", "governor": "needs root"}
+    assert lacking(midrange) == {"fixed_performance": "the device refuses it"}
+    assert lacking(old) == {
+        "airplane_mode": "needs Android 11",
+        "fixed_performance": "needs Android 11",
+        "frequency": "needs root",
+        "governor": "needs root",
+        "task_profile": "the device refuses it",
+        "thermal_status": "the device refuses it",
+    }
+    assert flagship["cpuset"]["cores"]
+    assert screens(farm) == before, "asking changes nothing"
+    text = harness(farm).stdout
+    assert "conditions: airplane_mode, battery, fixed_performance" in text
+    assert "lacks: frequency (needs root), governor (needs root)" in text
+
+
+def lacking(device: dict[str, Any]) -> dict[str, str]:
+    return {name: found["reason"] for name, found in device["conditions"].items() if not found["supported"]}
+
+
+def screens(farm: VirtualFarm) -> list[bytes]:
+    command = "settings list global; dumpsys power; cat /sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
+    return [AdbTarget(serial, port=farm.adb_port).run(command, timeout_s=20).stdout for serial in farm.serials]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_init_writes_a_config_that_fits_the_device(farm: VirtualFarm, tmp_path: Path, profile: str) -> None:
+    serial = farm.serials[PROFILES.index(profile)]
+    file = tmp_path / "device.yaml"
+    done = harness(farm, "--init", serial, "-o", str(file))
+    assert done.returncode == 0, done.stderr
+    config = load_yaml_model(file, DeviceConfig)
+    assert [cluster.cpus for cluster in config.clusters] == {
+        "virtual-flagship": [(0, 1, 2, 3), (4, 5, 6), (7,)],
+        "virtual-midrange": [(0, 1, 2, 3, 4, 5), (6, 7)],
+        "virtual-old": [(0, 1), (2, 3)],
+    }[profile]
+    assert config.match.manufacturer == ("Harness",)
+    assert ("no_thermalservice" in config.quirks) == (profile == "virtual-old")
+    assert ("fixed_performance_unsupported" in config.quirks) == (profile != "virtual-flagship")
+    if profile == "virtual-flagship":
+        assert [cluster.name for cluster in config.clusters] == ["little", "big", "prime"]
+    again = harness(farm, "--init", serial, "-o", str(file))
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+
+
+def test_init_of_nobody_names_the_remedy(farm: VirtualFarm) -> None:
+    done = harness(farm, "--init", "nobody")
+    assert done.returncode == 3
+    assert "no device 'nobody' is attached" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--init", "x", "--json"], ["-o", "x"]])
+def test_options_that_do_not_go_together_are_refused(farm: VirtualFarm, arguments: list[str]) -> None:
+    assert harness(farm, *arguments).returncode == 2
+
+
+def test_watch_follows_devices_that_come_and_go(farm: VirtualFarm) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "devices", "--watch", "--json"],
+        env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        own = set(farm.serials)
+        assert serials(process.stdout.readline()) == own
+        other = start_persistent(["virtual-old"])
+        try:
+            assert until(process, own | set(other.serials))
+        finally:
+            stop_persistent(other)
+        assert until(process, own)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+def serials(line: str) -> set[str]:
+    return {device["serial"] for device in json.loads(line)["devices"]}
+
+
+def until(process: subprocess.Popen[str], expected: set[str]) -> bool:
+    assert process.stdout is not None
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        if serials(process.stdout.readline()) == expected:
+            return True
+    return False
+
+
+def test_a_config_is_not_made_of_what_a_device_does_not_say() -> None:
+    silent = read_inventory("s", {"present": "0-3", "online": "0-3"}, {})
+    with pytest.raises(UsageError, match="does not tell the highest clock"):
+        config_text(silent, {}, today=date(2026, 1, 1))

@@ -1,0 +1,125 @@
+"""`harness ingest`: recorded logs become a run like any other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.records import Purpose, Status
+from harness.store import load_run
+from tests.benchmark_model.recorded import LOGS, other_log
+
+HOST = LOGS / "host"
+
+
+def harness(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness", *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def ingest(
+    run: Path, *logs: object, delegate: str = "xnnpack", extra: tuple[object, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    return harness(
+        "ingest", *logs, "--device", "Pixel 6", "--model", "mobilenet", "--delegate", delegate, "-o", run, *extra
+    )
+
+
+def test_makes_and_extends_a_run(tmp_path: Path) -> None:
+    run = tmp_path / "recorded"
+    first = ingest(run, HOST / "01_default_fp32.log", HOST / "11_threads_2.log")
+    assert (first.returncode, first.stderr) == (0, "")
+    second = ingest(run, HOST / "01_default_fp16.log", HOST / "02_opprof_stdout_fp32.log")
+    assert second.returncode == 0
+    loaded = load_run(run)
+    trials = [result.trial for result in loaded.results]
+    assert [(trial.purpose, trial.threads, trial.process) for trial in trials] == [
+        (Purpose.LATENCY, -1, 0),
+        (Purpose.LATENCY, 2, 0),
+        (Purpose.LATENCY, -1, 1),
+        (Purpose.PROFILE, -1, 0),
+    ]
+    assert len({trial.trial_id for trial in trials}) == 4
+    assert [device.serial for device in loaded.manifest.devices] == ["Pixel 6"]
+    assert [artifact.origin for artifact in loaded.manifest.artifacts] == ["recorded"]
+    assert {trial.trial_id for trial in loaded.manifest.trials} == {trial.trial_id for trial in trials}
+    result = loaded.results[0]
+    assert result.measurement is not None
+    assert result.measurement.notes[0] == "recorded elsewhere and read from 01_default_fp32.log"
+    assert (run / result.logs["stdout"]).read_bytes() == (HOST / "01_default_fp32.log").read_bytes()
+    assert (result.exit_code, result.command[0], result.synthetic) == (0, "bin/benchmark_model", False)
+
+
+def test_reports_and_exports_like_any_other(tmp_path: Path) -> None:
+    run = tmp_path / "recorded"
+    assert ingest(run, HOST / "01_default_fp32.log", HOST / "02_opprof_stdout_fp32.log").returncode == 0
+    rows = list(csv.DictReader(io.StringIO(harness("export", run).stdout)))
+    assert [(row["device"], row["model"], row["inference_avg_us"]) for row in rows] == [
+        ("Pixel 6", "mobilenet", "8340.78"),
+        ("Pixel 6", "mobilenet", "9441.6"),
+    ]
+    assert len(harness("export", run, "--table", "ops").stdout.splitlines()) == 67
+    assert harness("report", run).returncode == 0
+    assert (run / "report.html").stat().st_size > 10_000
+
+
+def test_a_failed_log_is_a_result(tmp_path: Path) -> None:
+    done = ingest(tmp_path / "run", HOST / "01_default_fp32.log", HOST / "17_badpath.log")
+    assert done.returncode == 1
+    assert "1 ok, 1 failed" in done.stdout
+    statuses = [result.status for result in load_run(tmp_path / "run").results]
+    assert statuses == [Status.OK, Status.FAILED]
+
+
+def test_a_fallback_is_not_labelled_with_the_delegate(tmp_path: Path) -> None:
+    done = ingest(tmp_path / "run", HOST / "01_default_fp32.log", delegate="gpu", extra=("--json",))
+    assert done.returncode == 1
+    (trial,) = json.loads(done.stdout)["trials"]
+    assert (trial["status"], trial["causes"]) == ("invalid", ["delegate_not_applied"])
+
+
+def test_an_excerpt_is_believed(tmp_path: Path) -> None:
+    data, expected = other_log("002-mi11-yolov5s-fp32-nnapi-qtigpu-tail")
+    done = harness(
+        "ingest", "-", "--device", "Mi 11", "--model", "yolo", "--delegate", "NNAPI", "--process", "7", "--threads", "4",
+        "-o", tmp_path / "run", stdin=data,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    (result,) = load_run(tmp_path / "run").results
+    assert (result.trial.process, result.trial.threads, result.trial.delegate.name) == (7, 4, "nnapi")
+    assert result.measurement is not None
+    assert result.measurement.inference_avg_us == expected["inference_avg_us"]
+
+
+def test_the_same_output_twice_is_not_two_processes(tmp_path: Path) -> None:
+    log = HOST / "01_default_fp32.log"
+    twice = ingest(tmp_path / "run", log, log)
+    assert (twice.returncode, twice.stderr.splitlines()[0]) == (
+        2,
+        "harness: 01_default_fp32.log is in the run already, as process 0",
+    )
+    assert not (tmp_path / "run").exists()
+    assert ingest(tmp_path / "run", log).returncode == 0
+    assert ingest(tmp_path / "run", log).returncode == 2
+    assert ingest(tmp_path / "run", HOST / "01_default_fp16.log", extra=("--process", 0)).returncode == 2
+    assert len(load_run(tmp_path / "run").results) == 1
+
+
+def test_wrong_requests(tmp_path: Path) -> None:
+    log = HOST / "11_threads_2.log"
+    assert ingest(tmp_path / "run", log, delegate="no such/thing").returncode == 2
+    assert ingest(tmp_path / "run", tmp_path / "none.log").returncode == 2
+    assert ingest(tmp_path / "run", log, extra=("--threads", 4)).returncode == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_log_of_something_played_back_stays_synthetic(tmp_path: Path) -> None:
+    log = tmp_path / "played.log"
+    log.write_text("harness-replay: synthetic, recording x\n" + (HOST / "01_default_fp32.log").read_text())
+    assert ingest(tmp_path / "run", log, HOST / "01_default_fp16.log").returncode == 0
+    assert [result.synthetic for result in load_run(tmp_path / "run").results] == [True, False]

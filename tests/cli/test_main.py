@@ -1,0 +1,61 @@
+"""The command line as a whole: help, exit codes, no tracebacks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from harness.cli.main import cli, run_cli
+
+VERBS = sorted(cli.list_commands(None))  # type: ignore[arg-type]  # the list does not depend on the context
+
+
+def test_the_contracts_verbs_are_there() -> None:
+    assert set(VERBS) >= {"devices", "run", "report", "export", "parse", "ingest", "virtual", "doctor"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    done = CliRunner().invoke(cli, [verb, "--help"])
+    assert done.exit_code == 0
+    assert f"harness {verb}" in done.output.partition("Example")[2]
+
+
+@pytest.mark.parametrize("kind", ["suite", "device"])
+def test_schemas_are_valid_json_schemas(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["schema", kind]) == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
+
+
+def test_an_unforeseen_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    # A port that is no number is foreseen; a folder in place of the registry's file is the nearest thing to chaos from outside.
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "none")
+    assert run_cli(["devices"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "ANDROID_ADB_SERVER_PORT" in captured.err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["--version"]) == 0
+    assert "harness" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("reader", ["head -c 10", "true"])
+def test_a_reader_that_leaves_does_not_change_the_verdict(tmp_path: Path, repository: Path, reader: str) -> None:
+    log = tmp_path / "failed.log"
+    log.write_text(
+        "STARTING!\nERROR: Could not open 'x'.\nERROR: Failed to load model x\nERROR: Benchmarking failed.\n" * 3000
+    )
+    command = f"{sys.executable} -m harness parse {log} {log} --json | {reader} >/dev/null; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, cwd=repository, timeout=60, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
