@@ -1,0 +1,68 @@
+"""How fast outputs are read, and that time grows no faster than the input.
+
+    python benchmarks/parse_speed.py
+
+Prints milliseconds for the recorded logs (best of 5), and seconds per 10 MB of what is hard to read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.benchmark_model import parse_output
+
+LOGS = Path(__file__).resolve().parent.parent / "tests" / "data" / "logs"
+NOISY = LOGS / "others" / "015-imx8mp-yolov3tiny-vx-driver-noise.log.gz"
+LIMIT_MS = 100.0
+"""What the noisy log may take."""
+
+ROW = "\t             CONV_2D\t    0.683\t    0.597\t  1.340%\t  1.340%\t     0.000\t        1\t[a]:0\n"
+HARD = {
+    "driver counters": "[    3] AXI_READ_BANDWIDTH  (MByte): 0.25\n",
+    "driver warnings": "W [query_hardware_caps:71]Unsupported evis version\n",
+    "logcat of others": "08-17 21:47:49.138 29423 29423 I ExecutionPlan: ModelBuilder::findBestDevice = 0\n",
+    "errors of others": "E something bad happened in the driver at line 123456\n",
+    "profile rows": ROW,
+    "count lines": "count=50 first=1 curr=2 min=1 max=3 avg=2 std=1\n",
+    "percent signs, one line": "%",
+    "blanks, one line": " ",
+    "escape sequences": "\x1b[0;31mx",
+    "proto, printed": "init_profile {\n  a: 1\n}\n",
+}
+
+
+def best(run: Callable[[], object], times: int = 5) -> float:
+    """Seconds of the fastest of some runs: the machine may be busy with other things."""
+    spent = []
+    for _ in range(times):
+        started = time.perf_counter()
+        run()
+        spent.append(time.perf_counter() - started)
+    return min(spent)
+
+
+def main() -> int:
+    """Entry point; 1 where the noisy log takes longer than its limit."""
+    noisy = gzip.decompress(NOISY.read_bytes())
+    milliseconds = best(lambda: parse_output(noisy)) * 1e3
+    print(f"{'1.4 MB of driver chatter':28} {milliseconds:8.1f} ms   (limit {LIMIT_MS:g})")
+    logs = [path.read_bytes() for path in sorted(LOGS.glob("*/*.log"))]
+    total = best(lambda: [parse_output(log) for log in logs], 3) * 1e3
+    print(f"{'the other recorded logs':28} {total:8.1f} ms   ({len(logs)} logs, {total / len(logs):.2f} ms each)")
+    for name, piece in HARD.items():
+        seconds = []
+        for megabytes in (2.5, 10):
+            text = piece * int(megabytes * 1e6 / len(piece))
+            seconds.append(best(lambda text=text: parse_output(text), 1))  # type: ignore[misc]  # a default binds the loop's value
+        print(
+            f"{name:28} {seconds[1]:8.2f} s per 10 MB   ({seconds[1] / max(seconds[0], 1e-9):.1f} times that of 2.5 MB)"
+        )
+    return 0 if milliseconds < LIMIT_MS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

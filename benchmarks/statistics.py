@@ -1,0 +1,193 @@
+"""How often the statistics err, on synthetic latencies whose truth is known: `python -m benchmarks.statistics`.
+
+Prints false-positive rates and coverage by phone and number of processes, the power table by effect and noise, device time for equal
+power against the usual ways, what looking again and again costs, and the coverage of intervals that were considered. A few minutes on
+two cores; `--quick` for a look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+# Run as a script, Python puts this folder first on the path, where this very file would stand for the library's `statistics`.
+if __name__ == "__main__" and sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import numpy as np
+
+from benchmarks.latency_model import SCENARIOS, Scenario, simulate
+from benchmarks.procedures import PROCEDURES, Procedure, bca, peek, student, trimmed
+from harness.analysis.estimate import paired_many
+
+BUDGET = 10
+"""Processes a side at which power is judged."""
+SIZES = (5, 6, 8, 10, 15, 20)
+EFFECTS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.10)
+NOISES = (0.005, 0.01, 0.02, 0.05)
+SECONDS_PER_PROCESS = 2.0
+"""Start-up, half a second of warm-up, a second of inferences."""
+_SEED = 7
+
+
+def error_rates(
+    procedure: Procedure,
+    scenario: Scenario,
+    processes: int,
+    experiments: int,
+    *,
+    effect: float = 0.0,
+    seed: int = _SEED,
+) -> tuple[float, float | None]:
+    """Share of the experiments in which a difference is said, and in which the interval holds the truth."""
+    differs, covered, count = 0, 0, 0
+    has_interval = True
+    rng = np.random.default_rng(seed)
+    while count < experiments:
+        size = min(1000, experiments - count)
+        outcome = procedure(rng, scenario, size, processes, effect)
+        differs += int(outcome.differs.sum())
+        has_interval = outcome.covered is not None
+        covered += int(outcome.covered.sum()) if outcome.covered is not None else 0
+        count += size
+    return differs / experiments, covered / experiments if has_interval else None
+
+
+def processes_for_power(
+    procedure: Procedure, scenario: Scenario, effect: float, experiments: int, *, limit: int = 60
+) -> int | None:
+    """Fewest processes a side that find the effect in nine of ten experiments and err in at most one of a hundred. None: none do."""
+    for processes in range(5, limit + 1):
+        if error_rates(procedure, scenario, processes, experiments, effect=effect)[0] < 0.9:
+            continue
+        if error_rates(procedure, scenario, processes, experiments)[0] <= 0.01 + 2 * np.sqrt(0.01 * 0.99 / experiments):
+            return processes
+        return None
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print all tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--experiments", type=int, default=4000, help="per number in a table (default: 4000)")
+    parser.add_argument("--quick", action="store_true", help="200 experiments per number")
+    options = parser.parse_args(arguments)
+    experiments = 200 if options.quick else options.experiments
+    began = time.monotonic()
+    print(
+        f"Synthetic latencies, {experiments} experiments per number, seed {_SEED}. Nothing here was measured on a device."
+    )
+    _print_false_positives(experiments)
+    _print_coverage(experiments)
+    _print_power(experiments)
+    _print_cost(max(50, experiments // 4))
+    _print_peeking(max(50, experiments // 2))
+    _print_intervals(experiments)
+    print(f"\n{time.monotonic() - began:.0f} s")
+
+
+def _print_false_positives(experiments: int) -> None:
+    print("\nFalse positives: share of A/A experiments with a verdict `faster` or `slower`")
+    _row("phone", "n", *PROCEDURES)
+    for scenario in SCENARIOS:
+        for processes in SIZES:
+            rates = [error_rates(one, scenario, processes, experiments)[0] for one in PROCEDURES.values()]
+            _row(scenario.name, processes, *(f"{rate:.2%}" for rate in rates))
+
+
+def _print_coverage(experiments: int) -> None:
+    print("\nCoverage of the 95 % interval, with a true change of 3 %")
+    _row("phone", "n", *PROCEDURES)
+    pooled: dict[str, list[float]] = {name: [] for name in PROCEDURES}
+    for scenario in SCENARIOS:
+        for processes in SIZES:
+            cells = []
+            for name, one in PROCEDURES.items():
+                rate = error_rates(one, scenario, processes, experiments, effect=0.03, seed=_SEED + 1)[1]
+                pooled[name].append(rate or 0.0)
+                cells.append("-" if rate is None else f"{rate:.1%}")
+            _row(scenario.name, processes, *cells)
+    _row("all", "", *(f"{np.mean(rates):.1%}" for rates in pooled.values()))
+
+
+def _print_power(experiments: int) -> None:
+    for processes in (5, BUDGET, 20):
+        print(f"\nPower with {processes} processes a side, by effect and process noise (harness, one run; calm phone)")
+        _row("noise", "", *(f"{effect:.1%}" for effect in EFFECTS))
+        for noise in NOISES:
+            scenario = replace(SCENARIOS[0], noise=noise)
+            rates = [
+                error_rates(PROCEDURES["harness, one run"], scenario, processes, experiments, effect=effect)[0]
+                for effect in EFFECTS
+            ]
+            _row(f"{noise:.1%}", "", *(f"{rate:.2f}" for rate in rates))
+    print(f"\nPower for a change of 3 % with {BUDGET} and 20 processes a side, by phone")
+    _row("phone", "n", *PROCEDURES)
+    for scenario in SCENARIOS:
+        for processes in (BUDGET, 20):
+            rates = [error_rates(one, scenario, processes, experiments, effect=0.03)[0] for one in PROCEDURES.values()]
+            _row(scenario.name, processes, *(f"{rate:.2f}" for rate in rates))
+
+
+def _print_cost(experiments: int) -> None:
+    print(
+        f"\nDevice seconds ({SECONDS_PER_PROCESS:g} s a process, both sides) to find a change of 3 % in nine of ten experiments;\n"
+        "`errs`: it says more than 1 % false differences there; `> 240`: not with 60 processes a side"
+    )
+    _row("phone", "", *PROCEDURES)
+    for scenario in SCENARIOS:
+        cells = []
+        for one in PROCEDURES.values():
+            if error_rates(one, scenario, BUDGET, experiments)[0] > 0.02:
+                cells.append("errs")
+                continue
+            needed = processes_for_power(one, scenario, 0.03, experiments)
+            cells.append(f"{2 * needed * SECONDS_PER_PROCESS:.0f}" if needed is not None else "> 240")
+        _row(scenario.name, "", *cells)
+
+
+def _print_peeking(experiments: int) -> None:
+    print(
+        "\nLooking again and again from 5 to 20 blocks, stopping when the interval is 2 % wide or a verdict is reached"
+    )
+    _row("phone", "effect", "errs/power", "coverage", "blocks", "uncontrolled", "coverage", "blocks")
+    for scenario in SCENARIOS:
+        for effect in (0.0, 0.03):
+            rng = np.random.default_rng(_SEED + 2)
+            base, head = simulate(rng, scenario, experiments=experiments, processes=20, effect=effect)
+            cells: list[str] = []
+            for controlled in (True, False):
+                found = peek(
+                    head - base, min_blocks=5, until=0.02, effect=effect, controlled=controlled, stop_when_decided=True
+                )
+                cells += [f"{found.differs.mean():.2%}", f"{found.covered.mean():.1%}", f"{found.blocks.mean():.1f}"]
+            _row(scenario.name, f"{effect:.0%}", *cells)
+
+
+def _print_intervals(experiments: int) -> None:
+    print("\nCoverage of intervals that were considered (95 % asked; A/A, interleaved; BCa on fewer experiments)")
+    _row("phone", "n", "rank (used)", "Student's t", "trimmed t", "BCa")
+    for scenario in SCENARIOS:
+        for processes in (5, 10, 20):
+            rng = np.random.default_rng(_SEED + 3)
+            base, head = simulate(rng, scenario, experiments=experiments, processes=processes)
+            log_ratios = head - base
+            used = paired_many(log_ratios)
+            few = log_ratios[: min(experiments, max(100, experiments // 16))]
+            shares = [
+                float(((low <= 0) & (high >= 0)).mean())
+                for low, high in ((used.low, used.high), student(log_ratios), trimmed(log_ratios), bca(few))
+            ]
+            _row(scenario.name, processes, *(f"{share:.1%}" for share in shares))
+
+
+def _row(first: str, second: object, *cells: Iterable[str]) -> None:
+    print(f"{first:<12}{second!s:>7}" + "".join(f"{cell!s:>19}" for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    main()
