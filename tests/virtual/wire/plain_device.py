@@ -113,7 +113,10 @@ class PlainDevice:
     async def stop(self) -> None:
         for process in self._running:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:  # so young that its setsid has not made the group yet
+                    process.kill()
         await asyncio.gather(*(process.wait() for process in self._running))
         self._running.clear()
 

@@ -195,3 +195,14 @@ def test_nothing_is_left_open(bench: Bench) -> None:
         bench.adb("shell", "cat", input=b"x" * i)
         bench.adb("exec-out", "echo x")
     eventually(lambda: descriptors() <= before)
+
+
+@pytest.mark.parametrize("size", [3_600_000, 4_300_000])
+def test_exec_in_of_a_host_that_leaves_before_it_is_read(bench: Bench, size: int) -> None:
+    # A server whose client has hung up sends what it still has without waiting to be asked for it.
+    data = os.urandom(size)
+    bench.adb("exec-in", "sleep 1; cat > data/local/tmp/late.bin", input=data)
+    target = bench.tmp / "late.bin"
+    eventually(lambda: target.exists() and target.stat().st_size == len(data))
+    assert target.read_bytes() == data
+    assert bench.adb("shell", "echo still here").stdout == b"still here\n"
