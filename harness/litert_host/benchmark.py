@@ -160,11 +160,27 @@ class Benchmark:
             self.session.allocate(self.signature_index)
             self.session.create_buffers(self.shapes)
 
+        self._refuse_data_dependent_outputs()
         try:
             self._timed("AllocateTensors", allocate)
         except LiteRtError as error:
             raise ModelError("Failed to allocate tensors!") from error
         self.session.prepare_run()
+
+    def _refuse_data_dependent_outputs(self) -> None:
+        """LiteRT's compiled models bind their outputs before they run; the real tool's interpreter does not.
+
+        Such an output would fail each run with the library's inner workings as the only message.
+        """
+        tensors = self.subgraph.tensors
+        if any(-1 in tensors[index].signature for index in self.input_tensors):
+            return  # an unknown size of an output then comes from an input's, and is known by now
+        for index in self.subgraph.outputs:
+            if -1 in tensors[index].signature:
+                raise ModelError(
+                    f"Failed to allocate tensors! The shape of output {tensors[index].name} depends on the data: LiteRT's"
+                    " compiled models do not take that, a benchmark_model of TensorFlow's or LiteRT's own does"
+                )
 
     def _say_how_much_was_delegated(self) -> None:
         if self.session.fully_accelerated:

@@ -68,6 +68,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         models.unknown_op,
         models.two_signatures,
         models.dynamic_batch,
+        models.data_dependent_output,
     )
     for make in makers:
         make(folder / f"{make.__name__}.tflite")

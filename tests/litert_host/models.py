@@ -302,3 +302,14 @@ def dynamic_batch(path: Path) -> Path:
     graph.inputs, graph.outputs = [x], [y]
     writer.signature("serving_default", graph, {"x": x}, {"y": y})
     return writer.write(path)
+
+
+def data_dependent_output(path: Path) -> Path:
+    """Coordinates of the true elements: how many there are, only the data tell."""
+    writer = ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "x", (6,), "bool")
+    y = writer.tensor(graph, "where", (1, 1), "int64", signature=(-1, 1))
+    writer.op(graph, "WHERE", [x], [y])
+    graph.inputs, graph.outputs = [x], [y]
+    return writer.write(path)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from ai_edge_litert import model_runtime_info_pb2, profiling_info_pb2
 
+from harness.benchmark_model import parse_output
+from harness.errors import Cause
 from harness.litert_host.graph import read_graph
 from harness.litert_host.library import Library
 from harness.litert_host.profile import ModelProfile
@@ -216,6 +218,20 @@ def test_two_threads_and_an_odd_range(tool: Tool, model_dir: Path) -> None:
         *SHORT,
     )
     assert (bad.exit_code, bad.stderr.splitlines()[-1]) == (134, "FATAL: The range 5..-5 does not fit tensor b")
+
+
+@pytest.mark.parametrize("xnnpack", ["true", "false"])
+def test_an_output_whose_shape_the_data_decide_is_refused_in_one_line(
+    tool: Tool, model_dir: Path, xnnpack: str
+) -> None:
+    done = tool(f"--graph={model_dir / 'data_dependent_output.tflite'}", f"--use_xnnpack={xnnpack}", *SHORT)
+    assert done.exit_code == 1
+    said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    assert len(said) == 2
+    assert "shape of output where depends on the data" in said[0]
+    assert parse_output(done.stdout.encode(), stderr=done.stderr.encode(), exit_code=1).causes == (
+        Cause.ALLOCATE_FAILED,
+    )
 
 
 def test_many_events_are_taken_in_portions(model_dir: Path) -> None:
