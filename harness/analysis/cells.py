@@ -9,21 +9,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.decisions import CellKey
 from harness.records import Purpose, Result, Scalar, Status, Trial
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class CellKey:
-    """What a cell's processes have in common."""
-
-    model: str
-    device: str
-    delegate: str
-    threads: int
-    cpus: str
-    """The suite's word for the cores."""
-    binary: str = ""
-    """Name of the benchmark binary; empty where the run compares none."""
+__all__ = ["Cell", "CellKey", "baseline_of", "cells", "key_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
