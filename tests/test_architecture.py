@@ -87,6 +87,7 @@ ALLOWED: dict[str, set[str]] = {
         "trial_script",
     },
     "schedule": {
+        "analysis",
         "benchmark_model",
         "conditions",
         "deploy",

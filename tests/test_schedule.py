@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.chaos import write_binary
+from harness.analysis.stopping import Step
 from harness.benchmark_binary import program_for
 from harness.deploy import Blob, close_folder, open_folder
 from harness.devices import load_device_configs
@@ -41,6 +42,7 @@ class Watcher:
 
     results: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     def started(self, trial: Trial) -> None:
         del trial
@@ -50,6 +52,9 @@ class Watcher:
 
     def note(self, serial: str, message: str) -> None:
         self.notes.append(f"{serial}: {message}")
+
+    def looked(self, step: Step) -> None:
+        self.steps.append(step)
 
 
 @dataclass

@@ -69,7 +69,7 @@ def summary_document(run: Run, report: Path, outcome: Outcome) -> dict[str, Any]
         "run_id": run.manifest.run_id,
         "report": str(report),
         "interrupted": outcome.interrupted,
-        "unfinished": unfinished(run.manifest.planned, run.results),
+        "unfinished": unfinished(run),
         "set_aside": outcome.set_aside,
         "statuses": dict(Counter(str(result.status) for result in run.results)),
         "cells": [
