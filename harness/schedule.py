@@ -33,7 +33,18 @@ from harness.runner import skipped_result
 from harness.store import Manifest, Run, RunStore
 from harness.targets.base import Cancelled, Target
 
-__all__ = ["HelpTexts", "LanePlan", "Outcome", "Patience", "Progress", "Schedule", "bad", "settle", "unfinished"]
+__all__ = [
+    "HelpTexts",
+    "LanePlan",
+    "Outcome",
+    "Patience",
+    "Progress",
+    "Schedule",
+    "bad",
+    "settle",
+    "standing",
+    "unfinished",
+]
 
 
 class Progress(Protocol):
@@ -350,13 +361,18 @@ def settle(store: RunStore) -> None:
             store.decide(decision)
 
 
+def standing(run: Run) -> tuple[Step, ...]:
+    """Where each device of an adaptive run stands; nothing for a run of another kind."""
+    processes = _processes(run.results)
+    return tuple(
+        stopping.step(processes, run.decisions, datetime.now(UTC)) for stopping in _stopping_of(run.manifest).values()
+    )
+
+
 def unfinished(run: Run) -> int:
     """How many trials of a run have no result yet but need one. Of an adaptive run's further blocks, those of the next one at most."""
-    done = {result.trial.trial_id for result in run.results}
-    left = {trial.trial_id for trial in run.manifest.planned} - done
-    processes = _processes(run.results)
-    for stopping in _stopping_of(run.manifest).values():
-        left |= {trial.trial_id for trial in stopping.step(processes, run.decisions, datetime.now(UTC)).trials}
+    left = {trial.trial_id for trial in run.manifest.planned} - {result.trial.trial_id for result in run.results}
+    left |= {trial.trial_id for step in standing(run) for trial in step.trials}
     return len(left)
 
 

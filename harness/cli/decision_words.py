@@ -18,6 +18,9 @@ _COUNTED: dict[StopReason, str] = {
 }
 """After a number of ratios."""
 
+CITED = "repeated confidence intervals (Jennison and Turnbull 1989)"
+"""For a line of its own under a table."""
+
 
 def cell(key: CellKey) -> str:
     """`mobilenet xnnpack t1 all`."""
@@ -34,15 +37,20 @@ def why(decision: Decision, plan: AdaptivePlan) -> str:
     words = f"{cell(head)} against {against}: "
     if decision.reason == "unmeasured":
         return words + f"no block of {plan.min_blocks} has a good process on both sides"
-    if decision.ratio is not None:
-        words += f"{decision.ratio:.3f}"
-    if decision.ci_low is not None and decision.ci_high is not None:
-        words += f" [{decision.ci_low:.3f}, {decision.ci_high:.3f}]"
-    words += f" from {decision.blocks} blocks: "
+    words += f"{ratio(decision)} from {decision.blocks} blocks: "
     if decision.reason == "narrow":
         return words + f"narrow enough ({percent(plan.until)})"
     limit = f"{plan.max_blocks} blocks" if decision.reason == "max_blocks" else f"{plan.device_s:g} s of device time"
     return words + f"wider than {percent(plan.until)}, but the limit of {limit} is reached"
+
+
+def ratio(decision: Decision) -> str:
+    """`0.285x [0.230, 0.334]`; empty without one."""
+    if decision.ratio is None:
+        return ""
+    if decision.ci_low is None or decision.ci_high is None:
+        return f"{decision.ratio:.3f}x"
+    return f"{decision.ratio:.3f}x [{decision.ci_low:.3f}, {decision.ci_high:.3f}]"
 
 
 def counts(decisions: Iterable[Decision]) -> str:
