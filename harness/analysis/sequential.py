@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -26,6 +26,7 @@ from scipy import special
 from harness.analysis.estimate import LEVEL, MIN_BLOCKS, RANK_TEST_FROM, Estimate, joint_p, paired, t_alone_p
 from harness.analysis.ranks import Floats, signed_rank_cdf
 from harness.analysis.verdict import Rules, Verdict
+from harness.decisions import AdaptivePlan
 
 MAX_BLOCKS = 200
 """More than that is no benchmark any more."""
@@ -68,6 +69,28 @@ class Levels:
     """Level of the interval at each look; simultaneously they hold at 95 %."""
     alpha: float
     """A look's p-value must be below it for a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What intervals and p-values are worth where processes come from runs that chose their number themselves.
+
+    With several such runs the strictest counts for all.
+    """
+
+    plans: tuple[AdaptivePlan, ...]
+
+    @property
+    def level(self) -> float:
+        """Of every interval; over all looks together it holds at `LEVEL`. Without an adaptive run, that itself."""
+        return max([LEVEL, *(levels_for(one.min_blocks, one.max_blocks).interval for one in self.plans)])
+
+    def worth(self, estimate: Estimate) -> Estimate:
+        """The same with the p-value that all looks together leave of its own."""
+        p_value = estimate.p_value
+        if p_value is None or not self.plans:
+            return estimate
+        return replace(estimate, p_value=max(repeated_p(p_value, one.min_blocks, one.max_blocks) for one in self.plans))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

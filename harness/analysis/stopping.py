@@ -184,7 +184,7 @@ class Stopping:
         for head, base in self._base_of.items():
             if head in ended:
                 continue
-            pairs = [math.log(cells[head] / cells[base]) for cells in values if head in cells and base in cells]
+            pairs = [cells[head] - cells[base] for cells in values if head in cells and base in cells]
             seen = look(pairs, self._looks)
             width = _width(seen.estimate)
             reason: StopReason | None = None
@@ -206,10 +206,10 @@ class Stopping:
 def _values(
     blocks: Sequence[Sequence[tuple[CellKey, Trial]]], processes: Mapping[str, Process]
 ) -> list[dict[CellKey, float]]:
-    """Of each block the latencies that count, by cell."""
+    """Of each block the logarithms of the latencies that count, by cell."""
     return [
         {
-            key: value
+            key: math.log(value)
             for key, trial in block
             if trial.trial_id in processes and (value := processes[trial.trial_id].value_us) is not None
         }

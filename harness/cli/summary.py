@@ -67,9 +67,7 @@ def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
         console.print(f"{escape(step.device)}: {escape(decision_words.where(step, plan))}", highlight=False)
     levels = [one.level for one in run.decisions if one.ci_low is not None and one.level is not None]
     if levels:
-        text = (
-            f"[a, b]: holds at 95 % however often was looked, at {levels[0]:.1%} for one look; {decision_words.CITED}"
-        )
+        text = f"[a, b]: holds at 95 % however often was looked, at {100 * levels[0]:.1f} % for one look; {decision_words.CITED}"
         console.print(escape(text), highlight=False)
 
 
