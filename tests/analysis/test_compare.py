@@ -147,7 +147,7 @@ def test_a_run_that_chose_its_number_of_processes_gets_the_interval_of_a_look() 
     assert found.estimate.p_value == repeated_p(fixed.estimate.p_value, 5, 20)
     assert found.estimate.p_value > fixed.estimate.p_value
     assert [note.kind for note in found.notes] == ["adaptive"]
-    assert "99.0 %" in found.notes[0].text
+    assert "98.9 %" in found.notes[0].text
     assert fixed.notes == ()
 
 
