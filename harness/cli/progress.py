@@ -95,7 +95,10 @@ class RunProgress:
             return
         self._total -= step.spared - self._spared.get(step.device, 0)
         self._spared[step.device] = step.spared
-        self._blocks[step.device] = step.blocks + 1
+        if step.trials:
+            self._blocks[step.device] = step.blocks + 1
+        else:  # profiles and the like come after the blocks
+            self._blocks.pop(step.device, None)
         if self._bar:
             self._bar.update(self._task, total=self._total)
         lines = [decision_words.why(decision, self._plan) for decision in step.decisions]

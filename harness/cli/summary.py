@@ -223,7 +223,7 @@ def _row(cell: Cell, base: Cell | None, decision: Decision | None, *, with_binar
     ratio = f"{median / base_median:.2f}x" if median is not None and base_median else ""
     if decision is not None and decision.ratio is not None:
         # Of the blocks that both ran: the medians are of unlike ones where a cell dropped out before its baseline.
-        ratio = decision_words.ratio(decision)
+        ratio = escape(decision_words.ratio(decision))
     good = cell.statuses.get(Status.OK, 0)
     total = sum(cell.statuses.values())
     status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"
