@@ -205,7 +205,7 @@ def _smallest(p_rank: Floats, p_t: Floats, at: Sequence[int]) -> Floats:
     return np.sort(np.minimum.reduce(looks))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)  # 10 to 60 MB
 def _null_p_values(max_blocks: int) -> tuple[Floats, Floats]:
     """P-values of the rank test and of the t-test in experiments without a difference: a row for each number of blocks from 0 on."""
     noise = np.random.default_rng(_SEED).standard_normal((max_blocks, _EXPERIMENTS))
