@@ -14,6 +14,7 @@ processes and raise the average of 50 by 5 to 60 %. How processes vary between e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,6 +87,26 @@ def simulate(
     return base + _process(rng, scenario, shape), head + _process(rng, scenario, shape) + np.log1p(effect)
 
 
+def simulate_cells(
+    rng: np.random.Generator, scenario: Scenario, *, experiments: int, blocks: int, effects: Sequence[float]
+) -> Floats:
+    """Logarithmic latencies of several cells that run in each block in random order: by experiment, cell and block.
+
+    Args:
+        rng: source of chance.
+        scenario: the phone.
+        experiments: how many.
+        blocks: in each every cell runs once.
+        effects: how much slower each cell is than the environment alone; 0.03 is 3 %.
+    """
+    cells = len(effects)
+    environment = _environment(rng, scenario, experiments, cells * blocks).reshape(experiments, blocks, cells)
+    order = rng.random((experiments, blocks, cells)).argsort(axis=2)
+    placed = np.take_along_axis(environment, order, axis=2)
+    values = placed + _process(rng, scenario, (experiments, blocks, cells)) + np.log1p(np.asarray(effects))
+    return np.asarray(values.transpose(0, 2, 1), dtype=np.float64)
+
+
 def inferences(
     rng: np.random.Generator,
     scenario: Scenario,
@@ -111,7 +132,7 @@ def _environment(rng: np.random.Generator, scenario: Scenario, experiments: int,
     return np.asarray(environment + step * ((time >= start) & (time < start + length)), dtype=np.float64)
 
 
-def _process(rng: np.random.Generator, scenario: Scenario, shape: tuple[int, int]) -> Floats:
+def _process(rng: np.random.Generator, scenario: Scenario, shape: tuple[int, ...]) -> Floats:
     noise = rng.standard_t(3, shape) if scenario.heavy_tails else rng.standard_normal(shape)
     values: Floats = scenario.noise * noise
     values += (rng.random(shape) < scenario.outlier_chance) * np.log1p(rng.exponential(scenario.outlier_mean, shape))

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import adbutils
 
+from harness.analysis.stopping import Step
 from harness.benchmark_binary import program_for
 from harness.benchmark_model.command import BinaryFacts, trial_flags
 from harness.deploy import Blob
@@ -59,6 +60,9 @@ class _Silent:
 
     def note(self, serial: str, message: str) -> None:
         print(f"  {serial}: {message}")
+
+    def looked(self, step: Step) -> None:
+        pass
 
 
 def main() -> None:

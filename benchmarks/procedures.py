@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from benchmarks.latency_model import Floats, Scenario, inferences, simulate
 from harness.analysis.estimate import LEVEL, paired_many, unpaired_many
-from harness.analysis.sequential import Levels, levels_for, looks
+from harness.analysis.sequential import Levels, levels_for
 from harness.analysis.verdict import Rules
 
 Bools = npt.NDArray[np.bool_]
@@ -115,7 +115,7 @@ def peek(
     blocks = np.zeros(experiments, dtype=np.int_)
     running = np.ones(experiments, dtype=np.bool_)
     truth = np.log1p(effect)
-    for n in looks(min_blocks, max_blocks):
+    for n in range(min_blocks, max_blocks + 1):
         found = paired_many(log_ratios[:, :n], level=levels.interval)
         said = (found.p_value <= levels.alpha) & ((found.low > EDGE) | (found.high < -EDGE))
         same = (found.low >= -EDGE) & (found.high <= EDGE)

@@ -20,9 +20,11 @@ if __name__ == "__main__" and sys.path and Path(sys.path[0]).resolve() == Path(_
 
 import numpy as np
 
+from benchmarks.adaptive import experiment, pooled_coverage
 from benchmarks.latency_model import SCENARIOS, Scenario, simulate
 from benchmarks.procedures import PROCEDURES, Procedure, bca, peek, student, trimmed
 from harness.analysis.estimate import paired_many
+from harness.decisions import AdaptivePlan
 
 BUDGET = 10
 """Processes a side at which power is judged."""
@@ -86,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _print_power(experiments)
     _print_cost(max(50, experiments // 4))
     _print_peeking(max(50, experiments // 2))
+    _print_adaptive(max(50, experiments // 4))
     _print_intervals(experiments)
     print(f"\n{time.monotonic() - began:.0f} s")
 
@@ -166,6 +169,49 @@ def _print_peeking(experiments: int) -> None:
                 )
                 cells += [f"{found.differs.mean():.2%}", f"{found.covered.mean():.1%}", f"{found.blocks.mean():.1f}"]
             _row(scenario.name, f"{effect:.0%}", *cells)
+
+
+def _print_adaptive(experiments: int) -> None:
+    plan = AdaptivePlan(min_blocks=5, max_blocks=30, until=0.02)
+    short = replace(plan, device_s=60.0)
+    print(
+        "\nAdaptive runs as they are scheduled: four cells against one baseline, 5 to 30 blocks until 2 %; a cell drops out when its\n"
+        "ratio is known. `any false`: runs in which nothing differs, and the table says faster or slower somewhere. `power`, `coverage`,\n"
+        "`processes` (30 blocks are 150) and `blocks` (of a cell): two of the four are 3 % slower. `in time`: coverage where 60 s of\n"
+        "device time end it (a process a second). `devices`: coverage of the mean of three that stopped by themselves. `naive`: each\n"
+        "look as if it were the only one"
+    )
+    headings = ("any false", "power", "coverage", "naive: any false", "naive: power", "naive: coverage")
+    _row("phone", "", *headings, "processes", "blocks", "in time", "devices", "naive: devices")
+    for scenario in SCENARIOS:
+        cells: list[str] = []
+        for controlled in (True, False):
+            same, _ = experiment(
+                scenario, plan, (0.0,) * 4, experiments=experiments, seed=_SEED + 4, controlled=controlled
+            )
+            half, truth = experiment(
+                scenario,
+                plan,
+                (0.0, 0.0, 0.03, 0.03),
+                experiments=experiments,
+                seed=_SEED + 5,
+                controlled=controlled,
+            )
+            cells += [
+                f"{same.differs().any(axis=1).mean():.2%}",
+                f"{half.differs()[:, 2:].mean():.2f}",
+                f"{half.covered(truth).mean():.1%}",
+            ]
+            if controlled:
+                used = [f"{half.processes.mean():.0f}", f"{half.blocks.mean():.1f}"]
+        timed, truth = experiment(scenario, short, (0.0, 0.0, 0.03, 0.03), experiments=experiments, seed=_SEED + 6)
+        shares = [
+            pooled_coverage(
+                scenario, plan, 3, experiments=max(50, experiments // 2), seed=_SEED + 7, controlled=controlled
+            )
+            for controlled in (True, False)
+        ]
+        _row(scenario.name, "", *cells, *used, f"{timed.covered(truth).mean():.1%}", *(f"{one:.1%}" for one in shares))
 
 
 def _print_intervals(experiments: int) -> None:

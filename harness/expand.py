@@ -3,6 +3,9 @@
 The sample is one process, so order matters: processes of the compared cells are interleaved in blocks. In block N every latency cell
 runs its N-th process, in an order drawn anew for each block and device, so that a phone that warms up hits all of them alike. Profile
 and memory processes come last, shuffled too: they are never mixed with latencies.
+
+An adaptive suite is expanded to its largest number of blocks, with the same ids and the same order: which of the further blocks run is
+decided while it runs (`harness.analysis.stopping`).
 """
 
 from __future__ import annotations
@@ -35,11 +38,14 @@ class Expansion:
     impossible: tuple[Impossible, ...]
     warnings: tuple[str, ...]
     seed: int
+    further: tuple[Trial, ...] = ()
+    """Blocks of an adaptive suite beyond the least number: run only as long as their comparison is not narrow enough."""
 
     def device_seconds(self, serial: str) -> tuple[float, float]:
         """Least and most time that a device will spend in `benchmark_model`, by the suite's own limits."""
         mine = [trial for trial in self.trials if trial.device == serial]
         least = sum(trial.run.warmup_s + trial.run.min_s for trial in mine)
+        mine += [trial for trial in self.further if trial.device == serial]
         return least, sum(trial.run.timeout_s for trial in mine)
 
 
@@ -67,6 +73,8 @@ def expand(suite: Suite, models: Sequence[ModelRef], devices: Sequence[DevicePla
         UsageError: `cpus` holds a word that means nothing on any device.
     """
     trials: list[Trial] = []
+    further: list[Trial] = []
+    least = suite.adaptive.min if suite.adaptive else None
     impossible: list[Impossible] = []
     warnings: dict[str, None] = {}
     for device in devices:
@@ -74,14 +82,21 @@ def expand(suite: Suite, models: Sequence[ModelRef], devices: Sequence[DevicePla
         # str seeds are hashed with SHA-512: stable between Python versions and processes.
         rng = random.Random(f"{seed}/{device.serial}")  # noqa: S311  # an order, not a secret
         for block, (purpose, process, order) in enumerate(_blocks(suite, cells, rng)):
+            sure = least is None or purpose is not Purpose.LATENCY or process < least
             for cell in order:
                 trial = _trial(suite, device.serial, cell, purpose, process, block)
                 if cell.reason is None:
-                    trials.append(trial)
-                else:
+                    (trials if sure else further).append(trial)
+                elif sure:
                     impossible.append(Impossible(trial=trial, reason=cell.reason))
-    _refuse_twins([*trials, *(item.trial for item in impossible)])
-    return Expansion(trials=tuple(trials), impossible=tuple(impossible), warnings=tuple(warnings), seed=seed)
+    _refuse_twins([*trials, *further, *(item.trial for item in impossible)])
+    return Expansion(
+        trials=tuple(trials),
+        impossible=tuple(impossible),
+        warnings=tuple(warnings),
+        seed=seed,
+        further=tuple(further),
+    )
 
 
 def _refuse_twins(trials: Sequence[Trial]) -> None:
@@ -123,7 +138,7 @@ def _blocks(suite: Suite, cells: list[_Cell], rng: random.Random) -> list[tuple[
     blocks: list[tuple[Purpose, int, list[_Cell]]] = []
     purposes = sorted(suite.purposes, key=list(Purpose).index)
     for purpose in purposes:
-        processes = suite.processes if purpose is Purpose.LATENCY else 1
+        processes = suite.most_processes if purpose is Purpose.LATENCY else 1
         if not suite.order.interleave:
             blocks += [(purpose, process, [cell]) for cell in cells for process in range(processes)]
             continue

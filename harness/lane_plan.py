@@ -51,6 +51,7 @@ class LanePlan:
         program: the benchmark binary for its ABI.
         variants: the binaries that trials name, where the suite compares several; `program` is one of them then.
         trials: in order; what the store already holds is passed over.
+        further: blocks of an adaptive run beyond the least number; which of them run is decided after each block.
         impossible: what cannot run there; recorded as skipped.
         slot: held while the benchmark runs, where devices share the cores that they measure on (virtual devices of one host).
         revive_server: starts the device's ADB server anew; None where that is not ours to do.
@@ -60,6 +61,7 @@ class LanePlan:
     inventory: Inventory
     program: Blob
     trials: tuple[Trial, ...]
+    further: tuple[Trial, ...] = ()
     impossible: tuple[Impossible, ...] = ()
     slot: threading.Semaphore | None = None
     variants: Mapping[str, Blob] = field(default_factory=dict)

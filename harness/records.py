@@ -241,7 +241,12 @@ class Trial:
     @property
     def delegate_label(self) -> str:
         """The delegate as tables show it: with the start state where it is not the default."""
-        return self.delegate.label if self.start == "warm" else f"{self.delegate.label}, {self.start} start"
+        return trial_label(self.delegate, self.start)
+
+
+def trial_label(delegate: DelegateRequest, start: StartState) -> str:
+    """A delegate as tables show it: with the start state where it is not the default."""
+    return delegate.label if start == "warm" else f"{delegate.label}, {start} start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

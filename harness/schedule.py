@@ -3,6 +3,9 @@
 A device's failure is never the run's. What can pass is tried again; a device that keeps failing is quarantined with its reason while the
 others go on, looked at now and then, and taken back when it is well. One that does not get well in time is set aside; what it did not get
 to is not recorded, so that `--resume` finds it.
+
+In an adaptive run a lane decides after each block which cells it measures on (`analysis.stopping`). What it decides is stored before it
+is acted upon.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from harness.analysis.stopping import Process, Step, Stopping, prepare, process_of
 from harness.benchmark_model.command import BinaryFacts, read_help
 from harness.conditions.request import ConditionsRequest
 from harness.deploy import Blob
@@ -23,12 +28,23 @@ from harness.devices import DeviceConfig
 from harness.errors import DeviceError, HarnessError, SetupError
 from harness.inventory import Inventory, take_inventory
 from harness.lane_plan import LanePlan, Patience
-from harness.records import Result, Status, Trial
+from harness.records import Purpose, Result, Status, Trial
 from harness.runner import skipped_result
-from harness.store import RunStore
+from harness.store import Manifest, Run, RunStore
 from harness.targets.base import Cancelled, Target
 
-__all__ = ["HelpTexts", "LanePlan", "Outcome", "Patience", "Progress", "Schedule", "bad", "unfinished"]
+__all__ = [
+    "HelpTexts",
+    "LanePlan",
+    "Outcome",
+    "Patience",
+    "Progress",
+    "Schedule",
+    "bad",
+    "settle",
+    "standing",
+    "unfinished",
+]
 
 
 class Progress(Protocol):
@@ -42,6 +58,9 @@ class Progress(Protocol):
 
     def note(self, serial: str, message: str) -> None:
         """Something that a watcher should know."""
+
+    def looked(self, step: Step) -> None:
+        """A block of an adaptive run is complete: what was decided, and what comes next."""
 
 
 class HelpTexts(Protocol):
@@ -105,7 +124,13 @@ class Schedule:
         self._hardware: Counter[str] = Counter()
         self._serials: frozenset[str] = frozenset(device.serial for device in store.manifest.devices)
         self._lock = threading.Lock()
-        self._done = {result.trial.trial_id for result in store.results()}
+        results = store.results()
+        self._done = {result.trial.trial_id for result in results}
+        self._stopping = _stopping_of(store.manifest)
+        self._processes = _processes(results) if self._stopping else {}
+        if store.manifest.adaptive is not None:
+            prepare(store.manifest.adaptive)
+        self._decisions = list(store.decisions())
         self._outcome = Outcome()
         self._fatal: HarnessError | None = None
         self.cancel = threading.Event()
@@ -161,16 +186,33 @@ class Schedule:
         for item in lane.impossible:
             if item.trial.trial_id not in self._done:
                 self._keep(skipped_result(item.trial, item.reason))
-        todo = [trial for trial in lane.trials if trial.trial_id not in self._done]
-        if not todo:
-            return
         session = DeviceSession(self, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1)
         try:
-            self._run_trials(lane.target.serial, session, todo)
+            self._run_trials(lane.target.serial, session, self._todo(lane))
         finally:
             session.close()
 
-    def _run_trials(self, serial: str, session: DeviceSession, todo: Sequence[Trial]) -> None:
+    def _todo(self, lane: LanePlan) -> Iterator[Trial]:
+        """What is left to run, in order. In an adaptive run each block is decided upon when the one before is complete."""
+        stopping = self._stopping.get(lane.inventory.info.serial)
+        while stopping is not None and not self.cancel.is_set():
+            step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
+            self._looked(step)
+            if not step.trials:
+                break
+            yield from step.trials
+        for trial in lane.trials:
+            if trial.trial_id not in self._done and not (stopping and trial.purpose is Purpose.LATENCY):
+                yield trial
+
+    def _looked(self, step: Step) -> None:
+        with self._lock:
+            for decision in step.decisions:
+                self._store.decide(decision)
+                self._decisions.append(decision)
+            self._progress.looked(step)
+
+    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[Trial]) -> None:
         failures = quarantines = 0
         for trial in todo:
             if self.cancel.is_set():
@@ -218,6 +260,8 @@ class Schedule:
     def _keep(self, result: Result) -> None:
         with self._lock:
             self._store.append(result)
+            if self._stopping and result.trial.purpose is Purpose.LATENCY:
+                self._processes[result.trial.trial_id] = process_of(result)
             self._progress.finished(result)
 
     def _set_aside(self, serial: str, reason: str) -> None:
@@ -290,10 +334,46 @@ def _ask_binary(target: Target, program: Blob) -> str:
     return (output.stderr + output.stdout).decode(errors="replace")
 
 
-def unfinished(trials: Sequence[Trial], results: Sequence[Result]) -> int:
-    """How many trials of a run have no result yet."""
-    done = {result.trial.trial_id for result in results}
-    return sum(trial.trial_id not in done for trial in trials)
+def _stopping_of(manifest: Manifest) -> dict[str, Stopping]:
+    """How an adaptive run decides, by device; nothing for a run that does not."""
+    if manifest.adaptive is None:
+        return {}
+    latency = [t for t in (*manifest.trials, *manifest.further) if t.purpose is Purpose.LATENCY]
+    by_device: dict[str, list[Trial]] = {}
+    for trial in latency:
+        by_device.setdefault(trial.device, []).append(trial)
+    return {serial: Stopping(manifest.adaptive, trials, manifest.baseline) for serial, trials in by_device.items()}
+
+
+def _processes(results: Iterable[Result]) -> dict[str, Process]:
+    return {r.trial.trial_id: process_of(r) for r in results if r.trial.purpose is Purpose.LATENCY}
+
+
+def settle(store: RunStore) -> None:
+    """Record what follows from an adaptive run's results: a harness that was killed after a block may not have come to it.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    processes = _processes(store.results())
+    for stopping in _stopping_of(store.manifest).values():
+        for decision in stopping.step(processes, store.decisions(), datetime.now(UTC)).decisions:
+            store.decide(decision)
+
+
+def standing(run: Run) -> tuple[Step, ...]:
+    """Where each device of an adaptive run stands; nothing for a run of another kind."""
+    processes = _processes(run.results)
+    return tuple(
+        stopping.step(processes, run.decisions, datetime.now(UTC)) for stopping in _stopping_of(run.manifest).values()
+    )
+
+
+def unfinished(run: Run) -> int:
+    """How many trials of a run have no result yet but need one. Of an adaptive run's further blocks, those of the next one at most."""
+    left = {trial.trial_id for trial in run.manifest.planned} - {result.trial.trial_id for result in run.results}
+    left |= {trial.trial_id for step in standing(run) for trial in step.trials}
+    return len(left)
 
 
 def bad(results: Sequence[Result]) -> int:

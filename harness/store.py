@@ -1,15 +1,16 @@
-"""A run on disk: `manifest.json`, `trials.jsonl`, `logs/TRIAL/`. It only ever grows.
+"""A run on disk: `manifest.json`, `trials.jsonl`, `logs/TRIAL/`, and `decisions.jsonl` of an adaptive run. It only ever grows.
 
-Each finished trial is one line, appended and fsynced, so a killed controller loses at most the trial in flight. A last line without
-its newline is what a kill in the middle of a write leaves behind: readers pass over it, the next writer cuts it off.
+Each finished trial is one line, appended and fsynced, so a killed controller loses at most the trial in flight; so is each decision
+that a comparison was measured enough.
 
 Format history (`format_version` in the manifest):
     1   first version
+    2   adaptive runs: `adaptive` and `further` in the manifest, `decisions.jsonl`. An older harness would take the least number of
+        blocks for all of it, and too narrow an interval for the right one
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -23,12 +24,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.decisions import AdaptivePlan, CellKey, Decision
 from harness.errors import SetupError, UsageError
+from harness.line_file import LineFile, whole_lines
 from harness.records import Artifact, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 TRIALS = "trials.jsonl"
+DECISIONS = "decisions.jsonl"
 LOGS = "logs"
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
@@ -51,16 +55,21 @@ class Manifest:
     artifacts: tuple[Artifact, ...] = ()
     models: tuple[ModelRef, ...] = ()
     trials: tuple[Trial, ...] = ()
-    """Every trial in the order in which it was scheduled: what `--resume` works off."""
+    """Every trial that runs in any case, in the order in which it was scheduled: what `--resume` works off."""
     impossible: tuple[Impossible, ...] = ()
     """Trials that a device cannot run at all; recorded as skipped."""
     seed: int | None = None
     baseline: Mapping[str, Scalar] | None = None
+    adaptive: AdaptivePlan | None = None
+    """How an adaptive run finds its number of blocks; None where the suite fixes it."""
+    further: tuple[Trial, ...] = ()
+    """Trials of an adaptive run beyond its least number of blocks, in order: each runs only if its comparison needs it by then. One
+    that did not run because it was not needed is not missing."""
     format_version: int = FORMAT_VERSION
 
     @property
     def planned(self) -> tuple[Trial, ...]:
-        """Everything that ends in a result: what runs and what is recorded as skipped."""
+        """Everything that ends in a result in any case: what runs and what is recorded as skipped."""
         return (*self.trials, *(item.trial for item in self.impossible))
 
 
@@ -71,8 +80,11 @@ class Run:
     path: Path
     manifest: Manifest
     results: tuple[Result, ...]
+    decisions: tuple[Decision, ...] = ()
+    """Why an adaptive run measured its comparisons no longer: one for each that has ended, in the order of deciding."""
 
 
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
 _RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 
@@ -86,8 +98,8 @@ class RunStore:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
-        # Unbuffered: what a failed write leaves behind must not reach the file with a later close.
-        self._file = (path / TRIALS).open("ab+", buffering=0)
+        self._file = LineFile(path / TRIALS)
+        self._decisions: LineFile | None = None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -95,7 +107,7 @@ class RunStore:
             raise SetupError(
                 f"{path} is being written by another harness process", remedy="wait for it, or choose another --out"
             ) from None
-        self._cut_torn_line()
+        self._file.cut_torn_line()
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunStore:
@@ -142,20 +154,26 @@ class RunStore:
         Raises:
             SetupError: the disk is full or the folder is gone. Nothing half-written counts.
         """
-        line = _dump(_RESULT, result).encode() + b"\n"
-        end = self._file.seek(0, os.SEEK_END)
-        try:
-            rest = memoryview(line)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            with contextlib.suppress(OSError):  # else readers and the next writer see to the torn line
-                self._file.truncate(end)
-            raise SetupError(
-                f"cannot write {self.path / TRIALS}: {error.strerror}",
-                remedy=f"free some room, then --resume {self.path}",
-            ) from error
+        self._file.append(_dump(_RESULT, result).encode(), remedy=self._remedy)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """What is decided so far."""
+        return _read_decisions(self.path)
+
+    def decide(self, decision: Decision) -> None:
+        """Write that a comparison has been measured enough; it is on the disk when this returns.
+
+        Raises:
+            SetupError: as `append`.
+        """
+        if self._decisions is None:
+            self._decisions = LineFile(self.path / DECISIONS)
+            self._decisions.cut_torn_line()
+        self._decisions.append(_dump(_DECISION, decision).encode(), remedy=self._remedy)
+
+    @property
+    def _remedy(self) -> str:
+        return f"free some room, then --resume {self.path}"
 
     def log_dir(self, trial_id: str) -> Path:
         """Folder for a trial's raw output, made if needed."""
@@ -171,6 +189,8 @@ class RunStore:
     def close(self) -> None:
         """Release the run."""
         self._file.close()
+        if self._decisions is not None:
+            self._decisions.close()
 
     def __enter__(self) -> RunStore:
         return self
@@ -180,22 +200,6 @@ class RunStore:
     ) -> None:
         self.close()
 
-    def _cut_torn_line(self) -> None:
-        size = self._file.seek(0, os.SEEK_END)
-        if size == 0:
-            return
-        window = 1 << 20
-        position = size
-        while position > 0:
-            start = max(0, position - window)
-            self._file.seek(start)
-            newline = self._file.read(position - start).rfind(b"\n")
-            if newline >= 0:
-                self._file.truncate(start + newline + 1)
-                return
-            position = start
-        self._file.truncate(0)
-
 
 def load_run(path: Path) -> Run:
     """Read a run.
@@ -203,7 +207,7 @@ def load_run(path: Path) -> Run:
     Raises:
         UsageError: there is no run at `path`, it is damaged (file and line are named), or a newer harness wrote it.
     """
-    return Run(path=path, manifest=read_manifest(path), results=_read_results(path))
+    return Run(path=path, manifest=read_manifest(path), results=_read_results(path), decisions=_read_decisions(path))
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -235,26 +239,29 @@ def read_manifest(path: Path) -> Manifest:
 
 def _read_results(path: Path) -> tuple[Result, ...]:
     file = path / TRIALS
-    if not file.exists():
-        return ()
-    results: list[Result] = []
     seen: dict[str, Result] = {}
-    with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                result = _RESULT.validate_json(line)
-            except ValidationError as error:
-                raise UsageError(f"{file}:{number} is damaged: {_first(error)}") from None
-            known = seen.get(result.trial.trial_id)
-            if known == result:
-                continue  # the same line twice says nothing new
-            if known is not None:
-                raise UsageError(f"{file}:{number} holds another result of trial {result.trial.trial_id}")
-            seen[result.trial.trial_id] = result
-            results.append(result)
-    return tuple(results)
+    for number, line in whole_lines(file):
+        try:
+            result = _RESULT.validate_json(line)
+        except ValidationError as error:
+            raise UsageError(f"{file}:{number} is damaged: {_first(error)}") from None
+        # The same line twice says nothing new.
+        if seen.setdefault(result.trial.trial_id, result) != result:
+            raise UsageError(f"{file}:{number} holds another result of trial {result.trial.trial_id}")
+    return tuple(seen.values())
+
+
+def _read_decisions(path: Path) -> tuple[Decision, ...]:
+    file = path / DECISIONS
+    seen: dict[tuple[str, CellKey | None], Decision] = {}
+    for number, line in whole_lines(file):
+        try:
+            decision = _DECISION.validate_json(line)
+        except ValidationError as error:
+            raise UsageError(f"{file}:{number} is damaged: {_first(error)}") from None
+        if seen.setdefault((decision.device, decision.head), decision) != decision:
+            raise UsageError(f"{file}:{number} decides again what was decided before")
+    return tuple(seen.values())
 
 
 def _dump(adapter: TypeAdapter[Any], value: object, *, indent: int | None = None) -> str:

@@ -6,22 +6,39 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from harness.adaptive_entry import AdaptiveEntry, Processes, why_not
 from harness.benchmark_model.command import NO_CACHE, check_delegate
 from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError, UsageError
-from harness.records import BinaryRequest, DelegateRequest, ModelRef, Purpose, RunLengths, Scalar, StartState
+from harness.records import (
+    BinaryRequest,
+    DelegateRequest,
+    ModelRef,
+    Purpose,
+    RunLengths,
+    Scalar,
+    StartState,
+    trial_label,
+)
 from harness.resources import data_dir
 from harness.strict_yaml import line_of, load_yaml_model_from_text
+from harness.suite_models import find_models, model_ref
+
+__all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "model_ref"]
 
 _DELEGATE_KEYS = {"name", "require"}
 
@@ -164,8 +181,9 @@ class Suite(_Strict):
         default=["all"], min_length=1, description="big, little, middle, prime, all, masks (f0), lists (0-3)"
     )
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
-    processes: int = Field(
-        default=5, ge=1, le=10_000, description="of each cell, for purpose latency; the others run once"
+    processes: Processes = Field(
+        default=5,
+        description="of each cell, for purpose latency; the others run once. {min: 5, max: 30, until: 2%}: as many as it takes",
     )
     run: RunEntry = RunEntry()
     order: OrderEntry = OrderEntry()
@@ -229,6 +247,16 @@ class Suite(_Strict):
                 raise ValueError(f"{label!r} is listed twice")
         return value
 
+    @property
+    def adaptive(self) -> AdaptiveEntry | None:
+        """How the number of processes is found while it runs; None where it is fixed."""
+        return self.processes if isinstance(self.processes, AdaptiveEntry) else None
+
+    @property
+    def most_processes(self) -> int:
+        """Latency processes of a cell, at most."""
+        return self.processes.max if isinstance(self.processes, AdaptiveEntry) else self.processes
+
     def starts_of(self, delegate: DelegateRequest) -> tuple[StartState, ...]:
         """Start states of a delegate's trials: one that keeps no cache starts in one way only."""
         return ("warm",) if delegate.name in NO_CACHE else tuple(self.start)
@@ -288,22 +316,31 @@ def load_suite(path: Path) -> LoadedSuite:
     """
     text = _read(path)
     suite = load_yaml_model_from_text(text, path, Suite)
-    return LoadedSuite(suite=suite, text=text, path=path, models=_models(suite, text, path))
+    entries = [(one, None) if isinstance(one, str) else (one.path, one.name) for one in suite.models]
+    models = find_models(entries, text, path)
+    if suite.adaptive is not None:
+        _check_adaptive(suite, models, text, path)
+    return LoadedSuite(suite=suite, text=text, path=path, models=models)
 
 
-def model_ref(path: Path, name: str | None = None) -> ModelRef:
-    """Name, size and content hash of a model file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    size = 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-            size += len(chunk)
-    return ModelRef(name=name or path.stem, path=str(path.resolve()), sha256=digest.hexdigest(), size_bytes=size)
+def _check_adaptive(suite: Suite, models: Sequence[ModelRef], text: str, file: Path) -> None:
+    delegates = suite.delegate_requests()
+    wrong = why_not(
+        purposes=suite.purposes,
+        interleave=suite.order.interleave,
+        baseline=suite.baseline,
+        possible={
+            "model": [model.name for model in models],
+            "delegate": [trial_label(one, start) for one in delegates for start in suite.starts_of(one)],
+            "threads": suite.threads,
+            "cpus": suite.cpus,
+            "binary": [name or "" for name in suite.binary_names()],
+        },
+    )
+    if wrong is not None:
+        key, message, remedy = wrong
+        line = line_of(text, (key,)) or line_of(text, ("processes",))
+        raise SuiteError(message, file=file, line=line, key=key, remedy=remedy)
 
 
 def _read(path: Path) -> str:
@@ -313,62 +350,3 @@ def _read(path: Path) -> str:
         raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from None
     except OSError as error:
         raise SuiteError(f"cannot be read: {error.strerror}", file=path) from None
-
-
-def _models(suite: Suite, text: str, file: Path) -> tuple[ModelRef, ...]:
-    found: dict[str, ModelRef] = {}
-    for index, entry in enumerate(suite.models):
-        pattern, name = (entry, None) if isinstance(entry, str) else (entry.path, entry.name)
-
-        def wrong(message: str, remedy: str | None = None, index: int = index) -> SuiteError:
-            line = line_of(text, ("models", index))
-            return SuiteError(message, file=file, line=line, key=f"models[{index}]", remedy=remedy)
-
-        paths = _expand(pattern, file.parent)
-        if not paths:
-            if glob.has_magic(pattern):
-                raise wrong(f"no file matches {pattern!r}", f"looked in {file.parent.resolve()}")
-            raise wrong(f"no such model file: {pattern!r}", _neighbours(file.parent / pattern))
-        if name and len(paths) > 1:
-            raise wrong(f"{len(paths)} files match {pattern!r}, but one name is given", "leave the name out")
-        for path in paths:
-            if _is_no_text(path):
-                raise wrong(f"the name of {os.fsencode(path)!r} is not UTF-8", "rename it")
-            try:
-                ref = model_ref(path, name)
-            except OSError as error:
-                raise wrong(f"{path} cannot be read: {error.strerror}") from None
-            known = found.get(ref.name)
-            if known is not None and known.path != ref.path:
-                raise wrong(
-                    f"two models are called {ref.name!r}: {known.path} and {ref.path}", "give one of them a name"
-                )
-            found[ref.name] = ref
-    return tuple(found.values())
-
-
-def _is_no_text(path: Path) -> bool:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _expand(pattern: str, base: Path) -> list[Path]:
-    # A file that is really called `a[1].tflite` is meant literally before it is a pattern.
-    literal = base / pattern
-    if literal.is_file():
-        return [literal]
-    if literal.is_dir() or not glob.has_magic(pattern):
-        return []
-    # Not Path.glob: it refuses absolute patterns, and a folder of the suite's own may be called `[a]`.
-    matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207  # see above
-    return sorted(path for match in matches if (path := base / match).is_file())
-
-
-def _neighbours(path: Path) -> str | None:
-    if path.is_dir():
-        return f"it is a folder: {path / '*.tflite'}"
-    models = sorted(file.name for file in path.parent.glob("*.tflite")) if path.parent.is_dir() else []
-    return f"{path.parent} holds {', '.join(models[:5])}" if models else None

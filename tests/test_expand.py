@@ -7,7 +7,7 @@ import pytest
 from harness.conditions.topology import Topology, build_topology
 from harness.errors import UsageError
 from harness.expand import DevicePlan, Expansion, expand
-from harness.records import ModelRef, Purpose
+from harness.records import ModelRef, Purpose, Trial
 from harness.suite import Suite
 
 FOUR_FOUR = build_topology(
@@ -113,3 +113,39 @@ def test_a_delegate_that_may_take_nothing_is_not_called_by_its_name_alone() -> N
     assert label == "gpu(require=any)"
     [label] = {t.delegate_label for t in run(delegates=[{"name": "gpu", "require": "full", "backend": "cl"}]).trials}
     assert label == "gpu(backend=cl)"
+
+
+def test_who_comes_first_in_a_block_is_a_matter_of_chance_on_each_device() -> None:
+    trials = run(plan("one"), plan("two"), processes=400, models=["x"]).trials
+    first: dict[tuple[str, int], Trial] = {}
+    for trial in trials:
+        first.setdefault((trial.device, trial.block), trial)
+    for serial in ("one", "two"):
+        leaders = Counter((t.model.name, t.delegate.name) for (device, _), t in first.items() if device == serial)
+        assert sum(leaders.values()) == 400
+        assert all(65 <= count <= 135 for count in leaders.values()), (
+            leaders
+        )  # 4 cells, 3.5 standard deviations around 100
+    cells = [[(t.model.name, t.delegate.name) for t in trials if t.device == serial] for serial in ("one", "two")]
+    assert cells[0] != cells[1]
+
+
+ADAPTIVE = {"min": 5, "max": 12, "until": "2%"}
+
+
+def test_an_adaptive_suite_is_planned_to_its_end_and_begins_like_a_fixed_one() -> None:
+    fixed = run(processes=12, purposes=["latency", "profile"])
+    adaptive = run(processes=ADAPTIVE, purposes=["latency", "profile"], baseline={"delegate": "cpu"})
+    assert {t.process for t in adaptive.trials if t.purpose is Purpose.LATENCY} == set(range(5))
+    assert {t.process for t in adaptive.further} == set(range(5, 12))
+    assert {t.purpose for t in adaptive.further} == {Purpose.LATENCY}
+    assert sorted([*adaptive.trials, *adaptive.further], key=lambda t: t.block) == list(fixed.trials)
+    least, most = adaptive.device_seconds("one")
+    assert least < fixed.device_seconds("one")[0]
+    assert most == fixed.device_seconds("one")[1]
+
+
+def test_what_cannot_run_is_not_planned_further() -> None:
+    expansion = run(plan(topology=SINGLE), processes=ADAPTIVE, cpus=["all", "f0"], baseline={"delegate": "cpu"})
+    assert {item.trial.process for item in expansion.impossible} == set(range(5))
+    assert {t.cpus.label for t in expansion.further} == {"all"}

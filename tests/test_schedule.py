@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.chaos import write_binary
+from harness.analysis.stopping import Step
 from harness.benchmark_binary import program_for
 from harness.deploy import Blob, close_folder, open_folder
 from harness.devices import load_device_configs
@@ -21,8 +22,8 @@ from harness.errors import Cause
 from harness.expand import DevicePlan, expand
 from harness.inventory import take_inventory
 from harness.records import Result, Status, Trial
-from harness.schedule import LanePlan, Outcome, Patience, Schedule
-from harness.store import Manifest, RunStore
+from harness.schedule import LanePlan, Outcome, Patience, Schedule, unfinished
+from harness.store import Manifest, RunStore, load_run
 from harness.suite import load_suite
 from harness.targets.adb import AdbTarget
 from harness.virtual.farm import VirtualFarm
@@ -41,6 +42,7 @@ class Watcher:
 
     results: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     def started(self, trial: Trial) -> None:
         del trial
@@ -50,6 +52,9 @@ class Watcher:
 
     def note(self, serial: str, message: str) -> None:
         self.notes.append(f"{serial}: {message}")
+
+    def looked(self, step: Step) -> None:
+        self.steps.append(step)
 
 
 @dataclass
@@ -61,6 +66,7 @@ class Finished:
     serials: tuple[str, ...]
     planned: tuple[Trial, ...]
     left_behind: str
+    unfinished: int
 
     def of(self, number: int) -> list[Result]:
         return [result for result in self.watcher.results if result.trial.device == self.serials[number]]
@@ -76,15 +82,17 @@ def run(
     folder: Path,
     *faults: dict[str, Any],
     count: int = 1,
-    processes: int = 3,
+    processes: int | str = 3,
+    threads: str = "[1]",
     patience: Patience = SHORT,
     meanwhile: Callable[[AdbTarget, Schedule], None] | None = None,
     wait_s: float = 0.0,
     conditions: str = "{}",
+    extra: str = "",
 ) -> Finished:
     (folder / "suite.yaml").write_text(
-        f"suite: faults\nmodels: [{shipped('cnn_int8.tflite')}]\ndelegates: [xnnpack]\nthreads: [1]\ncpus: [all]\n"
-        f"processes: {processes}\nconditions: {conditions}\n"
+        f"suite: faults\nmodels: [{shipped('cnn_int8.tflite')}]\ndelegates: [xnnpack]\nthreads: {threads}\ncpus: [all]\n"
+        f"processes: {processes}\nconditions: {conditions}\n{extra}"
         "run: {min_runs: 1, min_s: 0, max_s: 1, warmup_runs: 0, warmup_s: 0, timeout_s: 3}\n"
     )
     loaded = load_suite(folder / "suite.yaml")
@@ -104,6 +112,7 @@ def run(
                 inventory=inventory,
                 program=program_for(inventory.info, {abi: binary}, folder).blob,
                 trials=tuple(trial for trial in expansion.trials if trial.device == target.serial),
+                further=tuple(trial for trial in expansion.further if trial.device == target.serial),
             )
             for target, inventory in found
         ]
@@ -116,6 +125,9 @@ def run(
             devices=tuple(inventory.info for _, inventory in found),
             models=loaded.models,
             trials=expansion.trials,
+            further=expansion.further,
+            adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
+            baseline={str(key): value for key, value in (loaded.suite.baseline or {}).items()},
         )
         models = {m.sha256: Blob(path=Path(m.path), sha256=m.sha256, size=m.size_bytes) for m in loaded.models}
         watcher = Watcher()
@@ -136,7 +148,8 @@ def run(
         last = targets[-1].run(
             "ls -d /data/local/tmp/litert-harness/run /data/local/tmp/litert-harness/lease 2>/dev/null", timeout_s=20
         )
-        return Finished(watcher, outcome, farm.serials, expansion.trials, last.stdout.decode())
+        left = unfinished(load_run(folder / "run"))
+        return Finished(watcher, outcome, farm.serials, expansion.trials, last.stdout.decode(), left)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +246,26 @@ def test_a_flat_battery_closes_the_gate(tmp_path: Path) -> None:
     done = run(tmp_path, low, processes=2)
     assert done.of(0)[-1].status is Status.INVALID
     assert done.of(0)[-1].causes == (Cause.BATTERY_LOW,)
+
+
+def test_in_an_adaptive_run_devices_stop_one_by_one_and_a_lost_one_lacks_what_it_surely_needed(tmp_path: Path) -> None:
+    """The program prints one latency: with five pairs the ratio is known. The first device goes for good in its second block."""
+    lost = {"fault": "lost", "devices": [1], "during": "shell", "match": TRIAL, "nth": 4, "forever": True}
+    done = run(
+        tmp_path,
+        lost,
+        count=2,
+        processes="{min: 5, max: 8, until: 10%}",
+        threads="[1, 2]",
+        extra="baseline: {threads: 1}\n",
+        patience=replace(SHORT, recovery_s=1.0, quarantine_s=2.0),
+    )
+    assert [result.status for result in done.of(1)] == [Status.OK] * 10
+    assert len(done.of(0)) == 4
+    assert list(done.outcome.set_aside) == [done.serials[0]]
+    decided = {one.device: one.reason for step in done.watcher.steps for one in step.decisions}
+    assert decided == {done.serials[1]: "narrow"}
+    assert done.unfinished == 6, "what the lost device was spared is nobody's loss, what it surely had to do is"
 
 
 def test_a_device_that_somebody_else_holds_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.decisions import AdaptivePlan, CellKey, Decision
 from harness.errors import Cause, SetupError, UsageError
 from harness.records import (
     CpuRequest,
@@ -158,3 +159,61 @@ def test_a_full_disk_is_said_and_leaves_whole_lines(tmp_path: Path) -> None:
     (full / "trials.jsonl").symlink_to("/dev/full")
     with RunStore(full, manifest()) as store, pytest.raises(SetupError, match="No space left"):
         store.append(result(1))
+
+
+def decision(delegate: str = "gpu", ratio: float = 0.5) -> Decision:
+    key = CellKey(model="m", device="emulator-5554", delegate=delegate, threads=1, cpus="big")
+    return Decision(
+        device="emulator-5554",
+        head=key,
+        base=replace(key, delegate="cpu"),
+        reason="narrow",
+        block=6,
+        blocks=7,
+        ratio=ratio,
+        ci_low=0.98 * ratio,
+        ci_high=1.01 * ratio,
+        level=0.99,
+        method="a method",
+        device_s=12.5,
+        at=NOW,
+    )
+
+
+def test_decisions_are_kept_as_results_are(tmp_path: Path) -> None:
+    plan = AdaptivePlan(min_blocks=5, max_blocks=30, until=0.02, device_s=60)
+    with RunStore.create(tmp_path, replace(manifest(), adaptive=plan, further=(trial(2),))) as store:
+        store.append(result(0))
+        assert not (tmp_path / "decisions.jsonl").exists()
+        store.decide(decision())
+        store.decide(decision("nnapi"))
+        assert store.decisions() == (decision(), decision("nnapi"))
+    file = tmp_path / "decisions.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[:50])
+    assert load_run(tmp_path).decisions == (decision(), decision("nnapi"))
+    with RunStore.open(tmp_path) as store:
+        store.decide(decision("hexagon"))
+    run = load_run(tmp_path)
+    assert [one.head.delegate for one in run.decisions if one.head] == ["gpu", "nnapi", "hexagon"]
+    assert (run.manifest.adaptive, run.manifest.further) == (plan, (trial(2),))
+    assert run.manifest.planned == (trial(0), trial(1)), "what may not be needed is not planned"
+    with RunStore.open(tmp_path) as store:
+        store.decide(decision(ratio=0.6))
+    with pytest.raises(UsageError, match=r"decisions\.jsonl:4 decides again"):
+        load_run(tmp_path)
+
+
+def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        store.append(result(0))
+    file = tmp_path / "manifest.json"
+    data = json.loads(file.read_text())
+    del data["adaptive"], data["further"]
+    file.write_text(json.dumps({**data, "format_version": 1}))
+    run = load_run(tmp_path)
+    assert (run.manifest.adaptive, run.manifest.further, run.decisions) == (None, (), ())
+    assert run.results == (result(0),)
+    with RunStore.open(tmp_path) as store:
+        store.append(result(1))
+    assert len(load_run(tmp_path).results) == 2

@@ -7,6 +7,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from harness.analysis.estimate import MIN_BLOCKS
+from harness.analysis.sequential import MAX_BLOCKS, Plan
+from harness.decisions import AdaptivePlan
 from harness.errors import SuiteError, UsageError
 from harness.suite import LoadedSuite, Suite, find_suite, load_suite
 
@@ -99,6 +102,58 @@ def test_mistakes_name_file_line_key_and_remedy(tmp_path: Path, text: str, line:
     assert "\n" not in message
 
 
+TWO = HEAD + "delegates: [cpu, xnnpack]\n"
+BASELINE = "baseline: {delegate: cpu}\n"
+
+
+def test_the_number_of_processes_may_be_left_to_the_ratios(tmp_path: Path) -> None:
+    text = TWO + BASELINE + "processes: {min: 6, max: 40, until: 1.5%, device_s: 1800}\n"
+    entry = load(tmp_path, text).suite.adaptive
+    assert entry is not None
+    assert entry.plan() == AdaptivePlan(min_blocks=6, max_blocks=40, until=0.015, device_s=1800)
+    entry = load(tmp_path, TWO + BASELINE + "processes: {until: 0.03}\n").suite.adaptive
+    assert entry is not None
+    assert entry.plan() == AdaptivePlan(min_blocks=5, max_blocks=30, until=0.03, device_s=None)
+    assert load(tmp_path, HEAD + "processes: 7\n").suite.adaptive is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (TWO + BASELINE + "processes: {min: 4}\n", 5, ["processes.min", "5", "4"]),
+        (TWO + BASELINE + "processes:\n  min: 5\n  max: 999\n", 7, ["processes.max", "200"]),
+        (TWO + BASELINE + "processes: {min: 9, max: 8}\n", 5, ["max (8)", "min (9)"]),
+        (TWO + BASELINE + "processes: {until: 200%}\n", 5, ["processes.until", "less than 1"]),
+        (TWO + BASELINE + "processes: {until: 0}\n", 5, ["processes.until", "greater than 0"]),
+        (TWO + BASELINE + "processes: {until: two}\n", 5, ["processes.until", "2%", "two"]),
+        (TWO + BASELINE + "processes: {until: true}\n", 5, ["processes.until", "2%"]),
+        (TWO + BASELINE + "processes: {device_s: 0}\n", 5, ["processes.device_s"]),
+        (TWO + BASELINE + "processes: {maximum: 9}\n", 5, ["processes.maximum", "`max`"]),
+        (TWO + "processes: {until: 2%}\n", 4, ["processes", "baseline", "delegate: cpu"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {device: a}\n", 5, ["baseline", "device"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {delegate: gpu}\n", 5, ["baseline", "'gpu'", "xnnpack"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {binary: old}\n", 5, ["baseline", "'old'", "names none"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {threads: 1}\n", 5, ["baseline", "every cell has threads 1"]),
+        (TWO + BASELINE + "processes: {until: 2%}\norder: {interleave: false}\n", 6, ["order", "blocks"]),
+        (TWO + BASELINE + "processes: {until: 2%}\npurposes: [profile]\n", 6, ["purposes", "latency"]),
+    ],
+)
+def test_an_adaptive_suite_that_cannot_work_is_refused(tmp_path: Path, text: str, line: int, words: list[str]) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, text)
+    assert caught.value.line == line
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_the_limits_of_an_adaptive_suite_are_those_of_its_statistics() -> None:
+    properties = Suite.model_json_schema()["$defs"]["AdaptiveEntry"]["properties"]
+    for name in ("min", "max"):
+        assert (properties[name]["minimum"], properties[name]["maximum"]) == (MIN_BLOCKS, MAX_BLOCKS)
+    assert (properties["min"]["default"], properties["max"]["default"]) == (Plan().min_blocks, Plan().max_blocks)
+    assert properties["until"]["default"] == Plan().until
+
+
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="two models are called 'm'"):
         load(tmp_path, "suite: s\nmodels: [a/m.tflite, b/m.tflite]\n", "a/m.tflite", "b/m.tflite")
@@ -140,5 +195,8 @@ def test_the_schema_accepts_what_the_loader_accepts(tmp_path: Path, repository: 
     jsonschema.Draft202012Validator.check_schema(schema)
     document = yaml.safe_load((repository / "suites" / "quickstart.yaml").read_text())
     jsonschema.validate(document, schema)
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**document, "delegate": ["cpu"]}, schema)
+    for until in ("2%", "1.5 %", 0.02):
+        jsonschema.validate({**document, "processes": {"min": 5, "max": 30, "until": until, "device_s": 60}}, schema)
+    for wrong in ({"delegate": ["cpu"]}, {"processes": {"until": "two"}}, {"processes": {"min": 4}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**document, **wrong}, schema)

@@ -9,21 +9,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.decisions import CellKey
 from harness.records import Purpose, Result, Scalar, Status, Trial
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class CellKey:
-    """What a cell's processes have in common."""
-
-    model: str
-    device: str
-    delegate: str
-    threads: int
-    cpus: str
-    """The suite's word for the cores."""
-    binary: str = ""
-    """Name of the benchmark binary; empty where the run compares none."""
+__all__ = ["Cell", "CellKey", "baseline_key", "baseline_of", "cells", "key_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +72,18 @@ def cells(results: Iterable[Result]) -> tuple[Cell, ...]:
 
 def baseline_of(cell: Cell, all_cells: Sequence[Cell], baseline: Mapping[str, Scalar] | None) -> Cell | None:
     """The cell that `cell` is compared with: alike but for what `baseline` fixes. None without one, or where it has no value."""
+    measured = {other.key: other for other in all_cells if other.values_us}
+    key = baseline_key(cell.key, measured, baseline)
+    return measured[key] if key is not None else None
+
+
+def baseline_key(key: CellKey, keys: Iterable[CellKey], baseline: Mapping[str, Scalar] | None) -> CellKey | None:
+    """The one of `keys` that `key` is compared with: alike but for what `baseline` fixes; `key` itself where it is a baseline."""
     if not baseline:
         return None
-    for other in all_cells:
-        alike = all(
-            str(getattr(other.key, name)) == str(baseline.get(name, getattr(cell.key, name)))
-            for name in ("model", "device", "delegate", "threads", "cpus", "binary")
-        )
-        if alike and other.values_us:
-            return other
-    return None
+    names = ("model", "device", "delegate", "threads", "cpus", "binary")
+    wanted = [str(baseline.get(name, getattr(key, name))) for name in names]
+    return next((other for other in keys if [str(getattr(other, name)) for name in names] == wanted), None)
 
 
 def _cell(key: CellKey, group: Sequence[Result]) -> Cell:

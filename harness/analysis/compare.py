@@ -15,12 +15,14 @@ from typing import Literal
 
 from harness.analysis.cells import CellKey
 from harness.analysis.comparability import Note, Side, compare_conditions
-from harness.analysis.estimate import MIN_BLOCKS, Estimate, paired, pooled, unpaired
+from harness.analysis.estimate import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
 from harness.analysis.metrics import Metric, counts, purpose_for
 from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.selection import CellResults, Pair
+from harness.analysis.sequential import Looks
 from harness.analysis.verdict import Judgement, Rules, judge
+from harness.decisions import AdaptivePlan
 from harness.records import DeviceInfo, Result, Status
 
 State = Literal["measured", "unmeasured", "skipped", "missing"]
@@ -34,6 +36,8 @@ class Source:
     run_id: str
     devices: Mapping[str, DeviceInfo] = field(default_factory=dict)
     harness_version: str = ""
+    adaptive: AdaptivePlan | None = None
+    """How the run found its number of blocks, where that was not fixed: its intervals must hold whatever it looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,9 @@ def compare(
     """
     apart = tuple(apart)
     interleaved = base.run_id == head.run_id
-    estimates = [_estimate(pair, metric, interleaved=interleaved) for pair in pairs]
+    # One plan each: the same run on both sides looked once.
+    looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
+    estimates = [looks.worth(_estimate(pair, metric, looks.level, interleaved=interleaved)) for pair in pairs]
     judgements = judge(estimates, rules)
     diffs = [_op_diff(pair, interleaved=interleaved) for pair in pairs]
     op_judgements = _judge_ops(diffs, rules)
@@ -127,15 +133,15 @@ def compare(
             pairs, estimates, judgements, diffs, op_judgements, strict=True
         )
     )
-    return Table(comparisons=comparisons, overall=_overall(comparisons, rules), rules=rules, metric=metric)
+    return Table(comparisons=comparisons, overall=_overall(comparisons, rules, looks), rules=rules, metric=metric)
 
 
-def _estimate(pair: Pair, metric: Metric, *, interleaved: bool) -> Estimate:
+def _estimate(pair: Pair, metric: Metric, level: float, *, interleaved: bool) -> Estimate:
     ours, theirs = (_by_block(cell, metric) for cell in (pair.base, pair.head))
     if interleaved and (shared := [block for block in ours if block in theirs]):
-        return paired([_mean(theirs[block]) - _mean(ours[block]) for block in shared])
+        return paired([_mean(theirs[block]) - _mean(ours[block]) for block in shared], level=level)
     flat = [[value for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
-    return unpaired(flat[0], flat[1], drifts=not interleaved)
+    return unpaired(flat[0], flat[1], level=level, drifts=not interleaved)
 
 
 def _by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
@@ -253,21 +259,27 @@ def _failures(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
 
 
 def _sample_notes(estimate: Estimate) -> Iterable[Note]:
-    if estimate.design == "paired" and estimate.n == MIN_BLOCKS:
+    if estimate.level > LEVEL:
+        text = (
+            f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.1f} %, which over all its looks "
+            "together holds at 95 %, and the p-value allows for all of them"
+        )
+        yield Note("adaptive", text, False)
+    elif estimate.design == "paired" and estimate.n == MIN_BLOCKS:
         yield Note("level", "five blocks give an interval of 93.75 %, not 95 %", False)
     if estimate.drift:
         text = f"the runs drifted by up to {100 * estimate.drift:.1f} % while they ran: the interval allows for as much between them"
         yield Note("drift", text, False)
 
 
-def _overall(comparisons: Sequence[Comparison], rules: Rules) -> tuple[Overall, ...]:
+def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> tuple[Overall, ...]:
     groups: dict[tuple[str, str, int, str, str], list[Comparison]] = {}
     for one in comparisons:
         if one.state == "measured" and one.judgement.q_value is not None:
             key = one.key
             groups.setdefault((key.model, key.delegate, key.threads, key.cpus, key.binary), []).append(one)
     several = {key: group for key, group in groups.items() if len({one.key.device for one in group}) > 1}
-    estimates = [pooled([one.estimate for one in group]) for group in several.values()]
+    estimates = [looks.worth(pooled([one.estimate for one in group], level=looks.level)) for group in several.values()]
     return tuple(
         Overall(
             model=asked[0],

@@ -116,11 +116,15 @@ def unpaired(base: Sequence[float], head: Sequence[float], *, level: float = LEV
     return _estimate("unpaired", n, m, unpaired_many(ours, theirs, level=level, drifts=drifts), level)
 
 
-def pooled(estimates: Sequence[Estimate]) -> Estimate:
+def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
     """The geometric mean of several devices' ratios, each device counting alike.
 
     The interval speaks of these devices, not of all devices: a handful is no sample of the market. Each device's standard error is read
     off its own robust interval; degrees of freedom after Satterthwaite (Biometrics Bulletin 2, 1946).
+
+    Args:
+        estimates: of the devices.
+        level: of the interval.
     """
     n, m = sum(one.base_n for one in estimates), sum(one.head_n for one in estimates)
     centres, errors, freedom = [], [], []
@@ -140,11 +144,14 @@ def pooled(estimates: Sequence[Estimate]) -> Estimate:
     if error == 0:
         p = 1.0 if centre == 0 else 0.0
         ratio = math.exp(centre)
-        return Estimate(design="pooled", base_n=n, head_n=m, ratio=ratio, ci_low=ratio, ci_high=ratio, p_value=p)
+        return Estimate(
+            design="pooled", base_n=n, head_n=m, ratio=ratio, ci_low=ratio, ci_high=ratio, p_value=p, level=level
+        )
     effective = float(squares.sum() ** 2 / (squares**2 / freedom).sum())
-    half = float(special.stdtrit(effective, 0.5 + LEVEL / 2)) * error
+    half = float(special.stdtrit(effective, 0.5 + level / 2)) * error
     return Estimate(
         design="pooled",
+        level=level,
         base_n=n,
         head_n=m,
         ratio=math.exp(centre),

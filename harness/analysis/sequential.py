@@ -3,7 +3,8 @@
 Looking at the interval again and again and stopping when it pleases makes false verdicts more frequent than each look's level says. Here
 each look uses a stricter level, the same at every look (Pocock, Biometrika 64, 1977), found so that over all looks together the interval
 misses in at most 5 % of all experiments and the test errs in at most 1 %: repeated confidence intervals (Jennison and Turnbull, Journal of
-the Royal Statistical Society B 51, 1989). They hold whatever makes one stop, so a limit of time or a verdict may end the run as well.
+the Royal Statistical Society B 51, 1989). They hold whatever makes one stop, so a limit of time, a verdict or another cell may end the
+run as well. Every number of blocks from the least to the most counts as a look, so that it may end after any.
 
 The levels come out of a simulation with a fixed seed. For the rank test the law of all looks together is that of random signs and does
 not depend on the distribution of the noise; for the t-test, used where the rank test has too few blocks, it is that of normal noise, which
@@ -15,25 +16,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from harness.analysis.estimate import LEVEL, MIN_BLOCKS, RANK_TEST_FROM, Estimate, joint_p, paired, t_alone_p
 from harness.analysis.ranks import Floats, signed_rank_cdf
 from harness.analysis.verdict import Rules, Verdict
+from harness.decisions import AdaptivePlan
 
 MAX_BLOCKS = 200
 """More than that is no benchmark any more."""
 
+METHOD = "repeated confidence intervals (Jennison and Turnbull 1989) at levels constant over the looks (Pocock 1977)"
+"""What is recorded with every decision."""
+
 _EXPERIMENTS = 20_000
 _SEED = 20_260_101
 
-Ints = npt.NDArray[np.int_]
 Reason = Literal["narrow", "decided", "max_blocks", "max_device_time", "go_on"]
 
 
@@ -68,6 +71,28 @@ class Levels:
     """A look's p-value must be below it for a verdict."""
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What intervals and p-values are worth where processes come from runs that chose their number themselves.
+
+    With several such runs the strictest counts for all.
+    """
+
+    plans: tuple[AdaptivePlan, ...]
+
+    @property
+    def level(self) -> float:
+        """Of every interval; over all looks together it holds at `LEVEL`. Without an adaptive run, that itself."""
+        return max([LEVEL, *(levels_for(one.min_blocks, one.max_blocks).interval for one in self.plans)])
+
+    def worth(self, estimate: Estimate) -> Estimate:
+        """The same with the p-value that all looks together leave of its own."""
+        p_value = estimate.p_value
+        if p_value is None or not self.plans:
+            return estimate
+        return replace(estimate, p_value=max(repeated_p(p_value, one.min_blocks, one.max_blocks) for one in self.plans))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What a look comes to."""
@@ -95,16 +120,15 @@ def look(log_ratios: Sequence[float], plan: Plan, *, rules: Rules | None = None,
     n = len(log_ratios)
     if n > plan.max_blocks:
         raise ValueError(f"{n} blocks, the plan ends at {plan.max_blocks}")
-    looking = n in looks(plan.min_blocks, plan.max_blocks) or out_of_time
     levels = levels_for(plan.min_blocks, plan.max_blocks, rules.alpha)
     estimate = paired(log_ratios, level=levels.interval)
-    verdict = _verdict(estimate, levels, rules) if looking and n >= plan.min_blocks else Verdict.INCONCLUSIVE
+    verdict = _verdict(estimate, levels, rules) if n >= plan.min_blocks else Verdict.INCONCLUSIVE
     reason: Reason = "go_on"
     if n >= plan.max_blocks:
         reason = "max_blocks"
     elif out_of_time:
         reason = "max_device_time"
-    if looking and n >= plan.min_blocks and estimate.ci_low is not None and estimate.ci_high is not None:
+    if n >= plan.min_blocks and estimate.ci_low is not None and estimate.ci_high is not None:
         if plan.stop_when_decided and verdict is not Verdict.INCONCLUSIVE:
             reason = "decided"
         if estimate.ci_high / estimate.ci_low - 1 <= plan.until:
@@ -113,27 +137,29 @@ def look(log_ratios: Sequence[float], plan: Plan, *, rules: Rules | None = None,
 
 
 @lru_cache(maxsize=64)
-def looks(min_blocks: int, max_blocks: int) -> tuple[int, ...]:
-    """Numbers of blocks after which the plan looks: each a tenth more than the last, so that many blocks do not mean many looks."""
-    found = [min_blocks]
-    while found[-1] < max_blocks:
-        found.append(min(max_blocks, max(found[-1] + 1, found[-1] * 11 // 10)))
-    return tuple(found)
-
-
-@lru_cache(maxsize=64)
 def levels_for(min_blocks: int, max_blocks: int, alpha: float = 0.01) -> Levels:
     """The level of each look, such that all looks together err no more than agreed.
 
-    Takes a second or so the first time for a pair of limits. A look when the time is up, between two of the plan's, adds at most what
-    one look may err.
+    Takes half a second the first time for a limit of 30 blocks, four seconds for one of 200.
     """
-    p_rank, p_t = _null_p_values(min_blocks, max_blocks)
-    at = np.asarray(looks(min_blocks, max_blocks))
+    p_rank, p_t = _null_p_values(max_blocks)
+    at = range(min_blocks, max_blocks + 1)
     return Levels(
         interval=1 - _interval_alpha(p_rank, p_t, at, 1 - LEVEL),
         alpha=_test_alpha(p_rank, p_t, at, alpha),
     )
+
+
+def repeated_p(p_value: float, min_blocks: int, max_blocks: int) -> float:
+    """What a look's p-value is worth when there may have been a look after every block: below `u` with a chance of at most `u`.
+
+    It is the share of experiments without a difference in which any look finds a p-value as small, so it can be corrected for many cells as
+    any other. Where the simulation has too few such experiments to tell, the looks are counted instead (Bonferroni).
+    """
+    smallest = _smallest_p(min_blocks, max_blocks)
+    as_small = int(np.searchsorted(smallest, p_value, side="right"))
+    counted = (max_blocks - min_blocks + 1) * p_value
+    return max(p_value, min(1.0, counted, (as_small + 1) / (len(smallest) + 1)))
 
 
 def _verdict(estimate: Estimate, levels: Levels, rules: Rules) -> Verdict:
@@ -148,37 +174,52 @@ def _verdict(estimate: Estimate, levels: Levels, rules: Rules) -> Verdict:
     return Verdict.SAME if low >= 1 / edge and high <= edge else Verdict.INCONCLUSIVE
 
 
-def _interval_alpha(p_rank: Floats, p_t: Floats, at: Ints, total: float) -> float:
+def _interval_alpha(p_rank: Floats, p_t: Floats, at: Sequence[int], total: float) -> float:
     """The largest share of misses per look at which at most `total` of the experiments are ever missed."""
-    allowed = math.floor(total * len(p_rank))
+    allowed = math.floor(total * p_rank.shape[1])
     low, high = total / len(at) / 2, total
     for _ in range(25):
         middle = math.sqrt(low * high)
         # The interval is the rank test's where that can miss so rarely at all, else the t-test's: as in `paired`.
-        missed = np.where(2.0 ** (1 - at) <= middle, p_rank <= middle, p_t <= middle).any(axis=1).sum()
+        used = ((p_rank if 2.0 ** (1 - n) <= middle else p_t)[n] for n in at)
+        missed = np.logical_or.reduce([p <= middle for p in used]).sum()
         low, high = (middle, high) if missed <= allowed else (low, middle)
     return low
 
 
-def _test_alpha(p_rank: Floats, p_t: Floats, at: Ints, total: float) -> float:
+def _test_alpha(p_rank: Floats, p_t: Floats, at: Sequence[int], total: float) -> float:
     """The largest level per look at which at most `total` of the experiments are ever rejected."""
-    smallest = np.sort(np.where(at >= RANK_TEST_FROM, joint_p(p_rank, p_t), t_alone_p(p_t)).min(axis=1))
+    smallest = _smallest(p_rank, p_t, at)
     # The two tests in one spend less than they may; what is left over depends on the distribution, so no look gets more than the total.
     return min(total, float(np.nextafter(smallest[math.floor(total * len(smallest))], 0)))
 
 
-@lru_cache(maxsize=8)
-def _null_p_values(min_blocks: int, max_blocks: int) -> tuple[Floats, Floats]:
-    noise = np.random.default_rng(_SEED).standard_normal((_EXPERIMENTS, max_blocks))
-    at = looks(min_blocks, max_blocks)
-    shape = (_EXPERIMENTS, len(at))
-    p_rank, p_t = np.empty(shape), np.empty(shape)
-    for column, n in enumerate(at):
-        seen = noise[:, :n]
-        ranks = np.abs(seen).argsort(axis=1).argsort(axis=1) + 1
-        above = (ranks * (seen > 0)).sum(axis=1)
+@lru_cache(maxsize=64)
+def _smallest_p(min_blocks: int, max_blocks: int) -> Floats:
+    return _smallest(*_null_p_values(max_blocks), range(min_blocks, max_blocks + 1))
+
+
+def _smallest(p_rank: Floats, p_t: Floats, at: Sequence[int]) -> Floats:
+    """The smallest p-value of each experiment over all looks, sorted."""
+    looks = [joint_p(p_rank[n], p_t[n]) if n >= RANK_TEST_FROM else t_alone_p(p_t[n]) for n in at]
+    return np.sort(np.minimum.reduce(looks))
+
+
+@lru_cache(maxsize=1)  # 10 to 60 MB
+def _null_p_values(max_blocks: int) -> tuple[Floats, Floats]:
+    """P-values of the rank test and of the t-test in experiments without a difference: a row for each number of blocks from 0 on."""
+    noise = np.random.default_rng(_SEED).standard_normal((max_blocks, _EXPERIMENTS))
+    size, positive = np.abs(noise), noise > 0
+    p_rank, p_t = np.ones((2, max_blocks + 1, _EXPERIMENTS))
+    above = np.zeros(_EXPERIMENTS, dtype=np.int_)
+    for n in range(1, max_blocks + 1):
+        # One more value takes its rank among those before it and moves the larger ones up by one.
+        larger = size[: n - 1] > size[n - 1]
+        above += (larger & positive[: n - 1]).sum(axis=0) + positive[n - 1] * (n - larger.sum(axis=0))
         smaller = np.minimum(above, n * (n + 1) // 2 - above)
-        p_rank[:, column] = np.minimum(1.0, 2 * signed_rank_cdf(n)[smaller])
-        t = np.abs(seen.mean(axis=1)) / (seen.std(axis=1, ddof=1) / math.sqrt(n))
-        p_t[:, column] = 2 * special.stdtr(n - 1, -t)
+        p_rank[n] = np.minimum(1.0, 2 * signed_rank_cdf(n)[smaller])
+        if n > 1:
+            seen = noise[:n]
+            t = np.abs(seen.mean(axis=0)) / (seen.std(axis=0, ddof=1) / math.sqrt(n))
+            p_t[n] = 2 * special.stdtr(n - 1, -t)
     return p_rank, p_t

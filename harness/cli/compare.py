@@ -185,6 +185,7 @@ def _source(run: Run) -> Source:
         run_id=run.manifest.run_id,
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
+        adaptive=run.manifest.adaptive,
     )
 
 

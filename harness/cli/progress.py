@@ -1,4 +1,7 @@
-"""What a person sees while a run goes on: a bar on a terminal, a line per trial elsewhere. All of it on stderr."""
+"""What a person sees while a run goes on: a bar on a terminal, a line per trial elsewhere. All of it on stderr.
+
+Of an adaptive run also the block, what is decided after it, and why it stops.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from harness.analysis.stopping import Step
+from harness.cli import decision_words
+from harness.decisions import AdaptivePlan
 from harness.records import Result, Status, Trial
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", Status.SKIPPED: "dim"}
@@ -26,13 +32,17 @@ class RunProgress:
 
     Args:
         console: on stderr.
-        total: how many trials there are.
+        total: how many trials there are, of an adaptive run at most.
         done: how many of them an earlier session finished.
+        plan: how an adaptive run finds its number of blocks.
     """
 
-    def __init__(self, console: Console, total: int, done: int = 0) -> None:
+    def __init__(self, console: Console, total: int, done: int = 0, plan: AdaptivePlan | None = None) -> None:
         self._console = console
         self._bar: Progress | None = None
+        self._plan = plan
+        self._blocks: dict[str, int] = {}
+        self._spared: dict[str, int] = {}
         self._total = total
         self._count = done
         self._running: dict[str, str] = {}
@@ -79,9 +89,31 @@ class RunProgress:
         """See `schedule.Progress`."""
         self._console.print(f"[yellow]{escape(serial)}[/yellow] {escape(message)}", highlight=False, soft_wrap=True)
 
+    def looked(self, step: Step) -> None:
+        """See `schedule.Progress`."""
+        if self._plan is None:
+            return
+        self._total -= step.spared - self._spared.get(step.device, 0)
+        self._spared[step.device] = step.spared
+        if step.trials:
+            self._blocks[step.device] = step.blocks + 1
+        else:  # profiles and the like come after the blocks
+            self._blocks.pop(step.device, None)
+        if self._bar:
+            self._bar.update(self._task, total=self._total)
+        lines = [decision_words.why(decision, self._plan) for decision in step.decisions]
+        # On a terminal the bar shows the block; elsewhere a line says where it stands. Before the first look there is nothing to say.
+        ended = not step.trials and step.decisions
+        if ended or (step.trials and not self._bar and step.blocks >= self._plan.min_blocks):
+            lines.append(decision_words.where(step, self._plan))
+        for line in lines:
+            self.note(step.device, line)
+
     def _show(self) -> None:
         if self._bar:
             serial, text = next(iter(self._running.items()), ("", "waiting"))
+            if serial in self._blocks:
+                text = f"block {self._blocks[serial]}: {text}"
             self._bar.update(self._task, description=escape(f"{serial} {text}"[:70]))
 
     def _line(self, result: Result) -> str:

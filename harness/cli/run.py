@@ -31,8 +31,8 @@ from harness.deploy import Blob
 from harness.devices import DeviceConfig, load_device_configs
 from harness.errors import SetupError, UsageError
 from harness.expand import DevicePlan, Expansion, expand
-from harness.records import Impossible, Status, Trial
-from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad, unfinished
+from harness.records import Impossible, Status
+from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad, settle, unfinished
 from harness.store import Manifest, Run, RunStore, load_run, read_manifest
 from harness.suite import LoadedSuite, MatchEntry, find_suite, load_suite
 from harness.targets.adb import server_is_up
@@ -175,13 +175,15 @@ def _run(loaded: LoadedSuite, out: Path | None, dry_run: bool, options: _Options
             artifacts=tuple(dict.fromkeys(p.artifact for mine in programs.values() for p in mine.values())),
             models=loaded.models,
             trials=expansion.trials,
+            further=expansion.further,
+            adaptive=suite.adaptive.plan() if suite.adaptive else None,
             impossible=expansion.impossible,
             seed=seed,
             baseline={str(key): value for key, value in suite.baseline.items()} if suite.baseline else None,
         )
         with RunStore.create(path, manifest) as store:
             lanes = _lanes(live, {one.target.serial: one.target.serial for one in live}, programs, expansion, options)
-            total = len(expansion.trials) + len(expansion.impossible)
+            total = len(manifest.planned) + len(manifest.further)
             outcome = _schedule(store, lanes, configs, options, suite.conditions, total)
     return _conclude(path, outcome, options)
 
@@ -193,9 +195,12 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
     check_models(manifest.models)
     configs = load_device_configs()
     selectors = options.selectors or selectors_of(manifest)
+    if manifest.adaptive is not None:
+        with RunStore.open(path) as store:
+            settle(store)
     done = load_run(path)
-    if not unfinished(manifest.planned, done.results):
-        click.echo(f"{path}: all {len(manifest.planned)} trials are finished", err=True)
+    if not unfinished(done):
+        click.echo(f"{path}: all {len(done.results)} trials are finished", err=True)
         return _conclude(path, Outcome(), options)
     with _devices(selectors, "any", configs) as live, tempfile.TemporaryDirectory(prefix="harness-") as scratch:
         serials = match_devices(manifest, live)
@@ -210,7 +215,11 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
                         remedy="give the same --binary, or start a new run",
                     )
         expansion = Expansion(
-            trials=manifest.trials, impossible=manifest.impossible, warnings=(), seed=manifest.seed or 0
+            trials=manifest.trials,
+            further=manifest.further,
+            impossible=manifest.impossible,
+            warnings=(),
+            seed=manifest.seed or 0,
         )
         with RunStore.open(path) as store:
             matched = [one for one in live if any(one is other for other in serials.values())]
@@ -223,7 +232,8 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
                 options,
             )
             conditions = suite_of(manifest).suite.conditions
-            outcome = _schedule(store, lanes, configs, options, conditions, len(manifest.trials))
+            total = len(manifest.planned) + len(manifest.further)
+            outcome = _schedule(store, lanes, configs, options, conditions, total)
         for device in manifest.devices:
             if device.serial not in serials:
                 outcome.set_aside[device.serial] = "not attached"
@@ -263,7 +273,10 @@ def _lanes(
     for one in live:
         serial = names[one.target.serial]
         mine = programs[one.target.serial]
-        trials: tuple[Trial, ...] = tuple(trial for trial in expansion.trials if trial.device == serial)
+        trials, further = (
+            tuple(trial for trial in trials if trial.device == serial)
+            for trials in (expansion.trials, expansion.further)
+        )
         impossible: tuple[Impossible, ...] = tuple(i for i in expansion.impossible if i.trial.device == serial)
         lanes.append(
             LanePlan(
@@ -272,6 +285,7 @@ def _lanes(
                 program=next(iter(mine.values())).blob,
                 variants={name: program.blob for name, program in mine.items() if name is not None},
                 trials=trials,
+                further=further,
                 impossible=impossible,
                 slot=slot if one.inventory.info.virtual else None,
                 revive_server=_start_users_server if one.target.port == default_port() else None,
@@ -299,7 +313,7 @@ def _schedule(
         ref.sha256: Blob(path=Path(ref.path), sha256=ref.sha256, size=ref.size_bytes) for ref in store.manifest.models
     }
     console = Console(stderr=True)
-    with RunProgress(console, total, len(store.results())) as progress:
+    with RunProgress(console, total, len(store.results()), store.manifest.adaptive) as progress:
         schedule = Schedule(
             store,
             models,
@@ -320,7 +334,7 @@ def _conclude(path: Path, outcome: Outcome, options: _Options) -> int:
     with Console(stderr=True).status("writing the report"):
         report = write_report(path)
     finished = load_run(path)
-    left = unfinished(finished.manifest.planned, finished.results)
+    left = unfinished(finished)
     code = _exit_code(finished, outcome, left)
     with reader_may_leave():
         if options.as_json:
@@ -330,7 +344,8 @@ def _conclude(path: Path, outcome: Outcome, options: _Options) -> int:
     for serial, reason in outcome.set_aside.items():
         click.echo(f"{serial}: {reason}", err=True)
     if left:
-        click.echo(f"{left} trials did not run; go on with: harness run --resume {path}", err=True)
+        least = "at least " if finished.manifest.adaptive is not None else ""
+        click.echo(f"{least}{left} trials did not run; go on with: harness run --resume {path}", err=True)
     return code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.analysis.cells import Cell, baseline_of, cells
+from harness.cli import decision_words
+from harness.decisions import AdaptivePlan, Decision
 from harness.expand import Expansion
-from harness.records import Status
-from harness.schedule import Outcome, unfinished
+from harness.records import Status, Trial
+from harness.schedule import Outcome, standing, unfinished
 from harness.store import Run
 from harness.suite import LoadedSuite
 
@@ -40,19 +43,32 @@ def print_summary(run: Run, report: Path) -> None:
             table.add_column(heading, overflow="fold")
         for heading in ("median ms", "spread", "ratio", "n"):
             table.add_column(heading, justify="right", no_wrap=True)
+        ratios = {one.head: one for one in run.decisions}
         table.add_column("status", overflow="fold")
         for cell in sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key):
-            table.add_row(*_row(cell, baseline_of(cell, found, run.manifest.baseline), with_binary=several))
+            base = baseline_of(cell, found, run.manifest.baseline)
+            table.add_row(*_row(cell, base, ratios.get(cell.key), with_binary=several))
         console.print(table)
         console.print()
     counts = Counter(result.status for result in run.results)
     synthetic = sum(result.synthetic for result in run.results)
     words = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-    base = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
+    fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
     console.print(f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
-    if base:
-        console.print(f"ratio: to the cell with {escape(base)} and otherwise the same", highlight=False)
+    if fixed:
+        console.print(f"ratio: to the cell with {escape(fixed)} and otherwise the same", highlight=False)
+    if run.manifest.adaptive is not None:
+        _print_adaptive(run, run.manifest.adaptive, console)
     click.echo(f"report: {report}")
+
+
+def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
+    for step in standing(run):
+        console.print(f"{escape(step.device)}: {escape(decision_words.where(step, plan))}", highlight=False)
+    levels = [one.level for one in run.decisions if one.ci_low is not None and one.level is not None]
+    if levels:
+        text = f"[a, b]: holds at 95 % however often was looked, at {100 * levels[0]:.1f} % for one look; {decision_words.CITED}"
+        console.print(escape(text), highlight=False)
 
 
 def _console() -> Console:
@@ -69,8 +85,9 @@ def summary_document(run: Run, report: Path, outcome: Outcome) -> dict[str, Any]
         "run_id": run.manifest.run_id,
         "report": str(report),
         "interrupted": outcome.interrupted,
-        "unfinished": unfinished(run.manifest.planned, run.results),
+        "unfinished": unfinished(run),
         "set_aside": outcome.set_aside,
+        "adaptive": _adaptive_document(run),
         "statuses": dict(Counter(str(result.status) for result in run.results)),
         "cells": [
             {
@@ -89,6 +106,28 @@ def summary_document(run: Run, report: Path, outcome: Outcome) -> dict[str, Any]
                 "profiling_overhead": cell.profiling_overhead,
             }
             for cell in found
+        ],
+    }
+
+
+def _adaptive_document(run: Run) -> dict[str, Any] | None:
+    """How an adaptive run was to find its number of blocks, and what it decided for each device."""
+    plan = run.manifest.adaptive
+    if plan is None:
+        return None
+    return {
+        **asdict(plan),
+        "devices": [
+            {
+                "device": step.device,
+                "stopped": not step.trials,
+                "blocks": step.blocks,
+                "compared": step.compared,
+                "going_on": step.going_on,
+                "widest": step.widest,
+                "decisions": [{**asdict(one), "at": one.at.isoformat()} for one in (*step.earlier, *step.decisions)],
+            }
+            for step in standing(run)
         ],
     }
 
@@ -121,11 +160,21 @@ def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
         )
     for warning in expansion.warnings:
         click.echo(f"warning: {warning}", err=True)
-    console.print(f"\n{len(expansion.trials)} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
+    adaptive = loaded.suite.adaptive
+    count = len(expansion.trials)
+    many = f"{count} to {count + len(expansion.further)}" if adaptive else str(count)
+    console.print(f"\n{many} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
+    if adaptive is not None:
+        console.print(
+            f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
+            f"{decision_words.percent(adaptive.until)}",
+            highlight=False,
+        )
+    limit = f"; no further block after {_duration(adaptive.device_s)}" if adaptive and adaptive.device_s else ""
     for serial in dict.fromkeys(trial.device for trial in expansion.trials):
         least, most = expansion.device_seconds(serial)
         console.print(
-            f"{escape(serial)}: at least {_duration(least)} of device time, {_duration(most)} if every trial times out",
+            f"{escape(serial)}: at least {_duration(least)} of device time, {_duration(most)} if every trial times out{limit}",
             highlight=False,
         )
 
@@ -137,6 +186,8 @@ def dry_run_document(loaded: LoadedSuite, expansion: Expansion) -> dict[str, Any
         "suite": loaded.suite.suite,
         "seed": expansion.seed,
         "count": len(expansion.trials),
+        "count_at_most": len(expansion.trials) + len(expansion.further),
+        "adaptive": asdict(loaded.suite.adaptive.plan()) if loaded.suite.adaptive else None,
         "device_seconds": {
             serial: {"at_least": least, "at_most": most}
             for serial in serials
@@ -144,30 +195,35 @@ def dry_run_document(loaded: LoadedSuite, expansion: Expansion) -> dict[str, Any
         },
         "warnings": list(expansion.warnings),
         "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],
-        "trials": [
-            {
-                "trial_id": trial.trial_id,
-                "device": trial.device,
-                "block": trial.block,
-                "model": trial.model.name,
-                "delegate": trial.delegate.label,
-                "threads": trial.threads,
-                "cpus": trial.cpus.label,
-                "mask": trial.cpus.hex,
-                "binary": trial.binary,
-                "start": trial.start,
-                "purpose": str(trial.purpose),
-                "process": trial.process,
-            }
-            for trial in expansion.trials
-        ],
+        "trials": [_trial(trial) for trial in expansion.trials],
+        "further": [_trial(trial) for trial in expansion.further],
     }
 
 
-def _row(cell: Cell, base: Cell | None, *, with_binary: bool) -> tuple[str, ...]:
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "trial_id": trial.trial_id,
+        "device": trial.device,
+        "block": trial.block,
+        "model": trial.model.name,
+        "delegate": trial.delegate.label,
+        "threads": trial.threads,
+        "cpus": trial.cpus.label,
+        "mask": trial.cpus.hex,
+        "binary": trial.binary,
+        "start": trial.start,
+        "purpose": str(trial.purpose),
+        "process": trial.process,
+    }
+
+
+def _row(cell: Cell, base: Cell | None, decision: Decision | None, *, with_binary: bool) -> tuple[str, ...]:
     median, spread = cell.median_us, cell.spread
     base_median = base.median_us if base else None
     ratio = f"{median / base_median:.2f}x" if median is not None and base_median else ""
+    if decision is not None and decision.ratio is not None:
+        # Of the blocks that both ran: the medians are of unlike ones where a cell dropped out before its baseline.
+        ratio = escape(decision_words.ratio(decision))
     good = cell.statuses.get(Status.OK, 0)
     total = sum(cell.statuses.values())
     status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.analysis.compare import Source, Table, compare, failed_gate
 from harness.analysis.metrics import Metric
 from harness.analysis.selection import cells_of, pair_cells
+from harness.analysis.sequential import Plan, levels_for, look, repeated_p
 from harness.analysis.verdict import Rules, Verdict
+from harness.decisions import AdaptivePlan
 from harness.errors import Cause
 from harness.records import Purpose, Result, Status
 from tests.analysis.made_up import OTHER_PHONE, PHONE, cell, op, result
@@ -113,6 +118,75 @@ def test_a_metric_that_no_output_says_is_no_number() -> None:
 def test_five_blocks_are_marked() -> None:
     (one,) = table(cell(noise(1, 5)), cell(noise(2, 5), delegate="gpu"), apart=("delegate",)).comparisons
     assert [note.kind for note in one.notes] == ["level"]
+
+
+PLAN = AdaptivePlan(min_blocks=5, max_blocks=20, until=0.02)
+
+
+def test_a_run_that_chose_its_number_of_processes_gets_the_interval_of_a_look() -> None:
+    base, head = cell(noise(1, 20)), cell(noise(2, 8, 1030.0), delegate="gpu")
+    adaptive = replace(MONDAY, adaptive=PLAN)
+    fixed, found = (
+        compare(
+            pair_cells(cells_of(base), cells_of(head), apart=("delegate",)),
+            source,
+            source,
+            metric=Metric.INFERENCE_AVG,
+            rules=Rules(),
+            apart=("delegate",),
+        ).comparisons[0]
+        for source in (MONDAY, adaptive)
+    )
+    assert found.estimate.level == levels_for(5, 20).interval > fixed.estimate.level == 0.95
+    logs = [[math.log(value or 0) for value in values] for values in (noise(1, 20), noise(2, 8, 1030.0))]
+    ratios = [theirs - ours for ours, theirs in zip(*logs, strict=False)]
+    decided = look(ratios, Plan(min_blocks=5, max_blocks=20)).estimate
+    assert (found.estimate.ci_low, found.estimate.ci_high) == (decided.ci_low, decided.ci_high)
+    assert found.estimate.ci_low < fixed.estimate.ci_low < fixed.estimate.ci_high < found.estimate.ci_high  # type: ignore[operator]
+    assert fixed.estimate.p_value is not None
+    assert found.estimate.p_value == repeated_p(fixed.estimate.p_value, 5, 20)
+    assert found.estimate.p_value > fixed.estimate.p_value
+    assert [note.kind for note in found.notes] == ["adaptive"]
+    assert "98.9 %" in found.notes[0].text
+    assert fixed.notes == ()
+
+
+def test_five_blocks_of_an_adaptive_run_have_the_level_of_a_look_not_that_of_five_blocks() -> None:
+    adaptive = replace(MONDAY, adaptive=PLAN)
+    pairs = pair_cells(cells_of(cell(noise(1, 5))), cells_of(cell(noise(2, 5), delegate="gpu")), apart=("delegate",))
+    (one,) = compare(pairs, adaptive, adaptive, metric=Metric.INIT, rules=Rules(), apart=("delegate",)).comparisons
+    assert [note.kind for note in one.notes] == ["adaptive"]
+
+
+def test_an_adaptive_run_against_another_is_no_better_known() -> None:
+    strict = AdaptivePlan(min_blocks=5, max_blocks=60, until=0.02)
+    pairs = pair_cells(cells_of(cell(noise(1))), cells_of(cell(noise(2))))
+    levels = []
+    for ours, theirs in ((None, None), (PLAN, None), (None, PLAN), (PLAN, strict)):
+        (one,) = compare(
+            pairs,
+            replace(MONDAY, adaptive=ours),
+            replace(TUESDAY, adaptive=theirs),
+            metric=Metric.INFERENCE_AVG,
+            rules=Rules(),
+        ).comparisons
+        levels.append(one.estimate.level)
+        assert ("adaptive" in {note.kind for note in one.notes}) == (ours is not None or theirs is not None)
+    assert levels == [0.95, *[levels_for(5, 20).interval] * 2, levels_for(5, 60).interval]
+
+
+def test_all_devices_of_an_adaptive_run_have_the_level_of_a_look_too() -> None:
+    base = cell(noise(1)) + cell(noise(2), device=OTHER_PHONE.serial)
+    head = cell(noise(3), delegate="gpu") + cell(noise(4), delegate="gpu", device=OTHER_PHONE.serial)
+    pairs = pair_cells(cells_of(base), cells_of(head), apart=("delegate",))
+    found = [
+        compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=("delegate",)).overall[0]
+        for source in (MONDAY, replace(MONDAY, adaptive=PLAN))
+    ]
+    widths = [one.estimate.ci_high / one.estimate.ci_low for one in found]  # type: ignore[operator]
+    assert widths[0] < widths[1]
+    assert found[1].estimate.level == levels_for(5, 20).interval
+    assert found[0].estimate.p_value < found[1].estimate.p_value  # type: ignore[operator]
 
 
 def test_devices_are_summed_up() -> None:

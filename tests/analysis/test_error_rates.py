@@ -68,6 +68,7 @@ def test_the_whole_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
         "Power",
         "Device seconds",
         "Looking again and again",
+        "Adaptive runs",
         "considered",
     ):
         assert heading in printed

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from benchmarks.procedures import peek
-from harness.analysis.sequential import Plan, levels_for, look, looks
+from harness.analysis.estimate import paired_many
+from harness.analysis.sequential import Plan, levels_for, look, repeated_p
 from harness.analysis.verdict import Verdict
 
 PLAN = Plan(min_blocks=5, max_blocks=12, until=0.02)
@@ -74,10 +77,29 @@ def test_a_real_change_is_found_with_fewer_blocks_than_the_limit() -> None:
     assert found.blocks.mean() < 9
 
 
-def test_looks_grow_apart() -> None:
-    assert looks(5, 20) == (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
-    assert looks(20, 30) == (20, 22, 24, 26, 28, 30)
-    assert looks(7, 7) == (7,)
-    assert len(looks(5, 200)) < 45
-    between = look([0.030] * 21, Plan(min_blocks=20, max_blocks=30, until=0.5))
-    assert (between.stop, between.verdict) == (False, Verdict.INCONCLUSIVE)
+def test_it_may_end_after_any_block_however_many_there_may_be() -> None:
+    """Two cells may end for each other's sake or for want of time, so the interval must hold after every block, also late ones."""
+    shape = (2000, 60)
+    noise = 0.06 * np.random.default_rng(4).standard_normal(shape)
+    level = levels_for(20, 60).interval
+    ever_missed = np.zeros(2000, dtype=np.bool_)
+    for n in range(20, 61):
+        found = paired_many(noise[:, :n], level=level)
+        ever_missed |= (found.low > 0) | (found.high < 0)
+    assert ever_missed.mean() <= 0.05 + 2 * 0.005
+    assert ever_missed.mean() > 0.02  # not bought with intervals that say nothing
+
+
+def test_the_p_value_of_many_looks_is_one_that_can_be_corrected_for_many_cells() -> None:
+    rng = np.random.default_rng(6)
+    shape = (4000, 20)
+    for noise in (rng.standard_normal(shape), rng.standard_t(3, shape)):
+        smallest = np.min([paired_many(noise[:, :n]).p_value for n in range(5, 21)], axis=0)
+        worth = np.asarray([repeated_p(float(p), 5, 20) for p in smallest])
+        for share in (0.3, 0.05, 0.01):
+            assert (worth <= share).mean() <= share + 3 * math.sqrt(share / 4000)
+    assert repeated_p(1.0, 5, 20) == 1.0
+    assert repeated_p(1e-9, 5, 20) == pytest.approx(16e-9)
+    assert repeated_p(0.004, 9, 9) >= 0.004
+    alpha = levels_for(5, 20).alpha
+    assert repeated_p(alpha, 5, 20) == pytest.approx(0.01, rel=0.02)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.decisions import AdaptivePlan
 from harness.records import DeviceInfo, Purpose, Result, Scalar
 from harness.store import Manifest, RunStore
 from tests.analysis.made_up import BEGAN, PHONE, cell, op, result
@@ -23,6 +24,7 @@ def write_run(
     *,
     devices: tuple[DeviceInfo, ...] = (PHONE,),
     baseline: Mapping[str, Scalar] | None = None,
+    adaptive: AdaptivePlan | None = None,
 ) -> Path:
     """A run on disk that holds `results`."""
     manifest = Manifest(
@@ -33,6 +35,7 @@ def write_run(
         harness_version="0",
         devices=devices,
         baseline=baseline,
+        adaptive=adaptive,
     )
     with RunStore.create(path, manifest) as store:
         for one in results:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from harness.analysis.sequential import levels_for
 from harness.cli.main import run_cli
+from harness.decisions import AdaptivePlan
 from harness.errors import Cause
 from harness.records import Status
 from tests.analysis.made_up import cell
@@ -40,6 +42,20 @@ def test_the_documents_keys_are_those_of_the_contract(tmp_path: Path, capsys: py
     assert (one["base"]["n"], one["head"]["n"], one["design"]) == (10, 10, "paired")
     assert one["base"]["estimate_us"] == pytest.approx(1000, rel=0.01)
     assert one["cpus"] == "f0"
+
+
+def test_an_adaptive_run_is_compared_at_the_level_of_a_look(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = AdaptivePlan(min_blocks=5, max_blocks=30, until=0.02)
+    results = cell(noise(1)) + cell(noise(2, 1100.0), delegate="xnnpack")
+    fixed, found = (
+        run_json(capsys, *selections(write_run(tmp_path / name, results, adaptive=one)))["comparisons"][0]
+        for name, one in (("fixed", None), ("adaptive", plan))
+    )
+    assert (fixed["level"], found["level"]) == (0.95, levels_for(5, 30).interval)
+    assert found["ci_low"] < fixed["ci_low"] < fixed["ci_high"] < found["ci_high"]
+    assert any("99.2 %" in note and "all its looks" in note for note in found["notes"])
+    run_cli(["compare", *selections(tmp_path / "adaptive"), "--format", "markdown"])
+    assert "99.2 %" in capsys.readouterr().out
 
 
 def test_ops_add_up_to_the_change_of_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
