@@ -10,6 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from harness.analysis.stopping import Step
 from harness.cli import decision_words
@@ -48,11 +49,13 @@ class RunProgress:
         self._running: dict[str, str] = {}
         if console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}", table_column=None),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
+                # On a narrow terminal the words give way, not the figures.
+                TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+                BarColumn(bar_width=16),
+                MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=7)),
+                TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+                TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=7)),
+                expand=True,
                 console=console,
                 transient=True,
             )
