@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from harness.devices import DeviceConfig
 from harness.errors import DeviceError, HarnessError, SetupError
 from harness.inventory import Inventory, take_inventory
 from harness.lane_plan import LanePlan, Patience
+from harness.lane_threads import LaneThreads
 from harness.records import Purpose, Result, Status, Trial
 from harness.runner import skipped_result
 from harness.store import Manifest, Run, RunStore
@@ -143,27 +145,19 @@ class Schedule:
         """
         self._hardware = Counter(_hardware_serial(lane) for lane in lanes)
         self._serials |= {lane.target.serial for lane in lanes}
-        threads = [threading.Thread(target=self._guarded, args=(lane,), name=lane.target.serial) for lane in lanes]
-        interrupts = 0
-        waiting = list(threads)
-        while waiting:
-            # A further Ctrl-C does not leave lanes running under a store that closes: what they have on devices is ended first.
-            try:
-                for thread in threads:
-                    if thread.ident is None and not self.cancel.is_set():
-                        thread.start()
-                waiting = [thread for thread in threads if thread.is_alive()]
-                if waiting:
-                    waiting[0].join(0.2)
-            except KeyboardInterrupt:
-                interrupts += 1
-                self._outcome.interrupted = True
-                self.cancel.set()
-                if interrupts == 2:
-                    self.note("harness", "still ending what runs on the devices; this takes seconds")
+        LaneThreads(self.cancel, self._interrupted).run(
+            {lane.target.serial: partial(self._guarded, lane) for lane in lanes}
+        )
         if self._fatal is not None:
             raise self._fatal
         return self._outcome
+
+    def _interrupted(self, count: int) -> None:
+        # A further Ctrl-C does not leave lanes running under a store that closes: what they have on devices is ended first.
+        self._outcome.interrupted = True
+        self.cancel.set()
+        if count == 2:
+            self.note("harness", "still ending what runs on the devices; this takes seconds")
 
     def _guarded(self, lane: LanePlan) -> None:
         serial = lane.target.serial

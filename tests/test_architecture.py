@@ -72,6 +72,7 @@ ALLOWED: dict[str, set[str]] = {
         "runner",
         "targets",
     },
+    "lane_threads": set(),
     "lane_plan": {"benchmark_model", "conditions", "deploy", "inventory", "records", "targets"},
     "device_session": {
         "benchmark_model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -288,3 +289,25 @@ def test_a_device_that_somebody_else_holds_is_set_aside_with_who_that_is(tmp_pat
     refused = run(tmp_path, meanwhile=hold, processes=1)
     assert not refused.of(0)
     assert "measures on it" in refused.outcome.set_aside[refused.serials[0]]
+
+
+def test_an_interrupt_waits_for_what_is_ended_on_the_devices(tmp_path: Path) -> None:
+    # CPython 3.11's Thread.join, interrupted, calls a thread ended that is not: the run then closed under its lanes.
+    def interrupt(target: AdbTarget, schedule: Schedule) -> None:
+        del schedule
+        main = threading.main_thread().ident
+        assert main is not None
+
+        def when_lanes_run() -> None:
+            while target.serial not in {thread.name for thread in threading.enumerate()}:
+                time.sleep(0.02)
+            time.sleep(1.0)
+            signal.pthread_kill(main, signal.SIGINT)
+
+        threading.Thread(target=when_lanes_run, daemon=True).start()
+
+    done = run(tmp_path, processes=500, meanwhile=interrupt)
+    assert done.outcome.interrupted
+    assert not [thread for thread in threading.enumerate() if thread.name in done.serials]
+    assert done.left_behind == ""
+    assert not done.noted("could not be tidied up")
