@@ -165,7 +165,7 @@ class Suite(_Strict):
     )
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
     processes: int = Field(
-        default=5, ge=1, le=10_000, description="of each cell, for purpose latency; the others run once"
+        default=10, ge=1, le=10_000, description="of each cell, for purpose latency; the others run once"
     )
     run: RunEntry = RunEntry()
     order: OrderEntry = OrderEntry()

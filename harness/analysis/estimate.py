@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
+from harness.analysis.drift import slow_movement
 from harness.analysis.ranks import (
     Floats,
     order_for,
@@ -40,10 +41,6 @@ _RANK_SHARE = 0.8
 """Share of the error that the rank test may use; the t-test has the rest. See `joint_p`."""
 _ALONE_SHARE = 0.85
 """Share that the t-test may use where it stands alone: noise in two modes has shorter tails than it assumes."""
-_DRIFT_FROM = 8
-"""Processes a side from which a drift can be told from chance; with fewer, whatever the halves differ by counts as one."""
-_DRIFT_P = 0.2
-"""P-value below which the halves of a run differ. Generous: an overlooked drift costs more than a wider interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,27 +171,16 @@ def unpaired_many(base: Floats, head: Floats, *, level: float = LEVEL, drifts: b
     """`unpaired` for many experiments at once: the processes along the last axes in the order of running, at least two a side.
 
     Runs of different times do not share their drift, and nothing in two runs tells how far apart they started. What can be seen is how
-    far either moved while it ran: a run whose second half is `d` slower than its first moved by about `2 d`, and the other may have been
-    as far away. Where the halves of a run differ by more than chance, the interval is widened by that much on both ends, and the p-value
-    is that of a difference larger than that.
+    far either moved while it ran (`harness.analysis.drift`), and the other may have been as far away. The interval is widened by that
+    much on both ends, and the p-value is that of a difference larger than that.
     """
     found = _unpaired(base, head, level, np.zeros(base.shape[:-1]))
     if not drifts:
         return found
-    drift = 2 * np.maximum(_half_difference(base), _half_difference(head))
+    drift = np.maximum(slow_movement(base), slow_movement(head))
     p_value = _unpaired(base, head, level, np.sign(found.centre) * drift).p_value
     p_value = np.where((drift > 0) & (np.abs(found.centre) <= drift), 1.0, p_value)
     return Intervals(found.centre, found.low - drift, found.high + drift, p_value, drift)
-
-
-def _half_difference(values: Floats) -> Floats:
-    """How much the halves of a run differ, regardless of the sign; 0 where that may be chance."""
-    half = values.shape[-1] // 2
-    differences = pairwise_differences(values[..., :half], values[..., values.shape[-1] - half :])
-    moved = np.abs(np.median(differences, axis=-1))
-    if values.shape[-1] < _DRIFT_FROM:
-        return np.asarray(moved, dtype=np.float64)
-    return np.where(two_sided_p(differences, rank_sum_cdf(half, half)) <= _DRIFT_P, moved, 0.0)
 
 
 def _unpaired(base: Floats, head: Floats, level: float, shift: Floats) -> Intervals:
