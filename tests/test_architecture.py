@@ -87,8 +87,11 @@ ALLOWED: dict[str, set[str]] = {
         "store",
         "targets",
     },
-    "frames": {"export", "records", "store"},
-    "export": {"placement", "records", "store"},
+    "frames": {"export", "flat_table", "records", "store"},
+    "flat_table": set(),
+    "export": {"flat_table", "placement", "records", "store"},
+    "trace_events": {"analysis", "placement", "records", "store"},
+    "model_explorer": {"analysis", "records", "store"},
     "report": {"analysis", "errors", "export", "placement", "records", "resources", "store"},
 }
 FREE = {"cli", "__main__", "__init__"}
