@@ -91,7 +91,7 @@ ALLOWED: dict[str, set[str]] = {
     "flat_table": set(),
     "export": {"flat_table", "placement", "records", "store"},
     "trace_events": {"analysis", "placement", "records", "store"},
-    "model_explorer": {"analysis", "records", "store"},
+    "model_explorer": {"analysis", "records"},
     "report": {"analysis", "errors", "export", "placement", "records", "resources", "store"},
 }
 FREE = {"cli", "__main__", "__init__"}
