@@ -22,10 +22,8 @@ import numpy as np
 
 from benchmarks.latency_model import SCENARIOS, Scenario, simulate
 from benchmarks.procedures import PROCEDURES, Procedure, bca, peek, student, trimmed
-from harness.analysis.estimate import paired_many
+from harness.analysis.estimate import BUDGET, paired_many
 
-BUDGET = 10
-"""Processes a side at which power is judged: what a suite asks for by default."""
 OWN = ("harness, one run", "harness, two runs")
 FINER = 5
 """So many times as many experiments for the error rates of our own procedures: 1 % out of 4,000 is known to 0.16 % only."""

@@ -30,6 +30,9 @@ LEVEL = 0.95
 MIN_BLOCKS = 5
 """Fewer blocks (or processes a side) never give a verdict."""
 
+BUDGET = 10
+"""Processes a side that find a change of 3 % in nine of ten experiments where processes differ by 1 %: what a suite runs by default."""
+
 RANK_TEST_FROM = 8
 """Blocks from which the rank test of pairs can reach a p-value of 1 %: all of one sign has a chance of 2 / 2^8."""
 
