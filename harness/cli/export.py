@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import IO, cast
 
@@ -97,10 +98,11 @@ def _write_trace(runs: Sequence[Run], cells: Sequence[Sequence[CellResults]], ta
     if table == "trials":
         write_trace(run_events(runs), out, notes=NOTES_RUN, began=began_of(runs))
         return
-    events = list(op_events(list(zip(runs, cells, strict=True))))
-    if not events:
+    events = op_events(list(zip(runs, cells, strict=True)))
+    first = next(events, None)
+    if first is None:
         raise UsageError("nothing here has a profile", remedy="measure with `purposes: [latency, profile]`")
-    write_trace(events, out, notes=NOTES_OPS)
+    write_trace(chain([first], events), out, notes=NOTES_OPS)
 
 
 @contextlib.contextmanager

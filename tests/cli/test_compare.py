@@ -187,6 +187,25 @@ def test_names_stay_text_in_markdown(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "in no op" in printed
 
 
+def test_a_warning_stands_beside_each_number_that_it_is_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = write_run(tmp_path / "base", cell(noise(1)) + cell(noise(2), delegate="gpu"))
+    other = [replace(one, artifact_sha256="f" * 64) for one in cell(noise(3))]
+    head = write_run(tmp_path / "head", other + cell(noise(4), delegate="gpu"))
+    run_cli(["compare", str(base), str(head)])
+    printed = capsys.readouterr().out
+    rows = {line.split()[0]: line for line in printed.splitlines() if line.startswith(("cpu", "gpu"))}
+    assert "!1" in rows["cpu"]
+    assert "!1" not in rows["gpu"]
+    assert "!1 unlike: the benchmark binary differs" in printed
+    run_cli(["compare", str(base), str(head), "--format", "markdown"])
+    printed = capsys.readouterr().out
+    assert [("⚠️1" in line, " gpu " in line) for line in printed.splitlines() if "ms (n=" in line] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "- ⚠️1 the benchmark binary differs" in printed
+
+
 def test_csv_has_a_row_a_cell_with_what_the_json_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = two_delegates(tmp_path / "run", model="=cmd()")
     document = run_json(capsys, *selections(run), "--gate", "3%")
