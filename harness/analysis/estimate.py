@@ -93,7 +93,7 @@ def paired(log_ratios: Sequence[float], *, level: float = LEVEL) -> Estimate:
     """
     n = len(log_ratios)
     if n < 2:
-        ratio = math.exp(log_ratios[0]) if n else None
+        ratio = _exp(log_ratios[0]) if n else None
         return Estimate(design="paired", base_n=n, head_n=n, ratio=ratio, level=level)
     found = paired_many(np.asarray(log_ratios, dtype=np.float64), level=level)
     return _estimate("paired", n, n, found, level)
@@ -110,7 +110,7 @@ def unpaired(base: Sequence[float], head: Sequence[float], *, level: float = LEV
     """
     n, m = len(base), len(head)
     if min(n, m) < 2:
-        ratio = math.exp(float(np.median(head)) - float(np.median(base))) if min(n, m) else None
+        ratio = _exp(float(np.median(head)) - float(np.median(base))) if min(n, m) else None
         return Estimate(design="unpaired", base_n=n, head_n=m, ratio=ratio, level=level)
     ours, theirs = np.asarray(base, dtype=np.float64), np.asarray(head, dtype=np.float64)
     return _estimate("unpaired", n, m, unpaired_many(ours, theirs, level=level, drifts=drifts), level)
@@ -139,7 +139,7 @@ def pooled(estimates: Sequence[Estimate]) -> Estimate:
     error = math.sqrt(float(squares.sum())) / len(centres)
     if error == 0:
         p = 1.0 if centre == 0 else 0.0
-        ratio = math.exp(centre)
+        ratio = _exp(centre)
         return Estimate(design="pooled", base_n=n, head_n=m, ratio=ratio, ci_low=ratio, ci_high=ratio, p_value=p)
     effective = float(squares.sum() ** 2 / (squares**2 / freedom).sum())
     half = float(special.stdtrit(effective, 0.5 + LEVEL / 2)) * error
@@ -147,9 +147,9 @@ def pooled(estimates: Sequence[Estimate]) -> Estimate:
         design="pooled",
         base_n=n,
         head_n=m,
-        ratio=math.exp(centre),
-        ci_low=math.exp(centre - half),
-        ci_high=math.exp(centre + half),
+        ratio=_exp(centre),
+        ci_low=_exp(centre - half),
+        ci_high=_exp(centre + half),
         p_value=2 * float(special.stdtr(effective, -abs(centre) / error)),
     )
 
@@ -232,10 +232,15 @@ def _estimate(design: Design, n: int, m: int, found: Intervals, level: float) ->
         design=design,
         base_n=n,
         head_n=m,
-        ratio=math.exp(float(found.centre)),
-        ci_low=math.exp(float(found.low)),
-        ci_high=math.exp(float(found.high)),
+        ratio=_exp(float(found.centre)),
+        ci_low=_exp(float(found.low)),
+        ci_high=_exp(float(found.high)),
         p_value=float(found.p_value),
         level=level,
-        drift=math.expm1(float(found.drift)) if found.drift is not None else 0.0,
+        drift=_exp(float(found.drift)) - 1 if found.drift is not None else 0.0,
     )
+
+
+def _exp(log: float) -> float:
+    """The exponential, and where that is no number any more, the last one that is: two wild processes have an interval without end."""
+    return math.exp(max(-700.0, min(700.0, log)))

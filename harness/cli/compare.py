@@ -129,6 +129,9 @@ def compare_command(
 
 
 def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rules: Rules) -> Table:
+    for side in (ours, theirs):
+        if not side.cells:
+            raise UsageError(f"{side.text}: no trial has finished there", remedy="harness run --resume RUN")
     same_run = ours.run.manifest.run_id == theirs.run.manifest.run_id
     apart = list(dict.fromkeys([*fixed_apart(ours.selection, theirs.selection), *by]))
     pairs = pair_cells(

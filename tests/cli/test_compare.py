@@ -121,6 +121,7 @@ def test_strict_refuses_unlike_conditions(tmp_path: Path, capsys: pytest.Capture
         (["RUN@delegate=cpu", "RUN", "--min-effect", "0%"], "more than 0%"),
         (["RUN@delegate=cpu", "RUN", "-o", "no/such/folder/x.txt"], "cannot write"),
         (["nowhere@delegate=cpu", "RUN"], "holds no run"),
+        (["EMPTY", "RUN"], "EMPTY: no trial has finished there"),
         (["RUN@delegate=cpu", "RUN", "--format", "parquet"], "name a file"),
         (["RUN@delegate=cpu", "RUN", "--table", "ops"], "--format csv"),
     ],
@@ -134,6 +135,7 @@ def test_wrong_requests_are_one_line_and_exit_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     two_delegates(Path("RUN"))
+    write_run(Path("EMPTY"), [])
     assert run_cli(["compare", *arguments]) == 2
     assert message in capsys.readouterr().err
 
@@ -272,6 +274,17 @@ def test_text_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "slower" in file.read_text()
     assert "CONV_2D" not in file.read_text()
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_values_that_no_device_yields_are_no_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, huge = write_run(tmp_path / "tiny", cell([1e-300] * 10)), write_run(tmp_path / "huge", cell([1e300] * 10))
+    (one,) = run_json(capsys, str(tiny), str(huge))["comparisons"]
+    assert one["verdict"] == "slower"
+    wild = write_run(tmp_path / "wild", cell([1e-200, 1e200]))
+    (one,) = run_json(capsys, str(tiny), str(wild))["comparisons"]
+    assert (one["verdict"], one["base"]["n"], one["head"]["n"]) == ("inconclusive", 10, 2)
+    run_cli(["compare", str(tiny), str(wild)])
+    assert "inconclusive" in capsys.readouterr().out
 
 
 def test_large_factors_are_said_as_factors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
