@@ -48,6 +48,13 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
             _print_ops(one, console, ops)
     counts = Counter(one.judgement.verdict for one in rows)
     console.print(f"\n{table.metric.words}: {words.summary_line(counts)}", highlight=False)
+    tested = sum(one.judgement.q_value is not None for one in table.comparisons)
+    if tested:
+        console.print(
+            f"p-values corrected for {tested} cell{'s' * (tested > 1)} (Benjamini-Hochberg), at most {table.rules.alpha:g}; "
+            f"same: within {words.percent(table.rules.min_effect)}",
+            highlight=False,
+        )
     if table.rules.gate is not None:
         state = "[red]broken[/]" if table.gate_broken else "holds"
         console.print(f"gate of {words.percent(table.rules.gate)}: {state}", highlight=False)

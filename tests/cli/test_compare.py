@@ -267,7 +267,15 @@ def test_text_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[s
     run = two_delegates(tmp_path / "run")
     run_cli(["compare", *selections(run), "--gate", "3%"])
     printed = capsys.readouterr().out
-    for words in ("slower, breaks the gate", "gate of 3 %: broken", "1 slower", "CONV_2D #0", "in no op", "sum"):
+    for words in (
+        "slower, breaks the gate",
+        "gate of 3 %: broken",
+        "1 slower",
+        "CONV_2D #0",
+        "in no op",
+        "sum",
+        "(Benjamini-Hochberg)",
+    ):
         assert words in printed
     file = tmp_path / "out.txt"
     run_cli(["compare", *selections(run), "-o", str(file), "--ops", "0"])
