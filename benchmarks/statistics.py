@@ -22,7 +22,8 @@ import numpy as np
 
 from benchmarks.latency_model import SCENARIOS, Scenario, simulate
 from benchmarks.procedures import PROCEDURES, Procedure, bca, peek, student, trimmed
-from harness.analysis.estimate import BUDGET, paired_many
+from harness.analysis.estimate import BUDGET, paired, paired_many
+from harness.analysis.verdict import Rules, Verdict, judge
 
 OWN = ("harness, one run", "harness, two runs")
 FINER = 5
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_cost(max(50, experiments // 4))
     _print_peeking(max(50, experiments // 2))
     _print_intervals(experiments)
+    _print_forecasts(max(50, experiments // 10))
     held = _print_claims(experiments)
     print(f"\n{time.monotonic() - began:.0f} s")
     return 0 if held else 1
@@ -191,6 +193,43 @@ def _print_intervals(experiments: int) -> None:
                 for low, high in ((used.low, used.high), student(log_ratios), trimmed(log_ratios), bca(few))
             ]
             _row(scenario.name, processes, *(f"{share:.1%}" for share in shares))
+
+
+def _print_forecasts(experiments: int) -> None:
+    print(
+        "\n`inconclusive, about so many more processes would decide`: how often so many more did, from 10 blocks on\n"
+        "(a forecast beyond 300 blocks is not followed up)"
+    )
+    _row("phone", "effect", "inconclusive", "with a forecast", "median forecast", "decided then")
+    for scenario in SCENARIOS:
+        for effect in (0.0, 0.03):
+            share, forecasts, decided = forecasts_kept(scenario, effect, experiments)
+            _row(
+                scenario.name,
+                f"{effect:.0%}",
+                f"{share:.0%}",
+                f"{len(forecasts) / max(1, round(share * experiments)):.0%}",
+                f"{np.median(forecasts):.0f}" if forecasts else "-",
+                f"{np.mean(decided):.0%}" if decided else "-",
+            )
+
+
+def forecasts_kept(scenario: Scenario, effect: float, experiments: int) -> tuple[float, list[int], list[bool]]:
+    """Of experiments with `BUDGET` blocks: the share without a verdict; their forecasts; whether so many more blocks brought one."""
+    base, head = simulate(
+        np.random.default_rng(_SEED + 7), scenario, experiments=experiments, processes=300, effect=effect
+    )
+    forecasts, decided, open_ones = [], [], 0
+    for row in head - base:
+        (first,) = judge([paired(row[:BUDGET])], Rules())
+        if first.verdict is not Verdict.INCONCLUSIVE:
+            continue
+        open_ones += 1
+        if first.more_processes is not None and BUDGET + first.more_processes <= len(row):
+            forecasts.append(first.more_processes)
+            (then,) = judge([paired(row[: BUDGET + first.more_processes])], Rules())
+            decided.append(then.verdict is not Verdict.INCONCLUSIVE)
+    return open_ones / experiments, forecasts, decided
 
 
 def claims(experiments: int) -> list[tuple[str, float, float, float]]:

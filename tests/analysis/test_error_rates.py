@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.latency_model import SCENARIOS, Scenario
 from benchmarks.procedures import PROCEDURES, interleaved_blocks, one_after_the_other, one_process, separate_runs
-from benchmarks.statistics import error_rates, main
+from benchmarks.statistics import error_rates, forecasts_kept, main
 from harness.analysis.estimate import BUDGET
 from harness.suite import Suite
 
@@ -54,6 +56,13 @@ def test_two_runs_find_what_one_run_finds_easily() -> None:
 
 def test_the_default_of_a_suite_is_the_budget_that_power_is_shown_for() -> None:
     assert Suite.model_fields["processes"].default == BUDGET
+
+
+def test_a_forecast_of_more_processes_is_mostly_kept() -> None:
+    open_share, forecasts, decided = forecasts_kept(replace(BY_NAME["calm"], noise=0.02), 0.03, 150)
+    assert open_share > 0.3
+    assert all(more >= 1 for more in forecasts)
+    assert sum(decided) / len(decided) >= 0.5
 
 
 def test_the_usual_ways_err() -> None:
