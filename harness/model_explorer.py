@@ -1,4 +1,4 @@
-"""Per-op times of a run as node data for Google's Model Explorer: one overlay for each profiled cell. Pure.
+"""Per-op times as node data for Google's Model Explorer: an overlay for each profiled cell of a run, or each compared one. Pure.
 
 An overlay is the `GraphNodeData` of the package `ai-edge-model-explorer` as JSON. Model Explorer lays it over whichever graph is open, so
 it does not depend on what the subgraph is called. Nodes are named by their output tensor, which the profiler prints and Model Explorer
@@ -13,56 +13,35 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.cells import CellKey
+from harness.analysis.compare import Comparison
 from harness.analysis.op_alignment import Group, align, tensors_of
 from harness.analysis.op_profile import OpProfile, OpRow, profile_of
-from harness.analysis.selection import CellResults
+from harness.analysis.selection import KEYS, CellResults
 from harness.records import Status
 
-_GRADIENT = ({"stop": 0, "bgColor": "#ffffff"}, {"stop": 0.35, "bgColor": "#ffd54f"}, {"stop": 1, "bgColor": "#d84315"})
-"""From white over yellow to red: Model Explorer takes hex colours only, and chooses the text's colour itself."""
+_WHITE, _YELLOW, _RED, _BLUE = "#ffffff", "#ffd54f", "#d84315", "#1565c0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """Times of the nodes of one graph, microseconds an inference."""
+    """Values of the nodes of one graph, microseconds an inference, by output tensor."""
 
     key: CellKey
-    nodes: dict[str, float]
-    """By output tensor."""
-    ops_us: float
-    """Of all ops of the profile, those too that stand for no single node."""
-    synthetic: bool
-
-    @property
-    def placed(self) -> float:
-        """Share of the ops' time that the nodes show."""
-        return math.fsum(self.nodes.values()) / self.ops_us if self.ops_us else 1.0
-
-    @property
-    def name(self) -> str:
-        """As Model Explorer lists it."""
-        key = self.key
-        words = [
-            key.delegate,
-            f"{key.threads} thr",
-            key.cpus,
-            *([key.binary] if key.binary else []),
-            f"on {key.device}",
-        ]
-        share = "" if self.placed > 0.9995 else f", {self.placed:.1%} of the time"
-        return f"us: {' '.join(words)}{share}{', synthetic' if self.synthetic else ''}"
+    name: str
+    """As Model Explorer lists it."""
+    nodes: Mapping[str, float]
 
     def document(self) -> dict[str, Any]:
         """As Model Explorer's `GraphNodeData`."""
         return {
             "name": self.name,
             "results": {node: {"value": round(cost, 3)} for node, cost in self.nodes.items()},
-            "gradient": [dict(stop) for stop in _GRADIENT],
+            "gradient": _gradient(self.nodes.values()),
         }
 
     def text(self) -> str:
@@ -83,15 +62,59 @@ def overlays(cells: Sequence[CellResults], run: Sequence[CellResults] | None = N
         profile = profile_of(cell.results)
         if profile is None:
             continue
-        found.append(
-            Overlay(
-                key=cell.key,
-                nodes=_nodes(profile, _built_in(cell, profiles)),
-                ops_us=math.fsum(row.cost_us for row in profile.rows),
-                synthetic=any(result.synthetic for result in cell.results if result.status is Status.OK),
-            )
-        )
+        nodes = _nodes(profile, _built_in(cell, profiles))
+        share = _share(nodes, math.fsum(row.cost_us for row in profile.rows), "time")
+        synthetic = ", synthetic" if any(one.synthetic for one in cell.results if one.status is Status.OK) else ""
+        found.append(Overlay(key=cell.key, name=f"us: {_cell_words(cell.key)}{share}{synthetic}", nodes=nodes))
     return found
+
+
+def change_overlays(comparisons: Iterable[Comparison]) -> list[Overlay]:
+    """What each node contributes to the difference of two profiles, head minus base: an overlay for each compared cell with ops."""
+    found = []
+    for one in comparisons:
+        if one.ops is None:
+            continue
+        nodes: dict[str, float] = {}
+        for change in one.ops.changes:
+            node = _single(change.base)
+            if node is None and not any(tensors_of(row) for row in change.base):
+                node = _single(change.head)
+            if node is not None:
+                nodes[node] = nodes.get(node, 0.0) + change.change_us
+        base = one.base.key
+        other = [
+            f"{name}={getattr(base, name)}" for name in KEYS if base and getattr(base, name) != getattr(one.key, name)
+        ]
+        against = f" against {', '.join(other)}" if other else " against base"
+        share = _share(nodes, one.ops.change_us, "change")
+        found.append(Overlay(key=one.key, name=f"change us: {_cell_words(one.key)}{against}{share}", nodes=nodes))
+    return found
+
+
+def _cell_words(key: CellKey) -> str:
+    return " ".join(
+        [key.delegate, f"{key.threads} thr", key.cpus, *([key.binary] if key.binary else []), f"on {key.device}"]
+    )
+
+
+def _share(nodes: Mapping[str, float], whole: float, word: str) -> str:
+    """How much of the whole the nodes show, where that is not all."""
+    share = math.fsum(nodes.values()) / whole if whole else 1.0
+    return "" if abs(share - 1) < 0.0005 else f", {share:.1%} of the {word}"
+
+
+def _gradient(values: Iterable[float]) -> list[dict[str, Any]]:
+    """From white over yellow to red; what got less is blue. Model Explorer takes hex colours only, and chooses the text's colour itself."""
+    known = list(values)
+    least, most = min(known, default=0.0), max(known, default=0.0)
+    if least >= 0:
+        stops = [(0.0, _WHITE), (0.35, _YELLOW), (1.0, _RED)]
+    elif most <= 0:
+        stops = [(0.0, _BLUE), (1.0, _WHITE)]
+    else:
+        stops = [(0.0, _BLUE), (-least / (most - least), _WHITE), (1.0, _RED)]
+    return [{"stop": stop, "bgColor": colour} for stop, colour in stops]
 
 
 def _built_in(cell: CellResults, profiles: Iterable[tuple[CellResults, OpProfile]]) -> OpProfile | None:

@@ -36,10 +36,12 @@ from harness.cli.comparison_junit import junit
 from harness.cli.comparison_markdown import markdown
 from harness.cli.comparison_table import COLUMNS, TableName, comparison_rows
 from harness.cli.comparison_text import as_text, print_comparison
+from harness.cli.export_overlays import write_overlays
 from harness.cli.output import binary_file, reader_may_leave, text_file
 from harness.cli.percentages import PERCENT
 from harness.errors import UsageError
 from harness.flat_table import write_csv, write_parquet
+from harness.model_explorer import change_overlays
 from harness.store import Run, load_run
 
 _EPILOG = """\b
@@ -49,6 +51,7 @@ Examples:
   harness compare runs/monday@delegate=cpu,threads=4 runs/monday --by delegate
   harness compare runs/pr@binary=main runs/pr@binary=change --gate 3% --format junit -o compare.xml
   harness compare runs/monday runs/tuesday --format parquet --table ops -o ops.parquet
+  harness compare runs/pr@binary=main runs/pr@binary=change --format model-explorer -o overlays/
 
 A selection may name model, device, delegate, threads, cpus and binary; values may hold * and ?. Cells pair by every key that
 the two selections do not fix differently. With several base cells to choose from, the suite's `baseline` decides.
@@ -86,7 +89,7 @@ class _Side:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["text", "json", "markdown", "junit", "csv", "parquet"]),
+    type=click.Choice(["text", "json", "markdown", "junit", "csv", "parquet", "model-explorer"]),
     default="text",
     show_default=True,
     help="Format.",
@@ -96,7 +99,12 @@ class _Side:
     type=click.Choice(["cells", "ops"]),
     help="What a row of csv and parquet is.  [default: cells]",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write instead of standard output.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write instead of standard output; for model-explorer a folder, or a .json file for one cell.",
+)
 def compare_command(
     base: str,
     head: str,
@@ -273,6 +281,9 @@ def _write(
     if file_format == "text" and to_stdout:
         with reader_may_leave():
             print_comparison(compared, Console(), ops=ops)
+        return
+    if file_format == "model-explorer":
+        write_overlays(change_overlays(compared.comparisons), None if to_stdout else output)
         return
     if file_format == "parquet":
         with binary_file(cast(Path, output)) as binary:

@@ -88,6 +88,29 @@ def test_another_device_may_have_run_the_built_in_kernels(tmp_path: Path, capsys
     assert values(overlay(run, capsys, "delegate=xnnpack")) == {"add": 30.0}
 
 
+def test_a_comparison_shows_what_each_node_contributes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slower = [("CONV_2D", "[a/conv]:0", 520.0), ("ADD", "[add]:1", 70.0), ("SPLIT", "[one, two]:2", 50.0)]
+    run = write_run(tmp_path / "run", [profiled("cpu", *BUILT_IN), profiled("xnnpack", *slower)])
+    sides = [f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"]
+    assert run_cli(["compare", *sides, "--format", "model-explorer"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert values(document) == {"a/conv": 20.0, "add": -30.0, "one": 0.0}
+    assert document["name"].startswith("change us: xnnpack 1 thr big on R5CT1 against delegate=cpu")
+    stops = [(stop["stop"], stop["bgColor"]) for stop in document["gradient"]]
+    assert stops == [(0.0, "#1565c0"), (0.6, "#ffffff"), (1.0, "#d84315")]
+
+
+def test_a_comparison_of_whole_delegates_shows_no_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = ("TfLiteGpuDelegateV2", "[add]:3", 75.0)
+    run = write_run(tmp_path / "run", [profiled("cpu", *BUILT_IN), profiled("gpu", whole)])
+    sides = [f"{run}@delegate=cpu", f"{run}@delegate=gpu"]
+    assert run_cli(["compare", *sides, "--format", "model-explorer", "-o", str(tmp_path / "o.json")]) == 0
+    document = json.loads((tmp_path / "o.json").read_text())
+    assert document["results"] == {}
+    assert run_cli(["compare", *sides, "--format", "model-explorer", "-o", str(tmp_path / "folder")]) == 0
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["m-gpu-1thr-big-R5CT1.json"]
+
+
 def test_a_folder_holds_a_file_for_each_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hostile = "../<b>x</b>\n"
     run = two_delegates(tmp_path / "run", model=hostile)
