@@ -1,53 +1,23 @@
-"""A run as flat tables: one row per trial, one row per op of a profiled trial. Written as CSV, JSON or Parquet.
+"""A run as flat tables: one row per trial, one row per op of a profiled trial. Written as CSV, JSON or Parquet (`harness.flat_table`).
 
 The columns and their order are a promise to users' scripts. What the output did not say is null (an empty cell in CSV), never 0.
-
-Text that strangers wrote (model and device names, op names) is exact in JSON and Parquet. In CSV a text cell that a spreadsheet would
-take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe in front, the spreadsheet's own mark
-for "this is text": CSV files get opened by double click, and an op name must not become a command. Number columns are never touched.
 """
 
 from __future__ import annotations
 
-import csv
 import io
-import json
-import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, Literal
 
+from harness.flat_table import Cell, Column, columns, finite, write_csv, write_json, write_parquet
 from harness.placement import on_delegate
 from harness.records import Artifact, DeviceInfo, Measurement, OpTiming, Result
 from harness.store import Run
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 TableName = Literal["trials", "ops"]
-Format = Literal["csv", "json", "parquet"]
-Cell = str | int | float | bool | None
-Kind = Literal["text", "integer", "number", "flag"]
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_PARQUET_BATCH = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of an exported table: its name and what its cells are."""
-
-    name: str
-    kind: Kind
-
-
-def _columns(text: str) -> tuple[Column, ...]:
-    kinds: dict[str, Kind] = {"t": "text", "i": "integer", "n": "number", "f": "flag"}
-    return tuple(Column(name, kinds[kind]) for name, kind in (word.split(":") for word in text.split()))
-
-
-TRIAL_COLUMNS = _columns(
+TRIAL_COLUMNS = columns(
     "run_id:t trial_id:t suite:t device:t device_model:t soc:t android:t abi:t model:t model_sha256:t delegate:t threads:i cpus:t "
     "purpose:t process:i status:t causes:t init_us:n first_inference_us:n warmup_avg_us:n inference_avg_us:n median_us:n min_us:n "
     "max_us:n std_us:n run_count:i peak_memory_mb:n temperature_before_c:n temperature_after_c:n frequency_khz:i affinity_observed:t "
@@ -56,7 +26,7 @@ TRIAL_COLUMNS = _columns(
 """Columns of `trials`. `cpus` is the mask in bare hex; `causes` are joined by commas; `started_at` is UTC in ISO 8601. `binary` is the name
 of the benchmark binary in a run that compares several; null in others. `start` is what the process found: `warm`, `cold` or `cached`."""
 
-OP_COLUMNS = _columns(
+OP_COLUMNS = columns(
     "run_id:t trial_id:t device:t model:t delegate:t threads:i cpus:t op_index:i node_type:t name:t avg_us:n percent:n "
     "times_called:i on_delegate:f synthetic:f binary:t start:t"
 )
@@ -66,48 +36,24 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": 
 
 
 def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[Cell, ...]]:
-    """Rows of a table over several runs, one after the other, each in the order of `COLUMNS[table]`.
-
-    A number that is none (`-nan` of a tool that divided by zero) is null.
-    """
+    """Rows of a table over several runs, one after the other, each in the order of `COLUMNS[table]`."""
     make = _trial_rows if table == "trials" else _op_rows
-    for run in runs:
-        for row in make(run):
-            yield tuple(None if isinstance(cell, float) and not math.isfinite(cell) else cell for cell in row)
+    return finite(row for run in runs for row in make(run))
 
 
 def to_csv(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:
-    """Write CSV as RFC 4180 has it, with `\\n` line ends; null is an empty cell, flags are `true` and `false`."""
-    columns = COLUMNS[table]
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
-    for row in rows(runs, table):
-        writer.writerow([_csv_cell(value) for value in row])
+    """Write a table of runs as CSV."""
+    write_csv(COLUMNS[table], rows(runs, table), out)
 
 
 def to_json(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:
-    """Write a JSON list of objects, one a line."""
-    names = [column.name for column in COLUMNS[table]]
-    separator = "[\n"
-    for row in rows(runs, table):
-        out.write(separator + json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False))
-        separator = ",\n"
-    out.write("\n]\n" if separator != "[\n" else "[]\n")
+    """Write a table of runs as a JSON list of objects, one a line."""
+    write_json(COLUMNS[table], rows(runs, table), out)
 
 
 def to_parquet(runs: Iterable[Run], table: TableName, out: IO[bytes]) -> None:
-    """Write Parquet with proper types and nulls."""
-    import pyarrow.parquet as pq
-
-    schema = _arrow_schema(table)
-    with pq.ParquetWriter(out, schema) as writer:
-        batch: list[tuple[Cell, ...]] = []
-        for row in rows(runs, table):
-            batch.append(row)
-            if len(batch) == _PARQUET_BATCH:
-                writer.write_batch(_arrow_batch(batch, schema))
-                batch = []
-        writer.write_batch(_arrow_batch(batch, schema))
+    """Write a table of runs as Parquet."""
+    write_parquet(COLUMNS[table], rows(runs, table), out)
 
 
 TEXT_WRITERS: dict[str, Callable[[Iterable[Run], TableName, IO[str]], None]] = {"csv": to_csv, "json": to_json}
@@ -228,26 +174,3 @@ def _op_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
                 trial.binary,
                 trial.start,
             )
-
-
-def _csv_cell(value: Cell) -> Cell:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
-
-
-def _arrow_schema(table: TableName) -> pa.Schema:
-    import pyarrow as pa
-
-    types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
-    return pa.schema([(column.name, types[column.kind]) for column in COLUMNS[table]])
-
-
-def _arrow_batch(batch: list[tuple[Cell, ...]], schema: pa.Schema) -> Any:
-    import pyarrow as pa
-
-    columns: list[tuple[Cell, ...]] = list(zip(*batch, strict=True)) if batch else [() for _ in schema]
-    arrays = [pa.array(values, type=kind.type) for values, kind in zip(columns, schema, strict=True)]
-    return pa.record_batch(arrays, schema=schema)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.export import COLUMNS, Cell, Column, Kind, TableName, rows
+from harness.export import COLUMNS, TableName, rows
+from harness.flat_table import Cell, Column, Kind
 from harness.store import Manifest, Run, load_run
 
 # Any: pandas' stubs want each of these names as a literal at the call.

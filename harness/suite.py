@@ -182,7 +182,7 @@ class Suite(_Strict):
     )
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
     processes: Processes = Field(
-        default=5,
+        default=10,
         description="of each cell, for purpose latency; the others run once. {min: 5, max: 30, until: 2%}: as many as it takes",
     )
     run: RunEntry = RunEntry()

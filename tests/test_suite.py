@@ -31,7 +31,7 @@ def load(folder: Path, text: str, *names: str) -> LoadedSuite:
 
 def test_everything_but_name_and_models_has_a_default(tmp_path: Path) -> None:
     suite = load(tmp_path, HEAD).suite
-    assert (suite.devices, suite.threads, suite.cpus, suite.processes) == ("any", [1], ["all"], 5)
+    assert (suite.devices, suite.threads, suite.cpus, suite.processes) == ("any", [1], ["all"], 10)
     assert [request.name for request in suite.delegate_requests()] == ["xnnpack"]
 
 

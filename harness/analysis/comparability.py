@@ -55,7 +55,7 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> 
     if "device" not in on_purpose:
         notes += _devices(base.device, head.device)
     if "model" not in on_purpose:
-        notes += _differing("model", "the model file differs", base, head, lambda r: r.trial.model.sha256[:12])
+        notes += _differing("model", "the model file differs", base, head, lambda r: r.trial.model.sha256[:12] or "?")
     if "binary" not in on_purpose:
         notes += _differing(
             "binary", "the benchmark binary differs", base, head, lambda r: (r.artifact_sha256 or "?")[:12]
@@ -67,7 +67,7 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> 
     if "cpus" not in on_purpose and "device" not in on_purpose:
         notes += _differing("affinity", "the cores differ", base, head, lambda r: r.conditions.affinity_observed)
     if "device" not in on_purpose:
-        notes += _differing("settings", "what the device was set to differs", base, head, _settings)
+        notes += _set_differently(base, head)
         notes += _canaries(base, head)
     notes += _temperatures(base, head)
     if not on_purpose & {"cpus", "device", "delegate"}:
@@ -106,6 +106,15 @@ def _differing(kind: str, words: str, base: Side, head: Side, read: Callable[[Re
 def _lengths(result: Result) -> str:
     run = result.trial.run
     return f"{run.min_runs} runs, {run.min_s:g} to {run.max_s:g} s, {run.warmup_runs} warm-ups"
+
+
+def _set_differently(base: Side, head: Side) -> list[Note]:
+    """Governor, clocks and whatever else was set. A side that set nothing ran with what the device came with, and that is not known."""
+    ours, theirs = ({_settings(result) for result in _good(side)} for side in (base, head))
+    if not ours or not theirs or ours == theirs:
+        return []
+    words = [_list(value or "nothing set" for value in side) for side in (ours, theirs)]
+    return [Note("settings", f"what the device was set to differs: {words[0]} and {words[1]}", True)]
 
 
 def _settings(result: Result) -> str | None:

@@ -1,7 +1,8 @@
 """Two sets of results against each other, cell by cell. Pure: results in, comparisons out.
 
-Cells of one run were measured in the same blocks and are compared block by block. Cells of two runs share none: their processes are two
-independent samples, and the interval says nothing of a drift between the runs (a note does).
+Cells of one run that took turns were measured in the same blocks and are compared block by block. Cells of two runs share none, nor do
+those of a run that did not interleave or was made of recorded logs: their processes are two independent samples, and of a drift between
+them the interval holds only what shows within either (a note says so).
 """
 
 from __future__ import annotations
@@ -120,12 +121,12 @@ def compare(
         apart: keys in which the sides differ on purpose: no note is made of those.
     """
     apart = tuple(apart)
-    interleaved = base.run_id == head.run_id
+    same_run = base.run_id == head.run_id
     # One plan each: the same run on both sides looked once.
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
-    estimates = [looks.worth(_estimate(pair, metric, looks.level, interleaved=interleaved)) for pair in pairs]
+    estimates = [looks.worth(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
     judgements = judge(estimates, rules)
-    diffs = [_op_diff(pair, interleaved=interleaved) for pair in pairs]
+    diffs = [_op_diff(pair, interleaved=same_run and _took_turns(pair)) for pair in pairs]
     op_judgements = _judge_ops(diffs, rules)
     comparisons = tuple(
         _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)
@@ -136,12 +137,20 @@ def compare(
     return Table(comparisons=comparisons, overall=_overall(comparisons, rules, looks), rules=rules, metric=metric)
 
 
-def _estimate(pair: Pair, metric: Metric, level: float, *, interleaved: bool) -> Estimate:
+def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
     ours, theirs = (_by_block(cell, metric) for cell in (pair.base, pair.head))
-    if interleaved and (shared := [block for block in ours if block in theirs]):
+    if same_run and (shared := [block for block in ours if block in theirs]):
         return paired([_mean(theirs[block]) - _mean(ours[block]) for block in shared], level=level)
     flat = [[value for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
-    return unpaired(flat[0], flat[1], level=level, drifts=not interleaved)
+    return unpaired(flat[0], flat[1], level=level)
+
+
+def _took_turns(pair: Pair) -> bool:
+    """Whether the two cells of a run were measured in the same blocks: not so without `interleave`, nor with recorded logs."""
+    if pair.base is None or pair.head is None:
+        return False
+    ours, theirs = ({result.trial.block for result in cell.results} for cell in (pair.base, pair.head))
+    return not ours.isdisjoint(theirs)
 
 
 def _by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
@@ -193,6 +202,10 @@ def _comparison(
     ours, theirs = _summary(pair.base, metric), _summary(pair.head, metric)
     notes = list(_failures(ours, theirs))
     if pair.base is not None and pair.head is not None:
+        if base.run_id == head.run_id and not _took_turns(pair):
+            notes.append(
+                Note("not_interleaved", "the two sides did not take turns: a drift may look like a difference", False)
+            )
         notes += compare_conditions(_side(base, pair.base), _side(head, pair.head), apart=apart)
         notes += _sample_notes(estimate)
     return Comparison(

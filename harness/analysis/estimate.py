@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
+from harness.analysis.drift import slow_movement
 from harness.analysis.ranks import (
     Floats,
     order_for,
@@ -29,6 +30,9 @@ LEVEL = 0.95
 MIN_BLOCKS = 5
 """Fewer blocks (or processes a side) never give a verdict."""
 
+BUDGET = 10
+"""Processes a side that find a change of 3 % in nine of ten experiments where processes differ by 1 %: what a suite runs by default."""
+
 RANK_TEST_FROM = 8
 """Blocks from which the rank test of pairs can reach a p-value of 1 %: all of one sign has a chance of 2 / 2^8."""
 
@@ -40,10 +44,6 @@ _RANK_SHARE = 0.8
 """Share of the error that the rank test may use; the t-test has the rest. See `joint_p`."""
 _ALONE_SHARE = 0.85
 """Share that the t-test may use where it stands alone: noise in two modes has shorter tails than it assumes."""
-_DRIFT_FROM = 8
-"""Processes a side from which a drift can be told from chance; with fewer, whatever the halves differ by counts as one."""
-_DRIFT_P = 0.2
-"""P-value below which the halves of a run differ. Generous: an overlooked drift costs more than a wider interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def paired(log_ratios: Sequence[float], *, level: float = LEVEL) -> Estimate:
     """
     n = len(log_ratios)
     if n < 2:
-        ratio = math.exp(log_ratios[0]) if n else None
+        ratio = _exp(log_ratios[0]) if n else None
         return Estimate(design="paired", base_n=n, head_n=n, ratio=ratio, level=level)
     found = paired_many(np.asarray(log_ratios, dtype=np.float64), level=level)
     return _estimate("paired", n, n, found, level)
@@ -110,7 +110,7 @@ def unpaired(base: Sequence[float], head: Sequence[float], *, level: float = LEV
     """
     n, m = len(base), len(head)
     if min(n, m) < 2:
-        ratio = math.exp(float(np.median(head)) - float(np.median(base))) if min(n, m) else None
+        ratio = _exp(float(np.median(head)) - float(np.median(base))) if min(n, m) else None
         return Estimate(design="unpaired", base_n=n, head_n=m, ratio=ratio, level=level)
     ours, theirs = np.asarray(base, dtype=np.float64), np.asarray(head, dtype=np.float64)
     return _estimate("unpaired", n, m, unpaired_many(ours, theirs, level=level, drifts=drifts), level)
@@ -143,7 +143,7 @@ def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
     error = math.sqrt(float(squares.sum())) / len(centres)
     if error == 0:
         p = 1.0 if centre == 0 else 0.0
-        ratio = math.exp(centre)
+        ratio = _exp(centre)
         return Estimate(
             design="pooled", base_n=n, head_n=m, ratio=ratio, ci_low=ratio, ci_high=ratio, p_value=p, level=level
         )
@@ -154,9 +154,9 @@ def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
         level=level,
         base_n=n,
         head_n=m,
-        ratio=math.exp(centre),
-        ci_low=math.exp(centre - half),
-        ci_high=math.exp(centre + half),
+        ratio=_exp(centre),
+        ci_low=_exp(centre - half),
+        ci_high=_exp(centre + half),
         p_value=2 * float(special.stdtr(effective, -abs(centre) / error)),
     )
 
@@ -181,27 +181,16 @@ def unpaired_many(base: Floats, head: Floats, *, level: float = LEVEL, drifts: b
     """`unpaired` for many experiments at once: the processes along the last axes in the order of running, at least two a side.
 
     Runs of different times do not share their drift, and nothing in two runs tells how far apart they started. What can be seen is how
-    far either moved while it ran: a run whose second half is `d` slower than its first moved by about `2 d`, and the other may have been
-    as far away. Where the halves of a run differ by more than chance, the interval is widened by that much on both ends, and the p-value
-    is that of a difference larger than that.
+    far either moved while it ran (`harness.analysis.drift`), and the other may have been as far away. The interval is widened by that
+    much on both ends, and the p-value is that of a difference larger than that.
     """
     found = _unpaired(base, head, level, np.zeros(base.shape[:-1]))
     if not drifts:
         return found
-    drift = 2 * np.maximum(_half_difference(base), _half_difference(head))
+    drift = np.maximum(slow_movement(base), slow_movement(head))
     p_value = _unpaired(base, head, level, np.sign(found.centre) * drift).p_value
     p_value = np.where((drift > 0) & (np.abs(found.centre) <= drift), 1.0, p_value)
     return Intervals(found.centre, found.low - drift, found.high + drift, p_value, drift)
-
-
-def _half_difference(values: Floats) -> Floats:
-    """How much the halves of a run differ, regardless of the sign; 0 where that may be chance."""
-    half = values.shape[-1] // 2
-    differences = pairwise_differences(values[..., :half], values[..., values.shape[-1] - half :])
-    moved = np.abs(np.median(differences, axis=-1))
-    if values.shape[-1] < _DRIFT_FROM:
-        return np.asarray(moved, dtype=np.float64)
-    return np.where(two_sided_p(differences, rank_sum_cdf(half, half)) <= _DRIFT_P, moved, 0.0)
 
 
 def _unpaired(base: Floats, head: Floats, level: float, shift: Floats) -> Intervals:
@@ -250,10 +239,15 @@ def _estimate(design: Design, n: int, m: int, found: Intervals, level: float) ->
         design=design,
         base_n=n,
         head_n=m,
-        ratio=math.exp(float(found.centre)),
-        ci_low=math.exp(float(found.low)),
-        ci_high=math.exp(float(found.high)),
+        ratio=_exp(float(found.centre)),
+        ci_low=_exp(float(found.low)),
+        ci_high=_exp(float(found.high)),
         p_value=float(found.p_value),
         level=level,
-        drift=math.expm1(float(found.drift)) if found.drift is not None else 0.0,
+        drift=_exp(float(found.drift)) - 1 if found.drift is not None else 0.0,
     )
+
+
+def _exp(log: float) -> float:
+    """The exponential, and where that is no number any more, the last one that is: two wild processes have an interval without end."""
+    return math.exp(max(-700.0, min(700.0, log)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -15,6 +16,8 @@ class Metric(StrEnum):
     """Average of the timed inferences, in microseconds."""
     MEDIAN = "median"
     """Their median, where the tool prints one."""
+    P5 = "p5"
+    """Their 5th percentile, where the tool prints one."""
     P95 = "p95"
     """Their 95th percentile, where the tool prints one."""
     INIT = "init"
@@ -22,12 +25,14 @@ class Metric(StrEnum):
     FIRST_INFERENCE = "first_inference"
     """The first inference after that, in microseconds."""
     PEAK_MEMORY = "peak_memory"
-    """Peak memory of the process, in the tool's megabytes."""
+    """Peak memory of the process, in the tool's megabytes: of processes run for memory, which watch it, where there are such."""
+    MEMORY = "memory"
+    """What the process grew by from its start to its end, in the tool's megabytes: every process says that."""
 
     @property
     def unit(self) -> str:
         """`us` or `mb`."""
-        return "mb" if self is Metric.PEAK_MEMORY else "us"
+        return "mb" if self in (Metric.PEAK_MEMORY, Metric.MEMORY) else "us"
 
     @property
     def words(self) -> str:
@@ -38,10 +43,12 @@ class Metric(StrEnum):
 _WORDS = {
     Metric.INFERENCE_AVG: "average latency",
     Metric.MEDIAN: "median latency",
+    Metric.P5: "5th percentile of the latency",
     Metric.P95: "95th percentile of the latency",
     Metric.INIT: "initialisation",
     Metric.FIRST_INFERENCE: "first inference",
     Metric.PEAK_MEMORY: "peak memory",
+    Metric.MEMORY: "memory",
 }
 
 
@@ -56,9 +63,13 @@ def value_of(measurement: Measurement, metric: Metric) -> float | None:
         return measurement.first_inference_us
     if metric is Metric.MEDIAN:
         return runs.median if runs else None
+    if metric is Metric.P5:
+        return runs.p5 if runs else None
     if metric is Metric.P95:
         return runs.p95 if runs else None
     memory = measurement.memory
+    if metric is Metric.MEMORY:
+        return memory.overall_delta_mb
     return memory.periodic_peak_mb if memory.periodic_peak_mb is not None else memory.overall_peak_mb
 
 
@@ -70,8 +81,8 @@ def purpose_for(results: Iterable[Result], metric: Metric) -> Purpose:
 
 
 def counts(result: Result, metric: Metric, purpose: Purpose) -> float | None:
-    """The metric of a process that may count: it is ok, of the purpose, and its value is positive. Else None."""
+    """The metric of a process that may count: it is ok, of the purpose, and its value is positive and finite. Else None."""
     if result.status is not Status.OK or result.trial.purpose is not purpose or result.measurement is None:
         return None
     value = value_of(result.measurement, metric)
-    return value if value is not None and value > 0 else None
+    return value if value is not None and 0 < value < math.inf else None

@@ -89,6 +89,12 @@ def node_of(row: OpRow) -> str | None:
     return found.group(1) if found and not _WHOLE_DELEGATE.search(row.node_type) else None
 
 
+def tensors_of(row: OpRow) -> tuple[str, ...]:
+    """Names of the output tensors of an op that is a node of the graph; empty as `node_of` is None."""
+    node = node_of(row)
+    return tuple(node[1:-1].split(", ")) if node is not None and node != "[]" else ()
+
+
 def is_renamed(base: OpRow, head: OpRow) -> bool:
     """Whether two ops are one and the same under another name: the same node of the graph, or of the same kind."""
     node = node_of(base)

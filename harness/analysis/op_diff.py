@@ -95,7 +95,7 @@ def _change(base: Sequence[OpRow], head: Sequence[OpRow], whole: float, interlea
         head=tuple(head),
         base_us=base_us,
         head_us=head_us,
-        share=(head_us - base_us) / whole if whole else None,
+        share=(head_us - base_us) / whole + 0.0 if whole else None,  # + 0.0: never a minus zero
         estimate=_estimate(base, head, interleaved),
     )
 

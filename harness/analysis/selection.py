@@ -163,8 +163,16 @@ def pair_cells(
 
 
 def fixed_apart(base: Selection, head: Selection) -> list[str]:
-    """Keys that two selections fix differently: cells do not pair by these."""
-    return [key for key in KEYS if base.where.get(key) != head.where.get(key)]
+    """Keys that two selections fix differently: cells do not pair by these.
+
+    A model or a device that only one side names narrows the comparison: nobody means to compare one model with all the others.
+    """
+    return [
+        key
+        for key in KEYS
+        if base.where.get(key) != head.where.get(key)
+        and (key not in ("model", "device") or (key in base.where and key in head.where))
+    ]
 
 
 def same_devices(base: Sequence[DeviceInfo], head: Sequence[DeviceInfo]) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import cast
 
 import click
 from rich.console import Console
@@ -32,10 +34,14 @@ from harness.cli.calibrate import detectable_words
 from harness.cli.comparison_document import comparison_document
 from harness.cli.comparison_junit import junit
 from harness.cli.comparison_markdown import markdown
+from harness.cli.comparison_table import COLUMNS, TableName, comparison_rows
 from harness.cli.comparison_text import as_text, print_comparison
-from harness.cli.output import reader_may_leave
+from harness.cli.export_overlays import write_overlays
+from harness.cli.output import binary_file, reader_may_leave, text_file
 from harness.cli.percentages import PERCENT
-from harness.errors import SetupError, UsageError
+from harness.errors import UsageError
+from harness.flat_table import write_csv, write_parquet
+from harness.model_explorer import change_overlays
 from harness.store import Run, load_run
 
 _EPILOG = """\b
@@ -44,6 +50,8 @@ Examples:
   harness compare runs/monday@delegate=cpu runs/monday@delegate=xnnpack
   harness compare runs/monday@delegate=cpu,threads=4 runs/monday --by delegate
   harness compare runs/pr@binary=main runs/pr@binary=change --gate 3% --format junit -o compare.xml
+  harness compare runs/monday runs/tuesday --format parquet --table ops -o ops.parquet
+  harness compare runs/pr@binary=main runs/pr@binary=change --format model-explorer -o overlays/
 
 A selection may name model, device, delegate, threads, cpus and binary; values may hold * and ?. Cells pair by every key that
 the two selections do not fix differently. With several base cells to choose from, the suite's `baseline` decides.
@@ -81,12 +89,22 @@ class _Side:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["text", "json", "markdown", "junit"]),
+    type=click.Choice(["text", "json", "markdown", "junit", "csv", "parquet", "model-explorer"]),
     default="text",
     show_default=True,
     help="Format.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write instead of standard output.")
+@click.option(
+    "--table",
+    type=click.Choice(["cells", "ops"]),
+    help="What a row of csv and parquet is.  [default: cells]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write instead of standard output; for model-explorer a folder, or a .json file for one cell.",
+)
 def compare_command(
     base: str,
     head: str,
@@ -98,24 +116,30 @@ def compare_command(
     ops: int,
     as_json: bool,
     file_format: str,
+    table: str | None,
     output: Path | None,
 ) -> None:
     """Compare two runs, or two selections of cells, cell by cell."""
     if min_effect == 0:
         raise UsageError("--min-effect must be more than 0%: no measurement shows that two things are exactly the same")
     _check_keys(by)
+    file_format = "json" if as_json else file_format
+    name = _table_name(table, file_format, output)
     runs: dict[Path, Run] = {}
     ours, theirs = _side(base, runs), _side(head, runs)
     rules = Rules(min_effect=min_effect, gate=gate)
-    table = _compared(ours, theirs, by, Metric(metric), rules)
+    compared = _compared(ours, theirs, by, Metric(metric), rules)
     if strict:
-        _refuse_unlike(table)
-    _write(table, ours.text, theirs.text, "json" if as_json else file_format, output, ops)
-    if table.gate_broken:
+        _refuse_unlike(compared)
+    _write(compared, ours.text, theirs.text, file_format, output, ops=ops, table=name)
+    if compared.gate_broken:
         click.get_current_context().exit(1)
 
 
 def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rules: Rules) -> Table:
+    for side in (ours, theirs):
+        if not side.cells:
+            raise UsageError(f"{side.text}: no trial has finished there", remedy="harness run --resume RUN")
     same_run = ours.run.manifest.run_id == theirs.run.manifest.run_id
     apart = list(dict.fromkeys([*fixed_apart(ours.selection, theirs.selection), *by]))
     pairs = pair_cells(
@@ -241,30 +265,49 @@ def _refuse_unlike(table: Table) -> None:
         )
 
 
-def _write(table: Table, base: str, head: str, file_format: str, output: Path | None, ops: int) -> None:
+def _table_name(table: str | None, file_format: str, output: Path | None) -> TableName:
+    if table is not None and file_format not in ("csv", "parquet"):
+        raise UsageError(f"--table is of csv and parquet, not of {file_format}", remedy="--format csv")
+    if file_format == "parquet" and (output is None or str(output) == "-"):
+        raise UsageError(
+            "Parquet is a binary format and is not written to a terminal or pipe", remedy="name a file: -o FILE"
+        )
+    return cast(TableName, table or "cells")
+
+
+def _write(
+    compared: Table, base: str, head: str, file_format: str, output: Path | None, *, ops: int, table: TableName
+) -> None:
     to_stdout = output is None or str(output) == "-"
     if file_format == "text" and to_stdout:
         with reader_may_leave():
-            print_comparison(table, Console(), ops=ops)
+            print_comparison(compared, Console(), ops=ops)
         return
-    if file_format == "json":
-        text = json.dumps(comparison_document(table, base, head), indent=1, allow_nan=False) + "\n"
-    elif file_format == "markdown":
-        text = markdown(table, base, head, ops=ops)
-    elif file_format == "junit":
-        text = junit(table, base, head)
-    else:
-        text = as_text(table, ops=ops)
+    if file_format == "model-explorer":
+        write_overlays(change_overlays(compared.comparisons), None if to_stdout else output)
+        return
+    if file_format == "parquet":
+        with binary_file(cast(Path, output)) as binary:
+            write_parquet(COLUMNS[table], comparison_rows(compared, base, head, table), binary)
+        return
+    text = _as_text(compared, base, head, file_format, ops=ops, table=table)
     if output is None or to_stdout:
         with reader_may_leave():
             click.echo(text, nl=False)
         return
-    part = output.with_name(output.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")
-        part.replace(output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError):
-            raise UsageError(f"cannot write {output}: {error.strerror}") from error
-        raise SetupError(f"cannot write {output}: {error.strerror}") from error
+    with text_file(output) as stream:
+        stream.write(text)
+
+
+def _as_text(compared: Table, base: str, head: str, file_format: str, *, ops: int, table: TableName) -> str:
+    if file_format == "json":
+        return json.dumps(comparison_document(compared, base, head), indent=1, allow_nan=False) + "\n"
+    if file_format == "markdown":
+        return markdown(compared, base, head, ops=ops)
+    if file_format == "junit":
+        return junit(compared, base, head)
+    if file_format == "csv":
+        out = io.StringIO(newline="")
+        write_csv(COLUMNS[table], comparison_rows(compared, base, head, table), out)
+        return out.getvalue()
+    return as_text(compared, ops=ops)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 
 from harness.analysis.compare import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
@@ -30,13 +31,14 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]
     lines += ["| | cell | base | head | head/base (95 %) | verdict |", "|---|---|--:|--:|--:|---|"]
-    lines += [_row(one, table) for one in table.comparisons if one.state != "missing"]
+    numbered = words.warnings(table)
+    lines += [_row(one, table, numbered) for one in table.comparisons if one.state != "missing"]
     for overall in table.overall:
         verdict = words.change(overall.estimate, overall.judgement)
         sign = _SIGNS[overall.judgement.verdict]
         name = _escape(words.overall_name(overall))
         lines.append(f"| {sign} | all: {name} | | | {_escape(words.ratio(overall.estimate))} | {verdict} |")
-    lines += ["", *_notes(table), *_absent(table), *_ops(table, ops)]
+    lines += ["", *_notes(table, numbered), *_absent(table), *_ops(table, ops)]
     tested = sum(one.judgement.q_value is not None for one in table.comparisons)
     lines.append(
         f"<sub>Differs only if the whole interval lies beyond ±{words.percent(table.rules.min_effect)} and the p-value, corrected "
@@ -45,11 +47,12 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(one: Comparison, table: Table) -> str:
+def _row(one: Comparison, table: Table, numbered: Mapping[str, int]) -> str:
     unit = one.metric.unit
     verdict = words.change(one.estimate, one.judgement) if one.state == "measured" else _escape(words.trouble(one))
     if failed_gate(one, table.rules):
         verdict = f"**{verdict}**"
+    verdict += "".join(f" ⚠️{number}" for number in words.numbers_of(one, numbered))
     cells = (
         _SIGNS[one.judgement.verdict] if one.state == "measured" else "⚠️",
         _escape(words.cell_name(one)),
@@ -61,11 +64,11 @@ def _row(one: Comparison, table: Table) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _notes(table: Table) -> list[str]:
+def _notes(table: Table, numbered: Mapping[str, int]) -> list[str]:
     cells: dict[str, list[str]] = {}
     for one in table.comparisons:
         for note in one.notes if one.state == "measured" else ():
-            text = ("⚠️ " if note.unlike else "") + _escape(note.text)
+            text = (f"⚠️{numbered[note.text]} " if note.unlike else "") + _escape(note.text)
             cells.setdefault(text, []).append(_escape(words.cell_name(one)))
     if not cells:
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,20 +32,29 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     for heading in (f"base {unit}", f"head {unit}", "n", "ratio", "95 % interval"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
+    numbered = words.warnings(table)
     for one in rows:
-        grid.add_row(*(escape(_value(one, name)) for name in varying), *_numbers(one), _verdict(one, table))
+        marks = "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
+        grid.add_row(*(escape(_value(one, name)) for name in varying), *_numbers(one), _verdict(one, table) + marks)
     console.print(grid)
     if any(one.judgement.more_processes is not None for one in table.comparisons):
         console.print("+N: about so many more processes a side would decide", highlight=False)
     for overall in table.overall:
         verdict = words.change(overall.estimate, overall.judgement)
         console.print(f"all devices: {escape(words.overall_name(overall))}: {verdict}", highlight=False)
-    _notes(table, console)
+    _notes(table, console, numbered)
     for one in table.comparisons:
         if ops and one.ops is not None and one.judgement.verdict in (Verdict.SLOWER, Verdict.FASTER):
             _print_ops(one, console, ops)
     counts = Counter(one.judgement.verdict for one in rows)
     console.print(f"\n{table.metric.words}: {words.summary_line(counts)}", highlight=False)
+    tested = sum(one.judgement.q_value is not None for one in table.comparisons)
+    if tested:
+        console.print(
+            f"p-values corrected for {tested} cell{'s' * (tested > 1)} (Benjamini-Hochberg), at most {table.rules.alpha:g}; "
+            f"same: within {words.percent(table.rules.min_effect)}",
+            highlight=False,
+        )
     if table.rules.gate is not None:
         state = "[red]broken[/]" if table.gate_broken else "holds"
         console.print(f"gate of {words.percent(table.rules.gate)}: {state}", highlight=False)
@@ -88,7 +98,7 @@ def _verdict(one: Comparison, table: Table) -> str:
     return f"[{style}]{text}[/]" if style else text
 
 
-def _notes(table: Table, console: Console) -> None:
+def _notes(table: Table, console: Console, numbered: Mapping[str, int]) -> None:
     notes: dict[tuple[bool, str], int] = {}
     for one in table.comparisons:
         for note in one.notes if one.state == "measured" else ():
@@ -105,7 +115,7 @@ def _notes(table: Table, console: Console) -> None:
             names = "; ".join(words.cell_name(one) for one in absent[:3]) + ("; ..." if len(absent) > 3 else "")
             console.print(f"not in {side.upper()}: {len(absent)} cells: {escape(names)}", highlight=False)
     for (unlike, text), count in sorted(notes.items(), key=lambda item: not item[0][0]):
-        mark = "[yellow]unlike[/]" if unlike else "note"
+        mark = f"[yellow]!{numbered[text]} unlike[/]" if unlike else "note"
         console.print(f"{mark}: {escape(text)}" + (f" ({count} cells)" if count > 1 else ""), highlight=False)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.analysis.compare import Comparison, Overall, SideSummary
+from collections.abc import Mapping
+
+from harness.analysis.compare import Comparison, Overall, SideSummary, Table
 from harness.analysis.estimate import Estimate
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
@@ -79,6 +81,21 @@ def overall_name(one: Overall) -> str:
 def summary_line(counts: dict[Verdict, int]) -> str:
     """`2 slower, 1 same, 3 inconclusive`."""
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts.get(verdict)) or "nothing compared"
+
+
+def warnings(table: Table) -> dict[str, int]:
+    """Everything in which sides that were measured are unlike, numbered: the number stands beside each cell that it is of."""
+    texts = dict.fromkeys(
+        note.text for one in table.comparisons if one.state == "measured" for note in one.notes if note.unlike
+    )
+    return {text: number for number, text in enumerate(texts, 1)}
+
+
+def numbers_of(one: Comparison, numbered: Mapping[str, int]) -> list[int]:
+    """The numbers of a cell's warnings."""
+    if one.state != "measured":
+        return []
+    return [numbered[note.text] for note in one.notes if note.unlike]
 
 
 def trouble(one: Comparison) -> str:

@@ -1,65 +1,115 @@
-"""`harness export`: a run's trials or ops as a flat table."""
+"""`harness export`: a run's trials or ops as a table, as a trace, or as overlays for Model Explorer."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import Literal, cast
+from typing import IO, cast
 
 import click
 
-from harness.errors import SetupError, UsageError
+from harness.analysis.selection import CellResults, Selection, cells_of, parse_where, select
+from harness.cli.export_overlays import write_overlays
+from harness.cli.output import binary_file, reader_may_leave, text_file
+from harness.errors import UsageError
 from harness.export import TEXT_WRITERS, TableName, to_parquet
-from harness.store import load_run
+from harness.model_explorer import overlays
+from harness.store import Run, load_run
+from harness.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
 
 _EPILOG = """\b
 Examples:
   harness export runs/2026-08-01 --table trials --format csv > trials.csv
   harness export runs/monday runs/tuesday --table ops --format parquet -o ops.parquet
+  harness export runs/monday --format trace -o monday.json
+  harness export runs/monday --table ops --where delegate=xnnpack,threads=4 --format trace -o inference.json
+  harness export runs/monday --table ops --format model-explorer -o overlays/
 
 Null is an empty cell in CSV and null in JSON and Parquet. In CSV a text cell that a spreadsheet would take for a formula gets an
 apostrophe in front; JSON and Parquet hold all text exactly.
+
+A trace opens in ui.perfetto.dev or chrome://tracing: the trials of a run, or with --table ops one inference of each profiled cell. Overlays
+are per-op times for Google's Model Explorer (`Add per-node data`), one file for each profiled cell.
 """
 
 
 @click.command("export", epilog=_EPILOG)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option(
-    "--table", type=click.Choice(["trials", "ops"]), default="trials", show_default=True, help="What a row is."
-)
+@click.option("--table", type=click.Choice(["trials", "ops"]), help="What a row is.  [default: trials]")
+@click.option("--where", default="", metavar="KEY=VALUE,...", help="Only these cells.")
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["csv", "json", "parquet"]),
+    type=click.Choice(["csv", "json", "parquet", "trace", "model-explorer"]),
     default="csv",
     show_default=True,
     help="Format.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write instead of standard output.")
-def export(runs: tuple[Path, ...], table: str, file_format: str, output: Path | None) -> None:
-    """Write the trials or the ops of one or more runs as a table."""
-    to_stdout = output is None or str(output) == "-"
-    if file_format == "parquet" and to_stdout:
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write instead of standard output; for model-explorer a folder, or a .json file for one cell.",
+)
+def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: str, output: Path | None) -> None:
+    """Write the trials or the ops of one or more runs as a table, a trace or overlays."""
+    target = None if output is None or str(output) == "-" else output
+    if file_format == "parquet" and target is None:
         raise UsageError(
             "Parquet is a binary format and is not written to a terminal or pipe", remedy="name a file: -o FILE"
         )
-    name = cast(TableName, table)
+    if file_format == "model-explorer" and table == "trials":
+        raise UsageError("model-explorer shows ops, not trials", remedy="--table ops")
+    name = cast(TableName, table or "trials")
     loaded = [load_run(path) for path in runs]
-    if output is None or to_stdout:
-        TEXT_WRITERS[file_format](loaded, name, sys.stdout)
+    chosen = [_chosen(run, where) for run in loaded]
+    kept = [_with_cells(run, cells) if where.strip() else run for run, cells in zip(loaded, chosen, strict=True)]
+    if file_format == "model-explorer":
+        found = [
+            one for run, cells in zip(loaded, chosen, strict=True) for one in overlays(cells, cells_of(run.results))
+        ]
+        write_overlays(found, target)
+    elif file_format == "trace":
+        with _text(target) as stream:
+            _write_trace(kept, chosen, name, stream)
+    elif file_format == "parquet":
+        with binary_file(cast(Path, target)) as binary:
+            to_parquet(kept, name, binary)
+    else:
+        with _text(target) as stream:
+            TEXT_WRITERS[file_format](kept, name, stream)
+
+
+def _chosen(run: Run, where: str) -> list[CellResults]:
+    selection = Selection(text=str(run.path), where=parse_where(where) if where.strip() else {})
+    return select(cells_of(run.results), selection)
+
+
+def _with_cells(run: Run, cells: Sequence[CellResults]) -> Run:
+    kept = {id(result) for cell in cells for result in cell.results}
+    return replace(run, results=tuple(result for result in run.results if id(result) in kept))
+
+
+def _write_trace(runs: Sequence[Run], cells: Sequence[Sequence[CellResults]], table: TableName, out: IO[str]) -> None:
+    if table == "trials":
+        write_trace(run_events(runs), out, notes=NOTES_RUN, began=began_of(runs))
         return
-    # Written beside the target and moved over it, so that a full disk leaves no half table under the name that was asked for.
-    part = output.with_name(output.name + ".part")
-    try:
-        if file_format == "parquet":
-            with part.open("wb") as binary:
-                to_parquet(loaded, name, binary)
-        else:
-            with part.open("w", encoding="utf-8", newline="") as text:
-                TEXT_WRITERS[cast(Literal["csv", "json"], file_format)](loaded, name, text)
-        part.replace(output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError):
-            raise UsageError(f"cannot write {output}: {error.strerror}") from error
-        raise SetupError(f"cannot write {output}: {error.strerror}") from error
+    events = op_events(list(zip(runs, cells, strict=True)))
+    first = next(events, None)
+    if first is None:
+        raise UsageError("nothing here has a profile", remedy="measure with `purposes: [latency, profile]`")
+    write_trace(chain([first], events), out, notes=NOTES_OPS)
+
+
+@contextlib.contextmanager
+def _text(target: Path | None) -> Iterator[IO[str]]:
+    if target is None:
+        with reader_may_leave():
+            yield sys.stdout
+        return
+    with text_file(target) as stream:
+        yield stream

@@ -208,6 +208,8 @@ def _results(
     for known in finished.values():
         taken.setdefault(_cell(known.trial), set()).add(known.trial.process)
     results: list[Result] = []
+    # A block of its own for each: what was recorded elsewhere did not take turns, and must not be compared as if it had.
+    block = max((known.trial.block for known in finished.values()), default=-1)
     for log in logs:
         trial = _trial(log, device=device, model=model, delegate=delegate)
         same = finished.get(trial.trial_id)
@@ -221,7 +223,8 @@ def _results(
         if number in used:
             raise UsageError(f"process {number} of this device, model and delegate is in the run already")
         used.add(number)
-        result = _result(log, replace(trial, process=number, block=number))
+        block += 1
+        result = _result(log, replace(trial, process=number, block=block))
         finished[trial.trial_id] = result
         results.append(result)
     return results

@@ -138,6 +138,15 @@ def run(
     ctx.exit(_run(load_suite(find_suite(suite)), out, dry_run, options))
 
 
+def run_loaded(
+    loaded: LoadedSuite, out: Path | None, *, selectors: tuple[str, ...], binaries: tuple[str, ...]
+) -> tuple[int, Path]:
+    """Run a suite as `harness run` does, for another command. Returns the exit code and the run's folder."""
+    options = _Options(selectors, parse_binary_option(binaries), 1, 0.0, Patience().quarantine_s, as_json=False)
+    path = out or _new_folder(loaded.suite.suite, datetime.now(UTC))
+    return _run(loaded, path, False, options), path
+
+
 def _run(loaded: LoadedSuite, out: Path | None, dry_run: bool, options: _Options) -> int:
     configs = load_device_configs()
     suite = loaded.suite

@@ -60,6 +60,15 @@ def test_unlike_conditions_are_noted(head: Side, kind: str) -> None:
     assert kinds(side(), head) == {kind: True}
 
 
+def test_a_governor_set_on_one_side_only_is_noted() -> None:
+    untouched = Side(run_id="a", results=[result(1.0)], device=PHONE)
+    as_set = [replace(result(1.0), conditions=Conditions(settings_observed={"governor:policy4": "performance"}))]
+    (note,) = compare_conditions(untouched, Side(run_id="a", results=as_set, device=PHONE))
+    assert (note.kind, note.unlike) == ("settings", True)
+    assert note.text.endswith("differs: nothing set and governor:policy4=performance")
+    assert compare_conditions(untouched, untouched) == []
+
+
 def test_the_model_file_and_the_run_lengths_count() -> None:
     one = result(1.0)
     other = replace(one, trial=replace(one.trial, model=replace(one.trial.model, sha256="f" * 64)))

@@ -61,6 +61,20 @@ def test_two_runs_share_no_blocks() -> None:
     assert calm.judgement.verdict is Verdict.SLOWER
 
 
+def test_cells_of_one_run_that_did_not_take_turns_are_not_paired() -> None:
+    # All of base, then all of head, on a phone that warms up meanwhile: nothing differs but the time.
+    warming = [(value or 0) * (1 + 0.01 * block) for block, value in enumerate(noise(1, count=20, spread=0.003))]
+    base = cell(warming[:10])
+    head = [
+        replace(one, trial=replace(one.trial, block=10 + one.trial.block)) for one in cell(warming[10:], delegate="gpu")
+    ]
+    (one,) = table(base, head, apart=("delegate",)).comparisons
+    assert one.estimate.design == "unpaired"
+    assert one.estimate.drift > 0
+    assert one.judgement.verdict is Verdict.INCONCLUSIVE
+    assert {note.kind for note in one.notes} == {"not_interleaved", "drift"}
+
+
 def test_only_blocks_that_both_sides_have_count() -> None:
     base, head = cell(noise(1)), cell([None, None, *noise(2, 8)], delegate="gpu")
     (one,) = table(base, head, apart=("delegate",)).comparisons

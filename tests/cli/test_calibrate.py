@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import run_cli
+from harness.records import Purpose
+from harness.store import load_run
 from tests.analysis.made_up import PHONE, cell
 from tests.cli.comparable_runs import noise, two_delegates, write_run
+from tests.model_files import shipped, truncated
 
 
 def state_files() -> list[Path]:
@@ -74,3 +77,79 @@ def test_a_broken_calibration_is_named(
     (run / "calibration.json").write_text(content)
     assert run_cli(["compare", f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"]) == 2
     assert message in capsys.readouterr().err
+
+
+SUITE = """suite: phones
+models: [{model}]
+delegates: [xnnpack]
+processes: 3
+purposes: [latency, profile]
+run: {{min_runs: 2, min_s: 0, max_s: 2, warmup_runs: 0, warmup_s: 0, timeout_s: 30}}
+"""
+
+
+def write_suite(folder: Path, model: Path, extra: str = "") -> Path:
+    file = folder / "suite.yaml"
+    file.write_text(SUITE.format(model=model) + extra)
+    return file
+
+
+def test_a_suite_is_run_often_enough_to_be_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite, out = write_suite(tmp_path, shipped("cnn_int8.tflite")), tmp_path / "run"
+    options = ["--device", "virtual:1", "--blocks", "10", "--processes", "5", "--out", str(out), "--json"]
+    assert run_cli(["calibrate", str(suite), *options]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["cells"]
+    assert (found["found"]["blocks"], found["found"]["pairs"]) == (10, 5)
+    run = load_run(out)
+    assert [result.trial.purpose for result in run.results] == [Purpose.LATENCY] * 10
+    assert run.manifest.suite == "phones calibration"
+    assert (out / "calibration.json").exists()
+
+
+def test_a_suite_whose_model_does_not_run_is_bad_not_a_wrong_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = write_suite(tmp_path, truncated(tmp_path / "half.tflite"))
+    options = ["--device", "virtual:1", "--blocks", "10", "--out", str(tmp_path / "run")]
+    assert run_cli(["calibrate", str(suite), *options]) == 1
+    assert "the most is 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere"], 2, "neither a run nor a suite"),
+        (["run", "--blocks", "20"], 2, "are for a suite"),
+        (["run", "--device", "virtual:1"], 2, "are for a suite"),
+        (["run", "--min-effect", "0%"], 2, "more than 0%"),
+        (["suite.yaml", "--blocks", "9"], 2, "9 is not in the range"),
+        (["suite.yaml", "--device", "nosuchphone"], 3, "virtual:2"),
+        (["rigid.yaml", "--device", "virtual:1"], 2, "without interleaving"),
+        (["broken.yaml"], 2, "broken.yaml"),
+    ],
+)
+def test_wrong_requests_and_missing_devices(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("run"), cell(noise(7, count=20)))
+    write_suite(tmp_path, shipped("cnn_int8.tflite"), "order: {interleave: false}\n").rename("rigid.yaml")
+    write_suite(tmp_path, shipped("cnn_int8.tflite"))
+    Path("broken.yaml").write_text("suite: [\n")
+    assert run_cli(["calibrate", *arguments]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_the_table_fits_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", cell(noise(7, count=20), model="mobilenet_fp32"))
+    assert run_cli(["calibrate", str(run)]) == 0
+    device, heading, row = capsys.readouterr().out.splitlines()[:3]
+    assert device.strip() == "device R5CT1"
+    assert heading.split()[-8:] == ["at", "5", "at", "10", "at", "20", "at", "40"]
+    assert row.startswith("mobilenet_fp32 cpu 1 thr big ")
+    assert row.count("%") >= 4

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from lxml import etree
 
@@ -17,6 +20,15 @@ from tests.analysis.made_up import cell
 from tests.cli.comparable_runs import noise, two_delegates, write_run
 
 XSD = Path(__file__).resolve().parent.parent / "data" / "junit" / "junit.xsd"
+CELLS = (
+    "base head device model delegate threads cpus cpus_asked binary base_device base_model base_delegate base_threads base_cpus_asked "
+    "base_binary metric unit state base_n base_estimate head_n head_estimate ratio ci_low ci_high level p_value q_value design verdict "
+    "more_processes gate_broken unlike notes base_causes head_causes"
+)
+OPS = (
+    "base head device model delegate threads cpus cpus_asked binary row kind base_ops head_ops base_us head_us change_us share ratio "
+    "ci_low ci_high q_value verdict"
+)
 HOSTILE = "<script>alert(1)</script>|`x`$(touch y)\x07[b](javascript:1) ]]> 😀"
 
 
@@ -125,6 +137,9 @@ def test_strict_refuses_unlike_conditions(tmp_path: Path, capsys: pytest.Capture
         (["RUN@delegate=cpu", "RUN", "--min-effect", "0%"], "more than 0%"),
         (["RUN@delegate=cpu", "RUN", "-o", "no/such/folder/x.txt"], "cannot write"),
         (["nowhere@delegate=cpu", "RUN"], "holds no run"),
+        (["EMPTY", "RUN"], "EMPTY: no trial has finished there"),
+        (["RUN@delegate=cpu", "RUN", "--format", "parquet"], "name a file"),
+        (["RUN@delegate=cpu", "RUN", "--table", "ops"], "--format csv"),
     ],
 )
 def test_wrong_requests_are_one_line_and_exit_2(
@@ -136,6 +151,7 @@ def test_wrong_requests_are_one_line_and_exit_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     two_delegates(Path("RUN"))
+    write_run(Path("EMPTY"), [])
     assert run_cli(["compare", *arguments]) == 2
     assert message in capsys.readouterr().err
 
@@ -189,17 +205,110 @@ def test_names_stay_text_in_markdown(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "in no op" in printed
 
 
+def test_a_warning_stands_beside_each_number_that_it_is_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = write_run(tmp_path / "base", cell(noise(1)) + cell(noise(2), delegate="gpu"))
+    other = [replace(one, artifact_sha256="f" * 64) for one in cell(noise(3))]
+    head = write_run(tmp_path / "head", other + cell(noise(4), delegate="gpu"))
+    run_cli(["compare", str(base), str(head)])
+    printed = capsys.readouterr().out
+    rows = {line.split()[0]: line for line in printed.splitlines() if line.startswith(("cpu", "gpu"))}
+    assert "!1" in rows["cpu"]
+    assert "!1" not in rows["gpu"]
+    assert "!1 unlike: the benchmark binary differs" in printed
+    run_cli(["compare", str(base), str(head), "--format", "markdown"])
+    printed = capsys.readouterr().out
+    assert [("⚠️1" in line, " gpu " in line) for line in printed.splitlines() if "ms (n=" in line] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "- ⚠️1 the benchmark binary differs" in printed
+
+
+def test_csv_has_a_row_a_cell_with_what_the_json_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = two_delegates(tmp_path / "run", model="=cmd()")
+    document = run_json(capsys, *selections(run), "--gate", "3%")
+    run_cli(["compare", *selections(run), "--gate", "3%", "--format", "csv"])
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    (one,) = document["comparisons"]
+    assert list(row) == CELLS.split()
+    assert (row["base"], row["head"]) == selections(run)
+    assert (row["model"], row["base_delegate"], row["delegate"], row["unit"]) == ("'=cmd()", "cpu", "xnnpack", "us")
+    for key in ("ratio", "ci_low", "ci_high", "p_value", "q_value", "level"):
+        assert float(row[key]) == one[key]
+    assert float(row["base_estimate"]) == one["base"]["estimate_us"]
+    assert (row["verdict"], row["gate_broken"], row["more_processes"], row["unlike"]) == ("slower", "true", "", "")
+
+
+def test_parquet_of_ops_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = two_delegates(tmp_path / "run")
+    (ops,) = run_json(capsys, *selections(run))["ops"]
+    file = tmp_path / "ops.parquet"
+    assert run_cli(["compare", *selections(run), "--format", "parquet", "--table", "ops", "-o", str(file)]) == 0
+    table = pq.read_table(file)
+    assert table.column_names == OPS.split()
+    rows = table.to_pylist()
+    assert [row["kind"] for row in rows] == ["renamed", "same", "unexplained"]
+    assert [row["row"] for row in rows] == [0, 1, 2]
+    assert rows[0]["head_ops"] == "Convolution (NHWC, F32) IGEMM #0"
+    assert sum(row["change_us"] for row in rows) == pytest.approx(ops["change_us"])
+    assert sum(row["share"] for row in rows) == pytest.approx(1.0)
+
+
+def test_a_cell_without_a_number_has_empty_columns(tmp_path: Path) -> None:
+    base = write_run(tmp_path / "base", cell(noise(1)) + cell(noise(3), delegate="gpu"))
+    head = write_run(tmp_path / "head", cell([None] * 10, status=Status.FAILED, causes=(Cause.CRASHED,)))
+    file = tmp_path / "cells.parquet"
+    assert run_cli(["compare", str(base), str(head), "--format", "parquet", "-o", str(file)]) == 0
+    failed, missing = pq.read_table(file).to_pylist()
+    assert (failed["state"], failed["head_n"], failed["head_estimate"], failed["ratio"]) == (
+        "unmeasured",
+        0,
+        None,
+        None,
+    )
+    assert (failed["head_causes"], failed["verdict"], failed["gate_broken"]) == ("crashed", "inconclusive", None)
+    assert (missing["state"], missing["delegate"], missing["base_n"]) == ("missing", "gpu", 10)
+
+
+def test_a_model_that_one_side_names_narrows_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = [one for model in ("m", "n") for one in cell(noise(1), model=model)]
+    results += [one for model in ("m", "n") for one in cell(noise(2), model=model, delegate="xnnpack")]
+    run = write_run(tmp_path / "run", results)
+    document = run_json(capsys, f"{run}@delegate=cpu,model=m", f"{run}@delegate=xnnpack")
+    measured = [one for one in document["comparisons"] if one["state"] == "measured"]
+    assert [(one["base"]["cell"]["model"], one["head"]["cell"]["model"]) for one in measured] == [("m", "m")]
+
+
 def test_text_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = two_delegates(tmp_path / "run")
     run_cli(["compare", *selections(run), "--gate", "3%"])
     printed = capsys.readouterr().out
-    for words in ("slower, breaks the gate", "gate of 3 %: broken", "1 slower", "CONV_2D #0", "in no op", "sum"):
+    for words in (
+        "slower, breaks the gate",
+        "gate of 3 %: broken",
+        "1 slower",
+        "CONV_2D #0",
+        "in no op",
+        "sum",
+        "(Benjamini-Hochberg)",
+    ):
         assert words in printed
     file = tmp_path / "out.txt"
     run_cli(["compare", *selections(run), "-o", str(file), "--ops", "0"])
     assert "slower" in file.read_text()
     assert "CONV_2D" not in file.read_text()
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_values_that_no_device_yields_are_no_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, huge = write_run(tmp_path / "tiny", cell([1e-300] * 10)), write_run(tmp_path / "huge", cell([1e300] * 10))
+    (one,) = run_json(capsys, str(tiny), str(huge))["comparisons"]
+    assert one["verdict"] == "slower"
+    wild = write_run(tmp_path / "wild", cell([1e-200, 1e200]))
+    (one,) = run_json(capsys, str(tiny), str(wild))["comparisons"]
+    assert (one["verdict"], one["base"]["n"], one["head"]["n"]) == ("inconclusive", 10, 2)
+    run_cli(["compare", str(tiny), str(wild)])
+    assert "inconclusive" in capsys.readouterr().out
 
 
 def test_large_factors_are_said_as_factors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,7 @@ def test_makes_and_extends_a_run(tmp_path: Path) -> None:
         (Purpose.LATENCY, -1, 1),
         (Purpose.PROFILE, -1, 0),
     ]
+    assert [trial.block for trial in trials] == [0, 1, 2, 3]  # none took turns with another
     assert len({trial.trial_id for trial in trials}) == 4
     assert [device.serial for device in loaded.manifest.devices] == ["Pixel 6"]
     assert [artifact.origin for artifact in loaded.manifest.artifacts] == ["recorded"]

@@ -1,0 +1,50 @@
+"""How far the level of a run moved while it ran: what separate runs may lie apart by without a difference between them. Pure.
+
+Processes that are independent of each other vary as much between neighbours as between any two. Where a phone warms up, throttles for a
+while or is busy with something else, neighbours are more alike than that: von Neumann's ratio (Annals of Mathematical Statistics 12, 1941),
+the mean square of successive differences over the variance, falls below 2. Its version on ranks (Bartels, Journal of the American
+Statistical Association 77, 1982) tells that from chance whatever the noise is. The same two numbers say how large the slow part is: the
+variance less half the mean square of successive differences.
+
+It sees a step that begins and ends within the run as well as a drift that goes one way; comparing the halves of a run, which stood here
+before, does not see the former.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from harness.analysis.ranks import Floats
+
+TEST_FROM = 8
+"""Processes from which slow movement can be told from chance; with fewer, whatever the numbers show counts as movement."""
+P_MOVED = 0.25
+"""P-value at which a run counts as moved. Generous: an overlooked drift costs more than a wider interval."""
+DEVIATIONS = 3.0
+"""By how many standard deviations of its slow part the average of a run may lie away from where the other run was. A phone that warms up
+within a third of the run lies 2.8 of them above its start; one throttled for a share `f` of the run `sqrt(f / (1 - f))` of them, which is 3
+where it is throttled nine tenths of the time."""
+
+
+def slow_movement(values: Floats) -> Floats:
+    """How far separate runs may lie apart by what one moved: `DEVIATIONS` deviations of its slow part; 0 where that may be chance.
+
+    Args:
+        values: logarithms of the processes' values in the order of running, along the last axis; at least two.
+    """
+    n = values.shape[-1]
+    fast = np.square(np.diff(values, axis=-1)).mean(axis=-1) / 2
+    slow = np.sqrt(np.maximum(0.0, values.var(axis=-1, ddof=1) - fast))
+    if n < TEST_FROM:
+        return np.asarray(DEVIATIONS * slow, dtype=np.float64)
+    return np.where(rank_ratio_p(values) <= P_MOVED, DEVIATIONS * slow, 0.0)
+
+
+def rank_ratio_p(values: Floats) -> Floats:
+    """One-sided p-value of "the order of running means nothing", against neighbours that are alike. Normal approximation."""
+    n = values.shape[-1]
+    ranks = values.argsort(axis=-1).argsort(axis=-1).astype(np.float64)
+    ratio = np.square(np.diff(ranks, axis=-1)).sum(axis=-1) / (n * (n * n - 1) / 12)
+    variance = 4 * (n - 2) * (5 * n * n - 2 * n - 9) / (5 * n * (n + 1) * (n - 1) ** 2)
+    return np.asarray(special.ndtr((ratio - 2) / np.sqrt(variance)), dtype=np.float64)

@@ -1,0 +1,105 @@
+"""A flat table as CSV, JSON or Parquet: columns with kinds, rows of cells.
+
+What is not known is null (an empty cell in CSV), never 0; a number that is none (`-nan` of a tool that divided by zero) is null too: rows
+come through `finite`.
+
+Text that strangers wrote (model and device names, op names) is exact in JSON and Parquet. In CSV a text cell that a spreadsheet would
+take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe in front, the spreadsheet's own mark
+for "this is text": CSV files get opened by double click, and an op name must not become a command. Number columns are never touched.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format = Literal["csv", "json", "parquet"]
+Cell = str | int | float | bool | None
+Row = tuple[Cell, ...]
+Kind = Literal["text", "integer", "number", "flag"]
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_PARQUET_BATCH = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name and what its cells are."""
+
+    name: str
+    kind: Kind
+
+
+def columns(text: str) -> tuple[Column, ...]:
+    """Read `run_id:t threads:i init_us:n synthetic:f`: text, integer, number, flag."""
+    kinds: dict[str, Kind] = {"t": "text", "i": "integer", "n": "number", "f": "flag"}
+    return tuple(Column(name, kinds[kind]) for name, kind in (word.split(":") for word in text.split()))
+
+
+def finite(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows with null in place of what is no number."""
+    for row in rows:
+        yield tuple(None if isinstance(cell, float) and not math.isfinite(cell) else cell for cell in row)
+
+
+def write_csv(table: Sequence[Column], rows: Iterable[Row], out: IO[str]) -> None:
+    """Write CSV as RFC 4180 has it, with `\\n` line ends; flags are `true` and `false`."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([column.name for column in table])
+    for row in rows:
+        writer.writerow([_csv_cell(value) for value in row])
+
+
+def write_json(table: Sequence[Column], rows: Iterable[Row], out: IO[str]) -> None:
+    """Write a JSON list of objects, one a line."""
+    names = [column.name for column in table]
+    separator = "[\n"
+    for row in rows:
+        out.write(separator + json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False))
+        separator = ",\n"
+    out.write("\n]\n" if separator != "[\n" else "[]\n")
+
+
+def write_parquet(table: Sequence[Column], rows: Iterable[Row], out: IO[bytes]) -> None:
+    """Write Parquet with proper types and nulls."""
+    import pyarrow.parquet as pq
+
+    schema = _arrow_schema(table)
+    with pq.ParquetWriter(out, schema) as writer:
+        batch: list[Row] = []
+        for row in rows:
+            batch.append(row)
+            if len(batch) == _PARQUET_BATCH:
+                writer.write_batch(_arrow_batch(batch, schema))
+                batch = []
+        writer.write_batch(_arrow_batch(batch, schema))
+
+
+def _csv_cell(value: Cell) -> Cell:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def _arrow_schema(table: Sequence[Column]) -> pa.Schema:
+    import pyarrow as pa
+
+    types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
+    return pa.schema([(column.name, types[column.kind]) for column in table])
+
+
+def _arrow_batch(batch: list[Row], schema: pa.Schema) -> Any:
+    import pyarrow as pa
+
+    filled: list[Row] = list(zip(*batch, strict=True)) if batch else [() for _ in schema]
+    arrays = [pa.array(values, type=kind.type) for values, kind in zip(filled, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)

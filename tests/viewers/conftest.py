@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.model_files import shipped
+
+SUITE = """suite: viewers
+models: [{model}]
+delegates: [cpu, xnnpack]
+cpus: [big]
+purposes: [latency, profile]
+processes: 2
+run: {{min_runs: 5, min_s: 0, max_s: 2, warmup_runs: 1, warmup_s: 0, timeout_s: 30}}
+"""
+
+
+@pytest.fixture(scope="package")
+def real_run(tmp_path_factory: pytest.TempPathFactory, no_server_port: int) -> Path:
+    """A small run on a virtual device: real inference of a model that XNNPACK takes only in part, real profiles."""
+    folder = tmp_path_factory.mktemp("viewers")
+    suite = folder / "suite.yaml"
+    suite.write_text(SUITE.format(model=shipped("mixed_fp32.tflite")))
+    subprocess.run(
+        [sys.executable, "-m", "harness", "run", str(suite), "--device", "virtual:1", "--out", str(folder / "run")],
+        capture_output=True,
+        check=True,
+        timeout=120,
+        env={
+            **os.environ,
+            "HARNESS_STATE_DIR": str(folder / "state"),
+            "ANDROID_ADB_SERVER_PORT": str(no_server_port),
+        },
+    )
+    return folder / "run"
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs the system package chromium")
+    # Both viewers draw with WebGL, in software where there is no graphics card.
+    arguments = [
+        "--use-gl=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--disable-background-networking",
+        "--no-first-run",
+    ]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
