@@ -22,6 +22,8 @@ _NAMES = {
     "tensorflow lite": "XNNPACK",  # "the default TensorFlow Lite delegate"
     "core ml": "COREML",
     "dispatchdelegate": "NPU",  # LiteRT's, to whichever vendor's accelerator
+    "stable_delegate": "STABLE_DELEGATE",
+    "tflitemetaldelegate": "GPU",
     "litert_cl": "GPU",
     "litert_gl": "GPU",
     "litert_metal": "GPU",
@@ -47,6 +49,7 @@ _FAILED = re.compile(r"Failed to apply (?:the )?(?:default )?(.{1,80}?) delegate
 _GPU_SPLIT = re.compile(
     r"(?:First )?(\d{1,9}) operations will run on the GPU, and the remaining (\d{1,9})(?: operations will run)? on the CPU"
 )
+_GPU_NOTHING = re.compile(r"No operations will run on the GPU, and all (\d{1,9}) operations will run on the CPU")
 _SIMPLE = re.compile(
     r"(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes,? with (\d{1,9}) partitions"
 )
@@ -62,6 +65,7 @@ _ECHOES = {
     "use xnnpack": "XNNPACK",
     "use coreml": "COREML",
     "use coreml delegate": "COREML",
+    "use ynnpack": "YNNPACK",
 }
 _FLAGS = {
     "use_gpu": "GPU",
@@ -69,7 +73,9 @@ _FLAGS = {
     "use_hexagon": "HEXAGON",
     "use_xnnpack": "XNNPACK",
     "use_coreml": "COREML",
+    "use_ynnpack": "YNNPACK",
     "use_npu": "NPU",
+    "stable_delegate_settings_file": "STABLE_DELEGATE",
     "external_delegate_path": "EXTERNAL",
 }
 
@@ -91,9 +97,30 @@ def tool_name(name: str) -> str:
 def requested_by_flag(flag: str) -> str | None:
     """The delegate that a flag such as `--use_gpu=true` asks for."""
     name, _, value = flag.removeprefix("--").partition("=")
-    if name == "external_delegate_path":
+    if name in ("external_delegate_path", "stable_delegate_settings_file"):
         return _FLAGS[name] if value else None
     return _FLAGS.get(name) if value.lower() in ("true", "1") else None
+
+
+_COMMAND_FLAG = re.compile(
+    r"(?<![\w-])-{1,2}(\w{1,80})(?:(=)[\"'\\\\]{0,2}([^\s\"'\\\\;]{0,1000})|\s{1,8}([^\s-]\S{0,20}))?"
+)
+
+
+def asked_in_command(command: str) -> list[str]:
+    """Delegates that a command line asks for, however it is quoted (`adb shell "... --use_gpu=true"`).
+
+    A flag in a form that the tool does not take (`--use_gpu true`, `--use_gpu`) was meant all the same, and old versions do not say that
+    they passed over it.
+    """
+    names = []
+    for flag, equals, value, apart in _COMMAND_FLAG.findall(command):
+        if not equals:
+            value = apart if apart.lower() in ("true", "false", "0", "1") else "true" if flag.startswith("use_") else ""
+        name = requested_by_flag(f"--{flag}={value}")
+        if name is not None and name not in names:
+            names.append(name)
+    return names
 
 
 @dataclass(slots=True)
@@ -130,8 +157,12 @@ class DelegateBook:
             # TensorFlow 1.14 to 2.1 say no more than this.
             self._say(match[1], None)
         elif first == "T" and (match := _THOUGH.match(text)) is not None:
-            self._say(match[1], "none")
+            # Only what was asked for is applied explicitly. A count before it was of a delegation that has been undone.
+            counted = self.uses.get(tool_name(match[1]))
+            undone = counted is not None and bool(counted.nodes_delegated)
+            self._say(match[1], "none", nodes=0 if undone else None, partitions=0 if undone else None)
             self.lines[tool_name(match[1])] = text
+            self.ask(tool_name(match[1]))
         elif first == "R" and (match := _REPLACING.match(text)) is not None:
             self._replacing(match)
         elif first == "F" and (match := _FAILED.match(text)) is not None:
@@ -145,6 +176,9 @@ class DelegateBook:
         elif (first.isdigit() or first == "F") and (match := _GPU_SPLIT.match(text)) is not None:
             on_gpu, rest = int(match[1]), int(match[2])
             self._say("GPU", _extent(on_gpu, on_gpu + rest), nodes=on_gpu, total=on_gpu + rest, weight=_RUNTIME)
+        elif first == "N" and (match := _GPU_NOTHING.match(text)) is not None:
+            self._say("GPU", "none", nodes=0, total=int(match[1]), weight=_RUNTIME)
+            self.lines["GPU"] = text
         elif first == "N" and (match := _NODE.match(text)) is not None:
             if _ROW_TYPE.fullmatch(match[1]) is not None:
                 self._say(match[1], None, weight=_TRACE)
@@ -169,6 +203,8 @@ class DelegateBook:
             self.ask(_ECHOES[key])
         elif key == "external delegate path" and value:
             self.ask("EXTERNAL")
+        elif key == "delegate settings file path" and value:
+            self.ask("STABLE_DELEGATE")
         elif key == "require full delegation" and value == "1":
             self.full_asked = True
 

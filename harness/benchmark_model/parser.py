@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harness.benchmark_model.delegates import DelegateBook, asked_for, requested_by_flag
+from harness.benchmark_model.delegates import DelegateBook, asked_for, asked_in_command, requested_by_flag
 from harness.benchmark_model.failures import system_messages
+from harness.benchmark_model.processes import last_process, read_last
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
-from harness.benchmark_model.text import decode, unwrap
-from harness.benchmark_model.timings import agree, read_timings
+from harness.benchmark_model.text import decode, unwrap, without_html
+from harness.benchmark_model.timings import agree, average_is_cut, read_timings
 from harness.benchmark_model.verdict import Facts, judge
+from harness.benchmark_model.wrapped import rejoin
 from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics
 
+_FULL = re.compile(r"(?<![\w-])--require_full_delegation=(?:true|1)\b")
 _PROMPT = re.compile(r"(?:^|\n)(\d{1,3})\|\w{1,40}:\S{1,200} [#$] {0,4}\n{0,4}$")
 """Android's shell puts the last exit code before its prompt where it is not 0: `1|device:/ $ `."""
 
@@ -45,7 +48,7 @@ def parse_output(
     Returns:
         What it says and what it comes to. Never raises for what the input holds.
     """
-    recording = unwrap(decode(stdout))
+    recording = unwrap(without_html(decode(stdout)))
     out, err = recording.stdout, recording.stderr
     if stderr is not None:
         err = decode(stderr)
@@ -54,19 +57,19 @@ def parse_output(
         code = int(prompt[1])
     whole = out if not err else f"{out}\n{err}"
 
-    out, restarts = _last_process(out)
-    reading = Reading()
-    reading.read(out)
-    if err:
-        reading.read(err)
+    out, restarts = last_process(out)
     if restarts:
-        reading.notes.append(f"the output holds {restarts + 1} runs of the tool; only the last is read")
+        whole = out if not err else f"{out}\n{err}"
+    reading, earlier = read_last(rejoin(out))
+    if err:
+        reading.read(rejoin(err))
+    if restarts or earlier:
+        reading.notes.append(f"the output holds {restarts + earlier + 1} runs of the tool; only the last is read")
     if recording.command is not None:
-        for word in recording.command.split():
-            if (name := requested_by_flag(word)) is not None:
-                reading.delegates.ask(name)
-            elif word in ("--require_full_delegation=true", "--require_full_delegation=1"):
-                reading.delegates.full_asked = True
+        for name in asked_in_command(recording.command):
+            reading.delegates.ask(name)
+        if _FULL.search(recording.command) is not None:
+            reading.delegates.full_asked = True
 
     measurement = read_timings(reading)
     measurement = _with_result(measurement, result)
@@ -74,16 +77,6 @@ def parse_output(
     measurement = _with_delegates(measurement, reading, runtime_info)
     verdict = judge(_facts(reading, measurement, whole, code, requested))
     return ParsedOutput(status=verdict.status, causes=verdict.causes, message=verdict.message, measurement=measurement)
-
-
-def _last_process(text: str) -> tuple[str, int]:
-    """The part that the last process printed, and how many came before it: numbers of two processes are never mixed."""
-    for marker in ("STARTING!\n", "Log parameter values verbosely: ["):  # the Android app prints only the second
-        starts = text.count(marker)
-        if starts > 1:
-            begin = text.rfind(marker)
-            return text[text.rfind("\n", 0, begin) + 1 :], starts - 1
-    return text, 0
 
 
 def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
@@ -214,7 +207,11 @@ def _facts(
     reading: Reading, measurement: Measurement, text: str, code: int | None, requested: DelegateRequest | None
 ) -> Facts:
     book: DelegateBook = reading.delegates
-    timed = reading.timings_seen or "inference" in reading.litert.times_us or measurement.inference_avg_us is not None
+    timed = (
+        (reading.timings_seen and not average_is_cut(reading))
+        or "inference" in reading.litert.times_us
+        or measurement.inference_avg_us is not None
+    )
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete

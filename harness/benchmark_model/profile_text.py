@@ -82,6 +82,8 @@ class ProfileText:
                 self._open_table("summary")
             elif header.kind == "ops" and self._table in (None, "summary"):
                 self._open_table("order")
+            elif header.kind == "ops" and self._table == "order" and self._block().order:
+                self._open_table("top")  # tables without banners, as some ports of the tool print them
             return True
         if first == "=" and (match := _BANNER.match(stripped)) is not None:
             self._open_table(

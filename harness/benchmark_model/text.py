@@ -42,6 +42,31 @@ def decode(data: str | bytes) -> str:
     return text
 
 
+_HTML = ("<pre", "<code", "<br", "</p>", "</pre>", "</code>")
+_TAGS = re.compile(
+    r"^(?:[ \t]{0,40}<(?:pre|code|p|div|span)(?: [^<>\n]{0,200})?>){1,8}|(?:<br ?/?>|</(?:pre|code|p|div|span)>){1,8}[ \t]{0,40}$",
+    re.MULTILINE,
+)
+_BREAK = re.compile(r"<br ?/?>")
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&nbsp;": " ", "&amp;": "&"}
+
+
+def without_html(text: str) -> str:
+    """A log that was copied as HTML, without the tags at the ends of its lines; any other text as it is.
+
+    Tags inside of a line stay: they are a part of some name.
+    """
+    if "<" not in text or not any(tag in text for tag in _HTML):
+        return text
+    if text.count("<br") > text.count("\n"):
+        text = _BREAK.sub("\n", text)
+    stripped = _TAGS.sub("", text)
+    if stripped != text:
+        for entity, character in _ENTITIES.items():
+            stripped = stripped.replace(entity, character)
+    return stripped
+
+
 def unwrap(text: str) -> Recording:
     """Take a recorded command apart; an output without markers comes back as it is.
 

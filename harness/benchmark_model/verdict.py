@@ -41,7 +41,13 @@ _RANK = (
 """Most specific first."""
 
 _SOFT = frozenset(
-    {Cause.PROFILE_DROPPED, Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL}
+    {
+        Cause.PROFILE_DROPPED,
+        Cause.DELEGATE_UNAVAILABLE,
+        Cause.DELEGATE_NOT_APPLIED,
+        Cause.DELEGATE_PARTIAL,
+        Cause.CONDITION_NOT_MET,
+    }
 )
 """What a run can survive: it goes on with the CPU, or without some rows."""
 
@@ -135,7 +141,7 @@ def _delegate_failed(facts: Facts) -> bool:
 
 def _delegation(facts: Facts) -> list[Evidence]:
     """Delegates that were asked for and not applied as asked, and what the profile lost."""
-    found = [item for item in facts.evidence if item.cause is Cause.PROFILE_DROPPED]
+    found = [item for item in facts.evidence if item.cause in (Cause.PROFILE_DROPPED, Cause.CONDITION_NOT_MET)]
     refused = [item for item in facts.evidence if item.cause is Cause.DELEGATE_NOT_APPLIED]
     refused.sort(key=lambda item: item.line.startswith("Restored"))  # a line that names the delegate says more
     unavailable = [item for item in facts.evidence if item.cause is Cause.DELEGATE_UNAVAILABLE]
