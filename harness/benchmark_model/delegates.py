@@ -51,7 +51,7 @@ _GPU_SPLIT = re.compile(
 )
 _GPU_NOTHING = re.compile(r"No operations will run on the GPU, and all (\d{1,9}) operations will run on the CPU")
 _SIMPLE = re.compile(
-    r"(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes,? with (\d{1,9}) partitions"
+    r"(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes(?:,? with (\d{1,9}) partitions)?"
 )
 """What every delegate on TensorFlow Lite's `SimpleDelegate` says: Hexagon, Core ML, QNN, LiteRT's dispatch and others."""
 _NOT_CREATED = re.compile(r"Could not create (.{1,40}?) delegate")
@@ -186,7 +186,14 @@ class DelegateBook:
         elif " nodes delegated out of " in text and (match := _SIMPLE.match(text)) is not None:
             nodes, total, name = int(match[2]), int(match[3]), tool_name(match[1])
             self.counted.add(name)
-            self._say(name, _extent(nodes, total), nodes=nodes, total=total, partitions=int(match[4]), weight=_RUNTIME)
+            self._say(
+                name,
+                _extent(nodes, total),
+                nodes=nodes,
+                total=total,
+                partitions=int(match[4]) if match[4] else None,
+                weight=_RUNTIME,
+            )
         elif first == "C" and (match := _NOT_CREATED.match(text)) is not None:
             self._say(match[1], "failed", weight=_FAILURE)
             return False  # it is a failure too

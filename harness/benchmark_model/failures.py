@@ -131,6 +131,7 @@ _say(
     r"Failed to apply .{0,80}delegate",
     r"Restored original execution plan after delegate application failure",
     r"Failed to create .{1,80} delegate",
+    r"Returning error since TFLite returned failure nnapi_delegate",
     r"`--use_nnapi=true` must be set for the provided NNAPI",
 )
 _say(Cause.CONDITION_NOT_MET, r"The provided value \(.{0,200}\) is not a valid nnapi execution")
@@ -146,6 +147,7 @@ _say(
     r"NNAPI acceleration is unsupported on this platform",
     r"XNNPACK (?:delegate|acceleration) is (?:not supported|unsupported)",
     r"CoreML (?:delegate|acceleration) is (?:not supported|unsupported)",
+    r"Failed to build program executable",
     r"Couldn't load NNAPI support library",
     r"Failed to load stable ABI delegate",
     r"Fail to create (?:the )?(?:external )?delegate",
@@ -187,6 +189,9 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
         ("Floating point exception", r"(?:.{0,200}[ :])?Floating point exception", Cause.CRASHED),
         ("Fatal signal", r".{0,200}Fatal signal \d{1,3} \(SIG\w+\).{0,400}benchmark", Cause.CRASHED),
         (">>> ", r".{0,200}pid: \d{1,9}, tid: \d{1,9}, name: .{0,100}>>> .{0,400}benchmark_model", Cause.CRASHED),
+        ("zsh: ", r"zsh: (?:segmentation fault|bus error|abort|trace trap|illegal hardware instruction|floating point exception)\b",
+         Cause.CRASHED),
+        ("zsh: killed", r"zsh: killed\b", Cause.KILLED),
         ("Killed", _JOB + r"Killed(?:$|\s)", Cause.KILLED),
         ("Terminated", _JOB + r"Terminated\s{0,8}(?:$|\S{0,200}benchmark)",
          Cause.KILLED),

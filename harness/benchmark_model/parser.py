@@ -13,7 +13,7 @@ from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
-from harness.benchmark_model.text import decode, unwrap, without_html
+from harness.benchmark_model.text import decode, unwrap, without_markup
 from harness.benchmark_model.timings import agree, average_is_cut, read_timings
 from harness.benchmark_model.verdict import Facts, judge
 from harness.benchmark_model.wrapped import rejoin
@@ -48,7 +48,7 @@ def parse_output(
     Returns:
         What it says and what it comes to. Never raises for what the input holds.
     """
-    recording = unwrap(without_html(decode(stdout)))
+    recording = unwrap(without_markup(decode(stdout)))
     out, err = recording.stdout, recording.stderr
     if stderr is not None:
         err = decode(stderr)

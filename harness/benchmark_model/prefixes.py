@@ -85,6 +85,8 @@ def strip_prefix(raw: str) -> Line:
 
     Leading white space that belongs to no prefix stays: in the tables it separates columns.
     """
+    if raw[:1] in (" ", "\t") and (body := raw.lstrip(" \t"))[:2] in ("# ", "> "):
+        raw = body
     for _ in range(_MOST_WRAPPERS):
         first = raw[:1]
         if first not in _MAY_WRAP or not first:

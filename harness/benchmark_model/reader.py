@@ -133,7 +133,8 @@ class Reading:
     def _loaded(self, text: str, cut: bool) -> bool:
         if not text.startswith(("Loaded model ", "Initialized session in ")):
             return False
-        self.begun = "surely"
+        # `label_image` says that it loaded a model, too.
+        self.begun = "surely" if text.startswith("Init") else "maybe"
         return True
 
     def _loaded_result(self, text: str, cut: bool) -> bool:
@@ -314,7 +315,7 @@ _HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
 }
 """By the first word of a message."""
 
-_ENDS = ("]", "created.", "partitions", "partitions.")
+_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.")
 _WORDS = MESSAGE_WORDS | frozenset(
     [
         "nn",

@@ -51,11 +51,16 @@ _BREAK = re.compile(r"<br ?/?>")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&nbsp;": " ", "&amp;": "&"}
 
 
-def without_html(text: str) -> str:
-    """A log that was copied as HTML, without the tags at the ends of its lines; any other text as it is.
+_BOLD = re.compile(r"(?<==)\*\*([\d.e+-]{1,20})\*\*")
 
-    Tags inside of a line stay: they are a part of some name.
+
+def without_markup(text: str) -> str:
+    """A log that was copied as HTML or Markdown, without the tags at the ends of its lines and without bold figures.
+
+    Any other text stays as it is, and so do tags inside of a line: they are a part of some name.
     """
+    if "=**" in text:
+        text = _BOLD.sub(r"\1", text)
     if "<" not in text or not any(tag in text for tag in _HTML):
         return text
     if text.count("<br") > text.count("\n"):

@@ -125,7 +125,8 @@ def judge(facts: Facts) -> Verdict:
     found = _ranked(failures) + [item for item in _ranked(validity) if item.cause not in {f.cause for f in failures}]
     if failed:
         # Among failures, a delegate that was refused says more than the node that could not be prepared for it.
-        found = _ranked(found) if _delegate_failed(facts) or not failures else found
+        stopped = all(item.cause is Cause.TRUNCATED_OUTPUT for item in failures)
+        found = _ranked(found) if stopped or _delegate_failed(facts) else found
     if facts.unconsumed:
         found.insert(0, Evidence(Cause.UNCONSUMED_FLAGS, f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"))
     if not found:

@@ -38,7 +38,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "node(s) with delegate",
             r"Replacing \d{1,9}(?: out of \d{1,9})? node\(s\) with delegate \(.{1,200}\) node, "
-            r"yielding \d{1,9} partitions(?: for subgraph \d{1,9})?\.?$",
+            r"yielding \d{1,9} partitions(?: for subgraph \d{1,9}(?: \(.{0,200}\))?)?\.?$",
         ),
         ("footprint", rf"(?:Memory|Peak memory) footprint .{{0,40}}\(MB\): init={NUMBER} overall={NUMBER}$"),
     )

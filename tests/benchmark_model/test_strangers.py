@@ -220,6 +220,12 @@ def test_a_verdict_is_of_the_last_run_alone(failing: str) -> None:
     assert read(good + bad)["inference_avg_us"] == 222.5
 
 
+def test_label_image_after_the_benchmark_is_no_run_of_it() -> None:
+    other = "INFO: Loaded model x\nINFO: resolved reporter\nINFO: invoked\nINFO: average time: 3.901 ms\n"
+    got = read(GOOD + other)
+    assert (got["status"], got["inference_avg_us"], got["notes"]) == ("ok", 101.5, [])
+
+
 def test_timings_alone() -> None:
     got = read(TIMINGS + TIMINGS.replace("101.5", "222.5"))
     assert (got["inference_avg_us"], got["status"]) == (222.5, "ok")
@@ -341,6 +347,54 @@ def test_delegates_of_other_names() -> None:
         "Explicitly applied GPU delegate, and the model graph will be completely executed by the delegate.\n"
     )
     assert named(read(START + metal + RUN + TIMINGS)) == [("GPU", "full", 9, None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("line", "use"),
+    [
+        ("INFO: Hexagon delegate: 62 nodes delegated out of 62 nodes.", ("HEXAGON", "full", 62, 62, None)),
+        (
+            "Replacing 366 out of 366 node(s) with delegate (LITERT_CL) node,\nyielding 1 partitions for subgraph 0 (main).",
+            ("GPU", "full", 366, 366, 1),
+        ),
+        (
+            "VERBOSE: Replacing 31 out of 31 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 1 partitions for the whole graph.",
+            ("XNNPACK", "full", 31, 31, 1),
+        ),
+        (
+            "INFO: EthosuDelegate: 64 nodes delegated out of 66 nodes with 1 partitions.",
+            ("ETHOSU", "partial", 64, 66, 1),
+        ),
+    ],
+)
+def test_counts_of_other_forms(line: str, use: tuple[Any, ...]) -> None:
+    assert named(read(f"{START}{line}\n{RUN}{TIMINGS}")) == [use]
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("zsh: bus error  ./benchmark_model --graph=x", "crashed"),
+        ("zsh: segmentation fault  ./benchmark_model", "crashed"),
+        ("zsh: killed     ./benchmark_model", "killed"),
+    ],
+)
+def test_what_zsh_says(line: str, cause: str) -> None:
+    got = read(f"{START}{line}\n")
+    assert (got["status"], got["causes"]) == ("failed", [cause])
+
+
+def test_a_gpu_whose_compiler_failed() -> None:
+    line = "ERROR: Failed to build program executable - Build program failure(97:0) : error : no such conversion"
+    got = read(f"{START}Use gpu: [1]\nINFO: GPU delegate created.\n{line}\n")
+    assert (got["status"], got["message"]) == ("failed", line.removeprefix("ERROR: "))
+    assert got["causes"] == ["delegate_unavailable", "delegate_not_applied", "truncated_output"]
+    applied = "Explicitly applied GPU delegate, and the model graph will be completely executed by the delegate.\n"
+    assert read(f"{START}Use gpu: [1]\n{line}\n{applied}{RUN}{TIMINGS}")["status"] == "ok"
+
+
+def test_bold_figures() -> None:
+    assert read(START + RUN.replace("avg=101.5", "avg=**101.5**") + TIMINGS) == read(GOOD)
 
 
 def test_tables_without_banners() -> None:
