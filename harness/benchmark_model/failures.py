@@ -129,7 +129,7 @@ _say(Cause.DELEGATE_PARTIAL, r"Disallowed CPU fallback detected")
 _say(
     Cause.DELEGATE_NOT_APPLIED,
     r"Failed to apply .{0,80}delegate",
-    r"Restored original execution plan after delegate application failure",
+    r"Restored (?:original|previous) execution plan after delegate application failure",
     r"Failed to create .{1,80} delegate",
     r"Returning error since TFLite returned failure nnapi_delegate",
     r"`--use_nnapi=true` must be set for the provided NNAPI",

@@ -14,7 +14,7 @@ from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
 from harness.benchmark_model.text import decode, unwrap, without_markup
-from harness.benchmark_model.timings import agree, average_is_cut, read_timings
+from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
 from harness.benchmark_model.verdict import Facts, judge
 from harness.benchmark_model.wrapped import rejoin
 from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics
@@ -156,6 +156,8 @@ def _with_profile(measurement: Measurement, reading: Reading, data: bytes | None
         init_op_summary=text.summary("init"),
         profile_runs=main.timings if main is not None else None,
     )
+    if text.cut_short:
+        measurement = _noted(measurement, "the profile is cut short: ops may be missing")
     if main is not None and main.order and main.observed is not None and main.observed > len(main.order):
         measurement = _noted(
             measurement, f"the profile observed {main.observed} ops and lists {len(main.order)}: rows are missing"
@@ -213,13 +215,15 @@ def _facts(
         or measurement.inference_avg_us is not None
     )
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
+    # Of a process that ended, everything is there; an excerpt may end anywhere.
+    stopped = code is not None and reading.profile.cut_short
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
     return Facts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
         exit_code=code,
-        complete=timed or zero or excerpt_end,
+        complete=(timed or zero or excerpt_end) and not stopped,
         recognized=reading.ours or reading.begins or bool(book.uses),
         empty=not text.strip(),
         failing_line=reading.failing_line,
@@ -231,6 +235,7 @@ def _facts(
         any_allowed=requested is not None and requested.require == "any",
         # An excerpt may lack the line, and the oldest versions do not print one.
         traceless=reading.begins and (timed or reading.failing_line) and not reading.old_form,
+        no_number=not_a_number(reading, measurement),
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,
         delegate_lines=book.lines,

@@ -223,6 +223,12 @@ class ProfileText:
         return next(iter(busy or blocks), None)
 
     @property
+    def cut_short(self) -> bool:
+        """Whether a profile begins and does not end: rows are missing, and nobody sees which."""
+        started = [block for block in self.blocks if block.started]
+        return bool(started) and any(block.tables or block.order for block in started) and started[-1].observed is None
+
+    @property
     def complete(self) -> bool:
         """Whether the profile of the timed runs was seen to its end."""
         blocks = self.phase_blocks("run")

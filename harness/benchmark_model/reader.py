@@ -214,7 +214,8 @@ class Reading:
         if head != "Unconsumed cmdline flags":
             return False
         self.begun = "maybe"
-        self.unconsumed.extend(rest.split())
+        flags = rest.split()
+        self.unconsumed.extend(flags[:-1] if cut else flags)
         return True
 
     def _unrecognized(self, text: str, cut: bool) -> bool:

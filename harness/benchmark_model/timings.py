@@ -14,7 +14,7 @@ from harness.records import Measurement, Memory, RunLengths, RunStatistics
 
 def read_timings(reading: Reading) -> Measurement:
     """Times, counts and memory, of either tool. Numbers of runs that were not made are None: zero would look like a measurement."""
-    timings = dict(reading.timings)
+    timings = {key: value for key, value in reading.timings.items() if value >= 0}
     notes = list(reading.notes)
     if average_is_cut(reading):
         timings.pop("inference", None)
@@ -102,6 +102,15 @@ def average_is_cut(reading: Reading) -> bool:
         return False
     cut_elsewhere = any(average.startswith(text) for average in printed) and number(text) != 0
     return cut_elsewhere or (reading.timings_cut and not whole_average(text))
+
+
+def not_a_number(reading: Reading, measurement: Measurement) -> str | None:
+    """The average as it is printed, where runs were timed and it is still no time: `nan`, `inf` or less than nothing."""
+    text = reading.timings_text.get("inference")
+    timed = measurement.runs is not None and measurement.runs.count > 0
+    if text is None or not timed or measurement.inference_avg_us is not None or average_is_cut(reading):
+        return None
+    return text
 
 
 def _assign_counts(reading: Reading, timings: dict[str, float]) -> tuple[RunStatistics | None, RunStatistics | None]:

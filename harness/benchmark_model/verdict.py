@@ -77,6 +77,8 @@ class Facts:
     """The request allows the delegate to take nothing."""
     traceless: bool
     """The output tells which delegates were applied, so one without a trace was not."""
+    no_number: str | None
+    """The average as it is printed, where that is no time."""
     cpu_asked: bool
     delegates: Sequence[DelegateUse]
     asked_by_unconsumed: Sequence[str]
@@ -108,6 +110,8 @@ def judge(facts: Facts) -> Verdict:
         # `Failed to load model` follows whatever was wrong with it.
         hard = [item for item in hard if not item.line.startswith("Failed to load model")]
     failures = list(hard)
+    if facts.no_number is not None:
+        failures.append(Evidence(Cause.UNKNOWN, f"the average of the runs is printed as {facts.no_number}"))
     failed = bool(failures) or facts.failing_line or facts.fatal is not None
     validity = _delegation(facts)
     if facts.exit_code not in (0, None):
@@ -207,7 +211,7 @@ def _missing(facts: Facts) -> Evidence:
         return Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty")
     if not facts.recognized:
         return Evidence(Cause.UNKNOWN, "no line of the output is benchmark_model's")
-    return Evidence(Cause.TRUNCATED_OUTPUT, "the output stops before the timings")
+    return Evidence(Cause.TRUNCATED_OUTPUT, "the output stops before its end: before the timings, or within the profile")
 
 
 def _ranked(items: Iterable[Evidence]) -> list[Evidence]:
