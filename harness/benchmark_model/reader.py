@@ -87,6 +87,9 @@ class Reading:
     def line(self, raw: str, *, cut: bool) -> None:
         """Take one line. `cut`: it is the last and has no end, so that a number in it may lack digits."""
         self.begun = ""
+        if not raw:
+            self.counts.gap = True
+            return
         if raw[:1] == "[":
             if raw[:2] == "[ " and (header := long_header(raw)) is not None:
                 self._foreign = not header.ours

@@ -211,7 +211,9 @@ def _missing(facts: Facts) -> Evidence:
         return Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty")
     if not facts.recognized:
         return Evidence(Cause.UNKNOWN, "no line of the output is benchmark_model's")
-    return Evidence(Cause.TRUNCATED_OUTPUT, "the output stops before its end: before the timings, or within the profile")
+    return Evidence(
+        Cause.TRUNCATED_OUTPUT, "the output stops before its end: before the timings, or within the profile"
+    )
 
 
 def _ranked(items: Iterable[Evidence]) -> list[Evidence]:

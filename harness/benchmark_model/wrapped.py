@@ -40,10 +40,24 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"Replacing \d{1,9}(?: out of \d{1,9})? node\(s\) with delegate \(.{1,200}\) node, "
             r"yielding \d{1,9} partitions(?: for subgraph \d{1,9}(?: \(.{0,200}\))?)?\.?$",
         ),
+        ("via periodic", rf"Overall peak memory footprint \(MB\) via periodic monitoring: {NUMBER}$"),
+        ("The input model file size", rf"The input model file size \(MB\): {NUMBER}$"),
         ("footprint", rf"(?:Memory|Peak memory) footprint .{{0,40}}\(MB\): init={NUMBER} overall={NUMBER}$"),
     )
 )
-_BEGINNINGS = ("Inference", "Average", "count=", "Explicitly", "Applied", "Though", "Replacing", "Memory", "Peak")
+_BEGINNINGS = (
+    "Inference",
+    "Average",
+    "count=",
+    "Explicitly",
+    "Applied",
+    "Though",
+    "Replacing",
+    "Memory",
+    "Peak",
+    "Overall",
+    "The input",
+)
 _FRAGMENT = re.compile(r"[\d.e+-]{1,20}(?:$| p5=)|p5=")
 _LAST_NUMBER = re.compile(r"[=:] ?[\d.]{1,20}$")
 
@@ -90,23 +104,37 @@ def _joined(text: str, start: int, end: int) -> tuple[str, int] | None:
     form = next((form for needle, form in _FORMS if needle in message), None)
     if form is None:
         return None
-    whole = form.match(message) is not None
-    if whole and not (_LAST_NUMBER.search(message) and _FRAGMENT.match(_next(text, end)[0].strip())):
-        return None  # what looks whole may still lack the end of its last number, or the percentiles
-    heads = [raw.rstrip()]
+    before = raw[: raw.rindex(message)]
+    if form.match(message) is not None:
+        longer, stop = _extended(text, form, message, end)
+        return None if longer == message else (before + longer, stop)
+    heads = [message]
     position = end
-    for _ in range(1 if whole else _MOST_LINES):
+    for _ in range(_MOST_LINES):
         part, after = _next(text, position)
         part = part.strip()
-        if not part or len(heads[-1]) + len(part) > 2 * _MOST_CHARACTERS:
+        if not part or part.startswith(_BEGINNINGS) or len(heads[-1]) + len(part) > 2 * _MOST_CHARACTERS:
             return None
         # Broken between two words or in the middle of one: whichever makes the message whole.
         heads = [f"{head}{blank}{part}" for head in heads for blank in ("", " ")]
         for head in heads:
-            if form.match(strip_prefix(head).text.strip()) is not None:
-                return head, after
+            if form.match(head) is not None:
+                head, after = _extended(text, form, head, after)
+                return before + head, after
         position = after
     return None
+
+
+def _extended(text: str, form: re.Pattern[str], message: str, end: int) -> tuple[str, int]:
+    """A message that looks whole, with the end of its last number or the percentiles, where they stand in the next line."""
+    part, after = _next(text, end)
+    part = part.strip()
+    if _LAST_NUMBER.search(message) is None or _FRAGMENT.match(part) is None:
+        return message, end
+    for blank in ("", " "):
+        if form.match(f"{message}{blank}{part}") is not None:
+            return f"{message}{blank}{part}", after
+    return message, end
 
 
 def _next(text: str, end: int) -> tuple[str, int]:
