@@ -291,8 +291,35 @@ def _extent(nodes: int, total: int | None) -> DelegateApplied | None:
     return "full" if nodes >= total else "partial"
 
 
+_TOOL_DELEGATES = frozenset(
+    {"XNNPACK", "YNNPACK", "GPU", "NNAPI", "HEXAGON", "COREML", "NPU", "EXTERNAL", "STABLE_DELEGATE"}
+)
+"""What the tools themselves can be asked for. Any other is a vendor's, and comes to them through one of the carriers."""
+
+_CARRIERS = ("EXTERNAL", "STABLE_DELEGATE", "NNAPI")
+
+
 def asked_for(book: DelegateBook, requested: DelegateRequest | None) -> list[str]:
-    """Delegates that had to be applied: the runner's request where known, else what the output echoes."""
+    """Delegates that had to be applied: the request where known, else what the output echoes.
+
+    A request may be of a vendor's delegate (`vx`, `ethosu`), which the tool calls external, or name a variant (`gpu-fp16`).
+    """
     if requested is None:
         return list(book.echoed)
-    return [] if requested.name == "cpu" else [tool_name(requested.name)]
+    if requested.name == "cpu":
+        return []
+    name = tool_name(requested.name)
+    if name not in _TOOL_DELEGATES and (stem := tool_name(re.split(r"[-_.]", requested.name)[0])) in _TOOL_DELEGATES:
+        name = stem
+    if name not in _TOOL_DELEGATES and name not in book.uses:
+        name = next((carrier for carrier in _CARRIERS if carrier in book.uses), name)
+    return [name]
+
+
+def tells_of_delegates(book: DelegateBook, name: str) -> bool:
+    """Whether an output without its beginning tells of delegates, so that it would tell of this one too."""
+    others = set(book.uses) - {name}
+    # A vendor's delegate in the rows of a profile may be the external one.
+    return bool(others & _TOOL_DELEGATES) and (
+        name in _TOOL_DELEGATES and (name != "EXTERNAL" or others <= _TOOL_DELEGATES)
+    )

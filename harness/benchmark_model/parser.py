@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harness.benchmark_model.delegates import DelegateBook, asked_for, asked_in_command, requested_by_flag
+from harness.benchmark_model.delegates import (
+    DelegateBook,
+    asked_for,
+    asked_in_command,
+    requested_by_flag,
+    tells_of_delegates,
+)
 from harness.benchmark_model.failures import system_messages
-from harness.benchmark_model.processes import last_process, read_last
+from harness.benchmark_model.processes import read_output
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
@@ -57,14 +63,12 @@ def parse_output(
         code = int(prompt[1])
     whole = out if not err else f"{out}\n{err}"
 
-    out, restarts = last_process(out)
-    if restarts:
+    reading, earlier, out = read_output(out)
+    if earlier:
+        reading.notes.append(f"the output holds {earlier + 1} runs of the tool; only the last is read")
         whole = out if not err else f"{out}\n{err}"
-    reading, earlier = read_last(rejoin(out))
     if err:
         reading.read(rejoin(err))
-    if restarts or earlier:
-        reading.notes.append(f"the output holds {restarts + earlier + 1} runs of the tool; only the last is read")
     if recording.command is not None:
         for name in asked_in_command(recording.command):
             reading.delegates.ask(name)
@@ -219,6 +223,7 @@ def _facts(
     stopped = code is not None and reading.profile.cut_short
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
+    asked = asked_for(book, requested)
     return Facts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
@@ -230,11 +235,13 @@ def _facts(
         fatal=reading.fatal,
         first_error=reading.first_error,
         unconsumed=measurement.unconsumed_flags,
-        asked=asked_for(book, requested),
+        asked=asked,
         full_asked=book.full_asked if requested is None else requested.require == "full",
         any_allowed=requested is not None and requested.require == "any",
         # An excerpt may lack the line, and the oldest versions do not print one.
-        traceless=reading.begins and (timed or reading.failing_line) and not reading.old_form,
+        traceless=(timed or reading.failing_line)
+        and not reading.old_form
+        and (reading.begins or any(tells_of_delegates(book, name) for name in asked)),
         no_number=not_a_number(reading, measurement),
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from harness.benchmark_model.reader import Reading
+from harness.benchmark_model.wrapped import rejoin
 
 _STARTING = re.compile(r"STARTING![ \t]{0,80}(?:\n|$)")
 _PARAMETERS = re.compile(r"Log parameter values verbosely: \[")
@@ -24,6 +25,13 @@ def last_process(text: str) -> tuple[str, int]:
         if len(starts) > 1:
             return text[text.rfind("\n", 0, starts[-1]) + 1 :], len(starts) - 1
     return text, 0
+
+
+def read_output(text: str) -> tuple[Reading, int, str]:
+    """Read the last process of an output; with it how many came before, and the text that was read."""
+    text, restarts = last_process(text)
+    reading, earlier = read_last(rejoin(text))
+    return reading, restarts + earlier, text
 
 
 def read_last(text: str) -> tuple[Reading, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.benchmark_model import parse_output, to_json
+from harness.records import DelegateRequest
 from tests.benchmark_model.test_forms import LITERT, RUN, START, TIMINGS
 
 GOOD = START + RUN + TIMINGS
@@ -98,6 +99,8 @@ def test_entities_are_text_where_nothing_is_html() -> None:
         ("avg=101.5 std=2", "av\ng=101.5\nstd=2"),
         ("max=104 avg=101.5", "max=104\navg=101.5"),
         ("avg=101.5 std=2", "avg=101.5\nstd=2"),
+        ("avg=101.5 std=2", "avg=101\n.5 std=2"),
+        ("max=130 avg=106", "max=13\n0 av\ng=106"),
     ],
 )
 def test_a_message_that_was_broken_in_two(whole: str, broken: str) -> None:
@@ -336,6 +339,59 @@ def test_litert_was_asked_for_an_npu() -> None:
     assert read(whole.replace("{}", "dispatch_library_path: "))["status"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("delegate", "uses", "status"),
+    [
+        ("gpu", CPU, "invalid"),  # the CPU's numbers, under another name
+        ("gpu", GPU + CPU, "ok"),
+        ("gpu-fp16", GPU, "ok"),
+        ("gpu", "", "ok"),  # nothing is known
+        ("xnnpack", CPU, "ok"),
+        ("nnapi", GPU, "invalid"),
+        (
+            "vx",
+            "Explicitly applied EXTERNAL delegate, and the model graph will be completely executed by the delegate.\n",
+            "ok",
+        ),
+        (
+            "vx",
+            "Though EXTERNAL delegate is explicitly applied, the model graph will not be executed by the delegate.\n",
+            "invalid",
+        ),
+        ("ethosu", "INFO: EthosuDelegate: 64 nodes delegated out of 66 nodes with 1 partitions.\n", "ok"),
+    ],
+)
+def test_an_extract_under_the_name_of_another_delegate(delegate: str, uses: str, status: str) -> None:
+    got = read(extract(uses, "101.5"), requested=DelegateRequest(name=delegate))
+    assert (got["status"], got["inference_avg_us"]) == (status, 101.5)
+
+
+def test_a_profile_that_stops_is_no_whole_output() -> None:
+    row = "\tADD\t0.000\t1.500\t1.250\t50.000%\t50.000%\t0.000\t1\t[a]:0\n"
+    heading = "\t[node type]\t[start]\t[first]\t[avg ms]\t[%]\t[cdf%]\t[mem KB]\t[times called]\t[Name]\n"
+    text = f"{GOOD}Operator-wise Profiling Info for Regular Benchmark Runs:\n==== Run Order ====\n{heading}{row}"
+    excerpt = read(text)
+    assert excerpt["status"] == "ok"
+    assert any("cut short" in note for note in excerpt["notes"])
+    for code in (0, 1):
+        got = read(text, exit_code=code)
+        assert (got["status"], got["inference_avg_us"]) == ("failed", 101.5)
+    assert read(text, exit_code=0)["causes"] == ["truncated_output"]
+
+
+@pytest.mark.parametrize("average", ["nan", "-nan", "inf", "-101.5"])
+def test_an_average_that_is_no_time(average: str) -> None:
+    got = read(START + RUN + TIMINGS.replace("101.5", average))
+    assert (got["status"], got["causes"], got["inference_avg_us"]) == ("failed", ["unknown"], None)
+    none = RUN.replace("count=50 first=102 curr=99 min=98 max=104 avg=101.5 std=2", "count=0")
+    assert read(START + none + TIMINGS.replace("101.5", average))["status"] == "ok"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16"])
+def test_utf_16_with_and_without_its_mark(encoding: str) -> None:
+    assert read(GOOD.encode(encoding)) == read(GOOD)
+
+
 # --- other tools of the same name, and other tables -------------------------------------------------------------------
 
 
@@ -358,7 +414,8 @@ def test_delegates_of_other_names() -> None:
             ("GPU", "full", 366, 366, 1),
         ),
         (
-            "VERBOSE: Replacing 31 out of 31 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 1 partitions for the whole graph.",
+            "VERBOSE: Replacing 31 out of 31 node(s) with delegate (TfLiteXNNPackDelegate) node, "
+            "yielding 1 partitions for the whole graph.",
             ("XNNPACK", "full", 31, 31, 1),
         ),
         (
