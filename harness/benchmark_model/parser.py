@@ -64,6 +64,7 @@ def parse_output(
     whole = out if not err else f"{out}\n{err}"
 
     reading, earlier, out = read_output(out)
+    earlier += recording.earlier
     if earlier:
         reading.notes.append(f"the output holds {earlier + 1} runs of the tool; only the last is read")
         whole = out if not err else f"{out}\n{err}"

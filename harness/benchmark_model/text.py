@@ -22,6 +22,8 @@ class Recording:
     stderr: str | None = None
     exit_code: int | None = None
     command: str | None = None
+    earlier: int = 0
+    """Recorded commands before this one, in the same file."""
 
 
 def decode(data: str | bytes) -> str:
@@ -104,7 +106,7 @@ def unwrap(text: str) -> Recording:
     current = "stdout"
     exit_code: int | None = None
     command: str | None = None
-    position = 0
+    position = earlier = 0
     for match in _MARKER.finditer(text):
         streams[current].append(text[position : match.start()])
         position = min(match.end() + 1, len(text))
@@ -114,6 +116,10 @@ def unwrap(text: str) -> Recording:
         elif match[2]:
             exit_code = int(match[2])
         else:
+            if command is not None:  # another recording begins: nothing of the one before it is this one's
+                streams = {"stdout": [], "stderr": []}
+                current, separate, exit_code = "stdout", False, None
+                earlier += 1
             command = match[3]
     if position == 0:
         return Recording(stdout=text)
@@ -123,4 +129,5 @@ def unwrap(text: str) -> Recording:
         stderr="".join(streams["stderr"]) if separate else None,
         exit_code=exit_code,
         command=command,
+        earlier=earlier,
     )

@@ -223,6 +223,19 @@ def test_a_verdict_is_of_the_last_run_alone(failing: str) -> None:
     assert read(good + bad)["inference_avg_us"] == 222.5
 
 
+def test_recordings_one_after_the_other() -> None:
+    failed = (
+        "# cmd: ./benchmark_model --use_gpu=true\n# ---- stdout ----\n"
+        f"{START}# ---- stderr ----\nERROR: Failed to apply GPU delegate.\nERROR: Benchmarking failed.\n# exit: 1\n"
+    )
+    good = f"# cmd: ./benchmark_model\n# ---- stdout ----\n{GOOD}# ---- stderr ----\nINFO: x\n# exit: 0\n"
+    got = read(failed + good)
+    assert (got["status"], got["inference_avg_us"], got["delegates"]) == ("ok", 101.5, [])
+    assert any("2 runs of the tool" in note for note in got["notes"])
+    assert read(good + failed)["status"] == "failed"
+    assert read(good + failed)["inference_avg_us"] is None
+
+
 def test_label_image_after_the_benchmark_is_no_run_of_it() -> None:
     other = "INFO: Loaded model x\nINFO: resolved reporter\nINFO: invoked\nINFO: average time: 3.901 ms\n"
     got = read(GOOD + other)
