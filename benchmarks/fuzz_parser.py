@@ -165,6 +165,8 @@ _CLOTHES: tuple[Callable[[str], str | bytes], ...] = (
     lambda text: "".join(f"    > {line}\n" for line in text.split("\n")),
     lambda text: "".join(f"    {line}\n" for line in text.split("\n")),
     lambda text: "".join(f"# {line}\n" for line in text.split("\n")),
+    lambda text: "".join(f"[INFO] {line}\n" for line in text.split("\n")),
+    lambda text: "".join(f"Aug 17 21:47:50 imx8 bench[{n}]: {line}\n" for n, line in enumerate(text.split("\n"))),
     lambda text: f"<pre><code>{text}</code></pre>\n",
     lambda text: text.encode("utf-16-le"),
 )

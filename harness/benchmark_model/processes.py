@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from harness.benchmark_model.reader import Reading
+from harness.benchmark_model.unknown_prefix import without_unknown_prefix
 from harness.benchmark_model.wrapped import rejoin
 
 _STARTING = re.compile(r"STARTING![ \t]{0,80}(?:\n|$)")
@@ -31,6 +32,14 @@ def read_output(text: str) -> tuple[Reading, int, str]:
     """Read the last process of an output; with it how many came before, and the text that was read."""
     text, restarts = last_process(text)
     reading, earlier = read_last(rejoin(text))
+    if reading.begins or reading.timings_seen or reading.counts.announced or reading.litert.seen:
+        return reading, restarts + earlier, text
+    stripped = without_unknown_prefix(text)
+    if stripped is None:
+        return reading, restarts + earlier, text
+    text, restarts = last_process(stripped)
+    reading, earlier = read_last(rejoin(text))
+    reading.notes.append("something unknown stands before each line; it was taken off")
     return reading, restarts + earlier, text
 
 

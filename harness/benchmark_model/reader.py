@@ -17,8 +17,10 @@ from harness.benchmark_model.prefixes import TOOL_BRACKET, long_header, strip_pr
 from harness.benchmark_model.profile_text import ProfileText
 
 _TIMING_FIELD = re.compile(
-    rf"(Init|First inference|Warmup(?: \(avg\))?|Inference(?: \(avg\))?|no stats): ({NUMBER}|-?nan|-?inf)(?=,|\s|Overall|$)"
+    rf"(Init|First inference|Warmup(?: \(avg\))?|Inference(?: \(avg\))?|no stats): ({NUMBER}|-?nan|-?inf)"
+    r"(?=,(?:\s|$)|\s|Overall|(?:INFO|WARN|WARNING|ERROR|VERBOSE): |$)"
 )
+"""What follows a number is a part of the pattern: `101,5` is no 101, and another stream may go on right behind the last."""
 _TIMINGS = re.compile(r"(?:Average inference|Inference) timings in us: ?")
 _MEMORY = re.compile(
     rf"(Memory footprint delta from the start of the tool|Peak memory footprint) \(MB\): init=({NUMBER}) overall=({NUMBER})$"

@@ -43,6 +43,8 @@ def decode(data: str | bytes) -> str:
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
         text = _ANSI.sub("", text)
+    if "\0" in text:
+        text = text.replace("\0", "")  # a disk that lost power, a serial line
     return text
 
 
@@ -81,6 +83,10 @@ def without_markup(text: str) -> str:
         lines = text.split("\n")
         indent = min((len(line) - len(line.lstrip(" ")) for line in lines if line), default=0)
         text = "\n".join(line[indent:] for line in lines)
+    if text.count("\\n") > text.count("\n") and ("STARTING!\\n" in text or " timings in us: " in text):
+        text = text.replace("\\n", "\n").replace("\\t", "\t")  # a string of JSON
+    if "timings\u00a0in\u00a0us" in text:
+        text = text.replace("\u00a0", " ")
     if "=**" in text:
         text = _BOLD.sub(r"\1", text)
     if "<" not in text or not any(tag in text for tag in _HTML):

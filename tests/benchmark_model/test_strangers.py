@@ -51,6 +51,57 @@ def test_indented_quoted_and_foreign_prefixes(prefix: str) -> None:
     assert read(prefixed(GOOD, prefix)) == read(GOOD)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "suffix"),
+    [
+        ("[INFO] ", ""),
+        ("[I] ", ""),
+        ("{n:4d}  ", ""),
+        ("{n}:", ""),
+        ("+", ""),
+        ("E   ", ""),
+        ("| ", " |"),
+        ('      "', '\\n",'),
+        ("Aug 17 21:47:{n:02d} imx8 benchmark[123]: ", ""),
+        ("[   1{n}.345678] ", ""),
+        ("2021-05-01 12:00:00,1{n} - bench - INFO - ", ""),
+        ("bench_1  | INFO: ", ""),
+        ("I(29423:29423) ", ""),
+    ],
+)
+def test_prefixes_that_nobody_knows(prefix: str, suffix: str) -> None:
+    lines = (GOOD + MEMORY).rstrip("\n").split("\n")
+    got = read("".join(f"{prefix.format(n=n)}{line}{suffix}\n" for n, line in enumerate(lines)))
+    assert got["notes"] == ["something unknown stands before each line; it was taken off"]
+    assert {**got, "notes": []} == read(GOOD + MEMORY)
+
+
+def test_prose_about_the_tool_is_no_output() -> None:
+    for text in (
+        "Look for a line with `Inference timings in us: Init: 5685, First inference: 18535` in it.\n",
+        "The tool prints STARTING! and nothing else.\n",
+        'grep "Inference timings in us: Init: " log.txt\n',
+    ):
+        got = read(text)
+        assert (got["status"], got["inference_avg_us"]) == ("failed", None)
+
+
+def test_a_string_of_json_and_blanks_that_do_not_break() -> None:
+    assert read(GOOD.replace("\n", "\\n")) == read(GOOD)
+    assert read(GOOD.replace(" ", "\u00a0")) == read(GOOD)
+    assert read(GOOD.replace("\n", "\0\n") + "\0" * 50) == read(GOOD)
+
+
+@pytest.mark.parametrize("average", ["101,5", "1,101.5", "101.5x"])
+def test_a_number_of_another_notation_is_not_cut_to_one(average: str) -> None:
+    assert read(START + RUN + TIMINGS.replace("101.5", average))["inference_avg_us"] is None
+
+
+def test_another_stream_goes_on_right_behind_the_last_number() -> None:
+    text = GOOD.rstrip("\n") + "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
+    assert (read(text)["status"], read(text)["inference_avg_us"]) == ("ok", 101.5)
+
+
 def test_indented_tables_stay_tables() -> None:
     row = "                 ADD: x      0.000   1.500   1.250   80.000%   100.000%   0.000   1   [a]:0\n"
     got = read(f"    [node type] [start] [first] [avg ms] [%] [cdf%] [mem KB] [times called] [Name]\n{row}")
