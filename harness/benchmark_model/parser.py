@@ -161,7 +161,8 @@ def _with_profile(measurement: Measurement, reading: Reading, data: bytes | None
         init_op_summary=text.summary("init"),
         profile_runs=main.timings if main is not None else None,
     )
-    if text.cut_short:
+    reading.profile_cut = text.cut_short or reading.profile.cut_short
+    if reading.profile_cut:
         measurement = _noted(measurement, "the profile is cut short: ops may be missing")
     if main is not None and main.order and main.observed is not None and main.observed > len(main.order):
         measurement = _noted(
@@ -221,7 +222,7 @@ def _facts(
     )
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
     # Of a process that ended, everything is there; an excerpt may end anywhere.
-    stopped = code is not None and reading.profile.cut_short
+    stopped = code is not None and reading.profile_cut
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
     asked = asked_for(book, requested)

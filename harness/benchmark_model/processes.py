@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from harness.benchmark_model.prefixes import TOOL_BRACKET
 from harness.benchmark_model.reader import Reading
 from harness.benchmark_model.unknown_prefix import without_unknown_prefix
 from harness.benchmark_model.wrapped import rejoin
@@ -54,7 +55,10 @@ def read_last(text: str) -> tuple[Reading, int]:
     earlier = 0
     lines = text.split("\n")
     last = len(lines) - 1
+    foreign = TOOL_BRACKET.match
     for number, raw in enumerate(lines):
+        if raw[:1] == "[" and raw[-1:] != "]" and foreign(raw) is None:
+            continue  # drivers print such lines by the ten thousand
         cut = number == last
         finished = current.timings_seen
         current.line(raw, cut=cut)

@@ -65,6 +65,8 @@ class Reading:
     first_error: str | None = None
     notes: list[str] = field(default_factory=list)
     profile: ProfileText = field(default_factory=ProfileText)
+    profile_cut: bool = False
+    """The profile, wherever it was read from, begins and does not end."""
     delegates: DelegateBook = field(default_factory=DelegateBook)
     litert: LitertResults = field(default_factory=LitertResults)
     protos: list[list[str]] = field(default_factory=list)
@@ -93,11 +95,11 @@ class Reading:
             self.counts.gap = True
             return
         if raw[:1] == "[":
-            if raw[:2] == "[ " and (header := long_header(raw)) is not None:
+            if raw[:2] == "[ " and raw[-1:] == "]" and (header := long_header(raw)) is not None:
                 self._foreign = not header.ours
                 return
             if TOOL_BRACKET.match(raw) is None:
-                return  # drivers print such lines by the ten thousand
+                return
         level, message, ours, _ = strip_prefix(raw)
         if not message:
             self.counts.gap = self.counts.gap or ours

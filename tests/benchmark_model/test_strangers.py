@@ -441,6 +441,9 @@ def test_a_profile_that_stops_is_no_whole_output() -> None:
         got = read(text, exit_code=code)
         assert (got["status"], got["inference_avg_us"]) == ("failed", 101.5)
     assert read(text, exit_code=0)["causes"] == ["truncated_output"]
+    table = "node type, first, avg_ms, %, cdf%, mem KB, times called, name\nADD, 1.5, 1.25, 50%, 50%, 0, 1, [a]:0\n"
+    for end, status in (("", "failed"), ("2 nodes observed\n", "ok")):
+        assert read(GOOD, profile=(table + end).encode(), exit_code=0)["status"] == status
 
 
 @pytest.mark.parametrize("average", ["nan", "-nan", "inf", "-101.5"])
