@@ -51,9 +51,11 @@ _GPU_SPLIT = re.compile(
 )
 _GPU_NOTHING = re.compile(r"No operations will run on the GPU, and all (\d{1,9}) operations will run on the CPU")
 _SIMPLE = re.compile(
-    r"(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes(?:,? with (\d{1,9}) partitions)?"
+    r"(?:\[[^\]]{1,60}\] )?(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes(?:,? with (\d{1,9}) partitions)?"
 )
 """What every delegate on TensorFlow Lite's `SimpleDelegate` says: Hexagon, Core ML, QNN, LiteRT's dispatch and others."""
+_TIDL = re.compile(r"Number of subgraphs:\s?(\d{1,9})\s?, (\d{1,9}) nodes delegated out of (\d{1,9}) nodes")
+"""Texas Instruments' delegate, which does not name itself."""
 _NOT_CREATED = re.compile(r"Could not create (.{1,40}?) delegate")
 _NODE = re.compile(r"Node number \d{1,9} \((\w{1,80})\) failed to ")
 _ROW_TYPE = re.compile(r"(?:TfLite\w{1,60}Delegate(?:V\d)?|\w{1,40} ?[Dd]elegate)$")
@@ -183,6 +185,12 @@ class DelegateBook:
             if _ROW_TYPE.fullmatch(match[1]) is not None:
                 self._say(match[1], None, weight=_TRACE)
             return False  # it is a failure too
+        elif first == "N" and (match := _TIDL.match(text)) is not None:
+            nodes, total = int(match[2]), int(match[3])
+            self.counted.add("TIDL")
+            self._say(
+                "TIDL", _extent(nodes, total), nodes=nodes, total=total, partitions=int(match[1]), weight=_RUNTIME
+            )
         elif " nodes delegated out of " in text and (match := _SIMPLE.match(text)) is not None:
             nodes, total, name = int(match[2]), int(match[3]), tool_name(match[1])
             self.counted.add(name)

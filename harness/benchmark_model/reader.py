@@ -323,7 +323,7 @@ _HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
 }
 """By the first word of a message."""
 
-_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.")
+_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.", "nodes")
 _WORDS = MESSAGE_WORDS | frozenset(
     [
         "nn",

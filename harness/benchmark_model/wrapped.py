@@ -40,6 +40,10 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"Replacing \d{1,9}(?: out of \d{1,9})? node\(s\) with delegate \(.{1,200}\) node, "
             r"yielding \d{1,9} partitions(?: for subgraph \d{1,9}(?: \(.{0,200}\))?)?\.?$",
         ),
+        (
+            "nodes delegated out of",
+            r".{1,120}: \d{1,9} nodes delegated out of \d{1,9} nodes,? with \d{1,9} partitions\.?$",
+        ),
         ("via periodic", rf"Overall peak memory footprint \(MB\) via periodic monitoring: {NUMBER}$"),
         ("The input model file size", rf"The input model file size \(MB\): {NUMBER}$"),
         ("footprint", rf"(?:Memory|Peak memory) footprint .{{0,40}}\(MB\): init={NUMBER} overall={NUMBER}$"),
@@ -99,7 +103,7 @@ def _joined(text: str, start: int, end: int) -> tuple[str, int] | None:
     raw = text[start:end]
     line = strip_prefix(raw)
     message = line.text.strip()
-    if not line.ours or not message.startswith(_BEGINNINGS):
+    if not line.ours or not (message.startswith(_BEGINNINGS) or " nodes delegated out of " in message):
         return None
     form = next((form for needle, form in _FORMS if needle in message), None)
     if form is None:
