@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from harness.benchmark_model.numbers import NUMBER, number, scaled, whole
 
 _LINE = re.compile(
-    rf"(?:(Model initialization|Warmup \((?:first|avg)\)|Inference \((?:avg|min|max|median|p5|p95)\)):"
+    rf"(?:(Model initialization|First inference|Warmup \((?:first|avg)\)|Inference \((?:avg|min|max|median|p5|p95)\)):"
     rf" {{1,40}}({NUMBER}) ms(?: \((\d{{1,12}}) runs?\))?"
     rf"|(Inference \(std\)): {{1,40}}({NUMBER})(?: ms)?"
     rf"|(Init footprint|Overall footprint|Peak memory): {{1,40}}({NUMBER}) MB)$"
@@ -40,6 +40,7 @@ _LINE = re.compile(
 _TIMES = {
     "Model initialization": "init",
     "Warmup (first)": "first",
+    "First inference": "first",
     "Warmup (avg)": "warmup",
     "Inference (avg)": "inference",
     "Inference (min)": "min",
@@ -80,7 +81,7 @@ class LitertResults:
             return True
         if text in ("No inference runs were performed.", "Memory Usage:"):
             return self.seen
-        match = _LINE.match(text)
+        match = _LINE.match(text.partition("  #")[0].rstrip())  # its documentation explains the lines in comments
         if match is None:
             return False
         if match[6]:

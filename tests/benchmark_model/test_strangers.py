@@ -593,6 +593,16 @@ def test_litert_s_profile() -> None:
     assert (got["init_ops"], got["profile_runs"]["count"], got["profile_runs"]["curr"]) == (None, 2, 150000)
 
 
+def test_litert_s_results_as_its_documentation_has_them() -> None:
+    got = read(
+        "========== BENCHMARK RESULTS ==========\nModel initialization: 45.32 ms              # One-time cost\n"
+        "First inference:      120.45 ms             # Often slower\nWarmup (avg):         98.76 ms (1 runs)     # x\n"
+        "Inference (avg):      85.23 ms (50 runs)    # Main result\nInference (std):      3.21 ms               # x\n"
+    )
+    assert (got["status"], got["init_us"], got["first_inference_us"]) == ("ok", 45320, 120450)
+    assert (got["warmup_avg_us"], got["inference_avg_us"], got["runs"]["std"]) == (98760, 85230, 3210)
+
+
 def test_litert_s_tool_in_python() -> None:
     line = "=" * 40
     got = read(
