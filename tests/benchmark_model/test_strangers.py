@@ -179,6 +179,25 @@ def test_a_delegate_s_message_that_was_broken_in_two(line: str, use: tuple[Any, 
     assert named(read(f"{START}{line}\n{RUN}{TIMINGS}")) == [use]
 
 
+@pytest.mark.parametrize("separator", ["\t", "   "])
+def test_the_second_half_of_a_broken_row_is_no_row(separator: str) -> None:
+    cells = ["ADD", "1.500", "1.250", "50.000%", "50.000%", "0.000", "1", "[a]:0"]
+    heading = separator.join(
+        ["[node type]", "[first]", "[avg ms]", "[%]", "[cdf%]", "[mem KB]", "[times called]", "[Name]"]
+    )
+    for broken in range(1, 5):
+        row = separator.join(cells[:broken]) + "\n" + separator.join(cells[broken:]) + "\n"
+        assert not read(f"{heading}\n{row}")["ops"]
+
+
+def test_a_count_at_the_end_of_a_broken_row_is_not_used() -> None:
+    row = "\tADD\t1.500\t1.250\t50.000%\t50.000%\t0.000\t1{}"
+    heading = "\t[node type]\t[first]\t[avg ms]\t[%]\t[cdf%]\t[mem KB]\t[times called]\t[Name]\n"
+    for rest, times, name in (("\n5\t[a]:0", None, ""), ("\t", 1, ""), ("5\t[a]:0", 15, "[a]:0")):
+        (op,) = read(f"{heading}{row.format(rest)}\n")["ops"]
+        assert (op["times_called"], op["name"], op["avg_us"]) == (times, name, 1250)
+
+
 def test_percentiles_that_were_broken_off() -> None:
     whole = START + RUN.replace("std=2\n", "std=26 p5=98 median=101 p95=104\n") + TIMINGS
     for broken in ("std=26\np5=98", "std=2\n6 p5=98", "p5=98\n  median=101", "p95=10\n4"):
