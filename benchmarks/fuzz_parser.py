@@ -5,8 +5,8 @@
 Each mutation of a log under tests/data/logs must give a result: no exception, JSON without NaN, in bounded time, and never a wrong number:
 
 - without a timings line there is no `inference_avg_us`;
-- a log that was only cut, or lost lines, says nothing that the whole log does not say;
-- a log in other clothes (CRLF, colours, a byte order mark, logcat's columns) says exactly the same.
+- a log that was only cut, or lost lines, or whose lines were broken in two, says nothing that the whole log does not say;
+- a log in other clothes (CRLF, colours, a byte order mark, logcat's columns, indented, quoted) says exactly the same.
 
 Prints one line for each kind of mutation; exits with 1 at the first violation, after writing the input to a file.
 """
@@ -122,6 +122,12 @@ def digits(text: str, rng: random.Random) -> str:
     return re.sub(r"\d+", lambda m: rng.choice(_NUMBERS) if rng.random() < 0.05 else m[0], text)
 
 
+def wrap(text: str, rng: random.Random) -> str:
+    """A terminal broke the lines, in the middle of words and numbers."""
+    width = rng.randrange(40, 200)
+    return "\n".join(line[at : at + width] for line in text.split("\n") for at in range(0, max(len(line), 1), width))
+
+
 def dress(text: str, rng: random.Random) -> str | bytes:
     """The same in other clothes: line ends, colours, encodings, logcat."""
     plain = unwrap(text)
@@ -156,10 +162,17 @@ _CLOTHES: tuple[Callable[[str], str | bytes], ...] = (
     lambda text: "".join(f"08-17 21:47:50.315 29423 29423 I tflite  : {line}\n" for line in text.split("\n")),
     lambda text: "".join(f"I/tflite  (29423): {line}\n" for line in text.split("\n")),
     lambda text: "".join(f"> {line}\n" for line in text.split("\n")),
+    lambda text: "".join(f"    > {line}\n" for line in text.split("\n")),
+    lambda text: "".join(f"    {line}\n" for line in text.split("\n")),
+    lambda text: "".join(f"# {line}\n" for line in text.split("\n")),
+    lambda text: "".join(f"[INFO] {line}\n" for line in text.split("\n")),
+    lambda text: "".join(f"Aug 17 21:47:50 imx8 bench[{n}]: {line}\n" for n, line in enumerate(text.split("\n"))),
+    lambda text: f"<pre><code>{text}</code></pre>\n",
+    lambda text: text.encode("utf-16-le"),
 )
 MUTATIONS: dict[str, Callable[[str, random.Random], str | bytes]] = {
     function.__name__: function
-    for function in (cut, excerpt, lose_lines, lose_timings, flip, insert, shuffle, double, digits, dress)
+    for function in (cut, excerpt, lose_lines, lose_timings, flip, insert, shuffle, double, digits, wrap, dress)
 }
 
 
@@ -174,10 +187,11 @@ def check(kind: str, original: dict[str, Any], mutated: dict[str, Any]) -> None:
         different = [key for key in keys if original[key] != mutated[key]]
         if different:
             raise Violation(f"not the same in other clothes: {different}")
-    if kind in ("cut", "excerpt", "lose_lines", "lose_timings"):
-        for key in (*SCALARS, "warmup", "runs"):
+    if kind in ("cut", "excerpt", "lose_lines", "lose_timings", "wrap"):
+        for key in (*SCALARS, "warmup", "runs", "memory"):
             if not _part_of(mutated[key], original[key]):
                 raise Violation(f"{key} is {mutated[key]}, and {original[key]} in the whole log")
+    if kind in ("cut", "excerpt", "lose_lines", "lose_timings"):
         for key in ("ops", "init_ops"):
             known = {_op(op) for op in (original["ops"] or []) + (original["init_ops"] or [])}
             if any(_op(op) not in known for op in mutated[key] or []):

@@ -66,7 +66,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpTiming:
-    """One row of a per-op table. `avg_us` is per call: the cost per inference is `avg_us * times_called`."""
+    """One row of a per-op table, as printed. `avg_us` is per call; `Measurement.op_cost_us` is what the op costs in one inference."""
 
     index: int
     node_type: str
@@ -138,6 +138,19 @@ class Measurement:
     profile_runs: RunStatistics | None = None
     notes: tuple[str, ...] = ()
     """What a reader should know: where two sources disagree, what could not be read."""
+
+    def op_cost_us(self, op: OpTiming) -> float | None:
+        """What an op of this output costs in one inference: its average per call, times its calls in one inference.
+
+        Tables of TensorFlow 1.x to 2.2 print 0 calls for one. LiteRT's own tool counts the calls of all runs and warm-ups.
+        """
+        if op.avg_us is None or op.times_called is None:
+            return None
+        calls = op.times_called or 1
+        if self.tool == "benchmark_litert_model":
+            inferences = sum(phase.count for phase in (self.warmup, self.runs) if phase is not None)
+            calls = max(1, round(calls / inferences)) if inferences else 1
+        return op.avg_us * calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The ops of a cell over its profiled processes, in execution order. Pure.
 
 Rows are one op by what they are (subgraph, type, name, and which one of several alike), not by their place: a process that lost rows does
-not shift the others. Cost per inference is `avg_us * times_called`, taken in each process.
+not shift the others. Cost per inference is `Measurement.op_cost_us`, taken in each process.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OpProfile:
 def profile_of(results: Iterable[Result]) -> OpProfile | None:
     """The profile of a cell out of all its results; None where no process that is ok has both ops and an average."""
     profiled = [
-        (result.measurement.ops, result.measurement.inference_avg_us)
+        (result.measurement, result.measurement.ops, result.measurement.inference_avg_us)
         for result in results
         if result.status is Status.OK
         and result.trial.purpose is Purpose.PROFILE
@@ -52,27 +52,28 @@ def profile_of(results: Iterable[Result]) -> OpProfile | None:
     ]
     if not profiled:
         return None
-    rows: dict[tuple[str, str, int], list[tuple[int, OpTiming]]] = {}
-    for process, (ops, _) in enumerate(profiled):
+    rows: dict[tuple[str, str, int], list[tuple[int, OpTiming, float]]] = {}
+    for process, (measurement, ops, _) in enumerate(profiled):
         alike: Counter[tuple[str, str]] = Counter()
         for op in ops:
-            if op.subgraph not in (None, 0) or op.avg_us is None:
+            # A table without the column has one call per inference: the older formats divide by it themselves.
+            cost = measurement.op_cost_us(op) if op.times_called is not None else op.avg_us
+            if op.subgraph not in (None, 0) or cost is None:
                 continue
             what = (op.node_type, op.name)
-            rows.setdefault((*what, alike[what]), []).append((process, op))
+            rows.setdefault((*what, alike[what]), []).append((process, op, cost))
             alike[what] += 1
     found = [_row(seen, len(profiled)) for seen in rows.values()]
     return OpProfile(
         rows=tuple(sorted(found, key=lambda row: row.index)),
-        whole_us=statistics.median(average for _, average in profiled),
+        whole_us=statistics.median(average for *_, average in profiled),
         processes=len(profiled),
     )
 
 
-def _row(seen: list[tuple[int, OpTiming]], processes: int) -> OpRow:
+def _row(seen: list[tuple[int, OpTiming, float]], processes: int) -> OpRow:
     costs = [0.0] * processes
-    for process, op in seen:
-        # A table without the column has one call per inference: the older formats divide by it themselves.
-        costs[process] = (op.avg_us or 0.0) * (op.times_called if op.times_called is not None else 1)
+    for process, _, cost in seen:
+        costs[process] = cost
     first = seen[0][1]
     return OpRow(index=first.index, node_type=first.node_type, name=first.name, costs_us=tuple(costs))

@@ -10,7 +10,7 @@ from harness.benchmark_model.numbers import parse_statistics
 from harness.records import RunStatistics
 
 _RUNNING = re.compile(
-    r"Running benchmark for (?:at least )?(\d{1,9}) iterations(?: and at least (\d{1,9}(?:\.\d{1,9})?) seconds)?"
+    r"Running benchmark for (?:at least |max )?(\d{1,9}) iterations(?: and at least (\d{1,9}(?:\.\d{1,9})?) seconds)?"
     r"(?: but terminate if exceeding (\d{1,9}(?:\.\d{1,9})?) seconds)?"
 )
 
@@ -32,14 +32,15 @@ class CountLine:
 
 @dataclass(slots=True)
 class CountLines:
-    """The last `count=` lines of those before the timings. Only the last two can be of use: they are read when asked for."""
+    """The last `count=` lines of those before the timings. Only the last can be of use, three in the oldest tool: they are read when
+    asked for."""
 
     announced: int = 0
     heading: tuple[float, float | None] | None = None
     unhindered: bool = False
     gap: bool = False
     _last: deque[tuple[int, tuple[float, float | None] | None, bool, bool, str, bool]] = field(
-        default_factory=lambda: deque(maxlen=2)
+        default_factory=lambda: deque(maxlen=3)
     )
 
     def announce(self, text: str) -> bool:

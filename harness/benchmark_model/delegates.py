@@ -22,6 +22,8 @@ _NAMES = {
     "tensorflow lite": "XNNPACK",  # "the default TensorFlow Lite delegate"
     "core ml": "COREML",
     "dispatchdelegate": "NPU",  # LiteRT's, to whichever vendor's accelerator
+    "stable_delegate": "STABLE_DELEGATE",
+    "tflitemetaldelegate": "GPU",
     "litert_cl": "GPU",
     "litert_gl": "GPU",
     "litert_metal": "GPU",
@@ -47,10 +49,13 @@ _FAILED = re.compile(r"Failed to apply (?:the )?(?:default )?(.{1,80}?) delegate
 _GPU_SPLIT = re.compile(
     r"(?:First )?(\d{1,9}) operations will run on the GPU, and the remaining (\d{1,9})(?: operations will run)? on the CPU"
 )
+_GPU_NOTHING = re.compile(r"No operations will run on the GPU, and all (\d{1,9}) operations will run on the CPU")
 _SIMPLE = re.compile(
-    r"(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes,? with (\d{1,9}) partitions"
+    r"(?:\[[^\]]{1,60}\] )?(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes(?:,? with (\d{1,9}) partitions)?"
 )
 """What every delegate on TensorFlow Lite's `SimpleDelegate` says: Hexagon, Core ML, QNN, LiteRT's dispatch and others."""
+_TIDL = re.compile(r"Number of subgraphs:\s?(\d{1,9})\s?, (\d{1,9}) nodes delegated out of (\d{1,9}) nodes")
+"""Texas Instruments' delegate, which does not name itself."""
 _NOT_CREATED = re.compile(r"Could not create (.{1,40}?) delegate")
 _NODE = re.compile(r"Node number \d{1,9} \((\w{1,80})\) failed to ")
 _ROW_TYPE = re.compile(r"(?:TfLite\w{1,60}Delegate(?:V\d)?|\w{1,40} ?[Dd]elegate)$")
@@ -62,6 +67,7 @@ _ECHOES = {
     "use xnnpack": "XNNPACK",
     "use coreml": "COREML",
     "use coreml delegate": "COREML",
+    "use ynnpack": "YNNPACK",
 }
 _FLAGS = {
     "use_gpu": "GPU",
@@ -69,7 +75,9 @@ _FLAGS = {
     "use_hexagon": "HEXAGON",
     "use_xnnpack": "XNNPACK",
     "use_coreml": "COREML",
+    "use_ynnpack": "YNNPACK",
     "use_npu": "NPU",
+    "stable_delegate_settings_file": "STABLE_DELEGATE",
     "external_delegate_path": "EXTERNAL",
 }
 
@@ -91,9 +99,30 @@ def tool_name(name: str) -> str:
 def requested_by_flag(flag: str) -> str | None:
     """The delegate that a flag such as `--use_gpu=true` asks for."""
     name, _, value = flag.removeprefix("--").partition("=")
-    if name == "external_delegate_path":
+    if name in ("external_delegate_path", "stable_delegate_settings_file"):
         return _FLAGS[name] if value else None
     return _FLAGS.get(name) if value.lower() in ("true", "1") else None
+
+
+_COMMAND_FLAG = re.compile(
+    r"(?<![\w-])-{1,2}(\w{1,80})(?:(=)[\"'\\\\]{0,2}([^\s\"'\\\\;]{0,1000})|\s{1,8}([^\s-]\S{0,20}))?"
+)
+
+
+def asked_in_command(command: str) -> list[str]:
+    """Delegates that a command line asks for, however it is quoted (`adb shell "... --use_gpu=true"`).
+
+    A flag in a form that the tool does not take (`--use_gpu true`, `--use_gpu`) was meant all the same, and old versions do not say that
+    they passed over it.
+    """
+    names = []
+    for flag, equals, value, apart in _COMMAND_FLAG.findall(command):
+        if not equals:
+            value = apart if apart.lower() in ("true", "false", "0", "1") else "true" if flag.startswith("use_") else ""
+        name = requested_by_flag(f"--{flag}={value}")
+        if name is not None and name not in names:
+            names.append(name)
+    return names
 
 
 @dataclass(slots=True)
@@ -130,8 +159,12 @@ class DelegateBook:
             # TensorFlow 1.14 to 2.1 say no more than this.
             self._say(match[1], None)
         elif first == "T" and (match := _THOUGH.match(text)) is not None:
-            self._say(match[1], "none")
+            # Only what was asked for is applied explicitly. A count before it was of a delegation that has been undone.
+            counted = self.uses.get(tool_name(match[1]))
+            undone = counted is not None and bool(counted.nodes_delegated)
+            self._say(match[1], "none", nodes=0 if undone else None, partitions=0 if undone else None)
             self.lines[tool_name(match[1])] = text
+            self.ask(tool_name(match[1]))
         elif first == "R" and (match := _REPLACING.match(text)) is not None:
             self._replacing(match)
         elif first == "F" and (match := _FAILED.match(text)) is not None:
@@ -145,14 +178,30 @@ class DelegateBook:
         elif (first.isdigit() or first == "F") and (match := _GPU_SPLIT.match(text)) is not None:
             on_gpu, rest = int(match[1]), int(match[2])
             self._say("GPU", _extent(on_gpu, on_gpu + rest), nodes=on_gpu, total=on_gpu + rest, weight=_RUNTIME)
+        elif first == "N" and (match := _GPU_NOTHING.match(text)) is not None:
+            self._say("GPU", "none", nodes=0, total=int(match[1]), weight=_RUNTIME)
+            self.lines["GPU"] = text
         elif first == "N" and (match := _NODE.match(text)) is not None:
             if _ROW_TYPE.fullmatch(match[1]) is not None:
                 self._say(match[1], None, weight=_TRACE)
             return False  # it is a failure too
+        elif first == "N" and (match := _TIDL.match(text)) is not None:
+            nodes, total = int(match[2]), int(match[3])
+            self.counted.add("TIDL")
+            self._say(
+                "TIDL", _extent(nodes, total), nodes=nodes, total=total, partitions=int(match[1]), weight=_RUNTIME
+            )
         elif " nodes delegated out of " in text and (match := _SIMPLE.match(text)) is not None:
             nodes, total, name = int(match[2]), int(match[3]), tool_name(match[1])
             self.counted.add(name)
-            self._say(name, _extent(nodes, total), nodes=nodes, total=total, partitions=int(match[4]), weight=_RUNTIME)
+            self._say(
+                name,
+                _extent(nodes, total),
+                nodes=nodes,
+                total=total,
+                partitions=int(match[4]) if match[4] else None,
+                weight=_RUNTIME,
+            )
         elif first == "C" and (match := _NOT_CREATED.match(text)) is not None:
             self._say(match[1], "failed", weight=_FAILURE)
             return False  # it is a failure too
@@ -169,6 +218,8 @@ class DelegateBook:
             self.ask(_ECHOES[key])
         elif key == "external delegate path" and value:
             self.ask("EXTERNAL")
+        elif key == "delegate settings file path" and value:
+            self.ask("STABLE_DELEGATE")
         elif key == "require full delegation" and value == "1":
             self.full_asked = True
 
@@ -248,8 +299,35 @@ def _extent(nodes: int, total: int | None) -> DelegateApplied | None:
     return "full" if nodes >= total else "partial"
 
 
+_TOOL_DELEGATES = frozenset(
+    {"XNNPACK", "YNNPACK", "GPU", "NNAPI", "HEXAGON", "COREML", "NPU", "EXTERNAL", "STABLE_DELEGATE"}
+)
+"""What the tools themselves can be asked for. Any other is a vendor's, and comes to them through one of the carriers."""
+
+_CARRIERS = ("EXTERNAL", "STABLE_DELEGATE", "NNAPI")
+
+
 def asked_for(book: DelegateBook, requested: DelegateRequest | None) -> list[str]:
-    """Delegates that had to be applied: the runner's request where known, else what the output echoes."""
+    """Delegates that had to be applied: the request where known, else what the output echoes.
+
+    A request may be of a vendor's delegate (`vx`, `ethosu`), which the tool calls external, or name a variant (`gpu-fp16`).
+    """
     if requested is None:
         return list(book.echoed)
-    return [] if requested.name == "cpu" else [tool_name(requested.name)]
+    if requested.name == "cpu":
+        return []
+    name = tool_name(requested.name)
+    if name not in _TOOL_DELEGATES and (stem := tool_name(re.split(r"[-_.]", requested.name)[0])) in _TOOL_DELEGATES:
+        name = stem
+    if name not in _TOOL_DELEGATES and name not in book.uses:
+        name = next((carrier for carrier in _CARRIERS if carrier in book.uses), name)
+    return [name]
+
+
+def tells_of_delegates(book: DelegateBook, name: str) -> bool:
+    """Whether an output without its beginning tells of delegates, so that it would tell of this one too."""
+    others = set(book.uses) - {name}
+    # A vendor's delegate in the rows of a profile may be the external one.
+    return bool(others & _TOOL_DELEGATES) and (
+        name in _TOOL_DELEGATES and (name != "EXTERNAL" or others <= _TOOL_DELEGATES)
+    )

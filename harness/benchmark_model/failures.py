@@ -47,6 +47,7 @@ _say(
     r"Failed to mmap",
     r"Unable to open model file",
     r"Failed to load model",
+    r"Failed to initialize model loader with path",
 )
 _say(
     Cause.MODEL_INVALID,
@@ -83,6 +84,10 @@ _say(
     r"Error while parsing the flags",
     r"The Model contains \d{1,9} signature key\(s\)\.",
     r"Required flag not provided",
+    r"Cannot parse --perf_options_list",
+    r"The 'none' option can not be used together",
+    r"Too few command line arguments",
+    r"Invalid gpu-precision",
     r"Requesting full delegation and CPU acceleration are incompatible",
 )
 _say(
@@ -97,7 +102,8 @@ _say(
     r"The number of input items should be",
     r"The number of items in --input_layer",
     r"The number of input value files",
-    r"Wrong input (?:value range|file) item",
+    r"Wrong input (?:value range|value file|file) item",
+    r"Wrong low and high value of the input value range",
     r"Don't know how to populate tensor",
     r"Mismatched input_layers names",
     r"Input layer .{0,400} should have",
@@ -109,6 +115,7 @@ _say(
     rf"{_NODE} prepare",
     r"Failed to (?:create|construct|build|initialize) (?:the )?(?:TFLite |TensorFlow Lite )?interpreter",
     r"Failed to compile model",
+    r"Compiled model is null",
     r"Failed to create litert environment",
 )
 _say(
@@ -122,9 +129,12 @@ _say(Cause.DELEGATE_PARTIAL, r"Disallowed CPU fallback detected")
 _say(
     Cause.DELEGATE_NOT_APPLIED,
     r"Failed to apply .{0,80}delegate",
-    r"Restored original execution plan after delegate application failure",
+    r"Restored (?:original|previous) execution plan after delegate application failure",
     r"Failed to create .{1,80} delegate",
+    r"Returning error since TFLite returned failure nnapi_delegate",
+    r"`--use_nnapi=true` must be set for the provided NNAPI",
 )
+_say(Cause.CONDITION_NOT_MET, r"The provided value \(.{0,200}\) is not a valid nnapi execution")
 _say(
     Cause.DELEGATE_UNAVAILABLE,
     r"Can not open OpenCL library on this device",
@@ -137,6 +147,9 @@ _say(
     r"NNAPI acceleration is unsupported on this platform",
     r"XNNPACK (?:delegate|acceleration) is (?:not supported|unsupported)",
     r"CoreML (?:delegate|acceleration) is (?:not supported|unsupported)",
+    r"Failed to build program executable",
+    r"Couldn't load NNAPI support library",
+    r"Failed to load stable ABI delegate",
     r"Fail to create (?:the )?(?:external )?delegate",
     r"TfLiteGpuDelegate Init: OpenGL-based API disabled",
 )
@@ -176,6 +189,9 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
         ("Floating point exception", r"(?:.{0,200}[ :])?Floating point exception", Cause.CRASHED),
         ("Fatal signal", r".{0,200}Fatal signal \d{1,3} \(SIG\w+\).{0,400}benchmark", Cause.CRASHED),
         (">>> ", r".{0,200}pid: \d{1,9}, tid: \d{1,9}, name: .{0,100}>>> .{0,400}benchmark_model", Cause.CRASHED),
+        ("zsh: ", r"zsh: (?:segmentation fault|bus error|abort|trace trap|illegal hardware instruction|floating point exception)\b",
+         Cause.CRASHED),
+        ("zsh: killed", r"zsh: killed\b", Cause.KILLED),
         ("Killed", _JOB + r"Killed(?:$|\s)", Cause.KILLED),
         ("Terminated", _JOB + r"Terminated\s{0,8}(?:$|\S{0,200}benchmark)",
          Cause.KILLED),

@@ -18,7 +18,9 @@ It runs the same loop and prints the same `count=` lines, but its results are a 
     Peak memory:          44.00 MB
     ======================================
 
-Source: litert/tools/benchmark_litert_model.h of LiteRT 2.0 to main of 2026.
+Its twin in Python (2026) prints the same block under a title on a line of its own, with `Inference (median)`, `(p5)` and `(p95)`.
+
+Source: litert/tools/benchmark_litert_model.h and litert/python/tools/benchmark_litert_model.py of LiteRT 2.0 to main of 2026.
 """
 
 from __future__ import annotations
@@ -29,17 +31,24 @@ from dataclasses import dataclass, field
 from harness.benchmark_model.numbers import NUMBER, number, scaled, whole
 
 _LINE = re.compile(
-    rf"(Model initialization|Warmup \((?:first|avg)\)|Inference \((?:avg|min|max|std)\)"
-    rf"|Init footprint|Overall footprint|Peak memory): {{1,40}}({NUMBER})(?: (ms|MB))?(?: \((\d{{1,12}}) runs?\))?$"
+    rf"(?:(Model initialization|First inference|Warmup \((?:first|avg)\)|Inference \((?:avg|min|max|median|p5|p95)\)):"
+    rf" {{1,40}}({NUMBER}) ms(?: \((\d{{1,12}}) runs?\))?"
+    rf"|(Inference \(std\)): {{1,40}}({NUMBER})(?: ms)?"
+    rf"|(Init footprint|Overall footprint|Peak memory): {{1,40}}({NUMBER}) MB)$"
 )
+"""The unit is a part of it: people write `Inference (avg): 30386.6 us` of the other tool."""
 _TIMES = {
     "Model initialization": "init",
     "Warmup (first)": "first",
+    "First inference": "first",
     "Warmup (avg)": "warmup",
     "Inference (avg)": "inference",
     "Inference (min)": "min",
     "Inference (max)": "max",
     "Inference (std)": "std",
+    "Inference (median)": "median",
+    "Inference (p5)": "p5",
+    "Inference (p95)": "p95",
 }
 _SIZES = {
     "Init footprint": "init_delta_mb",
@@ -60,9 +69,9 @@ class LitertResults:
     seen: bool = False
     """The block's title or its average was seen: the output is this tool's."""
 
-    def feed(self, text: str) -> bool:
-        """Take one message; says whether it belongs to the block."""
-        if text.startswith("=") and text.strip("= ") == "BENCHMARK RESULTS":
+    def feed(self, text: str, *, cut: bool = False) -> bool:
+        """Take one message; says whether it belongs to the block. `cut`: it is the last and has no end."""
+        if text.startswith(("=", "BENCH")) and text.strip("= ") == "BENCHMARK RESULTS":
             # One block for each signature that ran: numbers of two are never mixed, the last stands.
             self.blocks += 1
             self.times_us.clear()
@@ -72,20 +81,21 @@ class LitertResults:
             return True
         if text in ("No inference runs were performed.", "Memory Usage:"):
             return self.seen
-        match = _LINE.match(text)
+        match = _LINE.match(text.partition("  #")[0].rstrip())  # its documentation explains the lines in comments
         if match is None:
             return False
-        if match[1] in _TIMES:
-            value = scaled(match[2], 3)
-            if value is not None:
-                self.times_us[_TIMES[match[1]]] = value
-            if match[1] == "Inference (avg)":
-                self.seen = True
-                self.runs = whole(match[4] or "")
-            elif match[1] == "Warmup (avg)":
-                self.warmup_runs = whole(match[4] or "")
-        else:
-            size = number(match[2])
+        if match[6]:
+            size = number(match[7])
             if size is not None:
-                self.memory_mb[_SIZES[match[1]]] = size
+                self.memory_mb[_SIZES[match[6]]] = size
+            return True
+        label, figure = (match[1], match[2]) if match[1] else (match[4], match[5])
+        value = scaled(figure, 3)
+        if value is not None and not (cut and label == "Inference (std)"):
+            self.times_us[_TIMES[label]] = value
+        if label == "Inference (avg)":
+            self.seen = True
+            self.runs = whole(match[3] or "")
+        elif label == "Warmup (avg)":
+            self.warmup_runs = whole(match[3] or "")
         return True

@@ -33,6 +33,24 @@ def scaled(text: str, power: int) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def whole_average(text: str) -> bool:
+    """Whether an average is whole by its looks: all six digits that the tool prints, or the two of an exponent. Fewer may be a cut."""
+    mantissa, _, exponent = text.partition("e")
+    digits = mantissa.removeprefix("-").replace(".", "").lstrip("0")
+    if exponent:
+        return len(exponent) == 3
+    # `3.19167` may go on with `e+06`.
+    return len(digits) >= 6 and mantissa.lstrip("-").find(".") != 1
+
+
+def whole_size(text: str) -> bool:
+    """Whether a memory size in MB is whole by its looks: it is a number of KB / 1024, printed with six digits."""
+    value = number(text)
+    if value is None:
+        return False
+    return len(text.partition(".")[2]) >= 3 and f"{round(value * 1024) / 1024:g}" == text
+
+
 def percent(text: str) -> float | None:
     """`13.618%` as 13.618; `-nan%` (a total of zero) is None."""
     return number(text.removesuffix("%").strip())

@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from harness.benchmark_model.delegates import DelegateBook, asked_for, requested_by_flag
+from harness.benchmark_model.delegates import (
+    DelegateBook,
+    asked_for,
+    asked_in_command,
+    requested_by_flag,
+    tells_of_delegates,
+)
 from harness.benchmark_model.failures import system_messages
+from harness.benchmark_model.processes import read_output
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
-from harness.benchmark_model.text import decode, unwrap
-from harness.benchmark_model.timings import agree, read_timings
+from harness.benchmark_model.text import decode, unwrap, without_markup
+from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
 from harness.benchmark_model.verdict import Facts, judge
+from harness.benchmark_model.wrapped import rejoin
 from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics
 
+_FULL = re.compile(r"(?<![\w-])--require_full_delegation=(?:true|1)\b")
 _PROMPT = re.compile(r"(?:^|\n)(\d{1,3})\|\w{1,40}:\S{1,200} [#$] {0,4}\n{0,4}$")
 """Android's shell puts the last exit code before its prompt where it is not 0: `1|device:/ $ `."""
 
@@ -45,7 +54,7 @@ def parse_output(
     Returns:
         What it says and what it comes to. Never raises for what the input holds.
     """
-    recording = unwrap(decode(stdout))
+    recording = unwrap(without_markup(decode(stdout)))
     out, err = recording.stdout, recording.stderr
     if stderr is not None:
         err = decode(stderr)
@@ -54,19 +63,18 @@ def parse_output(
         code = int(prompt[1])
     whole = out if not err else f"{out}\n{err}"
 
-    out, restarts = _last_process(out)
-    reading = Reading()
-    reading.read(out)
+    reading, earlier, out = read_output(out)
+    earlier += recording.earlier
+    if earlier:
+        reading.notes.append(f"the output holds {earlier + 1} runs of the tool; only the last is read")
+        whole = out if not err else f"{out}\n{err}"
     if err:
-        reading.read(err)
-    if restarts:
-        reading.notes.append(f"the output holds {restarts + 1} runs of the tool; only the last is read")
+        reading.read(rejoin(err))
     if recording.command is not None:
-        for word in recording.command.split():
-            if (name := requested_by_flag(word)) is not None:
-                reading.delegates.ask(name)
-            elif word in ("--require_full_delegation=true", "--require_full_delegation=1"):
-                reading.delegates.full_asked = True
+        for name in asked_in_command(recording.command):
+            reading.delegates.ask(name)
+        if _FULL.search(recording.command) is not None:
+            reading.delegates.full_asked = True
 
     measurement = read_timings(reading)
     measurement = _with_result(measurement, result)
@@ -74,16 +82,6 @@ def parse_output(
     measurement = _with_delegates(measurement, reading, runtime_info)
     verdict = judge(_facts(reading, measurement, whole, code, requested))
     return ParsedOutput(status=verdict.status, causes=verdict.causes, message=verdict.message, measurement=measurement)
-
-
-def _last_process(text: str) -> tuple[str, int]:
-    """The part that the last process printed, and how many came before it: numbers of two processes are never mixed."""
-    for marker in ("STARTING!\n", "Log parameter values verbosely: ["):  # the Android app prints only the second
-        starts = text.count(marker)
-        if starts > 1:
-            begin = text.rfind(marker)
-            return text[text.rfind("\n", 0, begin) + 1 :], starts - 1
-    return text, 0
 
 
 def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
@@ -163,6 +161,9 @@ def _with_profile(measurement: Measurement, reading: Reading, data: bytes | None
         init_op_summary=text.summary("init"),
         profile_runs=main.timings if main is not None else None,
     )
+    reading.profile_cut = text.cut_short or reading.profile.cut_short
+    if reading.profile_cut:
+        measurement = _noted(measurement, "the profile is cut short: ops may be missing")
     if main is not None and main.order and main.observed is not None and main.observed > len(main.order):
         measurement = _noted(
             measurement, f"the profile observed {main.observed} ops and lists {len(main.order)}: rows are missing"
@@ -214,26 +215,36 @@ def _facts(
     reading: Reading, measurement: Measurement, text: str, code: int | None, requested: DelegateRequest | None
 ) -> Facts:
     book: DelegateBook = reading.delegates
-    timed = reading.timings_seen or "inference" in reading.litert.times_us or measurement.inference_avg_us is not None
+    timed = (
+        (reading.timings_seen and not average_is_cut(reading))
+        or "inference" in reading.litert.times_us
+        or measurement.inference_avg_us is not None
+    )
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
+    # Of a process that ended, everything is there; an excerpt may end anywhere.
+    stopped = code is not None and reading.profile_cut
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
+    asked = asked_for(book, requested)
     return Facts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
         exit_code=code,
-        complete=timed or zero or excerpt_end,
+        complete=(timed or zero or excerpt_end) and not stopped,
         recognized=reading.ours or reading.begins or bool(book.uses),
         empty=not text.strip(),
         failing_line=reading.failing_line,
         fatal=reading.fatal,
         first_error=reading.first_error,
         unconsumed=measurement.unconsumed_flags,
-        asked=asked_for(book, requested),
+        asked=asked,
         full_asked=book.full_asked if requested is None else requested.require == "full",
         any_allowed=requested is not None and requested.require == "any",
         # An excerpt may lack the line, and the oldest versions do not print one.
-        traceless=reading.begins and (timed or reading.failing_line) and not reading.old_form,
+        traceless=(timed or reading.failing_line)
+        and not reading.old_form
+        and (reading.begins or any(tells_of_delegates(book, name) for name in asked)),
+        no_number=not_a_number(reading, measurement),
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,
         delegate_lines=book.lines,

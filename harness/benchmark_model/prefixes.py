@@ -47,9 +47,16 @@ _EPOCH = re.compile(
 )
 _BRIEF = re.compile(r"(?P<level>[VDIWEFA])/(?P<tag>[^:(]{0,80}?) {0,80}(?:\( {0,8}\d{1,9}\))?: ?")
 _TAG = re.compile(r"(?P<level>[VDIWEFA]) (?P<tag>[^:]{1,80}?) {0,80}: ?")
-_BARE_TAG = re.compile(r"(?:\.{3} {0,8})?(?:tflite|litert) {0,24}: ?")
-_QUOTE = re.compile(r"(?:> ?){1,8}|\u2514 ")
-_LEVEL = re.compile(r"(VERBOSE|DEBUG|INFO|WARNING|WARN|ERROR|FATAL): ?")
+_BARE_TAG = re.compile(r"(?:\.{3} {0,8})?(?P<tag>tflite|litert|native) {0,24}: ?")
+_QUOTE = re.compile(r"(?:> ?){1,8}|\u2514 |# ")
+_LONG = re.compile(
+    r"\[ {1,4}(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9} {1,8}\d{1,9}: {0,8}\d{1,9} (?P<level>[VDIWEFA])/(?P<tag>.{0,80}?) {0,80}\]$"
+)
+_NSLOG = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}(?:[+-]\d{4})? [\w.-]{1,80}\[\d{1,9}:\d{1,9}\] ?")
+_NATIVE = re.compile(r"[\w./+-]{1,200}\.(?:cc|h|cpp):\d{1,6} ")
+"""What TensorFlow's own logging puts before a message under the tag `native`."""
+_LEVEL = re.compile(r"(VERBOSE|DEBUG|INFO|WARNING|WARN|ERROR|FATAL): ?(?:WARNING: )?")
+"""The second is a part of some messages: `WARN: WARNING: unrecognized commandline flag: --x`."""
 _ABSL = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:\d{2,12}\.\d{3,9} {1,8}\d{1,9} [\w./+-]{1,200}:\d{1,6}\] ?")
 _TF = re.compile(rf"\d{{4}}-\d\d-\d\d {_TIME}: (?P<level>[IWEF]) [\w./+-]{{1,200}}:\d{{1,6}}\] ?")
 _CI_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d) ")
@@ -60,11 +67,17 @@ TOOL_BRACKET = re.compile(r"\[(?:[nN]ode type\]|Init Phase\]|Overall\]|[\w./+@-]
 
 """What a line that begins with a bracket begins with, if it is any of the tool's."""
 
-_MAY_WRAP = frozenset("[>\u25140123456789")
+_MAY_WRAP = frozenset("[>#\u25140123456789")
 _MOST_WRAPPERS = 3
 """A quoted line of a CI log is as deep as it gets."""
-_MAY_START = frozenset("0123456789VDIWEFA.tl ")
+_MAY_START = frozenset("0123456789VDIWEFA.tln")
 """First characters of a line that can begin a prefix; all others are spared the patterns."""
+
+
+def long_header(raw: str) -> Line | None:
+    """The line that `adb logcat -v long` puts above each message; None for any other. The message has no prefix of its own then."""
+    match = _LONG.match(raw)
+    return None if match is None else Line(match["level"], "", _is_own(match["tag"]), match["tag"])
 
 
 def strip_prefix(raw: str) -> Line:
@@ -72,15 +85,33 @@ def strip_prefix(raw: str) -> Line:
 
     Leading white space that belongs to no prefix stays: in the tables it separates columns.
     """
+    if raw[:1] in (" ", "\t") and (body := raw.lstrip(" \t"))[:2] in ("# ", "> "):
+        raw = body
     for _ in range(_MOST_WRAPPERS):
         first = raw[:1]
         if first not in _MAY_WRAP or not first:
             break
-        match = (_BRACKETED_TIME if first == "[" else _QUOTE if first in ">\u2514" else _CI_TIME).match(raw)
+        match = (_BRACKETED_TIME if first == "[" else _CI_TIME if first.isdigit() else _QUOTE).match(raw)
         if match is None:
             break
         raw = raw[match.end() :]
+    if raw[:1] in (" ", "\t"):
+        return _indented(raw)
     return _strip(raw)
+
+
+def _indented(raw: str) -> Line:
+    """A line of an indented block, as in a document: its prefix begins after the blanks, if it has one."""
+    body = raw.lstrip(" \t")
+    if body[:1] == "[":
+        return Line("", raw)
+    line = _strip(body)
+    # A row of a table may begin with a word and a colon; a program of that name would have logged a time before it.
+    return line if line.text != body and (line.ours or body[:1].isdigit()) else Line("", raw)
+
+
+def _is_own(tag: str) -> bool:
+    return tag.lower().startswith(_OWN_TAGS)
 
 
 def _strip(raw: str) -> Line:
@@ -91,8 +122,8 @@ def _strip(raw: str) -> Line:
         if TOOL_BRACKET.match(raw) is None:
             return FOREIGN
     elif first in _MAY_START and first:
-        if first.isdigit() or first == " ":
-            match = _TF.match(raw) or _LOGCAT.match(raw) or _EPOCH.match(raw)
+        if first.isdigit():
+            match = _TF.match(raw) or _LOGCAT.match(raw) or _EPOCH.match(raw) or _NSLOG.match(raw)
         else:
             match = _BRIEF.match(raw) or _TAG.match(raw) or _BARE_TAG.match(raw) or _ABSL.match(raw)
         if match is not None:
@@ -100,8 +131,10 @@ def _strip(raw: str) -> Line:
             level = next((groups[name] for name in groups if name.endswith("level") and groups[name]), "")
             tag = next((groups[name] for name in groups if name.endswith("tag") and groups[name]), "")
             text = raw[match.end() :]
-            if tag and not tag.lower().startswith(_OWN_TAGS):
+            if tag and not _is_own(tag):
                 return Line(level, text, False, tag)
+            if tag == "native" and (match := _NATIVE.match(text)) is not None:
+                text = text[match.end() :]
         if (match := _LEVEL.match(text)) is not None:
             level, text = match[1][0], text[match.end() :]
     if text[:1] == "[" and (match := _LOCATION.match(text)) is not None:

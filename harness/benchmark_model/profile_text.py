@@ -82,6 +82,8 @@ class ProfileText:
                 self._open_table("summary")
             elif header.kind == "ops" and self._table in (None, "summary"):
                 self._open_table("order")
+            elif header.kind == "ops" and self._table == "order" and self._block().order:
+                self._open_table("top")  # tables without banners, as some ports of the tool print them
             return True
         if first == "=" and (match := _BANNER.match(stripped)) is not None:
             self._open_table(
@@ -219,6 +221,12 @@ class ProfileText:
         blocks = self.phase_blocks(phase)
         busy = [block for block in blocks if block.order or block.summary]
         return next(iter(busy or blocks), None)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether a profile begins and does not end: rows are missing, and nobody sees which."""
+        started = [block for block in self.blocks if block.started]
+        return bool(started) and any(block.tables or block.order for block in started) and started[-1].observed is None
 
     @property
     def complete(self) -> bool:

@@ -1,22 +1,26 @@
-"""One pass over the lines of an output, collecting what each says. What it all comes to is decided in `parser` and `verdict`."""
+"""One pass over the lines of a process, collecting what each says. Which lines are whose is decided in `processes`, what it all comes to
+in `parser` and `verdict`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.benchmark_model.count_lines import CountLines
 from harness.benchmark_model.delegates import DelegateBook
 from harness.benchmark_model.failures import MESSAGE_WORDS, Evidence, match_message
 from harness.benchmark_model.litert_results import LitertResults
-from harness.benchmark_model.numbers import NUMBER, number
-from harness.benchmark_model.prefixes import TOOL_BRACKET, strip_prefix
+from harness.benchmark_model.numbers import NUMBER, number, whole_size
+from harness.benchmark_model.prefixes import TOOL_BRACKET, long_header, strip_prefix
 from harness.benchmark_model.profile_text import ProfileText
 
 _TIMING_FIELD = re.compile(
-    rf"(Init|First inference|Warmup(?: \(avg\))?|Inference(?: \(avg\))?|no stats): ({NUMBER}|-?nan|-?inf)(?=,|\s|Overall|$)"
+    rf"(Init|First inference|Warmup(?: \(avg\))?|Inference(?: \(avg\))?|no stats): ({NUMBER}|-?nan|-?inf)"
+    r"(?=,(?:\s|$)|\s|Overall|(?:INFO|WARN|WARNING|ERROR|VERBOSE): |$)"
 )
+"""What follows a number is a part of the pattern: `101,5` is no 101, and another stream may go on right behind the last."""
 _TIMINGS = re.compile(r"(?:Average inference|Inference) timings in us: ?")
 _MEMORY = re.compile(
     rf"(Memory footprint delta from the start of the tool|Peak memory footprint) \(MB\): init=({NUMBER}) overall=({NUMBER})$"
@@ -40,6 +44,8 @@ class Reading:
     timings_text: dict[str, str] = field(default_factory=dict)
     old_form: bool = False
     """The line was `Average inference timings`: TensorFlow 1.x to 2.1."""
+    whole_numbers: bool = False
+    """The timings are without their decimals: TensorFlow's tool of 2017, for graphs, prints them so."""
     timings_cut: bool = False
     """The timings line ends the text without a line end: its last number may lack digits."""
     counts: CountLines = field(default_factory=CountLines)
@@ -59,91 +65,98 @@ class Reading:
     first_error: str | None = None
     notes: list[str] = field(default_factory=list)
     profile: ProfileText = field(default_factory=ProfileText)
+    profile_cut: bool = False
+    """The profile, wherever it was read from, begins and does not end."""
     delegates: DelegateBook = field(default_factory=DelegateBook)
     litert: LitertResults = field(default_factory=LitertResults)
     protos: list[list[str]] = field(default_factory=list)
     """Protos that were printed as text, line by line."""
     proto_lines: int = 0
 
+    begun: Literal["", "maybe", "surely"] = ""
+    """After the timings: whether a line belongs to the beginning of another process, as far as the last line read tells."""
+    sure: bool = False
+    """Some line said so beyond doubt: kept by whoever reads several processes."""
+    _depth: int = 0
+    _foreign: bool = False
+    """The message of another program, under a header of its own (`adb logcat -v long`)."""
+
     def read(self, text: str) -> None:
-        """Take the text of one stream."""
+        """Take the text of one stream, of one process."""
         lines = text.split("\n")
         last = len(lines) - 1
-        handlers = self._handlers()
-        depth = 0
-        foreign = TOOL_BRACKET.match
         for number_, raw in enumerate(lines):
-            if raw[:1] == "[" and foreign(raw) is None:
-                continue  # drivers print such lines by the ten thousand
-            level, message, ours, _ = strip_prefix(raw)
-            if not message:
-                self.counts.gap = self.counts.gap or ours
-                continue
-            if not ours:
-                continue
-            if depth:
-                depth = self._proto_line(message)
-                continue
-            cut = number_ == last
-            if self.profile.feed(message, cut=cut):
-                self.ours = True
-                continue
-            message = message.strip()
-            first = _WORD.match(message)
-            handler = handlers.get(first[0]) if first is not None else None
-            if handler is not None and handler(message, cut):
-                self.ours = True
-                continue
-            if message.endswith("{") and _TEXT_PROTO.match(message) is not None:
-                self.protos.append([])
-                depth = self._proto_line(message)
-                continue
-            self._other(level, message, first[0] if first is not None else message[:1])
+            self.line(raw, cut=number_ == last)
 
-    def _handlers(self) -> dict[str, Callable[[str, bool], bool]]:
-        return {
-            "count": self._count,
-            "Inference": self._timings,
-            "Average": self._timings,
-            "Running": self._running,
-            "STARTING": self._starting,
-            "Unconsumed": self._unconsumed,
-            "The": self._size,
-            "Memory": self._memory,
-            "Peak": self._memory,
-            "Overall": self._memory,
-            "[": self._phase_memory,
-            "Benchmarking": self._failing,
-            "Duplicate": self._duplicate,
-            "Loaded": self._loaded,
-            "Initialized": self._loaded,
-            "Log": self._log_params,
-            "Saved": self._loaded_result,
-            "Failed": self._failed,
-        }
+    def line(self, raw: str, *, cut: bool) -> None:
+        """Take one line. `cut`: it is the last and has no end, so that a number in it may lack digits."""
+        self.begun = ""
+        if not raw:
+            self.counts.gap = True
+            return
+        if raw[:1] == "[":
+            if raw[:2] == "[ " and raw[-1:] == "]" and (header := long_header(raw)) is not None:
+                self._foreign = not header.ours
+                return
+            if TOOL_BRACKET.match(raw) is None:
+                return
+        level, message, ours, _ = strip_prefix(raw)
+        if not message:
+            self.counts.gap = self.counts.gap or ours
+            return
+        if not ours or self._foreign:
+            return
+        if self._depth:
+            self._depth = self._proto_line(message)
+            return
+        if self.profile.feed(message, cut=cut):
+            self.ours = True
+            return
+        message = message.strip()
+        first = _WORD.match(message)
+        handler = _HANDLERS.get(first[0]) if first is not None else None
+        if handler is not None and handler(self, message, cut):
+            self.ours = True
+        elif message.endswith("{") and _TEXT_PROTO.match(message) is not None:
+            self.protos.append([])
+            self._depth = self._proto_line(message)
+        else:
+            self._other(level, message, first[0] if first is not None else message[:1], cut)
 
     def _starting(self, text: str, cut: bool) -> bool:
-        self.begins = self.begins or text == "STARTING!"
-        return text == "STARTING!"
+        if text != "STARTING!":
+            return False
+        self.begins = True
+        self.begun = "surely"
+        return True
 
     def _log_params(self, text: str, cut: bool) -> bool:
         if text.startswith("Log parameter values verbosely: ["):
             self.begins = True
+            self.begun = "surely"
             return True
         return False
 
     def _loaded(self, text: str, cut: bool) -> bool:
-        return text.startswith(("Loaded model ", "Initialized session in "))
+        if not text.startswith(("Loaded model ", "Initialized session in ")):
+            return False
+        # `label_image` says that it loaded a model, too.
+        self.begun = "surely" if text.startswith("Init") else "maybe"
+        return True
 
     def _loaded_result(self, text: str, cut: bool) -> bool:
         return text.startswith("Saved benchmark result to: ")
 
     def _running(self, text: str, cut: bool) -> bool:
-        return self.counts.announce(text)
+        if not self.counts.announce(text):
+            return False
+        self.begun = "surely"
+        return True
 
     def _count(self, text: str, cut: bool) -> bool:
         if not text.startswith("count="):
             return False
+        self.begun = "maybe"
         if not self.timings_seen:  # what comes after the timings is another process's
             self.counts.add(text, cut=cut)
         return True
@@ -151,7 +164,10 @@ class Reading:
     def _timings(self, text: str, cut: bool) -> bool:
         match = _TIMINGS.match(text)
         if match is None:
-            return self.litert.feed(text)
+            return self.litert.feed(text, cut=cut)
+        self.begun = "maybe"
+        if self.timings_seen:
+            return True
         fields = {
             _TIMING_KEYS[found[1]]: found[2] for found in _TIMING_FIELD.finditer(text[match.end() : match.end() + 400])
         }
@@ -163,6 +179,7 @@ class Reading:
         if (rss := _RSS.search(text, match.end(), match.end() + 400)) is not None:
             self._remember("overall_peak_mb", rss[1])
         self.old_form = text.startswith("Average")
+        self.whole_numbers = ", with stats: " in text[match.end() : match.end() + 400]
         self.timings_cut = cut
         return True
 
@@ -170,19 +187,21 @@ class Reading:
         match = _SIZE.match(text)
         if match is None or cut:
             return False
-        self.model_size_mb = number(match[1])
+        self.begun = "maybe"
+        if not self.timings_seen:  # as above
+            self.model_size_mb = number(match[1])
         return True
 
     def _memory(self, text: str, cut: bool) -> bool:
         if (match := _MEMORY.match(text)) is not None:
             kind = "delta" if match[1].startswith("Memory") else "peak"
             self._remember(f"init_{kind}_mb", match[2])
-            self._remember(f"overall_{kind}_mb", match[3])
+            self._remember(f"overall_{kind}_mb", match[3], cut=cut)
             return True
         if (match := _PEAK.match(text)) is not None:
-            self._remember("periodic_peak_mb", match[1])
+            self._remember("periodic_peak_mb", match[1], cut=cut)
             return True
-        return self.litert.feed(text)
+        return self.litert.feed(text, cut=cut)
 
     def _phase_memory(self, text: str, cut: bool) -> bool:
         if (match := _PHASE_MEMORY.match(text)) is None:
@@ -190,16 +209,37 @@ class Reading:
         self._remember("init_peak_mb" if match[1] == "Init Phase" else "overall_peak_mb", match[2])
         return True
 
-    def _remember(self, key: str, text: str) -> None:
+    def _remember(self, key: str, text: str, *, cut: bool = False) -> None:
         value = number(text)
-        if value is not None:
+        if value is not None and cut and not whole_size(text):
+            self.notes.append(f"the output ends in {text} MB, maybe in the middle of the number, which is not used")
+        elif value is not None:
             self.memory[key] = value
 
     def _unconsumed(self, text: str, cut: bool) -> bool:
         head, _, rest = text.partition(":")
         if head != "Unconsumed cmdline flags":
             return False
-        self.unconsumed.extend(rest.split())
+        self.begun = "maybe"
+        flags = rest.split()
+        self.unconsumed.extend(flags[:-1] if cut else flags)
+        return True
+
+    def _unrecognized(self, text: str, cut: bool) -> bool:
+        head, _, rest = text.partition(": ")
+        if head != "unrecognized commandline flag" or not rest:
+            return False
+        self.begun = "maybe"
+        self.unconsumed.append(rest.strip())
+        return True
+
+    def _dispatch(self, text: str, cut: bool) -> bool:
+        """LiteRT's tool names its libraries where it was asked for an NPU; the oldest names an empty one in any case."""
+        name, _, value = text.partition(":")
+        if name not in ("dispatch_library_path", "compiler_plugin_library_path"):
+            return False
+        if value.strip() or name != "dispatch_library_path":
+            self.delegates.ask("NPU")
         return True
 
     def _duplicate(self, text: str, cut: bool) -> bool:
@@ -220,22 +260,25 @@ class Reading:
         self.notes.append(f"the tool could not write its result file: {text}")
         return True
 
-    def _other(self, level: str, message: str, word: str) -> None:
+    def _other(self, level: str, message: str, word: str, cut: bool) -> None:
         if level not in ("E", "F") and not message.endswith(_ENDS) and word.lower() not in _WORDS:
             return
         if self.delegates.feed(message):
             self.ours = True
+            self.begun = "maybe"
         elif message.endswith("]") and (echo := _ECHO.match(message)) is not None:
             self.delegates.echo(echo[1], echo[2])
+            self.begun = "maybe"
             if len(self.parameters) < _MOST_PARAMETERS:
                 self.parameters.setdefault(echo[1].strip(), echo[2])
             return
-        elif self.litert.feed(message):
+        elif self.litert.feed(message, cut=cut):
             self.ours = True
             return
         cause = match_message(message)
         if cause is not None:
             self.ours = True
+            self.begun = "maybe"
             self.evidence.append(Evidence(cause, message))
         elif level == "F" and self.fatal is None:
             self.fatal = message
@@ -255,7 +298,32 @@ class Reading:
         return 1
 
 
-_ENDS = ("]", "created.", "partitions", "partitions.")
+_HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
+    "count": Reading._count,
+    "Inference": Reading._timings,
+    "Average": Reading._timings,
+    "Running": Reading._running,
+    "STARTING": Reading._starting,
+    "Unconsumed": Reading._unconsumed,
+    "unrecognized": Reading._unrecognized,
+    "The": Reading._size,
+    "Memory": Reading._memory,
+    "Peak": Reading._memory,
+    "Overall": Reading._memory,
+    "[": Reading._phase_memory,
+    "Benchmarking": Reading._failing,
+    "Duplicate": Reading._duplicate,
+    "Loaded": Reading._loaded,
+    "Initialized": Reading._loaded,
+    "Log": Reading._log_params,
+    "dispatch": Reading._dispatch,
+    "compiler": Reading._dispatch,
+    "Saved": Reading._loaded_result,
+    "Failed": Reading._failed,
+}
+"""By the first word of a message."""
+
+_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.", "nodes")
 _WORDS = MESSAGE_WORDS | frozenset(
     [
         "nn",
@@ -278,6 +346,7 @@ _WORDS = MESSAGE_WORDS | frozenset(
         "overall",
         "peak",
         "=",
+        "`",
         "0",
         "1",
         "2",

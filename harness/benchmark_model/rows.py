@@ -72,11 +72,13 @@ def parse_op_row(text: str, header: Header | None) -> OpRow | None:
     cells, at, separator = found
     has_start = _has_start(cells, at, separator, header)
     numbers = 3 if has_start else 2
-    if at - numbers < (1 if separator != "space" else 0):
+    if at - numbers < 1:  # a row without its type is the second half of a broken line
         return None
     times = whole(cells[at + 3]) if len(cells) > at + 3 else None
     if times is None:
         return None
+    # The tool ends the column with a separator even where no name follows: a count at the end of a line may lack digits.
+    counted = times if separator == "space" or len(cells) > at + 4 else None
     start, first, avg = (cells[at - 3] if has_start else ""), cells[at - 2], cells[at - 1]
     if number(first) is None or number(avg) is None:
         return None
@@ -98,7 +100,7 @@ def parse_op_row(text: str, header: Header | None) -> OpRow | None:
         percent=percent(cells[at]),
         cdf_percent=percent(cells[at + 1]),
         mem_kb=number(cells[at + 2]),
-        times_called=times,
+        times_called=counted,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.benchmark_model.count_lines import CountLine
-from harness.benchmark_model.numbers import number
+from harness.benchmark_model.numbers import number, whole_average
 from harness.benchmark_model.parameters import echoed_lengths
 from harness.benchmark_model.reader import Reading
 from harness.records import Measurement, Memory, RunLengths, RunStatistics
@@ -14,11 +14,11 @@ from harness.records import Measurement, Memory, RunLengths, RunStatistics
 
 def read_timings(reading: Reading) -> Measurement:
     """Times, counts and memory, of either tool. Numbers of runs that were not made are None: zero would look like a measurement."""
-    timings = dict(reading.timings)
+    timings = {key: value for key, value in reading.timings.items() if value >= 0}
     notes = list(reading.notes)
-    if _is_cut(reading):
-        del timings["inference"]
-        notes.append("the timings line is cut in the middle of its last number, which is not used")
+    if average_is_cut(reading):
+        timings.pop("inference", None)
+        notes.append("the timings line is cut in the middle of its last number, or may be: it is not used")
     warmup, runs = _assign_counts(reading, timings)
     litert = reading.litert
     if litert.seen:
@@ -71,6 +71,9 @@ def _litert_timings(
             max=times.get("max"),
             avg=times.get("inference"),
             std=times.get("std"),
+            p5=times.get("p5"),
+            median=times.get("median"),
+            p95=times.get("p95"),
         )
     return Measurement(
         tool="benchmark_litert_model",
@@ -87,13 +90,27 @@ def _litert_timings(
     )
 
 
-def _is_cut(reading: Reading) -> bool:
-    """Whether the text ends inside the last number of the timings: then a `count=` line has the whole of it."""
-    if not reading.timings_cut or "inference" not in reading.timings:
+def average_is_cut(reading: Reading) -> bool:
+    """Whether the last number of the timings lacks digits, or may: a `count=` line has the whole of it, or the text ends right there."""
+    text = reading.timings_text.get("inference")
+    if text is None:
         return False
     printed = [f"{average:g}" for line in reading.counts.lines() if (average := _average(line)) is not None]
-    text = reading.timings_text["inference"]
-    return text not in printed and any(average.startswith(text) for average in printed)
+    if text in printed:
+        return False
+    if reading.whole_numbers and not reading.timings_cut:
+        return False
+    cut_elsewhere = any(average.startswith(text) for average in printed) and number(text) != 0
+    return cut_elsewhere or (reading.timings_cut and not whole_average(text))
+
+
+def not_a_number(reading: Reading, measurement: Measurement) -> str | None:
+    """The average as it is printed, where runs were timed and it is still no time: `nan`, `inf` or less than nothing."""
+    text = reading.timings_text.get("inference")
+    timed = measurement.runs is not None and measurement.runs.count > 0
+    if text is None or not timed or measurement.inference_avg_us is not None or average_is_cut(reading):
+        return None
+    return text
 
 
 def _assign_counts(reading: Reading, timings: dict[str, float]) -> tuple[RunStatistics | None, RunStatistics | None]:
@@ -110,9 +127,10 @@ def _assign_counts(reading: Reading, timings: dict[str, float]) -> tuple[RunStat
         return _by_heading(reading, lines)
     warmup = timings.get("warmup", litert.get("warmup"))
     # LiteRT's tool rounds to 10 us.
-    slack = 6.0 if litert else 0.0
+    slack = 6.0 if litert else 1.0 if reading.whole_numbers else 0.0
     runs_line = next((line for line in reversed(lines) if agree(_average(line), inference, slack)), None)
     warmup_line = next((line for line in lines if line is not runs_line and agree(_average(line), warmup, slack)), None)
+    lines = lines[-2:]
     if runs_line is None and len(lines) == 2 and reading.counts.announced >= 2:
         runs_line = lines[1] if lines[1] is not warmup_line else None
     if warmup_line is None and runs_line is not None and len(lines) == 2 and lines[0] is not runs_line:
@@ -122,6 +140,8 @@ def _assign_counts(reading: Reading, timings: dict[str, float]) -> tuple[RunStat
 
 
 def _by_heading(reading: Reading, lines: list[CountLine]) -> tuple[RunStatistics | None, RunStatistics | None]:
+    if len(lines) > 2:
+        return None, None
     lengths = echoed_lengths(reading.parameters)
     phases = [_phase(line, lengths, reading.parameters) for line in lines]
     if len(lines) == 2:

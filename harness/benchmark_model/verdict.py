@@ -41,7 +41,13 @@ _RANK = (
 """Most specific first."""
 
 _SOFT = frozenset(
-    {Cause.PROFILE_DROPPED, Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL}
+    {
+        Cause.PROFILE_DROPPED,
+        Cause.DELEGATE_UNAVAILABLE,
+        Cause.DELEGATE_NOT_APPLIED,
+        Cause.DELEGATE_PARTIAL,
+        Cause.CONDITION_NOT_MET,
+    }
 )
 """What a run can survive: it goes on with the CPU, or without some rows."""
 
@@ -71,6 +77,8 @@ class Facts:
     """The request allows the delegate to take nothing."""
     traceless: bool
     """The output tells which delegates were applied, so one without a trace was not."""
+    no_number: str | None
+    """The average as it is printed, where that is no time."""
     cpu_asked: bool
     delegates: Sequence[DelegateUse]
     asked_by_unconsumed: Sequence[str]
@@ -102,6 +110,8 @@ def judge(facts: Facts) -> Verdict:
         # `Failed to load model` follows whatever was wrong with it.
         hard = [item for item in hard if not item.line.startswith("Failed to load model")]
     failures = list(hard)
+    if facts.no_number is not None:
+        failures.append(Evidence(Cause.UNKNOWN, f"the average of the runs is printed as {facts.no_number}"))
     failed = bool(failures) or facts.failing_line or facts.fatal is not None
     validity = _delegation(facts)
     if facts.exit_code not in (0, None):
@@ -119,7 +129,8 @@ def judge(facts: Facts) -> Verdict:
     found = _ranked(failures) + [item for item in _ranked(validity) if item.cause not in {f.cause for f in failures}]
     if failed:
         # Among failures, a delegate that was refused says more than the node that could not be prepared for it.
-        found = _ranked(found) if _delegate_failed(facts) or not failures else found
+        stopped = all(item.cause is Cause.TRUNCATED_OUTPUT for item in failures)
+        found = _ranked(found) if stopped or _delegate_failed(facts) else found
     if facts.unconsumed:
         found.insert(0, Evidence(Cause.UNCONSUMED_FLAGS, f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"))
     if not found:
@@ -135,7 +146,7 @@ def _delegate_failed(facts: Facts) -> bool:
 
 def _delegation(facts: Facts) -> list[Evidence]:
     """Delegates that were asked for and not applied as asked, and what the profile lost."""
-    found = [item for item in facts.evidence if item.cause is Cause.PROFILE_DROPPED]
+    found = [item for item in facts.evidence if item.cause in (Cause.PROFILE_DROPPED, Cause.CONDITION_NOT_MET)]
     refused = [item for item in facts.evidence if item.cause is Cause.DELEGATE_NOT_APPLIED]
     refused.sort(key=lambda item: item.line.startswith("Restored"))  # a line that names the delegate says more
     unavailable = [item for item in facts.evidence if item.cause is Cause.DELEGATE_UNAVAILABLE]
@@ -200,7 +211,9 @@ def _missing(facts: Facts) -> Evidence:
         return Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty")
     if not facts.recognized:
         return Evidence(Cause.UNKNOWN, "no line of the output is benchmark_model's")
-    return Evidence(Cause.TRUNCATED_OUTPUT, "the output stops before the timings")
+    return Evidence(
+        Cause.TRUNCATED_OUTPUT, "the output stops before its end: before the timings, or within the profile"
+    )
 
 
 def _ranked(items: Iterable[Evidence]) -> list[Evidence]:

@@ -17,9 +17,9 @@ import click
 from harness import __version__
 from harness.benchmark_model import parse_output
 from harness.benchmark_model.parameters import echoed_lengths, echoed_threads
-from harness.benchmark_model.reader import Reading
+from harness.benchmark_model.processes import read_output
 from harness.benchmark_model.synthetic import synthetic_origin
-from harness.benchmark_model.text import decode, unwrap
+from harness.benchmark_model.text import decode, unwrap, without_markup
 from harness.cli.parse import read_log
 from harness.errors import SetupError, UsageError
 from harness.records import (
@@ -129,9 +129,8 @@ def _delegate(name: str) -> DelegateRequest:
 
 def _read(log: str, request: DelegateRequest, threads: int | None) -> _Log:
     data = read_log(log)
-    recording = unwrap(decode(data))
-    reading = Reading()
-    reading.read(recording.stdout)
+    recording = unwrap(without_markup(decode(data)))
+    reading, _, _ = read_output(recording.stdout)
     echoed = echoed_threads(reading.parameters)
     if threads is not None and echoed is not None and echoed != threads:
         raise UsageError(f"{log} says that it ran with {echoed} threads, not {threads}")

@@ -18,7 +18,7 @@ def render(name: str, parsed: ParsedOutput) -> str:
     if measurement.unconsumed_flags:
         lines.append(f"  not understood   {_plain(' '.join(measurement.unconsumed_flags))}")
     if measurement.ops:
-        lines += _ops(measurement.ops)
+        lines += _ops(measurement, measurement.ops)
     lines += [f"  note: {_plain(note)}" for note in measurement.notes]
     return "\n".join(lines)
 
@@ -51,13 +51,13 @@ def _times(measurement: Measurement) -> list[str]:
     return lines
 
 
-def _ops(ops: tuple[OpTiming, ...]) -> list[str]:
+def _ops(measurement: Measurement, ops: tuple[OpTiming, ...]) -> list[str]:
     main = [op for op in ops if op.subgraph in (None, 0)] or list(ops)
-    costly = sorted(main, key=lambda op: -((op.avg_us or 0.0) * (op.times_called or 1)))[:_TOP_OPS]
+    costly = sorted(main, key=lambda op: -(measurement.op_cost_us(op) or 0.0))[:_TOP_OPS]
     lines = [f"  {len(ops)} ops, the costliest:"]
     for op in costly:
         share = "" if op.percent is None else f"{op.percent:6.2f} %"
-        cost = "" if op.avg_us is None else _us(op.avg_us * (op.times_called or 1))
+        cost = "" if (each := measurement.op_cost_us(op)) is None else _us(each)
         lines.append(f"    {cost:>12} {share:>9}  {_plain(op.node_type)[:40]:40}  {_plain(op.name)[:60]}")
     return lines
 

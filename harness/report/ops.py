@@ -1,7 +1,7 @@
 """The ops of a cell: the median over its profiled processes, row by row, in execution order. Pure.
 
 Rows are matched by what they are (subgraph, type, name, and which one of several alike), not by their place: a process that lost rows
-does not shift the others. Cost per inference is `avg_us * times_called`, taken in each process before the median.
+does not shift the others. Cost per inference is `Measurement.op_cost_us`, taken in each process before the median.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ _RowId = tuple[int | None, str, str, int]
 
 def profile_of(results: tuple[Result, ...]) -> OpProfile | None:
     """Aggregate profiled processes; None where there is no op at all."""
-    rows: dict[_RowId, list[OpTiming]] = {}
+    rows: dict[_RowId, list[tuple[OpTiming, float | None]]] = {}
     for result in results:
         alike: Counter[tuple[int | None, str, str]] = Counter()
         for op in (result.measurement.ops if result.measurement else None) or ():
             what = (op.subgraph, op.node_type, op.name)
-            rows.setdefault((*what, alike[what]), []).append(op)
+            cost = result.measurement.op_cost_us(op) if result.measurement else None
+            rows.setdefault((*what, alike[what]), []).append((op, cost))
             alike[what] += 1
     if not rows:
         return None
@@ -73,11 +74,11 @@ def profile_of(results: tuple[Result, ...]) -> OpProfile | None:
     )
 
 
-def _cost(group: list[OpTiming]) -> OpCost:
-    first = group[0]
-    averages = [op.avg_us for op in group if op.avg_us is not None]
-    calls = [op.times_called for op in group if op.times_called is not None]
-    costs = [op.avg_us * op.times_called for op in group if op.avg_us is not None and op.times_called is not None]
+def _cost(group: list[tuple[OpTiming, float | None]]) -> OpCost:
+    first = group[0][0]
+    averages = [op.avg_us for op, _ in group if op.avg_us is not None]
+    calls = [op.times_called for op, _ in group if op.times_called is not None]
+    costs = [cost for _, cost in group if cost is not None]
     return OpCost(
         index=first.index,
         node_type=first.node_type,

@@ -124,3 +124,26 @@ def test_a_log_of_something_played_back_stays_synthetic(tmp_path: Path) -> None:
     log.write_text("harness-replay: synthetic, recording x\n" + (HOST / "01_default_fp32.log").read_text())
     assert ingest(tmp_path / "run", log, HOST / "01_default_fp16.log").returncode == 0
     assert [result.synthetic for result in load_run(tmp_path / "run").results] == [True, False]
+
+
+def test_an_extract_of_the_cpu_s_is_not_taken_for_the_gpu_s(tmp_path: Path) -> None:
+    log = tmp_path / "extract.log"
+    log.write_text(
+        "Replacing 510 out of 559 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 11 partitions for subgraph 0.\n"
+        "count=50 first=102 curr=99 min=98 max=104 avg=101.5 std=2\n"
+        "Inference timings in us: Init: 2000, First inference: 130, Warmup (avg): 106, Inference (avg): 101.5\n"
+    )
+    assert ingest(tmp_path / "cpu", log, delegate="xnnpack").returncode == 0
+    done = ingest(tmp_path / "gpu", log, delegate="gpu")
+    assert done.returncode == 1
+    assert "invalid (delegate_not_applied)" in done.stdout
+
+
+def test_of_several_runs_in_one_log_the_last_says_how_it_ran(tmp_path: Path) -> None:
+    log = tmp_path / "two.log"
+    log.write_bytes((HOST / "11_threads_1.log").read_bytes() + (HOST / "11_threads_2.log").read_bytes())
+    assert ingest(tmp_path / "run", log).returncode == 0
+    (result,) = load_run(tmp_path / "run").results
+    assert result.trial.threads == 2
+    assert result.measurement is not None
+    assert any("2 runs of the tool" in note for note in result.measurement.notes)

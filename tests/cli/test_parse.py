@@ -82,3 +82,15 @@ def test_side_files_belong_to_one_log() -> None:
     log = HOST / "01_default_fp32.log"
     assert parse(log, log, "--exit-code", "0").returncode == 2
     assert parse().returncode == 2
+
+
+def test_costs_of_ops_are_those_of_one_inference() -> None:
+    heading = "[node type] [start] [first] [avg ms] [%] [cdf%] [mem KB] [times called] [Name]\n"
+    old = heading + " ADD 0.000 1.500 1.250 100.000% 100.000% 0.000 0 [a]:0\n1 nodes observed\n"
+    assert b"1.250 ms  100.00 %  ADD" in parse("-", stdin=old.encode()).stdout
+    results = (
+        "========== BENCHMARK RESULTS ==========\nINFO: [a.h:2] Warmup (avg):         1.30 ms (20 runs)\n"
+        "INFO: [a.h:2] Inference (avg):      1.25 ms (80 runs)\n"
+    )
+    litert = results + old.replace("0.000 0 [a]:0", "0.000 100 [Builtin]:0")
+    assert b"1.250 ms  100.00 %  ADD" in parse("-", stdin=litert.encode()).stdout
