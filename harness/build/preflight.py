@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.build.machine import find_bazel
 from harness.build.profiles import is_android
-from harness.build.source_tree import SourceTree
+from harness.build.source_tree import CONFIGURED, SourceTree
 from harness.build.sources import AndroidNeeds
 from harness.errors import SetupError
 
@@ -89,15 +90,6 @@ class Preflight:
         raise SetupError(message, remedy=remedy or None)
 
 
-def find_bazel() -> str | None:
-    """Path of bazelisk, else of bazel; `$BAZEL` names another."""
-    named = os.environ.get("BAZEL")
-    for name in (named,) if named else ("bazelisk", "bazel"):
-        if name and (path := shutil.which(name)):
-            return path
-    return None
-
-
 def android_setup(tree: SourceTree, needs: AndroidNeeds) -> AndroidSetup:
     """The NDK and SDK by the tree's own ./configure, else by the environment."""
     given = {**{k: v for k, v in os.environ.items() if k.startswith("ANDROID_")}, **tree.settings}
@@ -131,7 +123,7 @@ def preflight(tree: SourceTree, abis: Sequence[str], needs: AndroidNeeds, output
         output_folder: a folder on the disk where Bazel builds.
     """
     bazel, findings = _bazel(tree)
-    findings.append(_disk(output_folder))
+    findings += [*_configured(tree), _disk(output_folder)]
     android = None
     if any(is_android(abi) for abi in abis):
         android = android_setup(tree, needs)
@@ -167,11 +159,27 @@ def _bazel(tree: SourceTree) -> tuple[BazelProgram | None, list[Finding]]:
     return program, [Finding(what="Bazel", state="ok", detail=f"{version or 'of no known version'} ({path})")]
 
 
+def _configured(tree: SourceTree) -> list[Finding]:
+    return [
+        Finding(
+            what="configuration of the tree",
+            state="missing",
+            detail=f"{tree.path / '.bazelrc'} imports {name}, which is not there",
+            remedy="run ./configure in the tree" if name in CONFIGURED else f"write {name}",
+        )
+        for name in tree.lacks
+    ]
+
+
 def _ask_version(path: str, folder: Path) -> tuple[str | None, str | None]:
     """The version, and, where Bazel refuses to run, what it says."""
     try:
         done = subprocess.run(
-            [path, "--version"], cwd=folder, capture_output=True, timeout=_VERSION_TIMEOUT_S, stdin=subprocess.DEVNULL
+            [path, "--version"],
+            cwd=folder if folder.is_dir() else None,  # a revision that has not been fetched yet
+            capture_output=True,
+            timeout=_VERSION_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError) as error:
         return None, str(error)

@@ -25,10 +25,11 @@ class _Strict(BaseModel):
 
 
 class Revision(_Strict):
-    """A pinned revision."""
+    """A pinned revision. `bazel` is what its .bazelversion says, for a preflight before anything is fetched."""
 
     commit: _Commit
-    archive_sha256: _Sha256 | None = None
+    archive_sha256: _Sha256
+    bazel: str
 
 
 class Source(_Strict):

@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +54,46 @@ def test_what_is_no_program_leaves_nothing_behind(tmp_path: Path, content: bytes
     assert str(tmp_path / "p") in caught.value.message
     assert ".part" not in caught.value.message
     assert store.records() == ()
-    assert list((tmp_path / "store" / "programs").iterdir()) == []
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_endless_file_is_not_copied(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="device file"):
+        put(BinaryStore(tmp_path / "store"), Path("/dev/zero"))
+
+
+def test_records_that_may_not_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "records").write_text("a file where a folder should be")
+    with pytest.raises(SetupError, match="records cannot be read"):
+        BinaryStore(tmp_path).records()
+
+
+def test_a_full_disk_leaves_nothing_half_kept(tmp_path: Path) -> None:
+    """A file system of one megabyte, in a namespace of its own."""
+    program = write_elf(tmp_path / "p", payload=bytes(3_000_000))
+    (tmp_path / "disk").mkdir()
+    script = (
+        "import sys; from pathlib import Path; from harness.cli.main import run_cli\n"
+        "code = run_cli(['build', '--import', sys.argv[1]])\n"
+        "left = [str(p) for p in Path(sys.argv[2]).rglob('*') if p.is_file()]\n"
+        "print(code, left)\n"
+    )
+    mount = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$4" "$1"'
+    done = subprocess.run(
+        [
+            *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"),
+            *(str(tmp_path / "disk"), sys.executable, script, str(program)),
+        ],
+        env={**os.environ, "HARNESS_STATE_DIR": str(tmp_path / "disk")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "mount" in done.stderr or "unshare" in done.stderr:
+        pytest.skip(f"this machine allows no mount: {done.stderr.strip()}")
+    assert done.stdout.strip() == "3 []", done.stderr
+    assert "No space left" in done.stderr
 
 
 def test_a_changed_or_lost_binary_is_refused_by_name(tmp_path: Path) -> None:
