@@ -102,6 +102,14 @@ def load_sources() -> Sources:
     return load_yaml_model(data_dir("bazel") / "sources.yaml", Sources)
 
 
+def official_version(sources: Sources, abi: str, *, flex: bool) -> str | None:
+    """A version that `prebuilt` finds an official binary for an ABI in; None where nobody publishes one."""
+    for family in sources.prebuilt.values():
+        if abi in family.urls and (family.flex_suffix is not None or not flex):
+            return next(iter(family.moving), None)
+    return None
+
+
 def prebuilt(sources: Sources, version: str, abi: str, *, flex: bool) -> Prebuilt:
     """The official binary of a version for a build ABI.
 
