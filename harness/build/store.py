@@ -126,8 +126,14 @@ class BinaryStore:
         except OSError as error:
             raise SetupError(f"{folder} cannot be read: {error.strerror}", remedy="see its permissions") from None
         found = [_read_record(path) for path in paths]
-        here = [record for record in found if (self.root / "programs" / record.sha256).is_dir()]
+        here = [record for record in found if self._is_here(record)]
         return tuple(sorted(here, key=lambda record: (record.added_at, record.sha256)))
+
+    def _is_here(self, record: BinaryRecord) -> bool:
+        try:
+            return self._program(record.sha256).is_file()
+        except OSError:  # not to be looked at: `path` says why, to whoever wants it
+            return True
 
     def with_request(self, request: str) -> BinaryRecord | None:
         """The binary that an equal request gave, if it is still here and whole."""
@@ -239,8 +245,8 @@ def _read_record(path: Path) -> BinaryRecord:
         record = _RECORD.validate_json(path.read_bytes())
     except ValidationError as error:
         detail = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in detail["loc"])
-        raise SetupError(f"{path} is damaged: {place}: {detail['msg']}", remedy="remove that file") from None
+        place = "".join(f"{part}: " for part in detail["loc"])
+        raise SetupError(f"{path} is damaged: {place}{detail['msg']}", remedy="remove that file") from None
     except OSError as error:
         raise SetupError(f"{path} cannot be read: {error.strerror}", remedy="see its permissions") from None
     if record.format > FORMAT:

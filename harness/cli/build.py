@@ -56,7 +56,12 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--source", type=click.Path(path_type=Path), metavar="DIR", help="A checkout of TensorFlow or LiteRT.")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="DIR",
+    help="A checkout of TensorFlow or LiteRT.",
+)
 @click.option(
     "--revision",
     metavar="REV",
@@ -79,7 +84,11 @@ Examples:
 )
 @click.option("--sha256", metavar="HEX", help="What --prebuilt must hash to.")
 @click.option(
-    "--import", "imported", type=click.Path(path_type=Path), metavar="PATH", help="Take a binary that is here."
+    "--import",
+    "imported",
+    type=click.Path(path_type=Path, readable=False),  # what cannot be read is said where it is read, as everywhere else
+    metavar="PATH",
+    help="Take a binary that is here.",
 )
 @click.option("--list", "listing", is_flag=True, help="Show the binaries that are here.")
 @click.option("--print", "printing", is_flag=True, help="Print the Bazel command and stop.")

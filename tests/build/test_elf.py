@@ -82,15 +82,6 @@ def test_what_is_no_file_is_refused_without_being_opened(tmp_path: Path) -> None
         assert not is_script(path)
 
 
-def test_a_file_of_somebody_elses_is_said_to_be_unreadable(tmp_path: Path) -> None:
-    path = write_elf(tmp_path / "p")
-    path.chmod(0)
-    if os.access(path, os.R_OK):
-        pytest.skip("root may read anything")
-    with pytest.raises(UsageError, match="cannot be read: Permission denied"):
-        read_program(path)
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -68,6 +68,35 @@ def test_records_that_may_not_be_read_are_not_taken_for_none(tmp_path: Path) -> 
         BinaryStore(tmp_path).records()
 
 
+@pytest.mark.parametrize("closed", ["", "records", "programs", "in"])
+def test_what_may_not_be_read_is_one_line(tmp_path: Path, closed: str) -> None:
+    """As somebody who has no power over permissions; root gives that up for it."""
+    put(BinaryStore(tmp_path / "binaries"), write_elf(tmp_path / "in"), name="mine")
+    place = tmp_path / "in" if closed == "in" else tmp_path / "binaries" / closed
+    place.chmod(0)
+    script = "import sys; from harness.cli.main import run_cli; sys.exit(run_cli(sys.argv[1:]))"
+    # To list what is here needs the records only; to look at a program needs that.
+    asked = ["build", "--list"] if closed in ("", "records") else ["build", "--import", str(tmp_path / "in")]
+    command = [sys.executable, "-c", script, *asked]
+    if os.getuid() == 0:
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, "HARNESS_STATE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        place.chmod(0o755)
+    assert done.returncode == (2 if closed == "in" else 3), done.stderr
+    assert "Permission denied" in done.stderr
+    assert done.stderr.startswith("harness: ")
+    assert len(done.stderr.splitlines()) <= 2
+
+
 def test_a_full_disk_leaves_nothing_half_kept(tmp_path: Path) -> None:
     """A file system of one megabyte, in a namespace of its own."""
     program = write_elf(tmp_path / "p", payload=bytes(3_000_000))
@@ -105,7 +134,9 @@ def test_a_changed_or_lost_binary_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="has been changed"):
         store.path(record)
     assert store.with_request("r") is None
+    assert store.records() == (record,)
     path.unlink()
+    assert store.records() == ()
     with pytest.raises(SetupError, match="cannot be read"):
         store.path(record)
 
@@ -158,7 +189,7 @@ def test_damaged_and_newer_records_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="format 2"):
         store.records()
     path.write_text(text[:50])
-    with pytest.raises(SetupError, match=f"{path.name} is damaged"):
+    with pytest.raises(SetupError, match=f"{path.name} is damaged: Invalid JSON"):
         store.records()
 
 
