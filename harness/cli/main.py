@@ -46,7 +46,16 @@ class _Verbs(click.Group):
         if place is None:
             return None
         module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(module), name)
+        try:
+            command = getattr(importlib.import_module(module), name)
+        except ValueError:
+            # The ADB library reads its port when it is loaded: for some verbs only.
+            port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
+            if port.isascii() and port.isdigit():
+                raise
+            raise UsageError(
+                f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port", remedy="unset ANDROID_ADB_SERVER_PORT, or 5037"
+            ) from None
         assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
         return command
 
