@@ -14,6 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "resources": set(),
     "cpu_list": set(),
+    "output_file": {"errors"},
     "records": {"errors"},
     "strict_yaml": {"errors"},
     "devices": {"cpu_list", "errors", "resources", "strict_yaml"},
@@ -89,7 +90,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "frames": {"export", "records", "store"},
     "export": {"placement", "records", "store"},
-    "report": {"analysis", "errors", "export", "placement", "records", "resources", "store"},
+    "report": {"analysis", "errors", "export", "output_file", "placement", "records", "resources", "store"},
 }
 FREE = {"cli", "__main__", "__init__"}
 

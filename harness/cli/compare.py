@@ -35,7 +35,8 @@ from harness.cli.comparison_markdown import markdown
 from harness.cli.comparison_text import as_text, print_comparison
 from harness.cli.output import reader_may_leave
 from harness.cli.percentages import PERCENT
-from harness.errors import SetupError, UsageError
+from harness.errors import UsageError
+from harness.output_file import output_file
 from harness.store import Run, load_run
 
 _EPILOG = """\b
@@ -258,12 +259,5 @@ def _write(table: Table, base: str, head: str, file_format: str, output: Path | 
         with reader_may_leave():
             click.echo(text, nl=False)
         return
-    part = output.with_name(output.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace")
-        part.replace(output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError):
-            raise UsageError(f"cannot write {output}: {error.strerror}") from error
-        raise SetupError(f"cannot write {output}: {error.strerror}") from error
+    with output_file(output) as stream:
+        stream.write(text.encode("utf-8", "backslashreplace"))

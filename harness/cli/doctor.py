@@ -95,7 +95,7 @@ def _server() -> Finding:
     try:
         port = default_port()
     except UsageError as error:
-        return Finding("ADB server", "missing", error.message, error.remedy)
+        return Finding("ADB server", "missing", error.message, "unset ANDROID_ADB_SERVER_PORT, or set it to 5037")
     if not server_is_up(port):
         return Finding("ADB server", "ok", f"none on port {port}; it is started when phones are asked for")
     try:

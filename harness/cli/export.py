@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, cast
 
 import click
 
-from harness.errors import SetupError, UsageError
+from harness.errors import UsageError
 from harness.export import TEXT_WRITERS, TableName, to_parquet
+from harness.output_file import output_file
 from harness.store import load_run
 
 _EPILOG = """\b
@@ -48,18 +51,14 @@ def export(runs: tuple[Path, ...], table: str, file_format: str, output: Path | 
     if output is None or to_stdout:
         TEXT_WRITERS[file_format](loaded, name, sys.stdout)
         return
-    # Written beside the target and moved over it, so that a full disk leaves no half table under the name that was asked for.
-    part = output.with_name(output.name + ".part")
-    try:
+    with output_file(output) as binary:
         if file_format == "parquet":
-            with part.open("wb") as binary:
-                to_parquet(loaded, name, binary)
-        else:
-            with part.open("w", encoding="utf-8", newline="") as text:
-                TEXT_WRITERS[cast(Literal["csv", "json"], file_format)](loaded, name, text)
-        part.replace(output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError):
-            raise UsageError(f"cannot write {output}: {error.strerror}") from error
-        raise SetupError(f"cannot write {output}: {error.strerror}") from error
+            to_parquet(loaded, name, binary)
+            return
+        text = io.TextIOWrapper(binary, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
+        try:
+            TEXT_WRITERS[cast(Literal["csv", "json"], file_format)](loaded, name, text)
+            text.flush()
+        finally:
+            with suppress(OSError):
+                text.detach()  # else it would close the stream, and write once more into a full disk

@@ -53,9 +53,7 @@ class _Verbs(click.Group):
             port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
             if port.isascii() and port.isdigit():
                 raise
-            raise UsageError(
-                f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port", remedy="unset ANDROID_ADB_SERVER_PORT, or 5037"
-            ) from None
+            raise UsageError(f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port") from None
         assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
         return command
 

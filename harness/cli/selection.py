@@ -62,9 +62,7 @@ def default_port() -> int:
     """
     text = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise UsageError(
-            f"ANDROID_ADB_SERVER_PORT is {text!r}, not a port", remedy="unset ANDROID_ADB_SERVER_PORT, or 5037"
-        )
+        raise UsageError(f"ANDROID_ADB_SERVER_PORT is {text!r}, not a port")
     return int(text)
 
 
