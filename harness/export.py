@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from harness.errors import UsageError
 from harness.placement import on_delegate
 from harness.records import Artifact, DeviceInfo, Measurement, OpTiming, Result
 from harness.store import Run
@@ -68,12 +69,20 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": 
 def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[Cell, ...]]:
     """Rows of a table over several runs, one after the other, each in the order of `COLUMNS[table]`.
 
-    A number that is none (`-nan` of a tool that divided by zero) is null.
+    A number that is none (`-nan` of a tool that divided by zero) is null. Bytes of a file name that are no text are escapes.
     """
     make = _trial_rows if table == "trials" else _op_rows
     for run in runs:
         for row in make(run):
-            yield tuple(None if isinstance(cell, float) and not math.isfinite(cell) else cell for cell in row)
+            yield tuple(_plain(cell) for cell in row)
+
+
+def _plain(cell: Cell) -> Cell:
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else None
+    if isinstance(cell, str) and not cell.isascii():
+        return cell.encode("utf-8", "backslashreplace").decode("utf-8")
+    return cell
 
 
 def to_csv(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:
@@ -249,5 +258,13 @@ def _arrow_batch(batch: list[tuple[Cell, ...]], schema: pa.Schema) -> Any:
     import pyarrow as pa
 
     columns: list[tuple[Cell, ...]] = list(zip(*batch, strict=True)) if batch else [() for _ in schema]
-    arrays = [pa.array(values, type=kind.type) for values, kind in zip(columns, schema, strict=True)]
+    arrays = []
+    for values, kind in zip(columns, schema, strict=True):
+        try:
+            arrays.append(pa.array(values, type=kind.type))
+        except OverflowError:
+            raise UsageError(
+                f"{kind.name} holds a number of more than 64 bits, which Parquet has no room for",
+                remedy="--format csv or json",
+            ) from None
     return pa.record_batch(arrays, schema=schema)

@@ -89,7 +89,7 @@ ALLOWED: dict[str, set[str]] = {
         "targets",
     },
     "frames": {"export", "records", "store"},
-    "export": {"placement", "records", "store"},
+    "export": {"errors", "placement", "records", "store"},
     "report": {"analysis", "errors", "export", "output_file", "placement", "records", "resources", "store"},
 }
 FREE = {"cli", "__main__", "__init__"}

@@ -158,3 +158,11 @@ def test_a_full_disk_is_said_and_leaves_whole_lines(tmp_path: Path) -> None:
     (full / "trials.jsonl").symlink_to("/dev/full")
     with RunStore(full, manifest()) as store, pytest.raises(SetupError, match="No space left"):
         store.append(result(1))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{", "null"])
+def test_a_manifest_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UsageError, match=r"manifest\.json is damaged: \w") as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)
