@@ -74,7 +74,19 @@ def main() -> None:
         # A cancelled job or a closed terminal ends like Ctrl-C: devices are tidied up, and what is done is kept.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
+    _open_standard_streams()
     sys.exit(run_cli(sys.argv[1:]))
+
+
+def _open_standard_streams() -> None:
+    """A stream that the caller closed (`>&-`) goes nowhere; left closed, its number would be the next file's that is opened."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # for good
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -230,7 +230,9 @@ def cells_of(run: Run) -> tuple[Cell, ...]:
     for trial in planned.values():
         trials.setdefault(_key(trial, names), []).append(trial)
     for result in run.results:
-        results.setdefault(_key(result.trial, names), []).append(result)
+        key = _key(result.trial, names)
+        trials.setdefault(key, [result.trial])  # never dropped in silence
+        results.setdefault(key, []).append(result)
     return tuple(
         Cell(
             key=key,
