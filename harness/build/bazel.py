@@ -113,7 +113,7 @@ def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator
         )
     except OSError as error:
         raise SetupError(
-            f"cannot start {call.program}: {error.strerror}", remedy="see `harness build` preflight"
+            f"cannot start {call.program}: {error.strerror}", remedy="harness build --source DIR --abi ABI --check"
         ) from None
     try:
         yield process
