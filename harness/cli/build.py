@@ -150,7 +150,13 @@ def build(
         def get_tree() -> SourceTree:
             if revision is None:
                 return tree
-            with Console(stderr=True).status(f"checking out {escape(revision)}"):
+            console = Console(stderr=True)
+            doing = f"checking out {escape(revision)} into {escape(str(tree.path))}"
+            if not console.is_terminal and not tree.path.exists():
+                console.print(
+                    doing, highlight=False, soft_wrap=True
+                )  # a fetch may take long, and a log shows no spinner
+            with console.status(doing):
                 return checkout(revision, source, store.folder("sources"), sources)
 
         tree = _planned(source, revision, store, sources)
