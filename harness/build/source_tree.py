@@ -100,7 +100,7 @@ def _commit(path: Path) -> str | None:
 def _git_state(path: Path, commit: str) -> tuple[bool, str]:
     """Whether the tree differs from its commit, and a digest of all that a build could see of it."""
     # What a filter for reading (textconv) or a program of the user's makes of a difference could hide one.
-    changes = git.told(path, "diff", "--binary", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "HEAD")
+    changes = git.told(path, "diff", "--binary", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "HEAD")
     untracked = git.told(path, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
     digest = hashlib.sha256(commit.encode() + b"\0" + changes)
     dirty = bool(changes.strip())

@@ -116,6 +116,12 @@ def test_changes_inside_a_submodule_count(tree: Path, tmp_path: Path) -> None:
         assert changed.dirty
         digests.add(changed.digest)
     assert len(digests) == 3
+    # Another commit inside, named in the index already and in no commit of the tree.
+    git(tree / "third_party/inner", "commit", "--quiet", "--all", "--message", "i2")
+    git(tree, "add", "third_party/inner")
+    staged = read_tree(tree, SOURCES)
+    assert staged.dirty
+    assert staged.digest not in digests
 
 
 def test_rc_files_that_git_ignores_and_bazel_reads_count(tree: Path) -> None:
