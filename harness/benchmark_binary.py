@@ -89,8 +89,6 @@ def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"--binary {value}: not ABI=PATH", remedy=f"ABI is one of {', '.join(ABIS)}")
         if abi in binaries:
             raise UsageError(f"--binary: {abi} is given twice")
-        if not Path(path).exists():
-            raise UsageError(f"--binary {value}: no such file")
         if not is_script(Path(path)):
             require(read_program(Path(path)), path, abi=abi)
         binaries[abi] = Path(path)
@@ -154,8 +152,6 @@ def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> Non
 
 def _look(request: BinaryRequest, path: Path) -> ProgramFile | None:
     """What a file is; None for a script."""
-    if not path.exists():
-        raise UsageError(f"binary {request.name}: {path}: no such file")
     return None if is_script(path) else read_program(path)
 
 

@@ -72,6 +72,8 @@ def read_program(path: Path) -> ProgramFile:
                 raise UsageError(f"{path} is {_kind_of(magic, size, path)}, not a program", remedy=_REMEDY)
             stream.seek(0)
             return _read(stream, path, size)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -80,7 +82,7 @@ def is_script(path: Path) -> bool:
     """Whether a file begins with `#!`."""
     try:
         if not path.is_file():
-            return False
+            return False  # a pipe would wait for a writer
         with path.open("rb") as stream:
             return stream.read(2) == b"#!"
     except OSError:

@@ -51,9 +51,12 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
         UsageError: it is no source tree that is known.
     """
     path = path.resolve()
-    if not path.is_dir():
-        raise UsageError(f"--source {path}: no such folder")
-    found = next(((k, s) for k, s in sources.sources.items() if (path / s.marker).is_file()), None)
+    try:
+        if not path.is_dir():
+            raise UsageError(f"--source {path}: no such folder")
+        found = next(((k, s) for k, s in sources.sources.items() if (path / s.marker).is_file()), None)
+    except OSError as error:
+        raise UsageError(f"--source {path} cannot be read: {error.strerror}") from None
     if found is None:
         markers = " or ".join(source.marker for source in sources.sources.values())
         raise UsageError(f"--source {path}: neither TensorFlow nor LiteRT", remedy=f"such a checkout holds {markers}")

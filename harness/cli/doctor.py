@@ -44,18 +44,7 @@ class Finding:
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Look for what the harness needs. Changes nothing and starts nothing."""
-    checks: tuple[Callable[[], Finding], ...] = (
-        _python,
-        _adb,
-        _server,
-        _litert,
-        _namespaces,
-        _mksh,
-        _toybox,
-        _bazel,
-        _binaries,
-    )
-    findings = [check() for check in checks]
+    findings = [_looked(what, check) for what, check in _CHECKS.items()]
     if as_json:
         write_json({"findings": [asdict(finding) for finding in findings]})
     else:
@@ -177,3 +166,26 @@ def _binaries() -> Finding:
         f"none for phones in {store.root}; virtual devices bring their own",
         "harness build --prebuilt nightly --abi arm64-v8a",
     )
+
+
+def _looked(what: str, check: Callable[[], Finding]) -> Finding:
+    """A check of its own, so that what stops one hides none of the others."""
+    try:
+        return check()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        remedy = "see its permissions; HARNESS_STATE_DIR names another folder for the harness's own files"
+        return Finding(what, "missing", f"{where}{error.strerror or error}", remedy)
+
+
+_CHECKS: dict[str, Callable[[], Finding]] = {
+    "Python": _python,
+    "adb": _adb,
+    "ADB server": _server,
+    "LiteRT": _litert,
+    "namespaces": _namespaces,
+    "mksh": _mksh,
+    "toybox": _toybox,
+    "Bazel": _bazel,
+    "benchmark_model": _binaries,
+}

@@ -19,6 +19,7 @@ from harness import __version__
 from harness.errors import DeviceError, HarnessError, SetupError, UsageError
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
+_NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
 # Loaded when named: `harness parse` need not wait for pandas, nor `harness --help` for anything.
 _VERBS = {
@@ -116,6 +117,9 @@ def run_cli(arguments: list[str]) -> int:
         # The reader of our output has gone (`| head`): click ends so. That says nothing of what was measured.
         return 0
     except OSError as error:
+        if error.filename is not None and error.errno in _NAMED_BADLY:
+            # Whoever asks whether a path is a file may already be refused: in a folder that is closed to us, say.
+            return _say(UsageError(f"{_shown(error.filename)}: {error.strerror}"), USAGE)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
             return _bug(error)
         return _say(
@@ -124,6 +128,11 @@ def run_cli(arguments: list[str]) -> int:
         )
     except Exception as error:  # the last boundary: a user sees a line, not a traceback
         return _bug(error)
+
+
+def _shown(name: object) -> str:
+    text = str(name)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _bug(error: Exception) -> int:

@@ -72,7 +72,7 @@ def test_what_is_no_whole_program_is_refused_in_one_line(tmp_path: Path, content
 def test_what_is_no_file_is_refused_without_being_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # opening it would wait for a writer
     for path, words in [
-        (tmp_path / "nothing", "cannot be read: No such file"),
+        (tmp_path / "nothing", "no such file"),
         (tmp_path, "is a folder, not a program"),
         (tmp_path / "pipe", "is a named pipe, not a program"),
         (Path("/dev/zero"), "is a device file, not a program"),

@@ -100,3 +100,28 @@ def test_the_binaries_for_phones(tmp_path: Path) -> None:
     assert "arm64-v8a" in findings(tmp_path)["benchmark_model"]["detail"]
     (tmp_path / "binaries" / "records" / "x.json").write_text("{")
     assert "damaged" in findings(tmp_path, 3)["benchmark_model"]["detail"]
+
+
+def test_a_state_folder_that_cannot_be_read_hides_no_other_finding(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed").chmod(0)
+    command = [sys.executable, "-m", "harness", "doctor", "--json"]
+    if os.getuid() == 0:
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    done = subprocess.run(
+        command,
+        env={
+            **os.environ,
+            "HARNESS_STATE_DIR": str(tmp_path / "closed" / "state"),
+            "ANDROID_ADB_SERVER_PORT": str(free_port()),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    (tmp_path / "closed").chmod(0o755)
+    assert done.returncode == 3, done.stderr
+    found = json.loads(done.stdout)["findings"]
+    assert [one["what"] for one in found] == CHECKS
+    assert all("Permission denied" in one["detail"] and one["remedy"] for one in found if one["state"] == "missing")

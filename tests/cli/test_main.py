@@ -74,3 +74,13 @@ def test_streams_that_the_caller_closed_are_no_trouble(tmp_path: Path, closed: s
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["export"], ["report"], ["parse"], ["compare", "."], ["build", "--import"]]
+)
+def test_a_path_that_the_kernel_refuses_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli([*arguments, "x" * 300]) == 2
+    said = capsys.readouterr().err
+    assert "internal error" not in said
+    assert said.startswith("harness: ")
