@@ -15,7 +15,9 @@ from typing import Literal
 
 from harness.benchmark_model.command import DELEGATES, BinaryFacts, read_help, unsupported
 from harness.build.elf import Platform, ProgramFile, is_script, read_program, require
+from harness.build.profiles import BUILD_ABIS
 from harness.build.record import BinaryRecord, newest
+from harness.build.sources import load_sources, official_version
 from harness.build.store import BinaryStore
 from harness.deploy import Blob
 from harness.errors import SetupError, UsageError
@@ -87,8 +89,6 @@ def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"--binary {value}: not ABI=PATH", remedy=f"ABI is one of {', '.join(ABIS)}")
         if abi in binaries:
             raise UsageError(f"--binary: {abi} is given twice")
-        if not Path(path).is_file():
-            raise UsageError(f"--binary {value}: no such file")
         if not is_script(Path(path)):
             require(read_program(Path(path)), path, abi=abi)
         binaries[abi] = Path(path)
@@ -152,8 +152,6 @@ def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> Non
 
 def _look(request: BinaryRequest, path: Path) -> ProgramFile | None:
     """What a file is; None for a script."""
-    if not path.is_file():
-        raise UsageError(f"binary {request.name}: {path}: no such file")
     return None if is_script(path) else read_program(path)
 
 
@@ -185,7 +183,7 @@ def _requested(info: DeviceInfo, request: BinaryRequest, scratch: Path, store: B
     wanted = _build_abi(info)
     raise SetupError(
         f"{info.serial}: binary {word!r} is there for {have}, not for {wanted}",
-        remedy=f"harness build ... --abi {wanted}",
+        remedy=how_to_get_named(word, wanted),
     )
 
 
@@ -245,14 +243,25 @@ def _from_store(info: DeviceInfo, store: BinaryStore, demands: Demands) -> Progr
     )
 
 
+def how_to_get_named(name: str, abi: str) -> str:
+    """The commands that put a binary of this name and ABI beside its siblings."""
+    take = f"harness build --import PATH --name {shlex.quote(name)}"
+    if abi not in BUILD_ABIS:
+        return take
+    return f"harness build --source DIR --abi {shlex.quote(abi)} --name {shlex.quote(name)}, or {take}"
+
+
 def how_to_get(info: DeviceInfo, demands: Demands) -> str:
-    """The commands that get a binary for a device."""
-    abi = shlex.quote(_build_abi(info))
-    flex = " --flex" if demands.flex != "no" else ""
-    return (
-        f"harness build --prebuilt nightly --abi {abi}{flex}, or harness build --source DIR --abi {abi}{flex}, "
-        f"or --binary {abi}=PATH"
-    )
+    """The commands that get a binary for a device; only such as there are for its ABI."""
+    abi = _build_abi(info)
+    flex = demands.flex != "no"
+    tail = f"--abi {shlex.quote(abi)}{' --flex' if flex else ''}"
+    ways = []
+    if (version := official_version(load_sources(), abi, flex=flex)) is not None:
+        ways.append(f"harness build --prebuilt {version} {tail}")
+    if abi in BUILD_ABIS:
+        ways.append(f"harness build --source DIR {tail}")
+    return ", or ".join([*ways, f"--binary {shlex.quote(abi)}=PATH"])
 
 
 def _lacks(store: BinaryStore, record: BinaryRecord, demands: Demands) -> tuple[tuple[str, ...], bool]:

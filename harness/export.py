@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Literal
 
-from harness.flat_table import Cell, Column, columns, finite, write_csv, write_json, write_parquet
+from harness.flat_table import Cell, Column, columns, plain, write_csv, write_json, write_parquet
 from harness.placement import on_delegate
 from harness.records import Artifact, DeviceInfo, Measurement, OpTiming, Result
 from harness.store import Run
@@ -38,7 +38,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": 
 def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[Cell, ...]]:
     """Rows of a table over several runs, one after the other, each in the order of `COLUMNS[table]`."""
     make = _trial_rows if table == "trials" else _op_rows
-    return finite(row for run in runs for row in make(run))
+    return plain(row for run in runs for row in make(run))
 
 
 def to_csv(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:

@@ -1,7 +1,7 @@
 """A flat table as CSV, JSON or Parquet: columns with kinds, rows of cells.
 
 What is not known is null (an empty cell in CSV), never 0; a number that is none (`-nan` of a tool that divided by zero) is null too: rows
-come through `finite`.
+come through `plain`.
 
 Text that strangers wrote (model and device names, op names) is exact in JSON and Parquet. In CSV a text cell that a spreadsheet would
 take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe in front, the spreadsheet's own mark
@@ -16,6 +16,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
+
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,10 +45,18 @@ def columns(text: str) -> tuple[Column, ...]:
     return tuple(Column(name, kinds[kind]) for name, kind in (word.split(":") for word in text.split()))
 
 
-def finite(rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows with null in place of what is no number."""
+def plain(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows with null in place of what is no number, and escapes in place of bytes of a file name that are no text."""
     for row in rows:
-        yield tuple(None if isinstance(cell, float) and not math.isfinite(cell) else cell for cell in row)
+        yield tuple(_plain(cell) for cell in row)
+
+
+def _plain(cell: Cell) -> Cell:
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else None
+    if isinstance(cell, str) and not cell.isascii():
+        return cell.encode("utf-8", "backslashreplace").decode("utf-8")
+    return cell
 
 
 def write_csv(table: Sequence[Column], rows: Iterable[Row], out: IO[str]) -> None:
@@ -101,5 +111,13 @@ def _arrow_batch(batch: list[Row], schema: pa.Schema) -> Any:
     import pyarrow as pa
 
     filled: list[Row] = list(zip(*batch, strict=True)) if batch else [() for _ in schema]
-    arrays = [pa.array(values, type=kind.type) for values, kind in zip(filled, schema, strict=True)]
+    arrays = []
+    for values, kind in zip(filled, schema, strict=True):
+        try:
+            arrays.append(pa.array(values, type=kind.type))
+        except OverflowError:
+            raise UsageError(
+                f"{kind.name} holds a number of more than 64 bits, which Parquet has no room for",
+                remedy="--format csv or json",
+            ) from None
     return pa.record_batch(arrays, schema=schema)

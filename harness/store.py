@@ -223,7 +223,7 @@ def read_manifest(path: Path) -> Manifest:
         raise UsageError(f"{path} holds no run: {MANIFEST} is missing") from None
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # brackets a hundred thousand deep
         raise UsageError(f"{file} is damaged: {error}") from None
     version = data.get("format_version") if isinstance(data, dict) else None
     if isinstance(version, int) and version > FORMAT_VERSION:
@@ -270,7 +270,8 @@ def _dump(adapter: TypeAdapter[Any], value: object, *, indent: int | None = None
 
 def _first(error: ValidationError) -> str:
     detail = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else detail["msg"]
 
 
 def _write_atomically(path: Path, text: str) -> None:

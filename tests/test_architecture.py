@@ -14,6 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "resources": set(),
     "cpu_list": set(),
+    "output_file": {"errors"},
     "records": {"errors"},
     "decisions": set(),
     "adaptive_entry": {"decisions", "records"},
@@ -104,11 +105,11 @@ ALLOWED: dict[str, set[str]] = {
         "targets",
     },
     "frames": {"export", "flat_table", "records", "store"},
-    "flat_table": set(),
+    "flat_table": {"errors"},
     "export": {"flat_table", "placement", "records", "store"},
     "trace_events": {"analysis", "placement", "records", "store"},
     "model_explorer": {"analysis", "records"},
-    "report": {"analysis", "errors", "export", "placement", "records", "resources", "store"},
+    "report": {"analysis", "errors", "export", "output_file", "placement", "records", "resources", "store"},
 }
 FREE = {"cli", "__main__", "__init__"}
 

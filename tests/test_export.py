@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from harness.cli.export import export
 from harness.errors import UsageError
-from harness.export import TableName, delegated_nodes, export_text, iso_utc
+from harness.export import TableName, delegated_nodes, export_text, iso_utc, to_parquet
 from harness.records import DelegateUse, Measurement, OpTiming, Result, RunStatistics, Status
 from harness.store import Run
 from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
@@ -167,3 +167,24 @@ def test_delegated_nodes_are_those_of_the_delegate_asked_for() -> None:
 def test_times_are_utc() -> None:
     assert iso_utc(datetime(2026, 8, 1, 12, 0, 0, 250_000, tzinfo=UTC)) == "2026-08-01T12:00:00.250000Z"
     assert iso_utc(datetime(2026, 8, 1, 12)) == "2026-08-01T12:00:00Z"
+
+
+def test_a_name_that_is_no_text_is_escaped_in_every_format(tmp_path: Path) -> None:
+    """A file name of arbitrary bytes, as Python has them."""
+    run = _bare(tmp_path)
+    odd = Run(path=run.path, manifest=replace(run.manifest, suite="caf\udce9 \u00e9"), results=run.results)
+    assert _json([odd], "trials")[0]["suite"] == "caf\\udce9 \u00e9"
+    assert "caf\\udce9 \u00e9" in export_text([odd], "trials", "csv").encode().decode()
+    with (tmp_path / "t.parquet").open("wb") as stream:
+        to_parquet([odd], "trials", stream)
+    assert pq.read_table(tmp_path / "t.parquet").to_pylist()[0]["suite"] == "caf\\udce9 \u00e9"
+
+
+def test_a_number_that_parquet_has_no_room_for_is_one_line(tmp_path: Path) -> None:
+    run = _bare(tmp_path)
+    result = run.results[0]
+    huge = replace(result, trial=replace(result.trial, process=2**70))
+    odd = Run(path=run.path, manifest=run.manifest, results=(huge,))
+    assert _json([odd], "trials")[0]["process"] == 2**70
+    with (tmp_path / "t.parquet").open("wb") as stream, pytest.raises(UsageError, match="process holds a number"):
+        to_parquet([odd], "trials", stream)

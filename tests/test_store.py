@@ -217,3 +217,11 @@ def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
     with RunStore.open(tmp_path) as store:
         store.append(result(1))
     assert len(load_run(tmp_path).results) == 2
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{", "null"])
+def test_a_manifest_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UsageError, match=r"manifest\.json is damaged: \w") as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)

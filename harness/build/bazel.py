@@ -113,7 +113,7 @@ def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator
         )
     except OSError as error:
         raise SetupError(
-            f"cannot start {call.program}: {error.strerror}", remedy="see `harness build` preflight"
+            f"cannot start {call.program}: {error.strerror}", remedy="harness build --source DIR --abi ABI --check"
         ) from None
     try:
         yield process
@@ -123,9 +123,15 @@ def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask Bazel to end, then tell it. An impatient second Ctrl-C goes to the next step instead of leaving it behind.
+
+    All of the session that it leads is told: bazelisk passes no signal on, it counts on a terminal that tells both (`runBazel` in its
+    core.go). Bazel's server has a session of its own, and ends the actions when its client says so.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(_END_S)
             return
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from harness.build.bazel import BazelCall, Built, run_build
 from harness.build.elf import require
 from harness.build.events import Advance
-from harness.build.preflight import AndroidSetup, Preflight, android_setup, find_bazel
+from harness.build.lock import held
+from harness.build.machine import bazel_identity, machine_settings
+from harness.build.preflight import AndroidSetup, Preflight, android_setup
 from harness.build.profiles import build_flags, config_names, device_abi, is_android, rc_path, read_profiles
 from harness.build.record import BinaryRecord, new_record
 from harness.build.source_tree import SourceTree, is_unchanged
@@ -55,7 +57,8 @@ class BuildRequest:
             "source": [self.tree.kind, self.tree.commit, self.tree.digest],
             "command": self.command,
             "environment": self.environment,
-            "bazel": self.tree.bazel_version or find_bazel(),
+            "bazel": [self.tree.bazel_version, bazel_identity()],
+            "machine": machine_settings(),
             "ndk": self.android.ndk_revision if self.android else None,
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
@@ -132,19 +135,44 @@ def build(
         BuildFailed: it ran and failed.
         UsageError: what it built is not what was asked (machine, system): the tree's configuration is wrong.
     """
-    known = store.with_request(request.key)
-    if known is not None:
-        named = replace(known, name=name or known.name, revision_name=request.tree.revision_name or known.revision_name)
-        if named != known:
-            known = replace(named, added_at=datetime.now(UTC))
-            store.add_record(known)
+    if (known := _known(request, store, name)) is not None:
         return known, False
+    log = store.folder("logs") / f"{request.key[:16]}.log"
+    # A second process that asks for the same waits, and then has it without a build.
+    waiting = Advance(done=None, total=None, doing="waiting for another process that builds the same")
+    with held(log.with_suffix(".lock"), lambda: progress(waiting)):
+        if (known := _known(request, store, name)) is not None:
+            return known, False
+        return _build(request, store, check, progress, log, name=name, force=force), True
+
+
+def _known(request: BuildRequest, store: BinaryStore, name: str | None) -> BinaryRecord | None:
+    known = store.with_request(request.key)
+    if known is None:
+        return None
+    named = replace(known, name=name or known.name, revision_name=request.tree.revision_name or known.revision_name)
+    if named == known:
+        return known
+    kept = replace(named, added_at=datetime.now(UTC))
+    store.add_record(kept)
+    return kept
+
+
+def _build(
+    request: BuildRequest,
+    store: BinaryStore,
+    check: Callable[[], Preflight],
+    progress: Callable[[Advance], None],
+    log: Path,
+    *,
+    name: str | None,
+    force: bool,
+) -> BinaryRecord:
     found = check()
     if not force:
         found.require()
     if found.bazel is None:
         raise SetupError("there is no Bazel", remedy=found.blocking[0].remedy if found.blocking else None)
-    log = store.folder("logs") / f"{request.key[:16]}.log"
     call = BazelCall(
         program=found.bazel.path,
         folder=request.tree.path,
@@ -154,17 +182,23 @@ def build(
     )
     built = run_build(call, log, progress)
     _check_output(request, built.output)
-    return store.add(built.output, _record(request, built, found, log, name)), True
+    return store.add(built.output, _record(request, built, found, log, name))
 
 
 def _check_output(request: BuildRequest, output: Path) -> None:
     seen = read_program_as(output, request.label)
-    require(
-        seen,
-        f"what Bazel built as {request.label} for {request.abi}",
-        abi=device_abi(request.abi),
-        platform="android" if is_android(request.abi) else "linux",
-    )
+    what = f"what Bazel built as {request.label} for {request.abi}"
+    try:
+        require(
+            seen,
+            what,
+            abi=device_abi(request.abi),
+            platform="android" if is_android(request.abi) else "linux",
+        )
+    except UsageError as error:
+        configs = [flag for flag in request.flags if flag.startswith("--config=")]
+        remedy = f"see {' '.join(configs) or 'the default toolchain'} in {request.tree.path / '.bazelrc'}"
+        raise UsageError(error.message, remedy=remedy) from None
 
 
 def _record(request: BuildRequest, built: Built, found: Preflight, log: Path, name: str | None) -> BinaryRecord:

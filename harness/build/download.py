@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,10 @@ def _download(url: str, part: Path, progress: Progress, sha256: str | None) -> D
                 if isinstance(error, requests.RequestException):
                     raise SetupError(f"{url}: {_reason(error)}", remedy=_network_remedy()) from None
                 raise SetupError(f"cannot write {part}: {error.strerror}", remedy="free some room") from None
+            except (
+                ValueError
+            ) as error:  # an address or a proxy that is none: not all of urllib3's own are translated by requests
+                raise SetupError(f"{url}: {_reason(error)}", remedy=_network_remedy()) from None
     with part.open("rb") as stream:
         seen = hashlib.file_digest(stream, "sha256").hexdigest()
     if sha256 is not None and seen != sha256:
@@ -187,13 +191,21 @@ def _write_note(part: Path, url: str, response: requests.Response) -> None:
     _note(part).write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
 
 
-def _reason(error: requests.RequestException) -> str:
-    text = str(error)
-    with suppress(IndexError):
-        text = str(error.args[0].reason)
-    return re.sub(r"<[^>]*>:?\s*|\s+", " ", text).strip()[:200]
+def _reason(error: Exception) -> str:
+    inner = error.args[0] if error.args else None
+    text = str(getattr(inner, "reason", None) or inner or error)
+    plain = re.sub(r"<[^>]*>:?\s*|\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
+    return _without_password(plain)[:200] or type(error).__name__
 
 
 def _network_remedy() -> str:
-    proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY") or os.environ.get("http_proxy")
-    return f"see the network and the proxy {proxy}" if proxy else "see the network; a proxy goes into https_proxy"
+    names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+    proxy = next((value for name in names if (value := os.environ.get(name))), None)
+    if proxy is None:
+        return "see the network; a proxy goes into https_proxy"
+    return f"see the network and the proxy {_without_password(proxy)}"
+
+
+def _without_password(text: str) -> str:
+    """What a terminal or a CI log may show of an address."""
+    return re.sub(r"(^|//)[^/\s@]+@", r"\1***@", text)

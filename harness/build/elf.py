@@ -5,6 +5,7 @@ Source of the format: the System V ABI (ELF header, program headers), and the An
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,13 @@ from harness.errors import HarnessError, UsageError
 Platform = Literal["android", "linux", "any"]
 """Whose dynamic linker the program names. `any`: it names none (linked statically), so the kernel alone decides."""
 
-_ABI_OF_MACHINE = {"EM_AARCH64": "arm64-v8a", "EM_ARM": "armeabi-v7a", "EM_X86_64": "x86_64", "EM_386": "x86"}
+# Machine and width; all of Android's are little-endian.
+_ABI_OF_MACHINE = {
+    ("EM_AARCH64", 64): "arm64-v8a",
+    ("EM_ARM", 32): "armeabi-v7a",
+    ("EM_X86_64", 64): "x86_64",
+    ("EM_386", 32): "x86",
+}
 _ANDROID_LINKERS = ("/system/bin/linker", "/apex/com.android.runtime/bin/linker")
 _REMEDY = "get one: harness build --help"
 
@@ -54,13 +61,19 @@ def read_program(path: Path) -> ProgramFile:
         UsageError: it cannot be read, is no ELF program, is cut off, or is for a machine that no Android device has.
     """
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        size = found.st_size
+        if not stat.S_ISREG(found.st_mode):
+            # Not opened: a pipe would wait for a writer.
+            raise UsageError(f"{path} is {_kind_of_node(found.st_mode)}, not a program", remedy=_REMEDY)
         with path.open("rb") as stream:
             magic = stream.read(4)
             if magic != b"\x7fELF":
                 raise UsageError(f"{path} is {_kind_of(magic, size, path)}, not a program", remedy=_REMEDY)
             stream.seek(0)
             return _read(stream, path, size)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -68,6 +81,8 @@ def read_program(path: Path) -> ProgramFile:
 def is_script(path: Path) -> bool:
     """Whether a file begins with `#!`."""
     try:
+        if not path.is_file():
+            return False  # a pipe would wait for a writer
         with path.open("rb") as stream:
             return stream.read(2) == b"#!"
     except OSError:
@@ -112,11 +127,12 @@ def _read(stream: Any, path: Path, size: int) -> ProgramFile:
             raise UsageError(f"{path} is cut off: {size} bytes of {end}", remedy=_REMEDY)
         if header["e_type"] not in ("ET_EXEC", "ET_DYN") or not segments:
             raise UsageError(f"{path} is an object file or a core dump, not a program", remedy=_REMEDY)
-        abi = _ABI_OF_MACHINE.get(header["e_machine"])
+        abi = _ABI_OF_MACHINE.get((header["e_machine"], elf.elfclass)) if elf.little_endian else None
         if abi is None:
-            machine = str(header["e_machine"]).removeprefix("EM_")
+            order = "" if elf.little_endian else ", big-endian"
+            machine = f"{str(header['e_machine']).removeprefix('EM_')} ({elf.elfclass} bits{order})"
             raise UsageError(f"{path} is a program for the machine {machine}, which no device here has", remedy=_REMEDY)
-        interpreter = next((s.get_interp_name() for s in segments if isinstance(s, InterpSegment)), None)
+        interpreter = next((_plain(s.get_interp_name()) for s in segments if isinstance(s, InterpSegment)), None)
         if interpreter is None and header["e_entry"] == 0:
             raise UsageError(f"{path} is a shared library, not a program", remedy=_REMEDY)
         api, ndk = _android_note(segments, little=elf.little_endian)
@@ -163,8 +179,19 @@ def _android_note(segments: list[Any], *, little: bool) -> tuple[int | None, str
             if len(data) < 4:
                 return None, None
             ndk = data[4:68].split(b"\0")[0].decode("ascii", "replace")
-            return int.from_bytes(data[:4], "little" if little else "big"), ndk or None
+            return int.from_bytes(data[:4], "little" if little else "big"), _plain(ndk) or None
     return None, None
+
+
+def _plain(text: str) -> str:
+    """A file's own words for a terminal: a stranger's text, so nothing in it may move a cursor, and it may not go on for pages."""
+    return "".join(c if c.isprintable() else "?" for c in text[:256])
+
+
+def _kind_of_node(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a named pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device file"
 
 
 def _kind_of(magic: bytes, size: int, path: Path) -> str:

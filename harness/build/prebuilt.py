@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.build.download import discard, download
 from harness.build.elf import Platform, require
+from harness.build.lock import held
 from harness.build.profiles import device_abi, is_android
 from harness.build.record import BinaryRecord, new_record
 from harness.build.sources import Prebuilt
@@ -82,5 +83,7 @@ def _known_hashes(folder: Path) -> dict[str, str]:
 
 
 def _remember(folder: Path, url: str, sha256: str) -> None:
-    text = json.dumps({**_known_hashes(folder), url: sha256}, indent=1, sort_keys=True)
-    write_atomically(folder / _HASHES, text.encode())
+    # One after the other: what a process that reads at the same time writes would lack this hash.
+    with held(folder / "hashes.lock"):
+        text = json.dumps({**_known_hashes(folder), url: sha256}, indent=1, sort_keys=True)
+        write_atomically(folder / _HASHES, text.encode())

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.build.machine import find_bazel
 from harness.build.profiles import is_android
-from harness.build.source_tree import SourceTree
+from harness.build.source_tree import CONFIGURED, SourceTree
 from harness.build.sources import AndroidNeeds
 from harness.errors import SetupError
 
@@ -89,15 +90,6 @@ class Preflight:
         raise SetupError(message, remedy=remedy or None)
 
 
-def find_bazel() -> str | None:
-    """Path of bazelisk, else of bazel; `$BAZEL` names another."""
-    named = os.environ.get("BAZEL")
-    for name in (named,) if named else ("bazelisk", "bazel"):
-        if name and (path := shutil.which(name)):
-            return path
-    return None
-
-
 def android_setup(tree: SourceTree, needs: AndroidNeeds) -> AndroidSetup:
     """The NDK and SDK by the tree's own ./configure, else by the environment."""
     given = {**{k: v for k, v in os.environ.items() if k.startswith("ANDROID_")}, **tree.settings}
@@ -131,7 +123,7 @@ def preflight(tree: SourceTree, abis: Sequence[str], needs: AndroidNeeds, output
         output_folder: a folder on the disk where Bazel builds.
     """
     bazel, findings = _bazel(tree)
-    findings.append(_disk(output_folder))
+    findings += [*_configured(tree), _disk(output_folder)]
     android = None
     if any(is_android(abi) for abi in abis):
         android = android_setup(tree, needs)
@@ -167,11 +159,27 @@ def _bazel(tree: SourceTree) -> tuple[BazelProgram | None, list[Finding]]:
     return program, [Finding(what="Bazel", state="ok", detail=f"{version or 'of no known version'} ({path})")]
 
 
+def _configured(tree: SourceTree) -> list[Finding]:
+    return [
+        Finding(
+            what="configuration of the tree",
+            state="missing",
+            detail=f"{tree.path / '.bazelrc'} imports {name}, which is not there",
+            remedy="run ./configure in the tree" if name in CONFIGURED else f"write {name}",
+        )
+        for name in tree.lacks
+    ]
+
+
 def _ask_version(path: str, folder: Path) -> tuple[str | None, str | None]:
     """The version, and, where Bazel refuses to run, what it says."""
     try:
         done = subprocess.run(
-            [path, "--version"], cwd=folder, capture_output=True, timeout=_VERSION_TIMEOUT_S, stdin=subprocess.DEVNULL
+            [path, "--version"],
+            cwd=folder if folder.is_dir() else None,  # a revision that has not been fetched yet
+            capture_output=True,
+            timeout=_VERSION_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError) as error:
         return None, str(error)
@@ -221,8 +229,8 @@ def _ndk(setup: AndroidSetup, tree: SourceTree, needs: AndroidNeeds) -> Finding:
     if setup.ndk_home is None:
         detail = f"ANDROID_NDK_HOME is not set; the tree supports {wanted}"
         return Finding(what="Android NDK", state="missing", detail=detail, remedy=install)
-    if not setup.ndk_home.is_dir():
-        detail = f"ANDROID_NDK_HOME is {setup.ndk_home}, which is no folder"
+    if not os.path.isdir(setup.ndk_home):  # noqa: PTH112  # Path.is_dir raises where we may not look
+        detail = f"ANDROID_NDK_HOME is {setup.ndk_home}, which is no folder that can be read"
         return Finding(what="Android NDK", state="missing", detail=detail, remedy=install)
     if setup.ndk_revision is None:
         detail = f"{setup.ndk_home} holds no source.properties with Pkg.Revision: it is no NDK"
@@ -248,12 +256,16 @@ def _api_level(setup: AndroidSetup, tree: SourceTree, needs: AndroidNeeds) -> li
 
 def _sdk(setup: AndroidSetup, tree: SourceTree) -> list[Finding]:
     home = setup.environment.get("ANDROID_SDK_HOME") or tree.settings.get("ANDROID_SDK_HOME")
-    if not home or not Path(home).is_dir():
-        detail = f"ANDROID_SDK_HOME is {home}, which is no folder" if home else "ANDROID_SDK_HOME is not set"
+    if not home or not os.path.isdir(home):  # noqa: PTH112  # as above
+        detail = (
+            f"ANDROID_SDK_HOME is {home}, which is no folder that can be read"
+            if home
+            else "ANDROID_SDK_HOME is not set"
+        )
         remedy = "install Android's command line tools, then ANDROID_SDK_HOME=<their folder>"
         return [Finding(what="Android SDK", state="missing", detail=detail, remedy=remedy)]
     findings = []
-    if not (Path(home) / "licenses" / "android-sdk-license").is_file():
+    if "android-sdk-license" not in _names(Path(home) / "licenses"):
         findings.append(
             Finding(
                 what="licence of the Android SDK",
@@ -301,13 +313,19 @@ def _known_good(major: int) -> str:
 
 
 def _newest(folder: Path) -> str | None:
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    numbered = [name for name in names if re.fullmatch(r"\d+(\.\d+)*", name)]
+    numbered = [name for name in _names(folder) if re.fullmatch(r"\d+(\.\d+)*", name)]
     return max(numbered, key=lambda name: [int(part) for part in name.split(".")], default=None)
 
 
 def _newest_platform(sdk: Path) -> str | None:
-    folder = sdk / "platforms"
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    names = _names(sdk / "platforms")
     levels = [int(match.group(1)) for name in names if (match := re.fullmatch(r"android-(\d+)", name))]
     return str(max(levels)) if levels else None
+
+
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder; nothing where there is none, or none for us."""
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []

@@ -6,18 +6,18 @@ import hashlib
 import os
 import re
 import stat
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.build import git
 from harness.build.sources import Source, Sources
-from harness.errors import SetupError, UsageError
+from harness.errors import UsageError
 
-_GIT_TIMEOUT_S = 300.0
-_FETCH_TIMEOUT_S = 3600.0
-_COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_CONFIGURED = ".tf_configure.bazelrc"
+CONFIGURED = (".tf_configure.bazelrc", ".litert_configure.bazelrc")
+"""What `./configure` writes: TensorFlow's, and LiteRT's from 2.0 on."""
+
+_IMPORT = re.compile(r"^\s*(try-import|import)\s+%workspace%/(\S+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,9 @@ class SourceTree:
     ndk_versions: tuple[int, ...]
     """NDKs that the tree's own configure.py calls supported; empty where it does not say."""
     settings: Mapping[str, str]
-    """What `./configure` has answered: the environment in `.tf_configure.bazelrc`."""
+    """What `./configure` has answered: the environment in the file that it wrote."""
+    lacks: tuple[str, ...] = ()
+    """Files that the tree's .bazelrc demands and that are not there: Bazel does not start."""
     revision_name: str | None = None
 
 
@@ -49,15 +51,19 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
         UsageError: it is no source tree that is known.
     """
     path = path.resolve()
-    if not path.is_dir():
-        raise UsageError(f"--source {path}: no such folder")
-    found = next(((k, s) for k, s in sources.sources.items() if (path / s.marker).is_file()), None)
+    try:
+        if not path.is_dir():
+            raise UsageError(f"--source {path}: no such folder")
+        found = next(((k, s) for k, s in sources.sources.items() if (path / s.marker).is_file()), None)
+    except OSError as error:
+        raise UsageError(f"--source {path} cannot be read: {error.strerror}") from None
     if found is None:
         markers = " or ".join(source.marker for source in sources.sources.values())
         raise UsageError(f"--source {path}: neither TensorFlow nor LiteRT", remedy=f"such a checkout holds {markers}")
     kind, source = found
     commit = _commit(path)
     dirty, digest = (None, _stat_digest(path)) if commit is None else _git_state(path, commit)
+    demanded, wanted = rc_imports(_text(path / ".bazelrc"))
     return SourceTree(
         path=path,
         kind=kind,
@@ -65,9 +71,10 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
         commit=commit,
         dirty=dirty,
         digest=digest,
-        bazel_version=_bazel_version(path),
-        ndk_versions=_ndk_versions(path),
-        settings=_settings(path),
+        bazel_version=bazel_version(_text(path / ".bazelversion")),
+        ndk_versions=ndk_versions(_text(path / "configure.py")),
+        settings=settings([_text(path / name) for name in wanted]),
+        lacks=tuple(name for name in demanded if not (path / name).is_file()),
         revision_name=revision_name,
     )
 
@@ -79,81 +86,25 @@ def is_unchanged(tree: SourceTree) -> bool:
     return (commit, digest) == (tree.commit, tree.digest)
 
 
-def checkout(revision: str, origin: Path | None, folder: Path, sources: Sources) -> SourceTree:
-    """A revision in a tree of its own, so that two of them can be built side by side and the user's checkout is left as it is.
-
-    Args:
-        revision: a pinned name of `bazel/sources.yaml`; with `origin`, anything that Git understands there.
-        origin: the user's checkout, whose objects are used; None: the pinned revision is fetched from its repository.
-        folder: where checkouts are kept.
-        sources: what is pinned.
-
-    Raises:
-        UsageError: no such revision.
-        SetupError: Git is missing, or the repository cannot be reached.
-    """
-    if origin is None:
-        return _fetched(revision, folder, sources)
-    tree = read_tree(origin, sources)
-    if tree.commit is None:
-        raise UsageError(f"--revision {revision}: {origin} is not a Git checkout", remedy="leave --revision out")
-    commit = _git(tree.path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if not commit:
-        raise UsageError(f"--revision {revision}: {origin} has no such revision", remedy="git fetch it there first")
-    path = folder / f"{tree.kind}-{commit[:16]}"
-    if not _is_at(path, commit):
-        objects = tree.path / (_git(tree.path, "rev-parse", "--git-path", "objects") or ".git/objects")
-        _prepare(path)
-        # Borrowed, not copied: a TensorFlow checkout's objects are gigabytes.
-        alternates = path / ".git" / "objects" / "info" / "alternates"
-        alternates.write_text(f"{objects.resolve()}\n", encoding="utf-8")
-        _must(path, "checkout", "--quiet", "--force", "--detach", commit)
-    return read_tree(path, sources, revision_name=None if commit.startswith(revision) else revision)
-
-
-def _fetched(revision: str, folder: Path, sources: Sources) -> SourceTree:
-    pinned = {
-        name: (kind, source, r) for kind, source in sources.sources.items() for name, r in source.revisions.items()
-    }
-    if revision not in pinned:
-        raise UsageError(
-            f"--revision {revision}: not pinned", remedy=f"one of {', '.join(pinned)}; or --source DIR --revision REV"
-        )
-    kind, source, pin = pinned[revision]
-    path = folder / f"{kind}-{pin.commit[:16]}"
-    if not _is_at(path, pin.commit):
-        _prepare(path)
-        _must(path, "fetch", "--quiet", "--depth=1", source.git, pin.commit, timeout_s=_FETCH_TIMEOUT_S)
-        _must(path, "checkout", "--quiet", "--force", "--detach", pin.commit)
-    return read_tree(path, sources, revision_name=revision)
-
-
-def _prepare(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"cannot make {path}: {error.strerror}", remedy="free some room") from None
-    _must(path, "init", "--quiet")
-
-
-def _is_at(path: Path, commit: str) -> bool:
-    return (
-        (path / ".git").is_dir()
-        and _git(path, "rev-parse", "--verify", "--quiet", "HEAD") == commit
-        and not (_git(path, "diff", "--name-only", "HEAD"))
-    )
+def rc_imports(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a .bazelrc brings in from the tree: the files that must be there, and all of them in their order."""
+    found = _IMPORT.findall(text)
+    every = tuple(name for _, name in found)
+    return tuple(name for word, name in found if word == "import"), every or CONFIGURED
 
 
 def _commit(path: Path) -> str | None:
     # A folder without a repository of its own may lie inside another project's: that one's commit says nothing of it.
     if not (path / ".git").exists():
         return None
-    return _git(path, "rev-parse", "--verify", "--quiet", "HEAD") or None
+    return git.ask(path, "rev-parse", "--verify", "--quiet", "HEAD") or None
 
 
 def _git_state(path: Path, commit: str) -> tuple[bool, str]:
-    changes = _git_bytes(path, "diff", "--binary", "--no-ext-diff", "HEAD")
-    untracked = _git_bytes(path, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
+    """Whether the tree differs from its commit, and a digest of all that a build could see of it."""
+    # What a filter for reading (textconv) or a program of the user's makes of a difference could hide one.
+    changes = git.told(path, "diff", "--binary", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "HEAD")
+    untracked = git.told(path, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
     digest = hashlib.sha256(commit.encode() + b"\0" + changes)
     dirty = bool(changes.strip())
     for name in sorted(untracked):
@@ -162,8 +113,25 @@ def _git_state(path: Path, commit: str) -> tuple[bool, str]:
             continue  # Bazel's own links to its output
         dirty = True
         digest.update(name + b"\0" + _content(file))
-    digest.update(_content(path / _CONFIGURED))  # ignored by Git, read by Bazel
+    for name, pinned in _submodules(path):
+        inside = path / os.fsdecode(name)
+        at = _commit(inside)
+        if at is None:
+            continue  # not initialised: empty
+        changed, state = _git_state(inside, at)
+        dirty = dirty or changed or at != pinned
+        digest.update(name + b"\0" + state.encode())
+    for imported in rc_imports(_text(path / ".bazelrc"))[1]:  # may be ignored by Git; Bazel reads them
+        digest.update(imported.encode() + b"\0" + _content(path / imported))
     return dirty, digest.hexdigest()
+
+
+def _submodules(path: Path) -> Iterator[tuple[bytes, str]]:
+    """Path and pinned commit of each."""
+    for entry in git.told(path, "ls-files", "-z", "--stage").split(b"\0"):
+        if entry.startswith(b"160000 "):
+            what, _, name = entry.partition(b"\t")
+            yield name, what.split()[1].decode()
 
 
 def _content(file: Path) -> bytes:
@@ -193,63 +161,29 @@ def _files(path: Path) -> Iterator[tuple[str, os.stat_result]]:
                 yield str(file.relative_to(path)), found
 
 
-def _bazel_version(path: Path) -> str | None:
-    try:
-        lines = (path / ".bazelversion").read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
-        return None
-    return lines[0] if lines else None
+def bazel_version(text: str) -> str | None:
+    """What a .bazelversion asks for."""
+    return next(iter(text.split()), None)
 
 
-def _ndk_versions(path: Path) -> tuple[int, ...]:
-    try:
-        text = (path / "configure.py").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
+def ndk_versions(text: str) -> tuple[int, ...]:
+    """The NDKs that a configure.py calls supported; empty where it does not say."""
     match = re.search(r"^_SUPPORTED_ANDROID_NDK_VERSIONS\s*=\s*\[([\d\s,]*)\]", text, re.MULTILINE)
     return tuple(int(number) for number in re.findall(r"\d+", match.group(1))) if match else ()
 
 
-def _settings(path: Path) -> dict[str, str]:
-    try:
-        text = (path / _CONFIGURED).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
+def settings(texts: Iterable[str]) -> dict[str, str]:
+    """The environment that bazelrc files give to actions; what a later one says counts."""
     return {
         name: value.strip().strip('"')
-        for name, value in re.findall(r"^build --action_env[ =]([A-Z][A-Z0-9_]*)=(.*)$", text, re.MULTILINE)
+        for text in texts
+        for name, value in re.findall(r"^build --(?:action|repo)_env[ =]([A-Z][A-Z0-9_]*)=(.*)$", text, re.MULTILINE)
     }
 
 
-def _git(path: Path, *arguments: str) -> str:
-    """Output of a question to Git; empty where Git says no."""
-    return _git_bytes(path, *arguments).decode("utf-8", "surrogateescape").strip()
-
-
-def _git_bytes(path: Path, *arguments: str) -> bytes:
-    done = _run(path, arguments, _GIT_TIMEOUT_S)
-    return done.stdout if done.returncode == 0 else b""
-
-
-def _must(path: Path, *arguments: str, timeout_s: float = _GIT_TIMEOUT_S) -> None:
-    done = _run(path, arguments, timeout_s)
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-        why = lines[-1] if lines else f"exit code {done.returncode}"
-        raise SetupError(f"git {arguments[0]} in {path}: {why}", remedy="see the network, or use --source DIR")
-
-
-def _run(path: Path, arguments: tuple[str, ...], timeout_s: float) -> subprocess.CompletedProcess[bytes]:
+def _text(file: Path) -> str:
+    """Content of a file; empty where there is none."""
     try:
-        return subprocess.run(
-            ["git", "-C", str(path), *arguments],
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise SetupError("git is not installed", remedy="apt-get install git") from None
-    except subprocess.TimeoutExpired:
-        raise SetupError(f"git {arguments[0]} in {path}: no end within {timeout_s:g} s") from None
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

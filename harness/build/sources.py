@@ -25,10 +25,11 @@ class _Strict(BaseModel):
 
 
 class Revision(_Strict):
-    """A pinned revision."""
+    """A pinned revision. `bazel` is what its .bazelversion says, for a preflight before anything is fetched."""
 
     commit: _Commit
-    archive_sha256: _Sha256 | None = None
+    archive_sha256: _Sha256
+    bazel: str
 
 
 class Source(_Strict):
@@ -99,6 +100,14 @@ def load_sources() -> Sources:
         SuiteError: it is not what it must be, with file, line and key.
     """
     return load_yaml_model(data_dir("bazel") / "sources.yaml", Sources)
+
+
+def official_version(sources: Sources, abi: str, *, flex: bool) -> str | None:
+    """A version that `prebuilt` finds an official binary for an ABI in; None where nobody publishes one."""
+    for family in sources.prebuilt.values():
+        if abi in family.urls and (family.flex_suffix is not None or not flex):
+            return next(iter(family.moving), None)
+    return None
 
 
 def prebuilt(sources: Sources, version: str, abi: str, *, flex: bool) -> Prebuilt:

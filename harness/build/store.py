@@ -87,6 +87,8 @@ class BinaryStore:
             UsageError: it is no whole program.
             SetupError: the disk is full or the folder is not writable. Nothing half-written is left.
         """
+        # Before it is copied: /dev/zero and a disk image would fill the disk.
+        read_program(path)
         programs = self.root / "programs"
         with _writing(programs):
             programs.mkdir(parents=True, exist_ok=True)
@@ -116,9 +118,22 @@ class BinaryStore:
         Raises:
             SetupError: a record is damaged, or a newer harness wrote it; the file is named.
         """
-        found = [_read_record(path) for path in sorted((self.root / "records").glob("*.json"))]
-        here = [record for record in found if (self.root / "programs" / record.sha256).is_dir()]
+        folder = self.root / "records"
+        try:
+            paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+        except FileNotFoundError:
+            paths = []
+        except OSError as error:
+            raise SetupError(f"{folder} cannot be read: {error.strerror}", remedy="see its permissions") from None
+        found = [_read_record(path) for path in paths]
+        here = [record for record in found if self._is_here(record)]
         return tuple(sorted(here, key=lambda record: (record.added_at, record.sha256)))
+
+    def _is_here(self, record: BinaryRecord) -> bool:
+        try:
+            return self._program(record.sha256).is_file()
+        except OSError:  # not to be looked at: `path` says why, to whoever wants it
+            return True
 
     def with_request(self, request: str) -> BinaryRecord | None:
         """The binary that an equal request gave, if it is still here and whole."""
@@ -230,12 +245,15 @@ def _read_record(path: Path) -> BinaryRecord:
         record = _RECORD.validate_json(path.read_bytes())
     except ValidationError as error:
         detail = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in detail["loc"])
-        raise SetupError(f"{path} is damaged: {place}: {detail['msg']}", remedy="remove that file") from None
+        place = "".join(f"{part}: " for part in detail["loc"])
+        raise SetupError(f"{path} is damaged: {place}{detail['msg']}", remedy="remove that file") from None
     except OSError as error:
-        raise SetupError(f"{path} cannot be read: {error.strerror}") from None
+        raise SetupError(f"{path} cannot be read: {error.strerror}", remedy="see its permissions") from None
     if record.format > FORMAT:
-        raise SetupError(f"{path} has format {record.format}, this harness reads up to {FORMAT}")
+        raise SetupError(
+            f"{path} has format {record.format}, this harness reads up to {FORMAT}",
+            remedy="use the newer harness that wrote it, or another HARNESS_STATE_DIR",
+        )
     return record
 
 

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
-from rich.table import Table
 
-from harness.build.builder import BuildRequest, build_request, printed
+from harness.build.builder import BuildRequest, build_request
 from harness.build.builder import build as build_binary
-from harness.build.events import Advance
+from harness.build.checkout import checkout, planned
+from harness.build.elf import Platform, read_program, require
 from harness.build.prebuilt import fetch_prebuilt
 from harness.build.preflight import Preflight, preflight
-from harness.build.profiles import BUILD_ABIS, parse_abis
+from harness.build.profiles import BUILD_ABIS, device_abi, is_android, parse_abis
 from harness.build.record import BinaryRecord, new_record
-from harness.build.source_tree import SourceTree, checkout, read_tree
+from harness.build.source_tree import SourceTree, read_tree
 from harness.build.sources import Sources, TargetName, load_sources, prebuilt
 from harness.build.store import BinaryStore
-from harness.cli.summary import write_json
+from harness.cli.build_progress import bazel_progress, download_progress
+from harness.cli.build_show import print_commands, show_all, show_findings, show_new
 from harness.errors import UsageError
+
+# What was given and is of no use is said, not passed over: a --print or an --abi that does nothing misleads.
+_ONLY_WITH = {
+    "--revision": ("--source",),
+    "--abi": ("--source", "--prebuilt", "--import"),
+    "--flex": ("--source", "--prebuilt", "--import"),
+    "--target": ("--source",),
+    "--ruy-profiler": ("--source",),
+    "--flag": ("--source",),
+    "--name": ("--source", "--prebuilt", "--import"),
+    "--sha256": ("--prebuilt",),
+    "--print": ("--source",),
+    "--check": ("--source",),
+    "--force": ("--source",),
+}
 
 _EPILOG = """\b
 Examples:
@@ -40,7 +56,12 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--source", type=click.Path(path_type=Path), metavar="DIR", help="A checkout of TensorFlow or LiteRT.")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="DIR",
+    help="A checkout of TensorFlow or LiteRT.",
+)
 @click.option(
     "--revision",
     metavar="REV",
@@ -63,7 +84,11 @@ Examples:
 )
 @click.option("--sha256", metavar="HEX", help="What --prebuilt must hash to.")
 @click.option(
-    "--import", "imported", type=click.Path(path_type=Path), metavar="PATH", help="Take a binary that is here."
+    "--import",
+    "imported",
+    type=click.Path(path_type=Path, readable=False),  # what cannot be read is said where it is read, as everywhere else
+    metavar="PATH",
+    help="Take a binary that is here.",
 )
 @click.option("--list", "listing", is_flag=True, help="Show the binaries that are here.")
 @click.option("--print", "printing", is_flag=True, help="Print the Bazel command and stop.")
@@ -94,50 +119,99 @@ def build(
 
     Each is kept once by its content, with a record of where it came from; `harness run` picks among them by a device's ABI.
     """
-    _one_way(source=source or revision, version=version, imported=imported, listing=listing)
-    if sha256 is not None and version is None:
-        raise UsageError("--sha256 goes with --prebuilt")
+    way = _one_way(source=source or revision, version=version, imported=imported, listing=listing)
+    _check_options(ctx, way)
     _check_name(name)
     store = BinaryStore()
     if listing:
-        _show(store, store.records(), as_json)
+        show_all(store, store.records(), as_json)
     elif imported is not None:
-        record = store.add(imported, new_record("import", str(imported.resolve()), name=name))
-        _show_new(store, [(record, True)], as_json)
+        show_new(store, [(_import(store, imported, abis, flex, name), True)], as_json)
     elif version is not None:
         _download(store, version, _abis(abis), flex, name, sha256, as_json)
     else:
         sources = load_sources()
-        tree = _tree(source, revision, store, sources)
-        requests = [
-            build_request(
-                tree,
-                abi,
-                sources.android,
-                target=cast(TargetName, target),
-                flex=flex,
-                ruy_profiler=ruy_profiler,
-                extra_flags=flags,
-            )
-            for abi in _abis(abis)
-        ]
+        wanted = _abis(abis)
+
+        def requests_of(tree: SourceTree) -> list[BuildRequest]:
+            return [
+                build_request(
+                    tree,
+                    abi,
+                    sources.android,
+                    target=cast(TargetName, target),
+                    flex=flex,
+                    ruy_profiler=ruy_profiler,
+                    extra_flags=flags,
+                )
+                for abi in wanted
+            ]
+
+        def get_tree() -> SourceTree:
+            if revision is None:
+                return tree
+            console = Console(stderr=True)
+            doing = f"checking out {escape(revision)} into {escape(str(tree.path))}"
+            if not console.is_terminal and not tree.path.exists():
+                console.print(
+                    doing, highlight=False, soft_wrap=True
+                )  # a fetch may take long, and a log shows no spinner
+            with console.status(doing):
+                return checkout(revision, source, store.folder("sources"), sources)
+
+        tree = _planned(source, revision, store, sources)
         if printing:
-            _print(requests, as_json)
+            print_commands(requests_of(tree), as_json)
         elif checking:
-            ctx.exit(_check(preflight(tree, [r.abi for r in requests], sources.android, Path.home()), as_json))
+            requests_of(tree)  # a target that the source lacks is found here too
+            ctx.exit(show_findings(preflight(tree, wanted, sources.android, Path.home()), as_json))
         else:
-            _build(store, requests, sources, name, force, as_json)
+            _build(store, tree, requests_of, get_tree, sources, name, force, as_json)
 
 
-def _one_way(*, source: object, version: object, imported: object, listing: bool) -> None:
-    chosen = [source is not None, version is not None, imported is not None, listing]
-    if sum(chosen) != 1:
+def _one_way(*, source: object, version: object, imported: object, listing: bool) -> str:
+    """Which of the four ways was asked for."""
+    chosen = {
+        "--source": source is not None,
+        "--prebuilt": version is not None,
+        "--import": imported is not None,
+        "--list": listing,
+    }
+    if sum(chosen.values()) != 1:
         raise UsageError(
             "one of --source or --revision, --prebuilt, --import, --list is needed"
-            if not any(chosen)
+            if not any(chosen.values())
             else "--source or --revision, --prebuilt, --import and --list exclude each other",
             remedy="harness build --help",
         )
+    return next(way for way, asked in chosen.items() if asked)
+
+
+def _check_options(ctx: click.Context, way: str) -> None:
+    """Nothing that was asked for is left aside in silence.
+
+    Raises:
+        UsageError: an option that means nothing this way.
+    """
+    for parameter in ctx.command.params:
+        option = parameter.opts[0]
+        given = ctx.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
+        if given and option in _ONLY_WITH and way not in _ONLY_WITH[option]:
+            ways = " and ".join("--source or --revision" if w == "--source" else w for w in _ONLY_WITH[option])
+            raise UsageError(f"{option} goes with {ways}, not with {way}", remedy="leave it out")
+    if ctx.params["printing"] and ctx.params["checking"]:
+        raise UsageError("--print and --check exclude each other")
+
+
+def _import(store: BinaryStore, path: Path, abis: str | None, flex: bool, name: str | None) -> BinaryRecord:
+    if abis is not None:
+        wanted = parse_abis(abis)
+        if len(wanted) != 1:
+            raise UsageError("--import: a program is for one ABI", remedy="import them one by one")
+        system: Platform = "android" if is_android(wanted[0]) else "linux"
+        require(read_program(path), str(path), abi=device_abi(wanted[0]), platform=system)
+    # Whether it has Flex cannot be read off it; that it has, its owner may say.
+    return store.add(path, replace(new_record("import", str(path.resolve()), name=name), flex=True if flex else None))
 
 
 def _check_name(name: str | None) -> None:
@@ -151,19 +225,29 @@ def _abis(text: str | None) -> tuple[str, ...]:
     return parse_abis(text)
 
 
-def _tree(source: Path | None, revision: str | None, store: BinaryStore, sources: Sources) -> SourceTree:
-    if revision is None:
-        assert source is not None  # noqa: S101  # _one_way saw to it
-        return read_tree(source, sources)
-    with Console(stderr=True).status(f"checking out {escape(revision)}"):
-        return checkout(revision, source, store.folder("sources"), sources)
+def _planned(source: Path | None, revision: str | None, store: BinaryStore, sources: Sources) -> SourceTree:
+    """The tree to look at; a revision is not fetched for that."""
+    if revision is not None:
+        return planned(revision, source, store.root / "sources", sources)
+    assert source is not None  # noqa: S101  # _one_way saw to it
+    return read_tree(source, sources)
 
 
 def _build(
-    store: BinaryStore, requests: list[BuildRequest], sources: Sources, name: str | None, force: bool, as_json: bool
+    store: BinaryStore,
+    tree: SourceTree,
+    requests_of: Callable[[SourceTree], list[BuildRequest]],
+    get_tree: Callable[[], SourceTree],
+    sources: Sources,
+    name: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
+    if not tree.path.exists() and not force:
+        # An hour of fetching is no way to find out that there is no NDK.
+        preflight(tree, [request.abi for request in requests_of(tree)], sources.android, Path.home()).require()
     done = []
-    for request in requests:
+    for request in requests_of(get_tree()):
 
         def check(request: BuildRequest = request) -> Preflight:
             found = preflight(request.tree, [request.abi], sources.android, Path.home())
@@ -173,9 +257,9 @@ def _build(
             click.echo(f"{request.abi}: {shlex.join(request.command)}", err=True)
             return found
 
-        with _bazel_progress(request.abi) as advance:
+        with bazel_progress(request.abi) as advance:
             done.append(build_binary(request, store, check, advance, name=name, force=force))
-    _show_new(store, done, as_json)
+    show_new(store, done, as_json)
 
 
 def _download(
@@ -187,108 +271,14 @@ def _download(
     sha256: str | None,
     as_json: bool,
 ) -> None:
-    if sha256 is not None and (len(sha256) != 64 or len(abis) != 1):
-        raise UsageError("--sha256: 64 hex digits, and one ABI")
+    if sha256 is not None:
+        sha256 = sha256.lower()
+        if not re.fullmatch("[0-9a-f]{64}", sha256) or len(abis) != 1:
+            raise UsageError("--sha256: 64 hex digits, and one ABI")
     sources = load_sources()
     wanted = [prebuilt(sources, version, abi, flex=flex) for abi in abis]
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     done = []
     for one in wanted:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as display:
-            task = display.add_task(escape(f"{one.version} {one.abi}"), total=None)
-
-            def advance(got: int, total: int | None, display: Progress = display, task: Any = task) -> None:
-                display.update(task, completed=got, total=total)
-
-            record = fetch_prebuilt(one, store, advance, name=name, sha256=sha256.lower() if sha256 else None)
-            done.append((record, True))
-    _show_new(store, done, as_json)
-
-
-@contextmanager
-def _bazel_progress(abi: str) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task(escape(abi), total=None, doing="")
-
-        def advance(now: Advance) -> None:
-            count = f"{now.done} / {now.total}  " if now.total is not None else ""
-            doing = escape((count + now.doing)[:100])
-            display.update(task, completed=now.done or 0, total=now.total, doing=doing)
-
-        yield advance
-
-
-def _print(requests: list[BuildRequest], as_json: bool) -> None:
-    if as_json:
-        write_json(
-            {
-                "builds": [
-                    {
-                        "abi": request.abi,
-                        "folder": str(request.tree.path),
-                        "environment": request.environment,
-                        "command": request.command,
-                        "by_hand": request.by_hand,
-                    }
-                    for request in requests
-                ]
-            }
-        )
-        return
-    for request in requests:
-        click.echo(printed(request))
-
-
-def _check(found: Preflight, as_json: bool) -> int:
-    if as_json:
-        write_json({"findings": [asdict(finding) for finding in found.findings]})
-    else:
-        for finding in found.findings:
-            colour = {"ok": "green", "warning": "yellow", "missing": "red"}[finding.state]
-            click.echo(f"{click.style(f'{finding.state:8}', fg=colour)} {finding.what}: {finding.detail}")
-            if finding.remedy and finding.state != "ok":
-                click.echo(f"         {finding.remedy}")
-    return 3 if found.blocking else 0
-
-
-def _document(store: BinaryStore, record: BinaryRecord) -> dict[str, Any]:
-    plain = {key: value for key, value in asdict(record).items() if key not in ("format", "request", "added_at")}
-    path = store.root / "programs" / record.sha256 / "benchmark_model"
-    return {**plain, "added_at": record.added_at.isoformat(), "build_abi": record.build_abi, "path": str(path)}
-
-
-def _show_new(store: BinaryStore, done: list[tuple[BinaryRecord, bool]], as_json: bool) -> None:
-    for record, fresh in done:
-        if not record.symbols and record.origin == "build":
-            click.echo(
-                f"warning: {record.label} ({record.build_abi}) has no symbols: sampling profilers need them", err=True
-            )
-        if not fresh:
-            click.echo(f"{record.build_abi}: nothing has changed, so nothing was built", err=True)
-    if as_json:
-        write_json({"binaries": [{**_document(store, record), "built": fresh} for record, fresh in done]})
-        return
-    for record, _fresh in done:
-        click.echo(f"{record.build_abi}  {record.sha256[:16]}  {record.label}  {store.path(record)}")
-
-
-def _show(store: BinaryStore, records: tuple[BinaryRecord, ...], as_json: bool) -> None:
-    if as_json:
-        write_json({"binaries": [_document(store, record) for record in records]})
-        return
-    if not records:
-        click.echo(f"no binaries in {store.root} yet: harness build --help", err=True)
-        return
-    console = Console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("sha256", "abi", "origin", "what", "tool", "added"):
-        table.add_column(heading, overflow="fold")
-    for record in records:
-        what = record.label
-        if record.name and (revision := replace(record, name=None).label) != record.sha256[:12]:
-            what += f" ({revision})"
-        tool = (record.tool or "") + (" flex" if record.flex else "")
-        added = f"{record.added_at.astimezone():%Y-%m-%d %H:%M}"
-        table.add_row(record.sha256[:12], record.build_abi, record.origin, escape(what), tool, added)
-    (console if console.is_terminal else Console(width=160)).print(table)
+        with download_progress(f"{one.version} {one.abi}") as advance:
+            done.append((fetch_prebuilt(one, store, advance, name=name, sha256=sha256), True))
+    show_new(store, done, as_json)

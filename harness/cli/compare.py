@@ -37,11 +37,12 @@ from harness.cli.comparison_markdown import markdown
 from harness.cli.comparison_table import COLUMNS, TableName, comparison_rows
 from harness.cli.comparison_text import as_text, print_comparison
 from harness.cli.export_overlays import write_overlays
-from harness.cli.output import binary_file, reader_may_leave, text_file
+from harness.cli.output import reader_may_leave
 from harness.cli.percentages import PERCENT
 from harness.errors import UsageError
 from harness.flat_table import write_csv, write_parquet
 from harness.model_explorer import change_overlays
+from harness.output_file import output_file, text_output_file
 from harness.store import Run, load_run
 
 _EPILOG = """\b
@@ -287,7 +288,7 @@ def _write(
         write_overlays(change_overlays(compared.comparisons), None if to_stdout else output)
         return
     if file_format == "parquet":
-        with binary_file(cast(Path, output)) as binary:
+        with output_file(cast(Path, output)) as binary:
             write_parquet(COLUMNS[table], comparison_rows(compared, base, head, table), binary)
         return
     text = _as_text(compared, base, head, file_format, ops=ops, table=table)
@@ -295,7 +296,7 @@ def _write(
         with reader_may_leave():
             click.echo(text, nl=False)
         return
-    with text_file(output) as stream:
+    with text_output_file(output) as stream:
         stream.write(text)
 
 

@@ -12,7 +12,7 @@ from harness.analysis.compare import Comparison, Table, failed_gate
 from harness.analysis.op_diff import OpChange, OpDiff
 from harness.analysis.op_profile import OpRow
 from harness.analysis.verdict import Judgement
-from harness.flat_table import Column, Row, columns, finite
+from harness.flat_table import Column, Row, columns, plain
 
 TableName = Literal["cells", "ops"]
 
@@ -44,8 +44,8 @@ def comparison_rows(table: Table, base: str, head: str, name: TableName) -> Iter
         name: which table.
     """
     if name == "cells":
-        return finite((base, head, *_cell(one, table)) for one in table.comparisons)
-    return finite((base, head, *row) for one in table.comparisons if one.ops is not None for row in _ops(one, one.ops))
+        return plain((base, head, *_cell(one, table)) for one in table.comparisons)
+    return plain((base, head, *row) for one in table.comparisons if one.ops is not None for row in _ops(one, one.ops))
 
 
 def _cell(one: Comparison, table: Table) -> Row:

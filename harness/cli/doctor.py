@@ -15,9 +15,11 @@ import adbutils
 import click
 from adbutils.errors import AdbError
 
+from harness.build.machine import find_bazel
+from harness.build.store import BinaryStore
 from harness.cli.selection import default_port, list_devices
 from harness.cli.summary import write_json
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.targets.adb import server_is_up
 
 _EPILOG = """\b
@@ -42,8 +44,7 @@ class Finding:
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Look for what the harness needs. Changes nothing and starts nothing."""
-    checks: tuple[Callable[[], Finding], ...] = (_python, _adb, _server, _litert, _namespaces, _mksh, _toybox, _bazel)
-    findings = [check() for check in checks]
+    findings = [_looked(what, check) for what, check in _CHECKS.items()]
     if as_json:
         write_json({"findings": [asdict(finding) for finding in findings]})
     else:
@@ -63,14 +64,27 @@ def _python() -> Finding:
 def _adb() -> Finding:
     try:
         path = adbutils.adb_path()
-        output = subprocess.run([path, "version"], capture_output=True, timeout=10, check=True).stdout.decode()
+        done = subprocess.run([path, "version"], capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
     except (AdbError, OSError, subprocess.SubprocessError) as error:
-        return Finding("adb", "missing", str(error), "pip install --force-reinstall adbutils")
-    return Finding("adb", "ok", f"{output.splitlines()[0]} ({path})")
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
+        return Finding("adb", "missing", why, _adb_remedy())
+    first = next(iter(done.stdout.decode(errors="replace").splitlines()), "")
+    if done.returncode != 0 or not first.startswith("Android Debug Bridge"):
+        said = f"says {first!r}" if first else "says nothing"
+        return Finding("adb", "missing", f"{path} is no adb: it {said}, exit code {done.returncode}", _adb_remedy())
+    return Finding("adb", "ok", f"{first} ({path})")
+
+
+def _adb_remedy() -> str:
+    named = os.environ.get("ADBUTILS_ADB_PATH")
+    return "unset ADBUTILS_ADB_PATH" if named else "pip install --force-reinstall adbutils"
 
 
 def _server() -> Finding:
-    port = default_port()
+    try:
+        port = default_port()
+    except UsageError as error:
+        return Finding("ADB server", "missing", error.message, "unset ANDROID_ADB_SERVER_PORT, or set it to 5037")
     if not server_is_up(port):
         return Finding("ADB server", "ok", f"none on port {port}; it is started when phones are asked for")
     try:
@@ -126,8 +140,52 @@ def _debian(name: str, why: str) -> Finding:
 
 
 def _bazel() -> Finding:
-    for name in ("bazelisk", "bazel"):
-        if path := shutil.which(name):
-            return Finding("Bazel", "ok", path)
+    if path := find_bazel():
+        return Finding("Bazel", "ok", path)
+    if named := os.environ.get("BAZEL"):
+        return Finding(
+            "Bazel", "warning", f"$BAZEL names {named}, which is no program", "unset BAZEL, or name bazelisk"
+        )
     detail = "not here; only needed to build benchmark_model yourself"
-    return Finding("Bazel", "warning", detail, "install bazelisk" if os.name == "posix" else None)
+    return Finding("Bazel", "warning", detail, "install bazelisk: https://github.com/bazelbuild/bazelisk")
+
+
+def _binaries() -> Finding:
+    what = "benchmark_model"
+    store = BinaryStore()
+    try:
+        records = store.records()
+    except HarnessError as error:
+        return Finding(what, "missing", error.message, error.remedy)
+    abis = sorted({record.abi for record in records if record.platform != "linux"})
+    if abis:
+        return Finding(what, "ok", f"for phones of {', '.join(abis)}; `harness build --list` shows all")
+    return Finding(
+        what,
+        "warning",
+        f"none for phones in {store.root}; virtual devices bring their own",
+        "harness build --prebuilt nightly --abi arm64-v8a",
+    )
+
+
+def _looked(what: str, check: Callable[[], Finding]) -> Finding:
+    """A check of its own, so that what stops one hides none of the others."""
+    try:
+        return check()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        remedy = "see its permissions; HARNESS_STATE_DIR names another folder for the harness's own files"
+        return Finding(what, "missing", f"{where}{error.strerror or error}", remedy)
+
+
+_CHECKS: dict[str, Callable[[], Finding]] = {
+    "Python": _python,
+    "adb": _adb,
+    "ADB server": _server,
+    "LiteRT": _litert,
+    "namespaces": _namespaces,
+    "mksh": _mksh,
+    "toybox": _toybox,
+    "Bazel": _bazel,
+    "benchmark_model": _binaries,
+}

@@ -14,10 +14,11 @@ import click
 
 from harness.analysis.selection import CellResults, Selection, cells_of, parse_where, select
 from harness.cli.export_overlays import write_overlays
-from harness.cli.output import binary_file, reader_may_leave, text_file
+from harness.cli.output import reader_may_leave
 from harness.errors import UsageError
 from harness.export import TEXT_WRITERS, TableName, to_parquet
 from harness.model_explorer import overlays
+from harness.output_file import output_file, text_output_file
 from harness.store import Run, load_run
 from harness.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
 
@@ -77,7 +78,7 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
         with _text(target) as stream:
             _write_trace(kept, chosen, name, stream)
     elif file_format == "parquet":
-        with binary_file(cast(Path, target)) as binary:
+        with output_file(cast(Path, target)) as binary:
             to_parquet(kept, name, binary)
     else:
         with _text(target) as stream:
@@ -111,5 +112,5 @@ def _text(target: Path | None) -> Iterator[IO[str]]:
         with reader_may_leave():
             yield sys.stdout
         return
-    with text_file(target) as stream:
+    with text_output_file(target) as stream:
         yield stream

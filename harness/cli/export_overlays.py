@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.output import reader_may_leave, text_file
+from harness.cli.output import reader_may_leave
 from harness.errors import SetupError, UsageError
 from harness.model_explorer import Overlay
+from harness.output_file import text_output_file
 
 _LISTED = 10
 
@@ -38,7 +39,7 @@ def write_overlays(found: Sequence[Overlay], target: Path | None) -> None:
     used: set[str] = set()
     for one in found:
         path = target / _file_name(one, used)
-        with text_file(path) as stream:
+        with text_output_file(path) as stream:
             stream.write(one.text())
         click.echo(f"written: {path}: {one.key.model}, {one.name}", err=True)
 
@@ -54,7 +55,7 @@ def _write_one(found: Sequence[Overlay], target: Path | None) -> None:
         with reader_may_leave():
             click.echo(found[0].text(), nl=False)
         return
-    with text_file(target) as stream:
+    with text_output_file(target) as stream:
         stream.write(found[0].text())
 
 

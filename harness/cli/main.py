@@ -19,6 +19,7 @@ from harness import __version__
 from harness.errors import DeviceError, HarnessError, SetupError, UsageError
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
+_NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
 # Loaded when named: `harness parse` need not wait for pandas, nor `harness --help` for anything.
 _VERBS = {
@@ -46,7 +47,14 @@ class _Verbs(click.Group):
         if place is None:
             return None
         module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(module), name)
+        try:
+            command = getattr(importlib.import_module(module), name)
+        except ValueError:
+            # The ADB library reads its port when it is loaded: for some verbs only.
+            port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
+            if port.isascii() and port.isdigit():
+                raise
+            raise UsageError(f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port") from None
         assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
         return command
 
@@ -67,7 +75,19 @@ def main() -> None:
         # A cancelled job or a closed terminal ends like Ctrl-C: devices are tidied up, and what is done is kept.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
+    _open_standard_streams()
     sys.exit(run_cli(sys.argv[1:]))
+
+
+def _open_standard_streams() -> None:
+    """A stream that the caller closed (`>&-`) goes nowhere; left closed, its number would be the next file's that is opened."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # for good
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -97,6 +117,9 @@ def run_cli(arguments: list[str]) -> int:
         # The reader of our output has gone (`| head`): click ends so. That says nothing of what was measured.
         return 0
     except OSError as error:
+        if error.filename is not None and error.errno in _NAMED_BADLY:
+            # Whoever asks whether a path is a file may already be refused: in a folder that is closed to us, say.
+            return _say(UsageError(f"{_shown(error.filename)}: {error.strerror}"), USAGE)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
             return _bug(error)
         return _say(
@@ -105,6 +128,11 @@ def run_cli(arguments: list[str]) -> int:
         )
     except Exception as error:  # the last boundary: a user sees a line, not a traceback
         return _bug(error)
+
+
+def _shown(name: object) -> str:
+    text = str(name)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _bug(error: Exception) -> int:

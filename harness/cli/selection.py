@@ -61,7 +61,7 @@ def default_port() -> int:
         UsageError: the environment names none that is a number.
     """
     text = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
         raise UsageError(f"ANDROID_ADB_SERVER_PORT is {text!r}, not a port")
     return int(text)
 

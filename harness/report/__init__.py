@@ -12,8 +12,8 @@ from typing import Any
 
 import jinja2
 
-from harness.errors import SetupError, UsageError
 from harness.export import iso_utc
+from harness.output_file import output_file
 from harness.report.cells import Cell, baseline_of, cells_of
 from harness.report.charts import chart_specs, vega_script
 from harness.report.data import op_data, report_data
@@ -91,17 +91,10 @@ def write_report(run_dir: Path, output: Path | None = None) -> Path:
     """
     run = load_run(run_dir)
     target = output or run_dir / REPORT
-    part = target.with_name(target.name + ".part")
     # Surrogates (undecodable bytes of a file name) have no UTF-8: they are shown as escapes.
     page = render_report(run, log_prefix=_log_prefix(run_dir, target)).encode("utf-8", "backslashreplace")
-    try:
-        part.write_bytes(page)
-        part.replace(target)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise UsageError(f"cannot write {target}: {error.strerror}") from error
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise SetupError(f"cannot write {target}: {error.strerror}") from error
+    with output_file(target) as stream:
+        stream.write(page)
     return target
 
 

@@ -222,13 +222,17 @@ def cells_of(run: Run) -> tuple[Cell, ...]:
     planned = {trial.trial_id: trial for trial in run.manifest.trials}
     for result in run.results:
         planned.setdefault(result.trial.trial_id, result.trial)
-    names = _shown_model_names([trial.model for trial in planned.values()])
+    # A result's own model too: in a run that was put together by hand it may differ from the plan's.
+    models = [trial.model for trial in planned.values()] + [result.trial.model for result in run.results]
+    names = _shown_model_names(models)
     trials: dict[CellKey, list[Trial]] = {}
     results: dict[CellKey, list[Result]] = {}
     for trial in planned.values():
         trials.setdefault(_key(trial, names), []).append(trial)
     for result in run.results:
-        results.setdefault(_key(result.trial, names), []).append(result)
+        key = _key(result.trial, names)
+        trials.setdefault(key, [result.trial])  # never dropped in silence
+        results.setdefault(key, []).append(result)
     return tuple(
         Cell(
             key=key,

@@ -18,10 +18,25 @@ _PLAIN_LIMIT = 1_000_000
 
 def json_block(value: object) -> Markup:
     """JSON for the inside of `<script type="application/json">`: still JSON, and without any character that HTML reads."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    try:
+        text = _dump(value)
+    except ValueError:
+        text = _dump(_finite(value))  # a run's numbers may be none (a tool that divided by zero); in JSON they are null
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)
     return Markup(text)  # noqa: S704 -- every character that HTML gives a meaning is escaped just above
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def data_block(name: str, value: object) -> Markup:

@@ -114,6 +114,24 @@ def test_it_builds_for_this_machine_for_aarch64_and_for_android(site: Site) -> N
     assert re.search(r"INFO: 1 process: 1 internal\.", done.stderr), done.stderr
 
 
+@pytest.mark.parametrize("abi", ["linux_x86_64", "arm64-v8a"])
+def test_by_hand_bazel_says_the_flags_that_print_prints(site: Site, abi: str) -> None:
+    done = site.harness("--source", site.tree, "--abi", abi, "--print", "--json")
+    (printed,) = json.loads(done.stdout)["builds"]
+    *start, label = printed["by_hand"]
+    said = subprocess.run(
+        ["/usr/bin/bazel", *start[1:], "--announce_rc", "--nobuild", label],
+        cwd=site.tree,
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stderr
+    found = re.findall(r"^INFO: Found applicable config definition build:benchmark_\S+ in file \S+: (.*)$", said, re.M)
+    assert " ".join(found).split() == printed["command"][2:-1]
+
+
 def test_two_revisions_lie_side_by_side_and_the_checkout_is_left_alone(site: Site) -> None:
     before = (git(site.tree, "rev-parse", "HEAD"), git(site.tree, "status", "--porcelain", "--untracked-files=no"))
     old = site.build("--abi", "linux_x86_64", "--revision", "v1", "--name", "old")[0]
@@ -163,7 +181,23 @@ def test_a_target_that_does_not_load_is_said_in_bazels_words(site: Site) -> None
     assert len(done.stderr.splitlines()) < 20
 
 
-def test_an_interrupted_build_leaves_nothing_behind(site: Site, tmp_path: Path) -> None:
+# Bazelisk starts Bazel and passes no signal on (core.go, runBazel): it counts on a terminal that tells both.
+_LIKE_BAZELISK = """#!{python}
+import signal, subprocess, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+    signal.signal(number, lambda *_: None)
+sys.exit(subprocess.Popen([{bazel!r}, *sys.argv[1:]]).wait())
+"""
+
+
+@pytest.mark.parametrize("called", ["bazel", "bazelisk"])
+def test_an_interrupted_build_leaves_nothing_behind(site: Site, tmp_path: Path, called: str) -> None:
+    environment = dict(site.environment)
+    if called == "bazelisk":
+        program = tmp_path / "bazelisk"
+        program.write_text(_LIKE_BAZELISK.format(python=sys.executable, bazel=site.environment["BAZEL"]))
+        program.chmod(0o755)
+        environment["BAZEL"] = str(program)
     generate = site.source("generate.sh")
     text = generate.read_text()
     started = tmp_path / "started"
@@ -171,7 +205,7 @@ def test_an_interrupted_build_leaves_nothing_behind(site: Site, tmp_path: Path) 
     generate.write_text(f"echo $$ >{started}\nsleep 120\n")
     process = subprocess.Popen(
         site.command("--source", site.tree, "--abi", "linux_x86_64"),
-        env=site.environment,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -193,6 +227,45 @@ def test_an_interrupted_build_leaves_nothing_behind(site: Site, tmp_path: Path) 
     assert not Path(f"/proc/{started.read_text().strip()}").exists()
     assert site.harness("--list", "--json").stdout == kept
     assert len(site.build("--abi", "linux_x86_64")) == 1
+
+
+def test_two_that_ask_for_the_same_at_once_build_it_once(site: Site) -> None:
+    generate = site.source("generate.sh")
+    text = generate.read_text()
+    before = len(site.builds())
+    try:
+        generate.write_text("sleep 3\necho '#define REVISION \"slow\"'\n")
+        command = site.command("--source", site.tree, "--abi", "linux_x86_64", "--json")
+        others = [
+            subprocess.Popen(command, env=site.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        said = [other.communicate(timeout=120) for other in others]
+    finally:
+        generate.write_text(text)
+    assert [other.returncode for other in others] == [0, 0], said
+    binaries = [json.loads(out)["binaries"][0] for out, _ in said]
+    assert len({one["sha256"] for one in binaries}) == 1
+    assert sorted(one["built"] for one in binaries) == [False, True]
+    assert len(site.builds()) == before + 1
+    assert sum("waiting for another process" in err for _, err in said) == 1
+
+
+@pytest.mark.parametrize("setting", [{"CC": "/usr/bin/gcc"}, {"BAZEL_CXXOPTS": "-O1"}, {"HOME": "/"}])
+def test_what_the_machine_tells_bazel_is_part_of_the_request(
+    site: Site, tmp_path: Path, setting: dict[str, str]
+) -> None:
+    """Another compiler, or a ~/.bazelrc: an equal command is another build."""
+    first = site.build("--abi", "linux_x86_64")[0]
+    assert site.build("--abi", "linux_x86_64")[0]["built"] is False
+    changed = dict(setting)
+    if "HOME" in setting:
+        (tmp_path / ".bazelrc").write_text("build --copt=-DTFLITE_NOTHING\n")
+        changed["HOME"] = str(tmp_path)
+    other = Site(site.tree, site.calls, {**site.environment, **changed})
+    second = other.build("--abi", "linux_x86_64")[0]
+    assert second["built"] is True
+    assert second["log"] != first["log"]
 
 
 def test_a_wrong_bazelversion_is_said_at_once_with_the_remedy(site: Site) -> None:
@@ -222,6 +295,7 @@ def test_a_program_for_another_system_is_refused(site: Site) -> None:
         rc.write_text(text)
     assert done.returncode == 2
     assert "a Linux program for arm64-v8a" in done.stderr
+    assert "--config=android_arm64" in done.stderr.splitlines()[-1]
 
 
 def test_changes_that_no_commit_holds_are_recorded(site: Site) -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from harness.benchmark_binary import Demands, demands_of, parse_binary_option, program_for, programs_for, uses_flex
+from harness.benchmark_binary import (
+    ABIS,
+    Demands,
+    demands_of,
+    parse_binary_option,
+    program_for,
+    programs_for,
+    uses_flex,
+)
+from harness.build.profiles import parse_abis
 from harness.build.record import BinaryRecord, new_record
+from harness.build.sources import load_sources, prebuilt
 from harness.build.store import BinaryStore
 from harness.errors import HarnessError, SetupError, UsageError
 from harness.records import BinaryRequest, DelegateRequest, DeviceInfo, Purpose
@@ -58,6 +71,19 @@ def test_a_wrong_file_is_refused_in_one_clear_line(tmp_path: Path, content: byte
     assert words in caught.value.message
     assert str(path) in caught.value.message
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_and_a_pipe_are_called_what_they_are(tmp_path: Path, store: BinaryStore) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, words in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "pipe", "is a named pipe"),
+        (Path("/no"), "no such file"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            parse_binary_option([f"arm64-v8a={path}"])
+        with pytest.raises(UsageError, match=words):
+            programs_for(PHONE, [BinaryRequest(name="x", paths=(str(path),))], tmp_path, store=store)
 
 
 def test_a_linux_program_is_refused_for_a_phone_and_an_android_one_for_a_virtual_device(tmp_path: Path) -> None:
@@ -125,6 +151,33 @@ def test_where_only_some_models_use_flex_the_rest_may_run(tmp_path: Path, store:
     put(store, tmp_path, elf(), flex=False, name="plain")
     program = program_for(PHONE, {}, tmp_path, store=store, demands=Demands(flex="some"))
     assert program.lacks == ("plain: it has no Select TF ops (--flex)",)
+
+
+@pytest.mark.parametrize("flex", ["no", "all"])
+@pytest.mark.parametrize("abi", [*ABIS, "riscv64; rm -rf ~"])
+def test_every_command_that_a_remedy_names_can_be_given(
+    tmp_path: Path, store: BinaryStore, abi: str, flex: Literal["no", "all"]
+) -> None:
+    """There is no nightly for x86_64 Android, and no build for x86."""
+    with pytest.raises(SetupError) as caught:
+        chosen(store, tmp_path, DeviceInfo(serial="R6", abis=(abi,)), Demands(flex=flex))
+    *ways, own = str(caught.value.remedy).split(", or ")
+    assert shlex.split(own) == ["--binary", f"{abi}=PATH"]
+    assert len(ways) == {"arm64-v8a": 2, "armeabi-v7a": 2, "x86_64": 1}.get(abi, 0)
+    for way in ways:
+        words = shlex.split(way)
+        assert words[:2] == ["harness", "build"]
+        assert ("--flex" in words) == (flex == "all")
+        abis = parse_abis(words[words.index("--abi") + 1])
+        if "--prebuilt" in words:
+            prebuilt(load_sources(), words[words.index("--prebuilt") + 1], abis[0], flex=flex == "all")
+
+
+def test_a_named_binary_that_lacks_an_abi_says_how_it_gets_it(tmp_path: Path, store: BinaryStore) -> None:
+    put(store, tmp_path, elf("x86_64", LINUX_LINKER["x86_64"]), name="my one")
+    with pytest.raises(SetupError, match="is there for linux_x86_64, not for arm64-v8a") as caught:
+        programs_for(PHONE, [BinaryRequest(name="x", use="my one")], tmp_path, store=store)
+    assert "harness build --source DIR --abi arm64-v8a --name 'my one'" in str(caught.value.remedy)
 
 
 def asking(*delegates: str) -> Demands:

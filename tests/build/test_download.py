@@ -7,6 +7,8 @@ import hashlib
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -257,3 +259,32 @@ def test_damaged_notes_are_no_trap(site: Site, tmp_path: Path) -> None:
     for note in tmp_path.glob("*.json"):
         note.write_text(json.dumps(["nonsense"]))
     assert download(site.url, tmp_path, nothing).sha256 == SHA256
+
+
+def test_hashes_of_two_addresses_at_once_are_both_remembered(tmp_path: Path) -> None:
+    """The second write would be of what it read before the first."""
+    script = (
+        "import sys; from pathlib import Path; from harness.build.prebuilt import _remember\n"
+        "[_remember(Path(sys.argv[1]), f'http://x/{sys.argv[2]}/{n}', 'ab' * 32) for n in range(40)]\n"
+    )
+    commands = [[sys.executable, "-c", script, str(tmp_path), name] for name in ("a", "b", "c")]
+    others = [subprocess.Popen(command) for command in commands]
+    assert [other.wait(timeout=60) for other in others] == [0, 0, 0]
+    assert len(json.loads((tmp_path / "hashes.json").read_text())) == 120
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_proxys_password_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("http_proxy", f"{scheme}me:s3cret@127.0.0.1:9")
+    with pytest.raises(SetupError) as caught:
+        download("http://example.invalid/x", tmp_path, nothing)
+    assert "s3cret" not in str(caught.value)
+    assert "127.0.0.1:9" in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["nonsense", "http://[::1", "ftp://x:y", "http://host:port", "http:// space/"])
+def test_a_proxy_that_is_none_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(SetupError) as caught:
+        download("http://example.invalid/x", tmp_path, nothing)
+    assert "\n" not in str(caught.value)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from pathlib import Path
 
 import pytest
 
-from harness.build.elf import ProgramFile, read_program, require
+from harness.build.elf import ProgramFile, is_script, read_program, require
 from harness.errors import UsageError
 from tests.build.programs import ANDROID_LINKER, LINUX_LINKER, elf, write_elf
 
@@ -68,10 +69,40 @@ def test_what_is_no_whole_program_is_refused_in_one_line(tmp_path: Path, content
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(UsageError, match="cannot be read"):
+def test_what_is_no_file_is_refused_without_being_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for a writer
+    for path, words in [
+        (tmp_path / "nothing", "no such file"),
+        (tmp_path, "is a folder, not a program"),
+        (tmp_path / "pipe", "is a named pipe, not a program"),
+        (Path("/dev/zero"), "is a device file, not a program"),
+    ]:
+        with pytest.raises(UsageError, match=words):
             read_program(path)
+        assert not is_script(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (elf("armeabi-v7a", machine=183), r"AARCH64 \(32 bits\)"),
+        (elf("armeabi-v7a", machine=62), r"X86_64 \(32 bits\)"),
+        (elf("arm64-v8a", machine=40), r"ARM \(64 bits\)"),
+    ],
+)
+def test_a_machine_in_another_width_is_no_androids(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "p").write_bytes(content)
+    with pytest.raises(UsageError, match=words):
+        read_program(tmp_path / "p")
+
+
+def test_what_a_file_says_of_itself_moves_no_cursor(tmp_path: Path) -> None:
+    note = (24).to_bytes(4, "little") + b"r25\x1b[2Jc".ljust(64, b"\0") + bytes(64)
+    program = read_program(
+        write_elf(tmp_path / "p", "arm64-v8a", "/lib/\x1b]0;owned\x07\nharness: all good", note=note)
+    )
+    assert program.interpreter == "/lib/?]0;owned??harness: all good"
+    assert program.ndk == "r25?[2Jc"
 
 
 def test_damaged_headers_are_an_answer_or_a_refusal(tmp_path: Path) -> None:

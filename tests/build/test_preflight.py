@@ -159,3 +159,12 @@ def test_an_sdk_without_platforms_or_build_tools(tree: Path, tmp_path: Path, mon
     assert "platforms;android" in blocked(tree, "Android SDK")
     monkeypatch.delenv("ANDROID_SDK_HOME")
     assert "ANDROID_SDK_HOME is not set" in blocked(tree, "Android SDK")
+
+
+def test_folders_that_may_not_be_read_are_findings(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is too long is refused by the kernel as a closed folder is, to root too."""
+    for name in ("ANDROID_NDK_HOME", "ANDROID_SDK_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / ("x" * 300)))
+    found = look(tree)
+    assert {name for name, finding in found.items() if finding.state == "missing"} == {"Android NDK", "Android SDK"}
+    assert all(finding.remedy for finding in found.values() if finding.state == "missing")

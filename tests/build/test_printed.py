@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,10 +123,23 @@ def test_several_abis_and_json(tmp_path: Path) -> None:
         (["--prebuilt", "../../etc", "--abi", "arm64-v8a"], "not a version"),
         (["--prebuilt", "2.1.4", "--abi", "armeabi-v7a"], "no official binary"),
         (["--prebuilt", "2.1.4", "--abi", "arm64-v8a", "--flex"], "Flex"),
+        (["--revision", "litert-v2.2.0", "--target", "litert", "--flex", "--abi", "x86_64", "--print"], "--flex"),
         (["--sha256", "0" * 64, "--list"], "goes with --prebuilt"),
-        (["--import", "/nothing"], "cannot be read"),
+        (["--prebuilt", "nightly", "--abi", "arm64-v8a", "--sha256", "z" * 64], "64 hex digits"),
+        (["--prebuilt", "nightly", "--abi", "arm64-v8a,linux_x86_64", "--sha256", "0" * 64], "one ABI"),
+        (["--prebuilt", "nightly", "--abi", "arm64-v8a", "--print"], "--print goes with --source or --revision"),
+        (["--prebuilt", "nightly", "--abi", "arm64-v8a", "--target", "litert"], "--target goes with"),
+        (["--import", sys.executable, "--check"], "--check goes with"),
+        (["--import", sys.executable, "--abi", "armeabi-v7a"], "not for armeabi-v7a"),
+        (["--import", sys.executable, "--abi", "armeabi-v7a,x86_64"], "for one ABI"),
+        (["--list", "--abi", "arm64-v8a"], "--abi goes with"),
+        (["--source", "S", "--abi", "x86_64", "--print", "--check"], "exclude each other"),
+        (["--import", "/nothing"], "/nothing: no such file"),
+        (["--import", "x" * 5000], "name too long"),
+        (["--source", "x" * 5000, "--abi", "x86_64"], "name too long"),
         (["--import", "/etc/passwd"], "text file"),
-        (["--list", "--name", "host"], "host"),
+        (["--import", sys.executable, "--name", "host"], "host"),
+        (["--import", sys.executable, "--name", "a\x1b[2J"], "printable"),
     ],
 )
 def test_wrong_requests_are_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
@@ -134,6 +148,21 @@ def test_wrong_requests_are_one_line(tmp_path: Path, arguments: list[str], words
         run(*(source if argument == "S" else argument for argument in arguments))
     assert words in str(caught.value)
     assert "\n" not in caught.value.message
+
+
+def test_a_pinned_revision_is_printed_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched for that, and nothing is left behind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command("--revision", "v2.20.0", "--abi", "arm64-v8a") == (
+        "bazel build -c opt --config=android_arm64 --cxxopt=--std=c++17 --copt=-DTFLITE_PROFILING_ENABLED "
+        "//tensorflow/lite/tools/benchmark:benchmark_model"
+    )
+    assert command("--revision", "litert-v2.2.0", "--target", "litert", "--abi", "linux_x86_64").endswith(
+        "bazel build -c opt --cxxopt=--std=c++17 --copt=-DTFLITE_PROFILING_ENABLED //litert/tools:benchmark_model"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_abi_and_purpose_has_a_profile() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +54,75 @@ def test_what_is_no_program_leaves_nothing_behind(tmp_path: Path, content: bytes
     assert str(tmp_path / "p") in caught.value.message
     assert ".part" not in caught.value.message
     assert store.records() == ()
-    assert list((tmp_path / "store" / "programs").iterdir()) == []
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_endless_file_is_not_copied(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="device file"):
+        put(BinaryStore(tmp_path / "store"), Path("/dev/zero"))
+
+
+def test_records_that_may_not_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "records").write_text("a file where a folder should be")
+    with pytest.raises(SetupError, match="records cannot be read"):
+        BinaryStore(tmp_path).records()
+
+
+@pytest.mark.parametrize("closed", ["", "records", "programs", "in"])
+def test_what_may_not_be_read_is_one_line(tmp_path: Path, closed: str) -> None:
+    """As somebody who has no power over permissions; root gives that up for it."""
+    put(BinaryStore(tmp_path / "binaries"), write_elf(tmp_path / "in"), name="mine")
+    place = tmp_path / "in" if closed == "in" else tmp_path / "binaries" / closed
+    place.chmod(0)
+    script = "import sys; from harness.cli.main import run_cli; sys.exit(run_cli(sys.argv[1:]))"
+    # To list what is here needs the records only; to look at a program needs that.
+    asked = ["build", "--list"] if closed in ("", "records") else ["build", "--import", str(tmp_path / "in")]
+    command = [sys.executable, "-c", script, *asked]
+    if os.getuid() == 0:
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, "HARNESS_STATE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        place.chmod(0o755)
+    assert done.returncode == (2 if closed == "in" else 3), done.stderr
+    assert "Permission denied" in done.stderr
+    assert done.stderr.startswith("harness: ")
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_full_disk_leaves_nothing_half_kept(tmp_path: Path) -> None:
+    """A file system of one megabyte, in a namespace of its own."""
+    program = write_elf(tmp_path / "p", payload=bytes(3_000_000))
+    (tmp_path / "disk").mkdir()
+    script = (
+        "import sys; from pathlib import Path; from harness.cli.main import run_cli\n"
+        "code = run_cli(['build', '--import', sys.argv[1]])\n"
+        "left = [str(p) for p in Path(sys.argv[2]).rglob('*') if p.is_file()]\n"
+        "print(code, left)\n"
+    )
+    mount = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$4" "$1"'
+    done = subprocess.run(
+        [
+            *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"),
+            *(str(tmp_path / "disk"), sys.executable, script, str(program)),
+        ],
+        env={**os.environ, "HARNESS_STATE_DIR": str(tmp_path / "disk")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "mount" in done.stderr or "unshare" in done.stderr:
+        pytest.skip(f"this machine allows no mount: {done.stderr.strip()}")
+    assert done.stdout.strip() == "3 []", done.stderr
+    assert "No space left" in done.stderr
 
 
 def test_a_changed_or_lost_binary_is_refused_by_name(tmp_path: Path) -> None:
@@ -64,7 +134,9 @@ def test_a_changed_or_lost_binary_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="has been changed"):
         store.path(record)
     assert store.with_request("r") is None
+    assert store.records() == (record,)
     path.unlink()
+    assert store.records() == ()
     with pytest.raises(SetupError, match="cannot be read"):
         store.path(record)
 
@@ -117,7 +189,7 @@ def test_damaged_and_newer_records_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="format 2"):
         store.records()
     path.write_text(text[:50])
-    with pytest.raises(SetupError, match=f"{path.name} is damaged"):
+    with pytest.raises(SetupError, match=f"{path.name} is damaged: Invalid JSON"):
         store.records()
 
 

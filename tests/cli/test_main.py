@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,27 @@ def test_a_reader_that_leaves_does_not_change_the_verdict(tmp_path: Path, reposi
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_streams_that_the_caller_closed_are_no_trouble(tmp_path: Path, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m harness build --list --json {closed}', sys.executable],
+        env={**os.environ, "HARNESS_STATE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["export"], ["report"], ["parse"], ["compare", "."], ["build", "--import"]]
+)
+def test_a_path_that_the_kernel_refuses_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli([*arguments, "x" * 300]) == 2
+    said = capsys.readouterr().err
+    assert "internal error" not in said
+    assert said.startswith("harness: ")

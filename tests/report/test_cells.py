@@ -148,3 +148,12 @@ def test_spread_of_one_value_has_no_width() -> None:
     one = spread([3.0])
     assert one is not None
     assert one.percent is None
+
+
+def test_a_result_whose_model_is_not_the_planned_one_is_a_cell_of_its_own(tmp_path: Path) -> None:
+    """As in a run that was put together by hand."""
+    run = write_run(tmp_path / "run", _results({0: (Status.OK, 10.0)}), devices=(PHONE,))
+    other = replace(run.results[0].trial.model, sha256="0" * 64)
+    odd = replace(run.results[0], trial=replace(run.results[0].trial, model=other))
+    cells = cells_of(Run(path=run.path, manifest=run.manifest, results=(odd,)))
+    assert {cell.key.model for cell in cells if cell.latency} == {"m [00000000]"}

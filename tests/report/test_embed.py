@@ -56,3 +56,8 @@ def test_log_links_carry_the_way_to_the_run() -> None:
 )
 def test_numbers_are_short_and_always_numbers(value: float | None, short: float | None) -> None:
     assert rounded(value) == short
+
+
+def test_numbers_that_are_none_are_null() -> None:
+    value = {"a": [1.5, float("nan"), {"b": (float("inf"), 2)}], "c": float("-inf")}
+    assert json.loads(str(json_block(value))) == {"a": [1.5, None, {"b": [None, 2]}], "c": None}

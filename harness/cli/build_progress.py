@@ -1,0 +1,66 @@
+"""What a person sees while a binary is built or downloaded: a bar on a terminal, a line now and then elsewhere. All of it on stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+
+from harness.build.events import Advance
+
+LINE_EVERY_S = 10.0
+"""Where there is no terminal: often enough to see in a CI log that something goes on, seldom enough not to fill it."""
+
+
+class _Lines:
+    """Says something at most every so often; the first word at once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next_s = 0.0
+
+    def say(self, text: str) -> None:
+        now = time.monotonic()
+        if now >= self._next_s:
+            self._next_s = now + LINE_EVERY_S
+            self._console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def bazel_progress(abi: str) -> Iterator[Callable[[Advance], None]]:
+    """Bazel's own count of actions and what it does."""
+    console = Console(stderr=True)
+
+    def words(now: Advance) -> str:
+        return ((f"{now.done} / {now.total}  " if now.total is not None else "") + now.doing)[:100]
+
+    if not console.is_terminal:
+        lines = _Lines(console)
+        yield lambda now: lines.say(f"{abi}: {words(now)}")
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as display:
+        task = display.add_task(escape(abi), total=None, doing="")
+
+        def advance(now: Advance) -> None:
+            display.update(task, completed=now.done or 0, total=now.total, doing=escape(words(now)))
+
+        yield advance
+
+
+@contextmanager
+def download_progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Bytes so far, in all, and how fast."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        lines = _Lines(console)
+        yield lambda got, total: lines.say(f"{what}: {got / 1e6:.1f} MB" + (f" of {total / 1e6:.1f}" if total else ""))
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True) as display:
+        task = display.add_task(escape(what), total=None)
+        yield lambda got, total: display.update(task, completed=got, total=total)
