@@ -165,6 +165,7 @@ def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: in
         # Nothing where there is but one: adding a second binary to a suite leaves the other trials' ids as they were.
         *((cell.binary,) if cell.binary is not None else ()),
         *((f"start={cell.start}",) if cell.start != "warm" else ()),
+        *((f"model={cell.model.asked}",) if cell.model.asked else ()),
     )
     digest = hashlib.sha256("\0".join(asked).encode("utf-8", "surrogateescape")).hexdigest()
     return Trial(

@@ -167,6 +167,16 @@ class ParsedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInput:
+    """What an input of a model is fed with, where the tool's own choice does not do."""
+
+    name: str
+    shape: tuple[int, ...]
+    range: tuple[int, int] | None = None
+    """Random values lie in it, both ends included; None leaves them to the tool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
     """A model file by name and content. `name` is the user's and may hold any character; it is never part of a path."""
 
@@ -174,6 +184,19 @@ class ModelRef:
     path: str
     sha256: str
     size_bytes: int
+    signature: str | None = None
+    """Which of its signatures runs; None where it has but one."""
+    inputs: tuple[ModelInput, ...] = ()
+    """All of its inputs, in their order, or none: the tool then feeds them by their types and the file's own shapes."""
+
+    @property
+    def asked(self) -> str:
+        """Signature and inputs in a few words; empty where the suite says nothing of them."""
+        words = [f"signature {self.signature}"] if self.signature is not None else []
+        for one in self.inputs:
+            within = f" in {one.range[0]}..{one.range[1]}" if one.range else ""
+            words.append(f"{one.name} {'x'.join(map(str, one.shape))}{within}")
+        return ", ".join(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

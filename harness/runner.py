@@ -105,7 +105,7 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         Cancelled: `cancel` was set.
     """
     folder = f"{BASE_DIR}/run/{trial.trial_id}"
-    if (reason := unsupported(trial.delegate, trial.purpose, trial.start, bench.facts)) is not None:
+    if (reason := unsupported(trial.delegate, trial.purpose, trial.start, bench.facts, trial.model)) is not None:
         return replace(skipped_result(trial, reason[1]), causes=(reason[0],), artifact_sha256=bench.program.sha256)
     cache = cache_place(trial, program_sha256=bench.program.sha256, folder=folder)
     script = _script(bench, trial, model, folder, cache)
@@ -285,6 +285,7 @@ def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePl
             run=trial.run,
             binary=bench.facts,
             cache=cache,
+            model=trial.model,
         ),
         mask=trial.cpus.mask,
         other_mask=inventory.topology.all_mask & ~trial.cpus.mask,

@@ -34,7 +34,8 @@ def cache_place(trial: Trial, *, program_sha256: str, folder: str) -> CachePlace
     """
     if trial.start == "warm":
         return None
-    asked = "\0".join((trial.model.sha256, program_sha256, trial.delegate.label))
+    # Each signature, and each shape of the inputs, is another program to a delegate.
+    asked = "\0".join((trial.model.sha256, program_sha256, trial.delegate.label, trial.model.asked)).removesuffix("\0")
     key = hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     place = folder if trial.start == "cold" else f"{CACHE_DIR}/{key}"
     return CachePlace(folder=place, token=f"{trial.model.sha256[:16]}-{key}")
@@ -64,6 +65,7 @@ def fill_script(trial: Trial, cache: CachePlace, *, graph: str, program: str, bi
         run=once,
         binary=binary,
         cache=cache,
+        model=trial.model,
     )
     arguments = " ".join(q(flag) for flag in flags)
     seconds = max(1, round(trial.run.timeout_s))

@@ -21,12 +21,13 @@ from pydantic import (
 )
 
 from harness.adaptive_entry import AdaptiveEntry, Processes, why_not
-from harness.benchmark_model.command import NO_CACHE, check_delegate
+from harness.benchmark_model.command import NO_CACHE, check_delegate, flag_name
 from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError, UsageError
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
+    ModelInput,
     ModelRef,
     Purpose,
     RunLengths,
@@ -36,7 +37,7 @@ from harness.records import (
 )
 from harness.resources import data_dir
 from harness.strict_yaml import line_of, load_yaml_model_from_text
-from harness.suite_models import find_models, model_ref
+from harness.suite_models import ModelPattern, find_models, model_ref
 
 __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "model_ref"]
 
@@ -47,6 +48,22 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class InputEntry(_Strict):
+    """What an input of a model is fed with."""
+
+    name: str = Field(min_length=1, description="the tensor's; the tool warns where it differs, and goes by the order")
+    shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="sizes; the tool takes no scalars")
+    range: tuple[int, int] | None = Field(
+        default=None, description="random values lie in it, both ends included; the tool's own choice without it"
+    )
+
+    @model_validator(mode="after")
+    def _range_is_one(self) -> InputEntry:
+        if self.range is not None and self.range[0] > self.range[1]:
+            raise ValueError(f"range begins with {self.range[0]}, above its end {self.range[1]}")
+        return self
+
+
 class ModelEntry(_Strict):
     """A model by path or glob, relative to the suite file."""
 
@@ -54,6 +71,28 @@ class ModelEntry(_Strict):
     name: str | None = Field(
         default=None, min_length=1, description="how it is called in tables; the file's name without it"
     )
+    signature: str | None = Field(default=None, min_length=1, description="which of its signatures runs")
+    inputs: list[InputEntry] = Field(
+        default=[], description="all of its inputs in their order: shapes where the file leaves them open, ranges"
+    )
+
+    @field_validator("inputs")
+    @classmethod
+    def _names_differ(cls, value: list[InputEntry]) -> list[InputEntry]:
+        names = [flag_name(entry.name) for entry in value]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise ValueError(f"two inputs are called {value[index].name!r}")
+        return value
+
+    def pattern(self) -> ModelPattern:
+        """As a record."""
+        return ModelPattern(
+            path=self.path,
+            name=self.name,
+            signature=self.signature,
+            inputs=tuple(ModelInput(name=one.name, shape=tuple(one.shape), range=one.range) for one in self.inputs),
+        )
 
 
 class DelegateEntry(BaseModel):
@@ -316,7 +355,7 @@ def load_suite(path: Path) -> LoadedSuite:
     """
     text = _read(path)
     suite = load_yaml_model_from_text(text, path, Suite)
-    entries = [(one, None) if isinstance(one, str) else (one.path, one.name) for one in suite.models]
+    entries = [ModelPattern(path=one) if isinstance(one, str) else one.pattern() for one in suite.models]
     models = find_models(entries, text, path)
     if suite.adaptive is not None:
         _check_adaptive(suite, models, text, path)

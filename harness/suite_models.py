@@ -6,18 +6,29 @@ import glob
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import SuiteError
-from harness.records import ModelRef
+from harness.records import ModelInput, ModelRef
 from harness.strict_yaml import line_of
 
 
-def find_models(entries: Sequence[tuple[str, str | None]], text: str, file: Path) -> tuple[ModelRef, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPattern:
+    """One of a suite's `models`: a path or glob, relative to the suite file, and what is said of the files that it finds."""
+
+    path: str
+    name: str | None = None
+    signature: str | None = None
+    inputs: tuple[ModelInput, ...] = ()
+
+
+def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple[ModelRef, ...]:
     """The files that a suite's `models` name.
 
     Args:
-        entries: path or glob, relative to the suite file, and the name that it is given, if any.
+        entries: as the suite lists them.
         text: the suite, for the lines of mistakes.
         file: the suite file.
 
@@ -25,7 +36,8 @@ def find_models(entries: Sequence[tuple[str, str | None]], text: str, file: Path
         SuiteError: a file is not there or cannot be read, or two models have one name.
     """
     found: dict[str, ModelRef] = {}
-    for index, (pattern, name) in enumerate(entries):
+    for index, entry in enumerate(entries):
+        pattern, name = entry.path, entry.name
 
         def wrong(message: str, remedy: str | None = None, index: int = index) -> SuiteError:
             line = line_of(text, ("models", index))
@@ -42,14 +54,13 @@ def find_models(entries: Sequence[tuple[str, str | None]], text: str, file: Path
             if _is_no_text(path):
                 raise wrong(f"the name of {os.fsencode(path)!r} is not UTF-8", "rename it")
             try:
-                ref = model_ref(path, name)
+                ref = replace(model_ref(path, name), signature=entry.signature, inputs=entry.inputs)
             except OSError as error:
                 raise wrong(f"{path} cannot be read: {error.strerror}") from None
             known = found.get(ref.name)
-            if known is not None and known.path != ref.path:
-                raise wrong(
-                    f"two models are called {ref.name!r}: {known.path} and {ref.path}", "give one of them a name"
-                )
+            if known is not None and known != ref:
+                files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, asked in two ways"
+                raise wrong(f"two models are called {ref.name!r}: {files}", "give one of them a name")
             found[ref.name] = ref
     return tuple(found.values())
 

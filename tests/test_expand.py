@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -149,3 +150,11 @@ def test_what_cannot_run_is_not_planned_further() -> None:
     expansion = run(plan(topology=SINGLE), processes=ADAPTIVE, cpus=["all", "f0"], baseline={"delegate": "cpu"})
     assert {item.trial.process for item in expansion.impossible} == set(range(5))
     assert {t.cpus.label for t in expansion.further} == {"all"}
+
+
+def test_what_a_model_is_fed_with_is_part_of_what_a_trial_asks() -> None:
+    plain, fed = (
+        expand(Suite.model_validate({"suite": "s", "models": ["x"]}), [model], (plan(),), seed=1)
+        for model in (MODELS[0], replace(MODELS[0], signature="add"))
+    )
+    assert {t.trial_id for t in plain.trials}.isdisjoint(t.trial_id for t in fed.trials)

@@ -11,6 +11,7 @@ from harness.analysis.estimate import MIN_BLOCKS
 from harness.analysis.sequential import MAX_BLOCKS, Plan
 from harness.decisions import AdaptivePlan
 from harness.errors import SuiteError, UsageError
+from harness.records import ModelInput
 from harness.suite import LoadedSuite, Suite, find_suite, load_suite
 
 HEAD = "suite: s\nmodels: [m.tflite]\n"
@@ -200,3 +201,41 @@ def test_the_schema_accepts_what_the_loader_accepts(tmp_path: Path, repository: 
     for wrong in ({"delegate": ["cpu"]}, {"processes": {"until": "two"}}, {"processes": {"min": 4}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**document, **wrong}, schema)
+
+
+def test_a_model_is_fed_as_the_suite_says(tmp_path: Path) -> None:
+    text = (
+        "suite: s\nmodels:\n  - path: m.tflite\n    name: ids\n    signature: encode\n"
+        "    inputs: [{name: 'ids:0', shape: [1, 128], range: [0, 999]}, {name: scale, shape: [1]}]\n  - m.tflite\n"
+    )
+    fed, plain = load(tmp_path, text, "m.tflite").models
+    assert fed.signature == "encode"
+    assert fed.inputs == (
+        ModelInput(name="ids:0", shape=(1, 128), range=(0, 999)),
+        ModelInput(name="scale", shape=(1,)),
+    )
+    assert fed.asked == "signature encode, ids:0 1x128 in 0..999, scale 1"
+    assert (plain.signature, plain.inputs, plain.asked) == (None, (), "")
+
+
+@pytest.mark.parametrize(
+    ("entry", "line", "words"),
+    [
+        ("inputs: [{name: x, shape: [1], range: [5, 1]}]", ":5: ", "range begins with 5"),
+        ("inputs: [{name: x, shape: [0]}]", ":5: ", "greater than or equal to 1"),
+        ("inputs: [{name: x}]", ":5: ", "shape"),
+        ("inputs: [{name: 'a:b', shape: [1]}, {name: 'a,b', shape: [1]}]", ":5: ", "two inputs are called"),
+        ("signatur: x", ":5: ", "did you mean `signature`"),
+    ],
+)
+def test_a_model_that_is_fed_with_nonsense(tmp_path: Path, entry: str, line: str, words: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, f"suite: s\nmodels:\n  - path: m.tflite\n    name: m\n    {entry}\n", "m.tflite")
+    assert line in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_one_file_asked_in_two_ways_needs_two_names(tmp_path: Path) -> None:
+    text = "suite: s\nmodels: [m.tflite, {path: m.tflite, signature: add}]\n"
+    with pytest.raises(SuiteError, match="asked in two ways"):
+        load(tmp_path, text, "m.tflite")

@@ -56,6 +56,13 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> 
         notes += _devices(base.device, head.device)
     if "model" not in on_purpose:
         notes += _differing("model", "the model file differs", base, head, lambda r: r.trial.model.sha256[:12] or "?")
+        notes += _differing(
+            "inputs",
+            "what the model is fed with differs",
+            base,
+            head,
+            lambda r: r.trial.model.asked or "the tool's own",
+        )
     if "binary" not in on_purpose:
         notes += _differing(
             "binary", "the benchmark binary differs", base, head, lambda r: (r.artifact_sha256 or "?")[:12]

@@ -14,7 +14,7 @@ from typing import Literal
 
 from harness.benchmark_model.delegate_options import DELEGATES, NO_CACHE, check_delegate, flag_value
 from harness.errors import Cause
-from harness.records import DelegateRequest, Purpose, RunLengths, StartState
+from harness.records import DelegateRequest, ModelRef, Purpose, RunLengths, StartState
 
 __all__ = [
     "DELEGATES",
@@ -25,6 +25,8 @@ __all__ = [
     "CachePlace",
     "check_delegate",
     "delegate_flags",
+    "flag_name",
+    "model_flags",
     "read_help",
     "trial_flags",
     "unsupported",
@@ -78,12 +80,20 @@ class CachePlace:
 
 
 def unsupported(
-    delegate: DelegateRequest, purpose: Purpose, start: StartState, binary: BinaryFacts
+    delegate: DelegateRequest,
+    purpose: Purpose,
+    start: StartState,
+    binary: BinaryFacts,
+    model: ModelRef | None = None,
 ) -> tuple[Cause, str] | None:
     """Why this binary cannot even be asked for that; None where it can be asked.
 
     Only what would silently measure something else: a delegate that is merely not compiled in says so itself.
     """
+    for flag in model_flags(model) if model is not None else ():
+        name = flag.removeprefix("--").partition("=")[0]
+        if not binary.has(name):
+            return Cause.CONDITION_NOT_MET, f"this benchmark_model has no --{name}, which the suite's model needs"
     if binary.tool == "litert":
         known = _LITERT.get(delegate.name)
         if known is None:
@@ -130,6 +140,24 @@ def delegate_flags(request: DelegateRequest, binary: BinaryFacts) -> list[str]:
     return flags
 
 
+def flag_name(name: str) -> str:
+    """An input's name as the flags can carry it. The tool goes by the order of inputs, and only warns of a name that differs."""
+    return re.sub(r"[,:]", "_", name)
+
+
+def model_flags(model: ModelRef) -> list[str]:
+    """Flags for a model's signature and inputs, as far as the suite says something of them.
+
+    Source of their form: tensorflow/lite/tools/benchmark/README.md; names and shapes of all inputs go together.
+    """
+    flags = [] if model.signature is None else [f"--signature_to_run_for={model.signature}"]
+    if model.inputs:
+        flags.append(f"--input_layer={','.join(flag_name(one.name) for one in model.inputs)}")
+        flags.append(f"--input_layer_shape={':'.join(','.join(map(str, one.shape)) for one in model.inputs)}")
+    ranges = [f"{flag_name(one.name)},{one.range[0]},{one.range[1]}" for one in model.inputs if one.range is not None]
+    return [*flags, f"--input_layer_value_range={':'.join(ranges)}"] if ranges else flags
+
+
 def trial_flags(
     *,
     graph: str,
@@ -139,6 +167,7 @@ def trial_flags(
     run: RunLengths,
     binary: BinaryFacts,
     cache: CachePlace | None = None,
+    model: ModelRef | None = None,
 ) -> list[str]:
     """All flags of a trial.
 
@@ -150,9 +179,11 @@ def trial_flags(
         run: how long it measures.
         binary: what the binary knows. Flags that only make the output richer are left out where it lacks them.
         cache: where the delegate may keep what it prepares, for cold and cached starts; None leaves it as it is by default.
+        model: whose signature and inputs are asked for, where the suite names them.
     """
     flags = [
         f"--graph={graph}",
+        *(model_flags(model) if model is not None else ()),
         f"--num_threads={threads}",
         f"--num_runs={run.min_runs}",
         f"--min_secs={run.min_s:g}",

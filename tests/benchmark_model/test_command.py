@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,13 @@ from harness.benchmark_model.command import (
     BinaryFacts,
     CachePlace,
     check_delegate,
+    model_flags,
     read_help,
     trial_flags,
     unsupported,
 )
 from harness.errors import Cause, UsageError
-from harness.records import DelegateRequest, Purpose, RunLengths, Scalar, StartState
+from harness.records import DelegateRequest, ModelInput, ModelRef, Purpose, RunLengths, Scalar, StartState
 
 LOGS = Path(__file__).resolve().parents[1] / "data/logs"
 
@@ -243,3 +245,34 @@ def test_what_the_npu_is_called_in_messages_is_what_is_asked_for() -> None:
     line = "INFO: Replacing 30 out of 32 node(s) with delegate (DispatchDelegate) node, yielding 3 partitions for subgraph 0."
     [use] = parse_output(f"INFO: STARTING!\n{line}\n", requested=DelegateRequest(name="npu")).measurement.delegates
     assert (use.name, use.applied, use.nodes_delegated) == ("NPU", "partial", 30)
+
+
+FED = ModelRef(
+    name="m",
+    path="m",
+    sha256="0",
+    size_bytes=1,
+    signature="encode",
+    inputs=(ModelInput(name="ids:0", shape=(1, 128), range=(0, 999)), ModelInput(name="a,b", shape=(1,))),
+)
+
+
+def test_signature_and_inputs_of_a_model() -> None:
+    assert model_flags(FED) == [
+        "--signature_to_run_for=encode",
+        "--input_layer=ids_0,a_b",
+        "--input_layer_shape=1,128:1",
+        "--input_layer_value_range=ids_0,0,999",
+    ]
+    assert model_flags(replace(FED, signature=None, inputs=())) == []
+
+
+def test_a_binary_that_cannot_be_told_how_to_feed_a_model_is_not_asked() -> None:
+    knows = BinaryFacts(flags=frozenset({"signature_to_run_for", "input_layer", "input_layer_shape", "graph"}))
+    xnnpack = DelegateRequest(name="xnnpack")
+    found = unsupported(xnnpack, Purpose.LATENCY, "warm", knows, FED)
+    assert found == (
+        Cause.CONDITION_NOT_MET,
+        "this benchmark_model has no --input_layer_value_range, which the suite's model needs",
+    )
+    assert unsupported(xnnpack, Purpose.LATENCY, "warm", knows, replace(FED, inputs=FED.inputs[1:])) is None

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from harness.cpu_list import format_list
+from harness.errors import Cause
 from harness.records import Status
 from harness.store import Run, load_run
+from tests.litert_host import models as make
 from tests.model_files import HOSTILE_NAMES, copy_of_shipped, shipped, truncated, unresolved_custom_op
 
 QUICK = "run: {min_runs: 3, min_s: 0, max_s: 2, warmup_runs: 1, warmup_s: 0, timeout_s: 30}\n"
@@ -385,3 +387,29 @@ def test_a_cancelled_job_ends_like_ctrl_c(tmp_path: Path) -> None:
         process.wait()
     assert process.returncode == 130, stderr
     assert f"--resume {out}" in stderr
+
+
+def test_models_that_need_a_signature_or_a_range_are_measured(tmp_path: Path) -> None:
+    make.gather(tmp_path / "gather.tflite")
+    make.two_signatures(tmp_path / "two.tflite")
+    make.dynamic_batch(tmp_path / "dynamic.tflite")
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        f"suite: fed\n{QUICK}processes: 1\ndelegates: [cpu]\npurposes: [latency, profile]\nmodels:\n"
+        "  - {path: gather.tflite, inputs: [{name: 'serving_default_x:0', shape: [4], range: [0, 2]}]}\n"
+        "  - {path: gather.tflite, name: unfed}\n"
+        "  - {path: two.tflite, name: add, signature: add}\n"
+        "  - {path: two.tflite, name: two, signature: two}\n"
+        "  - {path: dynamic.tflite, inputs: [{name: 'serving_default_x:0', shape: [8, 16]}]}\n"
+    )
+    done = harness("run", suite, "--device", "virtual:1", "--out", tmp_path / "run")
+    no_traceback(done)
+    run = load_run(tmp_path / "run")
+    found = {(r.trial.model.name, r.trial.purpose.value): (r.status, r.causes) for r in run.results}
+    assert {key: status for key, (status, _) in found.items() if key[0] != "unfed"} == {
+        (name, purpose): Status.OK for name in ("gather", "add", "two", "dynamic") for purpose in ("latency", "profile")
+    }, done.stdout
+    assert found["unfed", "latency"][1][0] is Cause.INVOKE_FAILED
+    log = run.path / next(r.logs["stdout"] for r in run.results if r.trial.model.name == "dynamic")
+    assert "Input shapes: [8,16]" in log.read_text()
+    assert "signature add" in (run.path / "report.html").read_text()
