@@ -20,12 +20,14 @@ from harness.inventory import Inventory, take_inventory
 from harness.records import DeviceInfo
 from harness.suite import MatchEntry
 from harness.targets.adb import AdbTarget, server_is_up
+from harness.targets.adb_list import parse_list
 from harness.virtual.farm import VirtualFarm, running_farms
 
 REMEDIES: Mapping[str, str] = {
     "unauthorized": "unlock the phone and accept this computer's key",
     "offline": "unplug it and plug it in again, or `adb reconnect offline`",
-    "no permissions": "a udev rule for its vendor is missing: install the package android-sdk-platform-tools-common",
+    "no permissions": "a udev rule for its vendor is missing: install the package android-sdk-platform-tools-common, "
+    "join the group plugdev, then plug it in again",
     "authorizing": "wait a moment, then accept this computer's key on the phone",
     "recovery": "it is in recovery mode: reboot it",
     "bootloader": "it is in its bootloader: reboot it",
@@ -231,7 +233,11 @@ def _inventoried(one: Listed, configs: Mapping[str, DeviceConfig]) -> Live:
 
 def _list(port: int) -> list[Listed]:
     try:
-        found = adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).list(extended=True)
+        # Not adbutils' own `list`: it takes the second word of a line for the state, and `no permissions` is two.
+        with adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).make_connection() as connection:
+            connection.send_command("host:devices-l")
+            connection.check_okay()
+            found = parse_list(connection.read_string_block())
     except (AdbError, OSError, EOFError) as error:
         raise SetupError(
             f"the ADB server on port {port} does not answer: {error}", remedy="`adb kill-server`, then again"
