@@ -7,6 +7,7 @@ not exist, and what it says of temperature, clocks and battery feeds a model, no
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -271,13 +272,22 @@ class DeviceConfig(_Strict):
         return self
 
 
+CONFIGS_VARIABLE = "HARNESS_DEVICE_CONFIGS"
+"""Environment variable: a folder with device configs of the user's own."""
+
+
 def load_device_configs(extra_dir: Path | None = None) -> dict[str, DeviceConfig]:
     """The bundled configs, and those of `extra_dir`, which win where names are equal. By name, in order of name.
+
+    Args:
+        extra_dir: default: the folder that the environment variable `HARNESS_DEVICE_CONFIGS` names, if any.
 
     Raises:
         SuiteError: a file says something it cannot say, or two files of one folder have the same name.
     """
     configs = dict(_bundled_configs())
+    if extra_dir is None and (named := os.environ.get(CONFIGS_VARIABLE)):
+        extra_dir = Path(named)
     if extra_dir is not None:
         if not extra_dir.is_dir():
             raise SuiteError("no such folder of device configs", file=extra_dir)

@@ -88,7 +88,9 @@ def screens(farm: VirtualFarm) -> list[bytes]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_init_writes_a_config_that_fits_the_device(farm: VirtualFarm, tmp_path: Path, profile: str) -> None:
+def test_init_writes_a_config_that_fits_the_device(
+    farm: VirtualFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
     serial = farm.serials[PROFILES.index(profile)]
     file = tmp_path / "device.yaml"
     done = harness(farm, "--init", serial, "-o", str(file))
@@ -107,6 +109,10 @@ def test_init_writes_a_config_that_fits_the_device(farm: VirtualFarm, tmp_path: 
     again = harness(farm, "--init", serial, "-o", str(file))
     assert again.returncode == 2
     assert "exists" in again.stderr
+    # What it wrote is good as it is: with the file in a folder of one's own the phone gets it.
+    monkeypatch.setenv("HARNESS_DEVICE_CONFIGS", str(tmp_path))
+    told = {one["serial"]: one for one in json.loads(harness(farm, "--json").stdout)["devices"]}
+    assert told[serial]["config"] == config.name
 
 
 SEE = "see [http://developer.android.com/tools/device.html]"
