@@ -61,11 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trials", type=int, default=1000, help="at least so many")
     parser.add_argument("--devices", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=None, help="of the controller (default: one in 200 trials)")
+    parser.add_argument("--kills", type=int, default=None, help="of the controller (default: one in 250 trials)")
     parser.add_argument("--keep", type=Path, help="folder for the run, the event logs and what the controllers said")
     parser.add_argument("--patience", type=float, default=3600, help="seconds after which the whole is given up")
     options = parser.parse_args(arguments)
-    kills = options.kills if options.kills is not None else max(1, options.trials // 200)
+    kills = options.kills if options.kills is not None else max(1, options.trials // 250)
     with _folder(options.keep) as folder:
         return run(folder, options.trials, options.devices, options.seed, kills, options.patience)
 
@@ -214,7 +214,7 @@ def fault_plan(seed: int) -> FaultPlan:
                 {"fault": "lost", "during": "pull", "chance": 0.01, "lasts_s": 1},
                 {"fault": "lost", "every_s": 60, "lasts_s": 1},
                 {"fault": "reboot", **trial, "chance": 0.012, "delay_s": (0.0, 0.1)},
-                {"fault": "hung", **trial, "chance": 0.003, "lasts_s": 30},
+                {"fault": "hung", **trial, "chance": 0.006, "lasts_s": 30},
                 {"fault": "killed", **trial, "chance": 0.02},
                 {"fault": "truncated", **trial, "chance": 0.02, "after_bytes": 200},
                 {"fault": "slow", **trial, "chance": 0.02, "pause_s": 0.05},

@@ -125,14 +125,15 @@ def judge(
     """
     judgement = Judgement()
     for serial, log in events.items():
-        faults = [_fault(event) for event in log if event["event"] == "fault"]
+        starts = _starts(log)
+        faults = [_fault(event, starts, kills) for event in log if event["event"] == "fault"]
         mine = results[serial]
         seen = sorted(_seen(mine), key=lambda one: one.at_s)
         _count_results(judgement, mine)
         _faults_are_found(judgement, serial, faults, seen, mine, kills)
         _causes_are_explained(judgement, serial, faults, seen)
         _attempts_are_right(judgement, serial, mine)
-        _starts_are_told(judgement, serial, log, mine, kills)
+        _starts_are_told(judgement, serial, starts, mine, kills)
     return judgement
 
 
@@ -145,7 +146,7 @@ def unproven(judgement: Judgement) -> list[str]:
     )
 
 
-def _fault(event: Mapping[str, Any]) -> _Fault:
+def _fault(event: Mapping[str, Any], starts: Mapping[str, Sequence[float]], kills: Sequence[float]) -> _Fault:
     fault = _Fault(
         kind=FaultKind(event["fault"]),
         at_s=event["t"],
@@ -153,9 +154,21 @@ def _fault(event: Mapping[str, Any]) -> _Fault:
         text=event["text"],
         hit=event["running"] is True,
     )
-    # By the clock it may strike a look at a device that is away already, which tells nobody: only a trial's command must show it.
-    fault.hit = fault.hit and (event["during"] != "time" or fault.trial is not None)
+    if event["during"] == "time":
+        # It may strike a look at a device that is away already, which tells nobody, and what a killed controller left: only a trial's
+        # command that somebody waits for must show it.
+        began = max((at for at in starts.get(fault.trial or "", ()) if at <= fault.at_s), default=None)
+        fault.hit = fault.hit and began is not None and not any(began <= kill <= fault.at_s for kill in kills)
     return fault
+
+
+def _starts(log: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """When each trial's script was started on the device."""
+    starts: dict[str, list[float]] = {}
+    for event in log:
+        if event["event"] == "spawn" and (found := _START.search(event["command"] or "")):
+            starts.setdefault(found.group(1), []).append(event["t"])
+    return starts
 
 
 def _seen(results: Iterable[Result]) -> Iterable[_Seen]:
@@ -274,21 +287,17 @@ def _attempts_are_right(judgement: Judgement, serial: str, results: Iterable[Res
 def _starts_are_told(
     judgement: Judgement,
     serial: str,
-    log: Sequence[Mapping[str, Any]],
+    starts: Mapping[str, Sequence[float]],
     results: Iterable[Result],
     kills: Sequence[float],
 ) -> None:
     """No trial ran on the device more often than its attempts: an ADB server, or we, might have sent a command twice."""
-    starts: dict[str, list[float]] = {}
-    for event in log:
-        if event["event"] == "spawn" and (found := _START.search(event["command"] or "")):
-            starts.setdefault(found.group(1), []).append(event["t"])
     for result in results:
         trial = result.trial.trial_id
         began = starts.get(trial, [])
         told = len(result.setbacks) + (not result.setbacks or result.causes[:1] != (result.setbacks[-1].cause,))
-        # One more for each controller that was killed with it in flight.
-        lost = sum(any(start <= kill for start in began) and kill <= _end(result) for kill in kills)
+        # A controller that was killed with it in flight may have been at any of its attempts.
+        lost = ATTEMPTS * sum(any(start <= kill for start in began) and kill <= _end(result) for kill in kills)
         if len(began) > told + result.conditions.repeats + lost:
             judgement.violations.append(f"{serial}: {trial} was started {len(began)} times, its result tells of {told}")
         if result.status is Status.OK and not began:

@@ -27,12 +27,12 @@ from harness.benchmark_model.command import (
 from harness.benchmark_model.synthetic import synthetic_origin
 from harness.cpu_list import format_list, from_mask, parse_list, to_mask
 from harness.deploy import LEASE_LOST, LEASE_S, Blob, renew_script, storage_error
-from harness.errors import Cause, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
+from harness.errors import Cause, CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
 from harness.inventory import Inventory
 from harness.records import Conditions, ParsedOutput, Result, Status, Trial
 from harness.start_state import cache_place, fill_script, is_filled
 from harness.targets.base import Cancelled, Target
-from harness.trial_script import BASE_DIR, Trailer, TrialScript, kill_script, split_trailer
+from harness.trial_script import BASE_DIR, CANNOT, Trailer, TrialScript, kill_script, split_trailer
 
 GRACE_S = 20.0
 """How much longer than the device's own deadline the host waits before it steps in."""
@@ -125,8 +125,11 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     )
     if trailer is None and output.exit_code == LEASE_LOST:
         raise DeviceBusy("another process took it while this one slept", serial=trial.device)
-    if trailer is None and output.exit_code == 111 and f"{script.nonce} cannot".encode() in output.stdout:
-        raise storage_error(trial.device, stderr.decode(errors="replace"))
+    if trailer is None and output.exit_code == CANNOT:
+        refusal = storage_error(trial.device, stderr.decode(errors="replace"))
+        # Its mark may be missing where the output broke off, but the words of a refusal say enough.
+        if f"{script.nonce} cannot".encode() in output.stdout or not isinstance(refusal, CommandFailed):
+            raise refusal
     if trailer is not None and bench.inventory.boot_id and trailer.boot_id != bench.inventory.boot_id:
         raise DeviceRebooted("it rebooted since the run began", serial=trial.device)
     logs = {"stdout": output.stdout, "stderr": stderr}
@@ -244,7 +247,7 @@ def judge(
         rest = tuple(c for c in parsed.causes if c not in (Cause.KILLED, Cause.TRUNCATED_OUTPUT, Cause.UNKNOWN))
         message = f"no end within {trial.run.timeout_s:g} s, ended by the device's own deadline"
         return Status.FAILED, (Cause.TIMEOUT, *rest), message
-    if trailer is None and parsed.status is not Status.FAILED:
+    if trailer is None and (parsed.status is not Status.FAILED or parsed.causes == (Cause.UNKNOWN,)):
         # The numbers may be whole, but what came after them is not: nothing is known of the conditions, nor of the exit code.
         message = "the output breaks off before the device's own notes"
         return Status.FAILED, (Cause.TRUNCATED_OUTPUT, *parsed.causes), message

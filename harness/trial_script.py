@@ -27,6 +27,9 @@ from harness.records import Sample
 BASE_DIR = "/data/local/tmp/litert-harness"
 """Everything of ours on a device lies below."""
 
+CANNOT = 111
+"""Exit code of the script where it cannot write its folder."""
+
 SAMPLE_INTERVAL_S = 0.5
 _MARK = "--8<-- harness "
 _TICKS_PER_S = 100
@@ -91,7 +94,7 @@ class TrialScript:
         arguments = " ".join(q(flag) for flag in self.flags)
         take_on = f"{self.take_on}; echo $? >profile; " if self.take_on else ""
         # Pinned before the pid is written: the sampler must never see a mask that is not yet set.
-        start = q(f'echo $$ >pid || exit 111; {take_on}exec "$@"')
+        start = q(f'echo $$ >pid || exit {CANNOT}; {take_on}exec "$@"')
         sampler = f"""{{ n=0
   while [ ! -s pid ] && [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done
   read p <pid; w=0.03
@@ -111,10 +114,10 @@ wait $S 2>/dev/null
         return f"""
 trap '' HUP
 D={q(self.folder)}
-rm -rf "$D"; mkdir -p "$D" && cd "$D" && echo $$ >shell || {{ echo {q(mark)} cannot; exit 111; }}
+rm -rf "$D"; mkdir -p "$D" && cd "$D" && echo $$ >shell || {{ echo {q(mark)} cannot; exit {CANNOT}; }}
 conditions() {{ echo "temp $({read_zone})"; dumpsys thermalservice 2>/dev/null | grep -m 1 'Thermal Status'; }}
 conditions >before 2>/dev/null
-read up rest </proc/uptime; echo "$up" >start || {{ echo {q(mark)} cannot; exit 111; }}
+read up rest </proc/uptime; echo "$up" >start || {{ echo {q(mark)} cannot; exit {CANNOT}; }}
 [ -e "$D".{self.nonce}.stop ] && exit 113
 timeout -s KILL {seconds} taskset {self.mask:x} sh -c {start} sh {q(self.program)} {arguments} </dev/null &
 P=$!

@@ -174,7 +174,9 @@ def test_faults_without_effect_are_harmless() -> None:
 
 def test_a_fault_by_the_clock_counts_where_a_trial_ran() -> None:
     assert not judged([fault("adb_server_killed", 1.0, trial="", during="time")], result()).violations
-    assert len(judged([fault("adb_server_killed", 1.0, during="time")], result()).violations) == 1
+    struck = fault("adb_server_killed", 1.5, during="time")
+    assert len(judged([struck], result()).violations) == 1
+    assert not judged([struck], result(), kills=(1.2,)).violations, "nobody waited for that command any more"
 
 
 def test_attempts_follow_the_class_of_the_fault() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from harness.benchmark_model.command import BinaryFacts
 from harness.deploy import Blob
-from harness.errors import Cause, DeviceHung, DeviceRebooted
+from harness.errors import Cause, DeviceHung, DeviceRebooted, StorageFull, StorageRefused
 from harness.inventory import Inventory, read_inventory
 from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Status, Trial
 from harness.runner import Bench, Setup, run_trial
@@ -55,6 +55,8 @@ class Phone:
     ran_s: float = 2.0
     boot: str = "b"
     hangs: bool = False
+    broken_off: tuple[bytes, bytes, int] | None = None
+    """stdout, stderr and exit code where the script's notes did not arrive."""
     serial: str = "phone"
     commands: list[str] = field(default_factory=list)
 
@@ -65,6 +67,9 @@ class Phone:
             raise DeviceHung("no answer", serial=self.serial)
         if not found or "timeout -s KILL" not in command:
             return CommandOutput(stdout=b"gone\n", stderr=b"", exit_code=0)
+        if self.broken_off is not None:
+            out, errors, exit_code = self.broken_off
+            return CommandOutput(stdout=out, stderr=errors, exit_code=exit_code)
         parts = {
             "start": "100.00",
             "stop": f"{100 + self.ran_s:.2f}",
@@ -152,6 +157,22 @@ def test_settings_are_read_back_after_the_run(tmp_path: Path, exit_code: str, ob
 def test_a_deadline_that_struck_is_a_timeout(tmp_path: Path) -> None:
     result = run_on(Phone(rc=137, ran_s=30.1), tmp_path)
     assert (result.status, result.causes[0]) == (Status.FAILED, Cause.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"), [(b"Read-only file system", StorageRefused), (b"No space left", StorageFull)]
+)
+def test_a_refusal_of_the_storage_is_known_though_the_output_breaks_off(
+    tmp_path: Path, words: bytes, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        run_on(Phone(broken_off=(b"--8<-- harness 12", b"mkdir: '/data/x': " + words + b"\n", 111)), tmp_path)
+
+
+@pytest.mark.parametrize("said", [(b"", b"", 111), (b"", b"", 0), (STDOUT[:30], b"", 1), (STDOUT, b"", 0)])
+def test_without_the_script_s_notes_the_output_broke_off(tmp_path: Path, said: tuple[bytes, bytes, int]) -> None:
+    result = run_on(Phone(broken_off=said), tmp_path)
+    assert (result.status, result.causes[0]) == (Status.FAILED, Cause.TRUNCATED_OUTPUT)
 
 
 def test_another_boot_is_not_a_result(tmp_path: Path) -> None:
