@@ -296,6 +296,8 @@ class Sample:
     affinity: tuple[str, ...] = ()
     cpu_s: float | None = None
     """CPU time that the process had used by then, all threads together (10 ms resolution)."""
+    waited_s: float | None = None
+    """How long its threads, all together, had been ready to run and had to wait for a core by then; None where the kernel does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

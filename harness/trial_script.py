@@ -32,6 +32,8 @@ CANNOT = 111
 
 SAMPLE_INTERVAL_S = 0.5
 _MARK = "--8<-- harness "
+_SCHEDSTAT = "^[0-9]* [0-9]* [0-9]*$"
+"""The line of /proc/PID/task/TID/schedstat: ns on a core, ns ready and waiting for one, time slices (kernel: scheduler/sched-stats.rst)."""
 _TICKS_PER_S = 100
 """USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
 
@@ -81,7 +83,7 @@ class TrialScript:
         return f"""read up rest </proc/uptime
     echo "t $up"; {read_watched}
     read -r stat </proc/$p/stat && echo "cpu $stat"
-    echo a; grep -h Cpus_allowed_list /proc/$p/task/*/status 2>/dev/null"""
+    echo a; grep -h -e Cpus_allowed_list -e '{_SCHEDSTAT}' /proc/$p/task/*/status /proc/$p/task/*/schedstat 2>/dev/null"""
 
     def text(self) -> str:
         """The script, for the device's `sh -c`."""
@@ -259,6 +261,7 @@ def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) ->
                 temperature_c=to_celsius(readings[-1]) if whole and has_zone else None,
                 affinity=tuple(sorted({text for text in seen if _is_list(text)})),
                 cpu_s=_cpu_seconds(stat),
+                waited_s=_waited_seconds(affinity),
             )
         )
     return tuple(samples)
@@ -270,6 +273,11 @@ def _cpu_seconds(stat: str) -> float | None:
     if len(fields) < 13 or not (fields[11].isdigit() and fields[12].isdigit()):
         return None
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _waited_seconds(text: str) -> float | None:
+    waited_ns = [int(found) for found in re.findall(r"^\d{1,20} (\d{1,20}) \d{1,20}$", text, re.MULTILINE)]
+    return round(sum(waited_ns) / 1e9, 3) if waited_ns else None
 
 
 def _is_list(text: str) -> bool:

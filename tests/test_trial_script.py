@@ -58,6 +58,17 @@ def test_stderr_and_trailer_are_parted() -> None:
     assert seen.affinity == "0-7", "one thread that strays shows in the union"
 
 
+def test_what_threads_waited_for_a_core_is_summed() -> None:
+    stat = "cpu 5 (a b) S " + "0 " * 10 + "40 2 0"
+    text = f"t 100.10\n1\n2\n3\n{stat}\na\nCpus_allowed_list:\t4\n12000000 1500000000 7\nCpus_allowed_list:\t4\n9 500000000 3\n"
+    _, seen = split_trailer(trailer(samples=text), NONCE, (0, 4), True)
+    assert seen is not None
+    assert (seen.samples[0].cpu_s, seen.samples[0].waited_s, seen.affinity) == (0.42, 2.0, "4")
+    _, seen = split_trailer(trailer(), NONCE, (0, 4), True)
+    assert seen is not None
+    assert seen.samples[0].waited_s is None
+
+
 def test_a_missing_reading_is_unknown_not_shifted() -> None:
     text = "t 100.10\n2900000\na\nCpus_allowed_list:\t4-7\n"
     _, seen = split_trailer(trailer(samples=text), NONCE, (0, 4), True)

@@ -59,12 +59,9 @@ def unknown_phone() -> DeviceConfig:
 
 
 def was_busy(results: Sequence[Result]) -> bool:
-    """Whether this machine let the processes compute most of the time: only then do their clocks tell anything."""
-    shares = [
-        result.conditions.samples[-1].cpu_s / result.conditions.samples[-1].t_s
-        for result in results
-        if result.conditions.samples and result.conditions.samples[-1].cpu_s
-    ]
+    """Whether the processes computed most of the time, or would have on a phone: only then do their clocks tell anything."""
+    lasts = [result.conditions.samples[-1] for result in results if result.conditions.samples]
+    shares = [(last.cpu_s + (last.waited_s or 0.0)) / last.t_s for last in lasts if last.cpu_s]
     return bool(shares) and min(shares) > BUSY
 
 

@@ -1,4 +1,6 @@
-"""How busy a device's processes keep its clusters, from the CPU time that they really used on the host."""
+"""How busy a device's processes keep its clusters: from the CPU time that they really used on the host, and what they waited for one of its
+cores. So the phone's heat does not depend on what else the host does.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,13 @@ class LoadMeter:
     """Turns CPU times of processes into loads of clusters, from one look to the next."""
 
     def __init__(self) -> None:
-        self._cpu_s: dict[int, float] = {}
+        self._seen: dict[int, ProcessUse] = {}
         self._percent: dict[int, float] = {}
 
     @property
     def known(self) -> set[int]:
         """PIDs seen at the last look."""
-        return set(self._cpu_s)
+        return set(self._seen)
 
     def percent_by_pid(self) -> list[tuple[int, float]]:
         """Percent of one core by PID, between the last two looks, busiest first."""
@@ -40,17 +42,21 @@ class LoadMeter:
         percent = {}
         for use in uses:
             # A process that is new used all its time since the last look.
-            used_s = use.cpu_s - self._cpu_s.get(use.pid, 0.0)
-            if used_s <= 0 or dt_s <= 0:
+            before = self._seen.get(use.pid)
+            used_s = use.cpu_s - (before.cpu_s if before else 0.0)
+            # Threads that ended took what they had waited with them.
+            waited_s = max(0.0, use.waited_s - (before.waited_s if before else 0.0))
+            if used_s + waited_s <= 0 or dt_s <= 0:
                 continue
-            cores = used_s / dt_s
-            percent[use.pid] = 100 * cores
+            cores = (used_s + waited_s) / dt_s
+            if used_s > 0:
+                percent[use.pid] = 100 * used_s / dt_s
             mask = _mask_of(use.pid, parents, masks)
             allowed = {c.name: sum(mask is None or bool(mask >> cpu & 1) for cpu in c.cpus) for c in clusters}
             total = sum(allowed.values()) or 1
             for name, count in allowed.items():
                 busy_cores[name] += cores * count / total
-        self._cpu_s = {use.pid: use.cpu_s for use in uses}
+        self._seen = {use.pid: use for use in uses}
         self._percent = percent
         mean = {c.name: min(1.0, busy_cores[c.name] / len(c.cpus)) for c in clusters}
         return mean, {name: min(1.0, busy) for name, busy in busy_cores.items()}
