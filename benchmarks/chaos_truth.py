@@ -130,7 +130,7 @@ def judge(
         mine = results[serial]
         seen = sorted(_seen(mine), key=lambda one: one.at_s)
         _count_results(judgement, mine)
-        _faults_are_found(judgement, serial, faults, seen, mine, kills)
+        _faults_are_found(judgement, serial, faults, seen, mine, kills, starts)
         _causes_are_explained(judgement, serial, faults, seen)
         _attempts_are_right(judgement, serial, mine)
         _starts_are_told(judgement, serial, starts, mine, kills)
@@ -176,9 +176,13 @@ def _seen(results: Iterable[Result]) -> Iterable[_Seen]:
         trial = result.trial.trial_id
         for setback in result.setbacks:
             yield _Seen(setback.cause, setback.at.timestamp(), trial)
-        last = result.setbacks[-1].cause if result.setbacks else None
-        if result.status in (Status.FAILED, Status.INVALID) and result.causes[0] is not last:
+        if result.status in (Status.FAILED, Status.INVALID) and not _is_last_setback(result):
             yield _Seen(result.causes[0], result.started_at.timestamp() + result.duration_s, trial)
+
+
+def _is_last_setback(result: Result) -> bool:
+    """Whether what a result ended with is the last of its setbacks: so it is where the device failed, not where the process did."""
+    return bool(result.setbacks) and result.exit_code is None and result.causes[:1] == (result.setbacks[-1].cause,)
 
 
 def _count_results(judgement: Judgement, results: Sequence[Result]) -> None:
@@ -201,6 +205,7 @@ def _faults_are_found(
     seen: Sequence[_Seen],
     results: Sequence[Result],
     kills: Sequence[float],
+    starts: Mapping[str, Sequence[float]],
 ) -> None:
     # Those that hit something choose first: what they must have shown is not another's to be found by.
     for fault in sorted(faults, key=lambda one: (not one.hit, one.at_s)):
@@ -218,7 +223,7 @@ def _faults_are_found(
             count.harmless += 1
         elif any(_forgotten(fault, kill, ends) for kill in kills):
             count.forgotten += 1
-        elif any(other.fate == "found" and _hides(other, fault) for other in faults):
+        elif any(other.fate == "found" and _hides(other, fault, starts) for other in faults):
             count.hidden += 1
         else:
             judgement.violations.append(f"{serial}: {fault.kind} at {fault.at_s:.3f} is in no result ({fault.trial})")
@@ -242,10 +247,12 @@ def _forgotten(fault: _Fault, kill_s: float, ends: Mapping[str, float]) -> bool:
     return fault.at_s - _EARLY_S <= kill_s <= ends.get(fault.trial, 0.0)
 
 
-def _hides(other: _Fault, fault: _Fault) -> bool:
-    """Whether another fault had the device already, or ended the same attempt in its own way."""
+def _hides(other: _Fault, fault: _Fault, starts: Mapping[str, Sequence[float]]) -> bool:
+    """Whether another fault had the device already, or ended the same attempt in its own way (with the pull that follows the run, say)."""
     if other.text and other.text == fault.text:
         return True
+    if fault.trial is not None and fault.trial == other.trial and fault.at_s <= other.at_s:
+        return not any(fault.at_s + _EARLY_S < at <= other.at_s for at in starts.get(fault.trial, ()))
     return other.at_s - _EARLY_S <= fault.at_s <= other.at_s + other.lasts_s + 2.0
 
 
@@ -295,7 +302,7 @@ def _starts_are_told(
     for result in results:
         trial = result.trial.trial_id
         began = starts.get(trial, [])
-        told = len(result.setbacks) + (not result.setbacks or result.causes[:1] != (result.setbacks[-1].cause,))
+        told = len(result.setbacks) + (not _is_last_setback(result))
         # A controller that was killed with it in flight may have been at any of its attempts.
         lost = ATTEMPTS * sum(any(start <= kill for start in began) and kill <= _end(result) for kill in kills)
         if len(began) > told + result.conditions.repeats + lost:

@@ -164,6 +164,25 @@ def test_one_of_two_faults_on_one_attempt_may_hide_the_other() -> None:
     assert found.faults["killed"].hidden == 1
 
 
+def test_what_a_later_fault_on_the_same_attempt_ended_is_hidden() -> None:
+    both = [fault("truncated", 1.0), {**fault("lost", 2.0), "during": "pull", "text": "/x/run/t1/runtime_info.pb"}]
+    found = judged(both, result(setbacks=(setback(Cause.DEVICE_LOST, 2.1),)), starts=2)
+    assert not found.violations
+    assert found.faults["truncated"].hidden == 1
+    of_the_next = judged([*both, start(1.7)], result(setbacks=(setback(Cause.DEVICE_LOST, 2.1),)))
+    assert len(of_the_next.violations) == 1, "the trial had begun anew in between"
+
+
+def test_a_process_that_is_killed_twice_is_two_causes() -> None:
+    twice = [fault("killed", 1.0), fault("killed", 3.0)]
+    failed = result(
+        at_s=3.0, status=Status.FAILED, causes=(Cause.KILLED,), exit_code=137, setbacks=(setback(Cause.KILLED, 1.2),)
+    )
+    found = judged(twice, failed, starts=2)
+    assert not found.violations
+    assert found.faults["killed"].found == 2
+
+
 def test_two_faults_that_nobody_noticed_do_not_hide_each_other() -> None:
     assert len(judged([fault("killed", 1.0), fault("lost", 1.01)], result()).violations) == 2
 
