@@ -225,7 +225,7 @@ def fault_plan(seed: int) -> FaultPlan:
                 {"fault": "unauthorized", **trial, "chance": 0.005, "lasts_s": 6},
                 {"fault": "battery_dead", **trial, "chance": 0.004, "lasts_s": 2},
                 {"fault": "moved", **trial, "chance": 0.004, "lasts_s": 6},
-                {"fault": "adb_server_killed", "every_s": 30},
+                {"fault": "adb_server_killed", "every_s": 70},
             ],
         }
     )
@@ -243,7 +243,7 @@ def write_suite(folder: Path, trials: int, devices: int, seed: int) -> Path:
         "cpus": ["all"],
         "purposes": ["latency"],
         "processes": -(-trials // (devices * len(models))),
-        "run": {"min_runs": 1, "min_s": 0, "max_s": 1, "warmup_runs": 0, "warmup_s": 0, "timeout_s": 5},
+        "run": {"min_runs": 1, "min_s": 0, "max_s": 1, "warmup_runs": 0, "warmup_s": 0, "timeout_s": 3},
         "order": {"interleave": True, "seed": seed},
         "conditions": {
             "stay_awake": True,

@@ -93,9 +93,10 @@ def read_process(proc: Path) -> ProcessUse | None:
 def _waited_s(proc: Path) -> float:
     """Sum over the threads of the second number of `schedstat` (sched-stats.rst); 0 where the kernel does not say."""
     waited_ns = 0
-    for path in proc.glob("task/*/schedstat"):
-        with suppress(OSError, IndexError, ValueError):
-            waited_ns += int(path.read_text().split()[1])
+    with suppress(OSError):  # it may go while it is looked at
+        for task in os.scandir(proc / "task"):
+            with suppress(OSError, IndexError, ValueError):
+                waited_ns += int(Path(task.path, "schedstat").read_text().split()[1])
     return waited_ns / 1e9
 
 
