@@ -152,21 +152,26 @@ class Conditioning:
         if trial.trial_id != self._waiting_for:
             self._waiting_for, self._waited_s = trial.trial_id, 0.0
         closed = self._wait(self._below_c(repeats))
+        if closed is None and self._request.canary and self._canary.before(trial, wait_s=self._request.thermal.wait_s):
+            # It warms the device a little, or was waited for: what the gate saw is past.
+            self._last = None
+            closed = self._wait(self._below_c(repeats))
         if closed is not None:
             self._note(f"did not begin: {closed.evidence}")
             return self._blocked(trial, closed)
-        if self._request.canary:
-            self._canary.before(trial, wait_s=self._request.thermal.wait_s)
         return None
 
-    def after_trial(self, result: Result, *, repeats: int = 0) -> Result:
+    def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
         """Judge a trial by what was seen while it ran, and add what it waited for.
 
         Args:
             result: as the trial itself came out.
             repeats: how often heat had spoiled it before.
+            ends_block: whether no other trial of its block follows: then the canary is timed.
         """
         trial, seen = result.trial, result.conditions
+        if ends_block and self._request.canary:
+            self._canary.after(trial)
         if seen.thermal_status_after is not None or seen.temperature_after_c is not None:
             self._last = (time.monotonic(), seen)
         if self._first_c is None:
@@ -175,13 +180,16 @@ class Conditioning:
             for core, khz in sample.frequency_khz.items():
                 self._peak_khz[core] = max(khz, self._peak_khz.get(core, 0))
         ratio = self._canary.ratio
-        limits = self._limits(trial, seen, ratio)
+        after_ratio = self._canary.after_ratio if ends_block else None
+        limits = replace(self._limits(trial, seen, ratio), canary_after_ratio=after_ratio)
         found = findings(seen, limits)
         seen = replace(
             seen,
             waited_s=round(self._waited_s, 1),
             canary_us=self._canary.us,
             canary_ratio=None if ratio is None else round(ratio, 3),
+            canary_after_us=self._canary.after_us if ends_block else None,
+            canary_after_ratio=None if after_ratio is None else round(after_ratio, 3),
             repeats=repeats,
             evidence=(*seen.evidence, *(finding.evidence for finding in found)),
         )

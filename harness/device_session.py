@@ -69,6 +69,7 @@ class DeviceSession:
         self._benches: dict[str | None, Bench] = {}
         self._present: dict[str, int] = {}
         self._opened = False
+        self._block_ends = {trial.block: trial.trial_id for trial in lane.trials}
         self._bystanders: frozenset[str] = self._not_me - {lane.target.serial}
         self.device_failed = False
         """Whether the device, not the trial, is why the last trial has no measurement."""
@@ -225,7 +226,8 @@ class DeviceSession:
                 return not_run
             self._office.started(trial)
             result = self._measure(trial, self._office.model(trial))
-            result = self._conditions.after_trial(result, repeats=repeats)
+            ends_block = self._block_ends.get(trial.block) == trial.trial_id
+            result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
             repeats += 1

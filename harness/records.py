@@ -329,6 +329,10 @@ class Conditions:
     """The fixed workload before this trial's block: its fastest run."""
     canary_ratio: float | None = None
     """The same as a multiple of the session's first canary."""
+    canary_after_us: float | None = None
+    """Its fastest run after the block; only in the trial that ended it."""
+    canary_after_ratio: float | None = None
+    """The same as a multiple of the session's first."""
     repeats: int = 0
     """How often it had run before and was thrown away because heat spoiled it."""
     evidence: tuple[str, ...] = ()

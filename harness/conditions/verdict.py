@@ -53,6 +53,7 @@ class Limits:
         too_hot_c: what the temperature after must not reach, if known.
         low_clock: a clock below this share of the expected one is low; None: clocks are not judged.
         canary_ratio: how much slower the canary was before this block than at first; None without one.
+        canary_after_ratio: the same after the block, where this trial ended it.
         settings: what was set on the device, and read so before the trial.
     """
 
@@ -63,6 +64,7 @@ class Limits:
     too_hot_c: float | None = None
     low_clock: float | None = LOW_CLOCK
     canary_ratio: float | None = None
+    canary_after_ratio: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,7 +74,8 @@ def findings(conditions: Conditions, limits: Limits) -> tuple[Finding, ...]:
         finding
         for finding in (
             _low_clocks(conditions.samples, limits),
-            _canary(limits.canary_ratio),
+            _canary(limits.canary_ratio, ""),
+            _canary(limits.canary_after_ratio, "after the block "),
             _status_after(conditions, limits),
             _hot_before(conditions, limits),
             _hot_after(conditions, limits),
@@ -124,10 +127,10 @@ def _best_share(sample: Sample, expected_khz: Mapping[int, int]) -> tuple[float,
     return max(shares, default=None)
 
 
-def _canary(ratio: float | None) -> Finding | None:
+def _canary(ratio: float | None, when: str) -> Finding | None:
     if ratio is None or ratio <= CANARY_RATIO:
         return None
-    return Finding(cause=Cause.THROTTLED, evidence=f"canary {ratio:.2f} times as slow as when the session began")
+    return Finding(cause=Cause.THROTTLED, evidence=f"canary {ratio:.2f} times as slow {when}as when the session began")
 
 
 def _status_after(conditions: Conditions, limits: Limits) -> Finding | None:
