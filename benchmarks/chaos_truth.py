@@ -207,8 +207,9 @@ def _faults_are_found(
     kills: Sequence[float],
     starts: Mapping[str, Sequence[float]],
 ) -> None:
-    # Those that hit something choose first: what they must have shown is not another's to be found by.
-    for fault in sorted(faults, key=lambda one: (not one.hit, one.at_s)):
+    # Those that hit something choose first, and among them those of which it is known what: what they must have shown is not another's to
+    # be found by.
+    for fault in sorted(faults, key=lambda one: (not one.hit, not _strikes_a_trial(one), one.at_s)):
         own = next((one for one in seen if not one.taken and _is_own(fault, one)), None)
         if own is not None:
             own.taken, fault.fate = True, "found"
@@ -233,7 +234,11 @@ def _is_own(fault: _Fault, one: _Seen) -> bool:
     """Whether a cause can be this very fault's: in time, and of the trial that the fault struck."""
     if not _explains(fault, one):
         return False
-    return fault.trial in (None, one.trial) or fault.kind in _OF_THE_STORAGE or not fault.hit
+    return fault.trial == one.trial or not (fault.hit and _strikes_a_trial(fault))
+
+
+def _strikes_a_trial(fault: _Fault) -> bool:
+    return fault.trial is not None and fault.kind not in _OF_THE_STORAGE
 
 
 def _end(result: Result) -> float:

@@ -139,6 +139,15 @@ def test_one_cause_is_not_two_faults() -> None:
     assert [line.split(" ")[1] for line in found.violations] == ["lost"]
 
 
+def test_a_fault_of_which_nobody_knows_the_trial_leaves_others_their_own() -> None:
+    log = [fault("lost", 1.0, trial="", during="push"), fault("moved", 4.0)]
+    one = result("t2", at_s=2.0, setbacks=(setback(Cause.DEVICE_LOST, 4.2),))
+    two = result(at_s=5.0, setbacks=(setback(Cause.DEVICE_LOST, 4.1),))
+    found = judged(log, one, two, starts=2)
+    assert not found.violations
+    assert (found.faults["lost"].found, found.faults["moved"].found) == (1, 1)
+
+
 def test_the_cause_of_another_trial_does_not_count() -> None:
     others = (result("t2", at_s=2.0, setbacks=(setback(Cause.KILLED, 2.1),)), result())
     assert any("is in no result (t1)" in line for line in judged([fault("killed", 1.0)], *others).violations)

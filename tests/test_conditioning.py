@@ -217,7 +217,7 @@ def test_a_slow_canary_spoils_its_block_and_is_timed_again_at_the_end() -> None:
 
 
 def test_a_canary_that_is_slow_after_a_block_spoils_the_trial_that_ended_it() -> None:
-    times = iter([100.0, 125.0, 101.0])
+    times = iter([100.0, 125.0, 126.0, 127.0, 101.0])
     conditioning, notes = session(
         Phone([COOL]),
         {"canary": True, "thermal": {"wait_s": 0}},
@@ -237,6 +237,21 @@ def test_a_canary_that_is_slow_after_a_block_spoils_the_trial_that_ended_it() ->
     assert seen == [(1.0, None, ()), (1.0, 1.25, (Cause.THROTTLED,)), (1.25, 1.01, (Cause.THROTTLED,))]
     conditioning.exit()
     assert notes[-1] == "canary at the end: 1.01 times its first run"
+
+
+def test_a_slow_canary_after_a_block_is_timed_again_since_noise_passes_and_heat_does_not() -> None:
+    times = iter([100.0, 150.0, 101.0, 150.0, 140.0, 130.0])
+    conditioning, _ = session(
+        Phone([COOL]),
+        {"canary": True, "thermal": {"wait_s": 0}},
+        lambda trial: result(trial, run_min_us=next(times)),
+    )
+    ratios = []
+    for block in (0, 1):
+        trial = replace(TRIAL, trial_id=f"t{block}", block=block)
+        assert conditioning.before_trial(trial) is None
+        ratios.append(conditioning.after_trial(result(trial), ends_block=True).conditions.canary_after_ratio)
+    assert ratios == [1.01, 1.3]
 
 
 def test_a_device_that_fails_under_the_canary_after_a_block_loses_no_result() -> None:

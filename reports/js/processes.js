@@ -79,6 +79,8 @@ function setUpConditions() {
   const optional = [
     ['thermal', { key: 'thermal', label: 'Thermal status', title: 'Android’s, before → after', value: (trial) => trial.thermal?.[1] ?? trial.thermal?.[0] ?? null, show: (trial) => (trial.thermal ? condition(trial, 'thermal', 'thermal_status_after', ([before, after]) => `${before ?? '?'} → ${after ?? '?'}`) : none('–')) }],
     ['waited', { key: 'waited', label: 'Waited (s)', title: 'Until the device was cool, charged and idle enough', num: true, value: (trial) => trial.waited ?? null, show: (trial) => (known(trial.waited) ? fixed(1)(trial.waited) : none('–')) }],
+    ['canary', { key: 'canary', label: 'Canary (×)', title: 'The fixed workload before the block as a multiple of its first run; → after the block, for the process that ended it', num: true, value: (trial) => trial.canary?.[1] ?? trial.canary?.[0] ?? null,
+      show: (trial) => (trial.canary ? el('span', {}, trial.canary.filter(known).map((ratio) => ratio.toFixed(2)).join(' → ')) : none('–')) }],
     ['battery', conditionColumn('battery', 'battery_percent', 'Battery (%)', 'Charge', String)],
   ].filter(([key]) => some(key)).map(([, column]) => column);
   whenSeen(host, () => new Table(host, {

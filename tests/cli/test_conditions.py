@@ -83,7 +83,12 @@ def test_a_phone_that_throttles_is_found_out(tmp_path: Path) -> None:
     first, hottest = results[0].conditions, max(r.conditions.temperature_after_c or 0 for r in results)
     assert first.temperature_before_c is not None
     assert hottest > first.temperature_before_c + 10, "the drift is in the records"
-    assert throttled[0].conditions.evidence[0] in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert throttled[0].conditions.evidence[0] in page
+    assert (
+        f"{results[0].trial.device} drifted: from {first.temperature_before_c:.1f} to {hottest:.1f} °C, median clock from"
+        in page
+    )
 
 
 def test_with_the_gate_it_is_waited_for_and_all_is_well(tmp_path: Path) -> None:
@@ -116,9 +121,14 @@ def test_one_suite_fits_phones_that_differ(tmp_path: Path) -> None:
         journals = [
             AdbTarget(s, port=farm.adb_port).stat("/data/local/tmp/litert-harness/journal") for s in farm.serials
         ]
-    assert done.returncode == 0, done.stderr
     assert [device.config for device in finished.manifest.devices] == [*PROFILES, None]
-    assert [result.status for result in finished.results] == [Status.OK] * 4
+    # The canary is a real measurement: on a busy machine it may find that this became slower.
+    spoiled = [text for result in finished.results for text in result.conditions.evidence]
+    assert all(text.startswith("canary ") for text in spoiled), spoiled
+    assert done.returncode == bool(spoiled), done.stderr
+    assert [r.status for r in finished.results] == [
+        Status.INVALID if r.conditions.evidence else Status.OK for r in finished.results
+    ]
     assert journals == [None] * 4, "everything was given back"
     seen = {result.trial.device: result.conditions for result in finished.results}
     flagship, midrange, old, unknown = (seen[serial] for serial in farm_serials(finished.manifest.devices))
