@@ -210,7 +210,7 @@ def _faults_are_found(
     # Those that hit something choose first, and among them those of which it is known what: what they must have shown is not another's to
     # be found by.
     for fault in sorted(faults, key=lambda one: (not one.hit, not _strikes_a_trial(one), one.at_s)):
-        own = next((one for one in seen if not one.taken and _is_own(fault, one)), None)
+        own = next((one for one in seen if not one.taken and _is_own(fault, one, starts)), None)
         if own is not None:
             own.taken, fault.fate = True, "found"
     ends = {result.trial.trial_id: _end(result) for result in results}
@@ -230,11 +230,18 @@ def _faults_are_found(
             judgement.violations.append(f"{serial}: {fault.kind} at {fault.at_s:.3f} is in no result ({fault.trial})")
 
 
-def _is_own(fault: _Fault, one: _Seen) -> bool:
-    """Whether a cause can be this very fault's: in time, and of the trial that the fault struck."""
+def _is_own(fault: _Fault, one: _Seen, starts: Mapping[str, Sequence[float]]) -> bool:
+    """Whether a cause can be this very fault's: in time, and of the trial and the attempt that the fault struck."""
     if not _explains(fault, one):
         return False
-    return fault.trial == one.trial or not (fault.hit and _strikes_a_trial(fault))
+    if not (fault.hit and _strikes_a_trial(fault)):
+        return True
+    return fault.trial == one.trial and not _began_anew(fault, one.at_s, starts)
+
+
+def _began_anew(fault: _Fault, until_s: float, starts: Mapping[str, Sequence[float]]) -> bool:
+    """Whether the trial that a fault struck was started again after it. (A fault is written down a moment before the command it hits.)"""
+    return any(fault.at_s + _EARLY_S < at <= until_s for at in starts.get(fault.trial or "", ()))
 
 
 def _strikes_a_trial(fault: _Fault) -> bool:
@@ -257,7 +264,7 @@ def _hides(other: _Fault, fault: _Fault, starts: Mapping[str, Sequence[float]]) 
     if other.text and other.text == fault.text:
         return True
     if fault.trial is not None and fault.trial == other.trial and fault.at_s <= other.at_s:
-        return not any(fault.at_s + _EARLY_S < at <= other.at_s for at in starts.get(fault.trial, ()))
+        return not _began_anew(fault, other.at_s, starts)
     return other.at_s - _EARLY_S <= fault.at_s <= other.at_s + other.lasts_s + 2.0
 
 

@@ -173,7 +173,10 @@ while ! mkdir lock 2>/dev/null && [ $n -lt 60 ]; do
 done
 read up rest </proc/uptime; up=${{up%.*}}
 read boot </proc/sys/kernel/random/boot_id
-if [ {int(force)} = 0 ] && [ -s lease ] && read o until b who <lease &&
+# Read once, and again where it is empty: its holder renews it just now (a shell empties what it writes first), or crashed then.
+n=0; o=
+while [ -e lease ] && ! read o until b who <lease && [ $n -lt 10 ]; do n=$((n+1)); sleep 0.1; done
+if [ {int(force)} = 0 ] && [ -n "$o" ] &&
    [ "$b" = "$boot" ] && [ "$o" != {me} ] && [ "$until" -gt $up ]; then
   rmdir lock 2>/dev/null; echo "held $o $who $((until-up))"; exit 0
 fi

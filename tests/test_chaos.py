@@ -148,6 +148,14 @@ def test_a_fault_of_which_nobody_knows_the_trial_leaves_others_their_own() -> No
     assert (found.faults["lost"].found, found.faults["moved"].found) == (1, 1)
 
 
+def test_the_cause_of_the_next_attempt_is_not_this_one_s() -> None:
+    log = [fault("adb_server_killed", 1.0), fault("lost", 1.1), fault("moved", 5.0), start(4.9)]
+    seen = (setback(Cause.ADB_SERVER_LOST, 1.0), setback(Cause.DEVICE_LOST, 5.2))
+    found = judged(log, result(at_s=0.9, setbacks=seen), starts=2)
+    assert not found.violations
+    assert (found.faults["lost"].hidden, found.faults["moved"].found) == (1, 1)
+
+
 def test_the_cause_of_another_trial_does_not_count() -> None:
     others = (result("t2", at_s=2.0, setbacks=(setback(Cause.KILLED, 2.1),)), result())
     assert any("is in no result (t1)" in line for line in judged([fault("killed", 1.0)], *others).violations)

@@ -101,6 +101,26 @@ def test_of_two_sessions_at_once_one_gets_the_device(farm: VirtualFarm, target: 
         assert sorted(outcomes) == ["DeviceBusy", "DeviceBusy", "has it"]
 
 
+def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualFarm) -> None:
+    """A shell that writes a file empties it first: who looks in between must not take the device."""
+    lease_of(target, pid=os.getpid(), host=socket.gethostname())
+    renewing = f"cd {BASE_DIR}; cp lease whole; n=0; while [ $n -lt 60 ]; do n=$((n+1)); : >lease; sleep 0.1; cat whole >lease; sleep 0.02; done"
+    other = AdbTarget(farm.serials[0], port=farm.adb_port)
+    renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=60))
+    renewer.start()
+    try:
+        for _ in range(8):
+            with pytest.raises(DeviceBusy):
+                open_folder(target, owner="second")
+    finally:
+        renewer.join()
+
+
+def test_a_lease_that_a_crash_left_empty_is_nobody_s(target: AdbTarget) -> None:
+    target.run(f"mkdir -p {BASE_DIR}; : >{BASE_DIR}/lease", timeout_s=20)
+    assert open_folder(target, owner="a") == {}
+
+
 def test_a_session_that_lost_its_lease_is_told_before_it_measures(target: AdbTarget) -> None:
     open_folder(target, owner="a")
     lease_of(target, pid=1, host="another-machine")

@@ -107,6 +107,15 @@ def test_with_the_gate_it_is_waited_for_and_all_is_well(tmp_path: Path) -> None:
     assert "waits" in done.stderr
 
 
+def test_a_thread_that_may_run_on_all_cores_is_not_throttled_for_that(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, "{repeat_invalid: 0}", lengths=LONG)
+    suite.write_text(suite.read_text().replace("cpus: [big]", "cpus: [all]"))
+    with VirtualFarm(PROFILES) as farm:
+        run(suite, farm, tmp_path / "run")
+    results = load_run(tmp_path / "run").results
+    assert [(result.status, result.conditions.evidence) for result in results] == [(Status.OK, ())] * len(PROFILES)
+
+
 def test_one_suite_fits_phones_that_differ(tmp_path: Path) -> None:
     """All three profiles, and a phone that no config is for; each condition where it is supported."""
     conditions = (

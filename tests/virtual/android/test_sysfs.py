@@ -85,14 +85,29 @@ def test_cpu_time_becomes_load_of_the_clusters_that_the_mask_allows() -> None:
     masks = {10: 0x80, 20: 0x70}
     first = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.0), ProcessUse(20, 0, 0.0), ProcessUse(30, 0, 0.0)]
     meter.cluster_loads(first, 1.0, clusters, {})
-    second = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.5), ProcessUse(20, 0, 1.5), ProcessUse(30, 0, 0.8)]
+    second = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.5), ProcessUse(20, 0, 1.5), ProcessUse(30, 0, 0.2)]
     loads, busiest = meter.cluster_loads(second, 1.0, clusters, masks)
-    # 11 inherits 10's mask: half of the prime core; 20: 1.5 of the three big ones; 30: 0.8 spread over all eight
-    assert {name: round(load, 3) for name, load in loads.items()} == {"little": 0.1, "big": 0.6, "prime": 0.6}
-    assert {name: round(load, 3) for name, load in busiest.items()} == {"little": 0.4, "big": 1.0, "prime": 0.6}
+    # 11 inherits 10's mask: half of the prime core; 20: 1.5 of the three big ones; 30, which may run anywhere, 0.2 on a little one
+    assert {name: round(load, 3) for name, load in loads.items()} == {"little": 0.05, "big": 0.5, "prime": 0.5}
+    assert {name: round(load, 3) for name, load in busiest.items()} == {"little": 0.2, "big": 1.0, "prime": 0.5}
     assert meter.percent_by_pid()[0] == (20, 150.0)
     assert meter.known == {10, 11, 20, 30}
     assert meter.cluster_loads([], 1.0, clusters, masks)[0] == {"little": 0.0, "big": 0.0, "prime": 0.0}
+
+
+def test_a_heavy_process_that_may_run_anywhere_is_on_the_fastest_cores() -> None:
+    """Else one thread would keep an eighth of each core busy, and no governor would ask for a clock that is high."""
+    clusters = load_device_configs()["virtual-flagship"].clusters
+
+    def busiest(cores: float) -> dict[str, float]:
+        found = LoadMeter().cluster_loads([ProcessUse(1, 0, cores)], 1.0, clusters, {})[1]
+        return {name: round(load, 2) for name, load in found.items()}
+
+    assert busiest(1.0) == {"little": 0.0, "big": 0.0, "prime": 1.0}
+    assert busiest(2.5) == {"little": 0.0, "big": 1.0, "prime": 1.0}
+    assert busiest(4.5) == {"little": 0.5, "big": 1.0, "prime": 1.0}
+    assert busiest(99.0) == {"little": 1.0, "big": 1.0, "prime": 1.0}
+    assert busiest(0.1) == {"little": 0.1, "big": 0.0, "prime": 0.0}
 
 
 def test_waiting_for_a_core_of_a_busy_host_is_load_of_the_device_and_no_cpu_time() -> None:
