@@ -210,6 +210,9 @@ class VirtualDevice(_Strict):
     auth: bool = Field(default=False, description="a host must prove its ADB key")
     thermalservice: bool = True
     cpu_capacity: bool = True
+    cpuset: CpuList | None = Field(
+        default=None, description="cores that Android's cpuset leaves the shell and what it starts; default: all"
+    )
     fixed_performance: bool = Field(
         default=True, description="cmd power set-fixed-performance-mode-enabled has an effect"
     )
@@ -264,6 +267,8 @@ class DeviceConfig(_Strict):
             raise ValueError(f"virtual.clusters must describe exactly the clusters {', '.join(names)}")
         if self.virtual.governor not in self.virtual.governors:
             raise ValueError(f"virtual.governor {self.virtual.governor!r} is not one of virtual.governors")
+        if missing := set(self.virtual.cpuset or ()) - set(cpus):
+            raise ValueError(f"virtual.cpuset names cores that no cluster has: {format_list(missing)}")
         for cluster in self.clusters:
             if self.virtual.clusters[cluster.name].frequencies_khz[-1] != cluster.max_frequency_khz:
                 raise ValueError(f"the highest clock of virtual.clusters.{cluster.name} is not its max_frequency_khz")

@@ -6,6 +6,7 @@ Knows nothing of suites, of the order of trials, or of where results are kept.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import statistics
 import threading
@@ -36,6 +37,9 @@ from harness.trial_script import BASE_DIR, CANNOT, Trailer, TrialScript, kill_sc
 
 GRACE_S = 20.0
 """How much longer than the device's own deadline the host waits before it steps in."""
+
+_REFUSED_MASK = re.compile(rb"^taskset: .*affinity: Invalid argument", re.MULTILINE)
+"""What taskset (toybox and util-linux) says of a mask of which the process may have no core: they are offline, or outside its cpuset."""
 
 _SIMULATED = (
     "battery_percent",
@@ -153,8 +157,11 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     if synthetic is not None and trial.forbid_synthetic:
         status, causes = Status.INVALID, (Cause.CONDITION_NOT_MET,)
         message = f"the suite forbids synthetic numbers, and these are: {synthetic}"
+    if _REFUSED_MASK.search(stderr) and conditions.affinity_observed is None:
+        status, causes = Status.FAILED, (Cause.AFFINITY_NOT_HONOURED,)
+        message = f"did not run: cores {format_list(from_mask(trial.cpus.mask))} were refused"
     if Cause.AFFINITY_NOT_HONOURED in causes:
-        conditions = replace(conditions, evidence=(_affinity_evidence(bench.inventory, conditions),))
+        conditions = replace(conditions, evidence=(_affinity_evidence(bench.inventory, trial, conditions),))
     return Result(
         trial=trial,
         status=status,
@@ -261,10 +268,12 @@ def judge(
     return parsed.status, parsed.causes, parsed.message
 
 
-def _affinity_evidence(inventory: Inventory, conditions: Conditions) -> str:
+def _affinity_evidence(inventory: Inventory, trial: Trial, conditions: Conditions) -> str:
     allowed = set(inventory.cpuset_cores)
     expected, observed = conditions.affinity_expected, conditions.affinity_observed
     said = f"threads were allowed on cores {observed}, asked for {expected}"
+    if observed is None:
+        said = f"cores {format_list(from_mask(trial.cpus.mask))} were refused"
     if allowed and not set(parse_list(expected or "")) <= allowed:
         return f"{said}: the cpuset {inventory.cpuset or 'of the shell'} leaves it {format_list(sorted(allowed))}"
     return said

@@ -201,6 +201,32 @@ def test_more_threads_than_cores_are_refused_where_the_suite_says_so(tmp_path: P
     assert results[4].message == "4 threads on 2 cores, which the suite refuses"
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core of the host stands for all of the device's")
+@pytest.mark.parametrize(
+    ("cores", "evidence"),
+    [
+        ("4-6", "threads were allowed on cores {even}, asked for {both}: the cpuset / leaves it {even}"),
+        ("5,7", "cores 5,7 were refused: the cpuset / leaves it {even}"),
+    ],
+)
+def test_a_cpuset_that_cuts_the_mask_or_closes_it_is_affinity_not_honoured(
+    tmp_path: Path, cores: str, evidence: str
+) -> None:
+    flagship = load_device_configs()["virtual-flagship"]
+    assert flagship.virtual is not None
+    even_cores_only = flagship.virtual.model_copy(update={"cpuset": (0, 2, 4, 6)})
+    suite = write_suite(tmp_path, "{}")
+    suite.write_text(suite.read_text().replace("cpus: [big]", f"cpus: ['{cores}']"))
+    with VirtualFarm([flagship.model_copy(update={"virtual": even_cores_only})]) as farm:
+        done = run(suite, farm, tmp_path / "run")
+    even, odd = sorted(os.sched_getaffinity(0))[:2]
+    (result,) = load_run(tmp_path / "run").results
+    assert done.returncode == 1
+    assert result.causes[0] is Cause.AFFINITY_NOT_HONOURED
+    assert result.conditions.evidence == (evidence.format(even=even, both=f"{even}-{odd}"),)
+    assert result.conditions.evidence[0] in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_a_killed_run_is_mended_by_the_next(tmp_path: Path) -> None:
     held = "{governor: {all: powersave}, stay_awake: true}"
     suite = write_suite(tmp_path, held, lengths=LONG, processes=3)
