@@ -249,7 +249,7 @@ class Conditioning:
 
     def _read(self) -> Readings:
         zone = self._here().zone
-        script = readings_script(zone.path if zone else None, load=self._request.load is not None)
+        script = readings_script(zone.read if zone else None, load=self._request.load is not None)
         output = self._target.run(
             renew_script(self._owner, LEASE_S) + script, timeout_s=_TIMEOUT_S, cancel=self._cancel
         )
@@ -270,7 +270,7 @@ class Conditioning:
         if asked == "device" and (config is None or config.thermal.start_below_c is None):
             return "no config tells from which temperature this device may start (start_below_c)"
         if asked is not None and inventory.zone is None:
-            return "no thermal zone can be read"
+            return "no temperature can be read"
         return None
 
     def _pause(self, seconds: float) -> None:

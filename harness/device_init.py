@@ -71,7 +71,7 @@ def _document(inventory: Inventory, support: Mapping[str, str | None], today: da
             name: format_list(from_mask(mask)) for name, mask in named_sets(topology).items() if name != "all" and mask
         },
     }
-    zones = _zones(inventory.zones)
+    zones = _zones(inventory.zones) or ([{"name": inventory.zone.type, "role": "cpu"}] if inventory.zone else [])
     if zones:
         found["thermal"] = {"zones": zones}
     quirks = _quirks(inventory, support)

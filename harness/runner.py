@@ -302,6 +302,7 @@ def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePl
         other_mask=inventory.topology.all_mask & ~trial.cpus.mask,
         timeout_s=trial.run.timeout_s,
         zone_path=inventory.zone.path if inventory.zone else None,
+        read_temperature=inventory.zone.read if inventory.zone else None,
         frequency_paths={cpu: f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq" for cpu in watched},
         nonce=secrets.token_hex(8),
         take_on=bench.setup.take_on,

@@ -49,7 +49,8 @@ class TrialScript:
         mask: cores asked for.
         other_mask: cores that the sampler may use (0: no others).
         timeout_s: after so many seconds the device itself kills the benchmark.
-        zone_path: file with the temperature that matters, if any.
+        zone_path: file with the temperature that matters, if there is one; the sampler reads it.
+        read_temperature: shell text that prints that temperature before and after; None: none can be read.
         frequency_paths: core number -> file with its present clock in kHz.
         nonce: what no output can contain by chance.
         sample_every_s: how often the sampler looks; None: nothing is sampled, and the affinity is not known then.
@@ -64,6 +65,7 @@ class TrialScript:
     other_mask: int
     timeout_s: float
     zone_path: str | None
+    read_temperature: str | None
     frequency_paths: Mapping[int, str]
     nonce: str
     sample_every_s: float | None = SAMPLE_INTERVAL_S
@@ -92,7 +94,7 @@ class TrialScript:
         # `timeout 0` means at once for toybox and never for GNU.
         seconds = max(1, round(self.timeout_s))
         pin_sampler = f"taskset -p {self.other_mask:x} $S >/dev/null 2>&1" if self.other_mask else ":"
-        read_zone = f"cat {q(self.zone_path)} 2>/dev/null" if self.zone_path else ":"
+        read_zone = self.read_temperature or ":"
         arguments = " ".join(q(flag) for flag in self.flags)
         take_on = f"{self.take_on}; echo $? >profile; " if self.take_on else ""
         # Pinned before the pid is written: the sampler must never see a mask that is not yet set.

@@ -165,6 +165,7 @@ def test_a_trial_that_is_stopped_before_it_began_never_begins(target: AdbTarget)
         other_mask=0,
         timeout_s=10,
         zone_path=None,
+        read_temperature=None,
         frequency_paths={},
         nonce="abc",
     )

@@ -23,6 +23,7 @@ def script_for(folder: Path, program: str, flags: list[str], *, timeout_s: float
         other_mask=0,
         timeout_s=timeout_s,
         zone_path=None,
+        read_temperature=None,
         frequency_paths={},
         nonce=NONCE,
     )

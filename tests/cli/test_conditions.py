@@ -227,6 +227,19 @@ def test_a_cpuset_that_cuts_the_mask_or_closes_it_is_affinity_not_honoured(
     assert result.conditions.evidence[0] in (tmp_path / "run" / "report.html").read_text()
 
 
+def test_a_phone_that_hides_its_zones_is_read_by_its_thermal_service(tmp_path: Path) -> None:
+    flagship = load_device_configs()["virtual-flagship"]
+    hiding = flagship.model_copy(update={"quirks": ("thermal_zones_unreadable",)})
+    with VirtualFarm([hiding]) as farm:
+        done = run(write_suite(tmp_path, "{thermal: {below_c: 90}}"), farm, tmp_path / "run")
+    (result,) = load_run(tmp_path / "run").results
+    assert (done.returncode, result.status) == (0, Status.OK), done.stderr
+    assert 20 < (result.conditions.temperature_before_c or 0) < 90
+    assert 20 < (result.conditions.temperature_after_c or 0) < 90
+    assert [sample.temperature_c for sample in result.conditions.samples if sample.temperature_c is not None] == []
+    assert all(sample.frequency_khz for sample in result.conditions.samples)
+
+
 def test_a_killed_run_is_mended_by_the_next(tmp_path: Path) -> None:
     held = "{governor: {all: powersave}, stay_awake: true}"
     suite = write_suite(tmp_path, held, lengths=LONG, processes=3)
