@@ -208,6 +208,16 @@ class Conditioning:
             self._note(f"again once it has cooled: {result.conditions.evidence[0]}")
         return again
 
+    def not_repeated(self, spoiled: Result, not_run: Result) -> Result:
+        """What a trial that heat spoiled comes to where the device did not cool in time for another: its own numbers, and both reasons."""
+        why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
+        seen = replace(
+            spoiled.conditions,
+            evidence=(*spoiled.conditions.evidence, *why),
+            waited_s=not_run.conditions.waited_s,
+        )
+        return replace(spoiled, conditions=seen)
+
     # --- waiting ------------------------------------------------------------------------------------------------------
 
     def _wait(self, below_c: float | None) -> Closed | None:

@@ -216,6 +216,20 @@ def test_a_slow_canary_spoils_its_block_and_is_timed_again_at_the_end() -> None:
     assert notes[-1] == "canary at the end: 1.04 times its first run"
 
 
+def test_a_spoiled_trial_that_cannot_be_repeated_keeps_its_numbers_and_says_why() -> None:
+    conditioning, _ = session(Phone([COOL, WARM]), {"thermal": {"wait_s": 0.2}})
+    assert conditioning.before_trial(TRIAL) is None
+    spoiled = conditioning.after_trial(result(khz=1_400_000, temperature_after_c=50.0))
+    assert conditioning.worth_repeating(spoiled, 0)
+    not_run = conditioning.before_trial(TRIAL, repeats=1)
+    assert not_run is not None
+    kept = conditioning.not_repeated(spoiled, not_run)
+    assert (kept.status, kept.causes, kept.measurement) == (Status.INVALID, (Cause.THROTTLED,), spoiled.measurement)
+    assert kept.conditions.evidence[0].startswith("clock down to")
+    assert kept.conditions.evidence[1] == "not repeated: thermal status 1 (LIGHT), at most 0 asked"
+    assert (kept.conditions.waited_s or 0) >= 0.2
+
+
 def test_a_canary_that_is_slow_after_a_block_spoils_the_trial_that_ended_it() -> None:
     times = iter([100.0, 125.0, 126.0, 127.0, 101.0])
     conditioning, notes = session(
