@@ -105,12 +105,12 @@ def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualF
     """A shell that writes a file empties it first: who looks in between must not take the device."""
     lease_of(target, pid=os.getpid(), host=socket.gethostname())
     once = "n=$((n+1)); : >lease; sleep 0.1; cat whole >lease; sleep 0.02"
-    renewing = f"cd {BASE_DIR}; cp lease whole; n=0; while [ $n -lt 60 ]; do {once}; done"
+    renewing = f"cd {BASE_DIR}; cp lease whole; n=0; while [ $n -lt 30 ]; do {once}; done"
     other = AdbTarget(farm.serials[0], port=farm.adb_port)
     renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=60))
     renewer.start()
     try:
-        for _ in range(8):
+        for _ in range(4):
             with pytest.raises(DeviceBusy):
                 open_folder(target, owner="second")
     finally:
