@@ -315,7 +315,7 @@ class Conditions:
     thermal_status_before: int | None = None
     thermal_status_after: int | None = None
     frequency_khz: int | None = None
-    """Median of the samples over the cores asked for."""
+    """Median of the samples; of each the highest clock of the clusters asked for."""
     battery_percent: int | None = None
     process_s: float | None = None
     """How long the process itself ran, by the device's own clock (uptime, 10 ms resolution)."""

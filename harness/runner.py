@@ -229,7 +229,8 @@ def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: 
     settings = dict(trailer.settings)
     if trailer.took_on is not None:
         settings["task_profile"] = setup.asked.get("task_profile", "") if trailer.took_on else "refused"
-    clocks = [clock for sample in trailer.samples for clock in sample.frequency_khz.values()]
+    # Of several clusters the one at the highest clock: the others rest, or their clocks are asked for by somebody else.
+    clocks = [max(sample.frequency_khz.values()) for sample in trailer.samples if sample.frequency_khz]
     return replace(
         conditions,
         affinity_observed=trailer.affinity,

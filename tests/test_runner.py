@@ -13,9 +13,10 @@ from harness.benchmark_model.command import BinaryFacts
 from harness.deploy import Blob
 from harness.errors import Cause, DeviceHung, DeviceRebooted, StorageFull, StorageRefused
 from harness.inventory import Inventory, read_inventory
-from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Status, Trial
-from harness.runner import Bench, Setup, run_trial
+from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Sample, Status, Trial
+from harness.runner import Bench, Setup, observe, run_trial
 from harness.targets.base import CommandOutput, RemoteStat
+from harness.trial_script import Trailer
 
 STDOUT = b"""INFO: Initialized session in 1.2ms.
 INFO: count=20 first=1000 curr=1010 min=990 max=1100 avg=1005 std=12 p5=991 median=1004 p95=1050
@@ -123,6 +124,23 @@ def test_what_the_phone_shows_is_in_the_record(tmp_path: Path) -> None:
     assert seen.frequency_khz == 2_800_000
     assert seen.samples[0].cpu_s == 0.42, "a program's name may hold parentheses and blanks"
     assert seen.process_s == 2.0
+
+
+def test_the_clock_of_a_process_on_several_clusters_is_not_that_of_an_idle_one(tmp_path: Path) -> None:
+    """Half of the clocks seen are those of a cluster that rests while the other works."""
+    cores = {0: 600_000, 4: 2_800_000}
+    trailer = Trailer(
+        exit_code=0,
+        ran_s=2.0,
+        temperature_before_c=None,
+        temperature_after_c=None,
+        thermal_status_before=None,
+        thermal_status_after=None,
+        boot_id="b",
+        samples=tuple(Sample(t_s=i * 0.5, frequency_khz=cores, affinity=("0-7",)) for i in range(4)),
+    )
+    seen = observe(read_inventory("phone", SECTIONS, {}), TRIAL, trailer, Setup())
+    assert seen.frequency_khz == 2_800_000
 
 
 def test_other_cores_than_asked_are_invalid_with_the_reason(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "synthetic": result.synthetic,
             "exit": result.exit_code,
             "attempt": result.attempt,
+            "setbacks": [setback.cause.value for setback in result.setbacks],
             "notes": list(result.measurement.notes) if result.measurement else [],
             "unconsumed": list(result.measurement.unconsumed_flags) if result.measurement else [],
             "logs": {

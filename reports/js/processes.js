@@ -97,7 +97,7 @@ function setUpConditions() {
       { key: 'duration', label: 'Took (s)', num: true, value: (trial) => trial.duration, show: (trial) => trial.duration.toFixed(1) },
       conditionColumn('before', 'temperature_before_c', 'Before (°C)', 'Temperature before the process', fixed(1)),
       conditionColumn('after', 'temperature_after_c', 'After (°C)', 'Temperature after the process', fixed(1)),
-      conditionColumn('khz', 'frequency_khz', 'Clock (MHz)', 'Median of the samples over the cores asked for', (khz) => (khz / 1000).toFixed(0)),
+      conditionColumn('khz', 'frequency_khz', 'Clock (MHz)', 'Median of the samples; of each the highest clock of the clusters asked for', (khz) => (khz / 1000).toFixed(0)),
       ...optional,
       { key: 'affinity', label: 'Affinity', title: 'Mask asked for, cores expected, cores seen', value: (trial) => trial.observed ?? null, show: affinity },
       { key: 'notes', label: 'Notes', value: (trial) => notesOf(trial) || null, show: (trial) => (notesOf(trial) ? stranger(notesOf(trial)) : '') },
@@ -107,7 +107,7 @@ function setUpConditions() {
 }
 
 const notesOf = (trial) => [
-  ...(trial.attempt ? [`attempt ${trial.attempt + 1}`] : []),
+  ...(trial.attempt ? [`attempt ${trial.attempt + 1}${trial.setbacks.length ? ` after ${trial.setbacks.join(', ')}` : ''}`] : []),
   ...(trial.repeats ? [`repeated ${trial.repeats} times`] : []),
   ...trial.causes,
   ...trial.settings.map(([key, asked, seen]) => (asked === seen ? `${key} ${asked}` : `${key} ${asked} asked, ${seen ?? 'nothing'} seen`)),
