@@ -58,17 +58,18 @@ class Canary:
         """After the block, as a multiple of the session's first."""
         return self.after_us / self._first_us if self.after_us and self._first_us else None
 
-    def before(self, trial: Trial, *, wait_s: float) -> bool:
+    def before(self, trial: Trial, *, wait_s: float, again: bool = False) -> bool:
         """Time it where a block begins. Where it is slow, wait for it to be itself again.
 
         Args:
             trial: the next one.
             wait_s: for how long at most.
+            again: the trial is repeated because heat spoiled it: what was timed then is past.
 
         Returns:
             Whether it ran, and so warmed the device.
         """
-        if trial.block == self._block:
+        if trial.block == self._block and not again:
             return False
         self._block = trial.block
         if self._template is None:

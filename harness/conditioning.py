@@ -152,10 +152,12 @@ class Conditioning:
         if trial.trial_id != self._waiting_for:
             self._waiting_for, self._waited_s = trial.trial_id, 0.0
         closed = self._wait(self._below_c(repeats))
-        if closed is None and self._request.canary and self._canary.before(trial, wait_s=self._request.thermal.wait_s):
-            # It warms the device a little, or was waited for: what the gate saw is past.
-            self._last = None
-            closed = self._wait(self._below_c(repeats))
+        if closed is None and self._request.canary:
+            wait_s = self._request.thermal.wait_s
+            if self._canary.before(trial, wait_s=wait_s, again=repeats > 0):
+                # It warms the device a little, or was waited for: what the gate saw is past.
+                self._last = None
+                closed = self._wait(self._below_c(repeats))
         if closed is not None:
             self._note(f"did not begin: {closed.evidence}")
             return self._blocked(trial, closed)

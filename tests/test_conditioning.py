@@ -268,6 +268,24 @@ def test_a_slow_canary_after_a_block_is_timed_again_since_noise_passes_and_heat_
     assert ratios == [1.01, 1.3]
 
 
+def test_the_canary_is_timed_again_before_a_trial_is_repeated() -> None:
+    times = iter([100.0, 140.0, 141.0, 103.0])
+    conditioning, _ = session(
+        Phone([COOL]),
+        {"canary": True, "thermal": {"wait_s": 0.5}},
+        lambda trial: result(trial, run_min_us=next(times)),
+    )
+    assert conditioning.before_trial(TRIAL) is None
+    conditioning.after_trial(result())
+    later = replace(TRIAL, trial_id="t1", block=1)
+    assert conditioning.before_trial(later) is None
+    spoiled = conditioning.after_trial(result(later))
+    assert (spoiled.causes, spoiled.conditions.canary_ratio) == ((Cause.THROTTLED,), 1.41)
+    assert conditioning.before_trial(later, repeats=1) is None
+    again = conditioning.after_trial(result(later), repeats=1)
+    assert (again.causes, again.conditions.canary_ratio) == ((), 1.03)
+
+
 def test_a_device_that_fails_under_the_canary_after_a_block_loses_no_result() -> None:
     def canary(trial: Trial) -> Result:
         if "after" in trial.trial_id:
