@@ -131,6 +131,7 @@ class _Device:
             other_mask=topology.all_mask & ~self._mask,
             timeout_s=RUN.timeout_s,
             zone_path=zone.path if zone else None,
+            read_temperature=zone.read if zone else None,
             frequency_paths={cpu: f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq" for cpu in watched},
             nonce=secrets.token_hex(8),
             sample_every_s=sample_every_s,

@@ -1,4 +1,4 @@
-"""A short fixed workload, timed before each block of trials and at the end: shows that a device became slower, whatever it says of heat.
+"""A short fixed workload, timed before and after each block of trials: shows that a device became slower, whatever it says of heat.
 
 It is the smallest model of the suite on XNNPACK with one thread, on the cores of the first trial.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harness.conditions.verdict import CANARY_RATIO
+from harness.errors import DeviceError
 from harness.records import DelegateRequest, Purpose, Result, RunLengths, Status, Trial
 
 RunCanary = Callable[[Trial], Result]
@@ -21,6 +22,10 @@ Raises:
 
 _RUN = RunLengths(min_runs=20, min_s=0.2, max_s=3.0, warmup_runs=2, warmup_s=0.1, timeout_s=30.0)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_TRIES = 3
+"""A slow one after a block is timed again: noise passes within a second, heat does not."""
+_FRESH_S = 5.0
+"""What was timed after a block stands for the time before the next that follows at once."""
 
 
 class Canary:
@@ -37,23 +42,35 @@ class Canary:
         self._template: Trial | None = None
         self._block: int | None = None
         self._first_us: float | None = None
+        self._timed_at = -_FRESH_S
         self.us: float | None = None
         """Its fastest run before the present block; None where it was not timed."""
+        self.after_us: float | None = None
+        """The same after it; None as long as it has not ended, or where it could not be timed."""
 
     @property
     def ratio(self) -> float | None:
         """The same as a multiple of the session's first."""
         return self.us / self._first_us if self.us and self._first_us else None
 
-    def before(self, trial: Trial, *, wait_s: float) -> None:
+    @property
+    def after_ratio(self) -> float | None:
+        """After the block, as a multiple of the session's first."""
+        return self.after_us / self._first_us if self.after_us and self._first_us else None
+
+    def before(self, trial: Trial, *, wait_s: float, again: bool = False) -> bool:
         """Time it where a block begins. Where it is slow, wait for it to be itself again.
 
         Args:
             trial: the next one.
             wait_s: for how long at most.
+            again: the trial is repeated because heat spoiled it: what was timed then is past.
+
+        Returns:
+            Whether it ran, and so warmed the device.
         """
-        if trial.block == self._block:
-            return
+        if trial.block == self._block and not again:
+            return False
         self._block = trial.block
         if self._template is None:
             self._template = replace(
@@ -66,32 +83,50 @@ class Canary:
             )
         template = replace(self._template, trial_id=f"canary-{trial.trial_id}")
         began, pause_s = time.monotonic(), _FIRST_PAUSE_S
+        fresh_us, ran = self.after_us if began - self._timed_at < _FRESH_S else None, False
+        self.us = self.after_us = None
         while True:
-            self.us = self._time(template)
+            self.us, ran = (fresh_us, ran) if fresh_us else (self._time(template), True)
+            fresh_us = None
             self._first_us = self._first_us or self.us
             left_s = wait_s - (time.monotonic() - began)
             if self.ratio is None or self.ratio <= CANARY_RATIO or left_s <= 0:
-                return
+                return ran
             self._note(f"waits: the canary took {self.ratio:.2f} times as long as at first")
             self._pause(min(pause_s, left_s))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
+    def after(self, trial: Trial) -> None:
+        """Time it where a block has ended with this trial. A device that fails under it is left to the next command to find."""
+        if self._template is None or trial.block != self._block:
+            return
+        template = replace(self._template, trial_id=f"canary-after-{trial.trial_id}")
+        self.after_us = None
+        try:
+            for _ in range(_TRIES):
+                us = self._time(template)
+                self.after_us = min(filter(None, (us, self.after_us)), default=None)
+                if self.after_ratio is None or self.after_ratio <= CANARY_RATIO:
+                    break
+        except DeviceError as error:
+            self.after_us = None
+            self._note(f"the canary did not run: {error.message}")
+
     def at_end(self) -> None:
-        """Time it once more, and say how it compares."""
+        """Time it once more, unless that was just done, and say how it compares."""
         template, self._template = self._template, None
-        if (
-            template is not None
-            and self._first_us
-            and (us := self._time(replace(template, trial_id=f"canary-end-{template.trial_id}")))
-        ):
+        if template is None or not self._first_us:
+            return
+        us = self.after_us if time.monotonic() - self._timed_at < _FRESH_S else None
+        if us := us or self._time(replace(template, trial_id=f"canary-end-{template.trial_id}")):
             self._note(f"canary at the end: {us / self._first_us:.2f} times its first run")
 
     def _time(self, template: Trial) -> float | None:
-        self.us = None
         result = self._run(template)
         runs = result.measurement.runs if result.measurement and result.status is not Status.FAILED else None
         if runs is None or runs.min is None:
             self._note(f"the canary did not run: {result.message}")
             return None
+        self._timed_at = time.monotonic()
         # The fastest of its runs: others on the device slow an average down, heat slows every run.
         return runs.min

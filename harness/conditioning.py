@@ -152,21 +152,28 @@ class Conditioning:
         if trial.trial_id != self._waiting_for:
             self._waiting_for, self._waited_s = trial.trial_id, 0.0
         closed = self._wait(self._below_c(repeats))
+        if closed is None and self._request.canary:
+            wait_s = self._request.thermal.wait_s
+            if self._canary.before(trial, wait_s=wait_s, again=repeats > 0):
+                # It warms the device a little, or was waited for: what the gate saw is past.
+                self._last = None
+                closed = self._wait(self._below_c(repeats))
         if closed is not None:
             self._note(f"did not begin: {closed.evidence}")
             return self._blocked(trial, closed)
-        if self._request.canary:
-            self._canary.before(trial, wait_s=self._request.thermal.wait_s)
         return None
 
-    def after_trial(self, result: Result, *, repeats: int = 0) -> Result:
+    def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
         """Judge a trial by what was seen while it ran, and add what it waited for.
 
         Args:
             result: as the trial itself came out.
             repeats: how often heat had spoiled it before.
+            ends_block: whether no other trial of its block follows: then the canary is timed.
         """
         trial, seen = result.trial, result.conditions
+        if ends_block and self._request.canary:
+            self._canary.after(trial)
         if seen.thermal_status_after is not None or seen.temperature_after_c is not None:
             self._last = (time.monotonic(), seen)
         if self._first_c is None:
@@ -175,13 +182,16 @@ class Conditioning:
             for core, khz in sample.frequency_khz.items():
                 self._peak_khz[core] = max(khz, self._peak_khz.get(core, 0))
         ratio = self._canary.ratio
-        limits = self._limits(trial, seen, ratio)
+        after_ratio = self._canary.after_ratio if ends_block else None
+        limits = replace(self._limits(trial, seen, ratio), canary_after_ratio=after_ratio)
         found = findings(seen, limits)
         seen = replace(
             seen,
             waited_s=round(self._waited_s, 1),
             canary_us=self._canary.us,
             canary_ratio=None if ratio is None else round(ratio, 3),
+            canary_after_us=self._canary.after_us if ends_block else None,
+            canary_after_ratio=None if after_ratio is None else round(after_ratio, 3),
             repeats=repeats,
             evidence=(*seen.evidence, *(finding.evidence for finding in found)),
         )
@@ -199,6 +209,16 @@ class Conditioning:
         if again:
             self._note(f"again once it has cooled: {result.conditions.evidence[0]}")
         return again
+
+    def not_repeated(self, spoiled: Result, not_run: Result) -> Result:
+        """What a trial that heat spoiled comes to where the device did not cool in time for another: its own numbers, and both reasons."""
+        why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
+        seen = replace(
+            spoiled.conditions,
+            evidence=(*spoiled.conditions.evidence, *why),
+            waited_s=not_run.conditions.waited_s,
+        )
+        return replace(spoiled, conditions=seen)
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
@@ -241,7 +261,7 @@ class Conditioning:
 
     def _read(self) -> Readings:
         zone = self._here().zone
-        script = readings_script(zone.path if zone else None, load=self._request.load is not None)
+        script = readings_script(zone.read if zone else None, load=self._request.load is not None)
         output = self._target.run(
             renew_script(self._owner, LEASE_S) + script, timeout_s=_TIMEOUT_S, cancel=self._cancel
         )
@@ -262,7 +282,7 @@ class Conditioning:
         if asked == "device" and (config is None or config.thermal.start_below_c is None):
             return "no config tells from which temperature this device may start (start_below_c)"
         if asked is not None and inventory.zone is None:
-            return "no thermal zone can be read"
+            return "no temperature can be read"
         return None
 
     def _pause(self, seconds: float) -> None:

@@ -28,6 +28,10 @@ LEASE_LOST = 112
 """Exit code of a trial's script that finds somebody else's lease: this session slept, and its own has run out."""
 
 _TIMEOUT_S = 60.0
+# A pid may long belong to somebody else: only a process whose command line names our folder is touched.
+_END_LEFTOVERS = f"""for f in run/*/pid run/*/shell; do
+  [ -s "$f" ] && read p <"$f" && grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
+done"""
 _HASH_BYTES_PER_S = 20e6  # an old phone's flash and core; only sets a time-out
 
 
@@ -155,9 +159,12 @@ def _write_lease(owner: str, seconds: float) -> str:
 
 
 def close_folder(target: Target, *, owner: str) -> None:
-    """Give the lease back and remove the trials' folders. Pushed files stay for the next run."""
+    """End what a lost attempt may have left running, give the lease back and remove the trials' folders.
+
+    Pushed files stay for the next run.
+    """
     target.run(
-        f"cd {BASE_DIR} && read o rest <lease && [ $o = {shlex.quote(owner)} ] && rm -rf run lease",
+        f"cd {BASE_DIR} && read o rest <lease && [ $o = {shlex.quote(owner)} ] || exit 0\n{_END_LEFTOVERS}\nrm -rf run lease",
         timeout_s=_TIMEOUT_S,
     )
 
@@ -173,16 +180,17 @@ while ! mkdir lock 2>/dev/null && [ $n -lt 60 ]; do
 done
 read up rest </proc/uptime; up=${{up%.*}}
 read boot </proc/sys/kernel/random/boot_id
-if [ {int(force)} = 0 ] && [ -s lease ] && read o until b who <lease &&
+# Read once, and again where it is empty: its holder renews it just now (a shell empties what it writes first), or crashed then.
+n=0; o=
+while [ -e lease ] && ! read o until b who <lease && [ $n -lt 10 ]; do n=$((n+1)); sleep 0.1; done
+if [ {int(force)} = 0 ] && [ -n "$o" ] &&
    [ "$b" = "$boot" ] && [ "$o" != {me} ] && [ "$until" -gt $up ]; then
   rmdir lock 2>/dev/null; echo "held $o $who $((until-up))"; exit 0
 fi
 {_write_lease(owner, LEASE_S)}
 read o rest <lease; rmdir lock 2>/dev/null
 [ "$o" = {me} ] || {{ echo "cannot write lease"; exit 1; }}
-for f in run/*/pid; do
-  [ -s "$f" ] && read p <"$f" && grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
-done
+{_END_LEFTOVERS}
 rm -rf run blobs/*.part; mkdir -p run
 for f in blobs/*; do [ -f "$f" ] && echo "blob ${{f#blobs/}} $(stat -c %s "$f")"; done
 echo ready

@@ -11,7 +11,7 @@ import yaml
 
 from harness.conditions.thermal import ThermalZone, choose_zone
 from harness.conditions.topology import named_sets
-from harness.cpu_list import format_list, from_mask, to_mask
+from harness.cpu_list import format_list, from_mask
 from harness.devices import DeviceConfig
 from harness.errors import UsageError
 from harness.inventory import Inventory
@@ -40,13 +40,11 @@ def config_text(inventory: Inventory, support: Mapping[str, str | None], *, toda
 def _document(inventory: Inventory, support: Mapping[str, str | None], today: date) -> dict[str, Any]:
     info, topology = inventory.info, inventory.topology
     clusters: list[dict[str, Any]] = []
-    # A cluster is called as the set of its cores is: `prime` and `big`, where the topology by itself says `big` and `middle`.
-    names = {mask: name for name, mask in named_sets(topology).items() if name in ("big", "little", "prime")}
     for cluster in topology.clusters:
         if cluster.max_frequency_khz is None:
             raise UsageError(f"{info.serial} does not tell the highest clock of cores {format_list(cluster.cpus)}")
         one: dict[str, Any] = {
-            "name": names.get(to_mask(cluster.cpus), cluster.name),
+            "name": cluster.name,
             "cpus": format_list(cluster.cpus),
         }
         if cluster.capacity is not None:
@@ -73,7 +71,7 @@ def _document(inventory: Inventory, support: Mapping[str, str | None], today: da
             name: format_list(from_mask(mask)) for name, mask in named_sets(topology).items() if name != "all" and mask
         },
     }
-    zones = _zones(inventory.zones)
+    zones = _zones(inventory.zones) or ([{"name": inventory.zone.type, "role": "cpu"}] if inventory.zone else [])
     if zones:
         found["thermal"] = {"zones": zones}
     quirks = _quirks(inventory, support)

@@ -69,6 +69,7 @@ class DeviceSession:
         self._benches: dict[str | None, Bench] = {}
         self._present: dict[str, int] = {}
         self._opened = False
+        self._block_ends = {trial.block: trial.trial_id for trial in lane.trials}
         self._bystanders: frozenset[str] = self._not_me - {lane.target.serial}
         self.device_failed = False
         """Whether the device, not the trial, is why the last trial has no measurement."""
@@ -218,17 +219,18 @@ class DeviceSession:
     def _once(self, trial: Trial) -> Result:
         if not self._benches:
             self._open()
-        repeats = 0
+        repeats, spoiled = 0, None
         while True:
             not_run = self._conditions.before_trial(trial, repeats=repeats)
             if not_run is not None:
-                return not_run
+                return not_run if spoiled is None else self._conditions.not_repeated(spoiled, not_run)
             self._office.started(trial)
             result = self._measure(trial, self._office.model(trial))
-            result = self._conditions.after_trial(result, repeats=repeats)
+            ends_block = self._block_ends.get(trial.block) == trial.trial_id
+            result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
-            repeats += 1
+            repeats, spoiled = repeats + 1, result
 
     def _measure(self, trial: Trial, model: Blob) -> Result:
         try:

@@ -92,11 +92,16 @@ class DeviceSettings:
         return ["gave back what an earlier session left changed", *lines] if lines is not None else []
 
     def restore(self) -> list[str]:
-        """Give back what `apply` changed; nothing to say where that went well. Does nothing where nothing was changed."""
+        """Give back what `apply` changed; nothing to say where that went well. Does nothing where nothing was changed.
+
+        Raises:
+            DeviceError: the device failed; to be called again when it is back.
+        """
         if not self._changed:
             return []
+        lines = self._restore() or []
         self._changed = False
-        return self._restore() or []
+        return lines
 
     def apply(self, request: ConditionsRequest) -> Applied:
         """Set what is asked: journalled first, read back after. Nothing is sent where nothing is asked.

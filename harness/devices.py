@@ -7,6 +7,7 @@ not exist, and what it says of temperature, clocks and battery feeds a model, no
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -209,6 +210,9 @@ class VirtualDevice(_Strict):
     auth: bool = Field(default=False, description="a host must prove its ADB key")
     thermalservice: bool = True
     cpu_capacity: bool = True
+    cpuset: CpuList | None = Field(
+        default=None, description="cores that Android's cpuset leaves the shell and what it starts; default: all"
+    )
     fixed_performance: bool = Field(
         default=True, description="cmd power set-fixed-performance-mode-enabled has an effect"
     )
@@ -263,6 +267,8 @@ class DeviceConfig(_Strict):
             raise ValueError(f"virtual.clusters must describe exactly the clusters {', '.join(names)}")
         if self.virtual.governor not in self.virtual.governors:
             raise ValueError(f"virtual.governor {self.virtual.governor!r} is not one of virtual.governors")
+        if missing := set(self.virtual.cpuset or ()) - set(cpus):
+            raise ValueError(f"virtual.cpuset names cores that no cluster has: {format_list(missing)}")
         for cluster in self.clusters:
             if self.virtual.clusters[cluster.name].frequencies_khz[-1] != cluster.max_frequency_khz:
                 raise ValueError(f"the highest clock of virtual.clusters.{cluster.name} is not its max_frequency_khz")
@@ -271,13 +277,22 @@ class DeviceConfig(_Strict):
         return self
 
 
+CONFIGS_VARIABLE = "HARNESS_DEVICE_CONFIGS"
+"""Environment variable: a folder with device configs of the user's own."""
+
+
 def load_device_configs(extra_dir: Path | None = None) -> dict[str, DeviceConfig]:
     """The bundled configs, and those of `extra_dir`, which win where names are equal. By name, in order of name.
+
+    Args:
+        extra_dir: default: the folder that the environment variable `HARNESS_DEVICE_CONFIGS` names, if any.
 
     Raises:
         SuiteError: a file says something it cannot say, or two files of one folder have the same name.
     """
     configs = dict(_bundled_configs())
+    if extra_dir is None and (named := os.environ.get(CONFIGS_VARIABLE)):
+        extra_dir = Path(named)
     if extra_dir is not None:
         if not extra_dir.is_dir():
             raise SuiteError("no such folder of device configs", file=extra_dir)

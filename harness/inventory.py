@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.conditions.thermal import ThermalZone, choose_zone, thermal_status, to_celsius
+from harness.conditions.thermal import ThermalZone, choose_zone, hal_zones, thermal_status, to_celsius
 from harness.conditions.topology import Topology, build_topology
 from harness.cpu_list import parse_list
 from harness.devices import DeviceConfig, match_config
@@ -63,6 +63,7 @@ class Inventory:
     properties: Mapping[str, str] = field(repr=False)
     boot_id: str
     zone: ThermalZone | None
+    """What tells the CPU's temperature: of the kernel, else of the thermal HAL."""
     zones: tuple[ThermalZone, ...]
     thermal_status: int | None
     battery: Mapping[str, str]
@@ -109,6 +110,8 @@ def read_inventory(serial: str, sections: Mapping[str, str], configs: Mapping[st
     config = match_config(configs, properties)
     topology = _topology(sections)
     zones = tuple(_zones(sections.get("zones", "")))
+    thermal = sections.get("thermal", "")
+    preferred = [zone.name for zone in config.thermal.zones if zone.role == "cpu"] if config else []
     virtual = properties.get("ro.harness.virtual") == "1"
     api_level = properties.get("ro.build.version.sdk", "")
     info = DeviceInfo(
@@ -132,9 +135,9 @@ def read_inventory(serial: str, sections: Mapping[str, str], configs: Mapping[st
         config=config,
         properties=properties,
         boot_id=sections.get("boot", "").strip(),
-        zone=choose_zone(zones, [zone.name for zone in config.thermal.zones if zone.role == "cpu"] if config else ()),
+        zone=choose_zone(zones, preferred) or choose_zone(hal_zones(thermal), preferred),
         zones=zones,
-        thermal_status=thermal_status(sections.get("thermal", "")),
+        thermal_status=thermal_status(thermal),
         battery=_battery(sections.get("battery", "")),
         become_root=_BECOME_ROOT.get(sections.get("root", "").strip()),
         policies=_policies(sections.get("policies", ""), topology),
@@ -221,7 +224,7 @@ def _zones(text: str) -> list[ThermalZone]:
         temperature, _, kind = rest.partition(" ")
         if number.isdigit():
             zones.append(ThermalZone(number=int(number), type=kind.strip(), temperature_c=to_celsius(temperature)))
-    return sorted(zones, key=lambda zone: zone.number)
+    return sorted(zones, key=lambda zone: zone.number or 0)
 
 
 def _soc(properties: Mapping[str, str]) -> str | None:

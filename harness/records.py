@@ -337,6 +337,8 @@ class Sample:
     affinity: tuple[str, ...] = ()
     cpu_s: float | None = None
     """CPU time that the process had used by then, all threads together (10 ms resolution)."""
+    waited_s: float | None = None
+    """How long its threads, all together, had been ready to run and had to wait for a core by then; None where the kernel does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,7 +356,7 @@ class Conditions:
     thermal_status_before: int | None = None
     thermal_status_after: int | None = None
     frequency_khz: int | None = None
-    """Median of the samples over the cores asked for."""
+    """Median of the samples; of each the highest clock of the clusters asked for."""
     battery_percent: int | None = None
     process_s: float | None = None
     """How long the process itself ran, by the device's own clock (uptime, 10 ms resolution)."""
@@ -368,6 +370,10 @@ class Conditions:
     """The fixed workload before this trial's block: its fastest run."""
     canary_ratio: float | None = None
     """The same as a multiple of the session's first canary."""
+    canary_after_us: float | None = None
+    """Its fastest run after the block; only in the trial that ended it."""
+    canary_after_ratio: float | None = None
+    """The same as a multiple of the session's first."""
     repeats: int = 0
     """How often it had run before and was thrown away because heat spoiled it."""
     evidence: tuple[str, ...] = ()

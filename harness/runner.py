@@ -6,6 +6,7 @@ Knows nothing of suites, of the order of trials, or of where results are kept.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import statistics
 import threading
@@ -27,15 +28,18 @@ from harness.benchmark_model.command import (
 from harness.benchmark_model.synthetic import synthetic_origin
 from harness.cpu_list import format_list, from_mask, parse_list, to_mask
 from harness.deploy import LEASE_LOST, LEASE_S, Blob, renew_script, storage_error
-from harness.errors import Cause, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
+from harness.errors import Cause, CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
 from harness.inventory import Inventory
 from harness.records import Conditions, ParsedOutput, Result, Status, Trial
 from harness.start_state import cache_place, fill_script, is_filled
 from harness.targets.base import Cancelled, Target
-from harness.trial_script import BASE_DIR, Trailer, TrialScript, kill_script, split_trailer
+from harness.trial_script import BASE_DIR, CANNOT, Trailer, TrialScript, kill_script, split_trailer
 
 GRACE_S = 20.0
 """How much longer than the device's own deadline the host waits before it steps in."""
+
+_REFUSED_MASK = re.compile(rb"^taskset: .*affinity: Invalid argument", re.MULTILINE)
+"""What taskset (toybox and util-linux) says of a mask of which the process may have no core: they are offline, or outside its cpuset."""
 
 _SIMULATED = (
     "battery_percent",
@@ -125,8 +129,11 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     )
     if trailer is None and output.exit_code == LEASE_LOST:
         raise DeviceBusy("another process took it while this one slept", serial=trial.device)
-    if trailer is None and output.exit_code == 111 and f"{script.nonce} cannot".encode() in output.stdout:
-        raise storage_error(trial.device, stderr.decode(errors="replace"))
+    if trailer is None and output.exit_code == CANNOT:
+        refusal = storage_error(trial.device, stderr.decode(errors="replace"))
+        # Its mark may be missing where the output broke off, but the words of a refusal say enough.
+        if f"{script.nonce} cannot".encode() in output.stdout or not isinstance(refusal, CommandFailed):
+            raise refusal
     if trailer is not None and bench.inventory.boot_id and trailer.boot_id != bench.inventory.boot_id:
         raise DeviceRebooted("it rebooted since the run began", serial=trial.device)
     logs = {"stdout": output.stdout, "stderr": stderr}
@@ -150,8 +157,11 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     if synthetic is not None and trial.forbid_synthetic:
         status, causes = Status.INVALID, (Cause.CONDITION_NOT_MET,)
         message = f"the suite forbids synthetic numbers, and these are: {synthetic}"
+    if _REFUSED_MASK.search(stderr) and conditions.affinity_observed is None:
+        status, causes = Status.FAILED, (Cause.AFFINITY_NOT_HONOURED,)
+        message = f"did not run: cores {format_list(from_mask(trial.cpus.mask))} were refused"
     if Cause.AFFINITY_NOT_HONOURED in causes:
-        conditions = replace(conditions, evidence=(_affinity_evidence(bench.inventory, conditions),))
+        conditions = replace(conditions, evidence=(_affinity_evidence(bench.inventory, trial, conditions),))
     return Result(
         trial=trial,
         status=status,
@@ -219,7 +229,8 @@ def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: 
     settings = dict(trailer.settings)
     if trailer.took_on is not None:
         settings["task_profile"] = setup.asked.get("task_profile", "") if trailer.took_on else "refused"
-    clocks = [clock for sample in trailer.samples for clock in sample.frequency_khz.values()]
+    # Of several clusters the one at the highest clock: the others rest, or their clocks are asked for by somebody else.
+    clocks = [max(sample.frequency_khz.values()) for sample in trailer.samples if sample.frequency_khz]
     return replace(
         conditions,
         affinity_observed=trailer.affinity,
@@ -244,7 +255,7 @@ def judge(
         rest = tuple(c for c in parsed.causes if c not in (Cause.KILLED, Cause.TRUNCATED_OUTPUT, Cause.UNKNOWN))
         message = f"no end within {trial.run.timeout_s:g} s, ended by the device's own deadline"
         return Status.FAILED, (Cause.TIMEOUT, *rest), message
-    if trailer is None and parsed.status is not Status.FAILED:
+    if trailer is None and (parsed.status is not Status.FAILED or parsed.causes == (Cause.UNKNOWN,)):
         # The numbers may be whole, but what came after them is not: nothing is known of the conditions, nor of the exit code.
         message = "the output breaks off before the device's own notes"
         return Status.FAILED, (Cause.TRUNCATED_OUTPUT, *parsed.causes), message
@@ -258,10 +269,12 @@ def judge(
     return parsed.status, parsed.causes, parsed.message
 
 
-def _affinity_evidence(inventory: Inventory, conditions: Conditions) -> str:
+def _affinity_evidence(inventory: Inventory, trial: Trial, conditions: Conditions) -> str:
     allowed = set(inventory.cpuset_cores)
     expected, observed = conditions.affinity_expected, conditions.affinity_observed
     said = f"threads were allowed on cores {observed}, asked for {expected}"
+    if observed is None:
+        said = f"cores {format_list(from_mask(trial.cpus.mask))} were refused"
     if allowed and not set(parse_list(expected or "")) <= allowed:
         return f"{said}: the cpuset {inventory.cpuset or 'of the shell'} leaves it {format_list(sorted(allowed))}"
     return said
@@ -291,6 +304,7 @@ def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePl
         other_mask=inventory.topology.all_mask & ~trial.cpus.mask,
         timeout_s=trial.run.timeout_s,
         zone_path=inventory.zone.path if inventory.zone else None,
+        read_temperature=inventory.zone.read if inventory.zone else None,
         frequency_paths={cpu: f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq" for cpu in watched},
         nonce=secrets.token_hex(8),
         take_on=bench.setup.take_on,

@@ -27,8 +27,13 @@ from harness.records import Sample
 BASE_DIR = "/data/local/tmp/litert-harness"
 """Everything of ours on a device lies below."""
 
+CANNOT = 111
+"""Exit code of the script where it cannot write its folder."""
+
 SAMPLE_INTERVAL_S = 0.5
 _MARK = "--8<-- harness "
+_SCHEDSTAT = "^[0-9]* [0-9]* [0-9]*$"
+"""The line of /proc/PID/task/TID/schedstat: ns on a core, ns ready and waiting for one, time slices (kernel: scheduler/sched-stats.rst)."""
 _TICKS_PER_S = 100
 """USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
 
@@ -44,7 +49,8 @@ class TrialScript:
         mask: cores asked for.
         other_mask: cores that the sampler may use (0: no others).
         timeout_s: after so many seconds the device itself kills the benchmark.
-        zone_path: file with the temperature that matters, if any.
+        zone_path: file with the temperature that matters, if there is one; the sampler reads it.
+        read_temperature: shell text that prints that temperature before and after; None: none can be read.
         frequency_paths: core number -> file with its present clock in kHz.
         nonce: what no output can contain by chance.
         sample_every_s: how often the sampler looks; None: nothing is sampled, and the affinity is not known then.
@@ -59,6 +65,7 @@ class TrialScript:
     other_mask: int
     timeout_s: float
     zone_path: str | None
+    read_temperature: str | None
     frequency_paths: Mapping[int, str]
     nonce: str
     sample_every_s: float | None = SAMPLE_INTERVAL_S
@@ -78,7 +85,7 @@ class TrialScript:
         return f"""read up rest </proc/uptime
     echo "t $up"; {read_watched}
     read -r stat </proc/$p/stat && echo "cpu $stat"
-    echo a; grep -h Cpus_allowed_list /proc/$p/task/*/status 2>/dev/null"""
+    echo a; grep -h -e Cpus_allowed_list -e '{_SCHEDSTAT}' /proc/$p/task/*/status /proc/$p/task/*/schedstat 2>/dev/null"""
 
     def text(self) -> str:
         """The script, for the device's `sh -c`."""
@@ -87,11 +94,11 @@ class TrialScript:
         # `timeout 0` means at once for toybox and never for GNU.
         seconds = max(1, round(self.timeout_s))
         pin_sampler = f"taskset -p {self.other_mask:x} $S >/dev/null 2>&1" if self.other_mask else ":"
-        read_zone = f"cat {q(self.zone_path)} 2>/dev/null" if self.zone_path else ":"
+        read_zone = self.read_temperature or ":"
         arguments = " ".join(q(flag) for flag in self.flags)
         take_on = f"{self.take_on}; echo $? >profile; " if self.take_on else ""
         # Pinned before the pid is written: the sampler must never see a mask that is not yet set.
-        start = q(f'echo $$ >pid || exit 111; {take_on}exec "$@"')
+        start = q(f'echo $$ >pid || exit {CANNOT}; {take_on}exec "$@"')
         sampler = f"""{{ n=0
   while [ ! -s pid ] && [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done
   read p <pid; w=0.03
@@ -111,10 +118,10 @@ wait $S 2>/dev/null
         return f"""
 trap '' HUP
 D={q(self.folder)}
-rm -rf "$D"; mkdir -p "$D" && cd "$D" && echo $$ >shell || {{ echo {q(mark)} cannot; exit 111; }}
+rm -rf "$D"; mkdir -p "$D" && cd "$D" && echo $$ >shell || {{ echo {q(mark)} cannot; exit {CANNOT}; }}
 conditions() {{ echo "temp $({read_zone})"; dumpsys thermalservice 2>/dev/null | grep -m 1 'Thermal Status'; }}
 conditions >before 2>/dev/null
-read up rest </proc/uptime; echo "$up" >start || {{ echo {q(mark)} cannot; exit 111; }}
+read up rest </proc/uptime; echo "$up" >start || {{ echo {q(mark)} cannot; exit {CANNOT}; }}
 [ -e "$D".{self.nonce}.stop ] && exit 113
 timeout -s KILL {seconds} taskset {self.mask:x} sh -c {start} sh {q(self.program)} {arguments} </dev/null &
 P=$!
@@ -256,6 +263,7 @@ def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) ->
                 temperature_c=to_celsius(readings[-1]) if whole and has_zone else None,
                 affinity=tuple(sorted({text for text in seen if _is_list(text)})),
                 cpu_s=_cpu_seconds(stat),
+                waited_s=_waited_seconds(affinity),
             )
         )
     return tuple(samples)
@@ -267,6 +275,11 @@ def _cpu_seconds(stat: str) -> float | None:
     if len(fields) < 13 or not (fields[11].isdigit() and fields[12].isdigit()):
         return None
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _waited_seconds(text: str) -> float | None:
+    waited_ns = [int(found) for found in re.findall(r"^\d{1,20} (\d{1,20}) \d{1,20}$", text, re.MULTILINE)]
+    return round(sum(waited_ns) / 1e9, 3) if waited_ns else None
 
 
 def _is_list(text: str) -> bool:

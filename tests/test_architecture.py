@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "benchmark_binary": {"benchmark_model", "build", "deploy", "errors", "records", "virtual"},
     "device_init": {"conditions", "cpu_list", "devices", "errors", "inventory"},
     "device_settings": {"conditions", "errors", "inventory", "targets", "trial_script"},
-    "canary": {"conditions", "records"},
+    "canary": {"conditions", "errors", "records"},
     "conditioning": {
         "canary",
         "conditions",

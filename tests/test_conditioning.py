@@ -12,7 +12,7 @@ import pytest
 
 from harness.conditioning import Conditioning
 from harness.conditions.request import ConditionsRequest
-from harness.errors import Cause
+from harness.errors import Cause, DeviceLost
 from harness.inventory import Inventory, read_inventory
 from harness.records import (
     Conditions,
@@ -214,6 +214,100 @@ def test_a_slow_canary_spoils_its_block_and_is_timed_again_at_the_end() -> None:
     assert ratios == [(1.0, ()), (1.0, ()), (1.3, (Cause.THROTTLED,))]
     conditioning.exit()
     assert notes[-1] == "canary at the end: 1.04 times its first run"
+
+
+def test_a_spoiled_trial_that_cannot_be_repeated_keeps_its_numbers_and_says_why() -> None:
+    conditioning, _ = session(Phone([COOL, WARM]), {"thermal": {"wait_s": 0.2}})
+    assert conditioning.before_trial(TRIAL) is None
+    spoiled = conditioning.after_trial(result(khz=1_400_000, temperature_after_c=50.0))
+    assert conditioning.worth_repeating(spoiled, 0)
+    not_run = conditioning.before_trial(TRIAL, repeats=1)
+    assert not_run is not None
+    kept = conditioning.not_repeated(spoiled, not_run)
+    assert (kept.status, kept.causes, kept.measurement) == (Status.INVALID, (Cause.THROTTLED,), spoiled.measurement)
+    assert kept.conditions.evidence[0].startswith("clock down to")
+    assert kept.conditions.evidence[1] == "not repeated: thermal status 1 (LIGHT), at most 0 asked"
+    assert (kept.conditions.waited_s or 0) >= 0.2
+
+
+def test_a_canary_that_is_slow_after_a_block_spoils_the_trial_that_ended_it() -> None:
+    times = iter([100.0, 125.0, 126.0, 127.0, 101.0])
+    conditioning, notes = session(
+        Phone([COOL]),
+        {"canary": True, "thermal": {"wait_s": 0}},
+        lambda trial: result(trial, run_min_us=next(times)),
+    )
+    seen = []
+    for number, block in enumerate((0, 0, 1)):
+        trial = replace(TRIAL, trial_id=f"t{number}", block=block)
+        assert conditioning.before_trial(trial) is None
+        judged = conditioning.after_trial(result(trial), ends_block=number > 0)
+        seen.append((judged.conditions.canary_ratio, judged.conditions.canary_after_ratio, judged.causes))
+        if number == 1:
+            assert judged.conditions.evidence == (
+                "canary 1.25 times as slow after the block as when the session began",
+            )
+    # What was timed a moment ago, after a block, is not timed again before the next.
+    assert seen == [(1.0, None, ()), (1.0, 1.25, (Cause.THROTTLED,)), (1.25, 1.01, (Cause.THROTTLED,))]
+    conditioning.exit()
+    assert notes[-1] == "canary at the end: 1.01 times its first run"
+
+
+def test_a_slow_canary_after_a_block_is_timed_again_since_noise_passes_and_heat_does_not() -> None:
+    times = iter([100.0, 150.0, 101.0, 150.0, 140.0, 130.0])
+    conditioning, _ = session(
+        Phone([COOL]),
+        {"canary": True, "thermal": {"wait_s": 0}},
+        lambda trial: result(trial, run_min_us=next(times)),
+    )
+    ratios = []
+    for block in (0, 1):
+        trial = replace(TRIAL, trial_id=f"t{block}", block=block)
+        assert conditioning.before_trial(trial) is None
+        ratios.append(conditioning.after_trial(result(trial), ends_block=True).conditions.canary_after_ratio)
+    assert ratios == [1.01, 1.3]
+
+
+def test_the_canary_is_timed_again_before_a_trial_is_repeated() -> None:
+    times = iter([100.0, 140.0, 141.0, 103.0])
+    conditioning, _ = session(
+        Phone([COOL]),
+        {"canary": True, "thermal": {"wait_s": 0.5}},
+        lambda trial: result(trial, run_min_us=next(times)),
+    )
+    assert conditioning.before_trial(TRIAL) is None
+    conditioning.after_trial(result())
+    later = replace(TRIAL, trial_id="t1", block=1)
+    assert conditioning.before_trial(later) is None
+    spoiled = conditioning.after_trial(result(later))
+    assert (spoiled.causes, spoiled.conditions.canary_ratio) == ((Cause.THROTTLED,), 1.41)
+    assert conditioning.before_trial(later, repeats=1) is None
+    again = conditioning.after_trial(result(later), repeats=1)
+    assert (again.causes, again.conditions.canary_ratio) == ((), 1.03)
+
+
+def test_a_device_that_fails_under_the_canary_after_a_block_loses_no_result() -> None:
+    def canary(trial: Trial) -> Result:
+        if "after" in trial.trial_id:
+            raise DeviceLost("gone", serial="phone")
+        return result(trial)
+
+    conditioning, notes = session(Phone([COOL]), {"canary": True}, canary)
+    assert conditioning.before_trial(TRIAL) is None
+    judged = conditioning.after_trial(result(), ends_block=True)
+    assert (judged.status, judged.conditions.canary_after_us) == (Status.OK, None)
+    assert "the canary did not run: phone: gone" in notes
+
+
+def test_what_the_canary_heats_is_waited_for() -> None:
+    """The gate is passed, the canary runs, and the device is above the limit for it."""
+    phone = Phone([COOL, WARM, COOL])
+    conditioning, notes = session(
+        phone, {"canary": True, "thermal": {"below_c": 40, "wait_s": 9}}, lambda trial: result(trial)
+    )
+    assert conditioning.before_trial(TRIAL) is None
+    assert phone.looks == 3
+    assert any("45.0 °C" in note or "LIGHT" in note for note in notes)
 
 
 def test_in_fixed_performance_mode_clocks_are_held_against_the_best_seen() -> None:

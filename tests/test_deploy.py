@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -101,6 +101,27 @@ def test_of_two_sessions_at_once_one_gets_the_device(farm: VirtualFarm, target: 
         assert sorted(outcomes) == ["DeviceBusy", "DeviceBusy", "has it"]
 
 
+def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualFarm) -> None:
+    """A shell that writes a file empties it first: who looks in between must not take the device."""
+    lease_of(target, pid=os.getpid(), host=socket.gethostname())
+    once = "n=$((n+1)); : >lease; sleep 0.1; cat whole >lease; sleep 0.02"
+    renewing = f"cd {BASE_DIR}; cp lease whole; n=0; while [ $n -lt 30 ]; do {once}; done"
+    other = AdbTarget(farm.serials[0], port=farm.adb_port)
+    renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=60))
+    renewer.start()
+    try:
+        for _ in range(4):
+            with pytest.raises(DeviceBusy):
+                open_folder(target, owner="second")
+    finally:
+        renewer.join()
+
+
+def test_a_lease_that_a_crash_left_empty_is_nobody_s(target: AdbTarget) -> None:
+    target.run(f"mkdir -p {BASE_DIR}; : >{BASE_DIR}/lease", timeout_s=20)
+    assert open_folder(target, owner="a") == {}
+
+
 def test_a_session_that_lost_its_lease_is_told_before_it_measures(target: AdbTarget) -> None:
     open_folder(target, owner="a")
     lease_of(target, pid=1, host="another-machine")
@@ -116,7 +137,9 @@ def test_closing_leaves_only_the_pushed_files_and_only_ones_own_lease_goes(targe
     assert target.run(f"ls {BASE_DIR}", timeout_s=20).stdout.split() == [b"blobs"]
 
 
-def test_a_leftover_of_a_crashed_session_is_ended(target: AdbTarget) -> None:
+@pytest.mark.parametrize("ended_by", [open_folder, close_folder], ids=["the next session", "its own end"])
+def test_a_leftover_is_ended(target: AdbTarget, ended_by: Callable[..., object]) -> None:
+    """Of a session that crashed, or of an attempt whose device was lost, where no other followed."""
     open_folder(target, owner="a")
     target.run(
         f"mkdir -p {BASE_DIR}/run/x; cp /system/bin/toybox {BASE_DIR}/sleep; cd {BASE_DIR}/run/x;"
@@ -125,7 +148,7 @@ def test_a_leftover_of_a_crashed_session_is_ended(target: AdbTarget) -> None:
     )
     pid = target.run(f"cat {BASE_DIR}/run/x/pid", timeout_s=20).stdout.decode().strip()
     assert target.run(f"[ -d /proc/{pid} ]", timeout_s=20).exit_code == 0
-    open_folder(target, owner="a")
+    ended_by(target, owner="a")
     deadline = time.monotonic() + 10
     while target.run(f"[ -d /proc/{pid} ]", timeout_s=20).exit_code == 0:
         assert time.monotonic() < deadline, "it still runs"
@@ -142,6 +165,7 @@ def test_a_trial_that_is_stopped_before_it_began_never_begins(target: AdbTarget)
         other_mask=0,
         timeout_s=10,
         zone_path=None,
+        read_temperature=None,
         frequency_paths={},
         nonce="abc",
     )

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from harness.conditions.setting import JOURNAL
 from harness.deploy import open_folder
 from harness.device_settings import DeviceSettings
 from harness.devices import load_device_configs
+from harness.errors import DeviceLost
 from harness.inventory import Inventory, take_inventory
 from harness.targets.adb import AdbTarget
+from harness.targets.base import CommandOutput
 from harness.trial_script import BASE_DIR
 from harness.virtual.farm import VirtualFarm
 
@@ -83,6 +86,33 @@ def test_what_a_device_has_is_set_read_back_and_given_back(farm: VirtualFarm, pr
     assert settings.restore() == [], "a second time there is nothing to do"
 
 
+class BreaksOff(AdbTarget):
+    """Loses its device in the middle of the next command, which the device has begun."""
+
+    broken = False
+
+    def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
+        if self.broken and "left=" in command:
+            self.broken = False
+            super().run(command.partition("if [ -z")[0].replace("left=\n", "left=\nexit\n"), timeout_s=timeout_s)
+            raise DeviceLost("the connection closed in the middle of a command", serial=self.serial)
+        return super().run(command, timeout_s=timeout_s, cancel=cancel)
+
+
+def test_what_could_not_be_given_back_at_first_is_tried_again(farm: VirtualFarm) -> None:
+    plain, inventory = device(farm, "virtual-midrange")
+    before = state(plain)
+    target = BreaksOff(plain.serial, port=farm.adb_port)
+    settings = DeviceSettings(target, inventory)
+    settings.apply(EVERYTHING)
+    target.broken = True
+    with pytest.raises(DeviceLost):
+        settings.restore()
+    assert state(plain) != before
+    assert settings.restore() == []
+    assert state(plain) == before
+
+
 def test_a_clock_is_fixed_between_both_limits(farm: VirtualFarm) -> None:
     target, inventory = device(farm, "virtual-midrange")
     settings = DeviceSettings(target, inventory)
@@ -124,6 +154,7 @@ from harness.device_settings import DeviceSettings
 from harness.devices import load_device_configs
 from harness.inventory import take_inventory
 from harness.targets.adb import AdbTarget
+from harness.targets.base import CommandOutput
 target = AdbTarget(sys.argv[1], port=int(sys.argv[2]))
 settings = DeviceSettings(target, take_inventory(target, load_device_configs()))
 settings.apply(ConditionsRequest.model_validate_json(sys.argv[3]))

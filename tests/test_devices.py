@@ -58,6 +58,16 @@ def test_a_folder_of_ones_own_adds_and_replaces(tmp_path: Path) -> None:
     assert "virtual-old" not in [profile.name for profile in virtual_profiles(configs)]
 
 
+def test_the_environment_names_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "a.yaml", MINIMAL)
+    assert "phone" not in load_device_configs()
+    monkeypatch.setenv("HARNESS_DEVICE_CONFIGS", str(tmp_path))
+    assert "phone" in load_device_configs()
+    monkeypatch.setenv("HARNESS_DEVICE_CONFIGS", str(tmp_path / "none"))
+    with pytest.raises(SuiteError, match="no such folder of device configs"):
+        load_device_configs()
+
+
 def test_two_files_of_one_name_are_an_error(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml", MINIMAL)
     write(tmp_path, "b.yaml", MINIMAL)

@@ -11,11 +11,12 @@ import pytest
 
 from harness.benchmark_model.command import BinaryFacts
 from harness.deploy import Blob
-from harness.errors import Cause, DeviceHung, DeviceRebooted
+from harness.errors import Cause, DeviceHung, DeviceRebooted, StorageFull, StorageRefused
 from harness.inventory import Inventory, read_inventory
-from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Status, Trial
-from harness.runner import Bench, Setup, run_trial
+from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Sample, Status, Trial
+from harness.runner import Bench, Setup, observe, run_trial
 from harness.targets.base import CommandOutput, RemoteStat
+from harness.trial_script import Trailer
 
 STDOUT = b"""INFO: Initialized session in 1.2ms.
 INFO: count=20 first=1000 curr=1010 min=990 max=1100 avg=1005 std=12 p5=991 median=1004 p95=1050
@@ -55,6 +56,8 @@ class Phone:
     ran_s: float = 2.0
     boot: str = "b"
     hangs: bool = False
+    broken_off: tuple[bytes, bytes, int] | None = None
+    """stdout, stderr and exit code where the script's notes did not arrive."""
     serial: str = "phone"
     commands: list[str] = field(default_factory=list)
 
@@ -65,6 +68,9 @@ class Phone:
             raise DeviceHung("no answer", serial=self.serial)
         if not found or "timeout -s KILL" not in command:
             return CommandOutput(stdout=b"gone\n", stderr=b"", exit_code=0)
+        if self.broken_off is not None:
+            out, errors, exit_code = self.broken_off
+            return CommandOutput(stdout=out, stderr=errors, exit_code=exit_code)
         parts = {
             "start": "100.00",
             "stop": f"{100 + self.ran_s:.2f}",
@@ -120,6 +126,23 @@ def test_what_the_phone_shows_is_in_the_record(tmp_path: Path) -> None:
     assert seen.process_s == 2.0
 
 
+def test_the_clock_of_a_process_on_several_clusters_is_not_that_of_an_idle_one(tmp_path: Path) -> None:
+    """Half of the clocks seen are those of a cluster that rests while the other works."""
+    cores = {0: 600_000, 4: 2_800_000}
+    trailer = Trailer(
+        exit_code=0,
+        ran_s=2.0,
+        temperature_before_c=None,
+        temperature_after_c=None,
+        thermal_status_before=None,
+        thermal_status_after=None,
+        boot_id="b",
+        samples=tuple(Sample(t_s=i * 0.5, frequency_khz=cores, affinity=("0-7",)) for i in range(4)),
+    )
+    seen = observe(read_inventory("phone", SECTIONS, {}), TRIAL, trailer, Setup())
+    assert seen.frequency_khz == 2_800_000
+
+
 def test_other_cores_than_asked_are_invalid_with_the_reason(tmp_path: Path) -> None:
     result = run_on(Phone(allowed="4-5"), tmp_path)
     assert (result.status, result.causes) == (Status.INVALID, (Cause.AFFINITY_NOT_HONOURED,))
@@ -152,6 +175,22 @@ def test_settings_are_read_back_after_the_run(tmp_path: Path, exit_code: str, ob
 def test_a_deadline_that_struck_is_a_timeout(tmp_path: Path) -> None:
     result = run_on(Phone(rc=137, ran_s=30.1), tmp_path)
     assert (result.status, result.causes[0]) == (Status.FAILED, Cause.TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"), [(b"Read-only file system", StorageRefused), (b"No space left", StorageFull)]
+)
+def test_a_refusal_of_the_storage_is_known_though_the_output_breaks_off(
+    tmp_path: Path, words: bytes, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        run_on(Phone(broken_off=(b"--8<-- harness 12", b"mkdir: '/data/x': " + words + b"\n", 111)), tmp_path)
+
+
+@pytest.mark.parametrize("said", [(b"", b"", 111), (b"", b"", 0), (STDOUT[:30], b"", 1), (STDOUT, b"", 0)])
+def test_without_the_script_s_notes_the_output_broke_off(tmp_path: Path, said: tuple[bytes, bytes, int]) -> None:
+    result = run_on(Phone(broken_off=said), tmp_path)
+    assert (result.status, result.causes[0]) == (Status.FAILED, Cause.TRUNCATED_OUTPUT)
 
 
 def test_another_boot_is_not_a_result(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ SENT = {
         other_mask=0x0F,
         timeout_s=20,
         zone_path="/sys/class/thermal/thermal_zone0/temp",
+        read_temperature="cat /sys/class/thermal/thermal_zone0/temp",
         frequency_paths={4: "/sys/devices/system/cpu/cpu4/cpufreq/scaling_cur_freq"},
         nonce="abc",
     ).text(),

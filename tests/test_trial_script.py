@@ -23,6 +23,7 @@ def script_for(folder: Path, program: str, flags: list[str], *, timeout_s: float
         other_mask=0,
         timeout_s=timeout_s,
         zone_path=None,
+        read_temperature=None,
         frequency_paths={},
         nonce=NONCE,
     )
@@ -56,6 +57,17 @@ def test_stderr_and_trailer_are_parted() -> None:
     assert seen.samples[0].frequency_khz == {0: 1_800_000, 4: 2_900_000}
     assert seen.samples[1].temperature_c == 33.0
     assert seen.affinity == "0-7", "one thread that strays shows in the union"
+
+
+def test_what_threads_waited_for_a_core_is_summed() -> None:
+    stat = "cpu 5 (a b) S " + "0 " * 10 + "40 2 0"
+    text = f"t 100.10\n1\n2\n3\n{stat}\na\nCpus_allowed_list:\t4\n12000000 1500000000 7\nCpus_allowed_list:\t4\n9 500000000 3\n"
+    _, seen = split_trailer(trailer(samples=text), NONCE, (0, 4), True)
+    assert seen is not None
+    assert (seen.samples[0].cpu_s, seen.samples[0].waited_s, seen.affinity) == (0.42, 2.0, "4")
+    _, seen = split_trailer(trailer(), NONCE, (0, 4), True)
+    assert seen is not None
+    assert seen.samples[0].waited_s is None
 
 
 def test_a_missing_reading_is_unknown_not_shifted() -> None:

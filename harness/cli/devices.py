@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ Examples:
 """
 
 
+_AT_ONCE = 32
+_NO_ANSWER_REMEDY = "it is listed and does not answer: reboot it, or unplug it and plug it in again"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Row:
     """A device with what it says of itself, or with why it does not."""
@@ -43,6 +48,7 @@ class _Row:
     inventory: Inventory | None = None
     support: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     error: str | None = None
+    remedy: str | None = None
 
 
 @click.command(epilog=_EPILOG)
@@ -80,7 +86,7 @@ def _list_once(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
     if not listed and not as_json:
         raise SetupError("no device", remedy=NO_DEVICE_REMEDY.replace("--device virtual:2", "harness virtual start"))
     with Console(stderr=True).status("asking devices what they are"):
-        rows = [_ask(one, configs) for one in listed]
+        rows = _ask_all(listed, configs)
     if as_json:
         write_json(_documents(rows))
         return
@@ -92,7 +98,9 @@ def _watch(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
     for _ in device_changes(_servers):
         listed = _listed_now()
         # Only who is new is asked: a phone in the middle of a measurement is left alone.
-        known = {one: known[one] if one in known and known[one].inventory else _ask(one, configs) for one in listed}
+        new = [one for one in listed if one not in known or known[one].inventory is None]
+        asked = dict(zip(new, _ask_all(new, configs), strict=True))
+        known = {one: asked.get(one) or known[one] for one in listed}
         if as_json:
             click.echo(json.dumps(_documents(list(known.values())), ensure_ascii=False))
             continue
@@ -124,7 +132,7 @@ def _init(serial: str, out: Path | None, configs: Mapping[str, DeviceConfig]) ->
         raise SetupError(f"no device {serial!r} is attached", remedy="harness devices lists those that are")
     row = _ask(listed[0], configs)
     if row.inventory is None:
-        raise SetupError(f"{serial} is {listed[0].state}", remedy=row.error)
+        raise SetupError(row.error or f"{serial} is {listed[0].state}", remedy=row.remedy)
     text = config_text(row.inventory, row.support, today=datetime.now(UTC).date())
     if out is None:
         click.echo(text, nl=False)
@@ -139,15 +147,23 @@ def _init(serial: str, out: Path | None, configs: Mapping[str, DeviceConfig]) ->
     click.echo(f"wrote {out}", err=True)
 
 
+def _ask_all(listed: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> list[_Row]:
+    """All at once: one that hangs must not make a shelf of phones wait for it."""
+    if not listed:
+        return []
+    with ThreadPoolExecutor(min(len(listed), _AT_ONCE)) as pool:
+        return list(pool.map(lambda one: _ask(one, configs), listed))
+
+
 def _ask(one: Listed, configs: Mapping[str, DeviceConfig]) -> _Row:
     if one.state != "device":
-        return _Row(one, error=remedy_for(one.state))
+        return _Row(one, error=f"it is {one.state}", remedy=remedy_for(one.state))
     target = AdbTarget(one.serial, transport_id=one.transport_id, port=one.port)
     try:
         inventory = take_inventory(target, configs)
         return _Row(one, inventory, probe_support(target, inventory))
     except DeviceError as error:
-        return _Row(one, error=error.message)
+        return _Row(one, error=error.message.removeprefix(f"{one.serial}: "), remedy=error.remedy or _NO_ANSWER_REMEDY)
 
 
 def _documents(rows: Sequence[_Row]) -> dict[str, Any]:
@@ -157,9 +173,12 @@ def _documents(rows: Sequence[_Row]) -> dict[str, Any]:
 def _print(rows: Sequence[_Row]) -> None:
     """A block a device: what a phone is does not fit into one line of a terminal."""
     for row in rows:
-        one, inventory, error = row.listed, row.inventory, row.error
+        one, inventory = row.listed, row.inventory
         if inventory is None:
-            click.echo(f"{one.serial}  {click.style(one.state, fg='red')}" + (f"\n    {error}" if error else ""))
+            click.echo(f"{one.serial}  {click.style(one.state, fg='red')}")
+            said = [row.error if one.state == "device" else None, row.remedy]
+            for line in filter(None, said):
+                click.echo(f"    {_plain(line)}")
             continue
         info = inventory.info
         state = "virtual" if info.virtual else one.state
@@ -187,10 +206,13 @@ def _lines(inventory: Inventory) -> list[str]:
     now.append(f"thermal status {inventory.thermal_status}" if inventory.thermal_status is not None else None)
     zone = inventory.zone
     now.append(f"{zone.temperature_c:.0f} °C ({zone.type})" if zone and zone.temperature_c is not None else None)
-    now.append("root" if inventory.root else None)
+    now.append("root" if inventory.root else "no root")
     now.append(f"config {info.config}" if info.config else "no config (none is needed)")
     joined = [", ".join(part for part in parts if part) for parts in (what, now)]
-    return [joined[0], f"cores: {clusters}; masks: {sets}", joined[1]]
+    build = [f"build {info.fingerprint}"] if info.fingerprint else []
+    offline = [core for cluster in info.cpu_clusters for core in cluster.cpus if core not in inventory.topology.online]
+    off = f"; offline: {format_list(offline)}" if offline else ""
+    return [joined[0], *build, f"cores: {clusters}; masks: {sets}{off}", joined[1]]
 
 
 def _support_lines(support: Mapping[str, str | None]) -> list[str]:
@@ -206,7 +228,8 @@ def _plain(text: str) -> str:
 
 def _document(row: _Row) -> dict[str, Any]:
     one, inventory = row.listed, row.inventory
-    document: dict[str, Any] = {"serial": one.serial, "state": one.state, "adb_port": one.port, "remedy": row.error}
+    document: dict[str, Any] = {"serial": one.serial, "state": one.state, "adb_port": one.port}
+    document |= {"error": row.error, "remedy": row.remedy}
     if inventory is None:
         return document
     info = dataclasses.asdict(inventory.info)

@@ -211,7 +211,12 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
     if not unfinished(done):
         click.echo(f"{path}: all {len(done.results)} trials are finished", err=True)
         return _conclude(path, Outcome(), options)
-    with _devices(selectors, "any", configs) as live, tempfile.TemporaryDirectory(prefix="harness-") as scratch:
+    # One phone that is away must not keep the others from going on; those that the user names must be there.
+    lenient = not options.selectors
+    with (
+        _devices(selectors, "any", configs, lenient=lenient) as live,
+        tempfile.TemporaryDirectory(prefix="harness-") as scratch,
+    ):
         serials = match_devices(manifest, live)
         infos = {serial: one.inventory.info for serial, one in serials.items()}
         programs = binaries_of(suite_of(manifest), infos, options.binaries, Path(scratch))
@@ -251,13 +256,17 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
 
 @contextlib.contextmanager
 def _devices(
-    selectors: Sequence[str], devices: str | MatchEntry | Sequence[str], configs: Mapping[str, DeviceConfig]
+    selectors: Sequence[str],
+    devices: str | MatchEntry | Sequence[str],
+    configs: Mapping[str, DeviceConfig],
+    *,
+    lenient: bool = False,
 ) -> Iterator[list[Live]]:
     console = Console(stderr=True)
     starting = any(selector.startswith("virtual:") for selector in selectors)
     with contextlib.ExitStack() as stack:
         with console.status("starting virtual devices" if starting else "asking devices what they are"):
-            live = stack.enter_context(selected(selectors, devices, configs))
+            live = stack.enter_context(selected(selectors, devices, configs, lenient=lenient))
         yield live
 
 

@@ -20,12 +20,14 @@ from harness.inventory import Inventory, take_inventory
 from harness.records import DeviceInfo
 from harness.suite import MatchEntry
 from harness.targets.adb import AdbTarget, server_is_up
+from harness.targets.adb_list import parse_list
 from harness.virtual.farm import VirtualFarm, running_farms
 
 REMEDIES: Mapping[str, str] = {
     "unauthorized": "unlock the phone and accept this computer's key",
     "offline": "unplug it and plug it in again, or `adb reconnect offline`",
-    "no permissions": "a udev rule for its vendor is missing: install the package android-sdk-platform-tools-common",
+    "no permissions": "a udev rule for its vendor is missing: install the package android-sdk-platform-tools-common, "
+    "join the group plugdev, then plug it in again",
     "authorizing": "wait a moment, then accept this computer's key on the phone",
     "recovery": "it is in recovery mode: reboot it",
     "bootloader": "it is in its bootloader: reboot it",
@@ -90,7 +92,11 @@ def list_devices() -> list[Listed]:
 
 @contextlib.contextmanager
 def selected(
-    selectors: Sequence[str], devices: str | MatchEntry | Sequence[str], configs: Mapping[str, DeviceConfig]
+    selectors: Sequence[str],
+    devices: str | MatchEntry | Sequence[str],
+    configs: Mapping[str, DeviceConfig],
+    *,
+    lenient: bool = False,
 ) -> Iterator[list[Live]]:
     """The devices that `--device` names, else those that the suite names; virtual ones live as long as the context.
 
@@ -98,6 +104,7 @@ def selected(
         selectors: values of `--device`: a serial, a config name, `any`, `virtual:N`, `virtual:PROFILE`.
         devices: the suite's `devices`, used where there are no selectors.
         configs: all device configs.
+        lenient: leave out, and say so, which of the named devices cannot be used, as long as one can.
 
     Raises:
         UsageError: a selector that makes no sense.
@@ -113,7 +120,7 @@ def selected(
                 for s in farm.serials
             ]
         if others or not selectors:
-            live += _attached(others, devices, configs)
+            live += _attached(others, devices, configs, lenient=lenient)
         if not live:
             raise SetupError("no device", remedy=NO_DEVICE_REMEDY)
         yield live
@@ -148,7 +155,11 @@ def _order(config: DeviceConfig) -> int:
 
 
 def _attached(
-    names: Sequence[str], devices: str | MatchEntry | Sequence[str], configs: Mapping[str, DeviceConfig]
+    names: Sequence[str],
+    devices: str | MatchEntry | Sequence[str],
+    configs: Mapping[str, DeviceConfig],
+    *,
+    lenient: bool = False,
 ) -> list[Live]:
     listed = list_devices()
     attached = ", ".join(one.serial for one in listed) or "none"
@@ -163,25 +174,36 @@ def _attached(
     usable: list[Live] | None = None
     for name in wanted:
         by_serial = [one for one in listed if one.serial == name]
-        if by_serial:
-            _refuse_unusable(by_serial[0])
-            if len(by_serial) > 1:
-                raise SetupError(
-                    f"{len(by_serial)} attached devices say that they are {name}",
-                    remedy="a run could not tell them apart: unplug all but one",
-                )
-            lives = [_inventoried(by_serial[0], configs)]
-        else:
-            usable = usable if usable is not None else _usable(listed, configs)
-            lives = usable if name == "any" else [one for one in usable if one.inventory.info.config == name]
-            if not lives and name != "any":
-                raise SetupError(f"no device {name!r} is attached", remedy=f"attached: {attached}; {NO_DEVICE_REMEDY}")
+        try:
+            if by_serial:
+                lives = [_the_only(by_serial, configs)]
+            else:
+                usable = usable if usable is not None else _usable(listed, configs)
+                lives = usable if name == "any" else [one for one in usable if one.inventory.info.config == name]
+                if not lives and name != "any":
+                    remedy = f"attached: {attached}; {NO_DEVICE_REMEDY}"
+                    raise SetupError(f"no device {name!r} is attached", remedy=remedy)
+        except SetupError as error:
+            if not lenient:
+                raise
+            click.echo(f"left out: {error}", err=True)
+            continue
         known = {one.target.serial for one in chosen}
         chosen += [one for one in lives if one.target.serial not in known]
     if not chosen:
         for unusable in listed:
             _refuse_unusable(unusable)
     return chosen
+
+
+def _the_only(by_serial: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> Live:
+    _refuse_unusable(by_serial[0])
+    if len(by_serial) > 1:
+        raise SetupError(
+            f"{len(by_serial)} attached devices say that they are {by_serial[0].serial}",
+            remedy="a run could not tell them apart: unplug all but one",
+        )
+    return _inventoried(by_serial[0], configs)
 
 
 def _usable(listed: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> list[Live]:
@@ -231,7 +253,11 @@ def _inventoried(one: Listed, configs: Mapping[str, DeviceConfig]) -> Live:
 
 def _list(port: int) -> list[Listed]:
     try:
-        found = adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).list(extended=True)
+        # Not adbutils' own `list`: it takes the second word of a line for the state, and `no permissions` is two.
+        with adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).make_connection() as connection:
+            connection.send_command("host:devices-l")
+            connection.check_okay()
+            found = parse_list(connection.read_string_block())
     except (AdbError, OSError, EOFError) as error:
         raise SetupError(
             f"the ADB server on port {port} does not answer: {error}", remedy="`adb kill-server`, then again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 
 from harness.conditions.thermal import thermal_status, to_celsius
@@ -25,14 +24,14 @@ class Readings:
     """Cores that were not idle, on average over a second."""
 
 
-def readings_script(zone_path: str | None, *, load: bool) -> str:
+def readings_script(read_temperature: str | None, *, load: bool) -> str:
     """Shell text whose output `read_readings` understands.
 
     Args:
-        zone_path: file with the temperature that matters.
+        read_temperature: shell text that prints the temperature that matters.
         load: whether to watch for a second what others keep busy.
     """
-    temperature = f'echo "temp $(cat {shlex.quote(zone_path)} 2>/dev/null)"\n' if zone_path else ""
+    temperature = f'echo "temp $({read_temperature})"\n' if read_temperature else ""
     stat = 'grep -h "^cpu[0-9 ]" /proc/stat 2>/dev/null'
     watch = f"{stat}; sleep {_LOAD_WINDOW_S}; echo =later; {stat}\n" if load else ""
     return (

@@ -114,7 +114,9 @@ def restore_script(
             f'[ "$(echo $({{ {setting.read}; }} 2>/dev/null </dev/null))" = {shlex.quote(old)} ] || left="$left {key}"'
         )
     body = "\n".join(steps)
+    # Goes on where the connection breaks: half of the old values are no state to leave a phone in.
     return f"""
+trap '' HUP
 cd {shlex.quote(folder)} || exit 1
 left=
 {body}

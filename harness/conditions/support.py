@@ -53,9 +53,9 @@ def read_support(text: str, *, api_level: int | None, root: str | None, temperat
         text: what the script printed.
         api_level: as for the script.
         root: likewise.
-        temperature: whether a thermal zone can be read.
+        temperature: whether one can be read.
     """
-    found: dict[str, str | None] = {"temperature": None if temperature else "no thermal zone can be read"}
+    found: dict[str, str | None] = {"temperature": None if temperature else "no temperature can be read"}
     answers: Mapping[str, str] = {
         name: answer.strip()
         for name, _, answer in (

@@ -23,6 +23,8 @@ _NAMES_BY_COUNT = {
     3: ("little", "middle", "big"),
     4: ("little", "middle", "upper", "big"),
 }
+_NAMES_WITH_PRIME = {3: ("little", "big", "prime"), 4: ("little", "middle", "big", "prime")}
+"""Where the fastest cluster is a single core: a cluster is called as the word that means its cores (`named_sets`)."""
 _LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _MASK = re.compile(r"[0-9a-fA-F]+")
 
@@ -62,7 +64,8 @@ def build_topology(
         groups.setdefault(key, []).append(core)
         previous = key
     ordered = sorted(groups.items(), key=lambda item: (item[0], item[1]))
-    names = _NAMES_BY_COUNT.get(len(ordered)) or tuple(f"cluster{i}" for i in range(len(ordered)))
+    by_count = _NAMES_WITH_PRIME if len(ordered[-1][1]) == 1 and len(ordered) in _NAMES_WITH_PRIME else _NAMES_BY_COUNT
+    names = by_count.get(len(ordered)) or tuple(f"cluster{i}" for i in range(len(ordered)))
     clusters = tuple(
         CpuCluster(
             name=name,

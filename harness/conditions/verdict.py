@@ -1,8 +1,8 @@
 """Whether heat or lost settings spoiled a trial, judged from what was seen while it ran. Pure; each finding carries its evidence.
 
-Throttling is read from clocks only where they must have been high: while the process kept as many cores busy as it has threads, a
-governor asks for the highest clock, so a lower one was imposed. A process that waits (for a GPU, or for its turn on a busy machine) proves
-nothing.
+Throttling is read from clocks only where they must have been high: while as many cores were busy as the process has threads, a governor
+asks for the highest clock, so a lower one was imposed. A core in whose queue a thread of the process waits is busy, too, with somebody
+else's work. A process that waits for anything but a core (a GPU, storage) proves nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ WAKE_UP_S = 0.6
 """What a governor may take to raise the clocks, and the process to load its model: does not count."""
 
 BUSY = 0.8
-"""Share of its threads' time that a process must have computed to count as busy: from there on schedutil, which asks for 1.25 times the
-clock that the load needs, asks for the highest."""
+"""Share of its threads' time in which a process must have computed, or waited for a core that others kept busy: from there on schedutil,
+which asks for 1.25 times the clock that the load needs, asks for the highest."""
 
 CANARY_RATIO = 1.10
 """A canary slower than its first run by this factor: throttled (AndroidX Benchmark's own limit for its reference workload)."""
@@ -53,6 +53,7 @@ class Limits:
         too_hot_c: what the temperature after must not reach, if known.
         low_clock: a clock below this share of the expected one is low; None: clocks are not judged.
         canary_ratio: how much slower the canary was before this block than at first; None without one.
+        canary_after_ratio: the same after the block, where this trial ended it.
         settings: what was set on the device, and read so before the trial.
     """
 
@@ -63,6 +64,7 @@ class Limits:
     too_hot_c: float | None = None
     low_clock: float | None = LOW_CLOCK
     canary_ratio: float | None = None
+    canary_after_ratio: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,7 +74,8 @@ def findings(conditions: Conditions, limits: Limits) -> tuple[Finding, ...]:
         finding
         for finding in (
             _low_clocks(conditions.samples, limits),
-            _canary(limits.canary_ratio),
+            _canary(limits.canary_ratio, ""),
+            _canary(limits.canary_after_ratio, "after the block "),
             _status_after(conditions, limits),
             _hot_before(conditions, limits),
             _hot_after(conditions, limits),
@@ -92,7 +95,7 @@ def _low_clocks(samples: Sequence[Sample], limits: Limits) -> Finding | None:
         share = _best_share(after, limits.expected_khz)
         if share is None or before.cpu_s is None or after.cpu_s is None or length_s <= 0 or after.t_s < WAKE_UP_S:
             continue
-        if after.cpu_s - before.cpu_s < BUSY * limits.threads * length_s:
+        if _wanted_s(before, after) < BUSY * limits.threads * length_s:
             continue
         busy_s += length_s
         if share[0] < limits.low_clock:
@@ -108,6 +111,12 @@ def _low_clocks(samples: Sequence[Sample], limits: Limits) -> Finding | None:
     )
 
 
+def _wanted_s(before: Sample, after: Sample) -> float:
+    """CPU time that the process had or was ready for between two samples. Threads that ended took what they had waited with them."""
+    waited_s = max(0.0, after.waited_s - before.waited_s) if after.waited_s and before.waited_s is not None else 0.0
+    return (after.cpu_s or 0.0) - (before.cpu_s or 0.0) + waited_s
+
+
 def _best_share(sample: Sample, expected_khz: Mapping[int, int]) -> tuple[float, int, int] | None:
     """Share, clock and expected clock of the cluster nearest to its own: where threads may run on several, one is enough."""
     shares = [
@@ -118,10 +127,10 @@ def _best_share(sample: Sample, expected_khz: Mapping[int, int]) -> tuple[float,
     return max(shares, default=None)
 
 
-def _canary(ratio: float | None) -> Finding | None:
+def _canary(ratio: float | None, when: str) -> Finding | None:
     if ratio is None or ratio <= CANARY_RATIO:
         return None
-    return Finding(cause=Cause.THROTTLED, evidence=f"canary {ratio:.2f} times as slow as when the session began")
+    return Finding(cause=Cause.THROTTLED, evidence=f"canary {ratio:.2f} times as slow {when}as when the session began")
 
 
 def _status_after(conditions: Conditions, limits: Limits) -> Finding | None:

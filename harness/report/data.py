@@ -152,6 +152,7 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "observed": seen.affinity_observed,
             "battery": seen.battery_percent,
             "waited": rounded(seen.waited_s, 4) or None,
+            "canary": _canary(seen.canary_ratio, seen.canary_after_ratio),
             "repeats": seen.repeats or None,
             "evidence": list(seen.evidence),
             "settings": [
@@ -161,6 +162,7 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "synthetic": result.synthetic,
             "exit": result.exit_code,
             "attempt": result.attempt,
+            "setbacks": [setback.cause.value for setback in result.setbacks],
             "notes": list(result.measurement.notes) if result.measurement else [],
             "unconsumed": list(result.measurement.unconsumed_flags) if result.measurement else [],
             "logs": {
@@ -190,6 +192,10 @@ def _spread(value: Spread | None) -> list[float | int | None] | None:
 
 def _pair(before: int | None, after: int | None) -> list[int | None] | None:
     return None if before is None and after is None else [before, after]
+
+
+def _canary(before: float | None, after: float | None) -> list[float | int | None] | None:
+    return None if before is None and after is None else [rounded(before, 3), rounded(after, 3)]
 
 
 def _without_nulls(data: Json) -> Json:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.report.cells import DIMENSIONS, Cell, CellKey
+from harness.report.drift import drift_sentences
 from harness.store import Run
 
 _ORDER = ("ok", "failed", "invalid", "skipped", "pending")
@@ -34,6 +35,7 @@ def summarise(run: Run, cells: tuple[Cell, ...], baseline: dict[str, str] | None
         _counts(planned, counts, run),
         *_causes(run),
         *_waiting(run),
+        *drift_sentences(run),
         _synthetic(synthetic, len(run.results)),
         *_virtual(run),
         *_ratios(cells, baseline),

@@ -1,8 +1,9 @@
 """Makes the faults of one device happen, and writes each into its event log, as the truth that a script's findings can be held against.
 
 An event `fault` has `fault` (the kind), `entry` (which of the file, from 1), `during` (the operation, or `time`), `text` (its command or
-path), `running` (whether that operation still ran) and what belongs to the kind. `fault_over` follows where it had a duration,
-`fault_missed` comes instead where there was nothing to hit.
+path), `running` (whether that operation still ran) and what belongs to the kind. By the clock, `text` is the command that ran at that time,
+the latest where there were several, and `running` whether there was one. `fault_over` follows where it had a duration, `fault_missed` comes
+instead where there was nothing to hit.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ class FaultInjector:
         self._distrust = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._awaiting_bytes: dict[str, list[DueFault]] = {}
+        self._commands: dict[object, str] = {}
+        """Commands that run now, in the order in which they began."""
         self._wire: Wire | None = None
 
     @property
@@ -129,9 +132,8 @@ class FaultInjector:
         request = parse_service(name)
         if request is None or self._wire is None:
             return serve
-        dues = self._faults.operation("shell", request.command or "")
-        if not dues:
-            return serve
+        command = request.command or ""
+        dues = self._faults.operation("shell", command)
         operation = _Running()
         filters = [due for due in dues if due.rule.fault in (FaultKind.TRUNCATED, FaultKind.SLOW)]
         for due in dues:
@@ -139,6 +141,7 @@ class FaultInjector:
                 self._spawn(self._later(due, operation))
 
         async def serve_faulty(stream: Stream) -> None:
+            self._commands[operation] = command
             try:
                 for due in filters:
                     self._record(due, running=True)
@@ -150,6 +153,7 @@ class FaultInjector:
                 await serve(stream)
             finally:
                 operation.over = True
+                del self._commands[operation]
 
         return serve_faulty
 
@@ -160,7 +164,7 @@ class FaultInjector:
                 self._spawn(self._later(due, _Running()))
 
     def happen_now(self, due: DueFault) -> None:
-        """Record what the farm did to all its devices."""
+        """Record what the farm does to all its devices."""
         self._record(due, running=None)
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -292,12 +296,15 @@ class FaultInjector:
 
     def _record(self, due: DueFault, *, running: bool | None, **details: object) -> None:
         log.info("%s: fault: %s", self._device.serial, due.rule.fault)
+        text = due.text
+        if running is None:
+            running, text = bool(self._commands), next(reversed(self._commands.values()), "")
         self._events.record(
             "fault",
             fault=due.rule.fault,
             entry=due.number,
             during=due.during,
-            text=due.text,
+            text=text,
             running=running,
             lasts_s=due.rule.duration_s,
             **details,

@@ -27,7 +27,7 @@ const keyOf = (values) => JSON.stringify(DIMENSIONS.map((name) => values[name]))
 const cellByKey = new Map(cells.map((cell) => [keyOf(cell), cell]));
 
 const trials = data.trials.map((raw) => {
-  const trial = { causes: [], evidence: [], settings: [], simulated: [], notes: [], unconsumed: [], logs: {}, ...raw, cell: cells[raw.cell] };
+  const trial = { causes: [], evidence: [], setbacks: [], settings: [], simulated: [], notes: [], unconsumed: [], logs: {}, ...raw, cell: cells[raw.cell] };
   trial.cell.trials.push(trial);
   trial.text = `${trial.cell.text}\n${[trial.id, trial.purpose, trial.status, trial.message || '', ...trial.causes, ...trial.evidence].join('\n').toLowerCase()}`;
   return trial;

@@ -79,6 +79,8 @@ function setUpConditions() {
   const optional = [
     ['thermal', { key: 'thermal', label: 'Thermal status', title: 'Android’s, before → after', value: (trial) => trial.thermal?.[1] ?? trial.thermal?.[0] ?? null, show: (trial) => (trial.thermal ? condition(trial, 'thermal', 'thermal_status_after', ([before, after]) => `${before ?? '?'} → ${after ?? '?'}`) : none('–')) }],
     ['waited', { key: 'waited', label: 'Waited (s)', title: 'Until the device was cool, charged and idle enough', num: true, value: (trial) => trial.waited ?? null, show: (trial) => (known(trial.waited) ? fixed(1)(trial.waited) : none('–')) }],
+    ['canary', { key: 'canary', label: 'Canary (×)', title: 'The fixed workload before the block as a multiple of its first run; → after the block, for the process that ended it', num: true, value: (trial) => trial.canary?.[1] ?? trial.canary?.[0] ?? null,
+      show: (trial) => (trial.canary ? el('span', {}, trial.canary.filter(known).map((ratio) => ratio.toFixed(2)).join(' → ')) : none('–')) }],
     ['battery', conditionColumn('battery', 'battery_percent', 'Battery (%)', 'Charge', String)],
   ].filter(([key]) => some(key)).map(([, column]) => column);
   whenSeen(host, () => new Table(host, {
@@ -95,7 +97,7 @@ function setUpConditions() {
       { key: 'duration', label: 'Took (s)', num: true, value: (trial) => trial.duration, show: (trial) => trial.duration.toFixed(1) },
       conditionColumn('before', 'temperature_before_c', 'Before (°C)', 'Temperature before the process', fixed(1)),
       conditionColumn('after', 'temperature_after_c', 'After (°C)', 'Temperature after the process', fixed(1)),
-      conditionColumn('khz', 'frequency_khz', 'Clock (MHz)', 'Median of the samples over the cores asked for', (khz) => (khz / 1000).toFixed(0)),
+      conditionColumn('khz', 'frequency_khz', 'Clock (MHz)', 'Median of the samples; of each the highest clock of the clusters asked for', (khz) => (khz / 1000).toFixed(0)),
       ...optional,
       { key: 'affinity', label: 'Affinity', title: 'Mask asked for, cores expected, cores seen', value: (trial) => trial.observed ?? null, show: affinity },
       { key: 'notes', label: 'Notes', value: (trial) => notesOf(trial) || null, show: (trial) => (notesOf(trial) ? stranger(notesOf(trial)) : '') },
@@ -105,7 +107,7 @@ function setUpConditions() {
 }
 
 const notesOf = (trial) => [
-  ...(trial.attempt ? [`attempt ${trial.attempt + 1}`] : []),
+  ...(trial.attempt ? [`attempt ${trial.attempt + 1}${trial.setbacks.length ? ` after ${trial.setbacks.join(', ')}` : ''}`] : []),
   ...(trial.repeats ? [`repeated ${trial.repeats} times`] : []),
   ...trial.causes,
   ...trial.settings.map(([key, asked, seen]) => (asked === seen ? `${key} ${asked}` : `${key} ${asked} asked, ${seen ?? 'nothing'} seen`)),

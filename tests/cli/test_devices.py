@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -64,6 +66,14 @@ def test_each_device_tells_what_it_is_and_which_conditions_it_has(farm: VirtualF
     assert flagship["cpuset"]["cores"]
     assert screens(farm) == before, "asking changes nothing"
     text = harness(farm).stdout
+    for device in (flagship, midrange, old):
+        assert f"build {device['fingerprint']}" in text
+    assert [(cluster["name"], cluster["cpus"]) for cluster in flagship["cpu_clusters"]][1:] == [
+        ("big", [4, 5, 6]),
+        ("prime", [7]),
+    ]
+    assert ", no root, config virtual-flagship" in text
+    assert ", root, config virtual-midrange" in text
     assert "conditions: airplane_mode, battery, fixed_performance" in text
     assert "lacks: frequency (needs root), governor (needs root)" in text
 
@@ -78,7 +88,9 @@ def screens(farm: VirtualFarm) -> list[bytes]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_init_writes_a_config_that_fits_the_device(farm: VirtualFarm, tmp_path: Path, profile: str) -> None:
+def test_init_writes_a_config_that_fits_the_device(
+    farm: VirtualFarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
     serial = farm.serials[PROFILES.index(profile)]
     file = tmp_path / "device.yaml"
     done = harness(farm, "--init", serial, "-o", str(file))
@@ -97,6 +109,67 @@ def test_init_writes_a_config_that_fits_the_device(farm: VirtualFarm, tmp_path: 
     again = harness(farm, "--init", serial, "-o", str(file))
     assert again.returncode == 2
     assert "exists" in again.stderr
+    # What it wrote is good as it is: with the file in a folder of one's own the phone gets it.
+    monkeypatch.setenv("HARNESS_DEVICE_CONFIGS", str(tmp_path))
+    told = {one["serial"]: one for one in json.loads(harness(farm, "--json").stdout)["devices"]}
+    assert told[serial]["config"] == config.name
+
+
+SEE = "see [http://developer.android.com/tools/device.html]"
+UNUSABLE = (
+    "R5CT30ABCDE            unauthorized usb:3-2 transport_id:1\n"
+    f"HT85G1A05551           no permissions (missing udev rules? user is in the plugdev group); {SEE} usb:1-2 transport_id:3\n"
+    "192.168.1.7:5555       offline transport_id:4\n"
+    "0123456789ABCDEF       device product:x model:y device:z transport_id:5\n"
+)
+
+
+@pytest.fixture
+def shelf() -> Iterator[int]:
+    """An ADB server with phones that cannot be used, the last of which is listed as well and never answers."""
+
+    class Request(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while size := self.request.recv(4):
+                asked = self.request.recv(int(size, 16))
+                if asked.startswith(b"host:devices"):
+                    self.request.sendall(b"OKAY" + f"{len(UNUSABLE):04x}{UNUSABLE}".encode())
+                else:
+                    self.request.sendall(b"FAIL" + b"000fdevice offline!")
+
+    class Server(socketserver.ThreadingTCPServer):
+        allow_reuse_address = daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Request) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_each_phone_that_cannot_be_used_has_its_remedy(shelf: int) -> None:
+    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", "devices", *arguments],
+            env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(shelf)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    mine = {"R5CT30ABCDE", "HT85G1A05551", "192.168.1.7:5555", "0123456789ABCDEF"}
+    told = {one["serial"]: one for one in json.loads(ask("--json").stdout)["devices"] if one["serial"] in mine}
+    assert {serial: one["state"] for serial, one in told.items()} == {
+        "R5CT30ABCDE": "unauthorized",
+        "HT85G1A05551": "no permissions",
+        "192.168.1.7:5555": "offline",
+        "0123456789ABCDEF": "device",
+    }
+    words = {"R5CT30ABCDE": "accept this computer's key", "HT85G1A05551": "udev rule", "192.168.1.7:5555": "plug it in"}
+    for serial, remedy in {**words, "0123456789ABCDEF": "does not answer: reboot it"}.items():
+        assert remedy in told[serial]["remedy"]
+        assert remedy in ask().stdout
+    assert told["0123456789ABCDEF"]["error"] == "device offline!"
 
 
 def test_init_of_nobody_names_the_remedy(farm: VirtualFarm) -> None:

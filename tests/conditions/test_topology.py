@@ -54,6 +54,22 @@ def test_words_for_cores(topology: Topology, expected: dict[str, int]) -> None:
     assert named_sets(topology) == expected
 
 
+@pytest.mark.parametrize(
+    "topology",
+    [
+        FLAGSHIP,
+        phone((2, 250, 1_800_000), (3, 700, 2_500_000), (2, 800, 2_800_000), (1, 1024, 3_300_000)),
+        phone((4, 200, 1_700_000), (2, 600, 2_200_000), (2, 1024, 2_800_000)),
+        phone((7, 400, 2_000_000), (1, 1024, 2_400_000)),
+        phone((4, 0, 1_500_000)),
+    ],
+)
+def test_a_cluster_has_the_name_that_means_its_cores(topology: Topology) -> None:
+    sets = named_sets(topology)
+    for cluster in topology.clusters:
+        assert sets[cluster.name] == sum(1 << cpu for cpu in cluster.cpus)
+
+
 def test_capacity_tells_clusters_of_one_frequency_apart() -> None:
     topology = phone((4, 400, 2_000_000), (4, 1024, 2_000_000))
     assert [cluster.cpus for cluster in topology.clusters] == [(0, 1, 2, 3), (4, 5, 6, 7)]

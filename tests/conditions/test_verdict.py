@@ -48,6 +48,16 @@ def test_low_clocks_alone_prove_nothing(clocks: list[int], cores: float, why: st
     assert not causes(run_of(clocks, cores=cores)), why
 
 
+def test_a_core_that_others_keep_busy_is_busy() -> None:
+    """Two threads that got a quarter of the time and were ready to run in the rest of it."""
+    samples = run_of([2_000_000] * 8, cores=0.5).samples
+    assert not causes(Conditions(samples=samples))
+    waiting = tuple(replace(sample, waited_s=sample.t_s * 1.5) for sample in samples)
+    assert causes(Conditions(samples=waiting)) == [Cause.THROTTLED]
+    gone = tuple(replace(sample, waited_s=9.0 - sample.t_s) for sample in samples)
+    assert not causes(Conditions(samples=gone)), "threads that ended took what they had waited with them"
+
+
 def test_on_several_clusters_one_at_its_clock_is_enough() -> None:
     samples = tuple(Sample(t_s=i * 0.5, cpu_s=i * 1.0, frequency_khz={4: 2_800_000, 7: 600_000}) for i in range(8))
     assert not causes(Conditions(samples=samples))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -25,6 +26,8 @@ class ProcessUse:
     pid: int
     parent: int
     cpu_s: float
+    waited_s: float = 0.0
+    """How long its threads were ready to run and had no core of the host; a phone, with cores of its own, would have run them."""
 
 
 class Backend(Protocol):
@@ -83,7 +86,18 @@ def read_process(proc: Path) -> ProcessUse | None:
     fields = text.rpartition(b")")[2].split()
     if fields[0] == b"Z":
         return None
-    return ProcessUse(int(proc.name), int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS_PER_S)
+    cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    return ProcessUse(int(proc.name), int(fields[1]), cpu_s, _waited_s(proc))
+
+
+def _waited_s(proc: Path) -> float:
+    """Sum over the threads of the second number of `schedstat` (sched-stats.rst); 0 where the kernel does not say."""
+    waited_ns = 0
+    with suppress(OSError):  # it may go while it is looked at
+        for task in os.scandir(proc / "task"):
+            with suppress(OSError, IndexError, ValueError):
+                waited_ns += int(Path(task.path, "schedstat").read_text().split()[1])
+    return waited_ns / 1e9
 
 
 def read_command_line(proc: Path) -> list[str]:

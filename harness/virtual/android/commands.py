@@ -161,8 +161,6 @@ def _settings(state: DeviceState, words: list[str]) -> Answer:
             return Answer(out=state.settings[table].get(key, "null") + "\n")
         case ["put", ("global" | "secure" | "system") as table, key, value]:
             state.settings[table][key] = value
-            if (table, key) == ("global", "stay_on_while_plugged_in") and value.isdigit():
-                state.stay_on = int(value)
             return Answer()
         case ["delete", ("global" | "secure" | "system") as table, key]:
             gone = state.settings[table].pop(key, None)
@@ -175,8 +173,7 @@ def _settings(state: DeviceState, words: list[str]) -> Answer:
 def _svc(state: DeviceState, words: list[str]) -> Answer:
     match words:
         case ["power", "stayon", word] if word in _STAY_ON:
-            state.stay_on = _STAY_ON[word]
-            state.settings["global"]["stay_on_while_plugged_in"] = str(state.stay_on)
+            state.settings["global"]["stay_on_while_plugged_in"] = str(_STAY_ON[word])
             state.awake = state.awake or state.stay_on > 0
             return Answer()
         case [("wifi" | "data" | "bluetooth"), ("enable" | "disable")]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.devices import DeviceConfig
@@ -45,6 +45,19 @@ _FRESH_S = 0.05
 
 _refusal: str | None = None
 """Why this host refused namespaces, once it did: sixteen devices need not each find out."""
+
+
+@contextmanager
+def _confined(host_cpus: set[int] | None) -> Iterator[None]:
+    """What this thread starts meanwhile may use these cores of the host only; None: all that the thread itself may use."""
+    before = os.sched_getaffinity(0)
+    try:
+        if host_cpus is not None:
+            os.sched_setaffinity(0, host_cpus)
+        yield
+    finally:
+        if host_cpus is not None:
+            os.sched_setaffinity(0, before)
 
 
 class VirtualAndroid:
@@ -129,7 +142,8 @@ class VirtualAndroid:
         if self._backend is None:
             raise OSError("the device is down")
         self.refresh()
-        process = self._backend.launch(command, terminal=terminal, env=self._environment(term), on_exit=self._ended)
+        with _confined(set(self._open_cores().values()) if self._virtual.cpuset else None):
+            process = self._backend.launch(command, terminal=terminal, env=self._environment(term), on_exit=self._ended)
         self.events.record("spawn", command=command, terminal=terminal is not None)
         self._start_ticking()
         return process
@@ -359,13 +373,18 @@ class VirtualAndroid:
             self._state.physics.settle_clocks()
             self._live_tree.update(live_files(self._state))
             return answer
-        asked = taskset(words[1:], own_pid=pid, cpu_map=self._state.cpu_map, affinity=self._device_affinity)
+        asked = taskset(words[1:], own_pid=pid, cpu_map=self._open_cores(), affinity=self._device_affinity)
         details: dict[str, object] = {"words": words[1:], "pid": pid}
         if asked.mask is not None and asked.pid is not None:
             self._state.masks[asked.pid] = asked.mask
             details |= {"mask": f"{asked.mask:x}", "command": list(asked.command)}
         self.events.record("taskset", **details)
         return asked.answer
+
+    def _open_cores(self) -> Mapping[int, int]:
+        """Cores that the cpuset leaves, device to host."""
+        cpuset = self._virtual.cpuset
+        return {core: host for core, host in self._state.cpu_map.items() if cpuset is None or core in cpuset}
 
     def _device_affinity(self, pid: int) -> int | None:
         if self._backend is None:

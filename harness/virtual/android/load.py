@@ -1,4 +1,6 @@
-"""How busy a device's processes keep its clusters, from the CPU time that they really used on the host."""
+"""How busy a device's processes keep its clusters: from the CPU time that they really used on the host, and what they waited for one of its
+cores. So the phone's heat does not depend on what else the host does.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,21 @@ from collections.abc import Mapping, Sequence
 from harness.devices import Cluster
 from harness.virtual.android.backend import ProcessUse
 
+_HEAVY = 0.3
+"""Cores' time from which on a process counts as heavy. Made up, as the phone is."""
+
 
 class LoadMeter:
     """Turns CPU times of processes into loads of clusters, from one look to the next."""
 
     def __init__(self) -> None:
-        self._cpu_s: dict[int, float] = {}
+        self._seen: dict[int, ProcessUse] = {}
         self._percent: dict[int, float] = {}
 
     @property
     def known(self) -> set[int]:
         """PIDs seen at the last look."""
-        return set(self._cpu_s)
+        return set(self._seen)
 
     def percent_by_pid(self) -> list[tuple[int, float]]:
         """Percent of one core by PID, between the last two looks, busiest first."""
@@ -36,24 +41,46 @@ class LoadMeter:
             masks: PID to the device cores that `taskset` was asked for; children inherit it, others may run on every core.
         """
         parents = {use.pid: use.parent for use in uses}
+        ordered = sorted(clusters, key=lambda c: (c.capacity or 0, c.max_frequency_khz))
         busy_cores: dict[str, float] = dict.fromkeys((cluster.name for cluster in clusters), 0.0)
         percent = {}
         for use in uses:
             # A process that is new used all its time since the last look.
-            used_s = use.cpu_s - self._cpu_s.get(use.pid, 0.0)
-            if used_s <= 0 or dt_s <= 0:
+            before = self._seen.get(use.pid)
+            used_s = use.cpu_s - (before.cpu_s if before else 0.0)
+            # Threads that ended took what they had waited with them.
+            waited_s = max(0.0, use.waited_s - (before.waited_s if before else 0.0))
+            if used_s + waited_s <= 0 or dt_s <= 0:
                 continue
-            cores = used_s / dt_s
-            percent[use.pid] = 100 * cores
+            cores = (used_s + waited_s) / dt_s
+            if used_s > 0:
+                percent[use.pid] = 100 * used_s / dt_s
             mask = _mask_of(use.pid, parents, masks)
-            allowed = {c.name: sum(mask is None or bool(mask >> cpu & 1) for cpu in c.cpus) for c in clusters}
-            total = sum(allowed.values()) or 1
-            for name, count in allowed.items():
-                busy_cores[name] += cores * count / total
-        self._cpu_s = {use.pid: use.cpu_s for use in uses}
+            allowed = [(c.name, sum(mask is None or bool(mask >> cpu & 1) for cpu in c.cpus)) for c in ordered]
+            for name, count in _placed(cores, allowed):
+                busy_cores[name] += count
+        self._seen = {use.pid: use for use in uses}
         self._percent = percent
         mean = {c.name: min(1.0, busy_cores[c.name] / len(c.cpus)) for c in clusters}
         return mean, {name: min(1.0, busy) for name, busy in busy_cores.items()}
+
+
+def _placed(cores: float, allowed: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
+    """Which clusters a process keeps busy, and by how many cores.
+
+    As Android's scheduler places work: what needs much of a core goes to the fastest that there are, a core at a time, and stays there;
+    what needs little stays on the slowest. So one thread that may run everywhere asks for the highest clock of the fastest cluster.
+
+    Args:
+        cores: how many cores' time it used.
+        allowed: clusters with the number of their cores that it may run on, from the slowest to the fastest.
+    """
+    found = []
+    for name, count in reversed(allowed) if cores >= _HEAVY else allowed:
+        share = min(cores, float(count))
+        cores -= share
+        found.append((name, share))
+    return [(found[0][0], found[0][1] + cores), *found[1:]] if cores > 0 and found else found
 
 
 def _mask_of(pid: int, parents: Mapping[int, int], masks: Mapping[int, int]) -> int | None:

@@ -52,15 +52,22 @@ class DeviceState:
     cpu_map: Mapping[int, int]
     boot_id: str
     clock_scale: float
-    settings: dict[str, dict[str, str]] = field(default_factory=lambda: {"global": {}, "secure": {}, "system": {}})
+    settings: dict[str, dict[str, str]] = field(
+        default_factory=lambda: {"global": {"airplane_mode_on": "0"}, "secure": {}, "system": {}}
+    )
     battery: BatteryOverride = field(default_factory=BatteryOverride)
     awake: bool = True
-    stay_on: int = 0
     airplane_mode: bool = False
     thermal_status_override: int | None = None
     log: list[str] = field(default_factory=list)
     masks: dict[int, int] = field(default_factory=dict)
     """PID on the device to the mask that `taskset` was asked for."""
+
+    @property
+    def stay_on(self) -> int:
+        """Bits of the plugs with which the screen stays on, as the setting says, whoever wrote it."""
+        text = self.settings["global"].get("stay_on_while_plugged_in", "0")
+        return int(text) if text.isdigit() else 0
 
     @property
     def thermal_status(self) -> int:

@@ -106,7 +106,8 @@ def live_files(state: DeviceState) -> dict[str, str]:
             f"{here}/scaling_max_freq": str(now.limits_khz[1]),
             f"{here}/scaling_setspeed": str(now.frequency_khz) if now.governor == "userspace" else "<unsupported>",
         }
-    for number, (_, celsius) in enumerate(thermal_zones(state)):
+    hidden = "thermal_zones_unreadable" in state.config.quirks
+    for number, (_, celsius) in enumerate([] if hidden else thermal_zones(state)):
         files[f"sys/class/thermal/thermal_zone{number}/temp"] = str(round(celsius * 1000))
     charging = physics.plugged and physics.battery_level < 100
     status = "Charging" if charging else "Full" if physics.plugged else "Discharging"

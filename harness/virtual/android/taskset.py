@@ -43,7 +43,7 @@ def device_mask(mask: int, cpu_map: Mapping[int, int]) -> int:
 def taskset(
     words: list[str], *, own_pid: int, cpu_map: Mapping[int, int], affinity: Callable[[int], int | None]
 ) -> Asked:
-    """Answer one call.
+    """Answer one call. Cores that are not in the map are not there, or closed to the caller by its cpuset: the kernel cuts a mask silently.
 
     Args:
         words: the arguments, without `taskset`.

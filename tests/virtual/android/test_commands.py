@@ -181,3 +181,19 @@ def test_persistent_things_outlive_a_reboot_and_the_rest_does_not() -> None:
     assert after.settings["global"]["k"] == "v"
     assert after.physics.skin_c == 41.0
     assert after.boot_id != before.boot_id
+
+
+def test_staying_awake_follows_the_setting_wherever_it_is_written() -> None:
+    phone = Phone()
+    for command, bits in (
+        (("settings", "put", "global", "stay_on_while_plugged_in", "3"), 3),
+        (("settings", "delete", "global", "stay_on_while_plugged_in"), 0),
+        (("svc", "power", "stayon", "usb"), 2),
+    ):
+        phone(*command)
+        assert f"mStayOnWhilePluggedInSetting={bits}\n" in phone.out("dumpsys", "power")
+    assert phone.out("settings", "get", "global", "stay_on_while_plugged_in") == "2\n"
+
+
+def test_airplane_mode_is_a_setting_from_the_first_boot_on() -> None:
+    assert "airplane_mode_on=0\n" in Phone().out("settings", "list", "global")

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 from harness.devices import load_device_configs
-from harness.virtual.android.backend import ProcessUse
+from harness.virtual.android.backend import ProcessUse, read_process
 from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.sysfs import LiveTree, cpuinfo, live_files, proc_files, static_files, thermal_zones
 from tests.virtual.android.test_commands import state_of
@@ -81,14 +85,57 @@ def test_cpu_time_becomes_load_of_the_clusters_that_the_mask_allows() -> None:
     masks = {10: 0x80, 20: 0x70}
     first = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.0), ProcessUse(20, 0, 0.0), ProcessUse(30, 0, 0.0)]
     meter.cluster_loads(first, 1.0, clusters, {})
-    second = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.5), ProcessUse(20, 0, 1.5), ProcessUse(30, 0, 0.8)]
+    second = [ProcessUse(10, 0, 1.0), ProcessUse(11, 10, 0.5), ProcessUse(20, 0, 1.5), ProcessUse(30, 0, 0.2)]
     loads, busiest = meter.cluster_loads(second, 1.0, clusters, masks)
-    # 11 inherits 10's mask: half of the prime core; 20: 1.5 of the three big ones; 30: 0.8 spread over all eight
-    assert {name: round(load, 3) for name, load in loads.items()} == {"little": 0.1, "big": 0.6, "prime": 0.6}
-    assert {name: round(load, 3) for name, load in busiest.items()} == {"little": 0.4, "big": 1.0, "prime": 0.6}
+    # 11 inherits 10's mask: half of the prime core; 20: 1.5 of the three big ones; 30, which may run anywhere, 0.2 on a little one
+    assert {name: round(load, 3) for name, load in loads.items()} == {"little": 0.05, "big": 0.5, "prime": 0.5}
+    assert {name: round(load, 3) for name, load in busiest.items()} == {"little": 0.2, "big": 1.0, "prime": 0.5}
     assert meter.percent_by_pid()[0] == (20, 150.0)
     assert meter.known == {10, 11, 20, 30}
     assert meter.cluster_loads([], 1.0, clusters, masks)[0] == {"little": 0.0, "big": 0.0, "prime": 0.0}
+
+
+def test_a_heavy_process_that_may_run_anywhere_is_on_the_fastest_cores() -> None:
+    """Else one thread would keep an eighth of each core busy, and no governor would ask for a clock that is high."""
+    clusters = load_device_configs()["virtual-flagship"].clusters
+
+    def busiest(cores: float) -> dict[str, float]:
+        found = LoadMeter().cluster_loads([ProcessUse(1, 0, cores)], 1.0, clusters, {})[1]
+        return {name: round(load, 2) for name, load in found.items()}
+
+    assert busiest(1.0) == {"little": 0.0, "big": 0.0, "prime": 1.0}
+    assert busiest(2.5) == {"little": 0.0, "big": 1.0, "prime": 1.0}
+    assert busiest(4.5) == {"little": 0.5, "big": 1.0, "prime": 1.0}
+    assert busiest(99.0) == {"little": 1.0, "big": 1.0, "prime": 1.0}
+    assert busiest(0.1) == {"little": 0.1, "big": 0.0, "prime": 0.0}
+
+
+def test_waiting_for_a_core_of_a_busy_host_is_load_of_the_device_and_no_cpu_time() -> None:
+    clusters = load_device_configs()["virtual-flagship"].clusters
+    meter = LoadMeter()
+    meter.cluster_loads([ProcessUse(10, 0, 1.0, 2.0)], 1.0, clusters, {10: 0x80})
+    loads, _ = meter.cluster_loads([ProcessUse(10, 0, 1.25, 2.5)], 1.0, clusters, {10: 0x80})
+    assert loads["prime"] == 0.75
+    assert meter.percent_by_pid() == [(10, 25.0)]
+    loads, _ = meter.cluster_loads([ProcessUse(10, 0, 1.5, 0.5)], 1.0, clusters, {10: 0x80})
+    assert loads["prime"] == 0.25, "a thread that ended took what it had waited with it"
+
+
+def test_a_process_that_waits_for_a_core_is_read_so() -> None:
+    assert len(Path("/proc/self/schedstat").read_text().split()) == 3
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        for process in (child, *others):
+            os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+        time.sleep(1.0)
+        use = read_process(Path(f"/proc/{child.pid}"))
+        assert use is not None
+        assert use.waited_s > 0.2
+    finally:
+        for process in (child, *others):
+            process.kill()
+            process.wait()
 
 
 def test_more_cpu_time_than_cores_is_a_full_load() -> None:

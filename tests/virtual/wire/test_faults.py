@@ -263,6 +263,21 @@ def test_a_killed_adb_server_by_the_clock_is_in_every_log(tmp_path: Path) -> Non
         eventually(answers(target(farm, 1)))
 
 
+def test_what_ran_when_the_clock_struck_is_in_the_log(tmp_path: Path) -> None:
+    by_clock = ({"fault": "lost", "after_s": 1.5, "lasts_s": 0.5}, {"fault": "lost", "after_s": 4, "lasts_s": 0.5})
+    with suffering(tmp_path, *by_clock) as farm:
+        phone = target(farm)
+        with pytest.raises(DeviceLost):
+            phone.run("sleep 20", timeout_s=30)
+        eventually(answers(phone))
+        eventually(lambda: len(injected(farm)) == 2)
+        events = [event for event in truth(farm) if event["event"] == "fault"]
+    assert [(event["during"], event["text"], event["running"]) for event in events] == [
+        ("time", "sleep 20", True),
+        ("time", "", False),
+    ]
+
+
 def test_it_comes_back_as_another_transport_and_is_followed(tmp_path: Path) -> None:
     with suffering(tmp_path, {"fault": "moved", "during": "shell", "match": "sleep", "lasts_s": 3}) as farm:
         phone = target(farm)
