@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "expand": {"errors", "conditions", "cpu_list", "records", "suite"},
     "store": {"errors", "records"},
     "analysis": {"errors", "records"},
+    "calibration_file": {"analysis", "errors", "records"},
     "placement": set(),
     "targets": {"errors"},
     "virtual": {"benchmark_model", "cpu_list", "devices", "errors", "litert_host", "resources", "strict_yaml"},
@@ -89,7 +90,16 @@ ALLOWED: dict[str, set[str]] = {
     },
     "frames": {"export", "records", "store"},
     "export": {"placement", "records", "store"},
-    "report": {"analysis", "errors", "export", "placement", "records", "resources", "store"},
+    "report": {
+        "analysis",
+        "calibration_file",
+        "errors",
+        "export",
+        "placement",
+        "records",
+        "resources",
+        "store",
+    },
 }
 FREE = {"cli", "__main__", "__init__"}
 

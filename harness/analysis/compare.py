@@ -103,7 +103,14 @@ def failed_gate(one: Comparison, rules: Rules) -> bool:
 
 
 def compare(
-    pairs: Sequence[Pair], base: Source, head: Source, *, metric: Metric, rules: Rules, apart: Iterable[str] = ()
+    pairs: Sequence[Pair],
+    base: Source,
+    head: Source,
+    *,
+    metric: Metric,
+    rules: Rules,
+    apart: Iterable[str] = (),
+    ops: bool = True,
 ) -> Table:
     """Compare paired cells.
 
@@ -114,12 +121,13 @@ def compare(
         metric: what is compared.
         rules: how verdicts are reached.
         apart: keys in which the sides differ on purpose: no note is made of those.
+        ops: take the differences apart by op, too; with hundreds of pairs that takes seconds.
     """
     apart = tuple(apart)
     interleaved = base.run_id == head.run_id
     estimates = [_estimate(pair, metric, interleaved=interleaved) for pair in pairs]
     judgements = judge(estimates, rules)
-    diffs = [_op_diff(pair, interleaved=interleaved) for pair in pairs]
+    diffs = [_op_diff(pair, interleaved=interleaved) if ops else None for pair in pairs]
     op_judgements = _judge_ops(diffs, rules)
     comparisons = tuple(
         _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)

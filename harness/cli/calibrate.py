@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.analysis.calibrate import Calibration, calibrate
+from harness.analysis.calibrate import calibrate
 from harness.analysis.estimate import MIN_BLOCKS
 from harness.analysis.metrics import Metric, counts, purpose_for
 from harness.analysis.selection import CellResults, Selection, cells_of, parse_where, select
 from harness.analysis.verdict import Rules
-from harness.cli.calibration_file import CellCalibration, as_document, save
+from harness.calibration_file import CellCalibration, as_document, detectable_words, save
 from harness.cli.percentages import PERCENT
 from harness.errors import UsageError
 from harness.store import Run, load_run
@@ -125,8 +125,3 @@ def _print(cells: list[CellCalibration], asked: int) -> None:
     console.print(table)
     if asked > len(cells):
         console.print(f"{asked - len(cells)} cells left out: fewer than {2 * MIN_BLOCKS} processes", highlight=False)
-
-
-def detectable_words(found: Calibration) -> str:
-    """`5: 8.1%, 10: 2.4%`; `-` where no change would be found so often."""
-    return ", ".join(f"{count}: {'-' if change is None else f'{change:.1%}'}" for count, change in found.detectable)
