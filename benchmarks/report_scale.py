@@ -197,8 +197,8 @@ def _ops(trial: Trial, model: int, us: float, count: int, noise: random.Random) 
         )
 
 
-def make_report(run: Path) -> tuple[float, float]:
-    """Seconds and peak megabytes of `harness report` in a process of its own."""
+def make_report(run: Path) -> tuple[float, float, float]:
+    """Seconds, seconds of computing and peak megabytes of making the report in a process of its own."""
     started = time.perf_counter()
     code = (
         "import sys; from pathlib import Path; from harness.report import write_report; write_report(Path(sys.argv[1]))"
@@ -207,7 +207,13 @@ def make_report(run: Path) -> tuple[float, float]:
     _, status, usage = os.wait4(pid, 0)
     if status:
         raise SystemExit(f"the report was not made: status {status}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1000
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
+
+
+def best_of(report: Path, times: int) -> dict[str, float]:
+    """The fastest of several openings, each in a browser of its own: the machine may be busy with other things."""
+    seen = [open_report(report) for _ in range(times)]
+    return {name: min(one[name] for one in seen) for name in seen[0]}
 
 
 def open_report(report: Path) -> dict[str, float]:
@@ -251,6 +257,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--op-rows", type=int, default=1_000_000)
+    parser.add_argument("--openings", type=int, default=3, help="how often the report is opened; the fastest counts")
     parser.add_argument(
         "--keep", type=Path, help="folder for the run, kept; one that holds it already is used as it is"
     )
@@ -259,13 +266,14 @@ def main() -> int:
         run = options.keep or Path(scratch) / "run"
         if not (run / TRIALS).exists():
             write_run(run, trials=options.trials, op_rows=options.op_rows)
-        seconds, megabytes = make_report(run)
+        seconds, computing, megabytes = make_report(run)
         report = run / "report.html"
         seen = {
             "report made (s)": seconds,
+            "computing (s)": computing,
             "peak memory (MB)": megabytes,
             "file (MB)": report.stat().st_size / 1e6,
-            **open_report(report),
+            **best_of(report, options.openings),
         }
     broken = 0
     for name, value in seen.items():

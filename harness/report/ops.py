@@ -27,7 +27,9 @@ class OpCost:
     """Per call."""
     times_called: float | None
     cost_us: float | None
-    """Per inference."""
+    """Per inference, in the processes that saw it."""
+    part_us: float | None
+    """Per inference over all profiled processes, 0 in one that did not see it: what adds up in a comparison (`analysis/op_profile.py`)."""
     processes: int
     """In how many of the profiled processes it was seen."""
 
@@ -63,7 +65,7 @@ def profile_of(results: tuple[Result, ...]) -> OpProfile | None:
             alike[what] += 1
     if not rows:
         return None
-    ops = sorted((_cost(group) for group in rows.values()), key=lambda op: (op.subgraph or 0, op.index))
+    ops = sorted((_cost(group, len(results)) for group in rows.values()), key=lambda op: (op.subgraph or 0, op.index))
     averages = [m.inference_avg_us for r in results if (m := r.measurement) and m.inference_avg_us is not None]
     return OpProfile(
         ops=tuple(ops),
@@ -73,11 +75,12 @@ def profile_of(results: tuple[Result, ...]) -> OpProfile | None:
     )
 
 
-def _cost(group: list[OpTiming]) -> OpCost:
+def _cost(group: list[OpTiming], processes: int) -> OpCost:
     first = group[0]
     averages = [op.avg_us for op in group if op.avg_us is not None]
     calls = [op.times_called for op in group if op.times_called is not None]
     costs = [op.avg_us * op.times_called for op in group if op.avg_us is not None and op.times_called is not None]
+    cost = median(costs) if costs else None
     return OpCost(
         index=first.index,
         node_type=first.node_type,
@@ -86,6 +89,12 @@ def _cost(group: list[OpTiming]) -> OpCost:
         on_delegate=on_delegate(first.node_type, first.name),
         avg_us=median(averages) if averages else None,
         times_called=median(calls) if calls else None,
-        cost_us=median(costs) if costs else None,
+        cost_us=cost,
+        part_us=cost if len(costs) == processes else _part(group, processes),
         processes=len(group),
     )
+
+
+def _part(group: list[OpTiming], processes: int) -> float | None:
+    seen = [op.avg_us * (1 if op.times_called is None else op.times_called) for op in group if op.avg_us is not None]
+    return median([*seen, *[0.0] * (processes - len(seen))]) if seen else None

@@ -41,6 +41,7 @@ const us = (value) => (value >= 1000 ? Math.round(value).toString().replace(/\B(
 const times = (ratio) => `${ratio >= 100 ? Math.round(ratio) : ratio.toPrecision(3)}×`;
 const percent = (value, digits = 1) => value.toFixed(digits);
 const fixed = (digits) => (value) => value.toFixed(digits);
+const strangerText = (text, limit = 90) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text);
 
 /** Runs `work` once, when `node` comes near the view, is opened, or is about to be printed. */
 function whenSeen(node, work) {

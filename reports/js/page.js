@@ -19,8 +19,8 @@ function setUpBaseline() {
   if (configs.size > 1) groups.push(el('optgroup', { label: 'one configuration' }, ...[...configs].map(([text, changes]) => option(text, changes))));
   select.append(option('none', {}), ...groups);
   const has = (value) => [...select.options].some((choice) => choice.value === value);
-  if (!has(data.baseline)) select.append(option(`as the suite has it: ${[...new URLSearchParams(data.baseline)].map((pair) => pair.join(' = ')).join(', ')}`, data.baseline));
-  select.addEventListener('change', () => keep('base', select.value === data.baseline ? null : select.value));
+  if (!has(data.baseline.id)) select.append(option(`as the suite has it: ${[...new URLSearchParams(data.baseline.id)].map((pair) => pair.join(' = ')).join(', ')}`, data.baseline.id));
+  select.addEventListener('change', () => keep('base', select.value === data.baseline.id ? null : select.value));
   watch(['base'], () => { select.value = has(baselineText()) ? baselineText() : ''; });
 }
 
@@ -50,7 +50,7 @@ function setUpTheme() {
 function setUpLinks() {
   document.addEventListener('click', (event) => {
     const link = event.target.closest('a[href^="#"]');
-    if (!link) return;
+    if (!link || link.dataset.cellLink) return;
     const target = document.getElementById(link.getAttribute('href').slice(1));
     if (!target) return;
     event.preventDefault();
@@ -67,6 +67,7 @@ setUpTheme();
 setUpFilter('filter', 'q');
 setUpBaseline();
 setUpLinks();
+setUpForest();
 setUpMatrix();
 setUpCells();
 setUpLatencyChart();
@@ -74,3 +75,8 @@ setUpOps();
 setUpMemory();
 setUpProblems();
 setUpConditions();
+setUpCell();
+
+// What is not on the first screen is unpacked while nobody waits, so that it is there when it is wanted, or printed.
+const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
+idle(() => loadTrials().then(() => idle(() => loadOps())), { timeout: 3000 });

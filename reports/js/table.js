@@ -3,20 +3,19 @@
 const PAGE = 200;
 
 /**
- * Columns: {key, label, title?, num?, value(row) -> number|string|null, show?(row) -> node|string}.
- * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq', sort?: 'key' | '-key', empty}. `id` is what the address keeps
- * the order under. A table takes the place of the one that its host held before.
+ * Columns: {key, label, title?, num?, value(row) -> number|string|null, show?(row) -> node|string, head?() -> node below the label}.
+ * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq' | '', sort?: 'key' | '-key', limit?, empty}. `id` is what the address
+ * keeps the order under. A table takes the place of the one that its host held before.
  */
 class Table {
   constructor(host, options) {
-    Object.assign(this, { filter: 'q', ...options });
-    this.limit = PAGE;
+    Object.assign(this, { filter: 'q', limit: PAGE, ...options });
     this.heads = new Map();
     const header = el('tr');
     for (const column of this.columns) {
       const button = el('button', { type: 'button', class: 'sort', title: column.title || null }, column.label);
       button.addEventListener('click', () => this.order(column));
-      const head = el('th', { scope: 'col', class: column.num ? 'num' : null, 'aria-sort': 'none' }, button);
+      const head = el('th', { scope: 'col', class: column.num ? 'num' : null, 'aria-sort': 'none' }, button, column.head ? column.head() : null);
       this.heads.set(column.key, head);
       header.append(head);
     }
