@@ -25,13 +25,14 @@ Groups = list[int]
 
 
 def alignments(
-    lists: Sequence[Sequence[OpRow]], wanted: Iterable[tuple[int, int]]
+    lists: Sequence[Sequence[OpRow]], wanted: Iterable[tuple[int, int]], *, most_work: int = MOST_WORK
 ) -> tuple[dict[tuple[int, int], Groups], int]:
     """Align pairs of lists, the most wanted first.
 
     Args:
         lists: the ops of the primary graph of each list, in the order of execution.
         wanted: pairs of numbers of lists, base first. A pair that is there the other way round already is left out.
+        most_work: products of the lengths of the aligned lists, all together.
 
     Returns:
         The alignments, and how many pairs were left out because that would have taken too long.
@@ -43,7 +44,7 @@ def alignments(
         if (base, head) in found or (head, base) in found or (base, head) in left_out or (head, base) in left_out:
             continue
         cost = 0 if base == head else len(lists[base]) * len(lists[head])
-        if work + cost > MOST_WORK:
+        if work + cost > most_work:
             left_out.add((base, head))
             continue
         work += cost

@@ -71,7 +71,9 @@ def baseline_words(changes: Mapping[str, str]) -> Markup:
 
 
 def times(ratio: float) -> str:
-    """`0.243×`: three digits that mean something."""
+    """`0.243×`, `1.003×`: three digits that mean something, near 1 four, as the page's scripts write them."""
+    if 0.9 < ratio < 1.1:
+        return f"{ratio:.3f}\u00d7"
     return f"{ratio:#.3g}\u00d7" if ratio < 100 else f"{ratio:.0f}\u00d7"
 
 

@@ -57,14 +57,23 @@ class Verdicts:
         return self.tables.get(self.baseline.id)
 
 
-def verdicts_of(run: Run, cells: tuple[Cell, ...], calibrations: calibration_file.Known) -> Verdicts:
-    """Compare the cells of a run with each other."""
+def verdicts_of(
+    run: Run, cells: tuple[Cell, ...], calibrations: calibration_file.Known, *, most_pairs: int = MOST_PAIRS
+) -> Verdicts:
+    """Compare the cells of a run with each other.
+
+    Args:
+        run: the run.
+        cells: its cells.
+        calibrations: what comparisons of its cells are worth, as far as that is known.
+        most_pairs: over all baselines but the first.
+    """
     baseline = choose_baseline(run, cells)
     if baseline.origin == "nothing":
         return Verdicts(baseline, {})
     grouped = _results(run, cells)
     tables = {baseline.id: _table(run, grouped, baseline.changes, calibrations)}
-    budget = MOST_PAIRS
+    budget = most_pairs
     for changes in _others(cells):
         if urlencode(changes) not in tables and (budget := budget - len(cells)) >= 0:
             tables[urlencode(changes)] = _table(run, grouped, changes, calibrations)

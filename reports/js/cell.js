@@ -17,7 +17,7 @@ function readings(trial, index) {
 /** A band of the time chart: a line for each process, grey between them. */
 function band(shown, index, { x, top, height, title, right }) {
   const lines = shown.map((trial) => readings(trial, index)).filter((points) => points.length);
-  const range = extent(lines.flat().map(([, value]) => value));
+  const range = extent(lines.flat().map(([, value]) => value), 0.08, index === 0 ? 2 : 50);
   if (!range) return label(TIME.left, top + height / 2, `${title}: not read`, 'start', 'title');
   const y = linear(...range, top + height, top);
   const group = svg('g', { class: index === 0 ? 'temperature' : 'clock' });

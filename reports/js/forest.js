@@ -58,7 +58,7 @@ function forestMark(row, scale, pooled = false) {
 const noteLines = (notes) => el('span', {}, ...notes.map((note) => el('span', { class: note.unlike ? 'cluster unlike-note' : 'cluster' }, note.unlike ? '\u26a0 ' : '', stranger(note.text))));
 
 const verdictCell = (row) => el('span', {}, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '',
-  known(row.more) ? el('span', { class: 'sub', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more} would decide`) : '');
+  known(row.more) ? ' ' : '', known(row.more) ? el('span', { class: 'note', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more} would decide`) : '');
 
 const ratioWords = (row) => (known(row.ratio) ? el('span', { class: 'nowrap' }, el('strong', {}, times(row.ratio)), ` ${intervalWords(row)}`) : none('–'));
 
@@ -75,7 +75,7 @@ function commonNotes(rows) {
 function forestColumns(scale, rows, common) {
   const own = (row) => row.notes.filter((note) => !common.includes(note));
   return [
-    { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => cellLink(row.cell, stranger(row.cell.model)) },
+    { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => el('span', {}, cellLink(row.cell, stranger(row.cell.model)), el('span', { class: 'sub narrow-only' }, varyingConfig(row.cell))) },
     { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => el('span', { title: row.cell.config }, stranger(varyingConfig(row.cell)), virtualDevices.has(row.cell.device) ? ' ' : '', virtualDevices.has(row.cell.device) ? tag('virtual') : '') },
     { key: 'plot', label: 'Ratio with its 95 % interval', title: 'Sorts by the lower end of the interval', value: (row) => row.low ?? null, head: () => forestAxis(scale), show: (row) => (known(row.ratio) ? forestMark(row, scale) : none(stateWords(row))) },
     { key: 'ratio', label: 'Ratio', title: 'Its latency over the baseline’s: below 1 is faster', num: true, value: (row) => row.ratio ?? null, show: ratioWords },

@@ -65,7 +65,7 @@ function setUpMatrix() {
     const dots = el('span', { class: 'line' }, cell.latency ? strip(cell) : '', el('span', { class: 'picks' }, more, pick));
     const range = node.querySelector('.range');
     if (range) range.after(dots); else node.append(dots);
-  }));
+  }), false);
   body.addEventListener('click', (event) => {
     const pick = event.target.closest('[data-pick], [data-open]');
     if (pick?.dataset.pick) showOps(pick.dataset.pick);

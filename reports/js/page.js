@@ -77,6 +77,14 @@ setUpProblems();
 setUpConditions();
 setUpCell();
 
-// What is not on the first screen is unpacked while nobody waits, so that it is there when it is wanted, or printed.
-const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
-idle(() => loadTrials().then(() => idle(() => loadOps())), { timeout: 3000 });
+// What is not on the first screen is unpacked and drawn while nobody waits, a piece at a time, so that it is there when it is wanted; a page
+// that is printed cannot wait for it.
+const whenIdle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 2000 }) : setTimeout(work, 100));
+const pieces = [loadTrials, loadOps, loadVega, ...unseen];
+const nextPiece = async () => {
+  const piece = pieces.shift();
+  if (!piece) { document.documentElement.dataset.drawn = 'all'; return; }
+  await piece();
+  whenIdle(nextPiece);
+};
+whenIdle(nextPiece);

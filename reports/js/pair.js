@@ -58,7 +58,7 @@ function groupName(group) {
 }
 
 const change = (value) => signed(value, us);
-const shareWords = (value) => (known(value) ? `${percent(100 * value)} %` : '');
+const shareWords = (value) => (known(value) ? `${value < 0 ? '\u2212' : ''}${percent(100 * Math.abs(value))} %` : '');
 
 function waterfallScale(steps) {
   const ends = steps.flatMap(({ from, to }) => [from, to]);

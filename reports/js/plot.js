@@ -15,16 +15,21 @@ function ticks(low, high, count) {
 /** Maps a range to pixels. */
 const linear = (low, high, from, to) => (value) => (high === low ? (from + to) / 2 : from + ((value - low) / (high - low)) * (to - from));
 
-/** As short as it can be told from its neighbours. */
-const shortNumber = (value, step = 1) => (Math.abs(value) >= 1e4 ? Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, '\u202f') : value.toFixed(Math.max(0, Math.min(4, -Math.floor(Math.log10(step || 1) + 1e-9)))));
+/** As short as it can be told from its neighbours on an axis with this step. */
+function shortNumber(value, step = 1) {
+  if (Math.abs(value) >= 1e4) return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, '\u202f');
+  let digits = 0;
+  while (digits < 5 && Math.abs(Number(step.toFixed(digits)) - step) > step * 1e-6) digits += 1;
+  return value.toFixed(digits);
+}
 
-/** Low and high of values with some room; of one value, room around it. */
-function extent(values, room = 0.08) {
+/** Low and high of values with some room; never narrower than `least`, which keeps noise from looking like a change. */
+function extent(values, room = 0.08, least = 0) {
   const shown = values.filter((value) => known(value) && Number.isFinite(value));
   if (!shown.length) return null;
   let [low, high] = [Infinity, -Infinity];
   for (const value of shown) { low = Math.min(low, value); high = Math.max(high, value); }
-  const pad = (high - low || Math.abs(high) || 1) * room;
+  const pad = Math.max((high - low || Math.abs(high) || 1) * room, (least - (high - low)) / 2);
   return [low - pad, high + pad];
 }
 

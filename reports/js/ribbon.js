@@ -97,11 +97,10 @@ function drawRibbon(left, right) {
     const groups = alignedGroups(left, right);
     if (groups) drawing.append(linksOf(groups, places, rows[0][1] + lane + 1, rows[1][1] - 1));
   }
-  const foot = height - 18;
-  drawing.append(label(RIBBON.left, 11, 'every op at the same width, in the order of execution', 'start', 'title'));
+  const foot = height - 20;
+  drawing.append(label(RIBBON.left, 11, 'outer: every op at the same width, in the order of execution; inner: by its time (µs)', 'start', 'title'));
   const marks = ticks(0, longest, 8);
   for (const mark of marks) drawing.append(label(RIBBON.left + (mark / longest) * width, foot + 12, us(mark), mark === 0 ? 'start' : 'middle'));
-  drawing.append(label(RIBBON.width - 4, foot, 'inner lanes: time in ops (µs)', 'end', 'title'));
   host.replaceChildren(el('div', { class: 'scroll bare', tabindex: '0', role: 'region', 'aria-label': 'Where the graph runs' }, drawing),
     el('ul', { class: 'partitions' }, ...shown.map(({ parts, profile }, index) => el('li', {}, el('span', { class: `letter ${'ab'[index]}` }, 'AB'[index]), ' ', el('bdi', {}, partitionWords(parts)), profile.cell.delegates.length ? ` · tool: ${profile.cell.delegates.join('; ')}` : ''))));
 }
