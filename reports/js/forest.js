@@ -129,5 +129,7 @@ function drawForest() {
 }
 
 function setUpForest() {
+  // Where nothing could be compared, the first lines say so and there is no plot.
+  if (!document.getElementById('forest')) return;
   watch(['base'], drawForest);
 }

@@ -16,7 +16,8 @@ const baselineWords = (text) => changesOf(text).map(([name, value]) => (name ===
 
 const NUMBERS = ['ratio', 'low', 'high', 'p', 'q', 'verdict', 'more', 'words'];
 const ROW = ['base', 'cell', 'state', 'baseN', 'headN', 'baseUs', 'headUs', ...NUMBERS, 'notes'];
-const OVERALL = ['model', 'delegate', 'threads', 'cpus', 'binary', 'devices', ...NUMBERS];
+const ASKED = ['model', 'delegate', 'threads', 'cpus', 'binary'];
+const OVERALL = [...ASKED, 'devices', ...NUMBERS];
 const named = (names, values) => Object.fromEntries(names.map((name, index) => [name, values[index]]));
 const unpackedTables = new Map();
 
@@ -33,7 +34,12 @@ function comparisons(text = baselineText()) {
       row.synthetic = row.cell.synthetic || Boolean(row.base?.synthetic);
       return row;
     });
-    unpackedTables.set(text, { rows, byCell: new Map(rows.map((row) => [row.cell, row])), overall: raw.overall.map((values) => named(OVERALL, values)), judged: raw.judged });
+    const overall = raw.overall.map((values) => {
+      const row = named(OVERALL, values);
+      row.synthetic = rows.some(({ cell, synthetic }) => synthetic && row.devices.includes(cell.device) && ASKED.every((name) => cell[name] === row[name]));
+      return row;
+    });
+    unpackedTables.set(text, { rows, byCell: new Map(rows.map((row) => [row.cell, row])), overall, judged: raw.judged });
   }
   return unpackedTables.get(text);
 }
