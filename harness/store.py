@@ -198,6 +198,21 @@ class RunStore:
         self._file.truncate(0)
 
 
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """For work on very many results: they hold no cycles, yet the collector would look through all of them again and again.
+
+    With a million op rows that is half of the time of reading them.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def load_run(path: Path) -> Run:
     """Read a run.
 
@@ -240,7 +255,7 @@ def _read_results(path: Path) -> tuple[Result, ...]:
         return ()
     results: list[Result] = []
     seen: dict[str, Result] = {}
-    with _collector_paused(), file.open("rb") as stream:
+    with collector_paused(), file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if not line.endswith(b"\n"):
                 break
@@ -256,18 +271,6 @@ def _read_results(path: Path) -> tuple[Result, ...]:
             seen[result.trial.trial_id] = result
             results.append(result)
     return tuple(results)
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Results hold no cycles, and a million op rows make the collector look through all of them again and again: half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _dump(adapter: TypeAdapter[Any], value: object, *, indent: int | None = None) -> str:

@@ -25,7 +25,7 @@ from harness.report.op_tables import op_data
 from harness.report.summary import summarise
 from harness.report.verdicts import verdicts_of
 from harness.resources import data_dir
-from harness.store import Run, load_run
+from harness.store import Run, collector_paused, load_run
 
 REPORT = "report.html"
 _SCRIPTS = (
@@ -104,14 +104,15 @@ def write_report(run_dir: Path, output: Path | None = None) -> Path:
         UsageError: there is no run in `run_dir`, it is damaged, or `output` is not a place to write to.
         SetupError: the disk is full, or writing failed otherwise.
     """
-    run = load_run(run_dir)
     target = output or run_dir / REPORT
     part = target.with_name(target.name + ".part")
+    with collector_paused():
+        run = load_run(run_dir)
+        # Only the run's own calibrations: the page must be the same on every machine.
+        document = render_report(
+            run, log_prefix=_log_prefix(run_dir, target), calibrations=calibration_file.of_run(run_dir)
+        )
     # Surrogates (undecodable bytes of a file name) have no UTF-8: they are shown as escapes.
-    # Only the run's own calibrations: the page must be the same on every machine.
-    document = render_report(
-        run, log_prefix=_log_prefix(run_dir, target), calibrations=calibration_file.of_run(run_dir)
-    )
     page = document.encode("utf-8", "backslashreplace")
     try:
         part.write_bytes(page)

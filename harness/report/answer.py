@@ -19,7 +19,7 @@ from harness.analysis.estimate import MIN_BLOCKS
 from harness.analysis.verdict import Verdict
 from harness.records import DeviceInfo
 from harness.report.cells import Cell
-from harness.report.verdicts import Baseline, Verdicts, report_key
+from harness.report.verdicts import Baseline, Verdicts, in_the_page, report_key
 
 _ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
 _SHOWN = {Verdict.SAME: "the same"}
@@ -246,7 +246,9 @@ def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
     """What was not alike on the two sides, and what a calibration says: it stands beside the numbers."""
     unlike = Counter(note.text for one in measured for note in one.notes if note.unlike)
     found = [
-        Markup("Not measured alike in {}: {}").format(number_of(count, "comparison"), name(text, _MESSAGE_LENGTH))
+        Markup("Not measured alike in {}: {}").format(
+            number_of(count, "comparison"), name(in_the_page(text), _MESSAGE_LENGTH)
+        )
         for text, count in unlike.most_common(_MOST_CAUTIONS)
     ]
     if len(unlike) > _MOST_CAUTIONS:

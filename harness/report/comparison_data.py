@@ -11,7 +11,7 @@ from harness.analysis.estimate import Estimate
 from harness.analysis.verdict import Judgement, Rules
 from harness.report.cells import Cell
 from harness.report.embed import rounded
-from harness.report.verdicts import Verdicts, report_key
+from harness.report.verdicts import Verdicts, in_the_page, report_key
 
 Json = dict[str, Any]
 
@@ -25,7 +25,7 @@ def comparison_data(verdicts: Verdicts, cells: Sequence[Cell]) -> Json:
     return {
         "rules": {"min_effect": rules.min_effect, "alpha": rules.alpha},
         "tables": tables,
-        "notes": [{"kind": kind, "text": text, "unlike": unlike} for kind, text, unlike in notes],
+        "notes": [{"kind": kind, "text": in_the_page(text), "unlike": unlike} for kind, text, unlike in notes],
     }
 
 

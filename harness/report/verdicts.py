@@ -7,6 +7,7 @@ baselines that fix one dimension are made too, as long as they stay few enough.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -95,6 +96,12 @@ def choose_baseline(run: Run, cells: tuple[Cell, ...]) -> Baseline:
 def report_key(key: AnalysisKey) -> CellKey:
     """The report's own key of a cell of a comparison."""
     return CellKey(key.model, key.device, key.delegate, str(key.threads), key.cpus, key.binary)
+
+
+def in_the_page(note: str) -> str:
+    """A note of a comparison in the page's words: BASE and HEAD are those of the command line."""
+    words = {"BASE": "the baseline", "HEAD": "this cell"}
+    return re.sub(r"\b(BASE|HEAD)\b", lambda found: words[found[0]], note, count=1) if note[:4] in words else note
 
 
 def _others(cells: Sequence[Cell]) -> list[dict[str, str]]:

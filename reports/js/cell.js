@@ -43,9 +43,10 @@ function timeChart(cell) {
   const unit = hours ? 3600 : high - low > 300 ? 60 : 1;
   const scaled = linear(low / unit, high / unit, TIME.left, right);
   drawing.append(xAxis({ low: low / unit, high: high / unit, x: scaled, y: bottom, top: TIME.top, right, title: `${{ 1: 'seconds', 60: 'minutes', 3600: 'hours' }[unit]} since the run began` }));
-  const range = extent(values) ?? [0, 1];
-  const y = linear(...range, tops[0] + TIME.latency, tops[0]);
-  drawing.append(yAxis({ low: range[0] / 1000, high: range[1] / 1000, y: (value) => y(value * 1000), x: TIME.left, right, top: tops[0], title: 'latency (ms)', count: 4 }));
+  const range = extent(values);
+  const y = range ? linear(...range, tops[0] + TIME.latency, tops[0]) : () => tops[0] + TIME.latency / 2;
+  drawing.append(range ? yAxis({ low: range[0] / 1000, high: range[1] / 1000, y: (value) => y(value * 1000), x: TIME.left, right, top: tops[0], title: 'latency (ms)', count: 4 })
+    : label(TIME.left, tops[0] - 6, 'no process has a latency that counts', 'start', 'title'));
   if (cell.latency) drawing.append(svg('line', { class: 'median', x1: TIME.left, x2: right, y1: y(cell.latency[0]).toFixed(1), y2: y(cell.latency[0]).toFixed(1) }));
   for (const trial of shown) {
     const at = x(trial.at + trial.duration / 2);

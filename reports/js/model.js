@@ -78,7 +78,9 @@ function keep(key, value) {
   if ((state.get(key) ?? null) === value) return;
   if (value === null) state.delete(key); else state.set(key, value);
   const hash = new URLSearchParams([...state].sort(([a], [b]) => (a < b ? -1 : 1))).toString();
-  history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
+  // An opened cell is a step that the Back button takes back; everything else is one place.
+  const step = key === 'cell' && value !== null ? 'pushState' : 'replaceState';
+  history[step](null, '', hash ? `#${hash}` : location.pathname + location.search);
   tell(new Set([key]));
 }
 

@@ -66,7 +66,7 @@ def test_synthetic_numbers_are_marked_where_they_are_spoken_of(tmp_path: Path) -
     assert "All of them rest on numbers" in _text(every.lead)
     mixed = [replace(r, synthetic=r.trial.delegate.name == "xnnpack") for r in run.results]
     answer = _answer(write_run(tmp_path / "mixed", mixed))
-    assert _text(answer.cautions[0]).startswith("Not measured alike in 6 comparisons: HEAD is synthetic")
+    assert _text(answer.cautions[0]).startswith("Not measured alike in 6 comparisons: this cell is synthetic")
 
 
 def test_without_a_baseline_it_says_what_it_took_instead(tmp_path: Path) -> None:

@@ -113,6 +113,10 @@ def test_a_cell_opens_in_full_by_keyboard_and_closes(open_report: Open, review: 
     expect(dialog).not_to_be_visible()
     expect(link).to_be_focused()
     assert "cell=" not in _hash(page)
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    page.go_back()
+    expect(dialog).not_to_be_visible()
 
 
 def test_a_pasted_address_opens_the_same_cell_and_filter(open_report: Open, review: Path) -> None:
