@@ -25,6 +25,7 @@ def comparison_data(verdicts: Verdicts, cells: Sequence[Cell]) -> Json:
     return {
         "rules": {"min_effect": rules.min_effect, "alpha": rules.alpha},
         "tables": tables,
+        "ops": _op_verdicts(verdicts.table) if verdicts.table else {},
         "notes": [{"kind": kind, "text": in_the_page(text), "unlike": unlike} for kind, text, unlike in notes],
     }
 
@@ -35,6 +36,26 @@ def _table(table: Table, numbers: dict[Any, int], notes: dict[tuple[str, str, bo
         "overall": [_overall(one) for one in table.overall],
         "judged": sum(one.judgement.q_value is not None for one in table.comparisons),
     }
+
+
+def _op_verdicts(table: Table) -> Json:
+    """Of each pair that has them, by the ids of its cells: ratio, interval and verdict of each group of ops, in the order of execution."""
+    found: Json = {}
+    for one in table.comparisons:
+        if one.ops is None or one.base.key is None or not any(one.op_judgements):
+            continue
+        found[f"{report_key(one.base.key).id},{report_key(one.key).id}"] = [
+            None
+            if judgement is None or change.estimate is None
+            else [
+                rounded(change.estimate.ratio),
+                rounded(change.estimate.ci_low),
+                rounded(change.estimate.ci_high),
+                judgement.verdict.value,
+            ]
+            for change, judgement in zip(one.ops.changes, one.op_judgements, strict=True)
+        ]
+    return found
 
 
 def _row(one: Comparison, numbers: dict[Any, int], notes: dict[tuple[str, str, bool], int]) -> list[Any]:

@@ -29,6 +29,9 @@ Origin = Literal["suite", "assumed", "lacking", "nothing"]
 MOST_PAIRS = 3000
 """Over all baselines but the first: a pair takes about a third of a millisecond."""
 
+MOST_OPS = 3000
+"""Ops over all pairs of the first baseline that get intervals of their own: one takes about a third of a millisecond, too."""
+
 _ASKED_FIRST = ("binary", "delegate", "threads", "cpus")
 
 
@@ -59,7 +62,12 @@ class Verdicts:
 
 
 def verdicts_of(
-    run: Run, cells: tuple[Cell, ...], calibrations: calibration_file.Known, *, most_pairs: int = MOST_PAIRS
+    run: Run,
+    cells: tuple[Cell, ...],
+    calibrations: calibration_file.Known,
+    *,
+    most_pairs: int = MOST_PAIRS,
+    most_ops: int = MOST_OPS,
 ) -> Verdicts:
     """Compare the cells of a run with each other.
 
@@ -68,12 +76,14 @@ def verdicts_of(
         cells: its cells.
         calibrations: what comparisons of its cells are worth, as far as that is known.
         most_pairs: over all baselines but the first.
+        most_ops: with more ops than that, over all cells, they get no intervals.
     """
     baseline = choose_baseline(run, cells)
     if baseline.origin == "nothing":
         return Verdicts(baseline, {})
     grouped = _results(run, cells)
-    tables = {baseline.id: _table(run, grouped, baseline.changes, calibrations)}
+    ops = _op_count(grouped) <= most_ops
+    tables = {baseline.id: _table(run, grouped, baseline.changes, calibrations, ops=ops)}
     budget = most_pairs
     for changes in _others(cells):
         if urlencode(changes) not in tables and (budget := budget - len(cells)) >= 0:
@@ -134,8 +144,21 @@ def _results(run: Run, cells: Sequence[Cell]) -> list[CellResults]:
     ]
 
 
+def _op_count(cells: Sequence[CellResults]) -> int:
+    """Ops of one profile of each cell."""
+    return sum(
+        max((len(r.measurement.ops) for r in cell.results if r.measurement and r.measurement.ops), default=0)
+        for cell in cells
+    )
+
+
 def _table(
-    run: Run, cells: Sequence[CellResults], changes: Mapping[str, str], calibrations: calibration_file.Known
+    run: Run,
+    cells: Sequence[CellResults],
+    changes: Mapping[str, str],
+    calibrations: calibration_file.Known,
+    *,
+    ops: bool = False,
 ) -> Table:
     base = [cell for cell in cells if all(str(getattr(cell.key, name)) == value for name, value in changes.items())]
     pairs = pair_cells(base, cells, apart=changes)
@@ -144,6 +167,6 @@ def _table(
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
     )
-    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=tuple(changes), ops=False)
+    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=tuple(changes), ops=ops)
     fingerprints = {device.serial: device.fingerprint for device in run.manifest.devices}
     return calibration_file.noted(table, pairs, calibrations, fingerprints)

@@ -27,7 +27,7 @@ function setUpCells() {
       id: 'cells',
       label: 'All cells',
       rows: () => cells,
-      text: (cell) => cell.text,
+      text: textOf,
       empty: 'No cell was planned.',
       columns: [
         ...cellColumns((cell) => cell),
@@ -74,7 +74,7 @@ function setUpMemory() {
     id: 'memory',
     label: 'Memory by cell',
     rows: () => cells.filter((cell) => cell.memory.init || cell.memory.overall || cell.memory.peak),
-    text: (cell) => cell.text,
+    text: textOf,
     empty: 'No process that is ok said anything about memory.',
     columns: [
       ...cellColumns((cell) => cell),

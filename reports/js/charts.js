@@ -50,7 +50,7 @@ function setUpLatencyChart() {
     const matches = matcher();
     const rows = [];
     const mine = cells.filter((cell) => cell.model === model && cell.latency);
-    const shown = mine.some((cell) => matches(cell.text)) ? mine.filter((cell) => matches(cell.text)) : mine;
+    const shown = mine.some((cell) => matches(textOf(cell))) ? mine.filter((cell) => matches(textOf(cell))) : mine;
     for (const cell of shown) for (const trial of cell.trials) {
       if (!known(trial.latency)) continue;
       rows.push({

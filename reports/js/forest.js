@@ -128,8 +128,25 @@ function drawForest() {
   }
 }
 
+/** A button for each verdict that is there: shows only those, everywhere on the page. */
+function drawVerdictChoice(rows) {
+  const host = document.getElementById('forest-verdicts');
+  const counts = new Map(['slower', 'faster', 'same', 'inconclusive'].map((verdict) => [verdict, rows.filter((row) => row.state === 'measured' && row.verdict === verdict).length]));
+  host.replaceChildren(...[...counts].filter(([, count]) => count).map(([verdict, count]) => {
+    const wanted = words().includes(verdict);
+    const button = el('button', { type: 'button', class: `choice ${verdict}`, 'aria-pressed': String(wanted) }, `${verdict} ${count}`);
+    button.addEventListener('click', () => {
+      const others = words().filter((word) => !counts.has(word));
+      keep('q', (wanted ? others : [...others, verdict]).join(' ') || null);
+      host.querySelector(`.${verdict}`)?.focus();
+    });
+    return button;
+  }));
+}
+
 function setUpForest() {
   // Where nothing could be compared, the first lines say so and there is no plot.
   if (!document.getElementById('forest')) return;
   watch(['base'], drawForest);
+  watch(['base', 'q'], () => drawVerdictChoice(comparisons()?.rows ?? []));
 }

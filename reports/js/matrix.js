@@ -79,14 +79,14 @@ function setUpMatrix() {
     }
   });
 
-  watch(['q'], () => {
+  watch(['q', 'base'], () => {
     const matches = matcher();
     const filtering = words().length > 0;
     const columnSeen = bottom.map(() => false);
     for (const line of lines) {
       let seen = false;
       line.columns.forEach(({ node, cell }, index) => {
-        const hit = cell !== null && matches(cell.text);
+        const hit = cell !== null && matches(textOf(cell));
         node.classList.toggle('dim', filtering && !hit);
         if (hit) { seen = true; columnSeen[index] = true; }
       });

@@ -47,7 +47,8 @@ class Trial {
 
   /** What filters look at. */
   get text() {
-    return (this.words ??= `${this.cell.text}\n${[this.id, this.purpose, this.status, this.message || '', ...this.causes, ...this.evidence].join('\n').toLowerCase()}`);
+    this.words ??= [this.id, this.purpose, this.status, this.message || '', ...this.causes, ...this.evidence].join('\n').toLowerCase();
+    return `${textOf(this.cell)}\n${this.words}`;
   }
 }
 

@@ -37,9 +37,11 @@ function differenceOf(left, right) {
   const groups = alignedGroups(left, right);
   if (!groups || !known(left.run) || !known(right.run)) return null;
   const whole = right.run - left.run;
+  const verdicts = data.comparisons.ops[`${left.cell.id},${right.cell.id}`] ?? [];
+  for (const group of groups) group.judged = verdicts[group.position] ? named(['ratio', 'low', 'high', 'verdict'], verdicts[group.position]) : null;
   const parts = groups.reduce((sum, group) => sum + group.change, 0);
   for (const group of groups) group.share = whole ? group.change / whole : null;
-  return { whole, parts, unexplained: whole - parts, groups, byContribution: groups.slice().sort((x, y) => Math.abs(y.change) - Math.abs(x.change)) };
+  return { whole, parts, unexplained: whole - parts, groups, judged: verdicts.length > 0, byContribution: groups.slice().sort((x, y) => Math.abs(y.change) - Math.abs(x.change)) };
 }
 
 const opName = (row) => `${row.type} #${row.index}`;
@@ -58,6 +60,7 @@ function groupName(group) {
 }
 
 const change = (value) => signed(value, us);
+const groupVerdict = ({ judged }) => (judged ? el('span', { title: `${times(judged.ratio)} ${intervalWords(judged)}` }, verdictTag(judged)) : '');
 const shareWords = (value) => (known(value) ? `${value < 0 ? '\u2212' : ''}${percent(100 * Math.abs(value))} %` : '');
 
 function waterfallScale(steps) {
@@ -83,7 +86,7 @@ function drawWaterfall(left, right, found) {
   const all = state.get('fall') === 'all';
   const shown = found.byContribution.slice(0, all ? Infinity : WATERFALL_ROWS);
   const rest = found.byContribution.slice(shown.length);
-  const lines = shown.map((group) => ({ name: groupName(group), kind: KIND_WORDS[group.kind], a: group.aUs, b: group.bUs, change: group.change, filter: group.text }));
+  const lines = shown.map((group) => ({ name: groupName(group), kind: KIND_WORDS[group.kind], verdict: groupVerdict(group), a: group.aUs, b: group.bUs, change: group.change, filter: group.text }));
   const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0);
   if (rest.length) {
     const more = el('button', { type: 'button', class: 'link' }, `${rest.length} more`);
@@ -99,7 +102,7 @@ function drawWaterfall(left, right, found) {
     el('td', { class: 'num' }, letter === 'A' ? us(profile.run) : ''), el('td', { class: 'num' }, letter === 'B' ? us(profile.run) : ''), el('td', { class: 'num' }), el('td', { class: 'num' }),
     el('td', {}, waterfallBar({ total: true, from: profile.run, to: profile.run }, x, `${letter}: ${us(profile.run)} µs`)));
   const body = lines.map((row, index) => el('tr', { 'data-us': row.change },
-    el('th', { scope: 'row' }, row.name), el('td', {}, el('span', { class: 'sub' }, row.kind)), el('td', { class: 'num' }, us(row.a)), el('td', { class: 'num' }, us(row.b)),
+    el('th', { scope: 'row' }, row.name), el('td', {}, el('span', { class: 'sub' }, row.kind), row.verdict ?? ''), el('td', { class: 'num' }, us(row.a)), el('td', { class: 'num' }, us(row.b)),
     el('td', { class: 'num' }, el('strong', {}, change(row.change))), el('td', { class: 'num' }, shareWords(found.whole ? row.change / found.whole : null)),
     el('td', {}, waterfallBar(steps[index], x, `${change(row.change)} µs, then ${us(steps[index].to)} µs`))));
   const head = ['Op', '', 'A (µs)', 'B (µs)', 'B − A (µs)', 'Share', 'From A to B'].map((text, index) => el('th', { scope: 'col', class: index > 1 && index < 6 ? 'num' : null }, text));
@@ -108,7 +111,7 @@ function drawWaterfall(left, right, found) {
   const good = Math.abs(total - found.whole) <= 1e-6 * Math.max(1, Math.abs(left.run), Math.abs(right.run));
   host.replaceChildren(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Waterfall of ops' }, table),
     el('p', { class: 'note', id: 'waterfall-sum' }, `${plural(found.groups.length, 'group')} of ops ${change(found.parts)} µs, in no op ${change(found.unexplained)} µs: together ${change(total)} µs, and the whole changed by ${change(found.whole)} µs `,
-      el('strong', { class: good ? 'good' : 'bad' }, good ? '✓' : '≠'), `. Medians over ${left.processes} and ${plural(right.processes, 'profiled process', 'profiled processes')}; harness compare adds intervals where there are at least five a side.`));
+      el('strong', { class: good ? 'good' : 'bad' }, good ? '✓' : '≠'), `. Medians over ${left.processes} and ${plural(right.processes, 'profiled process', 'profiled processes')}; ${found.judged ? 'verdicts of ops are of their own intervals, all ops of all cells judged together' : 'without intervals for single ops, which need at least five profiled processes a side (harness compare)'}.`));
 }
 
 function changeBar(group, largest) {
@@ -137,6 +140,7 @@ function drawAligned(found) {
       { key: 'bar', label: '', value: (group) => Math.abs(group.change), show: (group) => changeBar(group, largest) },
       { key: 'share', label: 'Share', title: 'Of the whole change', num: true, value: (group) => group.share, show: (group) => shareWords(group.share) || none('–') },
       { key: 'kind', label: 'Match', value: (group) => KIND_WORDS[group.kind] },
+      ...(found.judged ? [{ key: 'verdict', label: 'Verdict', value: (group) => group.judged?.verdict ?? null, show: (group) => groupVerdict(group) || none('–') }] : []),
     ],
   });
 }

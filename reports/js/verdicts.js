@@ -44,6 +44,11 @@ function comparisons(text = baselineText()) {
   return unpackedTables.get(text);
 }
 
+const verdictOf = (cell) => { const row = comparisons()?.byCell.get(cell); return row?.state === 'measured' ? row.verdict : ''; };
+
+/** What filters look at in a cell: `slower` finds those that are. */
+const textOf = (cell) => `${cell.text}\n${verdictOf(cell)}`;
+
 /**
  * What stands beside a latency: {base: true} for the baseline itself; {value, row} with the row of the comparison; {value} alone where the
  * chosen baseline has no intervals; null where there is no ratio.

@@ -82,6 +82,36 @@ def test_the_slowest_comes_first_and_any_column_sorts(open_report: Open, review:
     expect(page.locator("#table-forest tbody tr")).to_have_count(1)
 
 
+def test_a_verdict_filters_the_whole_page(open_report: Open, review: Path) -> None:
+    page = open_report(review)
+    choice = page.locator("#forest-verdicts button", has_text="inconclusive")
+    expect(choice).to_have_text("inconclusive 2")
+    choice.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#table-forest tbody tr")).to_have_count(2)
+    expect(page.locator("#filter")).to_have_value("inconclusive")
+    expect(choice).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#matrix tbody tr:visible th")).to_have_text(["close"])
+    again = open_report(review, _hash(page))
+    expect(again.locator("#table-forest tbody tr")).to_have_count(2)
+    again.locator("#forest-verdicts button", has_text="inconclusive").click()
+    expect(again.locator("#table-forest tbody tr")).to_have_count(6)
+
+
+def test_ops_profiled_often_enough_have_verdicts_of_their_own(open_report: Open, tmp_path: Path) -> None:
+    review_run(tmp_path / "run", profiles=6)
+    page = open_report(write_report(tmp_path / "run"))
+    wanted = _compare(f"{tmp_path / 'run'}@delegate=cpu", str(tmp_path / "run"))
+    one = next(ops for ops in wanted["ops"] if (ops["model"], ops["device"]) == ("fast", PHONE.serial))
+    page.locator("#filter").fill("fast R5CT")
+    page.locator("#matrix").scroll_into_view_if_needed()
+    page.locator("#matrix tbody tr:visible .pick:visible").nth(1).click()
+    expect(page.locator("#table-aligned tbody tr")).to_have_count(6)
+    shown = page.locator("#table-aligned tbody .tag.verdict").all_inner_texts()
+    assert shown == [change["verdict"] for change in one["changes"]]
+    expect(page.locator("#waterfall-sum")).to_contain_text("all ops of all cells judged together")
+
+
 def test_a_baseline_without_intervals_is_plainly_said_to_have_none(open_report: Open, review: Path) -> None:
     page = open_report(review)
     page.locator("#baseline").select_option(label="device = R5CT1234567")
