@@ -45,7 +45,7 @@ class Baseline:
     @property
     def id(self) -> str:
         """As the page's address has it."""
-        return urlencode(self.changes)
+        return _address(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ def verdicts_of(
     tables = {baseline.id: _table(run, grouped, baseline.changes, calibrations, ops=ops)}
     budget = most_pairs
     for changes in _others(cells):
-        if urlencode(changes) not in tables and (budget := budget - len(cells)) >= 0:
-            tables[urlencode(changes)] = _table(run, grouped, changes, calibrations)
+        if _address(changes) not in tables and (budget := budget - len(cells)) >= 0:
+            tables[_address(changes)] = _table(run, grouped, changes, calibrations)
     return Verdicts(baseline, {name: table for name, table in tables.items() if table.comparisons})
 
 
@@ -106,6 +106,11 @@ def choose_baseline(run: Run, cells: tuple[Cell, ...]) -> Baseline:
 def report_key(key: AnalysisKey) -> CellKey:
     """The report's own key of a cell of a comparison."""
     return CellKey(key.model, key.device, key.delegate, str(key.threads), key.cpus, key.binary)
+
+
+def _address(changes: Mapping[str, str]) -> str:
+    # An undecodable byte of a file name has no UTF-8.
+    return urlencode(changes, errors="replace")
 
 
 def in_the_page(note: str) -> str:

@@ -57,7 +57,7 @@ function forestMark(row, scale, pooled = false) {
 
 const noteLines = (notes) => el('span', {}, ...notes.map((note) => el('span', { class: note.unlike ? 'cluster unlike-note' : 'cluster' }, note.unlike ? '\u26a0 ' : '', stranger(note.text))));
 
-const verdictCell = (row) => el('span', {}, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '',
+const verdictCell = (row) => el('span', { class: 'nowrap' }, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '',
   known(row.more) ? ' ' : '', known(row.more) ? el('span', { class: 'note', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more} would decide`) : '');
 
 const ratioWords = (row) => (known(row.ratio) ? el('span', { class: 'nowrap' }, el('strong', {}, times(row.ratio)), ` ${intervalWords(row)}`) : none('–'));
@@ -116,7 +116,7 @@ function drawForest() {
   if (table.overall.length) {
     const question = (row) => [row.model, row.delegate, plural(Number(row.threads), 'thread'), row.cpus, row.binary].filter(Boolean).join(' · ');
     new Table(pooledHost, {
-      id: 'overall', label: 'All devices together', rows: () => table.overall, text: (row) => [question(row), ...row.devices, row.verdict].join('\n').toLowerCase(), limit: 8, empty: '',
+      id: 'overall', label: 'All devices together', rows: () => table.overall, text: (row) => [question(row), ...row.devices, row.verdict].join('\n').toLowerCase(), limit: 8, empty: '', quiet: true,
       columns: [
         { key: 'question', label: 'All devices together', title: 'Geometric mean of the devices’ ratios, each counting alike', value: question, show: (row) => stranger(question(row)) },
         { key: 'devices', label: 'Devices', num: true, value: (row) => row.devices.length, show: (row) => el('span', { title: row.devices.join(', ') }, String(row.devices.length)) },

@@ -77,6 +77,10 @@ setUpProblems();
 setUpConditions();
 setUpCell();
 
+// A pasted link to a pair leads to the pair; a page that is loaded again stays where it was.
+const arrived = performance.getEntriesByType('navigation')[0]?.type === 'navigate';
+if (arrived && opCells.length && (state.has('a') || state.has('b'))) document.getElementById('ops').scrollIntoView();
+
 // What is not on the first screen is unpacked and drawn while nobody waits, a piece at a time, so that it is there when it is wanted; a page
 // that is printed cannot wait for it.
 const whenIdle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 2000 }) : setTimeout(work, 100));

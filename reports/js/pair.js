@@ -111,7 +111,7 @@ function drawWaterfall(left, right, found) {
   const good = Math.abs(total - found.whole) <= 1e-6 * Math.max(1, Math.abs(left.run), Math.abs(right.run));
   host.replaceChildren(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Waterfall of ops' }, table),
     el('p', { class: 'note', id: 'waterfall-sum' }, `${plural(found.groups.length, 'group')} of ops ${change(found.parts)} µs, in no op ${change(found.unexplained)} µs: together ${change(total)} µs, and the whole changed by ${change(found.whole)} µs `,
-      el('strong', { class: good ? 'good' : 'bad' }, good ? '✓' : '≠'), `. Medians over ${left.processes} and ${plural(right.processes, 'profiled process', 'profiled processes')}; ${found.judged ? 'verdicts of ops are of their own intervals, all ops of all cells judged together' : 'without intervals for single ops, which need at least five profiled processes a side (harness compare)'}.`));
+      el('strong', { class: good ? 'good' : 'bad' }, good ? '✓' : '≠'), `. Medians over ${left.processes} and ${plural(right.processes, 'profiled process', 'profiled processes')}; ${found.judged ? 'verdicts of ops are of their own intervals, all ops of all cells judged together' : Math.min(left.processes, right.processes) < 5 ? 'no op has an interval of its own, which needs five profiled processes a side' : 'intervals of single ops: harness compare'}.`));
 }
 
 function changeBar(group, largest) {

@@ -4,8 +4,8 @@ const PAGE = 200;
 
 /**
  * Columns: {key, label, title?, num?, value(row) -> number|string|null, show?(row) -> node|string, head?() -> node below the label}.
- * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq' | '', sort?: 'key' | '-key', limit?, empty}. `id` is what the address
- * keeps the order under. A table takes the place of the one that its host held before.
+ * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq' | '', sort?: 'key' | '-key', limit?, empty, quiet?}. `id` is what the
+ * address keeps the order under; a `quiet` table says nothing where no row matches. A table takes the place of the one that its host held before.
  */
 class Table {
   constructor(host, options) {
@@ -64,7 +64,7 @@ class Table {
 
   footer(shown, all) {
     if (all === 0) return [this.empty];
-    if (shown === 0) return ['No row matches the filter.'];
+    if (shown === 0) return [this.quiet ? '' : 'No row matches the filter.'];
     if (shown <= this.limit) return shown < all ? [`${shown} of ${all} rows match the filter.`] : [];
     const more = el('button', { type: 'button' }, `Show all ${shown}`);
     more.addEventListener('click', () => { this.limit = Infinity; this.draw(); });

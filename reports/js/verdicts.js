@@ -1,7 +1,18 @@
 // The baseline and what comparisons with it came to. All numbers and verdicts are made by harness/report/comparison_data.py; here they are
 // only looked up, so the matrix, the forest plot and a cell's details cannot disagree.
 
-const baselineText = () => state.get('base') ?? data.baseline.id;
+// Python and browsers quote some characters otherwise: here everything is as this browser has it.
+const quoted = (text) => new URLSearchParams(text).toString();
+data.baseline.id = quoted(data.baseline.id);
+data.comparisons.tables = Object.fromEntries(Object.entries(data.comparisons.tables).map(([text, table]) => [quoted(text), table]));
+
+const baseline = { raw: null, text: '' };
+/** The baseline that is chosen; asked for once per row of every table, so it is kept. */
+function baselineText() {
+  const raw = state.get('base') ?? data.baseline.id;
+  if (raw !== baseline.raw) Object.assign(baseline, { raw, text: quoted(raw) });
+  return baseline.text;
+}
 const changesOf = (text) => [...new URLSearchParams(text)].filter(([name]) => DIMENSIONS.includes(name));
 
 /** The cell that `cell` is compared with, or null: no baseline chosen, or the run has no such cell. */

@@ -125,6 +125,26 @@ def test_a_baseline_without_intervals_is_plainly_said_to_have_none(open_report: 
     expect(page.locator("#forest-table")).to_contain_text("No baseline is chosen")
 
 
+def test_odd_characters_in_a_baseline_are_found_again(open_report: Open, tmp_path: Path) -> None:
+    """Python and browsers do not quote the same characters in an address."""
+    run = review_run(tmp_path / "run")
+    odd = "x*y~z (a b)!'&=ש"
+    results = []
+    for result in run.results:
+        trial = result.trial
+        delegate = DelegateRequest(name=odd) if trial.delegate.name == "cpu" else trial.delegate
+        results.append(replace(result, trial=replace(trial, delegate=delegate)))
+    write_run(tmp_path / "odd", results, baseline={"delegate": odd})
+    page = open_report(write_report(tmp_path / "odd"))
+    expect(page.locator("#table-forest tbody tr")).to_have_count(6)
+    expect(page.locator("#baseline option:checked")).to_have_text(f"delegate = {odd}")
+    page.locator("#baseline").select_option(label="delegate = xnnpack")
+    expect(page.locator("#forest-words")).to_contain_text("Against xnnpack")
+    page.locator("#baseline").select_option(label=f"delegate = {odd}")
+    expect(page.locator("#table-forest tbody tr")).to_have_count(6)
+    assert _hash(page) == ""
+
+
 def test_a_cell_opens_in_full_by_keyboard_and_closes(open_report: Open, review: Path) -> None:
     page = open_report(review)
     link = _row(page, "close", PHONE.serial).locator("th a")
@@ -213,6 +233,16 @@ def test_the_waterfall_adds_up_to_the_change_that_compare_finds(open_report: Ope
     expect(page.locator("#pair-words")).to_contain_text("no interval was made for this pair")
     back = [float(row) for row in rows.evaluate_all("rows => rows.map((row) => row.dataset.us)")]
     assert back == pytest.approx([-step for step in steps])
+
+
+def test_a_pasted_address_of_a_pair_leads_to_the_pair(open_report: Open, review: Path) -> None:
+    page = open_report(review)
+    page.locator("#ops").scroll_into_view_if_needed()
+    page.locator("#ops-b").select_option(index=3)
+    again = open_report(review, _hash(page))
+    expect(again.locator("#ops h2").first).to_be_in_viewport()
+    expect(again.locator("#table-waterfall")).to_be_visible()
+    assert again.locator("#ops-b").input_value() == page.locator("#ops-b").input_value()
 
 
 def test_one_sees_where_the_graph_falls_back_to_the_cpu(open_report: Open, review: Path) -> None:
