@@ -48,7 +48,7 @@ def answer_of(verdicts: Verdicts, cells: Sequence[Cell], devices: Sequence[Devic
     measured = [one for one in table.comparisons if one.state == "measured"] if table else []
     return Answer(
         lead=_lead(verdicts, measured, devices),
-        findings=(*_groups(measured, verdicts.baseline), *_extremes(measured)),
+        findings=(*_groups(measured, verdicts.baseline), *_extremes(measured)) if table else tuple(_latencies(cells)),
         method=_method(table, measured) if table and measured else None,
         cautions=tuple(_cautions(measured)),
         unmeasured=tuple(_unmeasured(cells)),
@@ -87,7 +87,7 @@ def _lead(verdicts: Verdicts, measured: Sequence[Comparison], devices: Sequence[
     baseline = verdicts.baseline
     if baseline.origin == "nothing":
         return Markup(
-            "Every cell has the same configuration, so there is nothing to compare within this run. "
+            "All was measured in one configuration, so there is nothing to compare within this run. "
             "<code>harness compare BASE HEAD</code> sets it against another run."
         )
     against = _against(baseline)
@@ -186,6 +186,28 @@ def _by_device(group: Sequence[Comparison]) -> Markup:
         return Markup("")
     parts = [Markup("{}: {}").format(name(device, 40), _verdict_counts(counts)) for device, counts in devices.items()]
     return Markup(". By device: ") + Markup("; ").join(parts)
+
+
+def _latencies(cells: Sequence[Cell]) -> list[Markup]:
+    """What can be said without anything to compare with: the latencies themselves."""
+    measured = [cell for cell in cells if cell.state == "ok" and cell.latency]
+    if len(measured) > _MOST_GROUPS:
+        return []
+    return [
+        Markup('<a href="#cell={}" data-cell-link="{}">{}</a> on {}: <strong>{:.4g}\u202fms</strong>{}').format(
+            cell.key.id,
+            cell.key.id,
+            name(cell.key.model),
+            name(cell.key.device, 40),
+            cell.latency.median / 1000,
+            f" (median of {cell.latency.count} processes, {cell.latency.low / 1000:.4g} to {cell.latency.high / 1000:.4g})"
+            if cell.latency.count > 1
+            else " (one process)",
+        )
+        + (Markup(' <span class="tag synthetic">synthetic</span>') if cell.synthetic else Markup(""))
+        for cell in measured
+        if cell.latency
+    ]
 
 
 def _extremes(measured: Sequence[Comparison]) -> list[Markup]:

@@ -1,6 +1,6 @@
 // The forest plot: one row for each comparison with the baseline, its ratio as a mark and its interval as a line.
 
-const PLOT = { width: 270, height: 22, pad: 10 };
+const PLOT = { width: 260, height: 22, pad: 10 };
 const FOREST_ROWS = 30;
 /** Candidates for the ticks of a ratio, those that readers know first. */
 const RATIO_TICKS = [1, 2, 0.5, 5, 0.2, 10, 0.1, 1.5, 0.7, 1.2, 0.8, 1.1, 0.9, 1.05, 0.95, 1.02, 0.98, 1.01, 0.99, 20, 0.05, 50, 0.02, 100, 0.01, 1.005, 0.995, 3, 0.3];
@@ -58,13 +58,13 @@ function forestMark(row, scale, pooled = false) {
 const noteLines = (notes) => el('span', {}, ...notes.map((note) => el('span', { class: note.unlike ? 'cluster unlike-note' : 'cluster' }, note.unlike ? '\u26a0 ' : '', stranger(note.text))));
 
 const verdictCell = (row) => el('span', { class: 'nowrap' }, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '',
-  known(row.more) ? ' ' : '', known(row.more) ? el('span', { class: 'note', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more} would decide`) : '');
+  known(row.more) ? ' ' : '', known(row.more) ? el('span', { class: 'note', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more}`) : '');
 
 const ratioWords = (row) => (known(row.ratio) ? el('span', { class: 'nowrap' }, el('strong', {}, times(row.ratio)), ` ${intervalWords(row)}`) : none('–'));
 
 /** What differs between the cells of this run, of a cell's configuration. */
 const varying = DIMENSIONS.filter((name) => name !== 'model' && data.dimensions[name].length > 1);
-const varyingConfig = (cell) => (varying.length ? varying.map((name) => (name === 'threads' ? plural(Number(cell.threads), 'thread') : cell[name])).join(' · ') : cell.config);
+const varyingConfig = (cell) => (varying.length ? configName(cell, varying) : configName(cell));
 
 /** Notes that stand beside every measured comparison of a table: said once, above it. */
 function commonNotes(rows) {
@@ -76,7 +76,7 @@ function forestColumns(scale, rows, common) {
   const own = (row) => row.notes.filter((note) => !common.includes(note));
   return [
     { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => el('span', {}, cellLink(row.cell, stranger(row.cell.model)), el('span', { class: 'sub narrow-only' }, varyingConfig(row.cell))) },
-    { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => el('span', { title: row.cell.config }, stranger(varyingConfig(row.cell)), virtualDevices.has(row.cell.device) ? ' ' : '', virtualDevices.has(row.cell.device) ? tag('virtual') : '') },
+    { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => varyingConfig(row.cell) },
     { key: 'plot', label: 'Ratio with its 95 % interval', title: 'Sorts by the lower end of the interval', value: (row) => row.low ?? null, head: () => forestAxis(scale), show: (row) => (known(row.ratio) ? forestMark(row, scale) : none(stateWords(row))) },
     { key: 'ratio', label: 'Ratio', title: 'Its latency over the baseline’s: below 1 is faster', num: true, value: (row) => row.ratio ?? null, show: ratioWords },
     { key: 'verdict', label: 'Verdict', value: (row) => (row.state === 'measured' ? row.verdict : null), show: (row) => (row.state === 'measured' ? verdictCell(row) : none(stateWords(row))) },
@@ -111,7 +111,7 @@ function drawForest() {
   const rows = table.rows.slice().sort((a, b) => (b.ratio ?? -1) - (a.ratio ?? -1));
   const scale = ratioScale([...rows, ...table.overall]);
   const common = commonNotes(rows);
-  words.textContent = `Against ${baselineWords(baselineText())}${baselineText() === data.baseline.id ? { suite: ', the suite’s baseline', assumed: ' (the suite names no baseline)', lacking: ' (the run lacks the suite’s baseline)' }[data.baseline.origin] ?? '' : ''}; ${plural(table.judged, 'comparison')} judged together. ${common.map((note) => `${note.unlike ? 'All: ' : ''}${note.text[0].toUpperCase()}${note.text.slice(1)}. `).join('')}`;
+  words.textContent = `Against ${baselineWords(baselineText())}${baselineText() === data.baseline.id ? { suite: ', the suite’s baseline', assumed: ' (the suite names no baseline)', lacking: ' (the run lacks the suite’s baseline)' }[data.baseline.origin] ?? '' : ''}; ${plural(table.judged, 'comparison')} judged together. ${rows.some((row) => known(row.more)) ? '+N: about so many more processes a side would decide. ' : ''}${common.map((note) => `${note.unlike ? 'All: ' : ''}${note.text[0].toUpperCase()}${note.text.slice(1)}. `).join('')}`;
   new Table(host, { id: 'forest', label: 'Comparisons with the baseline', rows: () => rows, columns: forestColumns(scale, rows, common), text: forestText, limit: FOREST_ROWS, empty: 'No cell has a counterpart in the baseline.' });
   if (table.overall.length) {
     const question = (row) => [row.model, row.delegate, plural(Number(row.threads), 'thread'), row.cpus, row.binary].filter(Boolean).join(' · ');

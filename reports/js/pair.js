@@ -105,7 +105,7 @@ function drawWaterfall(left, right, found) {
     el('th', { scope: 'row' }, row.name), el('td', {}, el('span', { class: 'sub' }, row.kind), row.verdict ?? ''), el('td', { class: 'num' }, us(row.a)), el('td', { class: 'num' }, us(row.b)),
     el('td', { class: 'num' }, el('strong', {}, change(row.change))), el('td', { class: 'num' }, shareWords(found.whole ? row.change / found.whole : null)),
     el('td', {}, waterfallBar(steps[index], x, `${change(row.change)} µs, then ${us(steps[index].to)} µs`))));
-  const head = ['Op', '', 'A (µs)', 'B (µs)', 'B − A (µs)', 'Share', 'From A to B'].map((text, index) => el('th', { scope: 'col', class: index > 1 && index < 6 ? 'num' : null }, text));
+  const head = ['Op', 'Match', 'A (µs)', 'B (µs)', 'B − A (µs)', 'Share', 'From A to B'].map((text, index) => el('th', { scope: 'col', class: index > 1 && index < 6 ? 'num' : null }, text));
   const table = el('table', { id: 'table-waterfall' }, el('caption', { class: 'hidden' }, 'Contributions of ops to the change from A to B'), el('thead', {}, el('tr', {}, ...head)), el('tbody', {}, whole('A', left), ...body, whole('B', right)));
   const total = lines.reduce((sumOf, row) => sumOf + row.change, 0);
   const good = Math.abs(total - found.whole) <= 1e-6 * Math.max(1, Math.abs(left.run), Math.abs(right.run));
@@ -137,7 +137,7 @@ function drawAligned(found) {
     columns: [
       ...side('A', 'a'), ...side('B', 'b'),
       { key: 'change', label: 'B − A (µs)', num: true, value: (group) => group.change, show: (group) => change(group.change) },
-      { key: 'bar', label: '', value: (group) => Math.abs(group.change), show: (group) => changeBar(group, largest) },
+      { key: 'bar', label: 'Change', title: 'Sorts by its size', value: (group) => Math.abs(group.change), show: (group) => changeBar(group, largest) },
       { key: 'share', label: 'Share', title: 'Of the whole change', num: true, value: (group) => group.share, show: (group) => shareWords(group.share) || none('–') },
       { key: 'kind', label: 'Match', value: (group) => KIND_WORDS[group.kind] },
       ...(found.judged ? [{ key: 'verdict', label: 'Verdict', value: (group) => group.judged?.verdict ?? null, show: (group) => groupVerdict(group) || none('–') }] : []),

@@ -95,6 +95,10 @@ const shortCellColumns = (cellOf) => [
   { key: 'config', label: 'Configuration', value: (row) => cellOf(row).config, show: (row) => configName(cellOf(row)) },
 ];
 
-const configName = (cell) => el('span', {}, stranger(cell.config), virtualDevices.has(cell.device) ? ' ' : '', virtualDevices.has(cell.device) ? tag('virtual') : '');
+/** A configuration, each name isolated: right-to-left text in one must not turn the others around. */
+function configName(cell, names = ['device', 'delegate', 'threads', 'cpus', ...(cell.binary ? ['binary'] : [])]) {
+  const parts = names.flatMap((name, index) => [index ? ' · ' : '', name === 'threads' ? plural(Number(cell.threads), 'thread') : stranger(cell[name])]);
+  return el('span', { class: 'config' }, ...parts, ...(virtualDevices.has(cell.device) ? [' ', tag('virtual')] : []));
+}
 const deviceName = (cell) => el('span', {}, stranger(cell.device), virtualDevices.has(cell.device) ? ' ' : '', virtualDevices.has(cell.device) ? tag('virtual') : '');
 const coresOf = (cell) => el('span', {}, stranger(cell.cpus), cell.cpus === cell.mask ? '' : el('span', { class: 'mask' }, ` (${cell.mask})`));

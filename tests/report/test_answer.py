@@ -77,8 +77,10 @@ def test_without_a_baseline_it_says_what_it_took_instead(tmp_path: Path) -> None
     assert "the run has nothing of the baseline that the suite names" in _text(lacking.lead)
     one = [r for r in results if r.trial.delegate.name == "cpu" and r.trial.threads == 1]
     alone = _answer(write_run(tmp_path / "alone", one, devices=(PHONE,), baseline={}))
-    assert _text(alone.lead).startswith("Every cell has the same configuration, so there is nothing to compare")
-    assert alone.findings == ()
+    assert _text(alone.lead).startswith("All was measured in one configuration, so there is nothing to compare")
+    assert [_text(finding) for finding in alone.findings] == [
+        "m on R5CT1234567: 37\u202fms (median of 5 processes, 36.67 to 38.26)"
+    ]
     assert alone.method is None
 
 
