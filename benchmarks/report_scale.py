@@ -1,6 +1,6 @@
 """What the report of a large run costs: 10,000 trials, 1,000,000 op rows.
 
-    python -m benchmarks.report_scale [--trials 10000] [--op-rows 1000000] [--keep FOLDER]
+    python -m benchmarks.report_scale [--trials 10000] [--op-rows 1000000] [--processes 10] [--keep FOLDER]
 
 Writes a synthetic run (its numbers are arithmetic and marked so), makes its report in a process of its own, opens it in headless Chromium,
 and prints seconds, peak memory, bytes, first paint and first filter beside their limits. Exits 1 where a limit is broken.
@@ -54,8 +54,6 @@ LIMITS = {
 DELEGATES = ("cpu", "xnnpack", "gpu", "nnapi", "hexagon")
 FACTORS = {"cpu": 1.0, "xnnpack": 0.3, "gpu": 0.2, "nnapi": 0.5, "hexagon": 0.15}
 THREADS = (1, 4)
-PROCESSES = 10
-"""Of each cell and purpose; half of the trials are latency, half profile."""
 _KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "FULLY_CONNECTED", "RESHAPE", "SOFTMAX", "MUL", "CONCATENATION")
 
 
@@ -67,9 +65,16 @@ def devices() -> tuple[DeviceInfo, ...]:
     )
 
 
-def write_run(path: Path, *, trials: int, op_rows: int) -> None:
-    """A run with so many trials, all synthetic, and so many op rows over the profiled half of them."""
-    cells = trials // (2 * PROCESSES)
+def write_run(path: Path, *, trials: int, op_rows: int, processes: int = 10) -> None:
+    """A run with so many trials, all synthetic, and so many op rows over the profiled half of them.
+
+    Args:
+        path: where to.
+        trials: half of them latency, half profile.
+        op_rows: over all profiles.
+        processes: of each cell and purpose; the fewer, the more cells.
+    """
+    cells = trials // (2 * processes)
     per_model = len(DELEGATES) * len(THREADS) * 2
     models = tuple(
         ModelRef(
@@ -89,7 +94,7 @@ def write_run(path: Path, *, trials: int, op_rows: int) -> None:
     ][:cells]
     planned = [
         _trial(question, purpose, process)
-        for process in range(PROCESSES)
+        for process in range(processes)
         for purpose in (Purpose.LATENCY, Purpose.PROFILE)
         for question in questions
     ]
@@ -257,6 +262,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--op-rows", type=int, default=1_000_000)
+    parser.add_argument("--processes", type=int, default=10, help="of each cell; the fewer, the more cells")
     parser.add_argument("--openings", type=int, default=3, help="how often the report is opened; the fastest counts")
     parser.add_argument(
         "--keep", type=Path, help="folder for the run, kept; one that holds it already is used as it is"
@@ -265,7 +271,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         run = options.keep or Path(scratch) / "run"
         if not (run / TRIALS).exists():
-            write_run(run, trials=options.trials, op_rows=options.op_rows)
+            write_run(run, trials=options.trials, op_rows=options.op_rows, processes=options.processes)
         seconds, computing, megabytes = make_report(run)
         report = run / "report.html"
         seen = {

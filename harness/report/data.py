@@ -143,8 +143,11 @@ def delegate_words(use: DelegateUse) -> str:
 
 
 def _spread(value: Spread | None) -> list[float | int | None] | None:
+    """Median, smallest, largest, count; of a single process just its value."""
     if value is None:
         return None
+    if value.count == 1:
+        return [rounded(value.median)]
     return [rounded(value.median), rounded(value.low), rounded(value.high), value.count]
 
 

@@ -24,7 +24,9 @@ Json = dict[str, Any]
 class OpTables:
     """Op profiles with their common parts shared: strings once, lists of ops once."""
 
-    def __init__(self) -> None:
+    def __init__(self, digits: int = 5) -> None:
+        self.digits = digits
+        """Significant ones, of a cost."""
         self.strings: dict[str, int] = {}
         self.lists: dict[tuple[tuple[Any, ...], ...], int] = {}
         self.aligned: list[list[OpRow]] = []
@@ -52,11 +54,11 @@ class OpTables:
             {
                 "list": self.lists[rows],
                 # Left out in the usual case, where every op is called once and its average is its cost.
-                "avg": None if once else [rounded(op.avg_us, 4) for op in profile.ops],
+                "avg": None if once else [rounded(op.avg_us, min(4, self.digits)) for op in profile.ops],
                 "calls": None if once else [rounded(op.times_called) for op in profile.ops],
-                "cost": [rounded(op.cost_us, 5) for op in profile.ops],
+                "cost": [rounded(op.cost_us, self.digits) for op in profile.ops],
                 # Differs only where a process did not see an op.
-                "part": None if alike else [rounded(op.part_us, 5) for op in profile.ops],
+                "part": None if alike else [rounded(op.part_us, self.digits) for op in profile.ops],
                 "seen": None if all(op.processes == profile.processes for op in profile.ops) else self._seen(profile),
                 "processes": profile.processes,
                 "total": rounded(profile.total_us),
@@ -95,17 +97,16 @@ class OpTables:
 
 def op_data(cells: tuple[Cell, ...], verdicts: Verdicts | None = None) -> Json:
     """The ops of all cells, which cell has which profile, and which ops stand for which: read by the page when it first shows ops."""
-    tables = OpTables()
-    by_cell: dict[str, int] = {}
-    for cell in cells:
-        results = cell.profiled()
-        profile = profile_of(results)
-        if profile is not None:
-            by_cell[cell.key.id] = tables.add(
-                profile,
-                invalid=any(result.status is Status.INVALID for result in results),
-                synthetic=any(result.synthetic for result in results),
-            )
+    profiles = [(cell, profile) for cell in cells if (profile := profile_of(cell.profiled())) is not None]
+    tables = OpTables(_digits(sum(len(profile.ops) for _, profile in profiles)))
+    by_cell = {
+        cell.key.id: tables.add(
+            profile,
+            invalid=any(result.status is Status.INVALID for result in cell.profiled()),
+            synthetic=any(result.synthetic for result in cell.profiled()),
+        )
+        for cell, profile in profiles
+    }
     list_of = {cell: tables.profiles[place]["list"] for cell, place in by_cell.items()}
     found, left_out = alignments(tables.aligned, _wanted(cells, verdicts, list_of))
     return {
@@ -129,6 +130,11 @@ def _wanted(cells: Sequence[Cell], verdicts: Verdicts | None, list_of: Mapping[s
             by_model.setdefault(cell.key.model, {})[list_of[cell.key.id]] = None
     for lists in by_model.values():
         yield from combinations_with_replacement(lists, 2)
+
+
+def _digits(costs: int) -> int:
+    """Noise does not compress, so each digit of a million costs is half a megabyte. Three are still better than what a phone repeats."""
+    return 5 if costs <= 300_000 else 4 if costs <= 600_000 else 3
 
 
 def _takes_part(op: OpCost) -> bool:

@@ -20,8 +20,11 @@ const DIMENSIONS = ['model', 'device', 'delegate', 'threads', 'cpus', 'binary'];
 const virtualDevices = new Set(data.virtual);
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many || one + 's'}`;
 
+/** Median, smallest, largest, count; a single process is written as its value alone. */
+const whole = (spread) => (spread?.length === 1 ? [spread[0], spread[0], spread[0], 1] : spread);
+
 const cells = data.cells.map((raw) => {
-  const cell = { ...raw };
+  const cell = { ...raw, latency: whole(raw.latency), init: whole(raw.init), first: whole(raw.first), memory: Object.fromEntries(Object.entries(raw.memory).map(([key, value]) => [key, key === 'source' ? value : whole(value)])) };
   DIMENSIONS.forEach((name, index) => { cell[name] = data.dimensions[name][raw.key[index]]; });
   cell.config = `${cell.device} · ${cell.delegate} · ${plural(Number(cell.threads), 'thread')} · ${cell.cpus}${cell.binary ? ` · ${cell.binary}` : ''}`;
   cell.text = [cell.model, cell.device, cell.delegate, plural(Number(cell.threads), 'thread'), cell.cpus, cell.mask, cell.binary, cell.state,

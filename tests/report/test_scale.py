@@ -9,7 +9,7 @@ from harness.store import load_run
 
 
 def test_the_benchmark_writes_a_synthetic_run_of_the_size_asked_for_and_reports_it(tmp_path: Path) -> None:
-    write_run(tmp_path / "run", trials=400, op_rows=8000)
+    write_run(tmp_path / "run", trials=400, op_rows=8000, processes=5)
     run = load_run(tmp_path / "run")
     assert len(run.results) == len(run.manifest.trials) == 400
     assert sum(len(r.measurement.ops or ()) for r in run.results if r.measurement) == 8000
