@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.store import FORMAT_VERSION, Manifest, RunStore, load_run
+from harness.store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -158,3 +159,18 @@ def test_a_full_disk_is_said_and_leaves_whole_lines(tmp_path: Path) -> None:
     (full / "trials.jsonl").symlink_to("/dev/full")
     with RunStore(full, manifest()) as store, pytest.raises(SetupError, match="No space left"):
         store.append(result(1))
+
+
+def test_the_collector_is_paused_and_comes_back_whatever_happens() -> None:
+    assert gc.isenabled()
+    with pytest.raises(RuntimeError), collector_paused():
+        assert not gc.isenabled()
+        raise RuntimeError
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with collector_paused():
+            pass
+        assert not gc.isenabled()  # it was off before: that is somebody's wish
+    finally:
+        gc.enable()

@@ -235,6 +235,22 @@ def test_the_waterfall_adds_up_to_the_change_that_compare_finds(open_report: Ope
     assert back == pytest.approx([-step for step in steps])
 
 
+def test_all_rows_of_the_waterfall_are_shown_on_demand_and_still_add_up(open_report: Open, demo: Path) -> None:
+    page = open_report(demo)
+    page.locator("#ops").scroll_into_view_if_needed()
+    rows = page.locator("#table-waterfall tbody tr[data-us]")
+    expect(rows).to_have_count(12 + 1 + 1)
+    changes = "rows => rows.map((row) => Number(row.dataset.us)).reduce((sum, us) => sum + us, 0)"
+    whole = rows.evaluate_all(changes)
+    more = page.locator("#table-waterfall button", has_text="54 more")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(66 + 1)
+    assert rows.evaluate_all(changes) == pytest.approx(whole)
+    expect(page.locator("#waterfall-sum .good")).to_have_text("\u2713")
+    assert "fall=all" in _hash(page)
+
+
 def test_a_pasted_address_of_a_pair_leads_to_the_pair(open_report: Open, review: Path) -> None:
     page = open_report(review)
     page.locator("#ops").scroll_into_view_if_needed()
