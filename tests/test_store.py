@@ -162,10 +162,14 @@ def test_a_full_disk_is_said_and_leaves_whole_lines(tmp_path: Path) -> None:
 
 
 def test_the_collector_is_paused_and_comes_back_whatever_happens() -> None:
+    def fail() -> None:
+        with collector_paused():
+            assert not gc.isenabled()
+            raise RuntimeError
+
     assert gc.isenabled()
-    with pytest.raises(RuntimeError), collector_paused():
-        assert not gc.isenabled()
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail()
     assert gc.isenabled()
     gc.disable()
     try:
