@@ -155,7 +155,10 @@ function setUpCell() {
     }
   };
   watch(['cell', 'base'], draw);
+  // Escape: the address forgets the cell at once, not only when the browser has told of the closing.
+  dialog.addEventListener('cancel', (event) => { event.preventDefault(); keep('cell', null); });
   dialog.addEventListener('close', () => {
+    if (dialog.open) return; // another cell has been opened meanwhile
     keep('cell', null);
     document.getElementById('cell-table')?.table?.close();
     dialog.replaceChildren();
