@@ -11,11 +11,13 @@ Format history (`format_version` in the manifest):
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import gc
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -201,6 +203,21 @@ class RunStore:
         self.close()
 
 
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """For work on very many results: they hold no cycles, yet the collector would look through all of them again and again.
+
+    With a million op rows that is half of the time of reading them.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def load_run(path: Path) -> Run:
     """Read a run.
 
@@ -240,14 +257,15 @@ def read_manifest(path: Path) -> Manifest:
 def _read_results(path: Path) -> tuple[Result, ...]:
     file = path / TRIALS
     seen: dict[str, Result] = {}
-    for number, line in whole_lines(file):
-        try:
-            result = _RESULT.validate_json(line)
-        except ValidationError as error:
-            raise UsageError(f"{file}:{number} is damaged: {_first(error)}") from None
-        # The same line twice says nothing new.
-        if seen.setdefault(result.trial.trial_id, result) != result:
-            raise UsageError(f"{file}:{number} holds another result of trial {result.trial.trial_id}")
+    with collector_paused():
+        for number, line in whole_lines(file):
+            try:
+                result = _RESULT.validate_json(line)
+            except ValidationError as error:
+                raise UsageError(f"{file}:{number} is damaged: {_first(error)}") from None
+            # The same line twice says nothing new.
+            if seen.setdefault(result.trial.trial_id, result) != result:
+                raise UsageError(f"{file}:{number} holds another result of trial {result.trial.trial_id}")
     return tuple(seen.values())
 
 

@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "line_file": {"errors"},
     "store": {"decisions", "errors", "line_file", "records"},
     "analysis": {"decisions", "errors", "records"},
+    "calibration_file": {"analysis", "errors", "records"},
     "placement": set(),
     "targets": {"errors"},
     "virtual": {"benchmark_model", "cpu_list", "devices", "errors", "litert_host", "resources", "strict_yaml"},
@@ -109,7 +110,18 @@ ALLOWED: dict[str, set[str]] = {
     "export": {"flat_table", "placement", "records", "store"},
     "trace_events": {"analysis", "placement", "records", "store"},
     "model_explorer": {"analysis", "records"},
-    "report": {"analysis", "errors", "export", "output_file", "placement", "records", "resources", "store"},
+    "report": {
+        "analysis",
+        "calibration_file",
+        "decisions",
+        "errors",
+        "export",
+        "output_file",
+        "placement",
+        "records",
+        "resources",
+        "store",
+    },
 }
 FREE = {"cli", "__main__", "__init__"}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.store import FORMAT_VERSION, Manifest, RunStore, load_run
+from harness.store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -225,3 +226,22 @@ def test_a_manifest_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=r"manifest\.json is damaged: \w") as caught:
         load_run(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_collector_is_paused_and_comes_back_whatever_happens() -> None:
+    def fail() -> None:
+        with collector_paused():
+            assert not gc.isenabled()
+            raise RuntimeError
+
+    assert gc.isenabled()
+    with pytest.raises(RuntimeError):
+        fail()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with collector_paused():
+            pass
+        assert not gc.isenabled()  # it was off before: that is somebody's wish
+    finally:
+        gc.enable()

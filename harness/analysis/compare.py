@@ -108,7 +108,14 @@ def failed_gate(one: Comparison, rules: Rules) -> bool:
 
 
 def compare(
-    pairs: Sequence[Pair], base: Source, head: Source, *, metric: Metric, rules: Rules, apart: Iterable[str] = ()
+    pairs: Sequence[Pair],
+    base: Source,
+    head: Source,
+    *,
+    metric: Metric,
+    rules: Rules,
+    apart: Iterable[str] = (),
+    ops: bool = True,
 ) -> Table:
     """Compare paired cells.
 
@@ -119,6 +126,7 @@ def compare(
         metric: what is compared.
         rules: how verdicts are reached.
         apart: keys in which the sides differ on purpose: no note is made of those.
+        ops: take the differences apart by op, too; with hundreds of pairs that takes seconds.
     """
     apart = tuple(apart)
     same_run = base.run_id == head.run_id
@@ -126,7 +134,7 @@ def compare(
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
     estimates = [looks.worth(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
     judgements = judge(estimates, rules)
-    diffs = [_op_diff(pair, interleaved=same_run and _took_turns(pair)) for pair in pairs]
+    diffs = [_op_diff(pair, interleaved=same_run and _took_turns(pair)) if ops else None for pair in pairs]
     op_judgements = _judge_ops(diffs, rules)
     comparisons = tuple(
         _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)

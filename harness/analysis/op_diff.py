@@ -90,7 +90,7 @@ def op_diff(base: OpProfile, head: OpProfile, *, interleaved: bool = True) -> Op
 def _change(base: Sequence[OpRow], head: Sequence[OpRow], whole: float, interleaved: bool) -> OpChange:
     base_us, head_us = (math.fsum(row.cost_us for row in side) for side in (base, head))
     return OpChange(
-        kind=_kind(base, head),
+        kind=change_kind(base, head),
         base=tuple(base),
         head=tuple(head),
         base_us=base_us,
@@ -100,7 +100,8 @@ def _change(base: Sequence[OpRow], head: Sequence[OpRow], whole: float, interlea
     )
 
 
-def _kind(base: Sequence[OpRow], head: Sequence[OpRow]) -> Kind:
+def change_kind(base: Sequence[OpRow], head: Sequence[OpRow]) -> Kind:
+    """What sort of change a group of aligned ops is."""
     if not base:
         return "new"
     if not head:

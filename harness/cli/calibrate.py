@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.analysis.calibrate import Calibration, calibrate
+from harness.analysis.calibrate import calibrate
 from harness.analysis.estimate import BUDGET, MIN_BLOCKS
 from harness.analysis.metrics import Metric, counts, purpose_for
 from harness.analysis.selection import CellResults, Selection, cells_of, parse_where, select
 from harness.analysis.verdict import Rules
-from harness.cli.calibration_file import CellCalibration, as_document, save
+from harness.calibration_file import CellCalibration, as_document, change_words, save
 from harness.cli.percentages import PERCENT
 from harness.cli.run import run_loaded
 from harness.errors import UsageError
@@ -226,7 +226,7 @@ def _print(cells: list[CellCalibration], asked: int) -> None:
             str(cell.found.blocks),
             f"{cell.found.spread:.1%}",
             f"{cell.found.false_positive_rate:.1%}",
-            *(_change_words(change) for _, change in cell.found.detectable),
+            *(change_words(change) for _, change in cell.found.detectable),
         )
     console.print(table)
     console.print(
@@ -241,12 +241,3 @@ def _print(cells: list[CellCalibration], asked: int) -> None:
 def _name(cell: CellCalibration, *, with_device: bool) -> str:
     where = f" on {cell.device}" if with_device else ""
     return f"{cell.model} {cell.delegate} {cell.threads} thr {cell.cpus}{where}"
-
-
-def detectable_words(found: Calibration) -> str:
-    """`5: 8.1%, 10: 2.4%`; `-` where no change would be found so often."""
-    return ", ".join(f"{count}: {_change_words(change)}" for count, change in found.detectable)
-
-
-def _change_words(change: float | None) -> str:
-    return "-" if change is None else f"{change:.1%}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
@@ -13,8 +13,8 @@ from typing import cast
 import click
 from rich.console import Console
 
-from harness.analysis.comparability import Note
-from harness.analysis.compare import Comparison, Source, Table, compare
+from harness import calibration_file
+from harness.analysis.compare import Source, Table, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.selection import (
     KEYS,
@@ -29,8 +29,6 @@ from harness.analysis.selection import (
     select,
 )
 from harness.analysis.verdict import Rules
-from harness.cli import calibration_file
-from harness.cli.calibrate import detectable_words
 from harness.cli.comparison_document import comparison_document
 from harness.cli.comparison_junit import junit
 from harness.cli.comparison_markdown import markdown
@@ -215,46 +213,9 @@ def _source(run: Run) -> Source:
 
 
 def _with_calibrations(table: Table, pairs: Sequence[Pair], base: Run, head: Run) -> Table:
-    known = calibration_file.load(
-        dict.fromkeys((base.path, head.path)), [*base.manifest.devices, *head.manifest.devices]
-    )
-    if not known:
-        return table
-    fingerprints = {device.serial: device.fingerprint for device in (*base.manifest.devices, *head.manifest.devices)}
-    comparisons = []
-    for one, pair in zip(table.comparisons, pairs, strict=True):
-        note = _calibration_note(one, pair, known, fingerprints)
-        comparisons.append(replace(one, notes=(*one.notes, note)) if note else one)
-    return replace(table, comparisons=tuple(comparisons))
-
-
-def _calibration_note(
-    one: Comparison,
-    pair: Pair,
-    known: dict[tuple[str, str, str, int, str, str], calibration_file.CellCalibration],
-    fingerprints: dict[str, str | None],
-) -> Note | None:
-    for cell in (pair.head, pair.base):
-        if cell is None:
-            continue
-        found = calibration_file.find(
-            known,
-            device=cell.key.device,
-            model_sha256=cell.results[0].trial.model.sha256,
-            delegate=cell.key.delegate,
-            threads=cell.key.threads,
-            cpus=cell.key.cpus,
-            metric=str(one.metric),
-        )
-        if found is None:
-            continue
-        stale = "" if found.fingerprint == fingerprints.get(cell.key.device) else " on another system build"
-        text = (
-            f"calibrated{stale}: {found.found.false_positive_rate:.1%} false positives in {found.found.experiments} A/A "
-            f"comparisons; smallest detectable change by processes a side {detectable_words(found.found)}"
-        )
-        return Note("calibration", text, False)
-    return None
+    devices = [*base.manifest.devices, *head.manifest.devices]
+    known = calibration_file.load(dict.fromkeys((base.path, head.path)), devices)
+    return calibration_file.noted(table, pairs, known, {device.serial: device.fingerprint for device in devices})
 
 
 def _refuse_unlike(table: Table) -> None:

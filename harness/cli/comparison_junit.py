@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # writes only; nothing is parsed here
 
+from harness.analysis import comparison_words as words
 from harness.analysis.compare import Comparison, Table, failed_gate
 from harness.analysis.verdict import Rules
-from harness.cli import comparison_words as words
 
 
 def junit(table: Table, base: str, head: str) -> str:

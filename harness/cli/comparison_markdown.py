@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from harness.analysis import comparison_words as words
 from harness.analysis.compare import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
-from harness.cli import comparison_words as words
 
 _SIGNS = {Verdict.SLOWER: "🔴", Verdict.FASTER: "🟢", Verdict.SAME: "⚪", Verdict.INCONCLUSIVE: "❔"}
 _SPECIAL = frozenset("\\`*[]<>#|~@&$")

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from harness.analysis import comparison_words as words
 from harness.analysis.compare import Comparison, Table, failed_gate
 from harness.analysis.selection import KEYS
 from harness.analysis.verdict import Verdict
-from harness.cli import comparison_words as words
 
 _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.SAME: "", Verdict.INCONCLUSIVE: "yellow"}
 

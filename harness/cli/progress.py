@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
+from harness.analysis import decision_words
 from harness.analysis.stopping import Step
-from harness.cli import decision_words
 from harness.decisions import AdaptivePlan
 from harness.records import Result, Status, Trial
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.analysis import decision_words
 from harness.analysis.cells import Cell, baseline_of, cells
-from harness.cli import decision_words
 from harness.decisions import AdaptivePlan, Decision
 from harness.expand import Expansion
 from harness.records import Status, Trial

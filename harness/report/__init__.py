@@ -12,45 +12,56 @@ from typing import Any
 
 import jinja2
 
+from harness import calibration_file
 from harness.export import iso_utc
 from harness.output_file import output_file
-from harness.report.cells import Cell, baseline_of, cells_of
+from harness.report.answer import answer_of, number_of
+from harness.report.cells import Cell, cells_of
 from harness.report.charts import chart_specs, vega_script
-from harness.report.data import op_data, report_data
-from harness.report.embed import data_block, own_code, script_hashes
+from harness.report.data import report_data, trial_data
+from harness.report.embed import code_block, data_block, own_code, script_hashes
 from harness.report.matrix import matrix_of
-from harness.report.summary import number_of, summarise
+from harness.report.op_tables import op_data
+from harness.report.summary import summarise
+from harness.report.verdicts import verdicts_of
 from harness.resources import data_dir
-from harness.store import Run, load_run
+from harness.store import Run, collector_paused, load_run
 
 REPORT = "report.html"
 _SCRIPTS = (
     "model.js",
     "format.js",
+    "plot.js",
+    "verdicts.js",
     "table.js",
     "matrix.js",
+    "forest.js",
     "cells.js",
     "charts.js",
     "ops.js",
+    "pair.js",
+    "ribbon.js",
     "processes.js",
+    "cell.js",
     "page.js",
 )
 
 
-def render_report(run: Run, *, log_prefix: str = "") -> str:
+def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_file.Known | None = None) -> str:
     """Make the report of a run.
 
     Args:
         run: the run.
         log_prefix: what to put before the paths of raw logs, which are relative to the run's folder; ends with a slash unless empty.
+        calibrations: what comparisons of its cells are worth, as `harness calibrate` left it in the run.
 
     Returns:
         A complete HTML document.
     """
     cells = cells_of(run)
-    baseline = baseline_of(run.manifest.baseline, cells)
+    verdicts = verdicts_of(run, cells, calibrations or {})
     folder = data_dir("reports")
-    scripts = {"vega": vega_script(), "page": _page_script(folder / "js")}
+    vega, page = vega_script(), _page_script(folder / "js")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
@@ -65,17 +76,21 @@ def render_report(run: Run, *, log_prefix: str = "") -> str:
     return template.render(
         run=run,
         manifest=run.manifest,
-        summary=summarise(run, cells, baseline),
+        answer=answer_of(verdicts, cells, run.manifest.devices, run.decisions),
+        summary=summarise(run, cells),
         matrix=matrix_of(cells, run.manifest.devices),
         cells=cells,
+        compared=bool(verdicts.tables),
         number_of=number_of,
         finished_at=_finished_at(run),
         style=own_code((folder / "report.css").read_text(encoding="utf-8")),
-        scripts={name: own_code(text) for name, text in scripts.items()},
-        script_hashes=script_hashes(scripts.values()),
-        data=data_block("data", report_data(run, cells, baseline=baseline, log_prefix=log_prefix)),
-        ops=data_block("ops-data", op_data(cells)),
+        script=own_code(page),
+        script_hashes=script_hashes([vega, page]),
+        data=data_block("data", report_data(run, cells, verdicts)),
+        trials=data_block("trials-data", trial_data(run, cells, log_prefix=log_prefix)),
+        ops=data_block("ops-data", op_data(cells, verdicts)),
         charts=data_block("chart-specs", chart_specs()),
+        vega=code_block("vega", vega),
     )
 
 
@@ -89,12 +104,16 @@ def write_report(run_dir: Path, output: Path | None = None) -> Path:
         UsageError: there is no run in `run_dir`, it is damaged, or `output` is not a place to write to.
         SetupError: the disk is full, or writing failed otherwise.
     """
-    run = load_run(run_dir)
     target = output or run_dir / REPORT
-    # Surrogates (undecodable bytes of a file name) have no UTF-8: they are shown as escapes.
-    page = render_report(run, log_prefix=_log_prefix(run_dir, target)).encode("utf-8", "backslashreplace")
+    with collector_paused():
+        run = load_run(run_dir)
+        # Only the run's own calibrations: the page must be the same on every machine.
+        document = render_report(
+            run, log_prefix=_log_prefix(run_dir, target), calibrations=calibration_file.of_run(run_dir)
+        )
     with output_file(target) as stream:
-        stream.write(page)
+        # Surrogates (undecodable bytes of a file name) have no UTF-8: they are shown as escapes.
+        stream.write(document.encode("utf-8", "backslashreplace"))
     return target
 
 

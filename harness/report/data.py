@@ -1,109 +1,37 @@
-"""The data that the report's scripts work on: cells, processes and ops, in a compact form. Pure.
-
-Its size counts: a run may have a million op rows. Ops are aggregated per cell, and the lists of op types and names, which all cells of a
-model and delegate share, are kept once.
-"""
+"""The data that the report's scripts work on: cells and processes, in a compact form. Pure. Ops: `op_tables.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from statistics import median
 from typing import Any
-from urllib.parse import urlencode
 
-from harness.records import DelegateUse, Purpose, Result, Status
+from harness.records import DelegateUse, Purpose, Result, Sample, Status
 from harness.report.cells import DIMENSIONS, Cell, Spread, latency_us
+from harness.report.comparison_data import comparison_data
 from harness.report.embed import log_href, rounded
-from harness.report.ops import OpProfile, profile_of
+from harness.report.verdicts import Verdicts
 from harness.store import Run
 
 Json = dict[str, Any]
+_MOST_SAMPLES = 8
 
 
-class OpTables:
-    """Op profiles with their common parts shared: strings once, lists of ops once."""
-
-    def __init__(self) -> None:
-        self.strings: dict[str, int] = {}
-        self.lists: dict[tuple[tuple[Any, ...], ...], int] = {}
-        self.profiles: list[Json] = []
-
-    def add(self, profile: OpProfile, *, invalid: bool, synthetic: bool) -> int:
-        """Keep a profile; the answer is its place in `profiles`."""
-        rows = tuple(
-            (op.index, self._string(op.node_type), self._string(op.name), op.subgraph, op.on_delegate)
-            for op in profile.ops
-        )
-        once = all(op.times_called == 1 and op.avg_us == op.cost_us for op in profile.ops)
-        self.profiles.append(
-            {
-                "list": self.lists.setdefault(rows, len(self.lists)),
-                # Left out in the usual case, where every op is called once and its average is its cost.
-                "avg": None if once else [rounded(op.avg_us, 4) for op in profile.ops],
-                "calls": None if once else [rounded(op.times_called) for op in profile.ops],
-                "cost": [rounded(op.cost_us, 4) for op in profile.ops],
-                "seen": None if all(op.processes == profile.processes for op in profile.ops) else self._seen(profile),
-                "processes": profile.processes,
-                "total": rounded(profile.total_us),
-                "run": rounded(profile.run_avg_us),
-                "invalid": invalid,
-                "synthetic": synthetic,
-            }
-        )
-        return len(self.profiles) - 1
-
-    def as_json(self) -> Json:
-        """Columns of each list of ops, and the strings that they point to."""
-        return {
-            "strings": list(self.strings),
-            "lists": [
-                {
-                    "index": [row[0] for row in rows],
-                    "type": [row[1] for row in rows],
-                    "name": [row[2] for row in rows],
-                    "subgraph": [row[3] for row in rows],
-                    "delegate": [None if row[4] is None else int(row[4]) for row in rows],
-                }
-                for rows in self.lists
-            ],
-            "profiles": self.profiles,
-        }
-
-    def _string(self, text: str) -> int:
-        return self.strings.setdefault(text, len(self.strings))
-
-    @staticmethod
-    def _seen(profile: OpProfile) -> list[int]:
-        return [op.processes for op in profile.ops]
-
-
-def report_data(run: Run, cells: tuple[Cell, ...], *, baseline: dict[str, str] | None, log_prefix: str) -> Json:
-    """Everything but the ops. Names of keys are the scripts' side of the bargain: see `reports/js/model.js`."""
+def report_data(run: Run, cells: tuple[Cell, ...], verdicts: Verdicts) -> Json:
+    """What the page needs to start. Names of keys are the scripts' side of the bargain: see `reports/js/model.js`."""
     values = {name: list(dict.fromkeys(getattr(cell.key, name) for cell in cells)) for name in DIMENSIONS}
     return {
         "dimensions": values,
         "virtual": sorted(device.serial for device in run.manifest.devices if device.virtual),
-        "baseline": urlencode(baseline or {}),
+        "baseline": {"id": verdicts.baseline.id, "origin": verdicts.baseline.origin},
         "cells": [_cell(cell, values) for cell in cells],
-        "trials": [
-            _trial(run, index, result, log_prefix) for index, cell in enumerate(cells) for result in cell.results
-        ],
+        "comparisons": comparison_data(verdicts, cells),
     }
 
 
-def op_data(cells: tuple[Cell, ...]) -> Json:
-    """The ops of all cells, and which cell has which profile."""
-    tables = OpTables()
-    by_cell: dict[str, int] = {}
-    for cell in cells:
-        results = cell.profiled()
-        profile = profile_of(results)
-        if profile is not None:
-            by_cell[cell.key.id] = tables.add(
-                profile,
-                invalid=any(result.status is Status.INVALID for result in results),
-                synthetic=any(result.synthetic for result in results),
-            )
-    return {**tables.as_json(), "cells": by_cell}
+def trial_data(run: Run, cells: tuple[Cell, ...], *, log_prefix: str) -> list[Json]:
+    """Every process: read by the page when it first shows one."""
+    return [_trial(run, index, result, log_prefix) for index, cell in enumerate(cells) for result in cell.results]
 
 
 def _cell(cell: Cell, values: dict[str, list[str]]) -> Json:
@@ -114,6 +42,10 @@ def _cell(cell: Cell, values: dict[str, list[str]]) -> Json:
         "state": cell.state,
         "outcomes": dict(cell.outcomes(Purpose.LATENCY)),
         "latency": _spread(cell.latency),
+        # Every process: those that count, and those that are invalid but ran what was asked.
+        "ok": _latencies(cell, Status.OK),
+        "off": _latencies(cell, Status.INVALID),
+        "profiled": bool(cell.profiled()),
         "init": _spread(cell.init_us),
         "first": _spread(cell.first_inference_us),
         "causes": list(cell.causes),
@@ -143,6 +75,7 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "latency": rounded(latency_us(result)) if trial.purpose is Purpose.LATENCY else None,
             "at": round((result.started_at - run.manifest.started_at).total_seconds(), 3),
             "duration": round(result.duration_s, 3),
+            "samples": _samples(result),
             "before": rounded(seen.temperature_before_c, 4),
             "after": rounded(seen.temperature_after_c, 4),
             "thermal": _pair(seen.thermal_status_before, seen.thermal_status_after),
@@ -174,6 +107,33 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
     )
 
 
+def _latencies(cell: Cell, status: Status) -> list[float | int | None]:
+    chosen = [r for r in cell.results if r.trial.purpose is Purpose.LATENCY and r.status is status]
+    return [rounded(value) for result in chosen if (value := latency_us(result)) is not None]
+
+
+def _samples(result: Result) -> list[list[float | int | None]] | None:
+    """What was read while a latency process ran, thinned: seconds since its start, degrees Celsius, median MHz of the cores asked for."""
+    samples = [one for one in result.conditions.samples if one.temperature_c is not None or one.frequency_khz]
+    if result.trial.purpose is not Purpose.LATENCY or not samples:
+        return None
+    if len(samples) > _MOST_SAMPLES:
+        step = (len(samples) - 1) / (_MOST_SAMPLES - 1)
+        samples = [samples[round(index * step)] for index in range(_MOST_SAMPLES)]
+    mask = result.trial.cpus.mask
+    return [
+        [round(one.t_s, 2) for one in samples],
+        [rounded(one.temperature_c, 4) for one in samples],
+        [_megahertz(one, mask) for one in samples],
+    ]
+
+
+def _megahertz(sample: Sample, mask: int) -> int | None:
+    clocks = [khz for core, khz in sample.frequency_khz.items() if mask >> core & 1]
+    clocks = clocks or list(sample.frequency_khz.values())
+    return round(median(clocks) / 1000) if clocks else None
+
+
 def delegate_words(use: DelegateUse) -> str:
     """`XNNPACK full, 64 of 66 nodes, 2 partitions`, as far as it is known."""
     words = [f"{use.name} {use.applied}"]
@@ -185,8 +145,11 @@ def delegate_words(use: DelegateUse) -> str:
 
 
 def _spread(value: Spread | None) -> list[float | int | None] | None:
+    """Median, smallest, largest, count; of a single process just its value."""
     if value is None:
         return None
+    if value.count == 1:
+        return [rounded(value.median)]
     return [rounded(value.median), rounded(value.low), rounded(value.high), value.count]
 
 

@@ -47,6 +47,18 @@ def data_block(name: str, value: object) -> Markup:
     text = json_block(value)
     if len(text) < _PLAIN_LIMIT:
         return Markup('<script type="application/json" id="{}">{}</script>').format(name, text)
+    return _packed(name, text)
+
+
+def code_block(name: str, code: str) -> Markup:
+    """A `<script>` element with code that the page unpacks and runs when it first needs it: a large library costs nothing until then.
+
+    The page's policy lets it run where `script_hashes` has been given the same code.
+    """
+    return _packed(name, code)
+
+
+def _packed(name: str, text: str) -> Markup:
     packed = base64.b64encode(zlib.compress(text.encode("utf-8", "backslashreplace"), level=9)).decode()
     return Markup('<script type="application/octet-stream" id="{}">{}</script>').format(name, packed)
 

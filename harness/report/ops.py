@@ -27,7 +27,9 @@ class OpCost:
     """Per call."""
     times_called: float | None
     cost_us: float | None
-    """Per inference."""
+    """Per inference, in the processes that saw it."""
+    part_us: float | None
+    """Per inference over all profiled processes, 0 in one that did not see it: what adds up in a comparison (`analysis/op_profile.py`)."""
     processes: int
     """In how many of the profiled processes it was seen."""
 
@@ -64,7 +66,7 @@ def profile_of(results: tuple[Result, ...]) -> OpProfile | None:
             alike[what] += 1
     if not rows:
         return None
-    ops = sorted((_cost(group) for group in rows.values()), key=lambda op: (op.subgraph or 0, op.index))
+    ops = sorted((_cost(group, len(results)) for group in rows.values()), key=lambda op: (op.subgraph or 0, op.index))
     averages = [m.inference_avg_us for r in results if (m := r.measurement) and m.inference_avg_us is not None]
     return OpProfile(
         ops=tuple(ops),
@@ -74,11 +76,12 @@ def profile_of(results: tuple[Result, ...]) -> OpProfile | None:
     )
 
 
-def _cost(group: list[tuple[OpTiming, float | None]]) -> OpCost:
+def _cost(group: list[tuple[OpTiming, float | None]], processes: int) -> OpCost:
     first = group[0][0]
     averages = [op.avg_us for op, _ in group if op.avg_us is not None]
     calls = [op.times_called for op, _ in group if op.times_called is not None]
     costs = [cost for _, cost in group if cost is not None]
+    cost = median(costs) if costs else None
     return OpCost(
         index=first.index,
         node_type=first.node_type,
@@ -87,6 +90,13 @@ def _cost(group: list[tuple[OpTiming, float | None]]) -> OpCost:
         on_delegate=on_delegate(first.node_type, first.name),
         avg_us=median(averages) if averages else None,
         times_called=median(calls) if calls else None,
-        cost_us=median(costs) if costs else None,
+        cost_us=cost,
+        part_us=cost if len(costs) == processes else _part(group, processes),
         processes=len(group),
     )
+
+
+def _part(group: list[tuple[OpTiming, float | None]], processes: int) -> float | None:
+    # As in `harness.analysis.op_profile`: a table without calls has one per inference, a process without the op spent nothing on it.
+    seen = [part for op, cost in group if (part := cost if op.times_called is not None else op.avg_us) is not None]
+    return median([*seen, *[0.0] * (processes - len(seen))]) if seen else None

@@ -1,4 +1,4 @@
-"""The report's first lines: what a run came to, in words. Pure."""
+"""What a run came to, in words: how many processes, what befell them, what was waited for. Pure. What differs: `answer.py`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from harness.report.cells import DIMENSIONS, Cell, CellKey
+from harness.report.answer import number_of
+from harness.report.cells import Cell
 from harness.report.drift import drift_sentences
 from harness.store import Run
 
 _ORDER = ("ok", "failed", "invalid", "skipped", "pending")
-_MOST_RATIOS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Summary:
     sentences: tuple[str, ...]
 
 
-def summarise(run: Run, cells: tuple[Cell, ...], baseline: dict[str, str] | None) -> Summary:
+def summarise(run: Run, cells: tuple[Cell, ...]) -> Summary:
     """Put a run into a few sentences."""
     planned = sum(len(cell.trials) for cell in cells)
     counts = Counter(result.status.value for result in run.results)
@@ -38,15 +38,9 @@ def summarise(run: Run, cells: tuple[Cell, ...], baseline: dict[str, str] | None
         *drift_sentences(run),
         _synthetic(synthetic, len(run.results)),
         *_virtual(run),
-        *_ratios(cells, baseline),
         *_profiles(cells),
     ]
     return Summary(planned, {name: counts[name] for name in _ORDER}, synthetic, tuple(sentences))
-
-
-def number_of(count: int, one: str, many: str | None = None) -> str:
-    """`1 device`, `2 devices`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", "\u202f")
 
 
 def _counts(planned: int, counts: Counter[str], run: Run) -> str:
@@ -96,43 +90,6 @@ def _virtual(run: Run) -> list[str]:
         f"{of} {'is' if virtual == 1 else 'are'} virtual: the inference is real and ran on cores of the host that started this run; "
         "temperatures and clocks come from a model of the device and are marked as simulated."
     ]
-
-
-def _ratios(cells: tuple[Cell, ...], baseline: dict[str, str] | None) -> list[str]:
-    """One clause for each combination of the baseline's dimensions that the run has besides the baseline itself."""
-    if not baseline:
-        return []
-    latencies = {cell.key: cell.latency.median for cell in cells if cell.state == "ok" and cell.latency}
-    ratios: dict[str, list[float]] = {}
-    for key, latency in latencies.items():
-        values = dict(zip(DIMENSIONS, key.values, strict=True))
-        base = latencies.get(CellKey(**(values | baseline)))
-        mine = {name: values[name] for name in baseline}
-        if base and mine != baseline:
-            ratios.setdefault(_words(mine), []).append(latency / base)
-    if not 0 < len(ratios) <= _MOST_RATIOS:
-        return []
-    clauses = "; ".join(_ratio_clause(mine, values) for mine, values in ratios.items())
-    return [f"Latency as a multiple of the baseline ({_words(baseline)}): {clauses}."]
-
-
-def _ratio_clause(mine: str, ratios: list[float]) -> str:
-    if len(ratios) == 1:
-        return f"{mine} {_times(ratios[0])} (one pair of cells)"
-    span = f"from {_times(min(ratios))} to {_times(max(ratios))}"
-    return f"{mine} {_times(median(ratios))} (median of {len(ratios)} pairs of cells, {span})"
-
-
-def _words(values: Mapping[str, str]) -> str:
-    words = [
-        number_of(int(value), "thread") if name == "threads" else f"binary {value}" if name == "binary" else value
-        for name, value in values.items()
-    ]
-    return ", ".join(words)
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:#.3g}\u00d7" if ratio < 100 else f"{ratio:.0f}\u00d7"
 
 
 def _profiles(cells: tuple[Cell, ...]) -> list[str]:

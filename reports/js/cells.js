@@ -27,7 +27,7 @@ function setUpCells() {
       id: 'cells',
       label: 'All cells',
       rows: () => cells,
-      text: (cell) => cell.text,
+      text: textOf,
       empty: 'No cell was planned.',
       columns: [
         ...cellColumns((cell) => cell),
@@ -43,6 +43,7 @@ function setUpCells() {
           value: (cell) => (cell.latency && cell.latency[0] && known(range(cell.latency)) ? range(cell.latency) / cell.latency[0] : null),
           show: (cell) => (cell.latency ? strip(cell) : '') },
         { key: 'ratio', label: 'Ratio', title: 'Latency over the baseline’s', num: true, value: (cell) => ratioOf(cell)?.value ?? null, show: (cell) => ratioMark(cell) || none('–') },
+        { key: 'interval', label: `${data.comparisons.level} interval`, title: 'Of the ratio', value: (cell) => ratioOf(cell)?.row?.low ?? null, show: (cell) => { const row = ratioOf(cell)?.row; return row && known(row.low) ? intervalWords(row) : none('–'); } },
         latencyColumn('init', 'Init (ms)', 'init', 0, 'Loading and preparing the model'),
         latencyColumn('first', 'First (ms)', 'first', 0, 'First inference'),
         { key: 'delegates', label: 'Delegation seen', value: (cell) => cell.delegates.join('; ') || null, show: (cell) => (cell.delegates.length ? el('span', {}, ...cell.delegates.map((words) => el('span', { class: 'cluster' }, words))) : none('not said')) },
@@ -50,11 +51,10 @@ function setUpCells() {
     });
     watch(['base'], () => table.draw());
   };
-  let opened = false;
-  const once = () => { if (!opened) { opened = true; open(); } };
-  details.addEventListener('toggle', once);
-  addEventListener('beforeprint', () => { details.open = true; once(); });
-  if (state.has('sort-cells')) { details.open = true; once(); }
+  const first = once(open);
+  details.addEventListener('toggle', first);
+  addEventListener('beforeprint', () => { details.open = true; first(); });
+  if (state.has('sort-cells')) { details.open = true; first(); }
 }
 
 const megabytes = (key, label, title) => ({
@@ -74,7 +74,7 @@ function setUpMemory() {
     id: 'memory',
     label: 'Memory by cell',
     rows: () => cells.filter((cell) => cell.memory.init || cell.memory.overall || cell.memory.peak),
-    text: (cell) => cell.text,
+    text: textOf,
     empty: 'No process that is ok said anything about memory.',
     columns: [
       ...cellColumns((cell) => cell),

@@ -2,6 +2,13 @@
 
 const specs = await read('chart-specs');
 
+/** The library is large: it is unpacked and run when the first chart is drawn. The page's policy names its hash. */
+const loadVega = once(async () => {
+  const script = document.createElement('script');
+  script.textContent = await unpack('vega');
+  document.head.append(script);
+});
+
 /** Vega's expressions are interpreted, not compiled: the page's policy forbids making code out of text. */
 const EMBED = { actions: false, renderer: 'svg', ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true } };
 
@@ -13,6 +20,8 @@ async function drawChart(host, name, datasets, change = () => {}) {
   const turn = (host.turn = (host.turn || 0) + 1);
   const stage = el('div', { class: 'stage' });
   const before = host.firstChild;
+  await loadVega();
+  if (host.turn !== turn) return;
   host.append(stage);
   const drawn = await window.vegaEmbed(stage, spec, EMBED);
   if (host.turn !== turn) { drawn.finalize(); stage.remove(); return; }
@@ -34,14 +43,14 @@ function setUpLatencyChart() {
   choice.replaceChildren(...models.map((model) => el('option', { value: model }, model)));
   choice.addEventListener('change', () => keep('model', choice.value === models[0] ? null : choice.value));
   zero.addEventListener('change', () => keep('zero', zero.checked ? '1' : null));
-  whenSeen(host, () => watch(['model', 'zero', 'q'], () => {
+  whenSeen(host, async () => { await loadTrials(); watch(['model', 'zero', 'q'], () => {
     const model = models.includes(state.get('model')) ? state.get('model') : models[0];
     choice.value = model;
     zero.checked = state.get('zero') === '1';
     const matches = matcher();
     const rows = [];
     const mine = cells.filter((cell) => cell.model === model && cell.latency);
-    const shown = mine.some((cell) => matches(cell.text)) ? mine.filter((cell) => matches(cell.text)) : mine;
+    const shown = mine.some((cell) => matches(textOf(cell))) ? mine.filter((cell) => matches(textOf(cell))) : mine;
     for (const cell of shown) for (const trial of cell.trials) {
       if (!known(trial.latency)) continue;
       rows.push({
@@ -57,5 +66,5 @@ function setUpLatencyChart() {
         if (encoding.x.scale) encoding.x.scale.zero = zero.checked;
       }
     });
-  }));
+  }); });
 }

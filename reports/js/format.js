@@ -38,15 +38,21 @@ function ms(us) {
   return value >= 0.1 || value === 0 ? value.toFixed(3) : String(Number(value.toPrecision(3)));
 }
 const us = (value) => (value >= 1000 ? Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, '\u202f') : value === 0 ? '0' : value.toPrecision(3));
-const times = (ratio) => `${ratio >= 100 ? Math.round(ratio) : ratio.toPrecision(3)}×`;
+/** Three digits, but near 1, where the third decides, four. */
+const times = (ratio) => `${ratio >= 100 ? Math.round(ratio) : ratio > 0.9 && ratio < 1.1 ? ratio.toFixed(3) : ratio.toPrecision(3)}×`;
 const percent = (value, digits = 1) => value.toFixed(digits);
 const fixed = (digits) => (value) => value.toFixed(digits);
+const strangerText = (text, limit = 90) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text);
 
-/** Runs `work` once, when `node` comes near the view, is opened, or is about to be printed. */
-function whenSeen(node, work) {
+/** What is drawn when it is first seen, in the order of the page. */
+const unseen = [];
+
+/** Runs `work` once, when `node` comes near the view, is opened, or is about to be printed; `whileIdle`: or when nobody waits. */
+function whenSeen(node, work, whileIdle = true) {
   let done = false;
-  const run = () => { if (!done) { done = true; observer.disconnect(); work(); } };
+  const run = () => { if (!done) { done = true; observer.disconnect(); return work(); } return null; };
   const observer = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) run(); }, { rootMargin: '400px' });
   observer.observe(node);
   addEventListener('beforeprint', run);
+  if (whileIdle) unseen.push(run);
 }

@@ -6,7 +6,7 @@ const stripHalf = (() => {
   const off = [];
   for (const cell of cells) {
     if (!cell.latency || !cell.latency[0]) continue;
-    for (const trial of cell.trials) if (known(trial.latency)) off.push(Math.abs(trial.latency / cell.latency[0] - 1));
+    for (const value of [...cell.ok, ...cell.off]) off.push(Math.abs(value / cell.latency[0] - 1));
   }
   off.sort((a, b) => a - b);
   const most = off.length ? off[Math.min(off.length - 1, Math.floor(off.length * 0.95))] : 0;
@@ -18,18 +18,17 @@ const STRIP = { width: 120, height: 14, pad: 5 };
 /** A dot for every process; those off the scale are triangles at its end. */
 function strip(cell) {
   const [middle] = cell.latency;
-  const shown = cell.trials.filter((trial) => known(trial.latency));
+  const shown = [...cell.ok.map((value) => [value, 'dot']), ...cell.off.map((value) => [value, 'dot invalid'])];
   const span = STRIP.width / 2 - STRIP.pad;
   const y = STRIP.height / 2;
-  const label = `${plural(shown.length, 'process', 'processes')}: ${shown.map((trial) => ms(trial.latency)).join(', ')} ms`;
+  const label = `${plural(shown.length, 'process', 'processes')}: ${shown.map(([value]) => ms(value)).join(', ')} ms`;
   const drawing = svg('svg', { viewBox: `0 0 ${STRIP.width} ${STRIP.height}`, width: STRIP.width, height: STRIP.height, role: 'img', 'aria-label': label, class: 'dots' });
   const title = svg('title');
   title.textContent = label;
   drawing.append(title, svg('line', { x1: STRIP.pad, x2: STRIP.width - STRIP.pad, y1: y, y2: y, class: 'axis' }),
     svg('line', { x1: STRIP.width / 2, x2: STRIP.width / 2, y1: 1, y2: STRIP.height - 1, class: 'median' }));
-  for (const trial of shown) {
-    const off = middle ? (trial.latency / middle - 1) / stripHalf : 0;
-    const kind = trial.status === 'ok' ? 'dot' : 'dot invalid';
+  for (const [value, kind] of shown) {
+    const off = middle ? (value / middle - 1) / stripHalf : 0;
     if (Math.abs(off) <= 1) drawing.append(svg('circle', { cx: (STRIP.width / 2 + off * span).toFixed(1), cy: y, r: 3, class: kind }));
     else {
       const tip = off > 0 ? STRIP.width - 0.5 : 0.5;
@@ -38,16 +37,6 @@ function strip(cell) {
     }
   }
   return drawing;
-}
-
-/** How a ratio is shown: coloured only where the ranges of processes are apart. */
-function ratioMark(cell) {
-  const ratio = ratioOf(cell);
-  if (!ratio) return '';
-  if (ratio.same) return el('span', { class: 'ratio same', title: 'The baseline' }, 'base');
-  const kind = !ratio.clear ? 'unclear' : ratio.value < 1 ? 'faster' : 'slower';
-  const title = ratio.clear ? `${ratio.value < 1 ? 'Faster' : 'Slower'} than the baseline; the ranges of processes do not overlap` : 'The ranges of processes overlap, or there is only one process';
-  return el('span', { class: `ratio ${kind}`, title }, times(ratio.value));
 }
 
 function setUpMatrix() {
@@ -70,14 +59,17 @@ function setUpMatrix() {
   document.getElementById('strip-scale').textContent = `; the line spans ±${Math.round(stripHalf * 100)} % of it, a triangle lies beyond`;
   for (const line of lines) whenSeen(line.row, () => line.columns.forEach(({ node, cell }) => {
     if (!cell) return;
-    const pick = cell.id in ops.cells ? el('button', { type: 'button', class: 'link pick', 'data-pick': cell.id, 'aria-label': `Show the ops of ${cell.model}, ${cell.config}` }, 'ops') : '';
-    const dots = el('span', { class: 'line' }, cell.latency ? strip(cell) : '', pick);
+    const name = `${cell.model}, ${cell.config}`;
+    const more = el('button', { type: 'button', class: 'link open-cell', 'data-open': cell.id, 'aria-label': `Every process of ${name}` }, 'more');
+    const pick = cell.profiled ? el('button', { type: 'button', class: 'link pick', 'data-pick': cell.id, 'aria-label': `Show the ops of ${name}` }, 'ops') : '';
+    const dots = el('span', { class: 'line' }, cell.latency ? strip(cell) : '', el('span', { class: 'picks' }, more, pick));
     const range = node.querySelector('.range');
     if (range) range.after(dots); else node.append(dots);
-  }));
+  }), false);
   body.addEventListener('click', (event) => {
-    const pick = event.target.closest('[data-pick]');
-    if (pick) showOps(pick.dataset.pick);
+    const pick = event.target.closest('[data-pick], [data-open]');
+    if (pick?.dataset.pick) showOps(pick.dataset.pick);
+    else if (pick) keep('cell', pick.dataset.open);
   });
 
   watch(['base'], () => {
@@ -87,14 +79,14 @@ function setUpMatrix() {
     }
   });
 
-  watch(['q'], () => {
+  watch(['q', 'base'], () => {
     const matches = matcher();
     const filtering = words().length > 0;
     const columnSeen = bottom.map(() => false);
     for (const line of lines) {
       let seen = false;
       line.columns.forEach(({ node, cell }, index) => {
-        const hit = cell !== null && matches(cell.text);
+        const hit = cell !== null && matches(textOf(cell));
         node.classList.toggle('dim', filtering && !hit);
         if (hit) { seen = true; columnSeen[index] = true; }
       });

@@ -1,11 +1,18 @@
 // The data of the page and what the address says about it. Shapes: harness/report/data.py.
 
-/** Data of the page by its element's id; large ones are deflated (harness/report/embed.py). */
-async function read(id) {
+/** Text of a part of the page by its element's id; large parts are deflated (harness/report/embed.py). */
+async function unpack(id) {
   const node = document.getElementById(id);
-  if (node.type === 'application/json') return JSON.parse(node.textContent);
+  if (node.type === 'application/json') return node.textContent;
   const bytes = Uint8Array.from(atob(node.textContent), (character) => character.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))).json();
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))).text();
+}
+const read = async (id) => JSON.parse(await unpack(id));
+
+/** Does `work` when it is first asked for, and never again. */
+function once(work) {
+  let made = null;
+  return () => (made ??= work());
 }
 
 const data = await read('data');
@@ -13,27 +20,42 @@ const DIMENSIONS = ['model', 'device', 'delegate', 'threads', 'cpus', 'binary'];
 const virtualDevices = new Set(data.virtual);
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many || one + 's'}`;
 
+/** Median, smallest, largest, count; a single process is written as its value alone. */
+const whole = (spread) => (spread?.length === 1 ? [spread[0], spread[0], spread[0], 1] : spread);
+
 const cells = data.cells.map((raw) => {
-  const cell = { ...raw };
+  const cell = { ...raw, latency: whole(raw.latency), init: whole(raw.init), first: whole(raw.first), memory: Object.fromEntries(Object.entries(raw.memory).map(([key, value]) => [key, key === 'source' ? value : whole(value)])) };
   DIMENSIONS.forEach((name, index) => { cell[name] = data.dimensions[name][raw.key[index]]; });
   cell.config = `${cell.device} · ${cell.delegate} · ${plural(Number(cell.threads), 'thread')} · ${cell.cpus}${cell.binary ? ` · ${cell.binary}` : ''}`;
   cell.text = [cell.model, cell.device, cell.delegate, plural(Number(cell.threads), 'thread'), cell.cpus, cell.mask, cell.binary, cell.state,
     ...cell.causes, cell.synthetic ? 'synthetic' : '', virtualDevices.has(cell.device) ? 'virtual' : ''].join('\n').toLowerCase();
-  cell.trials = [];
   return cell;
 });
 const cellById = new Map(cells.map((cell) => [cell.id, cell]));
 const keyOf = (values) => JSON.stringify(DIMENSIONS.map((name) => values[name]));
 const cellByKey = new Map(cells.map((cell) => [keyOf(cell), cell]));
 
-const trials = data.trials.map((raw) => {
-  const trial = { causes: [], evidence: [], setbacks: [], settings: [], simulated: [], notes: [], unconsumed: [], logs: {}, ...raw, cell: cells[raw.cell] };
-  trial.cell.trials.push(trial);
-  trial.text = `${trial.cell.text}\n${[trial.id, trial.purpose, trial.status, trial.message || '', ...trial.causes, ...trial.evidence].join('\n').toLowerCase()}`;
-  return trial;
+/** Every process. They are many, so they are read when first shown: await it before anything that shows processes. */
+const loadTrials = once(async () => {
+  const all = (await read('trials-data')).map((raw) => new Trial(raw));
+  for (const cell of cells) cell.trials = [];
+  for (const trial of all) trial.cell.trials.push(trial);
+  return all;
 });
 
-// --- what the address keeps: filter, baseline, chosen cells, sort orders ---------------------------------------------------
+class Trial {
+  constructor(raw) {
+    Object.assign(this, { causes: [], evidence: [], setbacks: [], settings: [], simulated: [], notes: [], unconsumed: [], logs: {}, ...raw, cell: cells[raw.cell] });
+  }
+
+  /** What filters look at. */
+  get text() {
+    this.words ??= [this.id, this.purpose, this.status, this.message || '', ...this.causes, ...this.evidence].join('\n').toLowerCase();
+    return `${textOf(this.cell)}\n${this.words}`;
+  }
+}
+
+// --- what the address keeps: filter, baseline, chosen cells, the open one, sort orders ---------------------------------------------------
 
 const state = new Map();
 const listeners = [];
@@ -60,7 +82,9 @@ function keep(key, value) {
   if ((state.get(key) ?? null) === value) return;
   if (value === null) state.delete(key); else state.set(key, value);
   const hash = new URLSearchParams([...state].sort(([a], [b]) => (a < b ? -1 : 1))).toString();
-  history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
+  // An opened cell is a step that the Back button takes back; everything else is one place.
+  const step = key === 'cell' && value !== null ? 'pushState' : 'replaceState';
+  history[step](null, '', hash ? `#${hash}` : location.pathname + location.search);
   tell(new Set([key]));
 }
 
@@ -68,7 +92,7 @@ function tell(changed) {
   for (const { keys, listener } of listeners.slice()) if (keys.some((key) => changed.has(key))) listener();
 }
 
-// --- filter and baseline ----------------------------------------------------------------------------------------------------
+// --- filter -----------------------------------------------------------------------------------------------------------------
 
 const words = (key = 'q') => (state.get(key) || '').toLowerCase().split(/\s+/).filter(Boolean);
 
@@ -76,26 +100,4 @@ const words = (key = 'q') => (state.get(key) || '').toLowerCase().split(/\s+/).f
 function matcher(key = 'q') {
   const wanted = words(key);
   return (text) => wanted.every((word) => text.includes(word));
-}
-
-const baselineText = () => state.get('base') ?? data.baseline;
-
-/** The cell that `cell` is compared with, or null: no baseline chosen, or the run has no such cell. */
-function baselineCell(cell) {
-  const changes = [...new URLSearchParams(baselineText())].filter(([name]) => DIMENSIONS.includes(name));
-  if (!changes.length) return null;
-  return cellByKey.get(keyOf({ ...Object.fromEntries(DIMENSIONS.map((name) => [name, cell[name]])), ...Object.fromEntries(changes) })) || null;
-}
-
-/** {value, same, clear}: ratio of latencies; `same` for the baseline itself; `clear` where the ranges of processes do not overlap. */
-function ratioOf(cell) {
-  const base = baselineCell(cell);
-  if (!base || base.state !== 'ok' || cell.state !== 'ok' || !base.latency || !cell.latency || !base.latency[0]) return null;
-  const [, low, high, count] = cell.latency;
-  const [, baseLow, baseHigh, baseCount] = base.latency;
-  return {
-    value: cell.latency[0] / base.latency[0],
-    same: base === cell,
-    clear: count > 1 && baseCount > 1 && (high < baseLow || low > baseHigh),
-  };
 }

@@ -1,7 +1,9 @@
-// Per-op tables and charts of two cells, A and B.
+// Two cells, A and B: their choice, and the ops of each by itself. What B does otherwise than A: pair.js.
 
-const ops = await read('ops-data');
-const opCells = cells.filter((cell) => cell.id in ops.cells);
+/** Read when ops are first shown; see harness/report/op_tables.py. */
+let ops = null;
+const loadOps = once(async () => { ops = await read('ops-data'); });
+const opCells = cells.filter((cell) => cell.profiled);
 const OTHERS = 'all others';
 const TYPES_SHOWN = 20;
 
@@ -17,7 +19,7 @@ function profileOf(cell) {
     if (known(share) && !nested) sum += share;
     return {
       position: i, index, type: ops.strings[list.type[i]], name: ops.strings[list.name[i]], subgraph: list.subgraph[i], nested,
-      where: list.delegate[i], avg: raw.avg ? raw.avg[i] : cost, calls: raw.calls ? raw.calls[i] : 1, cost, share, cumulative: nested ? null : sum,
+      where: list.delegate[i], part: list.aligned && !list.aligned[i] ? null : (raw.part ? raw.part[i] : cost), avg: raw.avg ? raw.avg[i] : cost, calls: raw.calls ? raw.calls[i] : 1, cost, share, cumulative: nested ? null : sum,
       seen: raw.seen ? raw.seen[i] : raw.processes, processes: raw.processes,
     };
   });
@@ -46,22 +48,37 @@ function typesOf(profile) {
   return types;
 }
 
-function chosen(letter) {
-  const wanted = cellById.get(state.get(letter));
-  if (wanted && opCells.includes(wanted)) return wanted;
-  if (letter === 'a') return opCells[0];
-  // B begins as the baseline, else as the same cell with another binary or on another delegate: the likeliest questions.
-  const a = chosen('a');
-  const base = baselineCell(a);
-  if (base && base !== a && opCells.includes(base)) return base;
-  const alike = (names) => opCells.find((cell) => cell !== a && names.every((name) => cell[name] === a[name]));
-  return alike(['model', 'device', 'delegate', 'threads', 'cpus']) || alike(['model', 'device', 'threads', 'cpus']) || alike(['model', 'device']) || alike(['model']) || a;
+const profiledCell = (id) => { const cell = cellById.get(id); return cell?.profiled ? cell : null; };
+
+/** The cells of A and B: what the address says, else the likeliest question, A being what B is held against. */
+function chosenPair() {
+  const [a, b] = [profiledCell(state.get('a')), profiledCell(state.get('b'))];
+  if (a && b) return [a, b];
+  if (b) return [counterpart(b), b];
+  const first = a || opCells.find((cell) => baselineCell(cell) === cell) || opCells[0];
+  // Against a baseline, the cell that was compared with it; else the same cell with another binary or on another delegate.
+  return [first, opCells.find((cell) => cell !== first && baselineCell(cell) === first) || alikeTo(first)];
 }
 
+function counterpart(cell) {
+  const base = baselineCell(cell);
+  return base && base !== cell && base.profiled ? base : alikeTo(cell);
+}
+
+function alikeTo(cell) {
+  const alike = (names) => opCells.find((other) => other !== cell && names.every((name) => other[name] === cell[name]));
+  return alike(['model', 'device', 'delegate', 'threads', 'cpus']) || alike(['model', 'device', 'threads', 'cpus']) || alike(['model', 'device']) || alike(['model']) || cell;
+}
+
+/** Shows a cell's ops against its baseline's; the baseline's own against another cell's. */
 function showOps(id) {
-  keep('a', id);
+  const cell = cellById.get(id);
+  const isBase = baselineCell(cell) === cell;
+  const other = isBase ? opCells.find((candidate) => candidate !== cell && baselineCell(candidate) === cell) || alikeTo(cell) : counterpart(cell);
+  keep(isBase ? 'a' : 'b', id);
+  keep(isBase ? 'b' : 'a', other.id);
   document.getElementById('ops').scrollIntoView();
-  document.getElementById('ops-a').focus({ preventScroll: true });
+  document.getElementById(isBase ? 'ops-a' : 'ops-b').focus({ preventScroll: true });
 }
 
 function fillChoice(select) {
@@ -166,9 +183,19 @@ function setUpOps() {
   for (const letter of ['a', 'b']) {
     const select = document.getElementById(`ops-${letter}`);
     fillChoice(select);
-    select.addEventListener('change', () => keep(letter, select.value));
-    watch(['a', 'b', 'base'], () => { select.value = chosen(letter).id; });
+    // Both are kept, so that the other side does not change by itself.
+    select.addEventListener('change', () => {
+      const [a, b] = chosenPair();
+      keep(letter, select.value);
+      keep(letter === 'a' ? 'b' : 'a', (letter === 'a' ? b : a).id);
+    });
+    watch(['a', 'b', 'base'], () => { select.value = chosenPair()[letter === 'a' ? 0 : 1].id; });
   }
+  document.getElementById('ops-swap').addEventListener('click', () => {
+    const [a, b] = chosenPair();
+    keep('a', b.id);
+    keep('b', a.id);
+  });
   setUpFilter('ops-filter', 'oq');
   const full = document.getElementById('ops-full');
   full.addEventListener('change', () => keep('full', full.checked ? '1' : null));
@@ -177,8 +204,8 @@ function setUpOps() {
     section.classList.toggle('full', full.checked);
   });
   let shown = '';
-  whenSeen(section, () => watch(['a', 'b', 'base'], () => {
-    const [a, b] = [chosen('a'), chosen('b')];
+  whenSeen(section, async () => { await loadOps(); watch(['a', 'b', 'base'], () => {
+    const [a, b] = chosenPair();
     if (shown === `${a.id} ${b.id}`) return;
     shown = `${a.id} ${b.id}`;
     const [left, right] = [profileOf(a), profileOf(b)];
@@ -186,9 +213,10 @@ function setUpOps() {
     for (const profile of [left, right]) typesOf(profile).forEach(({ us: cost }, name) => both.set(name, (both.get(name) || 0) + cost));
     const groups = [...both].sort(([, x], [, y]) => y - x).slice(0, specs.ops.encoding.color.scale.range.length - 1).map(([name]) => name);
     const top = Math.max(1e-9, ...[left, right].map(({ rows }) => rows.reduce((most, row) => Math.max(most, row.nested ? 0 : row.cost || 0), 0)));
+    drawPair(left, right);
     drawSide('a', left, top, groups);
     drawSide('b', right, top, groups);
     drawLegend(groups, both.size > groups.length);
     drawTypes(left, right);
-  }));
+  }); });
 }

@@ -19,8 +19,8 @@ function setUpBaseline() {
   if (configs.size > 1) groups.push(el('optgroup', { label: 'one configuration' }, ...[...configs].map(([text, changes]) => option(text, changes))));
   select.append(option('none', {}), ...groups);
   const has = (value) => [...select.options].some((choice) => choice.value === value);
-  if (!has(data.baseline)) select.append(option(`as the suite has it: ${[...new URLSearchParams(data.baseline)].map((pair) => pair.join(' = ')).join(', ')}`, data.baseline));
-  select.addEventListener('change', () => keep('base', select.value === data.baseline ? null : select.value));
+  if (!has(data.baseline.id)) select.append(option(`as the suite has it: ${[...new URLSearchParams(data.baseline.id)].map((pair) => pair.join(' = ')).join(', ')}`, data.baseline.id));
+  select.addEventListener('change', () => keep('base', select.value === data.baseline.id ? null : select.value));
   watch(['base'], () => { select.value = has(baselineText()) ? baselineText() : ''; });
 }
 
@@ -50,7 +50,7 @@ function setUpTheme() {
 function setUpLinks() {
   document.addEventListener('click', (event) => {
     const link = event.target.closest('a[href^="#"]');
-    if (!link) return;
+    if (!link || link.dataset.cellLink) return;
     const target = document.getElementById(link.getAttribute('href').slice(1));
     if (!target) return;
     event.preventDefault();
@@ -67,6 +67,7 @@ setUpTheme();
 setUpFilter('filter', 'q');
 setUpBaseline();
 setUpLinks();
+setUpForest();
 setUpMatrix();
 setUpCells();
 setUpLatencyChart();
@@ -74,3 +75,20 @@ setUpOps();
 setUpMemory();
 setUpProblems();
 setUpConditions();
+setUpCell();
+
+// A pasted link to a pair leads to the pair; a page that is loaded again stays where it was.
+const arrived = performance.getEntriesByType('navigation')[0]?.type === 'navigate';
+if (arrived && opCells.length && (state.has('a') || state.has('b'))) document.getElementById('ops').scrollIntoView();
+
+// What is not on the first screen is unpacked and drawn while nobody waits, a piece at a time, so that it is there when it is wanted; a page
+// that is printed cannot wait for it.
+const whenIdle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 2000 }) : setTimeout(work, 100));
+const pieces = [loadTrials, loadOps, loadVega, ...unseen];
+const nextPiece = async () => {
+  const piece = pieces.shift();
+  if (!piece) { document.documentElement.dataset.drawn = 'all'; return; }
+  await piece();
+  whenIdle(nextPiece);
+};
+whenIdle(nextPiece);

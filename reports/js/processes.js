@@ -20,24 +20,24 @@ function messageAndEvidence(group) {
 }
 
 /** Processes of a cell that went wrong in the same way. */
-function problems() {
+function problems(trials) {
   const groups = new Map();
   for (const trial of trials) {
     if (trial.status === 'ok') continue;
     const key = JSON.stringify([trial.cell.id, trial.status, trial.causes, trial.message, trial.evidence, trial.exit]);
-    if (!groups.has(key)) groups.set(key, { ...trial, members: [], text: '' });
+    if (!groups.has(key)) groups.set(key, { ...trial, cell: trial.cell, members: [], text: '' });
     const group = groups.get(key);
     group.members.push(trial);
-    group.text += `${trial.text}\n`;
+    group.text = `${group.text}${trial.text}\n`;
   }
   return [...groups.values()];
 }
 
 function setUpProblems() {
   const host = document.getElementById('problems-table');
-  whenSeen(host, () => {
-    const found = problems();
-    return new Table(host, {
+  whenSeen(host, async () => {
+    const found = problems(await loadTrials());
+    new Table(host, {
       id: 'problems',
       label: 'Processes that are not ok',
       rows: () => found,
@@ -73,8 +73,8 @@ function affinity(trial) {
   return el('span', { class: 'affinity', title: words }, words, mark);
 }
 
-function setUpConditions() {
-  const host = document.getElementById('conditions-table');
+/** Columns of processes and their conditions; those that say which cell it is only where the rows are of several. */
+function conditionColumns(trials, several = true) {
   const some = (key) => trials.some((trial) => known(trial[key]));
   const optional = [
     ['thermal', { key: 'thermal', label: 'Thermal status', title: 'Android’s, before → after', value: (trial) => trial.thermal?.[1] ?? trial.thermal?.[0] ?? null, show: (trial) => (trial.thermal ? condition(trial, 'thermal', 'thermal_status_after', ([before, after]) => `${before ?? '?'} → ${after ?? '?'}`) : none('–')) }],
@@ -83,27 +83,28 @@ function setUpConditions() {
       show: (trial) => (trial.canary ? el('span', {}, trial.canary.filter(known).map((ratio) => ratio.toFixed(2)).join(' → ')) : none('–')) }],
     ['battery', conditionColumn('battery', 'battery_percent', 'Battery (%)', 'Charge', String)],
   ].filter(([key]) => some(key)).map(([, column]) => column);
-  whenSeen(host, () => new Table(host, {
-    id: 'conditions',
-    label: 'Conditions of every process',
-    rows: () => trials,
-    text: (trial) => trial.text,
-    empty: 'No process ran.',
-    columns: [
-      ...processColumns,
-      { key: 'latency', label: 'Latency (ms)', num: true, value: (trial) => (trial.status === 'ok' ? trial.latency ?? null : null),
-        show: (trial) => (known(trial.latency) ? (trial.status === 'invalid' ? el('s', {}, ms(trial.latency)) : ms(trial.latency)) : none('–')) },
-      { key: 'at', label: 'Began (s)', title: 'Seconds after the run began', num: true, value: (trial) => trial.at, show: (trial) => trial.at.toFixed(1) },
-      { key: 'duration', label: 'Took (s)', num: true, value: (trial) => trial.duration, show: (trial) => trial.duration.toFixed(1) },
-      conditionColumn('before', 'temperature_before_c', 'Before (°C)', 'Temperature before the process', fixed(1)),
-      conditionColumn('after', 'temperature_after_c', 'After (°C)', 'Temperature after the process', fixed(1)),
-      conditionColumn('khz', 'frequency_khz', 'Clock (MHz)', 'Median of the samples; of each the highest clock of the clusters asked for', (khz) => (khz / 1000).toFixed(0)),
-      ...optional,
-      { key: 'affinity', label: 'Affinity', title: 'Mask asked for, cores expected, cores seen', value: (trial) => trial.observed ?? null, show: affinity },
-      { key: 'notes', label: 'Notes', value: (trial) => notesOf(trial) || null, show: (trial) => (notesOf(trial) ? stranger(notesOf(trial)) : '') },
-      logColumn,
-    ],
-  }));
+  return [
+    ...(several ? processColumns : processColumns.slice(2)),
+    { key: 'latency', label: 'Latency (ms)', num: true, value: (trial) => (trial.status === 'ok' ? trial.latency ?? null : null),
+      show: (trial) => (known(trial.latency) ? (trial.status === 'invalid' ? el('s', {}, ms(trial.latency)) : ms(trial.latency)) : none('–')) },
+    { key: 'at', label: 'Began (s)', title: 'Seconds after the run began', num: true, value: (trial) => trial.at, show: (trial) => trial.at.toFixed(1) },
+    { key: 'duration', label: 'Took (s)', num: true, value: (trial) => trial.duration, show: (trial) => trial.duration.toFixed(1) },
+    conditionColumn('before', 'temperature_before_c', 'Before (°C)', 'Temperature before the process', fixed(1)),
+    conditionColumn('after', 'temperature_after_c', 'After (°C)', 'Temperature after the process', fixed(1)),
+    conditionColumn('khz', 'frequency_khz', 'Clock (MHz)', 'Median of the samples; of each the highest clock of the clusters asked for', (khz) => (khz / 1000).toFixed(0)),
+    ...optional,
+    { key: 'affinity', label: 'Affinity', title: 'Mask asked for, cores expected, cores seen', value: (trial) => trial.observed ?? null, show: affinity },
+    { key: 'notes', label: 'Notes', value: (trial) => notesOf(trial) || null, show: (trial) => (notesOf(trial) ? stranger(notesOf(trial)) : '') },
+    logColumn,
+  ];
+}
+
+function setUpConditions() {
+  const host = document.getElementById('conditions-table');
+  whenSeen(host, async () => {
+    const trials = await loadTrials();
+    new Table(host, { id: 'conditions', label: 'Conditions of every process', rows: () => trials, text: (trial) => trial.text, empty: 'No process ran.', columns: conditionColumns(trials) });
+  });
 }
 
 const notesOf = (trial) => [

@@ -3,20 +3,19 @@
 const PAGE = 200;
 
 /**
- * Columns: {key, label, title?, num?, value(row) -> number|string|null, show?(row) -> node|string}.
- * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq', sort?: 'key' | '-key', empty}. `id` is what the address keeps
- * the order under. A table takes the place of the one that its host held before.
+ * Columns: {key, label, title?, num?, value(row) -> number|string|null, show?(row) -> node|string, head?() -> node below the label}.
+ * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq' | '', sort?: 'key' | '-key', limit?, empty, quiet?}. `id` is what the
+ * address keeps the order under; a `quiet` table says nothing where no row matches. A table takes the place of the one that its host held before.
  */
 class Table {
   constructor(host, options) {
-    Object.assign(this, { filter: 'q', ...options });
-    this.limit = PAGE;
+    Object.assign(this, { filter: 'q', limit: PAGE, ...options });
     this.heads = new Map();
     const header = el('tr');
     for (const column of this.columns) {
       const button = el('button', { type: 'button', class: 'sort', title: column.title || null }, column.label);
       button.addEventListener('click', () => this.order(column));
-      const head = el('th', { scope: 'col', class: column.num ? 'num' : null, 'aria-sort': 'none' }, button);
+      const head = el('th', { scope: 'col', class: column.num ? 'num' : null, 'aria-sort': 'none' }, button, column.head ? column.head() : null);
       this.heads.set(column.key, head);
       header.append(head);
     }
@@ -65,7 +64,7 @@ class Table {
 
   footer(shown, all) {
     if (all === 0) return [this.empty];
-    if (shown === 0) return ['No row matches the filter.'];
+    if (shown === 0) return [this.quiet ? '' : 'No row matches the filter.'];
     if (shown <= this.limit) return shown < all ? [`${shown} of ${all} rows match the filter.`] : [];
     const more = el('button', { type: 'button' }, `Show all ${shown}`);
     more.addEventListener('click', () => { this.limit = Infinity; this.draw(); });
@@ -96,6 +95,10 @@ const shortCellColumns = (cellOf) => [
   { key: 'config', label: 'Configuration', value: (row) => cellOf(row).config, show: (row) => configName(cellOf(row)) },
 ];
 
-const configName = (cell) => el('span', {}, stranger(cell.config), virtualDevices.has(cell.device) ? ' ' : '', virtualDevices.has(cell.device) ? tag('virtual') : '');
+/** A configuration, each name isolated: right-to-left text in one must not turn the others around. */
+function configName(cell, names = ['device', 'delegate', 'threads', 'cpus', ...(cell.binary ? ['binary'] : [])]) {
+  const parts = names.flatMap((name, index) => [index ? ' · ' : '', name === 'threads' ? plural(Number(cell.threads), 'thread') : stranger(cell[name])]);
+  return el('span', { class: 'config' }, ...parts, ...(virtualDevices.has(cell.device) ? [' ', tag('virtual')] : []));
+}
 const deviceName = (cell) => el('span', {}, stranger(cell.device), virtualDevices.has(cell.device) ? ' ' : '', virtualDevices.has(cell.device) ? tag('virtual') : '');
 const coresOf = (cell) => el('span', {}, stranger(cell.cpus), cell.cpus === cell.mask ? '' : el('span', { class: 'mask' }, ` (${cell.mask})`));

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from harness.records import DelegateRequest, DelegateUse, ModelRef, OpTiming, Purpose
 from harness.report import render_report, write_report
-from tests.report.runs import PHONE, demo_results, demo_run, measurement_of, model_ref, trial_of, write_run
-
-Open = Callable[..., Page]
+from tests.report.browsing import Open
+from tests.report.runs import PHONE, demo_results, measurement_of, model_ref, trial_of, write_run
 
 HOSTILE_NAMES = (
     "<script>window.pwned=1</script>",
@@ -32,54 +28,6 @@ HOSTILE_NAMES = (
 )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("needs the system package chromium")
-    arguments = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-    if os.geteuid() == 0:
-        arguments.append("--no-sandbox")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_report(browser: Browser) -> Iterator[Open]:
-    """Opens a report; at the end nothing may have been said on the console, and nothing asked for but the file itself."""
-    complaints: list[str] = []
-    requests: list[str] = []
-    pages: list[Page] = []
-
-    def open_one(path: Path, address: str = "", *, scheme: str = "light", width: int = 1400) -> Page:
-        context = browser.new_context(
-            color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 900}
-        )
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri() + address)
-        expect(page.locator("#toolbar")).to_be_visible()
-        pages.append(page)
-        return page
-
-    yield open_one
-    for page in pages:
-        page.context.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith("file:") or "report.html" not in url] == []
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("browser") / "run"
-    demo_run(path)
-    return write_report(path)
-
-
 def _models(page: Page) -> list[str]:
     return page.locator("#matrix tbody tr:visible th").all_inner_texts()
 
@@ -90,6 +38,7 @@ def _columns_of(page: Page, table: str, column: int) -> list[str]:
 
 def test_every_process_is_a_dot_and_failed_cells_show_no_number(open_report: Open, demo: Path) -> None:
     page = open_report(demo)
+    page.locator("#matrix").scroll_into_view_if_needed()
     good = page.locator("#matrix td.ok").first
     expect(good.locator("circle.dot")).to_have_count(5)
     for text in page.locator("#matrix td.failed").all_inner_texts():
@@ -153,12 +102,13 @@ def test_the_filter_reaches_matrix_and_tables(open_report: Open, demo: Path) -> 
 
 def test_the_baseline_can_be_chosen(open_report: Open, demo: Path) -> None:
     page = open_report(demo)
+    page.locator("#matrix").scroll_into_view_if_needed()
     first = page.locator("#matrix tbody tr").first.locator("td")
     expect(first.nth(0).locator(".ratio")).to_have_text("base")
-    expect(first.nth(4).locator(".ratio.faster")).to_have_text("0.243\u00d7")
+    expect(first.nth(4).locator(".ratio.faster")).to_have_text("0.243\u00d7 faster")
     page.locator("#baseline").select_option(label="delegate = xnnpack")
     expect(first.nth(4).locator(".ratio")).to_have_text("base")
-    expect(first.nth(0).locator(".ratio.slower")).to_have_text("4.11\u00d7")
+    expect(first.nth(0).locator(".ratio.slower")).to_have_text("4.11\u00d7 slower")
     assert "base=delegate%3Dxnnpack" in page.url
     page.locator("#baseline").select_option(label="none")
     expect(page.locator("#matrix .ratio")).to_have_count(0)
@@ -168,13 +118,16 @@ def test_the_baseline_can_be_chosen(open_report: Open, demo: Path) -> None:
 
 def test_two_cells_side_by_side_and_the_address_keeps_them(open_report: Open, demo: Path) -> None:
     page = open_report(demo)
+    page.locator("#matrix").scroll_into_view_if_needed()
     page.locator("#matrix tbody tr").first.locator("td").nth(4).locator(".pick").click()
-    expect(page.locator("#ops-a")).to_be_focused()
-    page.locator("#ops-b").select_option(index=1)
+    # What was picked is B, held against its baseline.
+    expect(page.locator("#ops-b")).to_be_focused()
+    expect(page.locator("#ops-a option:checked")).to_contain_text("R5CT1234567 \u00b7 cpu \u00b7 1 thread")
+    page.locator("#ops-a").select_option(index=1)
     page.locator("#ops-filter").fill("DWConv")
-    page.locator("#table-ops-a th button", has_text="Cost").click()
-    expect(page.locator("#table-ops-a tbody tr")).to_have_count(16)
-    expect(page.locator("#table-ops-a tbody tr").first).to_contain_text("delegate")
+    page.locator("#table-ops-b th button", has_text="Cost").click()
+    expect(page.locator("#table-ops-b tbody tr")).to_have_count(16)
+    expect(page.locator("#table-ops-b tbody tr").first).to_contain_text("delegate")
     page.locator("#filter").fill("resnet")
     expect(page.locator("#matrix tbody tr:visible")).to_have_count(1)
     chosen = [page.locator(f"#ops-{letter}").input_value() for letter in "ab"]
@@ -185,8 +138,8 @@ def test_two_cells_side_by_side_and_the_address_keeps_them(open_report: Open, de
     expect(again.locator("#matrix tbody tr:visible")).to_have_count(1)
     assert [again.locator(f"#ops-{letter}").input_value() for letter in "ab"] == chosen
     again.locator("#ops").scroll_into_view_if_needed()
-    expect(again.locator("#table-ops-a tbody tr")).to_have_count(16)
-    expect(again.locator("#table-ops-a th", has_text="Cost")).to_have_attribute("aria-sort", "descending")
+    expect(again.locator("#table-ops-b tbody tr")).to_have_count(16)
+    expect(again.locator("#table-ops-b th", has_text="Cost")).to_have_attribute("aria-sort", "descending")
 
 
 def test_charts_are_drawn_when_they_come_into_view(open_report: Open, demo: Path) -> None:
@@ -317,8 +270,9 @@ def test_large_data_are_unpacked(open_report: Open, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     manifest = replace(run.manifest, trials=tuple(result.trial for result in results))
     path.write_text(render_report(replace(run, manifest=manifest, results=tuple(results))), encoding="utf-8")
-    assert 'type="application/octet-stream" id="data"' in path.read_text(encoding="utf-8")
+    assert 'type="application/octet-stream" id="trials-data"' in path.read_text(encoding="utf-8")
     page = open_report(path)
+    page.locator("#matrix tbody tr").first.scroll_into_view_if_needed()
     expect(page.locator("#matrix tbody tr").first.locator("td.ok").first.locator("circle")).to_have_count(5)
     page.locator("#conditions-table").scroll_into_view_if_needed()
     expect(page.locator("#table-conditions tbody tr")).to_have_count(200)

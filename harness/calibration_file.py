@@ -1,4 +1,5 @@
-"""Calibrations on disk: `calibration.json` in the run, and one file per phone in the state folder, so that later runs know them.
+"""Calibrations on disk: `calibration.json` in the run, and one file per phone in the state folder, so that later runs know them; and what
+stands of them beside a comparison.
 
 Format history (`format_version`):
     1   first version
@@ -10,13 +11,16 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.analysis.calibrate import Calibration
+from harness.analysis.comparability import Note
+from harness.analysis.compare import Comparison, Table
+from harness.analysis.selection import Pair
 from harness.errors import SetupError, UsageError
 from harness.records import DeviceInfo
 
@@ -48,6 +52,7 @@ class _Document:
 
 _DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
 _Key = tuple[str, str, str, int, str, str]
+Known = Mapping[_Key, CellCalibration]
 
 
 def state_folder() -> Path:
@@ -93,8 +98,17 @@ def load(runs: Iterable[Path], devices: Iterable[DeviceInfo]) -> dict[_Key, Cell
     return {_key(cell): cell for path in paths for cell in _read(path)}
 
 
+def of_run(run: Path) -> dict[_Key, CellCalibration]:
+    """What stands in the run itself.
+
+    Raises:
+        UsageError: as `load`.
+    """
+    return {_key(cell): cell for cell in _read(run / FILE)}
+
+
 def find(
-    known: Mapping[_Key, CellCalibration],
+    known: Known,
     *,
     device: str,
     model_sha256: str,
@@ -105,6 +119,58 @@ def find(
 ) -> CellCalibration | None:
     """The calibration of a cell, if there is one."""
     return known.get((device, model_sha256, delegate, threads, cpus, metric))
+
+
+def noted(table: Table, pairs: Sequence[Pair], known: Known, fingerprints: Mapping[str, str | None]) -> Table:
+    """The table with a note on each comparison whose cell is calibrated.
+
+    Args:
+        table: what was compared.
+        pairs: what it was made of, in the same order.
+        known: calibrations.
+        fingerprints: the system build of each device when it was measured, by serial.
+    """
+    if not known:
+        return table
+    comparisons = []
+    for one, pair in zip(table.comparisons, pairs, strict=True):
+        note = _note(one, pair, known, fingerprints)
+        comparisons.append(replace(one, notes=(*one.notes, note)) if note else one)
+    return replace(table, comparisons=tuple(comparisons))
+
+
+def _note(one: Comparison, pair: Pair, known: Known, fingerprints: Mapping[str, str | None]) -> Note | None:
+    for cell in (pair.head, pair.base):
+        if cell is None:
+            continue
+        found = find(
+            known,
+            device=cell.key.device,
+            model_sha256=cell.results[0].trial.model.sha256,
+            delegate=cell.key.delegate,
+            threads=cell.key.threads,
+            cpus=cell.key.cpus,
+            metric=str(one.metric),
+        )
+        if found is None:
+            continue
+        stale = "" if found.fingerprint == fingerprints.get(cell.key.device) else " on another system build"
+        text = (
+            f"calibrated{stale}: {found.found.false_positive_rate:.1%} false positives in {found.found.experiments} A/A "
+            f"comparisons; smallest detectable change by processes a side {detectable_words(found.found)}"
+        )
+        return Note("calibration", text, False)
+    return None
+
+
+def detectable_words(found: Calibration) -> str:
+    """`5: 8.1%, 10: 2.4%`; `-` where no change would be found so often."""
+    return ", ".join(f"{count}: {change_words(change)}" for count, change in found.detectable)
+
+
+def change_words(change: float | None) -> str:
+    """`2.4%`; `-` for a change that no number of processes finds."""
+    return "-" if change is None else f"{change:.1%}"
 
 
 def as_document(cells: Sequence[CellCalibration]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from harness.analysis import decision_words as words
 from harness.analysis.stopping import Step
-from harness.cli import decision_words as words
 from harness.cli.progress import RunProgress
 from harness.decisions import AdaptivePlan, CellKey, Decision, StopReason
 from tests.analysis.made_up import BEGAN, result

@@ -1,0 +1,186 @@
+"""The run compared with itself: every cell against a baseline, with the numbers and verdicts of `harness compare`. Pure.
+
+A baseline fixes some dimensions (`delegate: cpu`): each cell is compared with the cell that is alike in all others. The suite may name
+one; where it does not, the likeliest question is taken, and said to be. The reader may choose another in the page, so the tables of all
+baselines that fix one dimension are made too, as long as they stay few enough.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode
+
+from harness import calibration_file
+from harness.analysis.cells import CellKey as AnalysisKey
+from harness.analysis.compare import Source, Table, compare
+from harness.analysis.estimate import LEVEL
+from harness.analysis.metrics import Metric
+from harness.analysis.selection import CellResults, pair_cells
+from harness.analysis.verdict import Rules
+from harness.report.cells import DIMENSIONS, Cell, CellKey, baseline_of
+from harness.store import Run
+
+Origin = Literal["suite", "assumed", "lacking", "nothing"]
+"""`suite`: the suite names it. `assumed`: it names none. `lacking`: the run has nothing of what it names, and another was taken instead.
+`nothing`: there is nothing to compare within the run."""
+
+MOST_PAIRS = 3000
+"""Over all baselines but the first: a pair takes about a third of a millisecond."""
+
+MOST_OPS = 3000
+"""Ops over all pairs of the first baseline that get intervals of their own: one takes about a third of a millisecond, too."""
+
+_ASKED_FIRST = ("binary", "delegate", "threads", "cpus")
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What cells are compared with: values by dimension, in the words that cells are shown with. Empty where `origin` is `nothing`."""
+
+    changes: Mapping[str, str]
+    origin: Origin
+
+    @property
+    def id(self) -> str:
+        """As the page's address has it."""
+        return _address(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """All tables, by the baseline's id. `table` is that of the baseline itself; None where there is nothing to compare."""
+
+    baseline: Baseline
+    tables: Mapping[str, Table]
+
+    @property
+    def table(self) -> Table | None:
+        """Against the baseline that the page opens with."""
+        return self.tables.get(self.baseline.id)
+
+
+def verdicts_of(
+    run: Run,
+    cells: tuple[Cell, ...],
+    calibrations: calibration_file.Known,
+    *,
+    most_pairs: int = MOST_PAIRS,
+    most_ops: int = MOST_OPS,
+) -> Verdicts:
+    """Compare the cells of a run with each other.
+
+    Args:
+        run: the run.
+        cells: its cells.
+        calibrations: what comparisons of its cells are worth, as far as that is known.
+        most_pairs: over all baselines but the first.
+        most_ops: with more ops than that, over all cells, they get no intervals.
+    """
+    baseline = choose_baseline(run, cells)
+    if baseline.origin == "nothing":
+        return Verdicts(baseline, {})
+    grouped = _results(run, cells)
+    ops = _op_count(grouped) <= most_ops
+    tables = {baseline.id: _table(run, grouped, baseline.changes, calibrations, ops=ops)}
+    budget = most_pairs
+    for changes in _others(cells):
+        if _address(changes) not in tables and (budget := budget - len(cells)) >= 0:
+            tables[_address(changes)] = _table(run, grouped, changes, calibrations)
+    return Verdicts(baseline, {name: table for name, table in tables.items() if table.comparisons})
+
+
+def choose_baseline(run: Run, cells: tuple[Cell, ...]) -> Baseline:
+    """The suite's baseline, else the first value of the first dimension that a suite is usually about."""
+    named = baseline_of(run.manifest.baseline, cells)
+    if named:
+        return Baseline(named, "suite")
+    for dimension in _ASKED_FIRST:
+        values = list(dict.fromkeys(getattr(cell.key, dimension) for cell in cells))
+        if len(values) > 1:
+            return Baseline({dimension: values[0]}, "lacking" if run.manifest.baseline else "assumed")
+    return Baseline({}, "nothing")
+
+
+def report_key(key: AnalysisKey) -> CellKey:
+    """The report's own key of a cell of a comparison."""
+    return CellKey(key.model, key.device, key.delegate, str(key.threads), key.cpus, key.binary)
+
+
+def _address(changes: Mapping[str, str]) -> str:
+    # An undecodable byte of a file name has no UTF-8.
+    return urlencode(changes, errors="replace")
+
+
+def in_the_page(note: str) -> str:
+    """A note of a comparison in the page's words: BASE and HEAD are those of the command line."""
+    words = {"BASE": "the baseline", "HEAD": "this cell"}
+    return re.sub(r"\b(BASE|HEAD)\b", lambda found: words[found[0]], note, count=1) if note[:4] in words else note
+
+
+def _others(cells: Sequence[Cell]) -> list[dict[str, str]]:
+    found = []
+    for dimension in DIMENSIONS:
+        values = list(dict.fromkeys(getattr(cell.key, dimension) for cell in cells))
+        if len(values) > 1 and dimension != "model":
+            found += [{dimension: value} for value in values]
+    return found
+
+
+def _results(run: Run, cells: Sequence[Cell]) -> list[CellResults]:
+    """As the analysis groups them, but by the names that the report shows: two files of one name stay two models."""
+    order = {result.trial.trial_id: index for index, result in enumerate(run.results)}
+    return [
+        CellResults(
+            key=AnalysisKey(
+                model=cell.key.model,
+                device=cell.key.device,
+                delegate=cell.key.delegate,
+                threads=int(cell.key.threads),
+                cpus=cell.key.cpus,
+                binary=cell.key.binary,
+            ),
+            mask=cell.cpus.hex,
+            results=tuple(sorted(cell.results, key=lambda result: order[result.trial.trial_id])),
+        )
+        for cell in cells
+        if cell.results
+    ]
+
+
+def _op_count(cells: Sequence[CellResults]) -> int:
+    """Ops of one profile of each cell."""
+    return sum(
+        max((len(r.measurement.ops) for r in cell.results if r.measurement and r.measurement.ops), default=0)
+        for cell in cells
+    )
+
+
+def _table(
+    run: Run,
+    cells: Sequence[CellResults],
+    changes: Mapping[str, str],
+    calibrations: calibration_file.Known,
+    *,
+    ops: bool = False,
+) -> Table:
+    base = [cell for cell in cells if all(str(getattr(cell.key, name)) == value for name, value in changes.items())]
+    pairs = pair_cells(base, cells, apart=changes)
+    source = Source(
+        run_id=run.manifest.run_id,
+        devices={device.serial: device for device in run.manifest.devices},
+        harness_version=run.manifest.harness_version,
+        # Of a run that chose its number of processes, intervals and p-values allow for the looking.
+        adaptive=run.manifest.adaptive,
+    )
+    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=tuple(changes), ops=ops)
+    fingerprints = {device.serial: device.fingerprint for device in run.manifest.devices}
+    return calibration_file.noted(table, pairs, calibrations, fingerprints)
+
+
+def level_words(table: Table | None) -> str:
+    """What intervals of a table are called: `95\u202f%`, of an adaptive run the level of each look, such as `99.2\u202f%`."""
+    levels = [one.estimate.level for one in table.comparisons] if table else []
+    return f"{100 * max(levels, default=LEVEL):.3g}\u202f%"
