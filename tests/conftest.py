@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Playwright, sync_playwright
 
 
 @pytest.hookimpl(wrapper=True)
@@ -29,6 +30,13 @@ def _signals_count() -> None:
     """Under nohup, or behind `&` in a script, they are ignored, and every program that a test starts would inherit that."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """One for all browsers of this process: a second one would find the first one's event loop running."""
+    with sync_playwright() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
