@@ -97,7 +97,7 @@ def build_mixed(keras: Any, x: Any) -> Any:
 
 RECIPES = (
     Recipe("cnn", "small CNN with pooling and softmax", (64, 64, 3), build_cnn, int8=True),
-    Recipe("mobilenet", "MobileNetV2-style: inverted residuals, depthwise", (224, 224, 3), build_mobilenet, int8=True),
+    Recipe("mobilenet", "MobileNetV2-style: inverted residuals, depthwise", (288, 288, 3), build_mobilenet, int8=True),
     Recipe("mixed", "convolutions around CUMSUM, ARG_MAX, TOPK_V2", (96, 96, 3), build_mixed, int8=False),
 )
 
