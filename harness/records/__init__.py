@@ -1,0 +1,65 @@
+"""The values that flow through the harness: what was asked (Trial), what was seen (Measurement, Conditions), what came of it (Result).
+
+All of them are frozen. Units are in the names: `_us` microseconds, `_s` seconds, `_c` degrees Celsius, `_mb` 10^6 or 2^20 bytes
+as the tool itself reports them. `None` means "not said"; zero always means zero.
+"""
+
+from __future__ import annotations
+
+from harness.records.asked import (
+    BinaryRequest,
+    CpuRequest,
+    DelegateRequest,
+    Impossible,
+    ModelInput,
+    ModelRef,
+    Purpose,
+    RunLengths,
+    Scalar,
+    StartState,
+    Trial,
+    trial_label,
+)
+from harness.records.measured import (
+    DelegateApplied,
+    DelegateUse,
+    Measurement,
+    Memory,
+    OpTiming,
+    OpTypeSummary,
+    ParsedOutput,
+    RunStatistics,
+    Status,
+)
+from harness.records.seen import Artifact, Conditions, CpuCluster, DeviceInfo, Result, Sample, Setback
+
+__all__ = [
+    "Artifact",
+    "BinaryRequest",
+    "Conditions",
+    "CpuCluster",
+    "CpuRequest",
+    "DelegateApplied",
+    "DelegateRequest",
+    "DelegateUse",
+    "DeviceInfo",
+    "Impossible",
+    "Measurement",
+    "Memory",
+    "ModelInput",
+    "ModelRef",
+    "OpTiming",
+    "OpTypeSummary",
+    "ParsedOutput",
+    "Purpose",
+    "Result",
+    "RunLengths",
+    "RunStatistics",
+    "Sample",
+    "Scalar",
+    "Setback",
+    "StartState",
+    "Status",
+    "Trial",
+    "trial_label",
+]

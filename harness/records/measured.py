@@ -1,0 +1,140 @@
+"""What an output of `benchmark_model` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from harness.errors import Cause
+
+
+class Status(StrEnum):
+    """What a trial came to. `invalid`: it ran, but not as asked, so its numbers answer another question."""
+
+    OK = "ok"
+    FAILED = "failed"
+    INVALID = "invalid"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatistics:
+    """One `count=...` line; microseconds. `count=1 curr=N` says nothing of first, min, max, avg and std: they stay None."""
+
+    count: int
+    first: float | None = None
+    curr: float | None = None
+    min: float | None = None
+    max: float | None = None
+    avg: float | None = None
+    std: float | None = None
+    p5: float | None = None
+    median: float | None = None
+    p95: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Memory of the process, in the megabytes that the tool prints. `init_peak_mb` and `overall_peak_mb` are the older tools' line."""
+
+    init_delta_mb: float | None = None
+    overall_delta_mb: float | None = None
+    init_peak_mb: float | None = None
+    overall_peak_mb: float | None = None
+    periodic_peak_mb: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpTiming:
+    """One row of a per-op table, as printed. `avg_us` is per call; `Measurement.op_cost_us` is what the op costs in one inference."""
+
+    index: int
+    node_type: str
+    name: str
+    start_us: float | None = None
+    first_us: float | None = None
+    avg_us: float | None = None
+    percent: float | None = None
+    cdf_percent: float | None = None
+    mem_kb: float | None = None
+    times_called: int | None = None
+    subgraph: int | None = None
+    """Index of the subgraph; 0 is the primary one; None where the output does not divide by subgraph."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpTypeSummary:
+    """One row of `Summary by node type`. Here `avg_us` is per run."""
+
+    node_type: str
+    count: int | None = None
+    avg_us: float | None = None
+    percent: float | None = None
+    cdf_percent: float | None = None
+    mem_kb: float | None = None
+    times_called: int | None = None
+
+
+DelegateApplied = Literal["full", "partial", "none", "failed", "implicit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateUse:
+    """What became of one delegate. `implicit` is the XNNPACK that the CPU path applies by itself."""
+
+    name: str
+    applied: DelegateApplied | None
+    """None where a trace of the delegate was seen, but nothing that says how much of the graph it took."""
+    nodes_delegated: int | None = None
+    nodes_total: int | None = None
+    partitions: int | None = None
+    delegate_kernels: int | None = None
+    """Parts of the graph that the delegate took; `partitions`, as the tool prints it, counts those left to the CPU too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """Everything that one output says, in the contract's words. None where it does not say."""
+
+    tool: Literal["benchmark_model", "benchmark_litert_model"] = "benchmark_model"
+    init_us: float | None = None
+    first_inference_us: float | None = None
+    warmup_avg_us: float | None = None
+    inference_avg_us: float | None = None
+    warmup: RunStatistics | None = None
+    runs: RunStatistics | None = None
+    model_size_mb: float | None = None
+    memory: Memory = field(default_factory=Memory)
+    delegates: tuple[DelegateUse, ...] = ()
+    unconsumed_flags: tuple[str, ...] = ()
+    ops: tuple[OpTiming, ...] | None = None
+    init_ops: tuple[OpTiming, ...] | None = None
+    op_summary: tuple[OpTypeSummary, ...] | None = None
+    init_op_summary: tuple[OpTypeSummary, ...] | None = None
+    profile_runs: RunStatistics | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader should know: where two sources disagree, what could not be read."""
+
+    def op_cost_us(self, op: OpTiming) -> float | None:
+        """What an op of this output costs in one inference: its average per call, times its calls in one inference.
+
+        Tables of TensorFlow 1.x to 2.2 print 0 calls for one. LiteRT's own tool counts the calls of all runs and warm-ups.
+        """
+        if op.avg_us is None or op.times_called is None:
+            return None
+        calls = op.times_called or 1
+        if self.tool == "benchmark_litert_model":
+            inferences = sum(phase.count for phase in (self.warmup, self.runs) if phase is not None)
+            calls = max(1, round(calls / inferences)) if inferences else 1
+        return op.avg_us * calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedOutput:
+    """A Measurement and the verdict that the output itself supports (the runner adds what it knows of the device)."""
+
+    status: Status
+    causes: tuple[Cause, ...]
+    message: str | None
+    measurement: Measurement
