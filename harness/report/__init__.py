@@ -15,7 +15,7 @@ import jinja2
 from harness import calibration_file
 from harness.export import iso_utc
 from harness.output_file import output_file
-from harness.report.answer import answer_of, number_of
+from harness.report.answer import answer_of, number_of, thread_words
 from harness.report.cells import Cell, cells_of
 from harness.report.charts import chart_specs, vega_script
 from harness.report.data import report_data, trial_data
@@ -82,6 +82,7 @@ def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_f
         cells=cells,
         compared=bool(verdicts.tables),
         number_of=number_of,
+        thread_words=thread_words,
         finished_at=_finished_at(run),
         style=own_code((folder / "report.css").read_text(encoding="utf-8")),
         script=own_code(page),

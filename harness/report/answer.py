@@ -71,6 +71,11 @@ def number_of(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", "\u202f")
 
 
+def thread_words(threads: int) -> str:
+    """`2 threads`; -1 is the tool's own word for its default, which a recorded log may not say more of."""
+    return number_of(threads, "thread") if threads > 0 else "default threads"
+
+
 def name(text: str, limit: int = _NAME_LENGTH) -> Markup:
     """A stranger's text, isolated from what stands around it, cut where it is long."""
     return Markup("<bdi>{}</bdi>").format(text if len(text) <= limit else text[: limit - 1] + "\u2026")
@@ -90,7 +95,7 @@ def times(ratio: float) -> str:
 
 def _value(dimension: str, value: str) -> Markup:
     if dimension == "threads":
-        return Markup(number_of(int(value), "thread"))  # noqa: S704 -- a number
+        return Markup("{}").format(thread_words(int(value)))
     return Markup("binary {}").format(name(value)) if dimension == "binary" else name(value)
 
 
@@ -241,7 +246,7 @@ def _extremes(measured: Sequence[Comparison]) -> list[Markup]:
 
 def _link(one: Comparison) -> Markup:
     key = one.key
-    parts = [name(key.model), name(key.device, 40), name(key.delegate, 60), number_of(key.threads, "thread")]
+    parts = [name(key.model), name(key.device, 40), name(key.delegate, 60), thread_words(key.threads)]
     parts += [name(key.cpus, 40)] + ([name(key.binary)] if key.binary else [])
     return Markup('<a href="#cell={}" data-cell-link="{}">{}</a>').format(
         report_key(key).id, report_key(key).id, Markup(" \u00b7 ").join(parts)

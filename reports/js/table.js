@@ -97,7 +97,7 @@ const shortCellColumns = (cellOf) => [
 
 /** A configuration, each name isolated: right-to-left text in one must not turn the others around. */
 function configName(cell, names = ['device', 'delegate', 'threads', 'cpus', ...(cell.binary ? ['binary'] : [])]) {
-  const parts = names.flatMap((name, index) => [index ? ' · ' : '', name === 'threads' ? plural(Number(cell.threads), 'thread') : stranger(cell[name])]);
+  const parts = names.flatMap((name, index) => [index ? ' · ' : '', name === 'threads' ? threadWords(cell.threads) : stranger(cell[name])]);
   return el('span', { class: 'config' }, ...parts, ...(virtualDevices.has(cell.device) ? [' ', tag('virtual')] : []));
 }
 const deviceName = (cell) => el('span', {}, stranger(cell.device), virtualDevices.has(cell.device) ? ' ' : '', virtualDevices.has(cell.device) ? tag('virtual') : '');

@@ -23,7 +23,7 @@ function baselineCell(cell) {
 }
 
 /** How a baseline is called: `cpu, 1 thread`. */
-const baselineWords = (text) => changesOf(text).map(([name, value]) => (name === 'threads' ? plural(Number(value), 'thread') : name === 'binary' ? `binary ${value}` : value)).join(', ');
+const baselineWords = (text) => changesOf(text).map(([name, value]) => (name === 'threads' ? threadWords(value) : name === 'binary' ? `binary ${value}` : value)).join(', ');
 
 const NUMBERS = ['ratio', 'low', 'high', 'p', 'q', 'verdict', 'more', 'words'];
 const ROW = ['base', 'cell', 'state', 'baseN', 'headN', 'baseUs', 'headUs', ...NUMBERS, 'notes'];

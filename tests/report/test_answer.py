@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.decisions import Decision
 from harness.records import DelegateRequest, Purpose
-from harness.report.answer import Answer, answer_of, times
+from harness.report.answer import Answer, answer_of, thread_words, times
 from harness.report.cells import cells_of
 from harness.report.verdicts import verdicts_of
 from harness.store import Run
@@ -122,3 +122,7 @@ def test_why_an_adaptive_run_stopped_is_said(tmp_path: Path) -> None:
     answer = answer_of(verdicts_of(run, cells, {}), cells, run.manifest.devices, decisions)
     assert "(2 narrow enough, 1 still wide at the most blocks)" in _text(answer.method)
     assert "allow for the looking: repeated confidence intervals" in _text(answer.method)
+
+
+def test_threads_that_a_log_does_not_say_are_the_tools_default() -> None:
+    assert [thread_words(count) for count in (1, 4, -1)] == ["1 thread", "4 threads", "default threads"]
