@@ -10,6 +10,7 @@ import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from harness.build.sources import load_sources, official_version
 from harness.build.store import BinaryStore
 from harness.deploy import Blob
 from harness.errors import SetupError, UsageError
-from harness.records import Artifact, BinaryRequest, DelegateRequest, DeviceInfo, Purpose
+from harness.records import Artifact, BinaryRequest, DelegateRequest, DeviceInfo, ModelRef, Purpose
 from harness.virtual.replay.launcher import write_launcher
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
@@ -48,19 +49,24 @@ class Demands:
     """Whether its models use Select TF ops."""
     delegates: tuple[DelegateRequest, ...] = ()
     purposes: tuple[Purpose, ...] = ()
+    models: tuple[ModelRef, ...] = ()
+    """For what the suite asks of them: signatures and inputs."""
 
 
-def demands_of(delegates: Sequence[DelegateRequest], purposes: Sequence[Purpose], models: Sequence[Path]) -> Demands:
+def demands_of(
+    delegates: Sequence[DelegateRequest], purposes: Sequence[Purpose], models: Sequence[ModelRef]
+) -> Demands:
     """What these delegates, purposes and models need.
 
     Raises:
         OSError: a model cannot be read.
     """
-    flex = [uses_flex(path.read_bytes()) for path in models]
+    flex = [uses_flex(Path(model.path).read_bytes()) for model in models]
     return Demands(
         flex="no" if not any(flex) else "all" if all(flex) else "some",
         delegates=tuple(delegates),
         purposes=tuple(purposes),
+        models=tuple(models),
     )
 
 
@@ -268,8 +274,10 @@ def _lacks(store: BinaryStore, record: BinaryRecord, demands: Demands) -> tuple[
     """What a binary cannot do of what is asked, as far as it is known; and whether that is everything."""
     known = store.help_text(record.sha256)
     facts = read_help(known) if known is not None else BinaryFacts(flags=frozenset(), tool=record.tool or "tflite")
-    asked = [(delegate, purpose) for delegate in demands.delegates for purpose in demands.purposes]
-    refused = [reason for delegate, purpose in asked if (reason := _refusal(delegate, purpose, facts)) is not None]
+    # Models that ask for nothing in particular are all alike here.
+    models: list[ModelRef | None] = [*{model.asked: model for model in demands.models}.values()] or [None]
+    asked = list(product(demands.delegates, demands.purposes, models))
+    refused = [reason for one in asked if (reason := _refusal(*one, facts)) is not None]
     lacks = list(dict.fromkeys(refused))
     no_flex = demands.flex != "no" and record.flex is False
     if no_flex:
@@ -277,8 +285,8 @@ def _lacks(store: BinaryStore, record: BinaryRecord, demands: Demands) -> tuple[
     return tuple(lacks), (no_flex and demands.flex == "all") or (bool(asked) and len(refused) == len(asked))
 
 
-def _refusal(delegate: DelegateRequest, purpose: Purpose, facts: BinaryFacts) -> str | None:
-    if (reason := unsupported(delegate, purpose, "warm", facts)) is not None:
+def _refusal(delegate: DelegateRequest, purpose: Purpose, model: ModelRef | None, facts: BinaryFacts) -> str | None:
+    if (reason := unsupported(delegate, purpose, "warm", facts, model)) is not None:
         return reason[1]
     missing = [flag for flag in DELEGATES[delegate.name].fixed if facts.tool == "tflite" and not facts.has(flag)]
     return f"it has no {', '.join('--' + flag for flag in missing)}" if missing else None

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from harness.analysis.stopping import Process, Step, Stopping, prepare, process_of
+from harness.analysis.stopping import Step, prepare, process_of
 from harness.benchmark_model.command import BinaryFacts, read_help
 from harness.conditions.request import ConditionsRequest
 from harness.deploy import Blob
@@ -32,7 +32,8 @@ from harness.lane_plan import LanePlan, Patience
 from harness.lane_threads import LaneThreads
 from harness.records import Purpose, Result, Status, Trial
 from harness.runner import skipped_result
-from harness.store import Manifest, Run, RunStore
+from harness.standing import processes_of, stopping_of
+from harness.store import RunStore
 from harness.targets.base import Cancelled, Target
 
 __all__ = [
@@ -43,9 +44,6 @@ __all__ = [
     "Progress",
     "Schedule",
     "bad",
-    "settle",
-    "standing",
-    "unfinished",
 ]
 
 
@@ -128,8 +126,8 @@ class Schedule:
         self._lock = threading.Lock()
         results = store.results()
         self._done = {result.trial.trial_id for result in results}
-        self._stopping = _stopping_of(store.manifest)
-        self._processes = _processes(results) if self._stopping else {}
+        self._stopping = stopping_of(store.manifest)
+        self._processes = processes_of(results) if self._stopping else {}
         if store.manifest.adaptive is not None:
             prepare(store.manifest.adaptive)
         self._decisions = list(store.decisions())
@@ -326,48 +324,6 @@ def _ask_binary(target: Target, program: Blob) -> str:
     """What the binary's help lists. It exits with 1 and prints on stderr; a binary that cannot start says nothing that counts."""
     output = target.run(f"{program.remote} --help </dev/null", timeout_s=30.0)
     return (output.stderr + output.stdout).decode(errors="replace")
-
-
-def _stopping_of(manifest: Manifest) -> dict[str, Stopping]:
-    """How an adaptive run decides, by device; nothing for a run that does not."""
-    if manifest.adaptive is None:
-        return {}
-    latency = [t for t in (*manifest.trials, *manifest.further) if t.purpose is Purpose.LATENCY]
-    by_device: dict[str, list[Trial]] = {}
-    for trial in latency:
-        by_device.setdefault(trial.device, []).append(trial)
-    return {serial: Stopping(manifest.adaptive, trials, manifest.baseline) for serial, trials in by_device.items()}
-
-
-def _processes(results: Iterable[Result]) -> dict[str, Process]:
-    return {r.trial.trial_id: process_of(r) for r in results if r.trial.purpose is Purpose.LATENCY}
-
-
-def settle(store: RunStore) -> None:
-    """Record what follows from an adaptive run's results: a harness that was killed after a block may not have come to it.
-
-    Raises:
-        SetupError: it cannot be written.
-    """
-    processes = _processes(store.results())
-    for stopping in _stopping_of(store.manifest).values():
-        for decision in stopping.step(processes, store.decisions(), datetime.now(UTC)).decisions:
-            store.decide(decision)
-
-
-def standing(run: Run) -> tuple[Step, ...]:
-    """Where each device of an adaptive run stands; nothing for a run of another kind."""
-    processes = _processes(run.results)
-    return tuple(
-        stopping.step(processes, run.decisions, datetime.now(UTC)) for stopping in _stopping_of(run.manifest).values()
-    )
-
-
-def unfinished(run: Run) -> int:
-    """How many trials of a run have no result yet but need one. Of an adaptive run's further blocks, those of the next one at most."""
-    left = {trial.trial_id for trial in run.manifest.planned} - {result.trial.trial_id for result in run.results}
-    left |= {trial.trial_id for step in standing(run) for trial in step.trials}
-    return len(left)
 
 
 def bad(results: Sequence[Result]) -> int:

@@ -41,8 +41,6 @@ from harness.suite_models import ModelPattern, find_models, model_ref
 
 __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "model_ref"]
 
-_DELEGATE_KEYS = {"name", "require"}
-
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

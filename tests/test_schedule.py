@@ -23,7 +23,8 @@ from harness.errors import Cause
 from harness.expand import DevicePlan, expand
 from harness.inventory import take_inventory
 from harness.records import Result, Status, Trial
-from harness.schedule import LanePlan, Outcome, Patience, Schedule, unfinished
+from harness.schedule import LanePlan, Outcome, Patience, Schedule
+from harness.standing import unfinished
 from harness.store import Manifest, RunStore, load_run
 from harness.suite import load_suite
 from harness.targets.adb import AdbTarget

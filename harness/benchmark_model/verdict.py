@@ -51,8 +51,6 @@ _SOFT = frozenset(
 )
 """What a run can survive: it goes on with the CPU, or without some rows."""
 
-_SYSTEM_ENDS = frozenset({Cause.CRASHED, Cause.KILLED, Cause.NOT_EXECUTABLE, Cause.OUT_OF_MEMORY, Cause.STORAGE_FULL})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:

@@ -15,7 +15,6 @@ from harness.resources import data_dir
 BUILD_ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "linux_x86_64", "linux_aarch64")
 """What can be built: Android's ABIs by their own names, Linux ones with `linux_` in front."""
 
-PURPOSES = ("profiling", "flex", "ruy_profiler")
 _PREFIX = "benchmark_"
 _DEVICE_ABI = {"linux_x86_64": "x86_64", "linux_aarch64": "arm64-v8a"}
 

@@ -107,9 +107,15 @@ def ingest(
         if not name.strip():
             raise UsageError(f"{option} needs a name")
     read = [_read(log, request, threads) for log in logs]
-    known, finished = _known(run)
+    known, finished, last_block = _known(run)
     results = _results(
-        finished, read, device=device, model=_model(known, model, read), delegate=request, process=process
+        finished,
+        read,
+        device=device,
+        model=_model(known, model, read),
+        delegate=request,
+        process=process,
+        last_block=last_block,
     )
     with _store(run, min(log.at for log in read)) as store:
         store.extend_manifest(_extended(store.manifest, results))
@@ -167,12 +173,22 @@ def _store(run: Path, started_at: datetime) -> RunStore:
     return RunStore.create(run, manifest)
 
 
-def _known(run: Path) -> tuple[tuple[ModelRef, ...], dict[str, Result]]:
-    """Models and finished trials of the run, if there is one: whatever is wrong with the request shows before anything is written."""
+def _known(run: Path) -> tuple[tuple[ModelRef, ...], dict[str, Result], int]:
+    """Models, finished trials and the last block of the run, if there is one, whether it has been run or not.
+
+    Read first: whatever is wrong with the request shows before anything is written.
+    """
     if not (run / MANIFEST).exists():
-        return (), {}
+        return (), {}, -1
     loaded = load_run(run)
-    return loaded.manifest.models, {result.trial.trial_id: result for result in loaded.results}
+    manifest = loaded.manifest
+    trials = [*manifest.trials, *manifest.further, *(item.trial for item in manifest.impossible)]
+    trials += [result.trial for result in loaded.results]
+    return (
+        manifest.models,
+        {result.trial.trial_id: result for result in loaded.results},
+        max((trial.block for trial in trials), default=-1),
+    )
 
 
 def _keep(store: RunStore, result: Result, log: _Log) -> None:
@@ -201,6 +217,7 @@ def _results(
     model: ModelRef,
     delegate: DelegateRequest,
     process: int | None,
+    last_block: int,
 ) -> list[Result]:
     finished = dict(earlier)
     taken: dict[tuple[str, str, str, int, Purpose], set[int]] = {}
@@ -208,7 +225,7 @@ def _results(
         taken.setdefault(_cell(known.trial), set()).add(known.trial.process)
     results: list[Result] = []
     # A block of its own for each: what was recorded elsewhere did not take turns, and must not be compared as if it had.
-    block = max((known.trial.block for known in finished.values()), default=-1)
+    block = last_block
     for log in logs:
         trial = _trial(log, device=device, model=model, delegate=delegate)
         same = finished.get(trial.trial_id)

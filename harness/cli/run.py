@@ -32,7 +32,8 @@ from harness.devices import DeviceConfig, load_device_configs
 from harness.errors import SetupError, UsageError
 from harness.expand import DevicePlan, Expansion, expand
 from harness.records import Impossible, Status
-from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad, settle, unfinished
+from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad
+from harness.standing import settle, unfinished
 from harness.store import Manifest, Run, RunStore, load_run, read_manifest
 from harness.suite import LoadedSuite, MatchEntry, find_suite, load_suite
 from harness.targets.adb import server_is_up

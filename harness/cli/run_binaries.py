@@ -63,9 +63,7 @@ def binaries_of(
 
 def _demands(loaded: LoadedSuite) -> Demands:
     try:
-        return demands_of(
-            loaded.suite.delegate_requests(), loaded.suite.purposes, [Path(model.path) for model in loaded.models]
-        )
+        return demands_of(loaded.suite.delegate_requests(), loaded.suite.purposes, loaded.models)
     except OSError as error:
         raise UsageError(f"model {error.filename} cannot be read: {error.strerror}") from None
 

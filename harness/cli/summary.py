@@ -18,7 +18,8 @@ from harness.analysis.cells import Cell, baseline_of, cells
 from harness.decisions import AdaptivePlan, Decision
 from harness.expand import Expansion
 from harness.records import Status, Trial
-from harness.schedule import Outcome, standing, unfinished
+from harness.schedule import Outcome
+from harness.standing import standing, unfinished
 from harness.store import Run
 from harness.suite import LoadedSuite
 

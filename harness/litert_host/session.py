@@ -182,16 +182,6 @@ class Session:
             buffers[index] = buffer.value
         return buffers
 
-    def input_names(self) -> list[str]:
-        """Names of the input tensors in the order of the signature."""
-        names = []
-        for index in range(self._count("Input")):
-            tensor, name = ctypes.c_void_p(), ctypes.c_char_p()
-            self._check("GetSignatureInputTensorByIndex", self._signature_handle(), index, ctypes.byref(tensor))
-            self._check("GetTensorName", tensor, ctypes.byref(name))
-            names.append((name.value or b"").decode("utf-8", "replace"))
-        return names
-
     def write_input(self, index: int, data: bytes) -> None:
         """Copy bytes into an input buffer.
 

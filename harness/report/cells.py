@@ -19,6 +19,7 @@ from typing import Literal
 from harness.errors import Cause
 from harness.export import peak_memory_mb
 from harness.records import CpuRequest, DelegateRequest, DelegateUse, ModelRef, Purpose, Result, Scalar, Status, Trial
+from harness.standing import standing
 from harness.store import Run
 
 DIMENSIONS = ("model", "device", "delegate", "threads", "cpus", "binary")
@@ -220,6 +221,9 @@ def spread(values: list[float]) -> Spread | None:
 def cells_of(run: Run) -> tuple[Cell, ...]:
     """All cells, in the order in which the suite first names their models, devices, delegates, threads and cpus."""
     planned = {trial.trial_id: trial for trial in run.manifest.trials}
+    # Of an adaptive run's further blocks those that ran, and what one that was cut off still needs.
+    for step in standing(run):
+        planned |= {trial.trial_id: trial for trial in step.trials}
     for result in run.results:
         planned.setdefault(result.trial.trial_id, result.trial)
     # A result's own model too: in a run that was put together by hand it may differ from the plan's.

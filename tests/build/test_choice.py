@@ -25,7 +25,7 @@ from harness.build.record import BinaryRecord, new_record
 from harness.build.sources import load_sources, prebuilt
 from harness.build.store import BinaryStore
 from harness.errors import HarnessError, SetupError, UsageError
-from harness.records import BinaryRequest, DelegateRequest, DeviceInfo, Purpose
+from harness.records import BinaryRequest, DelegateRequest, DeviceInfo, ModelRef, Purpose
 from tests.build.programs import ANDROID_LINKER, LINUX_LINKER, elf, write_elf
 
 PHONE = DeviceInfo(serial="R5", abis=("arm64-v8a", "armeabi-v7a"))
@@ -198,6 +198,23 @@ def test_what_a_binary_said_of_its_flags_decides(tmp_path: Path, store: BinarySt
     assert program_for(PHONE, {}, tmp_path, store=store, demands=asking("xnnpack")).lacks == ()
 
 
+def test_what_the_suite_asks_of_its_models_decides_too(tmp_path: Path, store: BinaryStore) -> None:
+    full = put(store, tmp_path, elf(payload=b"1"), name="full")
+    bare = put(store, tmp_path, elf(payload=b"2"), name="bare")
+    plain = ModelRef(name="m", path="m", sha256="0", size_bytes=1)
+    two = replace(plain, name="two", signature="two")
+    store.keep_help(bare.sha256, HELP)
+    demands = replace(asking("xnnpack"), models=(plain, two))
+    assert chosen(store, tmp_path, demands=demands) == full.sha256
+    store.keep_help(full.sha256, HELP)
+    program = program_for(PHONE, {}, tmp_path, store=store, demands=demands)
+    assert [words.partition(": ")[2] for words in program.lacks] == [
+        "this benchmark_model has no --signature_to_run_for, which the suite's model needs"
+    ]
+    with pytest.raises(SetupError, match="no --signature_to_run_for"):
+        chosen(store, tmp_path, demands=replace(demands, models=(two,)))
+
+
 def test_litert_s_newer_tool_is_taken_for_what_it_can_be_asked(tmp_path: Path, store: BinaryStore) -> None:
     newer = put(store, tmp_path, elf(), tool="litert", name="newer")
     assert chosen(store, tmp_path, demands=asking("xnnpack", "npu")) == newer.sha256
@@ -232,10 +249,11 @@ def test_flex_ops_are_told_by_their_names(model: bytes, flex: bool) -> None:
 
 def test_delegates_purposes_and_models_make_the_demands(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(b"....\x0a\x00\x00\x00FlexConv2D\x00")
-    demands = demands_of([DelegateRequest(name="gpu")], [Purpose.PROFILE], [tmp_path / "m"])
+    one, other = (ModelRef(name=n, path=str(tmp_path / n), sha256="0", size_bytes=1) for n in "mn")
+    demands = demands_of([DelegateRequest(name="gpu")], [Purpose.PROFILE], [one])
     assert (demands.flex, demands.delegates[0].name, demands.purposes) == ("all", "gpu", (Purpose.PROFILE,))
     (tmp_path / "n").write_bytes(b"")
-    assert demands_of([], [], [tmp_path / "m", tmp_path / "n"]).flex == "some"
+    assert demands_of([], [], [one, other]).flex == "some"
     assert demands_of([], [], []).flex == "no"
 
 

@@ -15,7 +15,8 @@ from harness.analysis.sequential import levels_for
 from harness.decisions import Decision
 from harness.records import Purpose
 from harness.report import write_report
-from harness.schedule import unfinished
+from harness.report.cells import cells_of
+from harness.standing import unfinished
 from harness.store import Run, load_run
 from tests.cli.test_run import harness, no_traceback, wait_for_lines
 from tests.model_files import shipped
@@ -133,6 +134,11 @@ def test_it_measures_until_the_ratios_are_known_and_what_was_not_needed_is_not_m
     assert load_run(out) == run
 
 
+def pending(run: Run) -> int:
+    """How many processes the report says never ran."""
+    return sum(cell.outcomes(purpose)["pending"] for cell in cells_of(run) for purpose in Purpose)
+
+
 def test_killed_and_resumed_it_decides_the_same(tmp_path: Path, arguments: list[object]) -> None:
     for kill_after in (7, 22):
         out = tmp_path / f"run-{kill_after}"
@@ -146,12 +152,14 @@ def test_killed_and_resumed_it_decides_the_same(tmp_path: Path, arguments: list[
         before = load_run(out)
         assert len(before.results) < 28
         assert unfinished(before) > 0
+        assert pending(before) == unfinished(before), "the report must not call it whole"
         done = harness("run", "--resume", out, *arguments[-2:])
         no_traceback(done)
         assert done.returncode == 0, done.stderr
         run = load_run(out)  # itself refuses a trial or a decision that is there twice
         assert run.results[: len(before.results)] == before.results
         assert ran(run) == WHOLE
+        assert pending(run) == 0
         check_decisions(run.decisions)
         assert run.decisions[: len(before.decisions)] == before.decisions
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.records import Purpose, Status
 from harness.store import load_run
 from tests.benchmark_model.recorded import LOGS, other_log
+from tests.model_files import shipped
 
 HOST = LOGS / "host"
 
@@ -147,3 +148,23 @@ def test_of_several_runs_in_one_log_the_last_says_how_it_ran(tmp_path: Path) -> 
     assert result.trial.threads == 2
     assert result.measurement is not None
     assert any("2 runs of the tool" in note for note in result.measurement.notes)
+
+
+def test_what_was_recorded_takes_no_block_that_is_still_to_be_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        f"suite: s\nmodels: [{shipped('cnn_int8.tflite')}]\nprocesses: 3\n"
+        "run: {min_runs: 1, min_s: 0, max_s: 1, warmup_runs: 0, warmup_s: 0, timeout_s: 20}\n"
+    )
+    command = [sys.executable, "-m", "harness", "run", str(suite), "--device", "virtual:1", "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    lines = (out / "trials.jsonl").read_bytes().splitlines(keepends=True)
+    (out / "trials.jsonl").write_bytes(lines[0])  # as a controller leaves it that was killed after the first
+    log = next((out / "logs").glob("*/stdout.txt"))
+    done = [sys.executable, "-m", "harness", "ingest", str(log), "--device", "d", "--model", "m", "--delegate", "cpu"]
+    subprocess.run([*done, "-o", str(out)], check=False, capture_output=True, timeout=60)
+    run = load_run(out)
+    planned = {trial.block for trial in run.manifest.trials if trial.device != "d"}
+    assert planned == {0, 1, 2}
+    assert {r.trial.block for r in run.results if r.trial.device == "d"} == {3}
