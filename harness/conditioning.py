@@ -92,9 +92,7 @@ class Conditioning:
             DeviceError: the device failed.
         """
         self._inventory, self._last = inventory, None
-        self._settings = DeviceSettings(self._target, inventory)
-        for line in self._settings.mend():
-            self._note(line)
+        self._settings = self.mend(inventory)
         state = self._settings.apply(self._request)
         asked, held, refused = dict(state.asked), dict(state.held), dict(state.refused)
         profile = self._request.task_profile
@@ -114,6 +112,17 @@ class Conditioning:
             self._note(f"{name}: {why}{'' if name in self._unmet else '; goes on without'}")
         self._setup = Setup(asked=asked, held=held, take_on=process, read_back=state.read_back)
         return self._setup
+
+    def mend(self, inventory: Inventory) -> DeviceSettings:
+        """Give back what a killed session left changed.
+
+        Raises:
+            DeviceError: the device failed.
+        """
+        settings = DeviceSettings(self._target, inventory)
+        for line in settings.mend():
+            self._note(line)
+        return settings
 
     def exit(self) -> None:
         """Time the canary once more, and give back what was changed. Says so where something would not go back.

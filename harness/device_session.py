@@ -147,7 +147,7 @@ class DeviceSession:
         """
         folder = f"{BASE_DIR}/health"
         try:
-            self._look()
+            now = self._look()
             output = self._target.run(
                 f"mkdir -p {BASE_DIR} && mkdir {folder} && rmdir {folder}",
                 timeout_s=self._office.patience.probe_timeout_s,
@@ -155,7 +155,26 @@ class DeviceSession:
             )
         except DeviceError:
             return False
-        return output.exit_code == 0
+        if output.exit_code != 0:
+            return False
+        if now.boot_id != self._lane.inventory.boot_id:
+            # It rebooted while nothing ran: what was set is gone with that, and a later loss is not this reboot.
+            self._benches = {}
+            self._is_now(now)
+        return True
+
+    def tidy(self) -> None:
+        """Give back what an earlier session of this run left, whose controller was killed after the device's last trial."""
+        if self._opened:
+            return
+        try:
+            open_folder(self._target, owner=self._office.lease[0])
+            self._conditions.mend(self._lane.inventory)
+            close_folder(self._target, owner=self._office.lease[0])
+        except DeviceBusy:
+            pass  # somebody else's session has mended it by now
+        except DeviceError as error:
+            self._note(f"could not be tidied up: {error.message}")
 
     def close(self) -> None:
         """Give the device back as it was. One that is gone for longer is left to its lease's end and the next session."""
@@ -289,7 +308,11 @@ class DeviceSession:
         before = self._lane.inventory
         if setbacks and before.boot_id and now.boot_id != before.boot_id and setbacks[-1].cause is Cause.DEVICE_LOST:
             setbacks[-1] = _rebooted(setbacks[-1], before, now, self._target.serial)
-        self._lane = replace(self._lane, inventory=replace(now, info=replace(now.info, serial=before.info.serial)))
+        self._is_now(now)
+
+    def _is_now(self, now: Inventory) -> None:
+        serial = self._lane.inventory.info.serial
+        self._lane = replace(self._lane, inventory=replace(now, info=replace(now.info, serial=serial)))
 
     def _look(self) -> Inventory:
         """Ask the device what it is now, also where it has come back under another name.

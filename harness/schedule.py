@@ -181,6 +181,8 @@ class Schedule:
         session = DeviceSession(self, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1)
         try:
             self._run_trials(lane.target.serial, session, self._todo(lane))
+            if any(trial.trial_id in self._done for trial in lane.trials):
+                session.tidy()
         finally:
             session.close()
 

@@ -17,12 +17,15 @@ import pytest
 from benchmarks.chaos import write_binary
 from harness.analysis.stopping import Step
 from harness.benchmark_binary import program_for
+from harness.conditions.request import ConditionsRequest
 from harness.deploy import Blob, close_folder, open_folder
+from harness.device_settings import DeviceSettings
 from harness.devices import load_device_configs
 from harness.errors import Cause
 from harness.expand import DevicePlan, expand
 from harness.inventory import take_inventory
 from harness.records import Result, Status, Trial
+from harness.runner import skipped_result
 from harness.schedule import LanePlan, Outcome, Patience, Schedule
 from harness.standing import unfinished
 from harness.store import Manifest, RunStore, load_run
@@ -88,6 +91,7 @@ def run(
     threads: str = "[1]",
     patience: Patience = SHORT,
     meanwhile: Callable[[AdbTarget, Schedule], None] | None = None,
+    earlier: Callable[[AdbTarget, RunStore], None] | None = None,
     wait_s: float = 0.0,
     conditions: str = "{}",
     extra: str = "",
@@ -134,6 +138,8 @@ def run(
         models = {m.sha256: Blob(path=Path(m.path), sha256=m.sha256, size=m.size_bytes) for m in loaded.models}
         watcher = Watcher()
         store = stack.enter_context(RunStore.create(folder / "run", manifest))
+        if earlier is not None:
+            earlier(targets[0], store)
         schedule = Schedule(
             store,
             models,
@@ -231,6 +237,38 @@ def test_three_failures_in_a_row_are_enough(tmp_path: Path) -> None:
     statuses = [result.status for result in done.of(0)]
     assert statuses == [Status.OK, *[Status.FAILED] * 3, *[Status.OK] * 2]
     assert done.noted("3 trials in a row failed")
+
+
+def test_a_reboot_while_nothing_ran_is_not_taken_for_a_later_loss(tmp_path: Path) -> None:
+    full = {"fault": "storage_full", "during": "shell", "match": TRIAL, "nth": 2, "lasts_s": 5}
+    reboot = {"fault": "reboot", "during": "shell", "match": "/health"}  # while it is looked at in its quarantine
+    lost = {"fault": "lost", "during": "shell", "match": TRIAL, "nth": 5, "lasts_s": 1}
+    screen = "{screen: 'off', battery: {min_percent: 0}}"
+    done = run(tmp_path, full, reboot, lost, processes=6, conditions=screen)
+    assert [result.status for result in done.of(0)] == [Status.OK, *[Status.FAILED] * 3, *[Status.OK] * 2]
+    # What was set before the reboot is set again after it.
+    assert {r.conditions.settings_observed.get("screen") for r in done.of(0) if r.status is Status.OK} == {"Asleep"}
+    assert done.setbacks() == [*[Cause.STORAGE_FULL] * 3, Cause.DEVICE_LOST]
+
+
+def test_what_a_killed_session_left_is_given_back_although_nothing_is_left_to_run(tmp_path: Path) -> None:
+    def killed(target: AdbTarget, store: RunStore) -> None:
+        """All trials are done; the controller was killed before it came to give the device back."""
+        for trial in store.manifest.trials:
+            store.append(skipped_result(trial, "done before"))
+        open_folder(target, owner="run")
+        settings = DeviceSettings(target, take_inventory(target, {}))
+        assert "airplane_mode" in settings.apply(ConditionsRequest(airplane_mode=True)).held
+
+    seen: list[bytes] = []
+
+    def look(target: AdbTarget, schedule: Schedule) -> None:
+        seen.append(target.run("settings get global airplane_mode_on", timeout_s=10).stdout.strip())
+
+    done = run(tmp_path, earlier=killed, meanwhile=look)
+    assert seen == [b"1"]
+    assert done.left_behind == ""
+    assert done.noted("gave back what an earlier session left changed")
 
 
 def test_a_hung_device_is_told_by_wall_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
