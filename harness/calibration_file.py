@@ -2,7 +2,7 @@
 stands of them beside a comparison.
 
 Format history (`format_version`):
-    1   first version
+    1   first version; later with `binary` and `asked`, which are empty in files from before
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ class CellCalibration:
     cpus: str
     metric: str
     found: Calibration
+    binary: str = ""
+    """Name of the benchmark binary, where the run compares several."""
+    asked: str = ""
+    """What the suite says of signature and inputs (`ModelRef.asked`): two entries of one file are two cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ class _Document:
 
 
 _DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
-_Key = tuple[str, str, str, int, str, str]
+_Key = tuple[str, str, str, str, str, int, str, str]
 Known = Mapping[_Key, CellCalibration]
 
 
@@ -112,13 +116,15 @@ def find(
     *,
     device: str,
     model_sha256: str,
+    binary: str,
+    asked: str,
     delegate: str,
     threads: int,
     cpus: str,
     metric: str,
 ) -> CellCalibration | None:
     """The calibration of a cell, if there is one."""
-    return known.get((device, model_sha256, delegate, threads, cpus, metric))
+    return known.get((device, model_sha256, binary, asked, delegate, threads, cpus, metric))
 
 
 def noted(table: Table, pairs: Sequence[Pair], known: Known, fingerprints: Mapping[str, str | None]) -> Table:
@@ -143,10 +149,13 @@ def _note(one: Comparison, pair: Pair, known: Known, fingerprints: Mapping[str, 
     for cell in (pair.head, pair.base):
         if cell is None:
             continue
+        model = cell.results[0].trial.model
         found = find(
             known,
             device=cell.key.device,
-            model_sha256=cell.results[0].trial.model.sha256,
+            model_sha256=model.sha256,
+            binary=cell.key.binary,
+            asked=model.asked,
             delegate=cell.key.delegate,
             threads=cell.key.threads,
             cpus=cell.key.cpus,
@@ -179,7 +188,10 @@ def as_document(cells: Sequence[CellCalibration]) -> dict[str, Any]:
 
 
 def _key(cell: CellCalibration) -> _Key:
-    return (cell.device, cell.model_sha256, cell.delegate, cell.threads, cell.cpus, cell.metric)
+    return (
+        *(cell.device, cell.model_sha256, cell.binary, cell.asked),
+        *(cell.delegate, cell.threads, cell.cpus, cell.metric),
+    )
 
 
 def _device_file(serial: str) -> Path:

@@ -188,17 +188,20 @@ def _calibrated(
     if found is None:
         return None
     device = next((one for one in run.manifest.devices if one.serial == cell.key.device), None)
+    model = cell.results[0].trial.model
     return CellCalibration(
         run_id=run.manifest.run_id,
         device=cell.key.device,
         fingerprint=device.fingerprint if device else None,
         model=cell.key.model,
-        model_sha256=cell.results[0].trial.model.sha256,
+        model_sha256=model.sha256,
         delegate=cell.key.delegate,
         threads=cell.key.threads,
         cpus=cell.key.cpus,
         metric=str(metric),
         found=found,
+        binary=cell.key.binary,
+        asked=model.asked,
     )
 
 
@@ -239,5 +242,8 @@ def _print(cells: list[CellCalibration], asked: int) -> None:
 
 
 def _name(cell: CellCalibration, *, with_device: bool) -> str:
-    where = f" on {cell.device}" if with_device else ""
-    return f"{cell.model} {cell.delegate} {cell.threads} thr {cell.cpus}{where}"
+    words = [cell.model, cell.delegate, f"{cell.threads} thr", cell.cpus]
+    words += [cell.binary] if cell.binary else []
+    words += [f"({cell.asked})"] if cell.asked else []
+    words += [f"on {cell.device}"] if with_device else []
+    return " ".join(words)
