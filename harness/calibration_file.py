@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from harness.analysis.comparability import Note
 from harness.analysis.compare import Comparison, Table
 from harness.analysis.selection import Pair
 from harness.errors import SetupError, UsageError
+from harness.lock_file import held
 from harness.records import DeviceInfo
 
 FILE = "calibration.json"
@@ -84,9 +87,11 @@ def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceIn
         if device.virtual or not mine:
             continue
         path = _device_file(device.serial)
-        known = {_key(cell): cell for cell in _read(path)}
-        known.update({_key(cell): cell for cell in mine})
-        _write(path, list(known.values()))
+        # Another process may calibrate the same phone: what it adds between reading and writing must stay.
+        with held(path.with_suffix(".lock")):
+            known = {_key(cell): cell for cell in _read(path)}
+            known.update({_key(cell): cell for cell in mine})
+            _write(path, list(known.values()))
         written.append(path)
     return written
 
@@ -220,11 +225,18 @@ def _read(path: Path) -> tuple[CellCalibration, ...]:
 
 
 def _write(path: Path, cells: Sequence[CellCalibration]) -> None:
-    part = path.with_name(path.name + ".part")
+    # Not by output_file: no user named this place, and it must last as a run does.
+    part = path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        try:
+            with part.open("x", encoding="utf-8") as stream:
+                stream.write(json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(path)
+        finally:
+            with suppress(OSError):
+                part.unlink()
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise SetupError(f"cannot write {path}: {error.strerror}") from error

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from harness.analysis.calibrate import Calibration
 from harness.calibration_file import FILE, CellCalibration, as_document, find, load, of_run, save
+from harness.errors import SetupError
 from tests.analysis.made_up import PHONE
 
 FOUND = Calibration(
@@ -62,3 +66,31 @@ def test_a_file_from_before_they_were_kept_apart_is_read(tmp_path: Path) -> None
     (tmp_path / FILE).write_text(json.dumps(document))
     assert known(tmp_path) == CELL
     assert known(tmp_path, binary="new") is None
+
+
+def test_calibrations_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    cells = [replace(CELL, delegate=f"d{number}") for number in range(12)]
+    together = threading.Barrier(len(cells))
+    failures: list[BaseException] = []
+
+    def keep(cell: CellCalibration) -> None:
+        together.wait()
+        try:
+            save(tmp_path, [cell], [PHONE])
+        except BaseException as error:  # shown by the assertion below
+            failures.append(error)
+
+    threads = [threading.Thread(target=keep, args=(cell,)) for cell in cells]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert {cell.delegate for cell in load([], [PHONE]).values()} == {cell.delegate for cell in cells}
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(SetupError, match="cannot write"):
+        save(tmp_path / "run", [CELL], [])
