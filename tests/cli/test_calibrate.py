@@ -10,6 +10,7 @@ import pytest
 from harness import calibration_file
 from harness.cli.main import run_cli
 from harness.records import Purpose, Result
+from harness.report import REPORT, write_report
 from harness.store import load_run
 from tests.analysis.made_up import PHONE, cell, result
 from tests.cli.comparable_runs import noise, two_delegates, write_run
@@ -52,6 +53,21 @@ def test_a_virtual_device_leaves_nothing_outside_its_run(tmp_path: Path) -> None
     assert run_cli(["calibrate", str(run)]) == 0
     assert (run / "calibration.json").exists()
     assert state_files() == []
+
+
+def test_the_report_that_is_there_shows_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = cell(noise(7, count=20)) + cell(noise(8, count=20), delegate="gpu")
+    run = write_run(tmp_path / "run", results, baseline={"delegate": "cpu"})
+    assert run_cli(["calibrate", str(run)]) == 0
+    assert not (run / REPORT).exists()
+    (run / calibration_file.FILE).unlink()
+    before = write_report(run).read_bytes()
+    capsys.readouterr()
+    assert run_cli(["calibrate", str(run)]) == 0
+    assert f"written: {run / REPORT}" in capsys.readouterr().err
+    shown = (run / REPORT).read_bytes()
+    assert shown != before
+    assert write_report(run).read_bytes() == shown
 
 
 def test_binaries_and_signatures_are_calibrated_and_shown_apart(
