@@ -29,7 +29,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     grid = Grid(box=None, header_style="bold", pad_edge=False)
     for name in varying:
         grid.add_column(name, overflow="fold")
-    for heading in (f"base {unit}", f"head {unit}", "n", "ratio", "95 % interval"):
+    for heading in (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
     numbered = words.warnings(table)

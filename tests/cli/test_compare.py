@@ -66,8 +66,11 @@ def test_an_adaptive_run_is_compared_at_the_level_of_a_look(tmp_path: Path, caps
     assert (fixed["level"], found["level"]) == (0.95, levels_for(5, 30).interval)
     assert found["ci_low"] < fixed["ci_low"] < fixed["ci_high"] < found["ci_high"]
     assert any("99.2 %" in note and "all its looks" in note for note in found["notes"])
-    run_cli(["compare", *selections(tmp_path / "adaptive"), "--format", "markdown"])
-    assert "99.2 %" in capsys.readouterr().out
+    for run, level in (("fixed", "95 %"), ("adaptive", "99.2 %")):
+        run_cli(["compare", *selections(tmp_path / run), "--format", "markdown"])
+        assert f"| head/base ({level}) |" in capsys.readouterr().out
+        run_cli(["compare", *selections(tmp_path / run)])
+        assert f"{level} interval" in capsys.readouterr().out
 
 
 def test_ops_add_up_to_the_change_of_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
