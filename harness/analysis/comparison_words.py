@@ -81,7 +81,8 @@ def cell_name(one: Comparison) -> str:
 def overall_name(one: Overall) -> str:
     """The question, and how many devices answered it."""
     binary = f" {one.binary}" if one.binary else ""
-    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices"
+    mark = ", synthetic" if one.synthetic else ""
+    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
 
 
 def summary_line(counts: dict[Verdict, int]) -> str:
@@ -110,8 +111,9 @@ def trouble(one: Comparison) -> str:
 
 
 def side(summary: SideSummary, unit: str) -> str:
-    """`12.345 ms (n=10)`."""
-    return f"{value(summary.estimate, unit)} (n={summary.n})"
+    """`12.345 ms (n=10)`, `12.345 ms (n=10, synthetic)`."""
+    mark = ", synthetic" if summary.synthetic and summary.n else ""
+    return f"{value(summary.estimate, unit)} (n={summary.n}{mark})"
 
 
 def ops_name(op_change: OpChange) -> str:

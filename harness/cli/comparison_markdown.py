@@ -102,7 +102,7 @@ def _ops(table: Table, limit: int) -> list[str]:
         diff = one.ops
         lines += [
             f"<details><summary>Ops of {_escape(words.cell_name(one))}: {diff.change_us / 1000:+.3f} ms "
-            "in the profiled processes</summary>",
+            f"in the profiled processes{', synthetic' if one.synthetic else ''}</summary>",
             "",
             "| change ms | share | op | |",
             "|--:|--:|---|---|",
