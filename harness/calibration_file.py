@@ -2,7 +2,7 @@
 stands of them beside a comparison.
 
 Format history (`format_version`):
-    1   first version
+    1   first version; later with `binary` and `asked`, which are empty in files from before
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from harness.analysis.comparability import Note
 from harness.analysis.compare import Comparison, Table
 from harness.analysis.selection import Pair
 from harness.errors import SetupError, UsageError
+from harness.lock_file import held
 from harness.records import DeviceInfo
 
 FILE = "calibration.json"
@@ -42,6 +45,10 @@ class CellCalibration:
     cpus: str
     metric: str
     found: Calibration
+    binary: str = ""
+    """Name of the benchmark binary, where the run compares several."""
+    asked: str = ""
+    """What the suite says of signature and inputs (`ModelRef.asked`): two entries of one file are two cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,7 @@ class _Document:
 
 
 _DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
-_Key = tuple[str, str, str, int, str, str]
+_Key = tuple[str, str, str, str, str, int, str, str]
 Known = Mapping[_Key, CellCalibration]
 
 
@@ -80,9 +87,11 @@ def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceIn
         if device.virtual or not mine:
             continue
         path = _device_file(device.serial)
-        known = {_key(cell): cell for cell in _read(path)}
-        known.update({_key(cell): cell for cell in mine})
-        _write(path, list(known.values()))
+        # Another process may calibrate the same phone: what it adds between reading and writing must stay.
+        with held(path.with_suffix(".lock")):
+            known = {_key(cell): cell for cell in _read(path)}
+            known.update({_key(cell): cell for cell in mine})
+            _write(path, list(known.values()))
         written.append(path)
     return written
 
@@ -112,13 +121,15 @@ def find(
     *,
     device: str,
     model_sha256: str,
+    binary: str,
+    asked: str,
     delegate: str,
     threads: int,
     cpus: str,
     metric: str,
 ) -> CellCalibration | None:
     """The calibration of a cell, if there is one."""
-    return known.get((device, model_sha256, delegate, threads, cpus, metric))
+    return known.get((device, model_sha256, binary, asked, delegate, threads, cpus, metric))
 
 
 def noted(table: Table, pairs: Sequence[Pair], known: Known, fingerprints: Mapping[str, str | None]) -> Table:
@@ -143,10 +154,13 @@ def _note(one: Comparison, pair: Pair, known: Known, fingerprints: Mapping[str, 
     for cell in (pair.head, pair.base):
         if cell is None:
             continue
+        model = cell.results[0].trial.model
         found = find(
             known,
             device=cell.key.device,
-            model_sha256=cell.results[0].trial.model.sha256,
+            model_sha256=model.sha256,
+            binary=cell.key.binary,
+            asked=model.asked,
             delegate=cell.key.delegate,
             threads=cell.key.threads,
             cpus=cell.key.cpus,
@@ -179,7 +193,10 @@ def as_document(cells: Sequence[CellCalibration]) -> dict[str, Any]:
 
 
 def _key(cell: CellCalibration) -> _Key:
-    return (cell.device, cell.model_sha256, cell.delegate, cell.threads, cell.cpus, cell.metric)
+    return (
+        *(cell.device, cell.model_sha256, cell.binary, cell.asked),
+        *(cell.delegate, cell.threads, cell.cpus, cell.metric),
+    )
 
 
 def _device_file(serial: str) -> Path:
@@ -208,11 +225,18 @@ def _read(path: Path) -> tuple[CellCalibration, ...]:
 
 
 def _write(path: Path, cells: Sequence[CellCalibration]) -> None:
-    part = path.with_name(path.name + ".part")
+    # Not by output_file: no user named this place, and it must last as a run does.
+    part = path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        try:
+            with part.open("x", encoding="utf-8") as stream:
+                stream.write(json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(path)
+        finally:
+            with suppress(OSError):
+                part.unlink()
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise SetupError(f"cannot write {path}: {error.strerror}") from error

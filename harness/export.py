@@ -12,7 +12,7 @@ from typing import IO, Literal
 
 from harness.flat_table import Cell, Column, columns, plain, write_csv, write_json, write_parquet
 from harness.placement import on_delegate
-from harness.records import Artifact, DeviceInfo, Measurement, OpTiming, Result
+from harness.records import Artifact, DeviceInfo, Measurement, Result
 from harness.store import Run
 
 TableName = Literal["trials", "ops"]
@@ -21,16 +21,18 @@ TRIAL_COLUMNS = columns(
     "run_id:t trial_id:t suite:t device:t device_model:t soc:t android:t abi:t model:t model_sha256:t delegate:t threads:i cpus:t "
     "purpose:t process:i status:t causes:t init_us:n first_inference_us:n warmup_avg_us:n inference_avg_us:n median_us:n min_us:n "
     "max_us:n std_us:n run_count:i peak_memory_mb:n temperature_before_c:n temperature_after_c:n frequency_khz:i affinity_observed:t "
-    "delegated_nodes:i total_nodes:i started_at:t duration_s:n synthetic:f binary:t start:t"
+    "delegated_nodes:i total_nodes:i started_at:t duration_s:n synthetic:f binary:t start:t model_asked:t"
 )
 """Columns of `trials`. `cpus` is the mask in bare hex; `causes` are joined by commas; `started_at` is UTC in ISO 8601. `binary` is the name
-of the benchmark binary in a run that compares several; null in others. `start` is what the process found: `warm`, `cold` or `cached`."""
+of the benchmark binary in a run that compares several; null in others. `start` is what the process found: `warm`, `cold` or `cached`.
+`model_asked` is what the suite says of the model's signature and inputs; null where it says nothing."""
 
 OP_COLUMNS = columns(
     "run_id:t trial_id:t device:t model:t delegate:t threads:i cpus:t op_index:i node_type:t name:t avg_us:n percent:n "
-    "times_called:i on_delegate:f synthetic:f binary:t start:t"
+    "times_called:i on_delegate:f synthetic:f binary:t start:t cost_us:n model_asked:t"
 )
-"""Columns of `ops`. `avg_us` is per call: the cost per inference is `avg_us * times_called`."""
+"""Columns of `ops`. `avg_us` is per call and `times_called` as printed, which is not always per inference (`Measurement.op_cost_us`);
+`cost_us` is what the op costs in one inference."""
 
 COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": OP_COLUMNS}
 
@@ -147,14 +149,16 @@ def _trial_row(run: Run, result: Result, device: DeviceInfo | None, artifact: Ar
         result.synthetic,
         trial.binary,
         trial.start,
+        trial.model.asked or None,
     )
 
 
 def _op_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
     for result in run.results:
-        ops: tuple[OpTiming, ...] = (result.measurement.ops if result.measurement else None) or ()
-        trial = result.trial
-        for op in ops:
+        trial, seen = result.trial, result.measurement
+        if seen is None:
+            continue
+        for op in seen.ops or ():
             yield (
                 run.manifest.run_id,
                 trial.trial_id,
@@ -173,4 +177,7 @@ def _op_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
                 result.synthetic,
                 trial.binary,
                 trial.start,
+                # A table without the column has one call per inference.
+                seen.op_cost_us(op) if op.times_called is not None else op.avg_us,
+                trial.model.asked or None,
             )

@@ -57,7 +57,7 @@ class RunFrames:
     def ops(self) -> pd.DataFrame:
         """One row per op of each profiled trial: the columns of `harness export --table ops`.
 
-        `avg_us` is per call; multiply by `times_called` for the cost per inference.
+        `avg_us` is per call; `cost_us` is the cost per inference.
         """
         return self._table("ops")
 

@@ -64,8 +64,8 @@ def overlays(cells: Sequence[CellResults], run: Sequence[CellResults] | None = N
             continue
         nodes = _nodes(profile, _built_in(cell, profiles))
         share = _share(nodes, math.fsum(row.cost_us for row in profile.rows), "time")
-        synthetic = ", synthetic" if any(one.synthetic for one in cell.results if one.status is Status.OK) else ""
-        found.append(Overlay(key=cell.key, name=f"us: {_cell_words(cell.key)}{share}{synthetic}", nodes=nodes))
+        mark = _mark(any(one.synthetic for one in cell.results if one.status is Status.OK))
+        found.append(Overlay(key=cell.key, name=f"us: {_cell_words(cell.key)}{share}{mark}", nodes=nodes))
     return found
 
 
@@ -88,7 +88,8 @@ def change_overlays(comparisons: Iterable[Comparison]) -> list[Overlay]:
         ]
         against = f" against {', '.join(other)}" if other else " against base"
         share = _share(nodes, one.ops.change_us, "change")
-        found.append(Overlay(key=one.key, name=f"change us: {_cell_words(one.key)}{against}{share}", nodes=nodes))
+        name = f"change us: {_cell_words(one.key)}{against}{share}{_mark(one.synthetic)}"
+        found.append(Overlay(key=one.key, name=name, nodes=nodes))
     return found
 
 
@@ -102,6 +103,10 @@ def _share(nodes: Mapping[str, float], whole: float, word: str) -> str:
     """How much of the whole the nodes show, where that is not all."""
     share = math.fsum(nodes.values()) / whole if whole else 1.0
     return "" if abs(share - 1) < 0.0005 else f", {share:.1%} of the {word}"
+
+
+def _mark(synthetic: bool) -> str:
+    return ", synthetic" if synthetic else ""
 
 
 def _gradient(values: Iterable[float]) -> list[dict[str, Any]]:

@@ -152,6 +152,7 @@ def _trial_args(result: Result) -> dict[str, object]:
         "status": str(result.status),
         "causes": ", ".join(map(str, result.causes)) or None,
         "message": result.message,
+        "model_asked": trial.model.asked or None,
         "cpus": trial.cpus.hex or None,
         "block": trial.block,
         "attempt": result.attempt or None,

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from harness.cli.export import export
 from harness.errors import UsageError
 from harness.export import TableName, delegated_nodes, export_text, iso_utc, to_parquet
-from harness.records import DelegateUse, Measurement, OpTiming, Result, RunStatistics, Status
+from harness.records import DelegateUse, Measurement, ModelInput, OpTiming, Result, RunStatistics, Status
 from harness.store import Run
 from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
 
@@ -22,11 +22,11 @@ TRIALS = (
     "run_id trial_id suite device device_model soc android abi model model_sha256 delegate threads cpus purpose process status causes "
     "init_us first_inference_us warmup_avg_us inference_avg_us median_us min_us max_us std_us run_count peak_memory_mb "
     "temperature_before_c temperature_after_c frequency_khz affinity_observed delegated_nodes total_nodes started_at duration_s "
-    "synthetic binary start"
+    "synthetic binary start model_asked"
 )
 OPS = (
     "run_id trial_id device model delegate threads cpus op_index node_type name avg_us percent times_called on_delegate synthetic "
-    "binary start"
+    "binary start cost_us model_asked"
 )
 
 
@@ -46,6 +46,10 @@ def _bare(tmp_path: Path, measurement: Measurement | None = None) -> Run:
         duration_s=1.5,
     )
     return write_run(tmp_path / "bare", [result], devices=())
+
+
+def _count(count: int) -> RunStatistics:
+    return RunStatistics(count=count)
 
 
 def _json(runs: list[Run], table: TableName) -> list[dict[str, object]]:
@@ -88,6 +92,33 @@ def test_ops_say_where_they_ran(run: Run) -> None:
     assert placed[("cpu", "CONV_2D")] is False
     assert placed[("xnnpack", "Add (ND)")] is True
     assert placed[("xnnpack", "SOFTMAX")] is False
+
+
+@pytest.mark.parametrize(
+    ("measurement", "cost"),
+    [
+        (Measurement(), 30.0),  # ops of one name in two partitions are one row
+        (Measurement(tool="benchmark_litert_model", warmup=_count(1), runs=_count(2)), 10.0),
+    ],
+)
+def test_the_cost_of_an_op_is_that_of_one_inference(tmp_path: Path, measurement: Measurement, cost: float) -> None:
+    calls = {"named": 3, "old": 0, "silent": None}
+    ops = tuple(
+        OpTiming(index=i, node_type="CONV_2D", name=name, avg_us=10.0, times_called=count)
+        for i, (name, count) in enumerate(calls.items())
+    )
+    rows = _json([_bare(tmp_path, replace(measurement, ops=ops))], "ops")
+    assert {row["name"]: row["cost_us"] for row in rows} == {"named": cost, "old": 10.0, "silent": 10.0}
+    assert {row["name"]: row["times_called"] for row in rows} == calls
+
+
+def test_what_the_suite_says_of_the_model_stands_in_both_tables(tmp_path: Path) -> None:
+    run = _bare(tmp_path, Measurement(ops=(OpTiming(index=0, node_type="CONV_2D", name="x", avg_us=1.0),)))
+    result = run.results[0]
+    fed = replace(result.trial.model, signature="decode", inputs=(ModelInput(name="ids", shape=(1, 8), range=(0, 9)),))
+    asked = replace(run, results=(result, replace(result, trial=replace(result.trial, model=fed))))
+    for table in ("trials", "ops"):
+        assert [row["model_asked"] for row in _json([asked], table)] == [None, "signature decode, ids 1x8 in 0..9"]
 
 
 def test_what_is_not_known_is_null_in_every_format(tmp_path: Path) -> None:

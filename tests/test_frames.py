@@ -22,7 +22,7 @@ def test_a_run_as_frames(tmp_path: Path) -> None:
     killed = run.trials[run.trials["causes"] == "timeout"]
     assert killed["inference_avg_us"].isna().all()
     assert killed["run_count"].isna().all()
-    cost = (run.ops["avg_us"] * run.ops["times_called"]).groupby(run.ops["trial_id"]).sum()
+    cost = run.ops["cost_us"].groupby(run.ops["trial_id"]).sum()
     assert len(cost) == 36
     assert run.ops["on_delegate"].dtype == "boolean"
 

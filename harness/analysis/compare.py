@@ -50,6 +50,8 @@ class SideSummary:
     estimate: float | None
     statuses: Mapping[str, int]
     causes: tuple[str, ...]
+    synthetic: bool = False
+    """A number of this side, of its ops too, was replayed or modelled, not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,11 @@ class Comparison:
     op_judgements: tuple[Judgement | None, ...] = ()
     """Of `ops.changes`, in the same order; None where an op was profiled too seldom."""
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether a number of either side was replayed or modelled, not measured."""
+        return self.base.synthetic or self.head.synthetic
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overall:
@@ -83,6 +90,8 @@ class Overall:
     devices: tuple[str, ...]
     estimate: Estimate
     judgement: Judgement
+    synthetic: bool = False
+    """Numbers of at least one device are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +272,7 @@ def _summary(cell: CellResults | None, metric: Metric) -> SideSummary:
         estimate=math.exp(statistics.median(values)) if values else None,
         statuses=dict(Counter(str(result.status) for result in asked)),
         causes=tuple(cause for cause, _ in causes.most_common()),
+        synthetic=any(result.synthetic for result in cell.results if result.status is Status.OK),
     )
 
 
@@ -311,6 +321,7 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             devices=tuple(one.key.device for one in group),
             estimate=estimate,
             judgement=judgement,
+            synthetic=any(one.synthetic for one in group),
         )
         for (asked, group), estimate, judgement in zip(several.items(), estimates, judge(estimates, rules), strict=True)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.analysis.compare import Comparison, Overall, SideSummary, Table
-from harness.analysis.estimate import Estimate
+from harness.analysis.estimate import LEVEL, Estimate
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
 from harness.analysis.selection import KEYS
@@ -15,6 +15,12 @@ from harness.analysis.verdict import Judgement, Verdict
 def percent(fraction: float) -> str:
     """`3 %`, `1.5 %`: two digits that mean something."""
     return f"{100 * fraction:.2g} %" if abs(fraction) < 1 else f"{100 * fraction:.0f} %"
+
+
+def level(table: Table | None, *, space: str = " ") -> str:
+    """What intervals of a table are called: `95 %`, of an adaptive run the level of each look, such as `99.2 %`."""
+    levels = [one.estimate.level for one in table.comparisons] if table else []
+    return f"{100 * max(levels, default=LEVEL):.3g}{space}%"
 
 
 def ratio(estimate: Estimate) -> str:
@@ -75,7 +81,8 @@ def cell_name(one: Comparison) -> str:
 def overall_name(one: Overall) -> str:
     """The question, and how many devices answered it."""
     binary = f" {one.binary}" if one.binary else ""
-    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices"
+    mark = ", synthetic" if one.synthetic else ""
+    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
 
 
 def summary_line(counts: dict[Verdict, int]) -> str:
@@ -104,8 +111,9 @@ def trouble(one: Comparison) -> str:
 
 
 def side(summary: SideSummary, unit: str) -> str:
-    """`12.345 ms (n=10)`."""
-    return f"{value(summary.estimate, unit)} (n={summary.n})"
+    """`12.345 ms (n=10)`, `12.345 ms (n=10, synthetic)`."""
+    mark = ", synthetic" if summary.synthetic and summary.n else ""
+    return f"{value(summary.estimate, unit)} (n={summary.n}{mark})"
 
 
 def ops_name(op_change: OpChange) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 from harness.build.bazel import BazelCall, Built, run_build
 from harness.build.elf import require
 from harness.build.events import Advance
-from harness.build.lock import held
 from harness.build.machine import bazel_identity, machine_settings
 from harness.build.preflight import AndroidSetup, Preflight, android_setup
 from harness.build.profiles import build_flags, config_names, device_abi, is_android, rc_path, read_profiles
@@ -22,6 +21,7 @@ from harness.build.source_tree import SourceTree, is_unchanged
 from harness.build.sources import AndroidNeeds, TargetName
 from harness.build.store import BinaryStore, read_program_as
 from harness.errors import SetupError, UsageError
+from harness.lock_file import held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

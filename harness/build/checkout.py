@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build import git
-from harness.build.lock import held
 from harness.build.source_tree import (
     CONFIGURED,
     SourceTree,
@@ -20,6 +19,7 @@ from harness.build.source_tree import (
 )
 from harness.build.sources import Revision, Source, Sources
 from harness.errors import SetupError, UsageError
+from harness.lock_file import held
 
 _FETCH_TIMEOUT_S = 3600.0
 _OF_THIS_MACHINE = (*CONFIGURED, ".bazelrc.user")

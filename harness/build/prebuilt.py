@@ -10,12 +10,12 @@ from typing import Any
 
 from harness.build.download import discard, download
 from harness.build.elf import Platform, require
-from harness.build.lock import held
 from harness.build.profiles import device_abi, is_android
 from harness.build.record import BinaryRecord, new_record
 from harness.build.sources import Prebuilt
 from harness.build.store import BinaryStore, read_program_as, write_atomically
 from harness.errors import SetupError, UsageError
+from harness.lock_file import held
 
 _HASHES = "hashes.json"
 

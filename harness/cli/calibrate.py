@@ -41,7 +41,8 @@ Examples:
   harness calibrate suites/quickstart.yaml --device virtual:1 --blocks 40
 
 Processes of neighbouring blocks are compared with each other, so a cell needs at least ten processes. What is found is kept in
-RUN/calibration.json, and for phones in the state folder; `harness compare` shows it beside later verdicts.
+RUN/calibration.json, and for phones in the state folder; `harness compare` shows it beside later verdicts, and so does
+RUN/report.html, which is written again where it is there.
 
 A SUITE is run first, for latency alone, with as many processes a cell as --blocks says: two for each pair.
 """
@@ -172,13 +173,23 @@ def _calibrate(
             f"{path}: no cell has enough processes to be compared with itself (the most is {most})",
             remedy=f"measure with at least `processes: {2 * MIN_BLOCKS}` in the suite",
         )
-    written = save(path, found, run.manifest.devices)
+    written = [*save(path, found, run.manifest.devices), *_report_again(path)]
     if as_json:
         click.echo(json.dumps(as_document(found), indent=1, allow_nan=False))
     else:
         _print(found, len(chosen))
     for file in written:
         click.echo(f"written: {file}", err=True)
+
+
+def _report_again(path: Path) -> list[Path]:
+    """Write the report where there is one: it shows the run's calibrations."""
+    from harness.report import REPORT, write_report  # pandas and the chart library: not before they are needed
+
+    if not (path / REPORT).exists():
+        return []
+    with Console(stderr=True).status("writing the report"):
+        return [write_report(path)]
 
 
 def _calibrated(
@@ -188,17 +199,20 @@ def _calibrated(
     if found is None:
         return None
     device = next((one for one in run.manifest.devices if one.serial == cell.key.device), None)
+    model = cell.results[0].trial.model
     return CellCalibration(
         run_id=run.manifest.run_id,
         device=cell.key.device,
         fingerprint=device.fingerprint if device else None,
         model=cell.key.model,
-        model_sha256=cell.results[0].trial.model.sha256,
+        model_sha256=model.sha256,
         delegate=cell.key.delegate,
         threads=cell.key.threads,
         cpus=cell.key.cpus,
         metric=str(metric),
         found=found,
+        binary=cell.key.binary,
+        asked=model.asked,
     )
 
 
@@ -239,5 +253,8 @@ def _print(cells: list[CellCalibration], asked: int) -> None:
 
 
 def _name(cell: CellCalibration, *, with_device: bool) -> str:
-    where = f" on {cell.device}" if with_device else ""
-    return f"{cell.model} {cell.delegate} {cell.threads} thr {cell.cpus}{where}"
+    words = [cell.model, cell.delegate, f"{cell.threads} thr", cell.cpus]
+    words += [cell.binary] if cell.binary else []
+    words += [f"({cell.asked})"] if cell.asked else []
+    words += [f"on {cell.device}"] if with_device else []
+    return " ".join(words)

@@ -49,6 +49,7 @@ def _comparison(one: Comparison, table: Table) -> dict[str, Any]:
         "gate_broken": failed_gate(one, table.rules),
         "notes": [note.text for note in one.notes],
         "unlike": [note.kind for note in one.notes if note.unlike],
+        "synthetic": one.synthetic,
     }
 
 
@@ -76,6 +77,7 @@ def _side(side: SideSummary, unit: str) -> dict[str, Any]:
         "cell": cell,
         "statuses": dict(side.statuses),
         "causes": list(side.causes),
+        "synthetic": side.synthetic,
     }
 
 
@@ -102,6 +104,7 @@ def _overall(one: Overall) -> dict[str, Any]:
         "binary": one.binary or None,
         "devices": list(one.devices),
         **_numbers(one.estimate, one.judgement),
+        "synthetic": one.synthetic,
     }
 
 
@@ -120,6 +123,7 @@ def _ops(one: Comparison) -> dict[str, Any]:
         ],
         "unexplained_us": diff.unexplained_us,
         "unexplained_share": diff.unexplained_share,
+        "synthetic": one.synthetic,
     }
 
 

@@ -30,7 +30,7 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
         verdict = "**broken**" if table.gate_broken else "holds"
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]
-    lines += ["| | cell | base | head | head/base (95 %) | verdict |", "|---|---|--:|--:|--:|---|"]
+    lines += [f"| | cell | base | head | head/base ({words.level(table)}) | verdict |", "|---|---|--:|--:|--:|---|"]
     numbered = words.warnings(table)
     lines += [_row(one, table, numbered) for one in table.comparisons if one.state != "missing"]
     for overall in table.overall:
@@ -102,7 +102,7 @@ def _ops(table: Table, limit: int) -> list[str]:
         diff = one.ops
         lines += [
             f"<details><summary>Ops of {_escape(words.cell_name(one))}: {diff.change_us / 1000:+.3f} ms "
-            "in the profiled processes</summary>",
+            f"in the profiled processes{', synthetic' if one.synthetic else ''}</summary>",
             "",
             "| change ms | share | op | |",
             "|--:|--:|---|---|",

@@ -20,14 +20,15 @@ CELL_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t base_device:t base_model:t base_delegate:t "
     "base_threads:i base_cpus_asked:t base_binary:t metric:t unit:t state:t base_n:i base_estimate:n head_n:i head_estimate:n ratio:n "
     "ci_low:n ci_high:n level:n p_value:n q_value:n design:t verdict:t more_processes:i gate_broken:f unlike:t notes:t base_causes:t "
-    "head_causes:t"
+    "head_causes:t synthetic:f"
 )
 """`base` and `head` are as given; `device` to `binary` are head's cell (base's where head has none), `base_...` base's. Estimates are in
-`unit`. `gate_broken` is null without a gate. `unlike` names in which conditions the sides differ, `notes` is all that is said."""
+`unit`. `gate_broken` is null without a gate. `unlike` names in which conditions the sides differ, `notes` is all that is said.
+`synthetic`: numbers of either side were replayed or modelled, not measured."""
 
 OP_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t row:i kind:t base_ops:t head_ops:t base_us:n "
-    "head_us:n change_us:n share:n ratio:n ci_low:n ci_high:n q_value:n verdict:t"
+    "head_us:n change_us:n share:n ratio:n ci_low:n ci_high:n q_value:n verdict:t synthetic:f"
 )
 """In the order of execution. The last row of a cell has `kind` `unexplained`: `change_us` of a cell's rows adds up to that of the whole."""
 
@@ -79,6 +80,7 @@ def _cell(one: Comparison, table: Table) -> Row:
         "; ".join(note.text for note in one.notes) or None,
         ",".join(one.base.causes) or None,
         ",".join(one.head.causes) or None,
+        one.synthetic,
     )
 
 
@@ -89,10 +91,10 @@ def _key(one: Comparison) -> Row:
 
 def _ops(one: Comparison, diff: OpDiff) -> Iterator[Row]:
     for number, (change, judgement) in enumerate(zip(diff.changes, one.op_judgements, strict=True)):
-        yield (*_key(one), number, *_change(change, judgement))
+        yield (*_key(one), number, *_change(change, judgement), one.synthetic)
     unknown = (None,) * 4
     rest = (*unknown, diff.unexplained_us, diff.unexplained_share, *unknown, None)
-    yield (*_key(one), len(diff.changes), "unexplained", *rest)
+    yield (*_key(one), len(diff.changes), "unexplained", *rest, one.synthetic)
 
 
 def _change(change: OpChange, judgement: Judgement | None) -> Row:

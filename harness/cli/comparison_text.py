@@ -29,12 +29,13 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     grid = Grid(box=None, header_style="bold", pad_edge=False)
     for name in varying:
         grid.add_column(name, overflow="fold")
-    for heading in (f"base {unit}", f"head {unit}", "n", "ratio", "95 % interval"):
+    for heading in (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
     numbered = words.warnings(table)
     for one in rows:
-        marks = "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
+        marks = " [magenta]synthetic[/]" if one.synthetic else ""
+        marks += "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
         grid.add_row(*(escape(_value(one, name)) for name in varying), *_numbers(one), _verdict(one, table) + marks)
     console.print(grid)
     if any(one.judgement.more_processes is not None for one in table.comparisons):
@@ -124,7 +125,7 @@ def _print_ops(one: Comparison, console: Console, limit: int) -> None:
     assert diff is not None  # noqa: S101  # the caller has looked
     console.print(
         f"\nops of {escape(words.cell_name(one))}: profiled {diff.base_whole_us / 1000:.3f} -> "
-        f"{diff.head_whole_us / 1000:.3f} ms, {diff.change_us / 1000:+.3f} ms",
+        f"{diff.head_whole_us / 1000:.3f} ms, {diff.change_us / 1000:+.3f} ms{', synthetic' if one.synthetic else ''}",
         highlight=False,
     )
     grid = Grid(box=None, header_style="bold", pad_edge=False)

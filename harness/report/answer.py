@@ -21,7 +21,7 @@ from harness.analysis.verdict import Verdict
 from harness.decisions import Decision
 from harness.records import DeviceInfo
 from harness.report.cells import Cell
-from harness.report.verdicts import Baseline, Verdicts, in_the_page, level_words, report_key
+from harness.report.verdicts import Baseline, Verdicts, in_the_page, report_key
 
 _ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
 _SHOWN = {Verdict.SAME: "the same"}
@@ -265,7 +265,7 @@ def _method(table: Table, measured: Sequence[Comparison]) -> Markup:
         "How sure: a cell is called faster or slower only where the whole {} interval lies beyond \u00b1{} and the p-value, "
         "corrected for all {} (Benjamini and Hochberg), is at most {:g}; paired block by block, {} a side."
     ).format(
-        level_words(table),
+        words.level(table, space="\u202f"),
         words.percent(rules.min_effect),
         number_of(judged, "comparison"),
         rules.alpha,

@@ -11,7 +11,7 @@ from harness.analysis.estimate import Estimate
 from harness.analysis.verdict import Judgement, Rules
 from harness.report.cells import Cell
 from harness.report.embed import rounded
-from harness.report.verdicts import Verdicts, in_the_page, level_words, report_key
+from harness.report.verdicts import Verdicts, in_the_page, report_key
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ def comparison_data(verdicts: Verdicts, cells: Sequence[Cell]) -> Json:
     rules = verdicts.table.rules if verdicts.table else Rules()
     return {
         "rules": {"min_effect": rules.min_effect, "alpha": rules.alpha},
-        "level": level_words(verdicts.table),
+        "level": words.level(verdicts.table, space="\u202f"),
         "tables": tables,
         "ops": _op_verdicts(verdicts.table) if verdicts.table else {},
         "notes": [{"kind": kind, "text": in_the_page(text), "unlike": unlike} for kind, text, unlike in notes],

@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 from harness import calibration_file
 from harness.analysis.cells import CellKey as AnalysisKey
 from harness.analysis.compare import Source, Table, compare
-from harness.analysis.estimate import LEVEL
 from harness.analysis.metrics import Metric
 from harness.analysis.selection import CellResults, pair_cells
 from harness.analysis.verdict import Rules
@@ -178,9 +177,3 @@ def _table(
     table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=tuple(changes), ops=ops)
     fingerprints = {device.serial: device.fingerprint for device in run.manifest.devices}
     return calibration_file.noted(table, pairs, calibrations, fingerprints)
-
-
-def level_words(table: Table | None) -> str:
-    """What intervals of a table are called: `95\u202f%`, of an adaptive run the level of each look, such as `99.2\u202f%`."""
-    levels = [one.estimate.level for one in table.comparisons] if table else []
-    return f"{100 * max(levels, default=LEVEL):.3g}\u202f%"

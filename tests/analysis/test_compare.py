@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.compare import Source, Table, compare, failed_gate
+from harness.analysis.estimate import Estimate
 from harness.analysis.metrics import Metric
 from harness.analysis.selection import cells_of, pair_cells
 from harness.analysis.sequential import Plan, levels_for, look, repeated_p
@@ -36,6 +37,12 @@ def table(
 
 def noise(seed: int, count: int = 10, centre: float = 1000.0, spread: float = 0.01) -> list[float | None]:
     return list(centre * np.exp(np.random.default_rng(seed).normal(0, spread, count)))
+
+
+def bounds(estimate: Estimate) -> tuple[float, float]:
+    assert estimate.ci_low is not None
+    assert estimate.ci_high is not None
+    return estimate.ci_low, estimate.ci_high
 
 
 def drifting(seed: int, factor: float = 1.0) -> list[float | None]:
@@ -156,7 +163,8 @@ def test_a_run_that_chose_its_number_of_processes_gets_the_interval_of_a_look() 
     ratios = [theirs - ours for ours, theirs in zip(*logs, strict=False)]
     decided = look(ratios, Plan(min_blocks=5, max_blocks=20)).estimate
     assert (found.estimate.ci_low, found.estimate.ci_high) == (decided.ci_low, decided.ci_high)
-    assert found.estimate.ci_low < fixed.estimate.ci_low < fixed.estimate.ci_high < found.estimate.ci_high  # type: ignore[operator]
+    (low, high), (fixed_low, fixed_high) = (bounds(one.estimate) for one in (found, fixed))
+    assert low < fixed_low < fixed_high < high
     assert fixed.estimate.p_value is not None
     assert found.estimate.p_value == repeated_p(fixed.estimate.p_value, 5, 20)
     assert found.estimate.p_value > fixed.estimate.p_value
@@ -197,10 +205,13 @@ def test_all_devices_of_an_adaptive_run_have_the_level_of_a_look_too() -> None:
         compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=("delegate",)).overall[0]
         for source in (MONDAY, replace(MONDAY, adaptive=PLAN))
     ]
-    widths = [one.estimate.ci_high / one.estimate.ci_low for one in found]  # type: ignore[operator]
+    widths = [high / low for low, high in (bounds(one.estimate) for one in found)]
     assert widths[0] < widths[1]
     assert found[1].estimate.level == levels_for(5, 20).interval
-    assert found[0].estimate.p_value < found[1].estimate.p_value  # type: ignore[operator]
+    p_values = [one.estimate.p_value for one in found]
+    assert p_values[0] is not None
+    assert p_values[1] is not None
+    assert p_values[0] < p_values[1]
 
 
 def test_devices_are_summed_up() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from harness import calibration_file
 from harness.cli.main import run_cli
-from harness.records import Purpose
+from harness.records import Purpose, Result
+from harness.report import REPORT, write_report
 from harness.store import load_run
-from tests.analysis.made_up import PHONE, cell
+from tests.analysis.made_up import PHONE, cell, result
 from tests.cli.comparable_runs import noise, two_delegates, write_run
 from tests.model_files import shipped, truncated
 
@@ -51,6 +53,51 @@ def test_a_virtual_device_leaves_nothing_outside_its_run(tmp_path: Path) -> None
     assert run_cli(["calibrate", str(run)]) == 0
     assert (run / "calibration.json").exists()
     assert state_files() == []
+
+
+def test_the_report_that_is_there_shows_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = cell(noise(7, count=20)) + cell(noise(8, count=20), delegate="gpu")
+    run = write_run(tmp_path / "run", results, baseline={"delegate": "cpu"})
+    assert run_cli(["calibrate", str(run)]) == 0
+    assert not (run / REPORT).exists()
+    (run / calibration_file.FILE).unlink()
+    before = write_report(run).read_bytes()
+    capsys.readouterr()
+    assert run_cli(["calibrate", str(run)]) == 0
+    assert f"written: {run / REPORT}" in capsys.readouterr().err
+    shown = (run / REPORT).read_bytes()
+    assert shown != before
+    assert write_report(run).read_bytes() == shown
+
+
+def test_binaries_and_signatures_are_calibrated_and_shown_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def of(name: str, *, binary: str | None = None, signature: str | None = None) -> list[Result]:
+        # Models of one file have one hash, whatever they are called.
+        alike = result(1.0).trial.model
+        return [
+            replace(
+                one,
+                trial=replace(
+                    one.trial,
+                    binary=binary,
+                    model=replace(alike, name=name, signature=signature),
+                    trial_id=f"{name}{n}",
+                ),
+            )
+            for n, one in enumerate(cell(noise(len(name), count=20)))
+        ]
+
+    apart = [*of("a", binary="old"), *of("bb", binary="new"), *of("ccc", signature="decode")]
+    run = write_run(tmp_path / "run", apart)
+    assert run_cli(["calibrate", str(run)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    for name in ("a cpu 1 thr big old ", "bb cpu 1 thr big new ", "ccc cpu 1 thr big (signature "):
+        assert name in words
+    found = {(one.binary, one.asked): one.found for one in calibration_file.of_run(run).values()}
+    assert set(found) == {("old", ""), ("new", ""), ("", "signature decode")}
+    assert len({one.spread for one in found.values()}) == 3
 
 
 def test_too_few_processes_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

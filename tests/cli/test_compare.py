@@ -15,19 +15,20 @@ from harness.analysis.sequential import levels_for
 from harness.cli.main import run_cli
 from harness.decisions import AdaptivePlan
 from harness.errors import Cause
-from harness.records import Status
-from tests.analysis.made_up import cell
+from harness.records import Result, Status
+from harness.store import load_run
+from tests.analysis.made_up import OTHER_PHONE, PHONE, cell
 from tests.cli.comparable_runs import noise, two_delegates, write_run
 
 XSD = Path(__file__).resolve().parent.parent / "data" / "junit" / "junit.xsd"
 CELLS = (
     "base head device model delegate threads cpus cpus_asked binary base_device base_model base_delegate base_threads base_cpus_asked "
     "base_binary metric unit state base_n base_estimate head_n head_estimate ratio ci_low ci_high level p_value q_value design verdict "
-    "more_processes gate_broken unlike notes base_causes head_causes"
+    "more_processes gate_broken unlike notes base_causes head_causes synthetic"
 )
 OPS = (
     "base head device model delegate threads cpus cpus_asked binary row kind base_ops head_ops base_us head_us change_us share ratio "
-    "ci_low ci_high q_value verdict"
+    "ci_low ci_high q_value verdict synthetic"
 )
 HOSTILE = "<script>alert(1)</script>|`x`$(touch y)\x07[b](javascript:1) ]]> 😀"
 
@@ -66,8 +67,11 @@ def test_an_adaptive_run_is_compared_at_the_level_of_a_look(tmp_path: Path, caps
     assert (fixed["level"], found["level"]) == (0.95, levels_for(5, 30).interval)
     assert found["ci_low"] < fixed["ci_low"] < fixed["ci_high"] < found["ci_high"]
     assert any("99.2 %" in note and "all its looks" in note for note in found["notes"])
-    run_cli(["compare", *selections(tmp_path / "adaptive"), "--format", "markdown"])
-    assert "99.2 %" in capsys.readouterr().out
+    for run, level in (("fixed", "95 %"), ("adaptive", "99.2 %")):
+        run_cli(["compare", *selections(tmp_path / run), "--format", "markdown"])
+        assert f"| head/base ({level}) |" in capsys.readouterr().out
+        run_cli(["compare", *selections(tmp_path / run)])
+        assert f"{level} interval" in capsys.readouterr().out
 
 
 def test_ops_add_up_to_the_change_of_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -277,6 +281,65 @@ def test_a_model_that_one_side_names_narrows_the_comparison(tmp_path: Path, caps
     document = run_json(capsys, f"{run}@delegate=cpu,model=m", f"{run}@delegate=xnnpack")
     measured = [one for one in document["comparisons"] if one["state"] == "measured"]
     assert [(one["base"]["cell"]["model"], one["head"]["cell"]["model"]) for one in measured] == [("m", "m")]
+
+
+def partly_synthetic(path: Path) -> Path:
+    """On one device the built-in kernels were replayed, on another all was measured; GPU has no counterpart."""
+    results = list(load_run(two_delegates(path / "measured")).results)
+    results += [replaced(one, OTHER_PHONE.serial, synthetic=one.trial.delegate.name == "cpu") for one in results]
+    results += [replace(one, synthetic=True) for one in cell(noise(3), delegate="gpu")]
+    return write_run(path / "run", results, devices=(PHONE, OTHER_PHONE))
+
+
+def replaced(one: Result, device: str, *, synthetic: bool) -> Result:
+    trial = replace(one.trial, device=device, trial_id=f"{one.trial.trial_id}-{device}")
+    return replace(one, trial=trial, synthetic=synthetic)
+
+
+def test_synthetic_numbers_are_marked_in_every_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, head = selections(partly_synthetic(tmp_path))
+    document = run_json(capsys, base, head)
+    both = {PHONE.serial: False, OTHER_PHONE.serial: True}
+    assert {one["device"]: one["synthetic"] for one in document["comparisons"]} == both
+    assert {one["device"]: one["synthetic"] for one in document["ops"]} == both
+    assert [one["synthetic"] for one in document["overall"]] == [True]
+    marks = [(one["base"]["synthetic"], one["head"]["synthetic"]) for one in document["comparisons"]]
+    assert marks == [(False, False), (True, False)]
+
+    for table in ("cells", "ops"):
+        file = tmp_path / f"{table}.parquet"
+        assert run_cli(["compare", base, head, "--format", "parquet", "--table", table, "-o", str(file)]) == 0
+        assert {row["device"]: row["synthetic"] for row in pq.read_table(file).to_pylist()} == both
+    capsys.readouterr()
+
+    run_cli(["compare", base, head, "--format", "markdown"])
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if " on R5CT" in line and "ms (n=" in line]
+    assert [row.count("(n=10, synthetic)") for row in rows] == [0, 1]
+    assert ["synthetic" in line for line in lines if line.startswith("<details>")] == [False, True]
+    assert [line for line in lines if "2 devices, synthetic" in line]
+
+    run_cli(["compare", base, head])
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith("R5CT")]
+    assert ["synthetic" in row for row in rows] == [False, True]
+    # Of two tables of ops.
+    assert " ".join(printed.split()).count(" ms, synthetic change ms ") == 1
+
+
+def test_junit_marks_synthetic_numbers_where_there_is_nothing_to_compare_with_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = partly_synthetic(tmp_path)
+    bare = write_run(tmp_path / "bare", cell(noise(4)))
+    run_cli(["compare", str(path), str(bare), "--format", "junit"])
+    document = etree.fromstring(capsys.readouterr().out.encode())
+    etree.XMLSchema(etree.parse(XSD)).assertValid(document)
+    shown = {case.get("name", ""): case.findtext("system-out") or "" for case in document.iter("testcase")}
+    assert {name for name, text in shown.items() if "(n=10, synthetic)" in text} == {
+        f"m on {PHONE.serial} gpu 1 thr big",
+        f"m on {OTHER_PHONE.serial} cpu 1 thr big",
+    }
 
 
 def test_text_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,15 @@ def test_a_comparison_shows_what_each_node_contributes(tmp_path: Path, capsys: p
     assert document["name"].startswith("change us: xnnpack 1 thr big on R5CT1 against delegate=cpu")
     stops = [(stop["stop"], stop["bgColor"]) for stop in document["gradient"]]
     assert stops == [(0.0, "#1565c0"), (0.6, "#ffffff"), (1.0, "#d84315")]
+
+
+def test_a_comparison_with_synthetic_numbers_is_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    replayed = replace(profiled("cpu", *BUILT_IN), synthetic=True)
+    run = write_run(tmp_path / "run", [replayed, profiled("xnnpack", *BUILT_IN)])
+    sides = [f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"]
+    assert run_cli(["compare", *sides, "--format", "model-explorer"]) == 0
+    name = json.loads(capsys.readouterr().out)["name"]
+    assert name == "change us: xnnpack 1 thr big on R5CT1 against delegate=cpu, synthetic"
 
 
 def test_a_comparison_of_whole_delegates_shows_no_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

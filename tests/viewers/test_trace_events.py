@@ -64,6 +64,14 @@ def test_a_trial_is_a_slice_with_what_was_waited_for_and_counted(tmp_path: Path)
     }
 
 
+def test_what_the_suite_says_of_the_model_stands_at_each_trial(tmp_path: Path) -> None:
+    plain, signed = result(1000.0, block=0), result(1000.0, block=1)
+    signed = replace(signed, trial=replace(signed.trial, model=replace(signed.trial.model, signature="decode")))
+    one, two = slices(exported(write_run(tmp_path / "run", [plain, signed]), tmp_path / "t.json"))
+    assert "model_asked" not in one["args"]
+    assert two["args"]["model_asked"] == "signature decode"
+
+
 def test_what_never_ran_is_an_instant_and_setbacks_stand_where_they_happened(tmp_path: Path) -> None:
     setback = Setback(cause=Cause.DEVICE_LOST, message="unplugged", at=BEGAN + timedelta(seconds=2))
     skipped = replace(result(None, status=Status.SKIPPED, block=1), duration_s=0.0)

@@ -1,4 +1,5 @@
-"""What only one process of this user may do at a time: downloads of one address, checkouts of one revision, one and the same build."""
+"""What only one process of this user may do at a time: downloads of one address, checkouts of one revision, one and the same build, what
+is known of one device's calibrations."""
 
 from __future__ import annotations
 
