@@ -81,7 +81,7 @@ class DeviceSession:
             owner=office.lease[0],
             cancel=office.cancel,
             note=self._note,
-            run_canary=lambda trial: self._measure(trial, office.canary_model()),
+            run_canary=self._run_canary,
         )
 
     def attempt(self, trial: Trial, earlier: tuple[Setback, ...] = ()) -> Result:
@@ -231,6 +231,11 @@ class DeviceSession:
             if not self._conditions.worth_repeating(result, repeats):
                 return result
             repeats, spoiled = repeats + 1, result
+
+    def _run_canary(self, trial: Trial) -> Result:
+        # With what the suite says of this model: its signature and inputs, not those of the trial's.
+        model, file = self._office.canary_model()
+        return self._measure(replace(trial, model=model), file)
 
     def _measure(self, trial: Trial, model: Blob) -> Result:
         try:

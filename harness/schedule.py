@@ -30,7 +30,7 @@ from harness.errors import DeviceError, HarnessError, SetupError
 from harness.inventory import Inventory, take_inventory
 from harness.lane_plan import LanePlan, Patience
 from harness.lane_threads import LaneThreads
-from harness.records import Purpose, Result, Status, Trial
+from harness.records import ModelRef, Purpose, Result, Status, Trial
 from harness.runner import skipped_result
 from harness.store import Manifest, Run, RunStore
 from harness.targets.base import Cancelled, Target
@@ -304,9 +304,10 @@ class Schedule:
         """The file of a trial's model."""
         return self._models[trial.model.sha256]
 
-    def canary_model(self) -> Blob:
-        """The smallest model of the run: what the canary runs."""
-        return min(self._models.values(), key=lambda model: (model.size, model.sha256))
+    def canary_model(self) -> tuple[ModelRef, Blob]:
+        """The smallest model of the run, and its file: what the canary runs."""
+        model = min(self._store.manifest.models, key=lambda model: (model.size_bytes, model.sha256))
+        return model, self._models[model.sha256]
 
     def inventory(self, target: Target) -> Inventory:
         """What a device is by now."""
