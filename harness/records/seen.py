@@ -92,7 +92,7 @@ class Conditions:
     repeats: int = 0
     """How often it had run before and was thrown away because heat spoiled it."""
     evidence: tuple[str, ...] = ()
-    """What shows the causes of an invalid result: one sentence each."""
+    """What shows the causes of an invalid result: one sentence each. Of any result, why a canary that was asked for was not timed."""
     samples: tuple[Sample, ...] = ()
     simulated: tuple[str, ...] = ()
     """Names of the fields above that a virtual device's model produced rather than a sensor."""
