@@ -69,7 +69,6 @@ class DeviceSession:
         self._benches: dict[str | None, Bench] = {}
         self._present: dict[str, int] = {}
         self._opened = False
-        self._block_ends = {trial.block: trial.trial_id for trial in lane.trials}
         self._bystanders: frozenset[str] = self._not_me - {lane.target.serial}
         self.device_failed = False
         """Whether the device, not the trial, is why the last trial has no measurement."""
@@ -84,12 +83,13 @@ class DeviceSession:
             run_canary=self._run_canary,
         )
 
-    def attempt(self, trial: Trial, earlier: tuple[Setback, ...] = ()) -> Result:
+    def attempt(self, trial: Trial, earlier: tuple[Setback, ...] = (), *, ends_block: bool = False) -> Result:
         """Run a trial, again where the device failed in a way that may pass.
 
         Args:
             trial: the next one.
             earlier: what befell it before the device was taken out for a while.
+            ends_block: whether it is the last of its block to run: the canary is timed after it.
 
         Raises:
             DeviceBusy: somebody else measures on the device.
@@ -105,7 +105,7 @@ class DeviceSession:
             try:
                 if attempt or earlier:
                     self._recover(attempt, setbacks)
-                result = self._once(trial)
+                result = self._once(trial, ends_block)
             except DeviceBusy:
                 raise
             except DeviceDown as down:
@@ -216,7 +216,7 @@ class DeviceSession:
             if self._office.cancel.wait(min(2.0, max(0.1, deadline - time.monotonic()))):
                 raise Cancelled
 
-    def _once(self, trial: Trial) -> Result:
+    def _once(self, trial: Trial, ends_block: bool) -> Result:
         if not self._benches:
             self._open()
         repeats, spoiled = 0, None
@@ -226,7 +226,6 @@ class DeviceSession:
                 return not_run if spoiled is None else self._conditions.not_repeated(spoiled, not_run)
             self._office.started(trial)
             result = self._measure(trial, self._office.model(trial))
-            ends_block = self._block_ends.get(trial.block) == trial.trial_id
             result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
