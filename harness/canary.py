@@ -5,6 +5,7 @@ It is the smallest model of the suite on XNNPACK with one thread, on the cores o
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,10 @@ _FRESH_S = 5.0
 """What was timed after a block stands for the time before the next that follows at once."""
 
 
+class _NotTimed(Exception):
+    """It ran to no number. The message says why; never leaves this module."""
+
+
 class Canary:
     """The canary of one device.
 
@@ -47,6 +52,10 @@ class Canary:
         """Its fastest run before the present block; None where it was not timed."""
         self.after_us: float | None = None
         """The same after it; None as long as it has not ended, or where it could not be timed."""
+        self.missing: str | None = None
+        """Why it was not timed before the present block, in one sentence."""
+        self.after_missing: str | None = None
+        """The same for the time after it."""
 
     @property
     def ratio(self) -> float | None:
@@ -84,9 +93,16 @@ class Canary:
         template = replace(self._template, trial_id=f"canary-{trial.trial_id}")
         began, pause_s = time.monotonic(), _FIRST_PAUSE_S
         fresh_us, ran = self.after_us if began - self._timed_at < _FRESH_S else None, False
-        self.us = self.after_us = None
+        self.us = self.after_us = self.missing = self.after_missing = None
         while True:
-            self.us, ran = (fresh_us, ran) if fresh_us else (self._time(template), True)
+            try:
+                self.us, ran = (fresh_us, ran) if fresh_us else (self._time(template), True)
+            except _NotTimed as error:
+                self.us, self.missing = None, self._told("before the block", error)
+                return True
+            except DeviceError as error:
+                self.us, self.missing = None, self._told("before the block", error)
+                raise
             fresh_us = None
             self._first_us = self._first_us or self.us
             left_s = wait_s - (time.monotonic() - began)
@@ -104,13 +120,12 @@ class Canary:
         self.after_us = None
         try:
             for _ in range(_TRIES):
-                us = self._time(template)
-                self.after_us = min(filter(None, (us, self.after_us)), default=None)
+                self.after_us = min(self._time(template), self.after_us or math.inf)
                 if self.after_ratio is None or self.after_ratio <= CANARY_RATIO:
                     break
-        except DeviceError as error:
+        except (_NotTimed, DeviceError) as error:
             self.after_us = None
-            self._note(f"the canary did not run: {error.message}")
+            self.after_missing = self._told("after the block", error)
 
     def at_end(self) -> None:
         """Time it once more, unless that was just done, and say how it compares."""
@@ -118,15 +133,22 @@ class Canary:
         if template is None or not self._first_us:
             return
         us = self.after_us if time.monotonic() - self._timed_at < _FRESH_S else None
-        if us := us or self._time(replace(template, trial_id=f"canary-end-{template.trial_id}")):
+        try:
+            us = us or self._time(replace(template, trial_id=f"canary-end-{template.trial_id}"))
             self._note(f"canary at the end: {us / self._first_us:.2f} times its first run")
+        except _NotTimed as error:
+            self._told("at the end", error)
 
-    def _time(self, template: Trial) -> float | None:
+    def _told(self, when: str, why: Exception) -> str:
+        words = f"the canary did not run {when}: {why}"
+        self._note(words)
+        return words
+
+    def _time(self, template: Trial) -> float:
         result = self._run(template)
         runs = result.measurement.runs if result.measurement and result.status is not Status.FAILED else None
         if runs is None or runs.min is None:
-            self._note(f"the canary did not run: {result.message}")
-            return None
+            raise _NotTimed(result.message or "it printed no latencies")
         self._timed_at = time.monotonic()
         # The fastest of its runs: others on the device slow an average down, heat slows every run.
         return runs.min

@@ -194,6 +194,8 @@ class Conditioning:
         after_ratio = self._canary.after_ratio if ends_block else None
         limits = replace(self._limits(trial, seen, ratio), canary_after_ratio=after_ratio)
         found = findings(seen, limits)
+        # What the suite asked for and did not get: nothing is known against the number, but less is known for it.
+        missing = (self._canary.missing, self._canary.after_missing if ends_block else None)
         seen = replace(
             seen,
             waited_s=round(self._waited_s, 1),
@@ -202,7 +204,7 @@ class Conditioning:
             canary_after_us=self._canary.after_us if ends_block else None,
             canary_after_ratio=None if after_ratio is None else round(after_ratio, 3),
             repeats=repeats,
-            evidence=(*seen.evidence, *(finding.evidence for finding in found)),
+            evidence=(*seen.evidence, *(finding.evidence for finding in found), *filter(None, missing)),
         )
         if not found or result.status not in (Status.OK, Status.INVALID):
             return replace(result, conditions=seen)

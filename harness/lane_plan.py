@@ -12,7 +12,7 @@ from harness.benchmark_model.command import BinaryFacts
 from harness.conditions.request import ConditionsRequest
 from harness.deploy import Blob
 from harness.inventory import Inventory
-from harness.records import Impossible, Trial
+from harness.records import Impossible, ModelRef, Trial
 from harness.targets.base import Target
 
 
@@ -97,8 +97,8 @@ class Office(Protocol):
     def model(self, trial: Trial) -> Blob:
         """The file of a trial's model."""
 
-    def canary_model(self) -> Blob:
-        """What the canary runs."""
+    def canary_model(self) -> tuple[ModelRef, Blob]:
+        """What the canary runs: the model with its signature and inputs, and its file."""
 
     def inventory(self, target: Target) -> Inventory:
         """What a device is by now."""

@@ -30,7 +30,7 @@ from harness.errors import DeviceError, HarnessError, SetupError
 from harness.inventory import Inventory, take_inventory
 from harness.lane_plan import LanePlan, Patience
 from harness.lane_threads import LaneThreads
-from harness.records import Purpose, Result, Status, Trial
+from harness.records import ModelRef, Purpose, Result, Status, Trial
 from harness.runner import skipped_result
 from harness.standing import processes_of, stopping_of
 from harness.store import RunStore
@@ -186,18 +186,23 @@ class Schedule:
         finally:
             session.close()
 
-    def _todo(self, lane: LanePlan) -> Iterator[Trial]:
-        """What is left to run, in order. In an adaptive run each block is decided upon when the one before is complete."""
+    def _todo(self, lane: LanePlan) -> Iterator[tuple[Trial, bool]]:
+        """What is left to run, in order, and whether it ends its block.
+
+        In an adaptive run each block is decided upon when the one before is complete.
+        """
         stopping = self._stopping.get(lane.inventory.info.serial)
         while stopping is not None and not self.cancel.is_set():
             step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
             self._looked(step)
             if not step.trials:
                 break
-            yield from step.trials
-        for trial in lane.trials:
-            if trial.trial_id not in self._done and not (stopping and trial.purpose is Purpose.LATENCY):
-                yield trial
+            yield from _with_ends(step.trials)
+        yield from _with_ends(
+            trial
+            for trial in lane.trials
+            if trial.trial_id not in self._done and not (stopping and trial.purpose is Purpose.LATENCY)
+        )
 
     def _looked(self, step: Step) -> None:
         with self._lock:
@@ -206,19 +211,19 @@ class Schedule:
                 self._decisions.append(decision)
             self._progress.looked(step)
 
-    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[Trial]) -> None:
+    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[tuple[Trial, bool]]) -> None:
         failures = quarantines = 0
-        for trial in todo:
+        for trial, ends_block in todo:
             if self.cancel.is_set():
                 return
-            result = session.attempt(trial)
+            result = session.attempt(trial, ends_block=ends_block)
             came_back = True
             if session.down is not None:
                 # The trial is not to blame: it gets another chance when the device is back.
                 quarantines += 1
                 came_back = self._quarantine(serial, session, session.down.message, quarantines)
                 if came_back:
-                    result = session.attempt(trial, result.setbacks)
+                    result = session.attempt(trial, result.setbacks, ends_block=ends_block)
             self._keep(result)
             failures = failures + 1 if session.device_failed else 0
             if came_back and (failures >= self.patience.quarantine_after or session.down is not None):
@@ -304,9 +309,10 @@ class Schedule:
         """The file of a trial's model."""
         return self._models[trial.model.sha256]
 
-    def canary_model(self) -> Blob:
-        """The smallest model of the run: what the canary runs."""
-        return min(self._models.values(), key=lambda model: (model.size, model.sha256))
+    def canary_model(self) -> tuple[ModelRef, Blob]:
+        """The smallest model of the run, and its file: what the canary runs."""
+        model = min(self._store.manifest.models, key=lambda model: (model.size_bytes, model.sha256))
+        return model, self._models[model.sha256]
 
     def inventory(self, target: Target) -> Inventory:
         """What a device is by now."""
@@ -316,6 +322,13 @@ class Schedule:
     def lease(self) -> tuple[str, float]:
         """Owner, and how long to wait for somebody else's."""
         return self._owner, self._wait_for_lease_s
+
+
+def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
+    """Each trial, and whether it is the last of its block."""
+    left = tuple(trials)
+    ends = {trial.block: trial.trial_id for trial in left}
+    return ((trial, ends[trial.block] == trial.trial_id) for trial in left)
 
 
 def _hardware_serial(lane: LanePlan) -> str:

@@ -296,7 +296,42 @@ def test_a_device_that_fails_under_the_canary_after_a_block_loses_no_result() ->
     assert conditioning.before_trial(TRIAL) is None
     judged = conditioning.after_trial(result(), ends_block=True)
     assert (judged.status, judged.conditions.canary_after_us) == (Status.OK, None)
-    assert "the canary did not run: phone: gone" in notes
+    assert judged.conditions.evidence == ("the canary did not run after the block: phone: gone",)
+    assert notes == ["the canary did not run after the block: phone: gone"]
+
+
+def test_a_canary_that_cannot_run_is_told_in_every_record_and_spoils_nothing() -> None:
+    failing = True
+
+    def canary(trial: Trial) -> Result:
+        seen = result(trial)
+        return replace(seen, status=Status.FAILED, message="no such signature", measurement=None) if failing else seen
+
+    conditioning, notes = session(Phone([COOL]), {"canary": True}, canary)
+    seen = []
+    for number, block in enumerate((0, 0, 1)):
+        failing = block == 0
+        trial = replace(TRIAL, trial_id=f"t{number}", block=block)
+        assert conditioning.before_trial(trial) is None
+        judged = conditioning.after_trial(result(trial), ends_block=number > 0)
+        assert (judged.status, judged.causes) == (Status.OK, ())
+        seen.append(judged.conditions.evidence)
+    before = "the canary did not run before the block: no such signature"
+    assert seen == [(before,), (before, "the canary did not run after the block: no such signature"), ()]
+    assert notes == list(seen[1])
+
+
+def test_a_device_that_fails_under_the_canary_before_a_block_is_told_with_what_is_measured_then() -> None:
+    def canary(trial: Trial) -> Result:
+        raise DeviceLost("gone", serial="phone")
+
+    conditioning, _ = session(Phone([COOL]), {"canary": True}, canary)
+    with pytest.raises(DeviceLost):
+        conditioning.before_trial(TRIAL)
+    assert conditioning.before_trial(TRIAL) is None, "it is not tried for ever"
+    assert conditioning.after_trial(result()).conditions.evidence == (
+        "the canary did not run before the block: phone: gone",
+    )
 
 
 def test_what_the_canary_heats_is_waited_for() -> None:

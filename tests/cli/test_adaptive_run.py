@@ -134,6 +134,21 @@ def test_it_measures_until_the_ratios_are_known_and_what_was_not_needed_is_not_m
     assert load_run(out) == run
 
 
+def test_the_canary_is_timed_after_each_block_also_where_cells_have_dropped_out(
+    tmp_path: Path, arguments: list[object]
+) -> None:
+    suite = tmp_path / "suite.yaml"
+    canary = "conditions: {canary: true, repeat_invalid: 0, thermal: {max_status: null, wait_s: 0, low_clock: null}}\n"
+    suite.write_text(suite.read_text().replace("max: 9", "max: 6") + canary)
+    done = harness(*arguments, "--out", tmp_path / "run")
+    no_traceback(done)
+    results = load_run(tmp_path / "run").results
+    assert [sum(result.trial.block == block for result in results) for block in range(6)] == [4, 4, 4, 4, 4, 2]
+    last = {result.trial.block: result.trial.trial_id for result in results}
+    timed = {r.trial.block: r.trial.trial_id for r in results if r.conditions.canary_after_us is not None}
+    assert timed == last
+
+
 def pending(run: Run) -> int:
     """How many processes the report says never ran."""
     return sum(cell.outcomes(purpose)["pending"] for cell in cells_of(run) for purpose in Purpose)

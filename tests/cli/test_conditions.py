@@ -21,6 +21,7 @@ from harness.store import load_run
 from harness.targets.adb import AdbTarget
 from harness.virtual.farm import VirtualFarm
 from tests.conditions.throttling_phone import CLOCK_SCALE, COOL_C, throttling_phone
+from tests.litert_host import models as make
 from tests.model_files import shipped
 
 PROFILES = ("virtual-flagship", "virtual-midrange", "virtual-old")
@@ -149,6 +150,23 @@ def test_one_suite_fits_phones_that_differ(tmp_path: Path) -> None:
     assert "fixed_performance" not in midrange.settings_observed
     assert set(old.settings_observed) == {"stay_awake", "screen"}
     assert all(one.canary_ratio == 1.0 for one in seen.values())
+
+
+def test_the_canary_runs_its_model_with_that_models_own_inputs(tmp_path: Path) -> None:
+    make.gather(tmp_path / "gather.tflite")
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        f"suite: conditions\nprocesses: 1\ncpus: [big]\norder: {{interleave: false}}\n{SHORT}"
+        f"models:\n  - {json.dumps(str(shipped('cnn_fp32.tflite')))}\n"
+        "  - {path: gather.tflite, inputs: [{name: 'serving_default_x:0', shape: [4], range: [0, 2]}]}\n"
+        "conditions: {canary: true, thermal: {wait_s: 0}, repeat_invalid: 0}\n"
+    )
+    with VirtualFarm(["virtual-flagship"]) as farm:
+        done = run(suite, farm, tmp_path / "run")
+    results = load_run(tmp_path / "run").results
+    assert [result.trial.model.name for result in results] == ["cnn_fp32", "gather"]
+    assert "the canary did not run" not in done.stderr
+    assert all(result.conditions.canary_us is not None for result in results)
 
 
 def farm_serials(devices: Sequence[object]) -> list[str]:
