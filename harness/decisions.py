@@ -17,7 +17,8 @@ class AdaptivePlan:
     until: float
     """Width at which the interval of a compared ratio is narrow enough: its upper end over its lower end, less 1."""
     device_s: float | None = None
-    """Device time after which no further block begins: seconds that a device ran or waited for latency processes. None: no limit."""
+    """Device time after which no further block begins: seconds that latency processes kept the device (`Result.device_s`), with all
+    attempts and waits. What a killed harness had under way is not in it. None: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

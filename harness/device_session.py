@@ -7,7 +7,7 @@ is not. Whatever an attempt came to is kept in the result (`Result.setbacks`), s
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +69,8 @@ class DeviceSession:
         self._benches: dict[str | None, Bench] = {}
         self._present: dict[str, int] = {}
         self._opened = False
+        self._kept_s = 0.0
+        """How long the present trial has kept the device so far (`Result.device_s`)."""
         self._bystanders: frozenset[str] = self._not_me - {lane.target.serial}
         self.device_failed = False
         """Whether the device, not the trial, is why the last trial has no measurement."""
@@ -97,6 +99,8 @@ class DeviceSession:
         """
         attempts = self._office.patience.attempts
         started_at, started = datetime.now(UTC), time.monotonic()
+        if not earlier:
+            self._kept_s = 0.0
         self.device_failed, self.down = False, None
         setbacks = list(earlier)
         error: DeviceError
@@ -126,7 +130,7 @@ class DeviceSession:
                     setbacks.append(Setback(cause=result.causes[0], message=result.message or "", at=datetime.now(UTC)))
                     self._note(f"once more: {result.message or result.causes[0]}")
                     continue
-                return replace(result, attempt=len(earlier) + attempt, setbacks=tuple(setbacks))
+                return self._with_all(replace(result, attempt=len(earlier) + attempt), setbacks)
         else:
             # Not for another attempt: to learn why the last one failed, and to have the device back for the next trial.
             try:
@@ -137,7 +141,10 @@ class DeviceSession:
         failed = failed_result(
             trial, error, started_at=started_at, duration_s=time.monotonic() - started, attempt=len(earlier) + attempt
         )
-        return replace(failed, causes=(setbacks[-1].cause,) if setbacks else failed.causes, setbacks=tuple(setbacks))
+        return self._with_all(replace(failed, causes=(setbacks[-1].cause,) if setbacks else failed.causes), setbacks)
+
+    def _with_all(self, result: Result, setbacks: Sequence[Setback]) -> Result:
+        return replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3))
 
     def healthy(self) -> bool:
         """Whether the device answers and its storage can be written.
@@ -219,6 +226,14 @@ class DeviceSession:
     def _once(self, trial: Trial, ends_block: bool) -> Result:
         if not self._benches:
             self._open()
+        began = time.monotonic()
+        try:
+            return self._until_good(trial, ends_block)
+        finally:
+            self._kept_s += time.monotonic() - began
+
+    def _until_good(self, trial: Trial, ends_block: bool) -> Result:
+        """Run it, and again where heat spoiled it."""
         repeats, spoiled = 0, None
         while True:
             not_run = self._conditions.before_trial(trial, repeats=repeats)
@@ -246,10 +261,11 @@ class DeviceSession:
         bench = self._benches.get(trial.binary)
         if bench is None:
             raise StableError("it was not set up again after it failed", serial=self._target.serial)
-        slot = self._lane.slot
+        slot, began = self._lane.slot, time.monotonic()
         while slot is not None and not slot.acquire(timeout=0.2):
             if self._office.cancel.is_set():
                 raise Cancelled
+        self._kept_s -= time.monotonic() - began
         began = time.monotonic()
         try:
             return run_trial(bench, trial, model, self._office.log_dir(trial), self._office.cancel)

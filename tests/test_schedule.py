@@ -183,6 +183,15 @@ def test_what_can_pass_is_tried_again_and_told_by_its_cause(
     assert done.noted("is back as 127.0.0.1:") == (fault["fault"] == "moved")
 
 
+def test_every_attempt_and_pause_counts_as_time_of_the_device(tmp_path: Path) -> None:
+    killed = {"fault": "killed", "during": "shell", "match": TRIAL, "nth": 2}
+    results = run(tmp_path, killed, conditions="{idle_s: 1}").of(0)
+    assert [(result.status, result.attempt) for result in results] == [(Status.OK, 0), (Status.OK, 1), (Status.OK, 0)]
+    beyond_s = [(result.device_s or 0) - result.duration_s for result in results]
+    assert min(beyond_s) > 0.99, "the pause"
+    assert beyond_s[1] > 1.99, "both pauses, and the attempt that came to nothing"
+
+
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [("storage_full", Cause.STORAGE_FULL), ("read_only", Cause.PUSH_FAILED), ("permission_denied", Cause.PUSH_FAILED)],

@@ -37,7 +37,9 @@ class Process:
 
 def process_of(result: Result) -> Process:
     """A result as the decision sees it."""
-    kept_s = result.duration_s + (result.conditions.waited_s or 0.0)
+    kept_s = result.device_s
+    if kept_s is None:  # a run of a harness that did not count it: the last attempt alone
+        kept_s = result.duration_s + (result.conditions.waited_s or 0.0)
     return Process(counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY), kept_s)
 
 

@@ -158,6 +158,11 @@ class Result:
     exit_code: int | None = None
     started_at: datetime
     duration_s: float
+    """Wall time of the last attempt; where the device failed, of all of them and of the waits between them."""
+    device_s: float | None = None
+    """How long it kept the device: all attempts and repetitions, pauses, waits for heat, charge and load, and the canary before and after
+    it. Not what the session needed to begin or to get the device back, nor the turns of other virtual devices. None where that was not
+    counted."""
     attempt: int = 0
     setbacks: tuple[Setback, ...] = ()
     """What befell the attempts that the device or somebody on it spoiled, in order; the last of them too, where none succeeded."""

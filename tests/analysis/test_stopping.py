@@ -240,5 +240,6 @@ def test_what_counts_of_a_result() -> None:
     assert seen(status=Status.INVALID).value_us is None
     assert seen(measurement=None).value_us is None
     assert seen(conditions=Conditions(waited_s=30.0)).device_s == 31.0
+    assert seen(conditions=Conditions(waited_s=30.0), device_s=75.0).device_s == 75.0, "with all attempts"
     profiled: Result = result(12.5, purpose=Purpose.PROFILE)
     assert process_of(profiled).value_us is None
