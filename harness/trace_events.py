@@ -158,6 +158,7 @@ def _trial_args(result: Result) -> dict[str, object]:
         "repeats": conditions.repeats or None,
         "duration_s": result.duration_s,
         "process_s": conditions.process_s,
+        "device_s": result.device_s,
         "inference_avg_us": seen.inference_avg_us if seen else None,
         "init_us": seen.init_us if seen else None,
         "first_inference_us": seen.first_inference_us if seen else None,
@@ -167,6 +168,7 @@ def _trial_args(result: Result) -> dict[str, object]:
         "affinity_observed": conditions.affinity_observed,
         "settings_observed": ", ".join(f"{k}={v}" for k, v in sorted(conditions.settings_observed.items())) or None,
         "canary_us": conditions.canary_us,
+        "canary_after_us": conditions.canary_after_us,
         "synthetic": True if result.synthetic else None,
         "simulated": ", ".join(conditions.simulated) or None,
     }

@@ -42,14 +42,18 @@ def measured(block: int, **conditions: Any) -> Result:
 
 def test_a_trial_is_a_slice_with_what_was_waited_for_and_counted(tmp_path: Path) -> None:
     samples = (Sample(t_s=0.1, frequency_khz={4: 2_000_000, 5: 1_500_000}, temperature_c=31.5), Sample(t_s=0.2))
-    first = measured(0, temperature_before_c=30.0, temperature_after_c=32.0, samples=samples)
-    second = measured(10, waited_s=3.0, temperature_before_c=31.0, simulated=("temperature_before_c",))
+    first = measured(0, temperature_before_c=30.0, temperature_after_c=32.0, samples=samples, canary_us=90.0)
+    second = measured(
+        10, waited_s=3.0, temperature_before_c=31.0, simulated=("temperature_before_c",), canary_after_us=95.0
+    )
     events = exported(write_run(tmp_path / "run", [second, first]), tmp_path / "t.json")
     one, two = slices(events)
     assert (one["ts"], one["dur"], two["ts"]) == (0, 800_000, 10_000_000)
     assert one["name"] == "m cpu 1 thr big, latency 0"
     assert one["args"]["inference_avg_us"] == 1000.0
     assert one["cat"] == one["args"]["status"] == "ok"
+    assert (one["args"]["canary_us"], one["args"].get("canary_after_us")) == (90.0, None)
+    assert two["args"]["canary_after_us"] == 95.0
     assert two["args"]["simulated"] == "temperature_before_c"
     (waiting,) = slices(events, tid=2)
     assert (waiting["ts"], waiting["dur"]) == (7_000_000, 3_000_000)
