@@ -46,6 +46,7 @@ __all__ = [
     "settle",
     "standing",
     "unfinished",
+    "unfinished_on",
 ]
 
 
@@ -376,11 +377,17 @@ def standing(run: Run) -> tuple[Step, ...]:
     )
 
 
+def unfinished_on(run: Run) -> Counter[str]:
+    """How many trials of each device lack a result that they need. Of an adaptive run's further blocks, those of the next one at most."""
+    done = {result.trial.trial_id for result in run.results}
+    needed = (*run.manifest.planned, *(trial for step in standing(run) for trial in step.trials))
+    left = {trial.trial_id: trial.device for trial in needed if trial.trial_id not in done}
+    return Counter(left.values())
+
+
 def unfinished(run: Run) -> int:
-    """How many trials of a run have no result yet but need one. Of an adaptive run's further blocks, those of the next one at most."""
-    left = {trial.trial_id for trial in run.manifest.planned} - {result.trial.trial_id for result in run.results}
-    left |= {trial.trial_id for step in standing(run) for trial in step.trials}
-    return len(left)
+    """How many trials of a run have no result yet but need one, on all devices."""
+    return unfinished_on(run).total()
 
 
 def bad(results: Sequence[Result]) -> int:

@@ -32,7 +32,7 @@ from harness.devices import DeviceConfig, load_device_configs
 from harness.errors import SetupError, UsageError
 from harness.expand import DevicePlan, Expansion, expand
 from harness.records import Impossible, Status
-from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad, settle, unfinished
+from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad, settle, unfinished, unfinished_on
 from harness.store import Manifest, Run, RunStore, load_run, read_manifest
 from harness.suite import LoadedSuite, MatchEntry, find_suite, load_suite
 from harness.targets.adb import server_is_up
@@ -208,7 +208,8 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
         with RunStore.open(path) as store:
             settle(store)
     done = load_run(path)
-    if not unfinished(done):
+    open_trials = unfinished_on(done)
+    if not open_trials:
         click.echo(f"{path}: all {len(done.results)} trials are finished", err=True)
         return _conclude(path, Outcome(), options)
     # One phone that is away must not keep the others from going on; those that the user names must be there.
@@ -249,7 +250,7 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
             total = len(manifest.planned) + len(manifest.further)
             outcome = _schedule(store, lanes, configs, options, conditions, total)
         for device in manifest.devices:
-            if device.serial not in serials:
+            if device.serial not in serials and open_trials[device.serial]:
                 outcome.set_aside[device.serial] = "not attached"
     return _conclude(path, outcome, options)
 

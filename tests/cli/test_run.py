@@ -18,6 +18,7 @@ from harness.cpu_list import format_list
 from harness.errors import Cause
 from harness.records import Status
 from harness.store import Run, load_run
+from harness.virtual.farm import VirtualFarm
 from tests.litert_host import models as make
 from tests.model_files import HOSTILE_NAMES, copy_of_shipped, shipped, truncated, unresolved_custom_op
 
@@ -365,6 +366,25 @@ def test_skipped_cells_survive_a_resume(tmp_path: Path) -> None:
     again = harness("run", "--resume", out, cwd=elsewhere)
     assert again.returncode == 0, again.stderr
     assert sorted(result.status for result in load_run(out).results) == ["ok", "skipped"]
+
+
+def test_a_device_that_is_away_is_missed_only_where_it_has_something_left_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")])
+    out = tmp_path / "run"
+    with VirtualFarm(["virtual-flagship"] * 2) as farm:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(farm.adb_port))
+        here, away = farm.serials
+        assert harness("run", suite, "--device", here, "--device", away, "--out", out).returncode == 0
+        file = out / "trials.jsonl"
+        lines = {json.loads(line)["trial"]["device"]: line for line in file.read_text().splitlines(keepends=True)}
+        file.write_text(lines[away])
+        done = harness("run", "--resume", out, "--device", here)
+        assert (done.returncode, "not attached" in done.stderr) == (0, False), done.stderr
+        file.write_text("")
+        left = harness("run", "--resume", out, "--device", here)
+        assert (left.returncode, f"{away}: not attached" in left.stderr) == (1, True), left.stderr
 
 
 def test_one_delegate_in_two_spellings_is_refused(tmp_path: Path) -> None:
