@@ -1,5 +1,19 @@
-"""`python -m harness`: the same as the command `harness`."""
+"""The command `harness`, and `python -m harness`."""
 
-from harness.cli.main import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def start() -> None:
+    """Entry point. Ctrl-C counts from the first moment: importing the rest takes long enough to be met by it."""
+    try:
+        from harness.cli.main import main
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    main()
+
+
+if __name__ == "__main__":
+    start()

@@ -84,3 +84,14 @@ def test_a_path_that_the_kernel_refuses_is_one_line(arguments: list[str], capsys
     said = capsys.readouterr().err
     assert "internal error" not in said
     assert said.startswith("harness: ")
+
+
+def test_an_interrupt_while_the_program_is_still_being_read_is_130(tmp_path: Path) -> None:
+    # A module that comes first on the path stands for the moment: it is interrupted like any other import.
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "--version"],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
