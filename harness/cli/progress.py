@@ -14,6 +14,7 @@ from rich.table import Column
 
 from harness.analysis import decision_words
 from harness.analysis.stopping import Step
+from harness.cli.output import printable
 from harness.decisions import AdaptivePlan
 from harness.records import Result, Status, Trial
 
@@ -25,6 +26,7 @@ def describe(trial: Trial) -> str:
     model = trial.model.name if len(trial.model.name) <= 40 else trial.model.name[:39] + "…"
     process = f" #{trial.process}" if trial.purpose == "latency" else ""
     model += f" [{trial.binary}]" if trial.binary else ""
+    model = printable(model)
     return f"{model} {trial.delegate_label} t{trial.threads} {trial.cpus.label} {trial.purpose}{process}"
 
 
@@ -90,7 +92,9 @@ class RunProgress:
 
     def note(self, serial: str, message: str) -> None:
         """See `schedule.Progress`."""
-        self._console.print(f"[yellow]{escape(serial)}[/yellow] {escape(message)}", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"[yellow]{escape(serial)}[/yellow] {escape(printable(message))}", highlight=False, soft_wrap=True
+        )
 
     def looked(self, step: Step) -> None:
         """See `schedule.Progress`."""
@@ -125,6 +129,6 @@ class RunProgress:
         if result.status is Status.OK:
             tail = f"{value / 1000:.3f} ms" if value is not None else ""
         else:
-            tail = f"{', '.join(result.causes)}: {escape((result.message or '')[:160])}"
+            tail = f"{', '.join(result.causes)}: {escape(printable((result.message or '')[:160]))}"
         place = f"{self._count}/{self._total} {escape(result.trial.device)}"
         return f"{place} {escape(describe(result.trial))} {status} {tail}".replace("\n", " ")

@@ -20,21 +20,21 @@ from rich.console import Console
 from harness import __version__
 from harness.benchmark_binary import Program, parse_binary_option
 from harness.build.store import BinaryStore
-from harness.cli.output import reader_may_leave
+from harness.cli.conclusion import conclude
 from harness.cli.progress import RunProgress
 from harness.cli.resume import check_models, match_devices, selectors_of
 from harness.cli.run_binaries import binaries_of, check_binaries, suite_of
 from harness.cli.selection import Live, default_port, selected, start_server
-from harness.cli.summary import dry_run_document, print_dry_run, print_summary, summary_document, write_json
+from harness.cli.summary import dry_run_document, print_dry_run, write_json
 from harness.conditions.request import ConditionsRequest
 from harness.deploy import Blob
 from harness.devices import DeviceConfig, load_device_configs
 from harness.errors import SetupError, UsageError
 from harness.expand import DevicePlan, Expansion, expand
-from harness.records import Impossible, Status
-from harness.schedule import LanePlan, Outcome, Patience, Schedule, bad
-from harness.standing import settle, unfinished, unfinished_on
-from harness.store import Manifest, Run, RunStore, load_run, read_manifest
+from harness.records import Impossible
+from harness.schedule import LanePlan, Outcome, Patience, Schedule
+from harness.standing import settle, unfinished_on
+from harness.store import Manifest, RunStore, load_run, read_manifest
 from harness.suite import LoadedSuite, MatchEntry, find_suite, load_suite
 from harness.targets.adb import server_is_up
 
@@ -195,7 +195,7 @@ def _run(loaded: LoadedSuite, out: Path | None, dry_run: bool, options: _Options
             lanes = _lanes(live, {one.target.serial: one.target.serial for one in live}, programs, expansion, options)
             total = len(manifest.planned) + len(manifest.further)
             outcome = _schedule(store, lanes, configs, options, suite.conditions, total)
-    return _conclude(path, outcome, options)
+    return conclude(path, outcome, as_json=options.as_json)
 
 
 def _resume(path: Path, suite: str | None, options: _Options) -> int:
@@ -212,7 +212,7 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
     open_trials = unfinished_on(done)
     if not open_trials:
         click.echo(f"{path}: all {len(done.results)} trials are finished", err=True)
-        return _conclude(path, Outcome(), options)
+        return conclude(path, Outcome(), as_json=options.as_json)
     # One phone that is away must not keep the others from going on; those that the user names must be there.
     lenient = not options.selectors
     with (
@@ -253,7 +253,7 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
         for device in manifest.devices:
             if device.serial not in serials and open_trials[device.serial]:
                 outcome.set_aside[device.serial] = "not attached"
-    return _conclude(path, outcome, options)
+    return conclude(path, outcome, as_json=options.as_json)
 
 
 @contextlib.contextmanager
@@ -346,35 +346,6 @@ def _schedule(
             conditions=conditions,
         )
         return schedule.run(lanes)
-
-
-def _conclude(path: Path, outcome: Outcome, options: _Options) -> int:
-    from harness.report import write_report  # pandas and the chart library: not before they are needed
-
-    with Console(stderr=True).status("writing the report"):
-        report = write_report(path)
-    finished = load_run(path)
-    left = unfinished(finished)
-    code = _exit_code(finished, outcome, left)
-    with reader_may_leave():
-        if options.as_json:
-            write_json(summary_document(finished, report, outcome))
-        else:
-            print_summary(finished, report)
-    for serial, reason in outcome.set_aside.items():
-        click.echo(f"{serial}: {reason}", err=True)
-    if left:
-        least = "at least " if finished.manifest.adaptive is not None else ""
-        click.echo(f"{least}{left} trials did not run; go on with: harness run --resume {path}", err=True)
-    return code
-
-
-def _exit_code(finished: Run, outcome: Outcome, left: int) -> int:
-    if outcome.interrupted:
-        return 130
-    if left and not finished.results:
-        return 3
-    return 1 if left or bad(finished.results) or not any(r.status is Status.OK for r in finished.results) else 0
 
 
 def _slug(name: str) -> str:

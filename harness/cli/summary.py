@@ -15,6 +15,7 @@ from rich.table import Table
 
 from harness.analysis import decision_words
 from harness.analysis.cells import Cell, baseline_of, cells
+from harness.cli.output import printable
 from harness.decisions import AdaptivePlan, Decision
 from harness.expand import Expansion
 from harness.records import Status, Trial
@@ -29,8 +30,8 @@ def write_json(document: object) -> None:
     click.echo(json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False))
 
 
-def print_summary(run: Run, report: Path) -> None:
-    """A table of each device's cells on stdout, then where the report lies."""
+def print_summary(run: Run, report: Path | None) -> None:
+    """A table of each device's cells on stdout, then where the report lies, if there is one."""
     console = _console()
     found = cells(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
@@ -60,7 +61,7 @@ def print_summary(run: Run, report: Path) -> None:
         console.print(f"ratio: to the cell with {escape(fixed)} and otherwise the same", highlight=False)
     if run.manifest.adaptive is not None:
         _print_adaptive(run, run.manifest.adaptive, console)
-    click.echo(f"report: {report}")
+    click.echo(f"report: {report}" if report else f"no report was written; make it with: harness report {run.path}")
 
 
 def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
@@ -78,13 +79,13 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=160)
 
 
-def summary_document(run: Run, report: Path, outcome: Outcome) -> dict[str, Any]:
+def summary_document(run: Run, report: Path | None, outcome: Outcome) -> dict[str, Any]:
     """The run for scripts."""
     found = cells(run.results)
     return {
         "run": str(run.path),
         "run_id": run.manifest.run_id,
-        "report": str(report),
+        "report": str(report) if report else None,
         "interrupted": outcome.interrupted,
         "unfinished": unfinished(run),
         "set_aside": outcome.set_aside,
@@ -229,7 +230,7 @@ def _row(cell: Cell, base: Cell | None, decision: Decision | None, *, with_binar
     total = sum(cell.statuses.values())
     status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"
     return (
-        escape(cell.key.model),
+        escape(printable(cell.key.model)),
         escape(cell.key.delegate),
         str(cell.key.threads),
         escape(cell.key.cpus),

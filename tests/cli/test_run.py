@@ -193,6 +193,28 @@ def test_hostile_model_names_are_only_names(tmp_path: Path) -> None:
     assert left == set(), "something in a name was executed"
 
 
+def test_a_models_name_says_nothing_to_the_terminal(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, [copy_of_shipped(tmp_path / "red\x1b[31m.tflite")])
+    done = harness("run", suite, "--device", "virtual:1", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "red\\x1b[31m" in done.stdout
+
+
+def test_without_a_report_what_was_measured_is_said_all_the_same(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")])
+    assert harness("run", suite, "--device", "virtual:1", "--out", out).returncode == 0
+    (out / "report.html").unlink()
+    (out / "report.html").mkdir()
+    done = harness("run", "--resume", out)
+    no_traceback(done)
+    assert done.returncode in (2, 3)
+    assert "cannot write" in done.stderr
+    assert f"harness report {out}" in done.stdout
+    assert "cnn_int8" in done.stdout
+
+
 def test_bad_models_are_failed_results_with_their_cause(tmp_path: Path) -> None:
     truncated(tmp_path / "half.tflite")
     unresolved_custom_op(tmp_path / "custom.tflite")
