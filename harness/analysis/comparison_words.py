@@ -34,7 +34,12 @@ def interval(estimate: Estimate) -> str:
     """`[0.856, 0.899]`; empty without one."""
     if estimate.ci_low is None or estimate.ci_high is None:
         return ""
-    return f"[{estimate.ci_low:.3f}, {estimate.ci_high:.3f}]"
+    return f"[{_times(estimate.ci_low)}, {_times(estimate.ci_high)}]"
+
+
+def _times(ratio: float) -> str:
+    # With two processes an interval may span ten powers of ten: digits that mean nothing would only push the rest off the line.
+    return f"{ratio:.3f}" if 0.01 <= ratio < 100 else f"{ratio:.3g}"
 
 
 def value(amount: float | None, unit: str) -> str:
@@ -138,3 +143,12 @@ def _by(factor: float, low: float, high: float, *, flipped: bool = False) -> str
     if flipped:
         factor, low, high = 2 - 1 / factor, 2 - 1 / low, 2 - 1 / high
     return f"by {100 * (factor - 1):.1f} % ({100 * (low - 1):.1f} % to {100 * (high - 1):.1f} %)"
+
+
+def gate(table: Table) -> str:
+    """`broken`, `holds`; where cells are undecided, which never breaks it, that is said: it is no proof that nothing became slower."""
+    if table.gate_broken:
+        return "broken"
+    measured = [one for one in table.comparisons if one.state == "measured"]
+    undecided = sum(one.judgement.verdict is Verdict.INCONCLUSIVE for one in measured)
+    return f"not broken ({undecided} of {len(measured)} inconclusive)" if undecided else "holds"

@@ -27,7 +27,7 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
     counts = Counter(one.judgement.verdict for one in table.comparisons if one.state != "missing")
     lines = [f"### {_escape(table.metric.words)}: {words.summary_line(counts)}", ""]
     if table.rules.gate is not None:
-        verdict = "**broken**" if table.gate_broken else "holds"
+        verdict = f"**{words.gate(table)}**" if table.gate_broken else words.gate(table)
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]
     lines += [f"| | cell | base | head | head/base ({words.level(table)}) | verdict |", "|---|---|--:|--:|--:|---|"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +14,7 @@ from harness.analysis import comparison_words as words
 from harness.analysis.compare import Comparison, Table, failed_gate
 from harness.analysis.selection import KEYS
 from harness.analysis.verdict import Verdict
+from harness.cli.output import printable
 
 _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.SAME: "", Verdict.INCONCLUSIVE: "yellow"}
 
@@ -25,19 +26,16 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     constant = [name for name in KEYS if name not in varying and rows and _value(rows[0], name)]
     if constant:
         console.print(escape(", ".join(f"{name} {_value(rows[0], name)}" for name in constant)), highlight=False)
-    unit = "MB" if table.metric.unit == "mb" else "ms"
-    grid = Grid(box=None, header_style="bold", pad_edge=False)
-    for name in varying:
-        grid.add_column(name, overflow="fold")
-    for heading in (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("verdict", no_wrap=True)
     numbered = words.warnings(table)
+    # A device's name takes too much of a line to stand in each.
+    groups: dict[str, list[Comparison]] = {}
     for one in rows:
-        marks = " [magenta]synthetic[/]" if one.synthetic else ""
-        marks += "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
-        grid.add_row(*(escape(_value(one, name)) for name in varying), *_numbers(one), _verdict(one, table) + marks)
-    console.print(grid)
+        groups.setdefault(_value(one, "device") if "device" in varying else "", []).append(one)
+    varying = [name for name in varying if name != "device"] or ["model"]
+    for device, group in groups.items():
+        if device:
+            console.print(f"[bold]{escape(device)}[/]", highlight=False)
+        console.print(_grid(group, varying, table, numbered))
     if any(one.judgement.more_processes is not None for one in table.comparisons):
         console.print("+N: about so many more processes a side would decide", highlight=False)
     for overall in table.overall:
@@ -57,7 +55,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
             highlight=False,
         )
     if table.rules.gate is not None:
-        state = "[red]broken[/]" if table.gate_broken else "holds"
+        state = f"[red]{words.gate(table)}[/]" if table.gate_broken else words.gate(table)
         console.print(f"gate of {words.percent(table.rules.gate)}: {state}", highlight=False)
 
 
@@ -68,10 +66,25 @@ def as_text(table: Table, *, ops: int) -> str:
     return buffer.getvalue()
 
 
+def _grid(rows: Sequence[Comparison], varying: Sequence[str], table: Table, numbered: Mapping[str, int]) -> Grid:
+    unit = "MB" if table.metric.unit == "mb" else "ms"
+    grid = Grid(box=None, header_style="bold", pad_edge=False)
+    for name in varying:
+        grid.add_column(name, overflow="fold")
+    for heading in (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("verdict", no_wrap=True)
+    for one in rows:
+        marks = " [magenta]synthetic[/]" if one.synthetic else ""
+        marks += "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
+        grid.add_row(*(escape(_value(one, name)) for name in varying), *_numbers(one), _verdict(one, table) + marks)
+    return grid
+
+
 def _value(one: Comparison, name: str) -> str:
     here = str(getattr(one.key, name))
     there = str(getattr(one.base.key, name)) if one.base.key is not None else here
-    return here if here == there else f"{there} -> {here}"
+    return printable(here if here == there else f"{there} -> {here}")
 
 
 def _numbers(one: Comparison) -> tuple[str, ...]:
