@@ -115,7 +115,8 @@ function cellParts(cell) {
   const opsButton = cell.profiled ? el('button', { type: 'button' }, 'Ops of this cell') : '';
   if (opsButton) opsButton.addEventListener('click', () => { keep('cell', null); showOps(cell.id); });
   const latencies = latencyTrials(cell);
-  const beyond = other && cell.latency && (other.latency[0] / cell.latency[0] >= 3 || other.latency[0] / cell.latency[0] <= 1 / 3);
+  const apart = other && cell.latency && (other.latency[2] < cell.latency[1] || other.latency[1] > cell.latency[2]);
+  const beyond = apart && (other.latency[0] / cell.latency[0] >= 3 || other.latency[0] / cell.latency[0] <= 1 / 3);
   const facts = [outcomeWords(cell), cell.latency ? `median ${ms(cell.latency[0])} ms (${ms(cell.latency[1])} to ${ms(cell.latency[2])})` : null, cell.init ? `init ${ms(cell.init[0])} ms` : null,
     cell.first ? `first inference ${ms(cell.first[0])} ms` : null, cell.memory.peak ? `peak ${cell.memory.peak[0]} MB` : null, ...cell.delegates].filter(Boolean);
   return [
