@@ -52,6 +52,10 @@ _SOFT = frozenset(
 """What a run can survive: it goes on with the CPU, or without some rows."""
 
 
+_ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
+"""Delegates that cannot go by each other's name. `EXTERNAL` can: its library has a name of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the verdict is made from."""
@@ -156,7 +160,11 @@ def _delegation(facts: Facts) -> list[Evidence]:
     for name in dict.fromkeys([*facts.asked, *facts.asked_by_unconsumed, *gone]):
         use = uses.get(name)
         if use is None:
-            if facts.traceless or unavailable or name in facts.asked_by_unconsumed:
+            if instead := _another(name, facts):
+                missing.append(
+                    Evidence(Cause.DELEGATE_NOT_APPLIED, f"{name} was asked for, and {instead} took part of the graph")
+                )
+            elif facts.traceless or unavailable or name in facts.asked_by_unconsumed:
                 missing.append(
                     Evidence(Cause.DELEGATE_NOT_APPLIED, f"{name} was asked for, and nothing says that it was applied")
                 )
@@ -182,6 +190,14 @@ def _delegation(facts: Facts) -> list[Evidence]:
         line = f"the built-in kernels were asked for, and {', '.join(ran)} took part of the graph"
         found.append(Evidence(Cause.CONDITION_NOT_MET, line))
     return found
+
+
+def _another(name: str, facts: Facts) -> str | None:
+    """The accelerator that ran where another was asked for: an excerpt's profile may be all that tells."""
+    if name not in _ACCELERATORS:
+        return None
+    ran = (use.name for use in facts.delegates if use.applied not in ("none", "failed"))
+    return next((other for other in ran if other in _ACCELERATORS and other not in facts.asked), None)
 
 
 def _exit_evidence(facts: Facts, explained: bool) -> Iterable[Evidence]:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.records import Purpose, Status
 from harness.store import load_run
 from tests.benchmark_model.recorded import LOGS, other_log
@@ -168,3 +170,17 @@ def test_what_was_recorded_takes_no_block_that_is_still_to_be_run(tmp_path: Path
     planned = {trial.block for trial in run.manifest.trials if trial.device != "d"}
     assert planned == {0, 1, 2}
     assert {r.trial.block for r in run.results if r.trial.device == "d"} == {3}
+
+
+@pytest.mark.parametrize(("delegate", "code"), [("nnapi", 0), ("gpu", 1)])
+def test_an_excerpt_whose_profile_shows_another_delegate_is_not_the_one_that_was_named(
+    tmp_path: Path, delegate: str, code: int
+) -> None:
+    log = tmp_path / "excerpt.log"
+    log.write_bytes(other_log("003-mi11-yolov5s-nnapi-qtigpu-profile")[0])
+    command = [sys.executable, "-m", "harness", "ingest", str(log), "--device", "d", "--model", "m"]
+    done = subprocess.run(
+        [*command, "--delegate", delegate, "-o", str(tmp_path / "run")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert ("GPU was asked for, and NNAPI took part of the graph" in done.stdout + done.stderr) == (code == 1)
