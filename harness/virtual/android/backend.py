@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,6 @@ from typing import Literal, Protocol
 from harness.virtual.android.layout import Layout
 from harness.virtual.android.process import SpawnedProcess
 from harness.virtual.base import WindowSize
-
-OnExit = Callable[[SpawnedProcess], None]
 
 MODE_VARIABLE = "HARNESS_VIRTUAL_NAMESPACES"
 """Environment variable: `1` insists on namespaces, `0` on path mapping; unset takes namespaces where they work."""
@@ -55,9 +53,7 @@ class Backend(Protocol):
     async def stop(self) -> None:
         """Kill every process of the device and return when they are gone."""
 
-    def launch(
-        self, command: str | None, *, terminal: WindowSize | None, env: Mapping[str, str], on_exit: OnExit
-    ) -> SpawnedProcess:
+    def launch(self, command: str | None, *, terminal: WindowSize | None, env: Mapping[str, str]) -> SpawnedProcess:
         """Run a command with the device's shell, in a session of its own. Raises OSError."""
 
     def processes(self) -> list[ProcessUse]:

@@ -21,7 +21,6 @@ from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.low_memory import is_benchmark
 from harness.virtual.android.namespace import Namespaces
 from harness.virtual.android.path_mapping import PathMapping
-from harness.virtual.android.process import SpawnedProcess
 from harness.virtual.android.state import DeviceState, boot_state, virtual_part
 from harness.virtual.android.sysfs import (
     WRITABLE,
@@ -143,7 +142,7 @@ class VirtualAndroid:
             raise OSError("the device is down")
         self.refresh()
         with _confined(set(self._open_cores().values()) if self._virtual.cpuset else None):
-            process = self._backend.launch(command, terminal=terminal, env=self._environment(term), on_exit=self._ended)
+            process = self._backend.launch(command, terminal=terminal, env=self._environment(term))
         self.events.record("spawn", command=command, terminal=terminal is not None)
         self._start_ticking()
         return process
@@ -160,9 +159,7 @@ class VirtualAndroid:
             if not is_benchmark(words):
                 continue
             # By a process of the device: its numbers are its own.
-            killer = backend.launch(
-                f"kill -9 {use.pid}", terminal=None, env=self._environment("dumb"), on_exit=self._ended
-            )
+            killer = backend.launch(f"kill -9 {use.pid}", terminal=None, env=self._environment("dumb"))
             code = await killer.wait()
             for fd in (killer.stdin, killer.stdout, killer.stderr):
                 if fd is not None:
@@ -349,9 +346,6 @@ class VirtualAndroid:
         if self._meter.known:
             self._start_ticking()
         self._state.masks = {pid: mask for pid, mask in self._state.masks.items() if pid in self._meter.known}
-
-    def _ended(self, process: SpawnedProcess) -> None:
-        del process
 
     def _before_file(self, path: str) -> None:
         if path.startswith(("/sys", "/proc")):

@@ -23,7 +23,6 @@ from typing import Literal
 from harness.virtual.android import namespace_init
 from harness.virtual.android.backend import (
     BackendUnavailable,
-    OnExit,
     ProcessUse,
     read_affinity,
     read_command_line,
@@ -156,9 +155,7 @@ class Namespaces:
         for process in live:
             await process.wait()
 
-    def launch(
-        self, command: str | None, *, terminal: WindowSize | None, env: Mapping[str, str], on_exit: OnExit
-    ) -> SpawnedProcess:
+    def launch(self, command: str | None, *, terminal: WindowSize | None, env: Mapping[str, str]) -> SpawnedProcess:
         """See `Backend.launch`."""
         root = self.root_path()
         enter = [
@@ -175,11 +172,7 @@ class Namespaces:
         argv: Sequence[str] = [*enter, "--", *session, self.shell, *(["-c", command] if command is not None else [])]
         pty = open_pty(root / "dev/pts/ptmx", terminal) if terminal else None
 
-        def ended(process: SpawnedProcess) -> None:
-            self._live.discard(process)
-            on_exit(process)
-
-        process = start(argv, env=env, cwd=None, shell_is_child=True, pty=pty, on_exit=ended)
+        process = start(argv, env=env, cwd=None, shell_is_child=True, pty=pty, on_exit=self._live.discard)
         self._live.add(process)
         return process
 

@@ -24,7 +24,6 @@ from typing import Literal
 
 from harness.virtual.android.backend import (
     BackendUnavailable,
-    OnExit,
     ProcessUse,
     read_affinity,
     read_command_line,
@@ -115,9 +114,7 @@ class PathMapping:
                         found.append(int(entry.name))
         return found
 
-    def launch(
-        self, command: str | None, *, terminal: WindowSize | None, env: Mapping[str, str], on_exit: OnExit
-    ) -> SpawnedProcess:
+    def launch(self, command: str | None, *, terminal: WindowSize | None, env: Mapping[str, str]) -> SpawnedProcess:
         """See `Backend.launch`."""
         root = self.root_path()
         session = [self._tools.setsid, *(["-c"] if terminal else [])]
@@ -126,12 +123,8 @@ class PathMapping:
         mapped |= {"PATH": str(root / "system/bin"), MARK: str(root)}
         pty = open_pty(Path("/dev/ptmx"), terminal) if terminal else None
 
-        def ended(process: SpawnedProcess) -> None:
-            self._live.discard(process)
-            on_exit(process)
-
         cwd = root / "data/local/tmp"
-        process = start(argv, env=mapped, cwd=cwd, shell_is_child=False, pty=pty, on_exit=ended)
+        process = start(argv, env=mapped, cwd=cwd, shell_is_child=False, pty=pty, on_exit=self._live.discard)
         self._live.add(process)
         return process
 
