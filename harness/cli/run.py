@@ -29,12 +29,13 @@ from harness.cli.summary import dry_run_document, print_dry_run, write_json
 from harness.conditions.request import ConditionsRequest
 from harness.deploy import Blob
 from harness.devices import DeviceConfig, load_device_configs
-from harness.errors import SetupError, UsageError
+from harness.errors import SetupError, SuiteError, UsageError
 from harness.expand import DevicePlan, Expansion, expand
 from harness.records import Impossible
 from harness.schedule import LanePlan, Outcome, Patience, Schedule
 from harness.standing import settle, unfinished_on
 from harness.store import Manifest, RunStore, load_run, read_manifest
+from harness.strict_yaml import line_of
 from harness.suite import LoadedSuite, MatchEntry, find_suite, load_suite
 from harness.targets.adb import server_is_up
 
@@ -159,7 +160,7 @@ def _run(loaded: LoadedSuite, out: Path | None, dry_run: bool, options: _Options
         _devices(options.selectors, suite.devices, configs) as live,
         tempfile.TemporaryDirectory(prefix="harness-") as scratch,
     ):
-        expansion = expand(suite, loaded.models, [_plan(one, configs) for one in live], seed=seed)
+        expansion = _expanded(loaded, [_plan(one, configs) for one in live], seed)
         if dry_run:
             if options.as_json:
                 write_json(dry_run_document(loaded, expansion))
@@ -270,6 +271,20 @@ def _devices(
         with console.status("starting virtual devices" if starting else "asking devices what they are"):
             live = stack.enter_context(selected(selectors, devices, configs, lenient=lenient))
         yield live
+
+
+def _expanded(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expansion:
+    try:
+        return expand(loaded.suite, loaded.models, plans, seed=seed)
+    except UsageError as error:
+        # Which words of `cpus` mean something is known only with the devices; where the word stands is known to the suite.
+        for index, label in enumerate(loaded.suite.cpus):
+            if repr(label) in error.message:
+                line = line_of(loaded.text, ("cpus", index))
+                raise SuiteError(
+                    error.message, file=loaded.path, line=line, key=f"cpus[{index}]", remedy=error.remedy
+                ) from None
+        raise
 
 
 def _plan(one: Live, configs: Mapping[str, DeviceConfig]) -> DevicePlan:

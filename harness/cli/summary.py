@@ -13,10 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.analysis import decision_words
-from harness.analysis.cells import Cell, baseline_of, cells
+from harness.analysis import decision_words, selection
+from harness.analysis.cells import Cell, baseline_key, baseline_of, cells
+from harness.analysis.compare import Source, compare
+from harness.analysis.metrics import Metric
+from harness.analysis.verdict import Rules, Verdict
 from harness.cli.output import printable
-from harness.decisions import AdaptivePlan, Decision
+from harness.decisions import AdaptivePlan, CellKey
 from harness.expand import Expansion
 from harness.records import Status, Trial
 from harness.schedule import Outcome
@@ -45,11 +48,11 @@ def print_summary(run: Run, report: Path | None) -> None:
             table.add_column(heading, overflow="fold")
         for heading in ("median ms", "spread", "ratio", "n"):
             table.add_column(heading, justify="right", no_wrap=True)
-        ratios = {one.head: one for one in run.decisions}
+        ratios = _ratios(run)
         table.add_column("status", overflow="fold")
         for cell in sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key):
-            base = baseline_of(cell, found, run.manifest.baseline)
-            table.add_row(*_row(cell, base, ratios.get(cell.key), with_binary=several))
+            is_base = baseline_of(cell, found, run.manifest.baseline) is cell
+            table.add_row(*_row(cell, "1.00x" if is_base else ratios.get(cell.key, ""), with_binary=several))
         console.print(table)
         console.print()
     counts = Counter(result.status for result in run.results)
@@ -58,7 +61,8 @@ def print_summary(run: Run, report: Path | None) -> None:
     fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
     console.print(f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
     if fixed:
-        console.print(f"ratio: to the cell with {escape(fixed)} and otherwise the same", highlight=False)
+        how = "block by block; faster, slower or same where that is sure"
+        console.print(f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}", highlight=False)
     if run.manifest.adaptive is not None:
         _print_adaptive(run, run.manifest.adaptive, console)
     click.echo(f"report: {report}" if report else f"no report was written; make it with: harness report {run.path}")
@@ -219,13 +223,31 @@ def _trial(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _row(cell: Cell, base: Cell | None, decision: Decision | None, *, with_binary: bool) -> tuple[str, ...]:
+def _ratios(run: Run) -> dict[CellKey, str]:
+    """Each cell's ratio to its baseline, with the verdict where there is one: the numbers of `harness compare` and of the report."""
+    decided = {one.head: escape(decision_words.ratio(one)) for one in run.decisions if one.head and one.ratio}
+    results = {cell.key: cell for cell in selection.cells_of(run.results)}
+    pairs = []
+    for key, cell in results.items():
+        base = baseline_key(key, results, run.manifest.baseline)
+        if base is not None and base != key and key not in decided:
+            pairs.append(selection.Pair(base=results[base], head=cell))
+    source = Source(
+        run_id=run.manifest.run_id,
+        devices={device.serial: device for device in run.manifest.devices},
+        harness_version=run.manifest.harness_version,
+        adaptive=run.manifest.adaptive,
+    )
+    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
+    for one in table.comparisons:
+        if one.estimate.ratio is not None:
+            sure = one.judgement.verdict is not Verdict.INCONCLUSIVE
+            decided[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {one.judgement.verdict}" if sure else "")
+    return decided
+
+
+def _row(cell: Cell, ratio: str, *, with_binary: bool) -> tuple[str, ...]:
     median, spread = cell.median_us, cell.spread
-    base_median = base.median_us if base else None
-    ratio = f"{median / base_median:.2f}x" if median is not None and base_median else ""
-    if decision is not None and decision.ratio is not None:
-        # Of the blocks that both ran: the medians are of unlike ones where a cell dropped out before its baseline.
-        ratio = escape(decision_words.ratio(decision))
     good = cell.statuses.get(Status.OK, 0)
     total = sum(cell.statuses.values())
     status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"

@@ -455,3 +455,23 @@ def test_models_that_need_a_signature_or_a_range_are_measured(tmp_path: Path) ->
     log = run.path / next(r.logs["stdout"] for r in run.results if r.trial.model.name == "dynamic")
     assert "Input shapes: [8,16]" in log.read_text()
     assert "signature add" in (run.path / "report.html").read_text()
+
+
+def test_the_table_has_the_ratios_and_verdicts_of_compare(tmp_path: Path) -> None:
+    extra = "processes: 6\ndelegates: [cpu, xnnpack]\nbaseline: {delegate: cpu}\n"
+    suite = write_suite(tmp_path, [shipped("mobilenet_int8.tflite")], extra)
+    out = tmp_path / "run"
+    done = harness("run", suite, "--device", "virtual:1", "--out", out)
+    assert done.returncode == 0, done.stderr
+    compared = json.loads(harness("compare", f"{out}@delegate=cpu", f"{out}@delegate=xnnpack", "--json").stdout)
+    [one] = compared["comparisons"]
+    [row] = [line for line in done.stdout.splitlines() if " xnnpack " in line]
+    assert f"{one['ratio']:.2f}x" in row
+    assert (one["verdict"] == "faster") == ("faster" in row)
+
+
+def test_a_word_for_cores_that_means_nothing_is_named_with_its_line(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], "processes: 1\ncpus: [all, huge]\n")
+    done = harness("run", suite, "--device", "virtual:1", "--dry-run")
+    assert done.returncode == 2
+    assert f"{suite}:5: cpus[1]: 'huge'" in done.stderr
