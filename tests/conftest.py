@@ -32,9 +32,9 @@ def _signals_count() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """One for all browsers of this process: a second one would find the first one's event loop running."""
+    """One for all browsers of a module, and gone after it: while it is there its event loop runs, and no other can in this process."""
     with sync_playwright() as running:
         yield running
 

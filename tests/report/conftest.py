@@ -16,7 +16,7 @@ from tests.report.review_runs import review_run
 from tests.report.runs import demo_run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:

@@ -42,7 +42,7 @@ def real_run(tmp_path_factory: pytest.TempPathFactory, no_server_port: int) -> P
     return folder / "run"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
