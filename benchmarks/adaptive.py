@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from benchmarks.latency_model import Floats, Scenario, simulate_cells
 from benchmarks.procedures import EDGE, RULES, Bools
-from harness.analysis.estimate import LEVEL, Estimate, paired, paired_many, pooled
+from harness.analysis.ratio_interval import LEVEL, Estimate, paired, paired_many, pooled
 from harness.analysis.sequential import Looks, repeated_p
 from harness.analysis.verdict import benjamini_hochberg
-from harness.decisions import AdaptivePlan
+from harness.records.adaptive_decisions import AdaptivePlan
 
 Ints = npt.NDArray[np.int_]
 

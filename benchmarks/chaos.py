@@ -29,9 +29,9 @@ import yaml
 
 from benchmarks.chaos_state import Snapshot, differences, snapshot
 from benchmarks.chaos_truth import Judgement, judge, unproven
+from harness.files.shipped_data import data_dir
 from harness.records import Result
-from harness.resources import data_dir
-from harness.store import load_run
+from harness.runs.run_store import load_run
 from harness.virtual.adb_server import find_adb
 from harness.virtual.farm import VirtualFarm
 from harness.virtual.faults import FaultPlan

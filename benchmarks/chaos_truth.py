@@ -52,7 +52,7 @@ _PASSING = frozenset(
 )
 """Causes of the device that may pass: a trial that ends with one was tried `ATTEMPTS` times."""
 ATTEMPTS = 3
-"""`harness.lane_plan.Patience`'s, which the benchmark's controllers run with."""
+"""`harness.measuring.lane_plan.Patience`'s, which the benchmark's controllers run with."""
 BACKOFF_S = 1.0
 """Its first and shortest pause."""
 

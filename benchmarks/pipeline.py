@@ -25,18 +25,18 @@ from pathlib import Path
 import adbutils
 
 from harness.analysis.stopping import Step
-from harness.benchmark_binary import program_for
-from harness.benchmark_model.command import BinaryFacts, trial_flags
-from harness.deploy import Blob
-from harness.devices import load_device_configs
-from harness.expand import DevicePlan, Expansion, expand
-from harness.inventory import Inventory, take_inventory
+from harness.benchmark_model.command_line import BinaryFacts, trial_flags
+from harness.binaries.choice import program_for
+from harness.devices.adb_target import AdbTarget
+from harness.devices.device_config import load_device_configs
+from harness.devices.inventory import Inventory, take_inventory
+from harness.devices.push import Blob
+from harness.files.shipped_data import data_dir
+from harness.measuring.schedule import LanePlan, Schedule
 from harness.records import Result, Trial
-from harness.resources import data_dir
-from harness.schedule import LanePlan, Schedule
-from harness.store import Manifest, RunStore, load_run
-from harness.suite import LoadedSuite, load_suite
-from harness.targets.adb import AdbTarget
+from harness.runs.run_store import Manifest, RunStore, load_run
+from harness.suite.expand import DevicePlan, Expansion, expand
+from harness.suite.suite_file import LoadedSuite, load_suite
 from harness.virtual.farm import VirtualFarm, default_profiles
 
 SUITE = """

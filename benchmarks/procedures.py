@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from benchmarks.latency_model import Floats, Scenario, inferences, simulate
-from harness.analysis.estimate import LEVEL, paired_many, unpaired_many
+from harness.analysis.ratio_interval import LEVEL, paired_many, unpaired_many
 from harness.analysis.sequential import Levels, levels_for
 from harness.analysis.verdict import Rules
 

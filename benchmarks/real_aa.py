@@ -24,8 +24,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.estimate import BUDGET
-from harness.resources import data_dir
+from harness.analysis.ratio_interval import BUDGET
+from harness.files.shipped_data import data_dir
 
 FALSE_ALLOWED = 1
 """Of twenty."""

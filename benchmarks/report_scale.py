@@ -41,7 +41,7 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.store import TRIALS, Manifest, RunStore
+from harness.runs.run_store import TRIALS, Manifest, RunStore
 
 BEGAN = datetime(2026, 8, 1, 9, 30, tzinfo=UTC)
 LIMITS = {

@@ -19,19 +19,19 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from harness.analysis.estimate import paired
-from harness.benchmark_binary import program_for
+from harness.analysis.ratio_interval import paired
 from harness.benchmark_model import parse_output
-from harness.benchmark_model.command import BinaryFacts, trial_flags
-from harness.conditions.topology import resolve
-from harness.deploy import Blob, open_folder, push_missing
-from harness.devices import load_device_configs
-from harness.inventory import Inventory, take_inventory
+from harness.benchmark_model.command_line import BinaryFacts, trial_flags
+from harness.binaries.choice import program_for
+from harness.devices.adb_target import AdbTarget
+from harness.devices.device_config import load_device_configs
+from harness.devices.inventory import Inventory, take_inventory
+from harness.devices.push import Blob, open_folder, push_missing
+from harness.devices.topology import resolve
+from harness.files.shipped_data import data_dir
+from harness.measuring.trial_script import BASE_DIR, SAMPLE_INTERVAL_S, TrialScript, split_trailer
 from harness.records import DelegateRequest, Purpose, RunLengths
-from harness.resources import data_dir
-from harness.suite import model_ref
-from harness.targets.adb import AdbTarget
-from harness.trial_script import BASE_DIR, SAMPLE_INTERVAL_S, TrialScript, split_trailer
+from harness.suite.suite_file import model_ref
 from harness.virtual.farm import VirtualFarm
 
 RUN = RunLengths(min_runs=20, min_s=0.7, max_s=10.0, warmup_runs=3, warmup_s=0.1, timeout_s=60.0)

@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks.adaptive import experiment, pooled_coverage
 from benchmarks.latency_model import SCENARIOS, Scenario, simulate
 from benchmarks.procedures import PROCEDURES, Procedure, bca, peek, student, trimmed
-from harness.analysis.estimate import BUDGET, paired, paired_many
+from harness.analysis.ratio_interval import BUDGET, paired, paired_many
 from harness.analysis.verdict import Rules, Verdict, judge
-from harness.decisions import AdaptivePlan
+from harness.records.adaptive_decisions import AdaptivePlan
 
 OWN = ("harness, one run", "harness, two runs")
 FINER = 5

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.frames import RunFrames
+    from harness.formats.frames import RunFrames
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
@@ -19,6 +19,6 @@ def load(run: str | Path) -> RunFrames:
         harness.errors.UsageError: there is no run at that path, or it is damaged, or a newer harness wrote it.
     """
     # Late, so that importing the package stays quick: pandas alone takes most of a second.
-    from harness.frames import load as load_frames
+    from harness.formats.frames import load as load_frames
 
     return load_frames(run)

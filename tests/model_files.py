@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.resources import data_dir
+from harness.files.shipped_data import data_dir
 from tests.litert_host import models
 
 HOSTILE_NAMES = (

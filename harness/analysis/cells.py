@@ -9,8 +9,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.decisions import CellKey
 from harness.records import Purpose, Result, Scalar, Status, Trial
+from harness.records.adaptive_decisions import CellKey
 
 __all__ = ["Cell", "CellKey", "baseline_key", "baseline_of", "cells", "key_of"]
 

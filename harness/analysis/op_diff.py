@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.estimate import MIN_BLOCKS, Estimate, unpaired
 from harness.analysis.op_alignment import align, is_renamed
 from harness.analysis.op_profile import OpProfile, OpRow
+from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, unpaired
 
 Kind = Literal["same", "renamed", "replaced", "new", "gone"]
 """`replaced`: the ops of one side stand for those of the other as a whole, and no finer match is honest."""

@@ -23,10 +23,10 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from harness.analysis.estimate import LEVEL, MIN_BLOCKS, RANK_TEST_FROM, Estimate, joint_p, paired, t_alone_p
 from harness.analysis.ranks import Floats, signed_rank_cdf
+from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, RANK_TEST_FROM, Estimate, joint_p, paired, t_alone_p
 from harness.analysis.verdict import Rules, Verdict
-from harness.decisions import AdaptivePlan
+from harness.records.adaptive_decisions import AdaptivePlan
 
 MAX_BLOCKS = 200
 """More than that is no benchmark any more."""

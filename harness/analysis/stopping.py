@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.analysis.cells import baseline_key, key_of
-from harness.analysis.estimate import Estimate
 from harness.analysis.metrics import Metric, counts
+from harness.analysis.ratio_interval import Estimate
 from harness.analysis.sequential import METHOD, Plan, levels_for, look
-from harness.decisions import AdaptivePlan, CellKey, Decision, StopReason
 from harness.records import Purpose, Result, Scalar, Trial
+from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision, StopReason
 
 _Ended = Mapping[CellKey | None, int]
 """Comparisons that have ended, by their head, with the last block that they took part in."""

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from scipy import special
 
-from harness.analysis.estimate import MIN_BLOCKS, Estimate
+from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate
 
 
 class Verdict(StrEnum):

@@ -14,17 +14,17 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 
-from harness.build.builder import BuildRequest, build_request
-from harness.build.builder import build as build_binary
-from harness.build.checkout import checkout, planned
-from harness.build.elf import Platform, read_program, require
-from harness.build.prebuilt import fetch_prebuilt
-from harness.build.preflight import Preflight, preflight
-from harness.build.profiles import BUILD_ABIS, device_abi, is_android, parse_abis
-from harness.build.record import BinaryRecord, new_record
-from harness.build.source_tree import SourceTree, read_tree
-from harness.build.sources import Sources, TargetName, load_sources, prebuilt
-from harness.build.store import BinaryStore
+from harness.binaries.binary_store import BinaryStore
+from harness.binaries.builder import BuildRequest, build_request
+from harness.binaries.builder import build as build_binary
+from harness.binaries.checkout import checkout, planned
+from harness.binaries.elf import Platform, read_program, require
+from harness.binaries.prebuilt import fetch_prebuilt
+from harness.binaries.preflight import Preflight, preflight
+from harness.binaries.profiles import BUILD_ABIS, device_abi, is_android, parse_abis
+from harness.binaries.record import BinaryRecord, new_record
+from harness.binaries.source_tree import SourceTree, read_tree
+from harness.binaries.sources import Sources, TargetName, load_sources, prebuilt
 from harness.cli.build_progress import bazel_progress, download_progress
 from harness.cli.build_show import print_commands, show_all, show_findings, show_new
 from harness.errors import UsageError

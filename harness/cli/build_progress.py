@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
-from harness.build.events import Advance
+from harness.binaries.build_events import Advance
 
 LINE_EVERY_S = 10.0
 """Where there is no terminal: often enough to see in a CI log that something goes on, seldom enough not to fill it."""

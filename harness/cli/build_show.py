@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.build.builder import BuildRequest, printed
-from harness.build.preflight import Preflight
-from harness.build.record import BinaryRecord
-from harness.build.store import BinaryStore
-from harness.cli.summary import write_json
+from harness.binaries.binary_store import BinaryStore
+from harness.binaries.builder import BuildRequest, printed
+from harness.binaries.preflight import Preflight
+from harness.binaries.record import BinaryRecord
+from harness.cli.run_summary import write_json
 
 
 def print_commands(requests: list[BuildRequest], as_json: bool) -> None:

@@ -19,18 +19,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.analysis.calibrate import calibrate
-from harness.analysis.estimate import BUDGET, MIN_BLOCKS
+from harness.analysis.calibration import calibrate
+from harness.analysis.cell_selection import CellResults, Selection, cells_of, parse_where, select
 from harness.analysis.metrics import Metric, counts, purpose_for
-from harness.analysis.selection import CellResults, Selection, cells_of, parse_where, select
+from harness.analysis.ratio_interval import BUDGET, MIN_BLOCKS
 from harness.analysis.verdict import Rules
-from harness.calibration_file import CellCalibration, as_document, change_words, save
 from harness.cli.percentages import PERCENT
 from harness.cli.run import run_loaded
 from harness.errors import UsageError
 from harness.records import Purpose
-from harness.store import Run, load_run
-from harness.suite import find_suite, load_suite
+from harness.runs.calibration_files import CellCalibration, as_document, change_words, save
+from harness.runs.run_store import Run, load_run
+from harness.suite.suite_file import find_suite, load_suite
 
 _EPILOG = """\b
 Examples:

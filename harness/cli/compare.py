@@ -13,10 +13,7 @@ from typing import cast
 import click
 from rich.console import Console
 
-from harness import calibration_file
-from harness.analysis.compare import Source, Table, compare
-from harness.analysis.metrics import Metric
-from harness.analysis.selection import (
+from harness.analysis.cell_selection import (
     KEYS,
     CellResults,
     Pair,
@@ -28,20 +25,23 @@ from harness.analysis.selection import (
     same_devices,
     select,
 )
+from harness.analysis.comparison import Source, Table, compare
+from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules
-from harness.cli.comparison_document import comparison_document
-from harness.cli.comparison_junit import junit
-from harness.cli.comparison_markdown import markdown
-from harness.cli.comparison_table import COLUMNS, TableName, comparison_rows
-from harness.cli.comparison_text import as_text, print_comparison
 from harness.cli.export_overlays import write_overlays
-from harness.cli.output import reader_may_leave
 from harness.cli.percentages import PERCENT
+from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
-from harness.flat_table import write_csv, write_parquet
-from harness.model_explorer import change_overlays
-from harness.output_file import output_file, text_output_file
-from harness.store import Run, load_run
+from harness.files.flat_table import write_csv, write_parquet
+from harness.files.whole_file import output_file, text_output_file
+from harness.formats.comparison_json import comparison_document
+from harness.formats.comparison_junit import junit
+from harness.formats.comparison_markdown import markdown
+from harness.formats.comparison_table import COLUMNS, TableName, comparison_rows
+from harness.formats.comparison_text import as_text, print_comparison
+from harness.formats.model_explorer import change_overlays
+from harness.runs import calibration_files
+from harness.runs.run_store import Run, load_run
 
 _EPILOG = """\b
 Examples:
@@ -214,8 +214,8 @@ def _source(run: Run) -> Source:
 
 def _with_calibrations(table: Table, pairs: Sequence[Pair], base: Run, head: Run) -> Table:
     devices = [*base.manifest.devices, *head.manifest.devices]
-    known = calibration_file.load(dict.fromkeys((base.path, head.path)), devices)
-    return calibration_file.noted(table, pairs, known, {device.serial: device.fingerprint for device in devices})
+    known = calibration_files.load(dict.fromkeys((base.path, head.path)), devices)
+    return calibration_files.noted(table, pairs, known, {device.serial: device.fingerprint for device in devices})
 
 
 def _refuse_unlike(table: Table) -> None:

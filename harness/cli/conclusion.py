@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.cli.output import reader_may_leave
-from harness.cli.summary import print_summary, summary_document, write_json
+from harness.cli.printing import reader_may_leave
+from harness.cli.run_summary import print_summary, summary_document, write_json
 from harness.errors import SetupError, UsageError
+from harness.measuring.schedule import Outcome, bad
 from harness.records import Status
-from harness.schedule import Outcome, bad
-from harness.standing import unfinished
-from harness.store import Run, load_run
+from harness.runs.run_progress import unfinished
+from harness.runs.run_store import Run, load_run
 
 
 def conclude(path: Path, outcome: Outcome, *, as_json: bool) -> int:

@@ -14,17 +14,17 @@ from typing import Any
 import click
 from rich.console import Console
 
+from harness.cli.device_selection import NO_DEVICE_REMEDY, Listed, default_port, list_devices, remedy_for
 from harness.cli.device_watch import device_changes
-from harness.cli.selection import NO_DEVICE_REMEDY, Listed, default_port, list_devices, remedy_for
-from harness.cli.summary import write_json
-from harness.conditions.topology import named_sets
-from harness.cpu_list import format_list
-from harness.device_init import config_text
-from harness.device_settings import probe_support
-from harness.devices import DeviceConfig, load_device_configs
+from harness.cli.run_summary import write_json
+from harness.conditions.device_settings import probe_support
+from harness.devices.adb_target import AdbTarget, server_is_up
+from harness.devices.config_draft import config_text
+from harness.devices.cpu_list import format_list
+from harness.devices.device_config import DeviceConfig, load_device_configs
+from harness.devices.inventory import Inventory, take_inventory
+from harness.devices.topology import named_sets
 from harness.errors import DeviceError, SetupError, UsageError
-from harness.inventory import Inventory, take_inventory
-from harness.targets.adb import AdbTarget, server_is_up
 from harness.virtual.farm import running_farms
 
 _EPILOG = """\b

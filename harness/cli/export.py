@@ -12,15 +12,15 @@ from typing import IO, cast
 
 import click
 
-from harness.analysis.selection import CellResults, Selection, cells_of, parse_where, select
+from harness.analysis.cell_selection import CellResults, Selection, cells_of, parse_where, select
 from harness.cli.export_overlays import write_overlays
-from harness.cli.output import reader_may_leave
+from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
-from harness.export import TEXT_WRITERS, TableName, to_parquet
-from harness.model_explorer import overlays
-from harness.output_file import output_file, text_output_file
-from harness.store import Run, load_run
-from harness.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
+from harness.files.whole_file import output_file, text_output_file
+from harness.formats.model_explorer import overlays
+from harness.formats.run_tables import TEXT_WRITERS, TableName, to_parquet
+from harness.formats.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
+from harness.runs.run_store import Run, load_run
 
 _EPILOG = """\b
 Examples:

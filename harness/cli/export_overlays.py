@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.output import reader_may_leave
+from harness.cli.printing import reader_may_leave
 from harness.errors import SetupError, UsageError
-from harness.model_explorer import Overlay
-from harness.output_file import text_output_file
+from harness.files.whole_file import text_output_file
+from harness.formats.model_explorer import Overlay
 
 _LISTED = 10
 

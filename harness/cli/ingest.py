@@ -37,7 +37,7 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.store import MANIFEST, Manifest, RunStore, load_run
+from harness.runs.run_store import MANIFEST, Manifest, RunStore, load_run
 
 _EPILOG = """\b
 Examples:

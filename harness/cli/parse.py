@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from harness.benchmark_model import parse_output, to_json
-from harness.cli.output import reader_may_leave
 from harness.cli.parse_text import render
+from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
 from harness.records import Status
 

@@ -12,11 +12,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
-from harness.analysis import decision_words
 from harness.analysis.stopping import Step
-from harness.cli.output import printable
-from harness.decisions import AdaptivePlan
+from harness.cli.printing import printable
+from harness.formats import decision_words
 from harness.records import Result, Status, Trial
+from harness.records.adaptive_decisions import AdaptivePlan
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", Status.SKIPPED: "dim"}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.selection import Live
+from harness.cli.device_selection import Live
 from harness.errors import SetupError, UsageError
 from harness.records import DeviceInfo, ModelRef
-from harness.store import Manifest
-from harness.suite import model_ref
+from harness.runs.run_store import Manifest
+from harness.suite.suite_file import model_ref
 
 
 def check_models(models: Sequence[ModelRef]) -> None:

@@ -18,26 +18,26 @@ import click
 from rich.console import Console
 
 from harness import __version__
-from harness.benchmark_binary import Program, parse_binary_option
-from harness.build.store import BinaryStore
+from harness.binaries.binary_store import BinaryStore
+from harness.binaries.choice import Program, parse_binary_option
 from harness.cli.conclusion import conclude
+from harness.cli.device_selection import Live, default_port, selected, start_server
 from harness.cli.progress import RunProgress
 from harness.cli.resume import check_models, match_devices, selectors_of
 from harness.cli.run_binaries import binaries_of, check_binaries, suite_of
-from harness.cli.selection import Live, default_port, selected, start_server
-from harness.cli.summary import dry_run_document, print_dry_run, write_json
+from harness.cli.run_summary import dry_run_document, print_dry_run, write_json
 from harness.conditions.request import ConditionsRequest
-from harness.deploy import Blob
-from harness.devices import DeviceConfig, load_device_configs
+from harness.devices.adb_target import server_is_up
+from harness.devices.device_config import DeviceConfig, load_device_configs
+from harness.devices.push import Blob
 from harness.errors import SetupError, SuiteError, UsageError
-from harness.expand import DevicePlan, Expansion, expand
+from harness.files.strict_yaml import line_of
+from harness.measuring.schedule import LanePlan, Outcome, Patience, Schedule
 from harness.records import Impossible
-from harness.schedule import LanePlan, Outcome, Patience, Schedule
-from harness.standing import settle, unfinished_on
-from harness.store import Manifest, RunStore, load_run, read_manifest
-from harness.strict_yaml import line_of
-from harness.suite import LoadedSuite, MatchEntry, find_suite, load_suite
-from harness.targets.adb import server_is_up
+from harness.runs.run_progress import settle, unfinished_on
+from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
+from harness.suite.expand import DevicePlan, Expansion, expand
+from harness.suite.suite_file import LoadedSuite, MatchEntry, find_suite, load_suite
 
 _EPILOG = """\b
 Examples:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from harness.benchmark_binary import Demands, Program, check_requests, demands_of, how_to_get, program_for, programs_for
-from harness.build.store import BinaryStore
+from harness.binaries.binary_store import BinaryStore
+from harness.binaries.choice import Demands, Program, check_requests, demands_of, how_to_get, program_for, programs_for
 from harness.errors import UsageError
+from harness.files.strict_yaml import load_yaml_model_from_text
 from harness.records import DeviceInfo
-from harness.store import Manifest
-from harness.strict_yaml import load_yaml_model_from_text
-from harness.suite import LoadedSuite, Suite
+from harness.runs.run_store import Manifest
+from harness.suite.suite_file import LoadedSuite, Suite
 
 
 def check_binaries(loaded: LoadedSuite, own: Mapping[str, Path]) -> None:

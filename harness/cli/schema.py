@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from harness.cli.summary import write_json
-from harness.devices import DeviceConfig
-from harness.suite import Suite
+from harness.cli.run_summary import write_json
+from harness.devices.device_config import DeviceConfig
+from harness.suite.suite_file import Suite
 
 _EPILOG = """\b
 Examples:

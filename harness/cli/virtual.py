@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from harness.devices import DeviceConfig
+from harness.devices.device_config import DeviceConfig
 from harness.errors import UsageError
 from harness.virtual.adb_server import find_adb
 from harness.virtual.farm import (

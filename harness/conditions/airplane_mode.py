@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.conditions.setting import Setting
+from harness.conditions.journal import Setting
 
 MIN_API_LEVEL = 30
 

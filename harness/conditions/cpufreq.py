@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.conditions.setting import Setting, as_root
+from harness.conditions.journal import Setting, as_root
 
 _FOLDER = "/sys/devices/system/cpu/cpufreq"
 

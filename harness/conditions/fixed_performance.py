@@ -6,7 +6,7 @@ does not choose cores, and a phone in it can still overheat: the clocks that wer
 
 from __future__ import annotations
 
-from harness.conditions.setting import Setting
+from harness.conditions.journal import Setting
 
 MIN_API_LEVEL = 30
 _COMMAND = "cmd power set-fixed-performance-mode-enabled"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.conditions.thermal import thermal_status, to_celsius
+from harness.devices.thermal_zones import thermal_status, to_celsius
 
 _LOAD_WINDOW_S = 1
 _FIELDS_THAT_COUNT = 8

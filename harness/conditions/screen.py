@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.conditions.setting import Setting
+from harness.conditions.journal import Setting
 
 _STAY_ON = "stay_on_while_plugged_in"
 ALL_PLUGS = "15"

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from harness.conditions import airplane_mode, cpufreq, fixed_performance, screen, task_profile
-from harness.conditions.setting import JOURNAL, as_root
+from harness.conditions.journal import JOURNAL, as_root
 
 NEEDS_ROOT = "needs root"
 NEEDS_ANDROID_11 = "needs Android 11"

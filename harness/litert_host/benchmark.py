@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from harness.litert_host import memory, output
+from harness.litert_host import console as output
+from harness.litert_host import memory
 from harness.litert_host.delegation import Partition, delegate_kernels, find_delegated, partitions
 from harness.litert_host.flags import FlagError, Options
 from harness.litert_host.graph import Graph, Signature, Subgraph

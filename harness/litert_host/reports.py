@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.litert_host import memory, output
+from harness.litert_host import console as output
+from harness.litert_host import memory
 from harness.litert_host.delegation import Partition
 from harness.litert_host.graph import Subgraph
 from harness.litert_host.profile import ModelProfile
-from harness.litert_host.profile_text import INIT_TITLE, RUNS_TITLE, render
+from harness.litert_host.profile_printer import INIT_TITLE, RUNS_TITLE, render
 from harness.litert_host.statistics import Statistics, number
 
 _NOTE = (
@@ -92,7 +93,7 @@ def write_runtime_info(subgraph: Subgraph, subgraph_index: int, groups: Sequence
         groups: who ran its nodes; None where that is not known, and then nothing is written.
         path: the file.
     """
-    from harness.litert_host.runtime_info import model_runtime_details
+    from harness.litert_host.runtime_details import model_runtime_details
 
     if groups is None:
         output.error("Which nodes XNNPACK took could not be found out: no runtime info is written.")

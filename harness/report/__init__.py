@@ -12,20 +12,20 @@ from typing import Any
 
 import jinja2
 
-from harness import calibration_file
-from harness.export import iso_utc
-from harness.output_file import output_file
+from harness.files.shipped_data import data_dir
+from harness.files.whole_file import output_file
+from harness.formats.run_tables import iso_utc
 from harness.report.answer import answer_of, number_of, thread_words
-from harness.report.cells import Cell, cells_of
+from harness.report.cell_summaries import Cell, cells_of
 from harness.report.charts import chart_specs, vega_script
-from harness.report.data import report_data, trial_data
 from harness.report.embed import code_block, data_block, own_code, script_hashes
 from harness.report.matrix import matrix_of
 from harness.report.op_tables import op_data
-from harness.report.summary import summarise
+from harness.report.page_data import report_data, trial_data
+from harness.report.run_words import summarise
 from harness.report.verdicts import verdicts_of
-from harness.resources import data_dir
-from harness.store import Run, collector_paused, load_run
+from harness.runs import calibration_files
+from harness.runs.run_store import Run, collector_paused, load_run
 
 REPORT = "report.html"
 _SCRIPTS = (
@@ -47,7 +47,7 @@ _SCRIPTS = (
 )
 
 
-def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_file.Known | None = None) -> str:
+def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_files.Known | None = None) -> str:
     """Make the report of a run.
 
     Args:
@@ -110,7 +110,7 @@ def write_report(run_dir: Path, output: Path | None = None) -> Path:
         run = load_run(run_dir)
         # Only the run's own calibrations: the page must be the same on every machine.
         document = render_report(
-            run, log_prefix=_log_prefix(run_dir, target), calibrations=calibration_file.of_run(run_dir)
+            run, log_prefix=_log_prefix(run_dir, target), calibrations=calibration_files.of_run(run_dir)
         )
     with output_file(target) as stream:
         # Surrogates (undecodable bytes of a file name) have no UTF-8: they are shown as escapes.

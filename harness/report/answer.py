@@ -13,14 +13,14 @@ from statistics import median
 
 from markupsafe import Markup
 
-from harness.analysis import comparison_words as words
-from harness.analysis import decision_words
-from harness.analysis.compare import Comparison, Table
-from harness.analysis.estimate import MIN_BLOCKS
+from harness.analysis.comparison import Comparison, Table
+from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.analysis.verdict import Verdict
-from harness.decisions import Decision
+from harness.formats import comparison_words as words
+from harness.formats import decision_words
 from harness.records import DeviceInfo
-from harness.report.cells import Cell
+from harness.records.adaptive_decisions import Decision
+from harness.report.cell_summaries import Cell
 from harness.report.verdicts import Baseline, Verdicts, in_the_page, report_key
 
 _ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.analysis import comparison_words as words
-from harness.analysis.compare import Comparison, Overall, Table
-from harness.analysis.estimate import Estimate
+from harness.analysis.comparison import Comparison, Overall, Table
+from harness.analysis.ratio_interval import Estimate
 from harness.analysis.verdict import Judgement, Rules
-from harness.report.cells import Cell
+from harness.formats import comparison_words as words
+from harness.report.cell_summaries import Cell
 from harness.report.embed import rounded
 from harness.report.verdicts import Verdicts, in_the_page, report_key
 

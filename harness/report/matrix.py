@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.records import DeviceInfo, Purpose
-from harness.report.cells import Cell, CellKey
+from harness.report.cell_summaries import Cell, CellKey
 
 Config = tuple[str, str, str, str, str]
 

@@ -13,7 +13,7 @@ from typing import Any
 from harness.analysis.op_profile import OpRow
 from harness.records import Status
 from harness.report.aligned import alignments
-from harness.report.cells import Cell
+from harness.report.cell_summaries import Cell
 from harness.report.embed import rounded
 from harness.report.ops import OpCost, OpProfile, profile_of
 from harness.report.verdicts import Verdicts, report_key

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from statistics import median
 
-from harness.placement import on_delegate
+from harness.analysis.op_placement import on_delegate
 from harness.records import OpTiming, Result
 
 

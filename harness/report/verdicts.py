@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
-from harness import calibration_file
+from harness.analysis.cell_selection import CellResults, pair_cells
 from harness.analysis.cells import CellKey as AnalysisKey
-from harness.analysis.compare import Source, Table, compare
+from harness.analysis.comparison import Source, Table, compare
 from harness.analysis.metrics import Metric
-from harness.analysis.selection import CellResults, pair_cells
 from harness.analysis.verdict import Rules
-from harness.report.cells import DIMENSIONS, Cell, CellKey, baseline_of
-from harness.store import Run
+from harness.report.cell_summaries import DIMENSIONS, Cell, CellKey, baseline_of
+from harness.runs import calibration_files
+from harness.runs.run_store import Run
 
 Origin = Literal["suite", "assumed", "lacking", "nothing"]
 """`suite`: the suite names it. `assumed`: it names none. `lacking`: the run has nothing of what it names, and another was taken instead.
@@ -64,7 +64,7 @@ class Verdicts:
 def verdicts_of(
     run: Run,
     cells: tuple[Cell, ...],
-    calibrations: calibration_file.Known,
+    calibrations: calibration_files.Known,
     *,
     most_pairs: int = MOST_PAIRS,
     most_ops: int = MOST_OPS,
@@ -161,7 +161,7 @@ def _table(
     run: Run,
     cells: Sequence[CellResults],
     changes: Mapping[str, str],
-    calibrations: calibration_file.Known,
+    calibrations: calibration_files.Known,
     *,
     ops: bool = False,
 ) -> Table:
@@ -176,4 +176,4 @@ def _table(
     )
     table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=tuple(changes), ops=ops)
     fingerprints = {device.serial: device.fingerprint for device in run.manifest.devices}
-    return calibration_file.noted(table, pairs, calibrations, fingerprints)
+    return calibration_files.noted(table, pairs, calibrations, fingerprints)

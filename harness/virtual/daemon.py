@@ -21,11 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-from harness.devices import DeviceConfig
+from harness.devices.device_config import DeviceConfig
 from harness.errors import HarnessError, SetupError
 from harness.virtual import registry
 from harness.virtual.adb_server import AdbServer, find_adb
-from harness.virtual.base import AndroidDevice
+from harness.virtual.device_interface import AndroidDevice
 from harness.virtual.device_server import DeviceServer
 from harness.virtual.farm_config import FarmConfig
 from harness.virtual.fault_injector import FaultInjector

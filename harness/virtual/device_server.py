@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from harness.errors import HarnessError
 from harness.virtual import services
 from harness.virtual.auth import Authenticator, KeyRing
-from harness.virtual.base import AndroidDevice
+from harness.virtual.device_interface import AndroidDevice
 from harness.virtual.fault_injector import FaultInjector
 from harness.virtual.stream import Stream
 from harness.virtual.transport import Connection

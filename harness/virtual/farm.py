@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from harness.devices import DeviceConfig, load_device_configs, virtual_profiles
+from harness.devices.device_config import DeviceConfig, load_device_configs, virtual_profiles
 from harness.errors import SetupError, UsageError
 from harness.virtual import farm_folder, registry
 from harness.virtual.adb_server import find_adb

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.devices import DeviceConfig
+from harness.devices.device_config import DeviceConfig
 from harness.virtual.faults import FaultPlan
 
 ANDROID = "harness.virtual.android:create_device"

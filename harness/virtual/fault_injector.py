@@ -14,8 +14,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from harness.virtual.android.events import EventLog
-from harness.virtual.base import FrailDevice
+from harness.virtual.android.event_log import EventLog
+from harness.virtual.device_interface import FrailDevice
 from harness.virtual.faults import DeviceFaults, DueFault, FaultKind, Operation
 from harness.virtual.faulty_device import Ailments, FaultyDevice
 from harness.virtual.protocol import Bytes

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.strict_yaml import load_yaml_model
+from harness.files.strict_yaml import load_yaml_model
 
 
 class FaultKind(StrEnum):

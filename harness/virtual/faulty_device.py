@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
-from harness.virtual.base import AndroidDevice, DeviceFiles, DeviceProcess, FileStat, WindowSize
+from harness.virtual.device_interface import AndroidDevice, DeviceFiles, DeviceProcess, FileStat, WindowSize
 
 _WRITERS_WHEN_FULL = ("cp", "dd", "fallocate", "tee", "touch")
 _WRITERS = (*_WRITERS_WHEN_FULL, "chmod", "ln", "mv", "rm", "rmdir", "truncate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from harness.virtual.base import AndroidDevice
+from harness.virtual.device_interface import AndroidDevice
 from harness.virtual.shell_protocol import parse_service
 from harness.virtual.shell_service import serve_shell
 from harness.virtual.stream import Stream

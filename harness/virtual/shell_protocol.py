@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from harness.virtual.base import WindowSize
+from harness.virtual.device_interface import WindowSize
 from harness.virtual.protocol import MAX_PAYLOAD, Bytes, ProtocolError
 
 HEADER = struct.Struct("<BI")

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from harness.virtual import shell_protocol
-from harness.virtual.base import AndroidDevice, DeviceProcess, WindowSize
+from harness.virtual.device_interface import AndroidDevice, DeviceProcess, WindowSize
 from harness.virtual.pipes import read_some, write_all
 from harness.virtual.protocol import ProtocolError
 from harness.virtual.shell_protocol import ShellId, ShellReader, ShellRequest

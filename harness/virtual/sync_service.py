@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
-from harness.virtual.base import AndroidDevice, FileStat
+from harness.virtual.device_interface import AndroidDevice, FileStat
 from harness.virtual.protocol import Bytes
 from harness.virtual.stream import Stream
 from harness.virtual.sync_feed import MAX_DATA, REQUEST, Content, Feed, SessionOver

@@ -1,4 +1,4 @@
-// The data of the page and what the address says about it. Shapes: harness/report/data.py.
+// The data of the page and what the address says about it. Shapes: harness/report/page_data.py.
 
 /** Text of a part of the page by its element's id; large parts are deflated (harness/report/embed.py). */
 async function unpack(id) {

@@ -11,7 +11,7 @@ from benchmarks.adaptive import experiment, pooled_coverage, run_adaptively
 from benchmarks.latency_model import SCENARIOS, Scenario, simulate_cells
 from harness.analysis.sequential import repeated_p
 from harness.analysis.stopping import Process, Stopping
-from harness.decisions import AdaptivePlan, Decision
+from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from tests.analysis.made_up import BEGAN, result
 
 PLAN = AdaptivePlan(min_blocks=5, max_blocks=20, until=0.02)

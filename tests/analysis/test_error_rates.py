@@ -9,8 +9,8 @@ import pytest
 from benchmarks.latency_model import SCENARIOS, Scenario
 from benchmarks.procedures import PROCEDURES, interleaved_blocks, one_after_the_other, one_process, separate_runs
 from benchmarks.statistics import error_rates, forecasts_kept, main
-from harness.analysis.estimate import BUDGET
-from harness.suite import Suite
+from harness.analysis.ratio_interval import BUDGET
+from harness.suite.suite_file import Suite
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 EXPERIMENTS = 2000

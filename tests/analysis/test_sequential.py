@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.procedures import peek
-from harness.analysis.estimate import paired_many
+from harness.analysis.ratio_interval import paired_many
 from harness.analysis.sequential import Plan, levels_for, look, repeated_p
 from harness.analysis.verdict import Verdict
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from harness.analysis.estimate import paired
+from harness.analysis.ratio_interval import paired
 from harness.analysis.sequential import levels_for
 from harness.analysis.stopping import Process, Step, Stopping, process_of
-from harness.decisions import AdaptivePlan, Decision
 from harness.records import Conditions, Purpose, Result, Status, Trial
+from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from tests.analysis.made_up import BEGAN, result
 
 PLAN = AdaptivePlan(min_blocks=5, max_blocks=12, until=0.02)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.estimate import Estimate
+from harness.analysis.ratio_interval import Estimate
 from harness.analysis.verdict import Rules, Verdict, benjamini_hochberg, judge, more_processes
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.decisions import AdaptivePlan
 from harness.records import DeviceInfo, Purpose, Result, Scalar
-from harness.store import Manifest, RunStore
+from harness.records.adaptive_decisions import AdaptivePlan
+from harness.runs.run_store import Manifest, RunStore
 from tests.analysis.made_up import BEGAN, PHONE, cell, op, result
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.sequential import levels_for
-from harness.decisions import Decision
 from harness.records import Purpose
+from harness.records.adaptive_decisions import Decision
 from harness.report import write_report
-from harness.report.cells import cells_of
-from harness.standing import unfinished
-from harness.store import Run, load_run
+from harness.report.cell_summaries import cells_of
+from harness.runs.run_progress import unfinished
+from harness.runs.run_store import Run, load_run
 from tests.cli.test_run import harness, no_traceback, wait_for_lines
 from tests.model_files import shipped
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import calibration_file
 from harness.cli.main import run_cli
 from harness.records import Purpose, Result
 from harness.report import REPORT, write_report
-from harness.store import load_run
+from harness.runs import calibration_files
+from harness.runs.run_store import load_run
 from tests.analysis.made_up import PHONE, cell, result
 from tests.cli.comparable_runs import noise, two_delegates, write_run
 from tests.model_files import shipped, truncated
@@ -60,7 +60,7 @@ def test_the_report_that_is_there_shows_what_was_found(tmp_path: Path, capsys: p
     run = write_run(tmp_path / "run", results, baseline={"delegate": "cpu"})
     assert run_cli(["calibrate", str(run)]) == 0
     assert not (run / REPORT).exists()
-    (run / calibration_file.FILE).unlink()
+    (run / calibration_files.FILE).unlink()
     before = write_report(run).read_bytes()
     capsys.readouterr()
     assert run_cli(["calibrate", str(run)]) == 0
@@ -95,7 +95,7 @@ def test_binaries_and_signatures_are_calibrated_and_shown_apart(
     words = " ".join(capsys.readouterr().out.split())
     for name in ("a cpu 1 thr big old ", "bb cpu 1 thr big new ", "ccc cpu 1 thr big (signature "):
         assert name in words
-    found = {(one.binary, one.asked): one.found for one in calibration_file.of_run(run).values()}
+    found = {(one.binary, one.asked): one.found for one in calibration_files.of_run(run).values()}
     assert set(found) == {("old", ""), ("new", ""), ("", "signature decode")}
     assert len({one.spread for one in found.values()}) == 3
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.conditions.verdict import BUSY
-from harness.devices import DeviceConfig, load_device_configs
+from harness.conditions.thermal_limits import BUSY
+from harness.devices.adb_target import AdbTarget
+from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import Cause
 from harness.records import Result, Status
-from harness.store import load_run
-from harness.targets.adb import AdbTarget
+from harness.runs.run_store import load_run
 from harness.virtual.farm import VirtualFarm
 from tests.conditions.throttling_phone import CLOCK_SCALE, COOL_C, throttling_phone
 from tests.litert_host import models as make

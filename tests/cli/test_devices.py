@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from harness.device_init import config_text
-from harness.devices import DeviceConfig
+from harness.devices.adb_target import AdbTarget
+from harness.devices.config_draft import config_text
+from harness.devices.device_config import DeviceConfig
+from harness.devices.inventory import read_inventory
 from harness.errors import UsageError
-from harness.inventory import read_inventory
-from harness.strict_yaml import load_yaml_model
-from harness.targets.adb import AdbTarget
+from harness.files.strict_yaml import load_yaml_model
 from harness.virtual.farm import VirtualFarm, start_persistent, stop_persistent
 
 PROFILES = ("virtual-flagship", "virtual-midrange", "virtual-old")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.record import new_record
-from harness.build.store import BinaryStore
-from tests.build.programs import write_elf
+from harness.binaries.binary_store import BinaryStore
+from harness.binaries.record import new_record
+from tests.binaries.programs import write_elf
 
 CHECKS = ["Python", "adb", "ADB server", "LiteRT", "namespaces", "mksh", "toybox", "Bazel", "benchmark_model"]
 

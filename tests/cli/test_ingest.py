@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.records import Purpose, Status
-from harness.store import load_run
+from harness.runs.run_store import load_run
 from tests.benchmark_model.recorded import LOGS, other_log
 from tests.model_files import shipped
 

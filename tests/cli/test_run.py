@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from harness.cpu_list import format_list
+from harness.devices.cpu_list import format_list
 from harness.errors import Cause
 from harness.records import Status
-from harness.store import Run, load_run
+from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm
 from tests.litert_host import models as make
 from tests.model_files import HOSTILE_NAMES, copy_of_shipped, shipped, truncated, unresolved_custom_op

@@ -6,7 +6,7 @@ import pytest
 
 from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError
-from harness.strict_yaml import load_yaml_model_from_text
+from harness.files.strict_yaml import load_yaml_model_from_text
 
 
 def load(text: str) -> ConditionsRequest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.devices import ClusterModel, DeviceConfig, ThermalModel, Trip, load_device_configs
+from harness.devices.device_config import ClusterModel, DeviceConfig, ThermalModel, Trip, load_device_configs
 
 CLOCK_SCALE = 20.0
 """Its minute is three seconds of ours."""

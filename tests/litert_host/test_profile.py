@@ -9,7 +9,7 @@ from ai_edge_litert import profiling_info_pb2
 from harness.litert_host.abi import EventType
 from harness.litert_host.graph import Graph, Operator, Subgraph, Tensor
 from harness.litert_host.profile import ModelProfile
-from harness.litert_host.profile_text import RUNS_TITLE, render
+from harness.litert_host.profile_printer import RUNS_TITLE, render
 from harness.litert_host.protos import profiling_data
 from harness.litert_host.session import Event
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.records import DelegateRequest, DelegateUse, Purpose, Result
-from harness.store import Run
+from harness.runs.run_store import Run
 from tests.report.runs import PHONE, VIRTUAL, demo_results, measurement_of, model_ref, ops_of, trial_of, write_run
 
 CPU_OPS = (

@@ -30,7 +30,7 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.store import Manifest, Run, RunStore
+from harness.runs.run_store import Manifest, Run, RunStore
 
 BEGAN = datetime(2026, 8, 1, 9, 30, tzinfo=UTC)
 SUITE = "suite: demo\nmodels:\n  - models/*.tflite\ndelegates: [cpu, xnnpack, gpu]\nthreads: [1, 4]\n"

@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from harness.decisions import Decision
 from harness.records import DelegateRequest, Purpose
+from harness.records.adaptive_decisions import Decision
 from harness.report.answer import Answer, answer_of, thread_words, times
-from harness.report.cells import cells_of
+from harness.report.cell_summaries import cells_of
 from harness.report.verdicts import verdicts_of
-from harness.store import Run
+from harness.runs.run_store import Run
 from tests.report.review_runs import review_run
 from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
 

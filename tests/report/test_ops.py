@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.records import OpTiming, Purpose, Result, Status
-from harness.report.cells import cells_of
+from harness.report.cell_summaries import cells_of
 from harness.report.op_tables import op_data
 from harness.report.ops import profile_of
 from tests.report.runs import PHONE, demo_results, demo_run, measurement_of, model_ref

@@ -18,7 +18,7 @@ from harness.cli.report import report
 from harness.errors import UsageError
 from harness.records import Purpose, Status
 from harness.report import milliseconds, render_report, write_report
-from harness.store import Run, load_run
+from harness.runs.run_store import Run, load_run
 from tests.report.runs import demo_run, model_ref, write_run
 
 

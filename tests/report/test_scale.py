@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.report_scale import LIMITS, make_report, write_run
-from harness.store import load_run
+from harness.runs.run_store import load_run
 
 
 def test_the_benchmark_writes_a_synthetic_run_of_the_size_asked_for_and_reports_it(tmp_path: Path) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness import calibration_file
 from harness.cli.calibrate import calibrate_command
 from harness.cli.compare import compare_command
-from harness.decisions import AdaptivePlan
 from harness.records import Status
-from harness.report.cells import cells_of
+from harness.records.adaptive_decisions import AdaptivePlan
+from harness.report.cell_summaries import cells_of
 from harness.report.comparison_data import comparison_data
 from harness.report.verdicts import choose_baseline, verdicts_of
-from harness.store import Run, load_run
+from harness.runs import calibration_files
+from harness.runs.run_store import Run, load_run
 from tests.report.review_runs import review_run
 from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
 
@@ -103,10 +103,10 @@ def test_two_files_of_one_name_are_compared_apart(tmp_path: Path) -> None:
 def test_what_a_calibration_found_stands_beside_the_verdict(tmp_path: Path) -> None:
     path = tmp_path / "run"
     run = review_run(path)
-    assert not calibration_file.of_run(path)
+    assert not calibration_files.of_run(path)
     result = CliRunner().invoke(calibrate_command, [str(path), "--where", "model=close"], standalone_mode=False)
     assert result.exception is None
-    table = verdicts_of(run, cells_of(run), calibration_file.of_run(path)).table
+    table = verdicts_of(run, cells_of(run), calibration_files.of_run(path)).table
     assert table is not None
     notes = {one.key.model: [note.text for note in one.notes] for one in table.comparisons}
     assert notes["fast"] == []

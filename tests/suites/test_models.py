@@ -19,10 +19,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
+from harness.files.shipped_data import data_dir
 from harness.litert_host.abi import EventType
 from harness.litert_host.library import Library
 from harness.litert_host.session import CpuOptions, Session
-from harness.resources import data_dir
 
 FOLDER = data_dir("suites") / "models"
 INDEX: dict[str, Any] = json.loads((FOLDER / "MODELS.json").read_text(encoding="utf-8"))

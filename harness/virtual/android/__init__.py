@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.devices import DeviceConfig
+from harness.devices.device_config import DeviceConfig
 from harness.virtual.android.device import VirtualAndroid
 
 __all__ = ["VirtualAndroid", "create_device"]

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from harness.virtual.android.layout import Layout
 from harness.virtual.android.process import SpawnedProcess
-from harness.virtual.base import WindowSize
+from harness.virtual.device_interface import WindowSize
 
 MODE_VARIABLE = "HARNESS_VIRTUAL_NAMESPACES"
 """Environment variable: `1` insists on namespaces, `0` on path mapping; unset takes namespaces where they work."""

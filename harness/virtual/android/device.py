@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.devices import DeviceConfig
+from harness.devices.device_config import DeviceConfig
 from harness.errors import SetupError
 from harness.virtual.android.backend import MODE_VARIABLE, Backend, BackendUnavailable
 from harness.virtual.android.bus import Answer, Bus
 from harness.virtual.android.commands import Commands
-from harness.virtual.android.events import EventLog
+from harness.virtual.android.event_log import EventLog
 from harness.virtual.android.files import HostFiles
 from harness.virtual.android.layout import ETC_FILES, Layout
 from harness.virtual.android.load import LoadMeter
@@ -34,7 +34,7 @@ from harness.virtual.android.sysfs import (
 )
 from harness.virtual.android.taskset import device_mask, taskset
 from harness.virtual.android.userland import host_userland, system_layout
-from harness.virtual.base import DeviceFiles, DeviceProcess, WindowSize
+from harness.virtual.device_interface import DeviceFiles, DeviceProcess, WindowSize
 from harness.virtual.replay.recordings import replay_environment
 
 _TICK_S = 0.4
@@ -60,7 +60,7 @@ def _confined(host_cpus: set[int] | None) -> Iterator[None]:
 
 
 class VirtualAndroid:
-    """Implements `harness.virtual.base.AndroidDevice`; made by `create_device`."""
+    """Implements `harness.virtual.device_interface.AndroidDevice`; made by `create_device`."""
 
     def __init__(self, *, serial: str, profile: DeviceConfig, root: Path, clock_scale: float, seed: int) -> None:
         self.serial, self.root = serial, root.resolve()

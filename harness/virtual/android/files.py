@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from harness.virtual.base import FileStat
+from harness.virtual.device_interface import FileStat
 
 _MAX_LINKS = 40  # as the kernel
 _MAX_PATH = 4096
@@ -27,7 +27,7 @@ SHELL_UID = 2000
 
 
 class HostFiles:
-    """Implements `harness.virtual.base.DeviceFiles`.
+    """Implements `harness.virtual.device_interface.DeviceFiles`.
 
     Args:
         root: says where the device's root is on the host at this moment; raises OSError while the device is down.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.devices import Cluster
+from harness.devices.device_config import Cluster
 from harness.virtual.android.backend import ProcessUse
 
 _HEAVY = 0.3

@@ -32,7 +32,7 @@ from harness.virtual.android.files import SHELL_UID
 from harness.virtual.android.layout import Layout, mode_of
 from harness.virtual.android.process import SpawnedProcess, open_pty, start
 from harness.virtual.android.userland import BUS_DIR, Userland
-from harness.virtual.base import WindowSize
+from harness.virtual.device_interface import WindowSize
 
 _BOOT_TIMEOUT_S = 30.0
 _HAS_TIME_NAMESPACES = Path("/proc/self/ns/time").exists()  # Linux 5.6; without them the device shows the host's uptime

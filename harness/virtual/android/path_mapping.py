@@ -32,7 +32,7 @@ from harness.virtual.android.backend import (
 from harness.virtual.android.layout import Layout
 from harness.virtual.android.process import SpawnedProcess, open_pty, start
 from harness.virtual.android.userland import Userland
-from harness.virtual.base import WindowSize
+from harness.virtual.device_interface import WindowSize
 
 MARK = "HARNESS_VIRTUAL_ROOT"
 """Environment variable of everything that runs on such a device: the folder of its tree."""

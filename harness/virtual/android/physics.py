@@ -22,7 +22,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.devices import Battery, ClusterModel, ThermalModel, Trip
+from harness.devices.device_config import Battery, ClusterModel, ThermalModel, Trip
 
 _STEP_S = 0.5
 _MAX_STEPS = 400

@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from harness.virtual.base import WindowSize
+from harness.virtual.device_interface import WindowSize
 
 _TIOCGPTPEER = 0x5441
 """Opens the other end of a pty without a path, so it works for a pty of another mount namespace (Linux 4.13)."""
 
 
 class SpawnedProcess:
-    """Implements `harness.virtual.base.DeviceProcess`.
+    """Implements `harness.virtual.device_interface.DeviceProcess`.
 
     Args:
         popen: the process that was started: the shell itself, or the `nsenter` that waits for it.

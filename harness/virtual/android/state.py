@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.devices import DeviceConfig, VirtualDevice
+from harness.devices.device_config import DeviceConfig, VirtualDevice
 from harness.errors import UsageError
 from harness.virtual.android.physics import Physics
 

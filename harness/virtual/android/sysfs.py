@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from harness.cpu_list import format_list
-from harness.devices import Cluster
+from harness.devices.cpu_list import format_list
+from harness.devices.device_config import Cluster
 from harness.virtual.android.layout import mode_of
 from harness.virtual.android.state import DeviceState
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices import load_device_configs
+from harness.devices.device_config import load_device_configs
 from harness.errors import SetupError
 from harness.virtual.android import VirtualAndroid, create_device
-from harness.virtual.base import DeviceProcess, WindowSize
+from harness.virtual.device_interface import DeviceProcess, WindowSize
 
 
 @dataclass(frozen=True)

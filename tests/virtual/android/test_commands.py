@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.devices import load_device_configs
+from harness.devices.device_config import load_device_configs
 from harness.virtual.android.bus import Answer
 from harness.virtual.android.commands import Commands
 from harness.virtual.android.state import DeviceState, boot_state

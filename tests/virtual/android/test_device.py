@@ -12,7 +12,7 @@ import pytest
 
 from harness.virtual.android import VirtualAndroid
 from harness.virtual.android.process import children_of
-from harness.virtual.base import WindowSize
+from harness.virtual.device_interface import WindowSize
 from tests.virtual.android.booted import Finished, booted, close_all, read_all, run, typed, until
 
 MODELS = Path(__file__).parents[3] / "suites/models"
@@ -264,7 +264,7 @@ def test_nothing_outlives_a_daemon_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "daemon.py"
     script.write_text(f"""
 import asyncio, pathlib
-from harness.devices import load_device_configs
+from harness.devices.device_config import load_device_configs
 from harness.virtual.android import create_device
 
 async def main():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from harness.devices import Battery, ClusterModel, ThermalModel, Trip
+from harness.devices.device_config import Battery, ClusterModel, ThermalModel, Trip
 from harness.virtual.android.physics import ClusterState, Physics, approach, governed_khz, thermal_cap
 
 FREQUENCIES = (500_000, 1_000_000, 1_500_000, 2_000_000)

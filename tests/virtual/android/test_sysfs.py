@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.devices import load_device_configs
+from harness.devices.device_config import load_device_configs
 from harness.virtual.android.backend import ProcessUse, read_process
 from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.sysfs import LiveTree, cpuinfo, live_files, proc_files, static_files, thermal_zones

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.benchmark_model.synthetic import synthetic_origin
-from harness.virtual.replay.launcher import write_launcher
-from harness.virtual.replay.program import asked_delegate
+from harness.virtual.replay.replay_launcher import write_launcher
+from harness.virtual.replay.replay_program import asked_delegate
 from tests.model_files import shipped
 
 

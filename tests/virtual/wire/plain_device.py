@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from harness.devices import DeviceConfig
-from harness.virtual.base import DeviceFiles, DeviceProcess, FileStat, WindowSize
+from harness.devices.device_config import DeviceConfig
+from harness.virtual.device_interface import DeviceFiles, DeviceProcess, FileStat, WindowSize
 
 
 class PlainProcess:

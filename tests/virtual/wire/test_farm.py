@@ -14,7 +14,7 @@ import adbutils
 import psutil
 import pytest
 
-from harness.devices import load_device_configs, virtual_profiles
+from harness.devices.device_config import load_device_configs, virtual_profiles
 from harness.errors import SetupError, UsageError
 from harness.virtual import farm as farm_module
 from harness.virtual.farm import (

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.devices.adb_target import AdbTarget
 from harness.errors import (
     AdbServerLost,
     DeviceError,
@@ -23,7 +24,6 @@ from harness.errors import (
     StorageRefused,
     SuiteError,
 )
-from harness.targets.adb import AdbTarget
 from harness.virtual.adb_server import find_adb
 from harness.virtual.farm import VirtualFarm
 from harness.virtual.farm_config import ANDROID

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.virtual.base import WindowSize
+from harness.virtual.device_interface import WindowSize
 from harness.virtual.protocol import ProtocolError
 from harness.virtual.shell_protocol import (
     ShellId,

@@ -1,0 +1,327 @@
+"""Two sets of results against each other, cell by cell. Pure: results in, comparisons out.
+
+Cells of one run that took turns were measured in the same blocks and are compared block by block. Cells of two runs share none, nor do
+those of a run that did not interleave or was made of recorded logs: their processes are two independent samples, and of a drift between
+them the interval holds only what shows within either (a note says so).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.analysis.cell_selection import CellResults, Pair
+from harness.analysis.cells import CellKey
+from harness.analysis.comparability import Note, Side, compare_conditions
+from harness.analysis.metrics import Metric, counts, purpose_for
+from harness.analysis.op_diff import OpDiff, op_diff
+from harness.analysis.op_profile import profile_of
+from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
+from harness.analysis.sequential import Looks
+from harness.analysis.verdict import Judgement, Rules, judge
+from harness.records import DeviceInfo, Result, Status
+from harness.records.adaptive_decisions import AdaptivePlan
+
+State = Literal["measured", "unmeasured", "skipped", "missing"]
+"""`unmeasured`: a side has results, but none that is ok. `skipped`: it could not run there. `missing`: a side has no such cell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a side's run knows besides its results."""
+
+    run_id: str
+    devices: Mapping[str, DeviceInfo] = field(default_factory=dict)
+    harness_version: str = ""
+    adaptive: AdaptivePlan | None = None
+    """How the run found its number of blocks, where that was not fixed: its intervals must hold whatever it looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideSummary:
+    """One side of a comparison. `estimate` is the median over its processes in the metric's unit; None without one."""
+
+    key: CellKey | None
+    n: int
+    estimate: float | None
+    statuses: Mapping[str, int]
+    causes: tuple[str, ...]
+    synthetic: bool = False
+    """A number of this side, of its ops too, was replayed or modelled, not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One cell of base against one of head."""
+
+    key: CellKey
+    mask: str
+    """Cores, bare hex."""
+    metric: Metric
+    state: State
+    base: SideSummary
+    head: SideSummary
+    estimate: Estimate
+    judgement: Judgement
+    notes: tuple[Note, ...]
+    ops: OpDiff | None
+    op_judgements: tuple[Judgement | None, ...] = ()
+    """Of `ops.changes`, in the same order; None where an op was profiled too seldom."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether a number of either side was replayed or modelled, not measured."""
+        return self.base.synthetic or self.head.synthetic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overall:
+    """One question over all devices that answered it."""
+
+    model: str
+    delegate: str
+    threads: int
+    cpus: str
+    binary: str
+    devices: tuple[str, ...]
+    estimate: Estimate
+    judgement: Judgement
+    synthetic: bool = False
+    """Numbers of at least one device are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A whole comparison."""
+
+    comparisons: tuple[Comparison, ...]
+    overall: tuple[Overall, ...]
+    rules: Rules
+    metric: Metric
+
+    @property
+    def gate_broken(self) -> bool:
+        """Whether any cell is slower than the gate allows, surely; or, with a gate set, could not be measured on head's side alone."""
+        return any(failed_gate(one, self.rules) for one in self.comparisons)
+
+
+def failed_gate(one: Comparison, rules: Rules) -> bool:
+    """Whether a cell breaks the gate. A head that no longer runs where base did is no pass: missing data must not look like good data."""
+    if rules.gate is None:
+        return False
+    return one.judgement.gate_broken or (one.state == "unmeasured" and one.base.n > 0 and one.head.n == 0)
+
+
+def compare(
+    pairs: Sequence[Pair],
+    base: Source,
+    head: Source,
+    *,
+    metric: Metric,
+    rules: Rules,
+    apart: Iterable[str] = (),
+    ops: bool = True,
+) -> Table:
+    """Compare paired cells.
+
+    Args:
+        pairs: as `pair_cells` found them.
+        base: the run of the base cells.
+        head: the run of the head cells.
+        metric: what is compared.
+        rules: how verdicts are reached.
+        apart: keys in which the sides differ on purpose: no note is made of those.
+        ops: take the differences apart by op, too; with hundreds of pairs that takes seconds.
+    """
+    apart = tuple(apart)
+    same_run = base.run_id == head.run_id
+    # One plan each: the same run on both sides looked once.
+    looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
+    estimates = [looks.worth(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
+    judgements = judge(estimates, rules)
+    diffs = [_op_diff(pair, interleaved=same_run and _took_turns(pair)) if ops else None for pair in pairs]
+    op_judgements = _judge_ops(diffs, rules)
+    comparisons = tuple(
+        _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)
+        for pair, estimate, judgement, diff, verdicts in zip(
+            pairs, estimates, judgements, diffs, op_judgements, strict=True
+        )
+    )
+    return Table(comparisons=comparisons, overall=_overall(comparisons, rules, looks), rules=rules, metric=metric)
+
+
+def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
+    ours, theirs = (_by_block(cell, metric) for cell in (pair.base, pair.head))
+    if same_run and (shared := [block for block in ours if block in theirs]):
+        return paired([_mean(theirs[block]) - _mean(ours[block]) for block in shared], level=level)
+    flat = [[value for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
+    return unpaired(flat[0], flat[1], level=level)
+
+
+def _took_turns(pair: Pair) -> bool:
+    """Whether the two cells of a run were measured in the same blocks: not so without `interleave`, nor with recorded logs."""
+    if pair.base is None or pair.head is None:
+        return False
+    ours, theirs = ({result.trial.block for result in cell.results} for cell in (pair.base, pair.head))
+    return not ours.isdisjoint(theirs)
+
+
+def _by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
+    """Logarithms of the values of a cell's processes, by block."""
+    blocks: dict[int, list[float]] = {}
+    if cell is not None:
+        purpose = purpose_for(cell.results, metric)
+        for result in cell.results:
+            value = counts(result, metric, purpose)
+            if value is not None:
+                blocks.setdefault(result.trial.block, []).append(math.log(value))
+    return blocks
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _op_diff(pair: Pair, *, interleaved: bool) -> OpDiff | None:
+    if pair.base is None or pair.head is None:
+        return None
+    ours, theirs = profile_of(pair.base.results), profile_of(pair.head.results)
+    return op_diff(ours, theirs, interleaved=interleaved) if ours and theirs else None
+
+
+def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules) -> list[tuple[Judgement | None, ...]]:
+    """Verdicts of all ops of all cells together: the correction counts them all."""
+    everything = [change.estimate for diff in diffs if diff for change in diff.changes]
+    judged = iter(judge([one for one in everything if one is not None], rules))
+    return [
+        tuple(next(judged) if change.estimate is not None else None for change in diff.changes) if diff else ()
+        for diff in diffs
+    ]
+
+
+def _comparison(
+    pair: Pair,
+    base: Source,
+    head: Source,
+    metric: Metric,
+    estimate: Estimate,
+    judgement: Judgement,
+    diff: OpDiff | None,
+    op_judgements: tuple[Judgement | None, ...],
+    apart: Sequence[str],
+) -> Comparison:
+    shown = pair.head or pair.base
+    assert shown is not None  # noqa: S101  # a pair of nothing is never made
+    ours, theirs = _summary(pair.base, metric), _summary(pair.head, metric)
+    notes = list(_failures(ours, theirs))
+    if pair.base is not None and pair.head is not None:
+        if base.run_id == head.run_id and not _took_turns(pair):
+            notes.append(
+                Note("not_interleaved", "the two sides did not take turns: a drift may look like a difference", False)
+            )
+        notes += compare_conditions(_side(base, pair.base), _side(head, pair.head), apart=apart)
+        notes += _sample_notes(estimate)
+    return Comparison(
+        key=shown.key,
+        mask=shown.mask,
+        metric=metric,
+        state=_state(pair, ours, theirs),
+        base=ours,
+        head=theirs,
+        estimate=estimate,
+        judgement=judgement,
+        notes=tuple(notes),
+        ops=diff,
+        op_judgements=op_judgements,
+    )
+
+
+def _side(source: Source, cell: CellResults) -> Side:
+    return Side(
+        run_id=source.run_id,
+        results=cell.results,
+        device=source.devices.get(cell.key.device),
+        harness_version=source.harness_version,
+    )
+
+
+def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
+    if pair.base is None or pair.head is None:
+        return "missing"
+    if ours.n and theirs.n:
+        return "measured"
+    if any(set(side.statuses) <= {str(Status.SKIPPED)} for side in (ours, theirs)):
+        return "skipped"
+    return "unmeasured"
+
+
+def _summary(cell: CellResults | None, metric: Metric) -> SideSummary:
+    if cell is None:
+        return SideSummary(key=None, n=0, estimate=None, statuses={}, causes=())
+    values = [value for values in _by_block(cell, metric).values() for value in values]
+    purpose = purpose_for(cell.results, metric)
+    asked: list[Result] = [result for result in cell.results if result.trial.purpose is purpose]
+    causes = Counter(str(cause) for result in asked if result.status is not Status.OK for cause in result.causes)
+    return SideSummary(
+        key=cell.key,
+        n=len(values),
+        estimate=math.exp(statistics.median(values)) if values else None,
+        statuses=dict(Counter(str(result.status) for result in asked)),
+        causes=tuple(cause for cause, _ in causes.most_common()),
+        synthetic=any(result.synthetic for result in cell.results if result.status is Status.OK),
+    )
+
+
+def _failures(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
+    for name, side in (("BASE", ours), ("HEAD", theirs)):
+        total = sum(side.statuses.values())
+        bad = total - side.statuses.get(str(Status.OK), 0)
+        if side.key is None:
+            yield Note("missing", f"{name} has no such cell", False)
+        elif bad:
+            why = f": {', '.join(side.causes)}" if side.causes else ""
+            yield Note("failures", f"{name}: {bad} of {total} processes are not ok{why}", False)
+        elif not side.n:
+            yield Note("no_value", f"{name} holds no value of this metric", False)
+
+
+def _sample_notes(estimate: Estimate) -> Iterable[Note]:
+    if estimate.level > LEVEL:
+        text = (
+            f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.1f} %, which over all its looks "
+            "together holds at 95 %, and the p-value allows for all of them"
+        )
+        yield Note("adaptive", text, False)
+    elif estimate.design == "paired" and estimate.n == MIN_BLOCKS:
+        yield Note("level", "five blocks give an interval of 93.75 %, not 95 %", False)
+    if estimate.drift:
+        text = f"the runs drifted by up to {100 * estimate.drift:.1f} % while they ran: the interval allows for as much between them"
+        yield Note("drift", text, False)
+
+
+def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> tuple[Overall, ...]:
+    groups: dict[tuple[str, str, int, str, str], list[Comparison]] = {}
+    for one in comparisons:
+        if one.state == "measured" and one.judgement.q_value is not None:
+            key = one.key
+            groups.setdefault((key.model, key.delegate, key.threads, key.cpus, key.binary), []).append(one)
+    several = {key: group for key, group in groups.items() if len({one.key.device for one in group}) > 1}
+    estimates = [looks.worth(pooled([one.estimate for one in group], level=looks.level)) for group in several.values()]
+    return tuple(
+        Overall(
+            model=asked[0],
+            delegate=asked[1],
+            threads=asked[2],
+            cpus=asked[3],
+            binary=asked[4],
+            devices=tuple(one.key.device for one in group),
+            estimate=estimate,
+            judgement=judgement,
+            synthetic=any(one.synthetic for one in group),
+        )
+        for (asked, group), estimate, judgement in zip(several.items(), estimates, judge(estimates, rules), strict=True)
+    )

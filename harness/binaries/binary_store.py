@@ -1,0 +1,295 @@
+"""The binaries at hand: each kept once by its content, with a record of where it came from.
+
+BASE/programs/SHA256/benchmark_model   the program, read-only and executable
+BASE/records/ID.json                   one way in which it came here; two builds that gave the same bytes are two records of one program
+BASE/help/SHA256.txt                   what the program printed for `--help` on the first device that ran it
+BASE/downloads/                        what is still being downloaded, and the hashes that addresses have had
+BASE/logs/, BASE/sources/              Bazel's logs; checkouts of revisions
+
+A file gets its final name in one step, when it is whole, on the disk and executable: what is half-written is never found, so never run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.binaries.elf import ProgramFile, read_program
+from harness.binaries.record import FORMAT, BinaryRecord, described
+from harness.errors import SetupError, UsageError
+
+_CHUNK = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PREFIX = re.compile(r"[0-9a-f]{8,64}")
+
+
+_RECORD: TypeAdapter[BinaryRecord] = TypeAdapter(BinaryRecord)
+
+
+def default_root() -> Path:
+    """`$HARNESS_STATE_DIR/binaries`, else `litert-device-harness/binaries` in `$XDG_DATA_HOME`, else the same in `~/.local/share`."""
+    if named := os.environ.get("HARNESS_STATE_DIR"):
+        return Path(named) / "binaries"
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "litert-device-harness" / "binaries"
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class BinaryStore:
+    """The binaries of this user.
+
+    Args:
+        root: its folder; made when something is put into it.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root if root is not None else default_root()
+
+    def folder(self, name: Literal["downloads", "logs", "sources"]) -> Path:
+        """A working folder, made if needed.
+
+        Raises:
+            SetupError: it cannot be made.
+        """
+        path = self.root / name
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def add(self, path: Path, record: BinaryRecord) -> BinaryRecord:
+        """Copy a program in and record it.
+
+        Args:
+            path: the program; it stays where it is.
+            record: where it comes from; `sha256`, `size_bytes` and what the ELF header says are filled in from the file itself.
+
+        Returns:
+            The record as kept.
+
+        Raises:
+            UsageError: it is no whole program.
+            SetupError: the disk is full or the folder is not writable. Nothing half-written is left.
+        """
+        # Before it is copied: /dev/zero and a disk image would fill the disk.
+        read_program(path)
+        programs = self.root / "programs"
+        with _writing(programs):
+            programs.mkdir(parents=True, exist_ok=True)
+            temporary = programs / f".part-{os.getpid()}-{secrets.token_hex(4)}"
+            try:
+                sha256, size = _copy(path, temporary)
+                # The copy is what is looked at: the original may change meanwhile.
+                seen = read_program_as(temporary, str(path))
+                self._place(temporary, sha256)
+            finally:
+                temporary.unlink(missing_ok=True)
+        kept = described(record, seen, sha256=sha256, size=size)
+        self._write_record(kept)
+        return kept
+
+    def add_record(self, record: BinaryRecord) -> None:
+        """Record another way in which a program that is here came about.
+
+        Raises:
+            SetupError: it cannot be written.
+        """
+        self._write_record(record)
+
+    def records(self) -> tuple[BinaryRecord, ...]:
+        """Everything at hand, oldest first.
+
+        Raises:
+            SetupError: a record is damaged, or a newer harness wrote it; the file is named.
+        """
+        folder = self.root / "records"
+        try:
+            paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+        except FileNotFoundError:
+            paths = []
+        except OSError as error:
+            raise SetupError(f"{folder} cannot be read: {error.strerror}", remedy="see its permissions") from None
+        found = [_read_record(path) for path in paths]
+        here = [record for record in found if self._is_here(record)]
+        return tuple(sorted(here, key=lambda record: (record.added_at, record.sha256)))
+
+    def _is_here(self, record: BinaryRecord) -> bool:
+        try:
+            return self._program(record.sha256).is_file()
+        except OSError:  # not to be looked at: `path` says why, to whoever wants it
+            return True
+
+    def with_request(self, request: str) -> BinaryRecord | None:
+        """The binary that an equal request gave, if it is still here and whole."""
+        for record in reversed(self.records()):
+            if record.request == request:
+                try:
+                    self.path(record)
+                except SetupError:
+                    return None
+                return record
+        return None
+
+    def matching(self, selector: str) -> tuple[BinaryRecord, ...]:
+        """Records that a word means: the user's name, a revision by name or commit, a version, or the beginning of the hash."""
+        every = self.records()
+        named = tuple(record for record in every if record.name == selector)
+        if named:
+            return named
+        revisions = tuple(r for r in every if selector in (r.revision_name, r.revision))
+        if revisions:
+            return revisions
+        if not _PREFIX.fullmatch(selector):
+            return ()
+        return tuple(r for r in every if r.sha256.startswith(selector) or (r.revision or "").startswith(selector))
+
+    def path(self, record: BinaryRecord) -> Path:
+        """The program of a record, its content checked.
+
+        Raises:
+            SetupError: it is gone or damaged.
+        """
+        path = self._program(record.sha256)
+        try:
+            intact = sha256_of(path) == record.sha256
+        except OSError as error:
+            raise SetupError(f"{path} cannot be read: {error.strerror}", remedy="get it again: harness build") from None
+        if not intact:
+            raise SetupError(f"{path} has been changed", remedy=f"remove {path.parent} and get it again: harness build")
+        return path
+
+    def help_text(self, sha256: str) -> str | None:
+        """What a program printed for `--help`; None where no device has been asked yet."""
+        try:
+            return self._help(sha256).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def keep_help(self, sha256: str, text: str) -> None:
+        """Remember it. A cache: where it cannot be written, the next run asks again."""
+        with suppress(SetupError):
+            write_atomically(self._help(sha256), text.encode("utf-8", "replace"))
+
+    def _program(self, sha256: str) -> Path:
+        return self.root / "programs" / sha256 / "benchmark_model"
+
+    def _help(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise ValueError(f"not a SHA-256: {sha256!r}")
+        return self.root / "help" / f"{sha256}.txt"
+
+    def _place(self, temporary: Path, sha256: str) -> None:
+        final = self._program(sha256)
+        if final.is_file() and sha256_of(final) == sha256:
+            return
+        final.parent.mkdir(exist_ok=True)
+        temporary.chmod(0o555)
+        temporary.replace(final)
+        _sync_folder(final.parent)
+
+    def _write_record(self, record: BinaryRecord) -> None:
+        asked = f"{record.origin} {record.sha256} {record.request or record.source} {record.name or ''}"
+        name = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        write_atomically(
+            self.root / "records" / f"{name}.json", _RECORD.dump_json(record, indent=1, exclude_none=True) + b"\n"
+        )
+
+
+def read_program_as(path: Path, shown: str) -> ProgramFile:
+    """As `read_program`, with errors that call the file what the user knows it as.
+
+    Raises:
+        UsageError: as `read_program`.
+    """
+    try:
+        return read_program(path)
+    except UsageError as error:
+        raise UsageError(error.message.replace(str(path), shown), remedy=error.remedy) from None
+
+
+def _copy(source: Path, to: Path) -> tuple[str, int]:
+    try:
+        stream = source.open("rb")
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}") from None
+    digest = hashlib.sha256()
+    size = 0
+    with stream, to.open("xb") as out:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            out.write(chunk)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest(), size
+
+
+def _read_record(path: Path) -> BinaryRecord:
+    try:
+        record = _RECORD.validate_json(path.read_bytes())
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        place = "".join(f"{part}: " for part in detail["loc"])
+        raise SetupError(f"{path} is damaged: {place}{detail['msg']}", remedy="remove that file") from None
+    except OSError as error:
+        raise SetupError(f"{path} cannot be read: {error.strerror}", remedy="see its permissions") from None
+    if record.format > FORMAT:
+        raise SetupError(
+            f"{path} has format {record.format}, this harness reads up to {FORMAT}",
+            remedy="use the newer harness that wrote it, or another HARNESS_STATE_DIR",
+        )
+    return record
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(
+            f"cannot write {error.filename or path}: {error.strerror}", remedy="free some room, or see its permissions"
+        ) from error

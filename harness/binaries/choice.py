@@ -1,0 +1,333 @@
+"""Which `benchmark_model` a device gets: the user's for its ABI, one of the local store, or, on a virtual device, the harness's own.
+
+Whatever is chosen is looked at before it is pushed: a program for another machine or another system, a text file and half a download are
+refused here in one line, where the device would say `not executable` at best.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from harness.benchmark_model.command_line import DELEGATES, BinaryFacts, read_help, unsupported
+from harness.binaries.binary_store import BinaryStore
+from harness.binaries.elf import Platform, ProgramFile, is_script, read_program, require
+from harness.binaries.profiles import BUILD_ABIS
+from harness.binaries.record import BinaryRecord, newest
+from harness.binaries.sources import load_sources, official_version
+from harness.devices.push import Blob
+from harness.errors import SetupError, UsageError
+from harness.records import Artifact, BinaryRequest, DelegateRequest, DeviceInfo, ModelRef, Purpose
+from harness.virtual.replay.replay_launcher import write_launcher
+
+ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
+HOST = "host"
+"""What suites call the harness's own program."""
+
+_ANDROID_SHELLS = (b"#!/system/bin/", b"#! /system/bin/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A benchmark binary: the file, what the manifest says of it, and what the suite asks for that it lacks."""
+
+    blob: Blob
+    artifact: Artifact
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What a suite needs a binary to have."""
+
+    flex: Literal["no", "some", "all"] = "no"
+    """Whether its models use Select TF ops."""
+    delegates: tuple[DelegateRequest, ...] = ()
+    purposes: tuple[Purpose, ...] = ()
+    models: tuple[ModelRef, ...] = ()
+    """For what the suite asks of them: signatures and inputs."""
+
+
+def demands_of(
+    delegates: Sequence[DelegateRequest], purposes: Sequence[Purpose], models: Sequence[ModelRef]
+) -> Demands:
+    """What these delegates, purposes and models need.
+
+    Raises:
+        OSError: a model cannot be read.
+    """
+    flex = [uses_flex(Path(model.path).read_bytes()) for model in models]
+    return Demands(
+        flex="no" if not any(flex) else "all" if all(flex) else "some",
+        delegates=tuple(delegates),
+        purposes=tuple(purposes),
+        models=tuple(models),
+    )
+
+
+def uses_flex(model: bytes) -> bool:
+    """Whether a .tflite file names Select TF ops: custom ops called `Flex...`, as a FlatBuffers string (length, text, NUL)."""
+    start = 0
+    while (at := model.find(b"Flex", start)) >= 0:
+        start = at + 1
+        length = int.from_bytes(model[max(0, at - 4) : at], "little")
+        text = model[at : at + length]
+        if 4 < length < 200 and model[at + length : at + length + 1] == b"\0" and text[4:].isalnum():
+            return True
+    return False
+
+
+def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
+    """`--binary ABI=PATH`, as often as given.
+
+    Raises:
+        UsageError: not of that form, an unknown ABI, one given twice, no such file, or no program for that ABI.
+    """
+    binaries: dict[str, Path] = {}
+    for value in values:
+        abi, equals, path = value.partition("=")
+        if not equals or abi not in ABIS:
+            raise UsageError(f"--binary {value}: not ABI=PATH", remedy=f"ABI is one of {', '.join(ABIS)}")
+        if abi in binaries:
+            raise UsageError(f"--binary: {abi} is given twice")
+        if not is_script(Path(path)):
+            require(read_program(Path(path)), path, abi=abi)
+        binaries[abi] = Path(path)
+    return binaries
+
+
+def program_for(
+    info: DeviceInfo,
+    binaries: Mapping[str, Path],
+    scratch: Path,
+    *,
+    store: BinaryStore | None = None,
+    demands: Demands | None = None,
+) -> Program:
+    """The binary for a device, by its ABIs in their order of preference.
+
+    Args:
+        info: the device.
+        binaries: the user's, by ABI.
+        scratch: a folder in which the harness's own program may be written.
+        store: where built, downloaded and imported ones are, for phones.
+        demands: what the suite needs, where the store has a choice.
+
+    Raises:
+        UsageError: the user's own cannot run there.
+        SetupError: there is none, with the command that gets it.
+    """
+    for abi in info.abis:
+        if abi in binaries:
+            return _own(info, binaries[abi])
+    if info.virtual:
+        return _host(info, scratch)
+    return _from_store(info, store or BinaryStore(), demands or Demands())
+
+
+def programs_for(
+    info: DeviceInfo, requests: Sequence[BinaryRequest], scratch: Path, *, store: BinaryStore
+) -> dict[str, Program]:
+    """The binaries that a suite compares, by name.
+
+    Raises:
+        UsageError: a file cannot run on the device, or a word means several binaries.
+        SetupError: there is none of that name for it, with the command that gets it.
+    """
+    return {request.name: _named(_requested(info, request, scratch, store), request.name) for request in requests}
+
+
+def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> None:
+    """See what can be seen of a suite's binaries before any device is asked: that they are there, and that files are programs.
+
+    Raises:
+        UsageError: a file is no program.
+        SetupError: there is none of that name.
+    """
+    for request in requests:
+        for path in request.paths:
+            _look(request, Path(path))
+        if not request.paths and request.use != HOST:
+            _records(request, store)
+
+
+def _look(request: BinaryRequest, path: Path) -> ProgramFile | None:
+    """What a file is; None for a script."""
+    return None if is_script(path) else read_program(path)
+
+
+def _records(request: BinaryRequest, store: BinaryStore) -> tuple[BinaryRecord, ...]:
+    word = request.use or request.name
+    every = store.matching(word)
+    if not every:
+        here = ", ".join(dict.fromkeys(record.label for record in store.records())) or "none"
+        raise SetupError(f"there is no binary {word!r}", remedy=f"there are: {here}; get it: harness build --help")
+    return every
+
+
+def _requested(info: DeviceInfo, request: BinaryRequest, scratch: Path, store: BinaryStore) -> Program:
+    if request.paths:
+        return _by_path(info, request)
+    if request.use == HOST:
+        if not info.virtual:
+            raise UsageError(f"binary {request.name}: {info.serial} is a phone, `host` runs on virtual devices only")
+        return _host(info, scratch)
+    word, every = request.use or request.name, _records(request, store)
+    for abi in info.abis:
+        fitting = [record for record in every if record.abi == abi and record.platform in (_platform(info), "any")]
+        if len({record.sha256 for record in fitting}) > 1 and not all(record.name == word for record in fitting):
+            listed = ", ".join(f"{record.sha256[:12]} ({record.label})" for record in fitting)
+            raise UsageError(f"binary {word!r} means several: {listed}", remedy="name one by its hash")
+        if (chosen := newest(fitting)) is not None:
+            return _stored(store, chosen)
+    have = ", ".join(dict.fromkeys(record.build_abi for record in every))
+    wanted = _build_abi(info)
+    raise SetupError(
+        f"{info.serial}: binary {word!r} is there for {have}, not for {wanted}",
+        remedy=how_to_get_named(word, wanted),
+    )
+
+
+def _by_path(info: DeviceInfo, request: BinaryRequest) -> Program:
+    programs = {path: _look(request, Path(path)) for path in request.paths}
+    for abi in info.abis:
+        for path, program in programs.items():
+            if program is None or program.abi == abi:
+                return _own(info, Path(path))
+    have = ", ".join(program.described for program in programs.values() if program is not None)
+    raise UsageError(f"binary {request.name}: {have}; {info.serial} is {_build_abi(info)}")
+
+
+def _own(info: DeviceInfo, path: Path) -> Program:
+    """The user's file, looked at for this device. A script is a program where its interpreter is: any on a virtual device."""
+    abi = info.abis[0] if info.abis else "unknown"
+    ndk = None
+    if is_script(path):
+        if not info.virtual and not path.read_bytes().startswith(_ANDROID_SHELLS):
+            raise UsageError(f"{path} is a script for this computer: {info.serial} cannot run it")
+    else:
+        program = read_program(path)
+        require(program, str(path), platform=_platform(info))
+        abi, ndk = program.abi, program.ndk
+    made = _program(path, abi=abi, origin="import", name=path.name)
+    return replace(made, artifact=replace(made.artifact, source=str(path), ndk=ndk))
+
+
+def _host(info: DeviceInfo, scratch: Path) -> Program:
+    launcher = scratch / "benchmark_model"
+    if not launcher.exists():
+        write_launcher(launcher)
+    return _program(
+        launcher, abi=info.abis[0] if info.abis else "unknown", origin=HOST, name="benchmark_model on LiteRT"
+    )
+
+
+def _from_store(info: DeviceInfo, store: BinaryStore, demands: Demands) -> Program:
+    """The one that lacks least of what the suite asks for; of several the newest."""
+    here = [record for record in store.records() if record.platform in ("android", "any")]
+    useless: dict[str, None] = {}
+    for abi in info.abis:
+        fitting: list[tuple[int, BinaryRecord, tuple[str, ...]]] = []
+        for record in here:
+            if record.abi == abi:
+                lacks, hopeless = _lacks(store, record, demands)
+                if hopeless:
+                    useless[f"{record.label}: {'; '.join(lacks)}"] = None
+                else:
+                    fitting.append((-len(lacks), record, lacks))
+        if fitting:
+            _, record, lacks = max(fitting, key=lambda one: (one[0], one[1].added_at))
+            return replace(_stored(store, record), lacks=tuple(f"{record.label}: {words}" for words in lacks))
+    why = f" that the suite can use ({'; '.join(useless)})" if useless else ""
+    raise SetupError(
+        f"{info.serial}: there is no benchmark_model for {_build_abi(info)}{why}", remedy=how_to_get(info, demands)
+    )
+
+
+def how_to_get_named(name: str, abi: str) -> str:
+    """The commands that put a binary of this name and ABI beside its siblings."""
+    take = f"harness build --import PATH --name {shlex.quote(name)}"
+    if abi not in BUILD_ABIS:
+        return take
+    return f"harness build --source DIR --abi {shlex.quote(abi)} --name {shlex.quote(name)}, or {take}"
+
+
+def how_to_get(info: DeviceInfo, demands: Demands) -> str:
+    """The commands that get a binary for a device; only such as there are for its ABI."""
+    abi = _build_abi(info)
+    flex = demands.flex != "no"
+    tail = f"--abi {shlex.quote(abi)}{' --flex' if flex else ''}"
+    ways = []
+    if (version := official_version(load_sources(), abi, flex=flex)) is not None:
+        ways.append(f"harness build --prebuilt {version} {tail}")
+    if abi in BUILD_ABIS:
+        ways.append(f"harness build --source DIR {tail}")
+    return ", or ".join([*ways, f"--binary {shlex.quote(abi)}=PATH"])
+
+
+def _lacks(store: BinaryStore, record: BinaryRecord, demands: Demands) -> tuple[tuple[str, ...], bool]:
+    """What a binary cannot do of what is asked, as far as it is known; and whether that is everything."""
+    known = store.help_text(record.sha256)
+    facts = read_help(known) if known is not None else BinaryFacts(flags=frozenset(), tool=record.tool or "tflite")
+    # Models that ask for nothing in particular are all alike here.
+    models: list[ModelRef | None] = [*{model.asked: model for model in demands.models}.values()] or [None]
+    asked = list(product(demands.delegates, demands.purposes, models))
+    refused = [reason for one in asked if (reason := _refusal(*one, facts)) is not None]
+    lacks = list(dict.fromkeys(refused))
+    no_flex = demands.flex != "no" and record.flex is False
+    if no_flex:
+        lacks.append("it has no Select TF ops (--flex)")
+    return tuple(lacks), (no_flex and demands.flex == "all") or (bool(asked) and len(refused) == len(asked))
+
+
+def _refusal(delegate: DelegateRequest, purpose: Purpose, model: ModelRef | None, facts: BinaryFacts) -> str | None:
+    if (reason := unsupported(delegate, purpose, "warm", facts, model)) is not None:
+        return reason[1]
+    missing = [flag for flag in DELEGATES[delegate.name].fixed if facts.tool == "tflite" and not facts.has(flag)]
+    return f"it has no {', '.join('--' + flag for flag in missing)}" if missing else None
+
+
+def _stored(store: BinaryStore, record: BinaryRecord) -> Program:
+    made = _program(store.path(record), abi=record.abi, origin=record.origin, name=record.label)
+    artifact = replace(
+        made.artifact,
+        tool=record.tool,
+        flex=record.flex,
+        source=record.source_kind if record.origin == "build" else record.source,
+        revision=record.revision,
+        dirty=record.dirty,
+        target=record.target,
+        flags=record.flags,
+        bazel=record.bazel,
+        ndk=record.ndk,
+    )
+    return replace(made, artifact=artifact)
+
+
+def _named(program: Program, name: str) -> Program:
+    return replace(program, artifact=replace(program.artifact, binary=name))
+
+
+def _platform(info: DeviceInfo) -> Platform:
+    return "linux" if info.virtual else "android"
+
+
+def _build_abi(info: DeviceInfo) -> str:
+    abi = info.abis[0] if info.abis else "ABI"
+    if not info.virtual:
+        return abi
+    return "linux_aarch64" if abi == "arm64-v8a" else f"linux_{abi}"
+
+
+def _program(path: Path, *, abi: str, origin: str, name: str) -> Program:
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Program(
+        blob=Blob(path=path, sha256=sha256, size=len(data), executable=True),
+        artifact=Artifact(name=name, sha256=sha256, abi=abi, size_bytes=len(data), origin=origin),
+    )

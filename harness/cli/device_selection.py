@@ -1,0 +1,284 @@
+"""Which devices a command works on: phones on the user's ADB server, virtual devices that are up, or some started for this command."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import adbutils
+import click
+from adbutils.errors import AdbError
+
+from harness.devices.adb_list import parse_list
+from harness.devices.adb_target import AdbTarget, server_is_up
+from harness.devices.device_config import DeviceConfig
+from harness.devices.inventory import Inventory, take_inventory
+from harness.errors import DeviceError, SetupError, UsageError
+from harness.records import DeviceInfo
+from harness.suite.suite_file import MatchEntry
+from harness.virtual.farm import VirtualFarm, running_farms
+
+REMEDIES: Mapping[str, str] = {
+    "unauthorized": "unlock the phone and accept this computer's key",
+    "offline": "unplug it and plug it in again, or `adb reconnect offline`",
+    "no permissions": "a udev rule for its vendor is missing: install the package android-sdk-platform-tools-common, "
+    "join the group plugdev, then plug it in again",
+    "authorizing": "wait a moment, then accept this computer's key on the phone",
+    "recovery": "it is in recovery mode: reboot it",
+    "bootloader": "it is in its bootloader: reboot it",
+    "sideload": "it is in sideload mode: reboot it",
+}
+"""What to do about a device whose state is not `device`."""
+
+NO_DEVICE_REMEDY = "attach a phone with USB debugging on, or use virtual devices: --device virtual:2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A device as an ADB server lists it."""
+
+    serial: str
+    state: str
+    transport_id: int | None
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A device that answers."""
+
+    target: AdbTarget
+    inventory: Inventory
+
+
+def default_port() -> int:
+    """Port of the user's own ADB server.
+
+    Raises:
+        UsageError: the environment names none that is a number.
+    """
+    text = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise UsageError(f"ANDROID_ADB_SERVER_PORT is {text!r}, not a port")
+    return int(text)
+
+
+def list_devices() -> list[Listed]:
+    """Everything on the user's ADB server (started if need be, as `adb devices` does) and on virtual farms that are up.
+
+    Raises:
+        SetupError: there is no server, and none can be started.
+    """
+    farms = [farm.adb_port for farm in running_farms()]
+    own = default_port()
+    if not server_is_up(own):
+        # Virtual devices that are up must not hide a phone that was just plugged in; nor fail for want of a server for phones.
+        try:
+            start_server(own)
+        except SetupError:
+            if not farms:
+                raise
+    listed: list[Listed] = []
+    for port in dict.fromkeys([own, *farms]):
+        if server_is_up(port):
+            listed += _list(port)
+    return listed
+
+
+@contextlib.contextmanager
+def selected(
+    selectors: Sequence[str],
+    devices: str | MatchEntry | Sequence[str],
+    configs: Mapping[str, DeviceConfig],
+    *,
+    lenient: bool = False,
+) -> Iterator[list[Live]]:
+    """The devices that `--device` names, else those that the suite names; virtual ones live as long as the context.
+
+    Args:
+        selectors: values of `--device`: a serial, a config name, `any`, `virtual:N`, `virtual:PROFILE`.
+        devices: the suite's `devices`, used where there are no selectors.
+        configs: all device configs.
+        lenient: leave out, and say so, which of the named devices cannot be used, as long as one can.
+
+    Raises:
+        UsageError: a selector that makes no sense.
+        SetupError: no such device, or one that is not usable, with the remedy.
+    """
+    profiles, others = _split(selectors, configs)
+    with contextlib.ExitStack() as stack:
+        live: list[Live] = []
+        if profiles:
+            farm = stack.enter_context(VirtualFarm(profiles))
+            live += [
+                _inventoried(Listed(serial=s, state="device", transport_id=None, port=farm.adb_port), configs)
+                for s in farm.serials
+            ]
+        if others or not selectors:
+            live += _attached(others, devices, configs, lenient=lenient)
+        if not live:
+            raise SetupError("no device", remedy=NO_DEVICE_REMEDY)
+        yield live
+
+
+def _split(selectors: Sequence[str], configs: Mapping[str, DeviceConfig]) -> tuple[list[str], list[str]]:
+    known = [name for name, _ in sorted(_virtual(configs).items(), key=lambda item: _order(item[1]))]
+    profiles: list[str] = []
+    others: list[str] = []
+    for selector in selectors:
+        kind, colon, what = selector.partition(":")
+        if kind != "virtual" or not colon:
+            others.append(selector)
+        elif what.isdigit() and 0 < int(what) <= 64:
+            profiles += [known[i % len(known)] for i in range(int(what))]
+        elif what in known or f"virtual-{what}" in known:
+            profiles.append(what if what in known else f"virtual-{what}")
+        else:
+            raise UsageError(
+                f"--device {selector}: no such virtual device",
+                remedy=f"a number up to 64, or one of {', '.join(known)}",
+            )
+    return profiles, others
+
+
+def _virtual(configs: Mapping[str, DeviceConfig]) -> dict[str, DeviceConfig]:
+    return {name: config for name, config in configs.items() if config.virtual is not None}
+
+
+def _order(config: DeviceConfig) -> int:
+    return config.virtual.order if config.virtual is not None else 0
+
+
+def _attached(
+    names: Sequence[str],
+    devices: str | MatchEntry | Sequence[str],
+    configs: Mapping[str, DeviceConfig],
+    *,
+    lenient: bool = False,
+) -> list[Live]:
+    listed = list_devices()
+    attached = ", ".join(one.serial for one in listed) or "none"
+    if not names and isinstance(devices, MatchEntry):
+        found = [one for one in _usable(listed, configs) if matches(one.inventory.info, devices.match)]
+        if not found and listed:
+            rule = ", ".join(f"{key} {value}" for key, value in devices.match.items())
+            raise SetupError(f"no attached device matches the suite's rule: {rule}", remedy=f"attached: {attached}")
+        return found
+    wanted = list(names) or ([devices] if isinstance(devices, str) else [str(name) for name in devices])
+    chosen: list[Live] = []
+    usable: list[Live] | None = None
+    for name in wanted:
+        by_serial = [one for one in listed if one.serial == name]
+        try:
+            if by_serial:
+                lives = [_the_only(by_serial, configs)]
+            else:
+                usable = usable if usable is not None else _usable(listed, configs)
+                lives = usable if name == "any" else [one for one in usable if one.inventory.info.config == name]
+                if not lives and name != "any":
+                    remedy = f"attached: {attached}; {NO_DEVICE_REMEDY}"
+                    raise SetupError(f"no device {name!r} is attached", remedy=remedy)
+        except SetupError as error:
+            if not lenient:
+                raise
+            click.echo(f"left out: {error}", err=True)
+            continue
+        known = {one.target.serial for one in chosen}
+        chosen += [one for one in lives if one.target.serial not in known]
+    if not chosen:
+        for unusable in listed:
+            _refuse_unusable(unusable)
+    return chosen
+
+
+def _the_only(by_serial: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> Live:
+    _refuse_unusable(by_serial[0])
+    if len(by_serial) > 1:
+        raise SetupError(
+            f"{len(by_serial)} attached devices say that they are {by_serial[0].serial}",
+            remedy="a run could not tell them apart: unplug all but one",
+        )
+    return _inventoried(by_serial[0], configs)
+
+
+def _usable(listed: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> list[Live]:
+    """Every device that can be used. The others are left out and said: one hung phone must not stop the rest of the shelf."""
+    usable: list[Live] = []
+    serials = [one.serial for one in listed]
+    for one in listed:
+        try:
+            _refuse_unusable(one)
+            if serials.count(one.serial) > 1:
+                raise SetupError(f"several attached devices say that they are {one.serial}")
+            usable.append(_inventoried(one, configs))
+        except SetupError as error:
+            click.echo(f"left out: {error}", err=True)
+    return usable
+
+
+def _refuse_unusable(one: Listed) -> None:
+    if one.state != "device":
+        raise SetupError(f"{one.serial} is {one.state}", remedy=remedy_for(one.state))
+
+
+def remedy_for(state: str) -> str | None:
+    """What to do about a state; ADB appends explanations to some."""
+    return next((text for word, text in REMEDIES.items() if state.startswith(word)), None)
+
+
+def matches(info: DeviceInfo, rules: Mapping[Any, str]) -> bool:
+    """Whether a device has all these properties; values may hold `*` and `?`, letter case does not count."""
+    for key, pattern in rules.items():
+        value = str(getattr(info, str(key)) or "")
+        if not fnmatch.fnmatchcase(value.lower(), str(pattern).lower()):
+            return False
+    return True
+
+
+def _inventoried(one: Listed, configs: Mapping[str, DeviceConfig]) -> Live:
+    # By serial, not by transport id: a server that is started anew counts its transports from 1, and an old id then names another device.
+    target = AdbTarget(one.serial, port=one.port)
+    try:
+        return Live(target=target, inventory=take_inventory(target, configs))
+    except DeviceError as error:
+        raise SetupError(
+            f"{error.message}", remedy=error.remedy or "unplug it and plug it in again, or leave it out with --device"
+        ) from error
+
+
+def _list(port: int) -> list[Listed]:
+    try:
+        # Not adbutils' own `list`: it takes the second word of a line for the state, and `no permissions` is two.
+        with adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).make_connection() as connection:
+            connection.send_command("host:devices-l")
+            connection.check_okay()
+            found = parse_list(connection.read_string_block())
+    except (AdbError, OSError, EOFError) as error:
+        raise SetupError(
+            f"the ADB server on port {port} does not answer: {error}", remedy="`adb kill-server`, then again"
+        ) from error
+    return [Listed(serial=one.serial, state=one.state, transport_id=one.transport_id, port=port) for one in found]
+
+
+def start_server(port: int) -> None:
+    """Start an ADB server for this user, as `adb devices` does.
+
+    Raises:
+        SetupError: it does not start.
+    """
+    try:
+        subprocess.run(
+            [adbutils.adb_path(), "-P", str(port), "start-server"], check=True, capture_output=True, timeout=30
+        )
+    except (AdbError, OSError, subprocess.SubprocessError) as error:
+        output = getattr(error, "stderr", b"") or b""
+        reason = output.decode(errors="replace").strip().splitlines()
+        raise SetupError(
+            f"no ADB server on port {port}, and none can be started{': ' + reason[-1] if reason else ''}",
+            remedy="use virtual devices (--device virtual:2), or see `harness doctor`",
+        ) from error

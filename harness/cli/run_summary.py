@@ -1,0 +1,272 @@
+"""What a run came to, for a terminal and for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.analysis import cell_selection as selection
+from harness.analysis.cells import Cell, baseline_key, baseline_of, cells
+from harness.analysis.comparison import Source, compare
+from harness.analysis.metrics import Metric
+from harness.analysis.verdict import Rules, Verdict
+from harness.cli.printing import printable
+from harness.formats import decision_words
+from harness.measuring.schedule import Outcome
+from harness.records import Status, Trial
+from harness.records.adaptive_decisions import AdaptivePlan, CellKey
+from harness.runs.run_progress import standing, unfinished
+from harness.runs.run_store import Run
+from harness.suite.expand import Expansion
+from harness.suite.suite_file import LoadedSuite
+
+
+def write_json(document: object) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False))
+
+
+def print_summary(run: Run, report: Path | None) -> None:
+    """A table of each device's cells on stdout, then where the report lies, if there is one."""
+    console = _console()
+    found = cells(run.results)
+    names = {device.serial: device.model or "" for device in run.manifest.devices}
+    for serial in dict.fromkeys(cell.key.device for cell in found):
+        title = f"{escape(serial)}  {escape(names.get(serial, ''))}"
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False
+        )
+        several = any(cell.key.binary for cell in found)
+        for heading in ("model", "delegate", "threads", "cpus", *(("binary",) if several else ())):
+            table.add_column(heading, overflow="fold")
+        for heading in ("median ms", "spread", "ratio", "n"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        ratios = _ratios(run)
+        table.add_column("status", overflow="fold")
+        for cell in sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key):
+            is_base = baseline_of(cell, found, run.manifest.baseline) is cell
+            table.add_row(*_row(cell, "1.00x" if is_base else ratios.get(cell.key, ""), with_binary=several))
+        console.print(table)
+        console.print()
+    counts = Counter(result.status for result in run.results)
+    synthetic = sum(result.synthetic for result in run.results)
+    words = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
+    console.print(f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
+    if fixed:
+        how = "block by block; faster, slower or same where that is sure"
+        console.print(f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}", highlight=False)
+    if run.manifest.adaptive is not None:
+        _print_adaptive(run, run.manifest.adaptive, console)
+    click.echo(f"report: {report}" if report else f"no report was written; make it with: harness report {run.path}")
+
+
+def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
+    for step in standing(run):
+        console.print(f"{escape(step.device)}: {escape(decision_words.where(step, plan))}", highlight=False)
+    levels = [one.level for one in run.decisions if one.ci_low is not None and one.level is not None]
+    if levels:
+        text = f"[a, b]: holds at 95 % however often was looked, at {100 * levels[0]:.1f} % for one look; {decision_words.CITED}"
+        console.print(escape(text), highlight=False)
+
+
+def _console() -> Console:
+    """On stdout. A pipe or a file has no width of its own: there lines are not folded to a terminal's 80 columns."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def summary_document(run: Run, report: Path | None, outcome: Outcome) -> dict[str, Any]:
+    """The run for scripts."""
+    found = cells(run.results)
+    return {
+        "run": str(run.path),
+        "run_id": run.manifest.run_id,
+        "report": str(report) if report else None,
+        "interrupted": outcome.interrupted,
+        "unfinished": unfinished(run),
+        "set_aside": outcome.set_aside,
+        "adaptive": _adaptive_document(run),
+        "statuses": dict(Counter(str(result.status) for result in run.results)),
+        "cells": [
+            {
+                "model": cell.key.model,
+                "device": cell.key.device,
+                "delegate": cell.key.delegate,
+                "threads": cell.key.threads,
+                "cpus": cell.key.cpus,
+                "binary": cell.key.binary or None,
+                "median_us": cell.median_us,
+                "spread": cell.spread,
+                "processes": len(cell.values_us),
+                "statuses": {str(status): count for status, count in cell.statuses.items()},
+                "causes": list(cell.causes),
+                "synthetic": cell.synthetic,
+                "profiling_overhead": cell.profiling_overhead,
+            }
+            for cell in found
+        ],
+    }
+
+
+def _adaptive_document(run: Run) -> dict[str, Any] | None:
+    """How an adaptive run was to find its number of blocks, and what it decided for each device."""
+    plan = run.manifest.adaptive
+    if plan is None:
+        return None
+    return {
+        **asdict(plan),
+        "devices": [
+            {
+                "device": step.device,
+                "stopped": not step.trials,
+                "blocks": step.blocks,
+                "compared": step.compared,
+                "going_on": step.going_on,
+                "widest": step.widest,
+                "decisions": [{**asdict(one), "at": one.at.isoformat()} for one in (*step.earlier, *step.decisions)],
+            }
+            for step in standing(run)
+        ],
+    }
+
+
+def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
+    """The trials of a suite and what they will cost."""
+    console = _console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    several = any(trial.binary for trial in expansion.trials)
+    binary = ("binary",) if several else ()
+    for heading in ("device", "block", "model", "delegate", "threads", "cpus", *binary, "purpose", "process"):
+        table.add_column(heading, overflow="fold")
+    for trial in expansion.trials:
+        table.add_row(
+            escape(trial.device),
+            str(trial.block),
+            escape(trial.model.name),
+            escape(trial.delegate_label),
+            str(trial.threads),
+            f"{escape(trial.cpus.label)} ({trial.cpus.hex})",
+            *((escape(trial.binary or ""),) if several else ()),
+            trial.purpose,
+            str(trial.process),
+        )
+    console.print(table)
+    for item in expansion.impossible:
+        console.print(
+            f"skipped: {escape(item.trial.device)} {escape(item.trial.model.name)}: {escape(item.reason)}",
+            highlight=False,
+        )
+    for warning in expansion.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    adaptive = loaded.suite.adaptive
+    count = len(expansion.trials)
+    many = f"{count} to {count + len(expansion.further)}" if adaptive else str(count)
+    console.print(f"\n{many} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
+    if adaptive is not None:
+        console.print(
+            f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
+            f"{decision_words.percent(adaptive.until)}",
+            highlight=False,
+        )
+    limit = f"; no further block after {_duration(adaptive.device_s)}" if adaptive and adaptive.device_s else ""
+    for serial in dict.fromkeys(trial.device for trial in expansion.trials):
+        least, most = expansion.device_seconds(serial)
+        console.print(
+            f"{escape(serial)}: at least {_duration(least)} of device time, {_duration(most)} if every trial times out{limit}",
+            highlight=False,
+        )
+
+
+def dry_run_document(loaded: LoadedSuite, expansion: Expansion) -> dict[str, Any]:
+    """The same for scripts."""
+    serials = dict.fromkeys(trial.device for trial in expansion.trials)
+    return {
+        "suite": loaded.suite.suite,
+        "seed": expansion.seed,
+        "count": len(expansion.trials),
+        "count_at_most": len(expansion.trials) + len(expansion.further),
+        "adaptive": asdict(loaded.suite.adaptive.plan()) if loaded.suite.adaptive else None,
+        "device_seconds": {
+            serial: {"at_least": least, "at_most": most}
+            for serial in serials
+            for least, most in [expansion.device_seconds(serial)]
+        },
+        "warnings": list(expansion.warnings),
+        "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],
+        "trials": [_trial(trial) for trial in expansion.trials],
+        "further": [_trial(trial) for trial in expansion.further],
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "trial_id": trial.trial_id,
+        "device": trial.device,
+        "block": trial.block,
+        "model": trial.model.name,
+        "delegate": trial.delegate.label,
+        "threads": trial.threads,
+        "cpus": trial.cpus.label,
+        "mask": trial.cpus.hex,
+        "binary": trial.binary,
+        "start": trial.start,
+        "purpose": str(trial.purpose),
+        "process": trial.process,
+    }
+
+
+def _ratios(run: Run) -> dict[CellKey, str]:
+    """Each cell's ratio to its baseline, with the verdict where there is one: the numbers of `harness compare` and of the report."""
+    decided = {one.head: escape(decision_words.ratio(one)) for one in run.decisions if one.head and one.ratio}
+    results = {cell.key: cell for cell in selection.cells_of(run.results)}
+    pairs = []
+    for key, cell in results.items():
+        base = baseline_key(key, results, run.manifest.baseline)
+        if base is not None and base != key and key not in decided:
+            pairs.append(selection.Pair(base=results[base], head=cell))
+    source = Source(
+        run_id=run.manifest.run_id,
+        devices={device.serial: device for device in run.manifest.devices},
+        harness_version=run.manifest.harness_version,
+        adaptive=run.manifest.adaptive,
+    )
+    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
+    for one in table.comparisons:
+        if one.estimate.ratio is not None:
+            sure = one.judgement.verdict is not Verdict.INCONCLUSIVE
+            decided[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {one.judgement.verdict}" if sure else "")
+    return decided
+
+
+def _row(cell: Cell, ratio: str, *, with_binary: bool) -> tuple[str, ...]:
+    median, spread = cell.median_us, cell.spread
+    good = cell.statuses.get(Status.OK, 0)
+    total = sum(cell.statuses.values())
+    status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"
+    return (
+        escape(printable(cell.key.model)),
+        escape(cell.key.delegate),
+        str(cell.key.threads),
+        escape(cell.key.cpus),
+        *((escape(cell.key.binary),) if with_binary else ()),
+        f"{median / 1000:.3f}" if median is not None else "-",
+        f"{spread:.1%}" if spread is not None else "",
+        ratio,
+        str(len(cell.values_us)),
+        status + (" [magenta]synthetic[/]" if cell.synthetic else ""),
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,175 @@
+"""Sets what a suite asks on one device, reads it back, and gives it back; mends what a killed session left. See `conditions.setting`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.conditions.cpufreq import available_script, read_available
+from harness.conditions.journal import (
+    JOURNAL,
+    Change,
+    Setting,
+    apply_script,
+    read_journal,
+    read_script,
+    read_values,
+    restore_script,
+)
+from harness.conditions.request import ConditionsRequest
+from harness.conditions.support import read_support, support_script
+from harness.conditions.wanted import Abilities, setting_of, wanted_settings
+from harness.devices.inventory import Inventory
+from harness.devices.target import CommandOutput, Target
+from harness.errors import CommandFailed
+from harness.measuring.trial_script import BASE_DIR
+
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What came of a request.
+
+    Args:
+        asked: settings to the values they were to have.
+        held: those that read so.
+        refused: by condition, why the device does not have it.
+        read_back: shell text that reads all of `held`.
+    """
+
+    asked: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    read_back: str = ""
+
+
+def probe_support(target: Target, inventory: Inventory) -> dict[str, str | None]:
+    """Conditions to None where the device supports them, else to the reason why not. Leaves the device as it was.
+
+    Raises:
+        DeviceError: the device failed.
+    """
+    api_level, root = inventory.info.api_level, inventory.become_root
+    script = support_script(BASE_DIR, api_level=api_level, root=root, policies=tuple(inventory.policies))
+    text = _text(target.run(script, timeout_s=_TIMEOUT_S))
+    return read_support(text, api_level=api_level, root=root, temperature=inventory.zone is not None)
+
+
+class DeviceSettings:
+    """The settings of one device while this process holds its lease.
+
+    Args:
+        target: the way to it.
+        inventory: what it is.
+    """
+
+    def __init__(self, target: Target, inventory: Inventory) -> None:
+        self._target, self._inventory = target, inventory
+        self._changed = False
+        config = inventory.config
+        self._able = Abilities(
+            serial=target.serial,
+            virtual=inventory.info.virtual,
+            api_level=inventory.info.api_level,
+            root=inventory.become_root,
+            topology=inventory.topology,
+            cpu_sets=config.cpu_sets if config else {},
+            policies=inventory.policies,
+            folder=BASE_DIR,
+        )
+
+    def mend(self) -> list[str]:
+        """Give back what the journal on the device says was changed. Costs one round trip where there is none.
+
+        Returns:
+            What a watcher should know.
+
+        Raises:
+            DeviceError: the device failed.
+        """
+        lines = self._restore()
+        return ["gave back what an earlier session left changed", *lines] if lines is not None else []
+
+    def restore(self) -> list[str]:
+        """Give back what `apply` changed; nothing to say where that went well. Does nothing where nothing was changed.
+
+        Raises:
+            DeviceError: the device failed; to be called again when it is back.
+        """
+        if not self._changed:
+            return []
+        lines = self._restore() or []
+        self._changed = False
+        return lines
+
+    def apply(self, request: ConditionsRequest) -> Applied:
+        """Set what is asked: journalled first, read back after. Nothing is sent where nothing is asked.
+
+        Raises:
+            DeviceError: the device failed, or the journal cannot be written.
+        """
+        clocks = {}
+        if request.frequency:
+            clocks = read_available(self._run(available_script(list(self._able.policies))))
+        wanted = wanted_settings(request, self._able, clocks)
+        refused = dict(wanted.impossible)
+        if not wanted.values:
+            return Applied(refused=refused)
+        settings = [setting for setting, _ in wanted.values.values()]
+        old = self._values(settings)
+        changes = []
+        for key, (setting, value) in wanted.values.items():
+            if key not in old:
+                refused[setting.condition] = "the device has no such thing"
+            elif old[key] != value:
+                changes.append(Change(setting=setting, wanted=value, old=old[key]))
+        if changes:
+            self._changed = True
+            output = self._target.run(apply_script(BASE_DIR, changes), timeout_s=_TIMEOUT_S)
+            if output.exit_code != 0:
+                raise CommandFailed(
+                    "write the journal", exit_code=output.exit_code, output=_text(output), serial=self._target.serial
+                )
+        now = self._values(settings) if changes else old
+        held = {key: value for key, (_, value) in wanted.values.items() if now.get(key) == value}
+        for key, (setting, value) in wanted.values.items():
+            if key in old and key not in held:
+                refused[setting.condition] = f"{key} was set to {value} and reads {now.get(key, 'nothing')}"
+        return Applied(
+            asked={key: value for key, (_, value) in wanted.values.items()},
+            held=held,
+            refused=refused,
+            read_back=read_script([setting for setting in settings if setting.key in held]),
+        )
+
+    def knows_task_profiles(self) -> bool:
+        """Whether there is a command that gives a process a task profile."""
+        return "yes" in self._run("command -v settaskprofile >/dev/null && echo yes; true")
+
+    def _restore(self) -> list[str] | None:
+        journal = read_journal(self._run(f"cat {BASE_DIR}/{JOURNAL} 2>/dev/null; true"))
+        if not journal:
+            return None
+        settings: dict[str, Setting] = {}
+        lines = []
+        for key in journal:
+            setting = setting_of(key, self._able)
+            if setting is None:
+                lines.append(f"{key} was {journal[key]} and cannot be given back by this session")
+            else:
+                settings[key] = setting
+        known = {key: value for key, value in journal.items() if key in settings}
+        answer = self._run(restore_script(BASE_DIR, settings, known, forget=not lines))
+        left = answer.partition("left ")[2].split()
+        return [*lines, *(f"{key} would not go back to {journal.get(key)}" for key in left)]
+
+    def _values(self, settings: Sequence[Setting]) -> dict[str, str]:
+        return read_values(self._run(read_script(settings)))
+
+    def _run(self, command: str) -> str:
+        return _text(self._target.run(command, timeout_s=_TIMEOUT_S))
+
+
+def _text(output: CommandOutput) -> str:
+    return output.stdout.decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Runs and comparisons in words and in files: text, JSON, CSV, Parquet, JUnit, Markdown, traces, overlays, frames."""

@@ -1,0 +1,154 @@
+"""How a comparison is put into words, the same in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.analysis.cell_selection import KEYS
+from harness.analysis.comparison import Comparison, Overall, SideSummary, Table
+from harness.analysis.op_diff import OpChange
+from harness.analysis.op_profile import OpRow
+from harness.analysis.ratio_interval import LEVEL, Estimate
+from harness.analysis.verdict import Judgement, Verdict
+
+
+def percent(fraction: float) -> str:
+    """`3 %`, `1.5 %`: two digits that mean something."""
+    return f"{100 * fraction:.2g} %" if abs(fraction) < 1 else f"{100 * fraction:.0f} %"
+
+
+def level(table: Table | None, *, space: str = " ") -> str:
+    """What intervals of a table are called: `95 %`, of an adaptive run the level of each look, such as `99.2 %`."""
+    levels = [one.estimate.level for one in table.comparisons] if table else []
+    return f"{100 * max(levels, default=LEVEL):.3g}{space}%"
+
+
+def ratio(estimate: Estimate) -> str:
+    """`0.877 [0.856, 0.899]`; `-` without one."""
+    if estimate.ratio is None:
+        return "-"
+    return f"{estimate.ratio:.3f} {interval(estimate)}".rstrip()
+
+
+def interval(estimate: Estimate) -> str:
+    """`[0.856, 0.899]`; empty without one."""
+    if estimate.ci_low is None or estimate.ci_high is None:
+        return ""
+    return f"[{_times(estimate.ci_low)}, {_times(estimate.ci_high)}]"
+
+
+def _times(ratio: float) -> str:
+    # With two processes an interval may span ten powers of ten: digits that mean nothing would only push the rest off the line.
+    return f"{ratio:.3f}" if 0.01 <= ratio < 100 else f"{ratio:.3g}"
+
+
+def value(amount: float | None, unit: str) -> str:
+    """`12.345 ms`, `38.2 MB`."""
+    if amount is None:
+        return "-"
+    return f"{amount:.1f} MB" if unit == "mb" else f"{amount / 1000:.3f} ms"
+
+
+def change(estimate: Estimate, judgement: Judgement) -> str:
+    """`slower by 3.1 % (2.2 to 4.0 %)`, or what keeps it from being said."""
+    low, high = estimate.ci_low, estimate.ci_high
+    if estimate.ratio is None or low is None or high is None or judgement.verdict is Verdict.INCONCLUSIVE:
+        return inconclusive(judgement)
+    if judgement.verdict is Verdict.SAME:
+        return f"the same within {percent(max(high - 1, 1 - low))}"
+    if judgement.verdict is Verdict.SLOWER:
+        return f"slower {_by(estimate.ratio, low, high)}"
+    return f"faster {_by(1 / estimate.ratio, 1 / high, 1 / low, flipped=True)}"
+
+
+def inconclusive(judgement: Judgement) -> str:
+    """Why there is no verdict, and what would bring one."""
+    parts = ["inconclusive", *judgement.reasons]
+    if judgement.more_processes is not None:
+        parts.append(f"about {judgement.more_processes} more processes a side would decide")
+    return "; ".join(parts)
+
+
+def cell_name(one: Comparison) -> str:
+    """What is compared with what, in one line."""
+    key = one.key
+    parts = [key.model, f"on {key.device}", key.delegate, f"{key.threads} thr", key.cpus]
+    if key.binary:
+        parts.append(key.binary)
+    if one.base.key is not None and one.head.key is not None:
+        base = one.base.key
+        other = [f"{name}={getattr(base, name)}" for name in KEYS if getattr(base, name) != getattr(key, name)]
+        if other:
+            parts.append(f"(against {', '.join(other)})")
+    return " ".join(parts)
+
+
+def overall_name(one: Overall) -> str:
+    """The question, and how many devices answered it."""
+    binary = f" {one.binary}" if one.binary else ""
+    mark = ", synthetic" if one.synthetic else ""
+    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
+
+
+def summary_line(counts: dict[Verdict, int]) -> str:
+    """`2 slower, 1 same, 3 inconclusive`."""
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts.get(verdict)) or "nothing compared"
+
+
+def warnings(table: Table) -> dict[str, int]:
+    """Everything in which sides that were measured are unlike, numbered: the number stands beside each cell that it is of."""
+    texts = dict.fromkeys(
+        note.text for one in table.comparisons if one.state == "measured" for note in one.notes if note.unlike
+    )
+    return {text: number for number, text in enumerate(texts, 1)}
+
+
+def numbers_of(one: Comparison, numbered: Mapping[str, int]) -> list[int]:
+    """The numbers of a cell's warnings."""
+    if one.state != "measured":
+        return []
+    return [numbered[note.text] for note in one.notes if note.unlike]
+
+
+def trouble(one: Comparison) -> str:
+    """Why a cell has no number."""
+    return "; ".join(note.text for note in one.notes) or one.state
+
+
+def side(summary: SideSummary, unit: str) -> str:
+    """`12.345 ms (n=10)`, `12.345 ms (n=10, synthetic)`."""
+    mark = ", synthetic" if summary.synthetic and summary.n else ""
+    return f"{value(summary.estimate, unit)} (n={summary.n}{mark})"
+
+
+def ops_name(op_change: OpChange) -> str:
+    """`CONV_2D [conv1] -> Convolution (NHWC, F32) IGEMM`, shortened where a side is many ops."""
+    base, head = _side_name(op_change.base), _side_name(op_change.head)
+    if op_change.kind == "same":
+        return head
+    return f"{base or '(nothing)'} -> {head or '(nothing)'}"
+
+
+def _side_name(rows: tuple[OpRow, ...]) -> str:
+    if not rows:
+        return ""
+    first = f"{rows[0].node_type} #{rows[0].index}"
+    return first if len(rows) == 1 else f"{len(rows)} ops ({first} .. #{rows[-1].index})"
+
+
+def _by(factor: float, low: float, high: float, *, flipped: bool = False) -> str:
+    """Percent of the base for small changes, a factor for large ones: "faster by 96 %" tells few people that it is 25 times as fast."""
+    if factor >= 2:
+        return f"{factor:.2f}x ({low:.2f}x to {high:.2f}x)"
+    if flipped:
+        factor, low, high = 2 - 1 / factor, 2 - 1 / low, 2 - 1 / high
+    return f"by {100 * (factor - 1):.1f} % ({100 * (low - 1):.1f} % to {100 * (high - 1):.1f} %)"
+
+
+def gate(table: Table) -> str:
+    """`broken`, `holds`; where cells are undecided, which never breaks it, that is said: it is no proof that nothing became slower."""
+    if table.gate_broken:
+        return "broken"
+    measured = [one for one in table.comparisons if one.state == "measured"]
+    undecided = sum(one.judgement.verdict is Verdict.INCONCLUSIVE for one in measured)
+    return f"not broken ({undecided} of {len(measured)} inconclusive)" if undecided else "holds"

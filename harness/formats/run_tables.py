@@ -1,0 +1,183 @@
+"""A run as flat tables: one row per trial, one row per op of a profiled trial. Written as CSV, JSON or Parquet (`files.flat_table`).
+
+The columns and their order are a promise to users' scripts. What the output did not say is null (an empty cell in CSV), never 0.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import IO, Literal
+
+from harness.analysis.op_placement import on_delegate
+from harness.files.flat_table import Cell, Column, columns, plain, write_csv, write_json, write_parquet
+from harness.records import Artifact, DeviceInfo, Measurement, Result
+from harness.runs.run_store import Run
+
+TableName = Literal["trials", "ops"]
+
+TRIAL_COLUMNS = columns(
+    "run_id:t trial_id:t suite:t device:t device_model:t soc:t android:t abi:t model:t model_sha256:t delegate:t threads:i cpus:t "
+    "purpose:t process:i status:t causes:t init_us:n first_inference_us:n warmup_avg_us:n inference_avg_us:n median_us:n min_us:n "
+    "max_us:n std_us:n run_count:i peak_memory_mb:n temperature_before_c:n temperature_after_c:n frequency_khz:i affinity_observed:t "
+    "delegated_nodes:i total_nodes:i started_at:t duration_s:n synthetic:f binary:t start:t model_asked:t"
+)
+"""Columns of `trials`. `cpus` is the mask in bare hex; `causes` are joined by commas; `started_at` is UTC in ISO 8601. `binary` is the name
+of the benchmark binary in a run that compares several; null in others. `start` is what the process found: `warm`, `cold` or `cached`.
+`model_asked` is what the suite says of the model's signature and inputs; null where it says nothing."""
+
+OP_COLUMNS = columns(
+    "run_id:t trial_id:t device:t model:t delegate:t threads:i cpus:t op_index:i node_type:t name:t avg_us:n percent:n "
+    "times_called:i on_delegate:f synthetic:f binary:t start:t cost_us:n model_asked:t"
+)
+"""Columns of `ops`. `avg_us` is per call and `times_called` as printed, which is not always per inference (`Measurement.op_cost_us`);
+`cost_us` is what the op costs in one inference."""
+
+COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": OP_COLUMNS}
+
+
+def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[Cell, ...]]:
+    """Rows of a table over several runs, one after the other, each in the order of `COLUMNS[table]`."""
+    make = _trial_rows if table == "trials" else _op_rows
+    return plain(row for run in runs for row in make(run))
+
+
+def to_csv(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:
+    """Write a table of runs as CSV."""
+    write_csv(COLUMNS[table], rows(runs, table), out)
+
+
+def to_json(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:
+    """Write a table of runs as a JSON list of objects, one a line."""
+    write_json(COLUMNS[table], rows(runs, table), out)
+
+
+def to_parquet(runs: Iterable[Run], table: TableName, out: IO[bytes]) -> None:
+    """Write a table of runs as Parquet."""
+    write_parquet(COLUMNS[table], rows(runs, table), out)
+
+
+TEXT_WRITERS: dict[str, Callable[[Iterable[Run], TableName, IO[str]], None]] = {"csv": to_csv, "json": to_json}
+
+
+def export_text(runs: Iterable[Run], table: TableName, file_format: Literal["csv", "json"]) -> str:
+    """Return the table as text."""
+    out = io.StringIO(newline="")
+    TEXT_WRITERS[file_format](runs, table, out)
+    return out.getvalue()
+
+
+def iso_utc(moment: datetime) -> str:
+    """A moment as UTC in ISO 8601 with `Z`; one without a zone is taken as UTC, which is what the store writes."""
+    zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return zoned.isoformat().replace("+00:00", "Z")
+
+
+def delegated_nodes(measurement: Measurement | None, delegate: str) -> tuple[int | None, int | None]:
+    """Nodes that the delegate which was asked for took, and how many there were.
+
+    An external delegate goes by a name of its own in the runtime's messages (`external` is asked, `QNN` is printed): where there is exactly
+    one such, its nodes are meant.
+    """
+    uses = measurement.delegates if measurement else ()
+    mine = [use for use in uses if use.name.upper() == delegate.upper()]
+    if delegate == "external" and all(use.nodes_delegated is None for use in mine):
+        # XNNPACK applies itself wherever another delegate leaves something, or everything: it is nobody's other name.
+        others = [use for use in uses if use.name != "XNNPACK" and use not in mine]
+        mine = others if len(others) == 1 else []
+    taken = [use.nodes_delegated for use in mine if use.nodes_delegated is not None]
+    total = [use.nodes_total for use in mine if use.nodes_total is not None]
+    return (sum(taken) if taken else None), (sum(total) if total else None)
+
+
+def peak_memory_mb(measurement: Measurement | None) -> float | None:
+    """Peak of the process: by periodic monitoring where the tool has it, else the older tools' own line."""
+    if measurement is None:
+        return None
+    memory = measurement.memory
+    return memory.periodic_peak_mb if memory.periodic_peak_mb is not None else memory.overall_peak_mb
+
+
+def _trial_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
+    devices = {device.serial: device for device in run.manifest.devices}
+    artifacts = {artifact.sha256: artifact for artifact in run.manifest.artifacts}
+    for result in run.results:
+        yield _trial_row(run, result, devices.get(result.trial.device), artifacts.get(result.artifact_sha256 or ""))
+
+
+def _trial_row(run: Run, result: Result, device: DeviceInfo | None, artifact: Artifact | None) -> tuple[Cell, ...]:
+    trial, seen, conditions = result.trial, result.measurement, result.conditions
+    runs = seen.runs if seen else None
+    taken, total = delegated_nodes(seen, trial.delegate.name)
+    return (
+        run.manifest.run_id,
+        trial.trial_id,
+        run.manifest.suite,
+        trial.device,
+        device.model if device else None,
+        device.soc if device else None,
+        device.android if device else None,
+        artifact.abi if artifact else None,
+        trial.model.name,
+        trial.model.sha256,
+        trial.delegate.label,
+        trial.threads,
+        trial.cpus.hex,
+        trial.purpose.value,
+        trial.process,
+        result.status.value,
+        ",".join(cause.value for cause in result.causes),
+        seen.init_us if seen else None,
+        seen.first_inference_us if seen else None,
+        seen.warmup_avg_us if seen else None,
+        seen.inference_avg_us if seen else None,
+        runs.median if runs else None,
+        runs.min if runs else None,
+        runs.max if runs else None,
+        runs.std if runs else None,
+        runs.count if runs else None,
+        peak_memory_mb(seen),
+        conditions.temperature_before_c,
+        conditions.temperature_after_c,
+        conditions.frequency_khz,
+        conditions.affinity_observed,
+        taken,
+        total,
+        iso_utc(result.started_at),
+        result.duration_s,
+        result.synthetic,
+        trial.binary,
+        trial.start,
+        trial.model.asked or None,
+    )
+
+
+def _op_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
+    for result in run.results:
+        trial, seen = result.trial, result.measurement
+        if seen is None:
+            continue
+        for op in seen.ops or ():
+            yield (
+                run.manifest.run_id,
+                trial.trial_id,
+                trial.device,
+                trial.model.name,
+                trial.delegate.label,
+                trial.threads,
+                trial.cpus.hex,
+                op.index,
+                op.node_type,
+                op.name,
+                op.avg_us,
+                op.percent,
+                op.times_called,
+                on_delegate(op.node_type, op.name),
+                result.synthetic,
+                trial.binary,
+                trial.start,
+                # A table without the column has one call per inference.
+                seen.op_cost_us(op) if op.times_called is not None else op.avg_us,
+                trial.model.asked or None,
+            )

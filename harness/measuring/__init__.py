@@ -1,0 +1,1 @@
+"""Trials on devices: in which order, under which conditions, with which attempts."""

@@ -1,0 +1,356 @@
+"""The conditions of one device during a session: set and given back, waited for before each trial, judged after it.
+
+The order of a session: `enter` (mend what a killed session left, set what the suite asks, read it back), for each trial `before_trial`, the
+trial, `after_trial`, and at last `exit`. Every wait is counted and ends with the suite's limit; nothing here runs while a trial measures.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from harness.conditions.device_settings import DeviceSettings
+from harness.conditions.gates import Closed, battery_gate, load_gate, thermal_gate
+from harness.conditions.readings import Readings, read_readings, readings_script
+from harness.conditions.request import ConditionsRequest
+from harness.conditions.task_profile import take_on
+from harness.conditions.thermal_limits import Limits, findings
+from harness.devices.inventory import Inventory
+from harness.devices.push import LEASE_S, renew_script
+from harness.devices.target import Cancelled, Target
+from harness.errors import Cause
+from harness.measuring.canary import Canary, RunCanary
+from harness.measuring.runner import Setup, skipped_result
+from harness.records import Conditions, Result, Status, Trial
+
+HEAT = frozenset({Cause.THROTTLED, Cause.TOO_HOT})
+"""Causes that pass when a device cools: such trials are repeated."""
+
+COOLED_WITHIN_C = 3.0
+"""A device has cooled once it is this near to what it was before the session's first trial, in degrees Celsius."""
+
+_FRESH_S = 5.0
+"""What the last trial read at its end stands for what a gate would read, for so long."""
+
+_POLL_S, _LONGEST_POLL_S = 1.0, 10.0
+_TIMEOUT_S = 30.0
+_TOLERANCE_C = 1.0
+"""Between the gate's look and the trial's own a sensor may move by this much."""
+
+_NOT_AT_MAXIMUM = frozenset({"powersave", "userspace", "conservative"})
+
+
+class Conditioning:
+    """Conditions of one device.
+
+    Args:
+        target: the way to it.
+        request: what the suite asks.
+        owner: the run's id, whose lease goes on while we wait.
+        cancel: set by another thread to end every wait.
+        note: tells the watcher.
+        run_canary: runs a trial with the model that the canary uses.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        request: ConditionsRequest,
+        *,
+        owner: str,
+        cancel: threading.Event,
+        note: Callable[[str], None],
+        run_canary: RunCanary,
+    ) -> None:
+        self._target, self._request, self._owner = target, request, owner
+        self._cancel, self._note = cancel, note
+        self._inventory: Inventory | None = None
+        self._settings: DeviceSettings | None = None
+        self._setup = Setup()
+        self._unmet: dict[str, str] = {}
+        self._last: tuple[float, Conditions] | None = None
+        self._peak_khz: dict[int, int] = {}
+        self._first_c: float | None = None
+        self._waiting_for: str | None = None
+        self._waited_s = 0.0
+        self._said: set[Cause] = set()
+        self._canary = Canary(run_canary, note, self._pause)
+
+    def enter(self, inventory: Inventory) -> Setup:
+        """Mend what a killed session left changed, then set what the suite asks and read it back.
+
+        Args:
+            inventory: what the device is by now; anew after each reboot.
+
+        Returns:
+            What each trial has to do about it.
+
+        Raises:
+            DeviceError: the device failed.
+        """
+        self._inventory, self._last = inventory, None
+        self._settings = self.mend(inventory)
+        state = self._settings.apply(self._request)
+        asked, held, refused = dict(state.asked), dict(state.held), dict(state.refused)
+        profile = self._request.task_profile
+        process: str | None = None
+        if profile is not None:
+            asked["task_profile"] = profile
+            if self._settings.knows_task_profiles():
+                process = take_on(profile, inventory.become_root)
+                if not self._request.optional("task_profile"):
+                    held["task_profile"] = profile
+            else:
+                refused["task_profile"] = "this Android has no settaskprofile"
+        if (lacking := self._no_temperature(inventory)) is not None:
+            refused["thermal"] = lacking
+        self._unmet = {name: why for name, why in refused.items() if not self._request.optional(name)}
+        for name, why in refused.items():
+            self._note(f"{name}: {why}{'' if name in self._unmet else '; goes on without'}")
+        self._setup = Setup(asked=asked, held=held, take_on=process, read_back=state.read_back)
+        return self._setup
+
+    def mend(self, inventory: Inventory) -> DeviceSettings:
+        """Give back what a killed session left changed.
+
+        Raises:
+            DeviceError: the device failed.
+        """
+        settings = DeviceSettings(self._target, inventory)
+        for line in settings.mend():
+            self._note(line)
+        return settings
+
+    def exit(self) -> None:
+        """Time the canary once more, and give back what was changed. Says so where something would not go back.
+
+        Raises:
+            DeviceError: the device failed; the next session mends it.
+        """
+        try:
+            if not self._cancel.is_set():
+                self._canary.at_end()
+        finally:
+            if self._settings is not None:
+                for line in self._settings.restore():
+                    self._note(line)
+
+    def before_trial(self, trial: Trial, *, repeats: int = 0) -> Result | None:
+        """Wait until the trial may begin.
+
+        Args:
+            trial: the next one.
+            repeats: how often heat has spoiled it before.
+
+        Returns:
+            None, or the result that it gets without being run: a condition is not there, or did not come in time.
+
+        Raises:
+            DeviceError: the device failed.
+            Cancelled: the run is being ended.
+        """
+        if self._unmet:
+            reason = "; ".join(f"{name}: {why}" for name, why in self._unmet.items())
+            result = skipped_result(trial, reason)
+            return replace(result, conditions=Conditions(settings_asked=self._setup.asked, evidence=(reason,)))
+        if self._request.idle_s and self._cancel.wait(self._request.idle_s):
+            raise Cancelled
+        if trial.trial_id != self._waiting_for:
+            self._waiting_for, self._waited_s = trial.trial_id, 0.0
+        closed = self._wait(self._below_c(repeats))
+        if closed is None and self._request.canary:
+            wait_s = self._request.thermal.wait_s
+            if self._canary.before(trial, wait_s=wait_s, again=repeats > 0):
+                # It warms the device a little, or was waited for: what the gate saw is past.
+                self._last = None
+                closed = self._wait(self._below_c(repeats))
+        if closed is not None:
+            self._note(f"did not begin: {closed.evidence}")
+            return self._blocked(trial, closed)
+        return None
+
+    def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
+        """Judge a trial by what was seen while it ran, and add what it waited for.
+
+        Args:
+            result: as the trial itself came out.
+            repeats: how often heat had spoiled it before.
+            ends_block: whether no other trial of its block follows: then the canary is timed.
+        """
+        trial, seen = result.trial, result.conditions
+        if ends_block and self._request.canary:
+            self._canary.after(trial)
+        if seen.thermal_status_after is not None or seen.temperature_after_c is not None:
+            self._last = (time.monotonic(), seen)
+        if self._first_c is None:
+            self._first_c = seen.temperature_before_c
+        for sample in seen.samples:
+            for core, khz in sample.frequency_khz.items():
+                self._peak_khz[core] = max(khz, self._peak_khz.get(core, 0))
+        ratio = self._canary.ratio
+        after_ratio = self._canary.after_ratio if ends_block else None
+        limits = replace(self._limits(trial, seen, ratio), canary_after_ratio=after_ratio)
+        found = findings(seen, limits)
+        # What the suite asked for and did not get: nothing is known against the number, but less is known for it.
+        missing = (self._canary.missing, self._canary.after_missing if ends_block else None)
+        seen = replace(
+            seen,
+            waited_s=round(self._waited_s, 1),
+            canary_us=self._canary.us,
+            canary_ratio=None if ratio is None else round(ratio, 3),
+            canary_after_us=self._canary.after_us if ends_block else None,
+            canary_after_ratio=None if after_ratio is None else round(after_ratio, 3),
+            repeats=repeats,
+            evidence=(*seen.evidence, *(finding.evidence for finding in found), *filter(None, missing)),
+        )
+        if not found or result.status not in (Status.OK, Status.INVALID):
+            return replace(result, conditions=seen)
+        causes = tuple(dict.fromkeys([*(finding.cause for finding in found), *result.causes]))
+        message = result.message if result.status is Status.INVALID and result.message else found[0].evidence
+        return replace(result, status=Status.INVALID, causes=causes, message=message, conditions=seen)
+
+    def worth_repeating(self, result: Result, repeats: int) -> bool:
+        """Whether heat spoiled a trial, and it has not been repeated too often."""
+        spoiled = result.status is Status.INVALID and not HEAT.isdisjoint(result.causes)
+        ran = result.measurement is not None
+        again = spoiled and ran and repeats < self._request.repeat_invalid and self._request.thermal.wait_s > 0
+        if again:
+            self._note(f"again once it has cooled: {result.conditions.evidence[0]}")
+        return again
+
+    def not_repeated(self, spoiled: Result, not_run: Result) -> Result:
+        """What a trial that heat spoiled comes to where the device did not cool in time for another: its own numbers, and both reasons."""
+        why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
+        seen = replace(
+            spoiled.conditions,
+            evidence=(*spoiled.conditions.evidence, *why),
+            waited_s=not_run.conditions.waited_s,
+        )
+        return replace(spoiled, conditions=seen)
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def _wait(self, below_c: float | None) -> Closed | None:
+        began, pause = time.monotonic(), _POLL_S
+        seen = self._fresh()
+        while True:
+            closed = self._closed(seen or self._read(), below_c)
+            if closed is None:
+                return None
+            left_s = closed.wait_s - (time.monotonic() - began)
+            if seen is None:
+                if left_s <= 0:
+                    return closed
+                if closed.cause not in self._said:
+                    self._said.add(closed.cause)
+                    self._note(f"waits, {closed.wait_s:g} s at most: {closed.evidence}")
+                self._pause(min(pause, left_s))
+                pause = min(2 * pause, _LONGEST_POLL_S)
+            seen = None
+
+    def _closed(self, seen: Readings, below_c: float | None) -> Closed | None:
+        request = self._request
+        return (
+            battery_gate(request.battery, seen)
+            or thermal_gate(request.thermal, below_c, seen)
+            or load_gate(request.load, seen, must_be_known=not request.optional("load"))
+        )
+
+    def _fresh(self) -> Readings | None:
+        """What the last trial read when it ended, if that was just now: saves a round trip for each trial."""
+        if self._last is None or self._request.load is not None or time.monotonic() - self._last[0] > _FRESH_S:
+            return None
+        seen = self._last[1]
+        return Readings(
+            temperature_c=seen.temperature_after_c,
+            thermal_status=seen.thermal_status_after,
+            battery_percent=seen.battery_percent,
+        )
+
+    def _read(self) -> Readings:
+        zone = self._here().zone
+        script = readings_script(zone.read if zone else None, load=self._request.load is not None)
+        output = self._target.run(
+            renew_script(self._owner, LEASE_S) + script, timeout_s=_TIMEOUT_S, cancel=self._cancel
+        )
+        return read_readings(output.stdout.decode(errors="replace"))
+
+    def _below_c(self, repeats: int) -> float | None:
+        asked = self._request.thermal.below_c
+        config = self._here().config
+        limit = (config.thermal.start_below_c if config else None) if asked == "device" else asked
+        if not repeats or self._first_c is None:
+            return limit
+        cooled = self._first_c + COOLED_WITHIN_C
+        return cooled if limit is None else min(limit, cooled)
+
+    def _no_temperature(self, inventory: Inventory) -> str | None:
+        """Why a temperature that the suite asks for cannot be waited for on this device."""
+        asked, config = self._request.thermal.below_c, inventory.config
+        if asked == "device" and (config is None or config.thermal.start_below_c is None):
+            return "no config tells from which temperature this device may start (start_below_c)"
+        if asked is not None and inventory.zone is None:
+            return "no temperature can be read"
+        return None
+
+    def _pause(self, seconds: float) -> None:
+        began = time.monotonic()
+        if self._cancel.wait(seconds):
+            raise Cancelled
+        self._waited_s += time.monotonic() - began
+
+    def _here(self) -> Inventory:
+        if self._inventory is None:
+            raise RuntimeError("the session has not been entered")
+        return self._inventory
+
+    # --- judging ------------------------------------------------------------------------------------------------------
+
+    def _limits(self, trial: Trial, seen: Conditions, canary_ratio: float | None) -> Limits:
+        config, thermal = self._here().config, self._request.thermal
+        below_c = self._below_c(0)
+        return Limits(
+            threads=trial.threads,
+            expected_khz=self._expected_khz(seen),
+            max_status=thermal.max_status,
+            below_c=None if below_c is None else below_c + _TOLERANCE_C,
+            too_hot_c=config.thermal.too_hot_c if config else None,
+            low_clock=thermal.low_clock,
+            canary_ratio=canary_ratio,
+            settings=self._setup.held,
+        )
+
+    def _expected_khz(self, seen: Conditions) -> dict[int, int]:
+        """Watched cores to the clock that a busy one should have: what was set, else the highest of its cluster."""
+        inventory, held = self._here(), self._setup.held
+        policy_of = {cpu: policy for policy, cpus in inventory.policies.items() for cpu in cpus}
+        highest = {cpu: cluster.max_frequency_khz for cluster in inventory.info.cpu_clusters for cpu in cluster.cpus}
+        expected = {}
+        for core in {core for sample in seen.samples for core in sample.frequency_khz}:
+            policy = policy_of.get(core)
+            clock = highest.get(core)
+            if fixed := held.get(f"frequency:policy{policy}"):
+                clock = int(fixed.partition(" ")[2])
+            elif held.get("fixed_performance") == "true":
+                clock = self._peak_khz.get(core)  # only the phone knows which clock it holds: what it ran at, at best
+            elif held.get(f"governor:policy{policy}") in _NOT_AT_MAXIMUM:
+                clock = None
+            if clock:
+                expected[core] = clock
+        return expected
+
+    def _blocked(self, trial: Trial, closed: Closed) -> Result:
+        return Result(
+            trial=trial,
+            status=Status.INVALID,
+            causes=(closed.cause,),
+            message=f"did not run: {closed.evidence}",
+            conditions=Conditions(
+                settings_asked=self._setup.asked, waited_s=round(self._waited_s, 1), evidence=(closed.evidence,)
+            ),
+            started_at=datetime.now(UTC),
+            duration_s=0.0,
+        )

@@ -1,0 +1,391 @@
+"""One device while a lane runs on it: the lease, what is on it, each trial with its attempts, and the way back after a fault.
+
+What a fault asks for is told by its class: `TransientError` is tried again once the device answers, with growing pauses; `StableError`
+is not. Whatever an attempt came to is kept in the result (`Result.setbacks`), so that a number that took three attempts says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.devices.inventory import Inventory
+from harness.devices.push import Blob, close_folder, open_folder, push_missing
+from harness.devices.target import Cancelled, Roaming
+from harness.errors import (
+    AdbServerLost,
+    BatteryEmpty,
+    Cause,
+    DeviceBusy,
+    DeviceError,
+    DeviceLost,
+    DeviceRebooted,
+    DeviceUnauthorized,
+    StableError,
+    TransientError,
+)
+from harness.measuring.conditioning import Conditioning
+from harness.measuring.lane_plan import LanePlan, Office
+from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result
+from harness.measuring.trial_script import BASE_DIR
+from harness.records import Result, Setback, Status, Trial
+
+PASSING = frozenset({Cause.KILLED, Cause.TRUNCATED_OUTPUT})
+"""Failures of a trial itself that may have come from outside of it: it gets one more attempt."""
+
+_EMPTY_PERCENT = 5
+"""A phone that comes back from a reboot with so little went off for want of charge."""
+
+_HARDWARE_SERIAL = "ro.serialno"
+
+
+class DeviceDown(Exception):
+    """The device did not come back in time. `error` is what it said last. Never leaves the scheduler."""
+
+    def __init__(self, error: DeviceError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class DeviceSession:
+    """One device while a lane runs on it.
+
+    Args:
+        office: the run.
+        lane: what the device is to do.
+        not_me: serials of the run's devices, none of which this one can have come back as.
+        twins: whether another device of the run has the same hardware serial, so that it cannot be told by that.
+    """
+
+    def __init__(self, office: Office, lane: LanePlan, *, not_me: Collection[str] = (), twins: bool = False) -> None:
+        self._office = office
+        self._lane = lane
+        self._target = lane.target
+        self._not_me = frozenset(not_me)
+        self._twins = twins
+        self._benches: dict[str | None, Bench] = {}
+        self._present: dict[str, int] = {}
+        self._opened = False
+        self._kept_s = 0.0
+        """How long the present trial has kept the device so far (`Result.device_s`)."""
+        self._bystanders: frozenset[str] = self._not_me - {lane.target.serial}
+        self.device_failed = False
+        """Whether the device, not the trial, is why the last trial has no measurement."""
+        self.down: DeviceError | None = None
+        """What the device said last, if it did not come back after the last trial's fault."""
+        self._conditions = Conditioning(
+            lane.target,
+            office.conditions,
+            owner=office.lease[0],
+            cancel=office.cancel,
+            note=self._note,
+            run_canary=self._run_canary,
+        )
+
+    def attempt(self, trial: Trial, earlier: tuple[Setback, ...] = (), *, ends_block: bool = False) -> Result:
+        """Run a trial, again where the device failed in a way that may pass.
+
+        Args:
+            trial: the next one.
+            earlier: what befell it before the device was taken out for a while.
+            ends_block: whether it is the last of its block to run: the canary is timed after it.
+
+        Raises:
+            DeviceBusy: somebody else measures on the device.
+            Cancelled: the run is being ended.
+        """
+        attempts = self._office.patience.attempts
+        started_at, started = datetime.now(UTC), time.monotonic()
+        if not earlier:
+            self._kept_s = 0.0
+        self.device_failed, self.down = False, None
+        setbacks = list(earlier)
+        error: DeviceError
+        attempt = 0
+        for attempt in range(attempts):
+            try:
+                if attempt or earlier:
+                    self._recover(attempt, setbacks)
+                result = self._once(trial, ends_block)
+            except DeviceBusy:
+                raise
+            except DeviceDown as down:
+                error = self.down = down.error
+                break
+            except DeviceUnauthorized as fault:
+                error = self.down = fault
+                setbacks.append(_setback(fault))
+                break
+            except DeviceError as fault:
+                error = fault
+                setbacks.append(_setback(fault))
+                if not isinstance(fault, TransientError):
+                    break
+                self._note(f"attempt {attempt + 1} of {attempts}: {fault.message}")
+            else:
+                if attempt == 0 and attempts > 1 and result.status is Status.FAILED and result.causes[0] in PASSING:
+                    setbacks.append(Setback(cause=result.causes[0], message=result.message or "", at=datetime.now(UTC)))
+                    self._note(f"once more: {result.message or result.causes[0]}")
+                    continue
+                return self._with_all(replace(result, attempt=len(earlier) + attempt), setbacks)
+        else:
+            # Not for another attempt: to learn why the last one failed, and to have the device back for the next trial.
+            try:
+                self._recover(attempts, setbacks)
+            except DeviceDown as down:
+                self.down = down.error
+        self.device_failed = True
+        failed = failed_result(
+            trial, error, started_at=started_at, duration_s=time.monotonic() - started, attempt=len(earlier) + attempt
+        )
+        return self._with_all(replace(failed, causes=(setbacks[-1].cause,) if setbacks else failed.causes), setbacks)
+
+    def _with_all(self, result: Result, setbacks: Sequence[Setback]) -> Result:
+        return replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3))
+
+    def healthy(self) -> bool:
+        """Whether the device answers and its storage can be written.
+
+        Raises:
+            Cancelled: the run is being ended.
+        """
+        folder = f"{BASE_DIR}/health"
+        try:
+            now = self._look()
+            output = self._target.run(
+                f"mkdir -p {BASE_DIR} && mkdir {folder} && rmdir {folder}",
+                timeout_s=self._office.patience.probe_timeout_s,
+                cancel=self._office.cancel,
+            )
+        except DeviceError:
+            return False
+        if output.exit_code != 0:
+            return False
+        if now.boot_id != self._lane.inventory.boot_id:
+            # It rebooted while nothing ran: what was set is gone with that, and a later loss is not this reboot.
+            self._benches = {}
+            self._is_now(now)
+        return True
+
+    def tidy(self) -> None:
+        """Give back what an earlier session of this run left, whose controller was killed after the device's last trial."""
+        if self._opened:
+            return
+        try:
+            open_folder(self._target, owner=self._office.lease[0])
+            self._conditions.mend(self._lane.inventory)
+            close_folder(self._target, owner=self._office.lease[0])
+        except DeviceBusy:
+            pass  # somebody else's session has mended it by now
+        except DeviceError as error:
+            self._note(f"could not be tidied up: {error.message}")
+
+    def close(self) -> None:
+        """Give the device back as it was. One that is gone for longer is left to its lease's end and the next session."""
+        if not self._opened:
+            return
+        deadline = time.monotonic() + (
+            0.0 if self.down or self._office.cancel.is_set() else self._office.patience.recovery_s
+        )
+        while True:
+            try:
+                self._conditions.exit()
+                close_folder(self._target, owner=self._office.lease[0])
+            except DeviceError as error:
+                if time.monotonic() < deadline and isinstance(error, TransientError):
+                    self._office.cancel.wait(self._office.patience.backoff_s)
+                    continue
+                self._note(f"could not be tidied up: {error.message}")
+            break
+        self._target.close()
+
+    # --- a trial ------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Take the lease, set the conditions, push the binaries, ask each what it is."""
+        if not self._opened and isinstance(self._target, Roaming):
+            self._bystanders |= {other.serial for other in self._target.others()}
+        self._opened = True
+        self._present = self._take_lease()
+        setup = self._conditions.enter(self._lane.inventory)
+        programs: dict[str | None, Blob] = dict(self._lane.variants.items()) or {None: self._lane.program}
+        for program in programs.values():
+            self._push(program)
+        self._benches = {
+            name: Bench(
+                target=self._target,
+                inventory=self._lane.inventory,
+                program=program,
+                facts=self._office.facts(self._target, program),
+                owner=self._office.lease[0],
+                setup=setup,
+            )
+            for name, program in programs.items()
+        }
+
+    def _take_lease(self) -> dict[str, int]:
+        owner, wait_s = self._office.lease
+        deadline = time.monotonic() + wait_s
+        said = False
+        while True:
+            try:
+                return open_folder(self._target, owner=owner)
+            except DeviceBusy as busy:
+                if time.monotonic() >= deadline:
+                    raise
+                if not said:
+                    self._note(f"waits: {busy.message}")
+                said = True
+            if self._office.cancel.wait(min(2.0, max(0.1, deadline - time.monotonic()))):
+                raise Cancelled
+
+    def _once(self, trial: Trial, ends_block: bool) -> Result:
+        if not self._benches:
+            self._open()
+        began = time.monotonic()
+        try:
+            return self._until_good(trial, ends_block)
+        finally:
+            self._kept_s += time.monotonic() - began
+
+    def _until_good(self, trial: Trial, ends_block: bool) -> Result:
+        """Run it, and again where heat spoiled it."""
+        repeats, spoiled = 0, None
+        while True:
+            not_run = self._conditions.before_trial(trial, repeats=repeats)
+            if not_run is not None:
+                return not_run if spoiled is None else self._conditions.not_repeated(spoiled, not_run)
+            self._office.started(trial)
+            result = self._measure(trial, self._office.model(trial))
+            result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
+            if not self._conditions.worth_repeating(result, repeats):
+                return result
+            repeats, spoiled = repeats + 1, result
+
+    def _run_canary(self, trial: Trial) -> Result:
+        # With what the suite says of this model: its signature and inputs, not those of the trial's.
+        model, file = self._office.canary_model()
+        return self._measure(replace(trial, model=model), file)
+
+    def _measure(self, trial: Trial, model: Blob) -> Result:
+        try:
+            self._push(model)
+        except FileNotFoundError:
+            # The file went away since the run began: that is this model's trouble, not the device's, nor the other models'.
+            lost = skipped_result(trial, f"the model file {model.path} is gone")
+            return replace(lost, status=Status.FAILED, causes=(Cause.MODEL_UNREADABLE,))
+        bench = self._benches.get(trial.binary)
+        if bench is None:
+            raise StableError("it was not set up again after it failed", serial=self._target.serial)
+        slot, began = self._lane.slot, time.monotonic()
+        while slot is not None and not slot.acquire(timeout=0.2):
+            if self._office.cancel.is_set():
+                raise Cancelled
+        self._kept_s -= time.monotonic() - began
+        began = time.monotonic()
+        try:
+            return run_trial(bench, trial, model, self._office.log_dir(trial), self._office.cancel)
+        finally:
+            self._office.count_busy(self._target.serial, time.monotonic() - began)
+            if slot is not None:
+                slot.release()
+
+    def _push(self, blob: Blob) -> None:
+        if self._present.get(Path(blob.remote).name) != blob.size:
+            push_missing(self._target, [blob], self._present)
+            self._present[Path(blob.remote).name] = blob.size
+
+    # --- the way back -------------------------------------------------------------------------------------------------
+
+    def _recover(self, attempt: int, setbacks: list[Setback]) -> None:
+        """Wait until the device answers, then begin anew: it may have rebooted, and what was pushed may be gone.
+
+        Why a connection closed can often be told only now: the last of `setbacks` is corrected then.
+
+        Raises:
+            DeviceDown: it does not answer for too long.
+            Cancelled: the run is being ended.
+        """
+        patience = self._office.patience
+        self._benches = {}
+        deadline = time.monotonic() + patience.recovery_s
+        pause = patience.backoff_s * 2 ** max(0, attempt - 1)
+        while True:
+            if self._office.cancel.wait(pause):
+                raise Cancelled
+            try:
+                now = self._look()
+                break
+            except DeviceError as error:
+                if isinstance(error, DeviceUnauthorized) and setbacks and setbacks[-1].cause is Cause.DEVICE_LOST:
+                    setbacks[-1] = replace(setbacks[-1], cause=error.cause, message=error.message)
+                if time.monotonic() >= deadline or isinstance(error, DeviceUnauthorized):
+                    raise DeviceDown(error) from error
+                pause = min(2 * pause, 5.0)
+        before = self._lane.inventory
+        if setbacks and before.boot_id and now.boot_id != before.boot_id and setbacks[-1].cause is Cause.DEVICE_LOST:
+            setbacks[-1] = _rebooted(setbacks[-1], before, now, self._target.serial)
+        self._is_now(now)
+
+    def _is_now(self, now: Inventory) -> None:
+        serial = self._lane.inventory.info.serial
+        self._lane = replace(self._lane, inventory=replace(now, info=replace(now.info, serial=serial)))
+
+    def _look(self) -> Inventory:
+        """Ask the device what it is now, also where it has come back under another name.
+
+        Raises:
+            DeviceError: it does not answer.
+        """
+        try:
+            self._target.run("true", timeout_s=self._office.patience.probe_timeout_s, cancel=self._office.cancel)
+        except AdbServerLost:
+            if self._lane.revive_server is None:
+                raise
+            self._note("starts the ADB server anew")
+            self._lane.revive_server()
+            raise
+        except DeviceLost:
+            if not self._follow():
+                raise
+        return self._office.inventory(self._target)
+
+    def _follow(self) -> bool:
+        """Look for the device, by its hardware serial, among those that its server did not list before: cheap phones share theirs."""
+        me = self._lane.inventory.properties.get(_HARDWARE_SERIAL)
+        if not me or self._twins or not isinstance(self._target, Roaming):
+            return False
+        found = []
+        for other in self._target.others():
+            if other.serial in self._bystanders:
+                continue
+            try:
+                output = other.run(f"getprop {_HARDWARE_SERIAL}", timeout_s=self._office.patience.probe_timeout_s)
+            except DeviceError:
+                continue
+            if output.stdout.decode(errors="replace").strip() == me:
+                found.append(other)
+        if len(found) != 1:
+            return False
+        self._note(f"is back as {found[0].serial}")
+        self._target.follow(found[0])
+        return True
+
+    def _note(self, message: str) -> None:
+        self._office.note(self._lane.target.serial, message)
+
+
+def _setback(error: DeviceError) -> Setback:
+    return Setback(cause=error.cause, message=error.message, at=datetime.now(UTC))
+
+
+def _rebooted(lost: Setback, before: Inventory, now: Inventory, serial: str) -> Setback:
+    percent = now.battery_percent
+    was_empty = before.battery_percent is not None and before.battery_percent <= _EMPTY_PERCENT
+    error: DeviceError = DeviceRebooted(f"it rebooted in the middle: {lost.message}", serial=serial)
+    if percent is not None and percent <= _EMPTY_PERCENT and not was_empty:
+        error = BatteryEmpty(f"it went off and came back with {percent} % of charge", serial=serial)
+    return Setback(cause=error.cause, message=error.message, at=lost.at)

@@ -1,0 +1,346 @@
+"""All trials of a run: one lane per device, in order, with retries; what is finished is stored at once.
+
+A device's failure is never the run's. What can pass is tried again; a device that keeps failing is quarantined with its reason while the
+others go on, looked at now and then, and taken back when it is well. One that does not get well in time is set aside; what it did not get
+to is not recorded, so that `--resume` finds it.
+
+In an adaptive run a lane decides after each block which cells it measures on (`analysis.stopping`). What it decides is stored before it
+is acted upon.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from harness.analysis.stopping import Step, prepare, process_of
+from harness.benchmark_model.command_line import BinaryFacts, read_help
+from harness.conditions.request import ConditionsRequest
+from harness.devices.device_config import DeviceConfig
+from harness.devices.inventory import Inventory, take_inventory
+from harness.devices.push import Blob
+from harness.devices.target import Cancelled, Target
+from harness.errors import DeviceError, HarnessError, SetupError
+from harness.measuring.device_session import DeviceSession
+from harness.measuring.lane_plan import LanePlan, Patience
+from harness.measuring.lane_threads import LaneThreads
+from harness.measuring.runner import skipped_result
+from harness.records import ModelRef, Purpose, Result, Status, Trial
+from harness.runs.run_progress import processes_of, stopping_of
+from harness.runs.run_store import RunStore
+
+__all__ = [
+    "HelpTexts",
+    "LanePlan",
+    "Outcome",
+    "Patience",
+    "Progress",
+    "Schedule",
+    "bad",
+]
+
+
+class Progress(Protocol):
+    """Who watches. Called from several threads, one call at a time."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial begins."""
+
+    def finished(self, result: Result) -> None:
+        """A trial is stored."""
+
+    def note(self, serial: str, message: str) -> None:
+        """Something that a watcher should know."""
+
+    def looked(self, step: Step) -> None:
+        """A block of an adaptive run is complete: what was decided, and what comes next."""
+
+
+class HelpTexts(Protocol):
+    """What binaries printed for `--help`, by their SHA-256."""
+
+    def help_text(self, sha256: str) -> str | None:
+        """None where it has not been asked yet."""
+
+    def keep_help(self, sha256: str, text: str) -> None:
+        """Remember it."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to beside its results."""
+
+    interrupted: bool = False
+    set_aside: dict[str, str] = field(default_factory=dict)
+    """Serial to reason, for devices that did not get to all their trials."""
+    busy_s: dict[str, float] = field(default_factory=dict)
+    """Serial to seconds in which the device ran `benchmark_model`."""
+
+
+class Schedule:
+    """Runs lanes until all are done, or until `cancel` is set.
+
+    Args:
+        store: where results go.
+        models: model files by SHA-256.
+        configs: device configs, for a device whose inventory is taken anew.
+        progress: who watches.
+        owner: the run's id.
+        wait_for_lease_s: how long a lane waits for a device that another process holds.
+        help_texts: what binaries have printed for `--help` before; each is asked only once.
+        conditions: what the suite asks of the devices' conditions.
+        patience: how long and how often to try.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        models: Mapping[str, Blob],
+        configs: Mapping[str, DeviceConfig],
+        progress: Progress,
+        *,
+        owner: str,
+        wait_for_lease_s: float = 0.0,
+        help_texts: HelpTexts | None = None,
+        conditions: ConditionsRequest | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._configs = configs
+        self._progress = progress
+        self._owner = owner
+        self._wait_for_lease_s = wait_for_lease_s
+        self._help_texts = help_texts
+        self.conditions = conditions or ConditionsRequest()
+        self.patience = patience or Patience()
+        self._hardware: Counter[str] = Counter()
+        self._serials: frozenset[str] = frozenset(device.serial for device in store.manifest.devices)
+        self._lock = threading.Lock()
+        results = store.results()
+        self._done = {result.trial.trial_id for result in results}
+        self._stopping = stopping_of(store.manifest)
+        self._processes = processes_of(results) if self._stopping else {}
+        if store.manifest.adaptive is not None:
+            prepare(store.manifest.adaptive)
+        self._decisions = list(store.decisions())
+        self._outcome = Outcome()
+        self._fatal: HarnessError | None = None
+        self.cancel = threading.Event()
+
+    def run(self, lanes: Sequence[LanePlan]) -> Outcome:
+        """Run all lanes. Ctrl-C keeps what is finished and ends what runs.
+
+        Raises:
+            SetupError: results cannot be kept (a full disk); what is stored so far stays.
+        """
+        self._hardware = Counter(_hardware_serial(lane) for lane in lanes)
+        self._serials |= {lane.target.serial for lane in lanes}
+        LaneThreads(self.cancel, self._interrupted).run(
+            {lane.target.serial: partial(self._guarded, lane) for lane in lanes}
+        )
+        if self._fatal is not None:
+            raise self._fatal
+        return self._outcome
+
+    def _interrupted(self, count: int) -> None:
+        # A further Ctrl-C does not leave lanes running under a store that closes: what they have on devices is ended first.
+        self._outcome.interrupted = True
+        self.cancel.set()
+        if count == 2:
+            self.note("harness", "still ending what runs on the devices; this takes seconds")
+
+    def _guarded(self, lane: LanePlan) -> None:
+        serial = lane.target.serial
+        try:
+            self._lane(lane)
+        except Cancelled:
+            pass
+        except DeviceError as error:
+            self._set_aside(serial, str(error).removeprefix(f"{serial}: "))
+        except HarnessError as error:
+            self._fail(error)
+        except OSError as error:
+            self._fail(
+                SetupError(f"cannot write {error.filename or 'the run'}: {error.strerror}", remedy="free some room")
+            )
+        except Exception as error:  # a thread's last boundary: the run ends with one line, and the others tidy up
+            self._fail(SetupError(f"internal error on {serial}: {type(error).__name__}: {error}"))
+
+    def _lane(self, lane: LanePlan) -> None:
+        for item in lane.impossible:
+            if item.trial.trial_id not in self._done:
+                self._keep(skipped_result(item.trial, item.reason))
+        session = DeviceSession(self, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1)
+        try:
+            self._run_trials(lane.target.serial, session, self._todo(lane))
+            if any(trial.trial_id in self._done for trial in lane.trials):
+                session.tidy()
+        finally:
+            session.close()
+
+    def _todo(self, lane: LanePlan) -> Iterator[tuple[Trial, bool]]:
+        """What is left to run, in order, and whether it ends its block.
+
+        In an adaptive run each block is decided upon when the one before is complete.
+        """
+        stopping = self._stopping.get(lane.inventory.info.serial)
+        while stopping is not None and not self.cancel.is_set():
+            step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
+            self._looked(step)
+            if not step.trials:
+                break
+            yield from _with_ends(step.trials)
+        yield from _with_ends(
+            trial
+            for trial in lane.trials
+            if trial.trial_id not in self._done and not (stopping and trial.purpose is Purpose.LATENCY)
+        )
+
+    def _looked(self, step: Step) -> None:
+        with self._lock:
+            for decision in step.decisions:
+                self._store.decide(decision)
+                self._decisions.append(decision)
+            self._progress.looked(step)
+
+    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[tuple[Trial, bool]]) -> None:
+        failures = quarantines = 0
+        for trial, ends_block in todo:
+            if self.cancel.is_set():
+                return
+            result = session.attempt(trial, ends_block=ends_block)
+            came_back = True
+            if session.down is not None:
+                # The trial is not to blame: it gets another chance when the device is back.
+                quarantines += 1
+                came_back = self._quarantine(serial, session, session.down.message, quarantines)
+                if came_back:
+                    result = session.attempt(trial, result.setbacks, ends_block=ends_block)
+            self._keep(result)
+            failures = failures + 1 if session.device_failed else 0
+            if came_back and (failures >= self.patience.quarantine_after or session.down is not None):
+                quarantines += 1
+                reason = f"{failures} trials in a row failed: {result.message}"
+                came_back = self._quarantine(serial, session, reason, quarantines)
+                failures = 0
+            if not came_back:
+                self._set_aside(serial, (result.message or "it does not come back").removeprefix(f"{serial}: "))
+                return
+
+    def _quarantine(self, serial: str, session: DeviceSession, reason: str, number: int) -> bool:
+        """Wait for a device to get well; False where it does not in time, or has been here too often.
+
+        Raises:
+            Cancelled: the run is being ended.
+        """
+        patience = self.patience
+        if number > patience.quarantines or patience.quarantine_s <= 0:
+            return False
+        self.note(serial, f"quarantined, waits {patience.quarantine_s:g} s at most: {reason}")
+        deadline = time.monotonic() + patience.quarantine_s
+        pause = patience.probe_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            if self.cancel.wait(min(pause, left_s)):
+                raise Cancelled
+            if session.healthy():
+                self.note(serial, "is well again")
+                return True
+            pause = min(2 * pause, 8 * patience.probe_s)
+        return False
+
+    def _keep(self, result: Result) -> None:
+        with self._lock:
+            self._store.append(result)
+            if self._stopping and result.trial.purpose is Purpose.LATENCY:
+                self._processes[result.trial.trial_id] = process_of(result)
+            self._progress.finished(result)
+
+    def _set_aside(self, serial: str, reason: str) -> None:
+        with self._lock:
+            self._outcome.set_aside[serial] = reason
+            self._progress.note(serial, f"set aside: {reason}")
+
+    def _fail(self, error: HarnessError) -> None:
+        with self._lock:
+            self._fatal = self._fatal or error
+        self.cancel.set()
+
+    # What a session needs of its schedule.
+
+    def started(self, trial: Trial) -> None:
+        """Tell the watcher."""
+        with self._lock:
+            self._progress.started(trial)
+
+    def note(self, serial: str, message: str) -> None:
+        """Tell the watcher."""
+        with self._lock:
+            self._progress.note(serial, message)
+
+    def count_busy(self, serial: str, seconds: float) -> None:
+        """Add to the time in which a device ran the benchmark."""
+        with self._lock:
+            self._outcome.busy_s[serial] = self._outcome.busy_s.get(serial, 0.0) + seconds
+
+    def facts(self, target: Target, program: Blob) -> BinaryFacts:
+        """What a binary knows: as it said before, else by asking it now."""
+        known = self._help_texts.help_text(program.sha256) if self._help_texts else None
+        if known is not None:
+            return read_help(known)
+        text = _ask_binary(target, program)
+        facts = read_help(text)
+        if self._help_texts is not None and facts.flags:
+            self._help_texts.keep_help(program.sha256, text)
+        return facts
+
+    def log_dir(self, trial: Trial) -> Path:
+        """Where a trial's raw output goes."""
+        return self._store.log_dir(trial.trial_id)
+
+    def model(self, trial: Trial) -> Blob:
+        """The file of a trial's model."""
+        return self._models[trial.model.sha256]
+
+    def canary_model(self) -> tuple[ModelRef, Blob]:
+        """The smallest model of the run, and its file: what the canary runs."""
+        model = min(self._store.manifest.models, key=lambda model: (model.size_bytes, model.sha256))
+        return model, self._models[model.sha256]
+
+    def inventory(self, target: Target) -> Inventory:
+        """What a device is by now."""
+        return take_inventory(target, self._configs)
+
+    @property
+    def lease(self) -> tuple[str, float]:
+        """Owner, and how long to wait for somebody else's."""
+        return self._owner, self._wait_for_lease_s
+
+
+def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
+    """Each trial, and whether it is the last of its block."""
+    left = tuple(trials)
+    ends = {trial.block: trial.trial_id for trial in left}
+    return ((trial, ends[trial.block] == trial.trial_id) for trial in left)
+
+
+def _hardware_serial(lane: LanePlan) -> str:
+    return lane.inventory.properties.get("ro.serialno", "")
+
+
+def _ask_binary(target: Target, program: Blob) -> str:
+    """What the binary's help lists. It exits with 1 and prints on stderr; a binary that cannot start says nothing that counts."""
+    output = target.run(f"{program.remote} --help </dev/null", timeout_s=30.0)
+    return (output.stderr + output.stdout).decode(errors="replace")
+
+
+def bad(results: Sequence[Result]) -> int:
+    """How many results are not good: failed or invalid."""
+    return sum(result.status in (Status.FAILED, Status.INVALID) for result in results)

@@ -1,0 +1,87 @@
+"""Cold and cached starts: where a delegate's cache lies on the device, and how it is filled before a trial that wants it filled.
+
+*   `warm` is what the tool does by default: no cache is named, and whatever the system itself keeps is there.
+*   `cold` names a cache in the trial's own folder, which is emptied just before: the process prepares everything and writes it.
+*   `cached` names one in a folder that stays on the device. A process of its own, which is not measured, fills it once for each model,
+    binary and delegate; only if a cache lies there after it does a trial count as cached.
+
+The folder's name is a hash over model, binary and delegate with its options, and the token holds the model's hash: a delegate's cache does
+not look at weights, so another model under the same token would run with the wrong ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+
+from harness.benchmark_model.command_line import BinaryFacts, CachePlace, trial_flags
+from harness.measuring.trial_script import BASE_DIR
+from harness.records import Purpose, RunLengths, Trial
+
+CACHE_DIR = f"{BASE_DIR}/cache"
+"""Filled caches stay here, as pushed files do: a second run finds them."""
+
+_MARK = "harness-cache"
+
+
+def cache_place(trial: Trial, *, program_sha256: str, folder: str) -> CachePlace | None:
+    """Where the delegate of a trial keeps its cache; None for a warm start.
+
+    Args:
+        trial: as asked.
+        program_sha256: of the benchmark binary: another build may pack weights in another way.
+        folder: the trial's own folder on the device, emptied before it runs.
+    """
+    if trial.start == "warm":
+        return None
+    # Each signature, and each shape of the inputs, is another program to a delegate.
+    asked = "\0".join((trial.model.sha256, program_sha256, trial.delegate.label, trial.model.asked)).removesuffix("\0")
+    key = hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    place = folder if trial.start == "cold" else f"{CACHE_DIR}/{key}"
+    return CachePlace(folder=place, token=f"{trial.model.sha256[:16]}-{key}")
+
+
+def fill_script(trial: Trial, cache: CachePlace, *, graph: str, program: str, binary: BinaryFacts, folder: str) -> str:
+    """Shell text that fills a cache where it is empty, and prints what is there then; `is_filled` reads it.
+
+    The process that fills it runs under the trial's own time limit, and writes its pid where a trial's is, so that the same
+    clean-up finds it.
+
+    Args:
+        trial: the trial that wants it.
+        cache: as `cache_place` gave it.
+        graph: path of the model on the device.
+        program: path of the benchmark binary.
+        binary: what the binary knows.
+        folder: the trial's own folder.
+    """
+    q = shlex.quote
+    once = RunLengths(min_runs=1, min_s=0, max_s=trial.run.max_s, warmup_runs=1, warmup_s=0)
+    flags = trial_flags(
+        graph=graph,
+        delegate=trial.delegate,
+        threads=trial.threads,
+        purpose=Purpose.LATENCY,
+        run=once,
+        binary=binary,
+        cache=cache,
+        model=trial.model,
+    )
+    arguments = " ".join(q(flag) for flag in flags)
+    seconds = max(1, round(trial.run.timeout_s))
+    return f"""
+mkdir -p {q(cache.folder)} {q(folder)} && cd {q(folder)} || exit 1
+F={q(cache.folder)}/{q(cache.token)}
+if [ ! -f {q(cache.folder)}/filled ]; then
+  rm -f "$F"*
+  timeout -s KILL {seconds} sh -c 'echo $$ >pid; exec "$@"' sh {q(program)} {arguments} </dev/null >/dev/null 2>&1
+  [ $? = 0 ] && : >{q(cache.folder)}/filled
+fi
+for f in "$F"*; do [ -s "$f" ] && [ -f {q(cache.folder)}/filled ] && echo {_MARK}; done
+:
+"""
+
+
+def is_filled(output: bytes) -> bool:
+    """Whether `fill_script` found or made a cache."""
+    return _MARK.encode() in output.split(b"\n")

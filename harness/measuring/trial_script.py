@@ -1,0 +1,289 @@
+"""The shell script that runs one trial on a device, and the reading of the trailer it prints.
+
+One round trip does it all, so that nothing of ours talks to the device while it measures:
+
+1. a fresh folder, temperature and thermal status before;
+2. the benchmark under `timeout` and `taskset`, its own pid written down first, so that it can be found and killed from outside;
+3. beside it a sampler, kept off the cores asked for where others exist, that notes clocks, temperature and the affinity of every thread;
+4. temperature and status after; then, behind a line with a nonce, everything that was noted.
+
+The benchmark's stdout and stderr come through untouched; the trailer follows on stderr. Written for mksh and toybox as Android has them
+since 7; what it needs is listed in the tests and run under toybox.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.conditions.journal import read_values
+from harness.conditions.readings import battery_percent
+from harness.devices.cpu_list import format_list, parse_list
+from harness.devices.thermal_zones import thermal_status, to_celsius
+from harness.records import Sample
+
+BASE_DIR = "/data/local/tmp/litert-harness"
+"""Everything of ours on a device lies below."""
+
+CANNOT = 111
+"""Exit code of the script where it cannot write its folder."""
+
+SAMPLE_INTERVAL_S = 0.5
+_MARK = "--8<-- harness "
+_SCHEDSTAT = "^[0-9]* [0-9]* [0-9]*$"
+"""The line of /proc/PID/task/TID/schedstat: ns on a core, ns ready and waiting for one, time slices (kernel: scheduler/sched-stats.rst)."""
+_TICKS_PER_S = 100
+"""USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialScript:
+    """What the script needs to know.
+
+    Args:
+        folder: the trial's own folder on the device; emptied first.
+        program: path of the benchmark binary.
+        flags: its arguments.
+        mask: cores asked for.
+        other_mask: cores that the sampler may use (0: no others).
+        timeout_s: after so many seconds the device itself kills the benchmark.
+        zone_path: file with the temperature that matters, if there is one; the sampler reads it.
+        read_temperature: shell text that prints that temperature before and after; None: none can be read.
+        frequency_paths: core number -> file with its present clock in kHz.
+        nonce: what no output can contain by chance.
+        sample_every_s: how often the sampler looks; None: nothing is sampled, and the affinity is not known then.
+        take_on: shell text that the benchmark's own shell runs before it becomes the benchmark (a task profile).
+        read_back: shell text run after the benchmark, for what must still be set (`harness.conditions.journal.read_script`).
+    """
+
+    folder: str
+    program: str
+    flags: Sequence[str]
+    mask: int
+    other_mask: int
+    timeout_s: float
+    zone_path: str | None
+    read_temperature: str | None
+    frequency_paths: Mapping[int, str]
+    nonce: str
+    sample_every_s: float | None = SAMPLE_INTERVAL_S
+    take_on: str | None = None
+    read_back: str = ""
+
+    def look(self) -> str:
+        """One look of the sampler at the process `$p`."""
+        q = shlex.quote
+        watched = [*self.frequency_paths.values(), *([self.zone_path] if self.zone_path else [])]
+        # The shell's own `read`: a `cat` would be a process more in each sample, and the dearest part of it.
+        read_watched = (
+            f'for f in {" ".join(q(path) for path in watched)}; do v=-; read -r v <"$f"; echo "$v"; done'
+            if watched
+            else ":"
+        )
+        return f"""read up rest </proc/uptime
+    echo "t $up"; {read_watched}
+    read -r stat </proc/$p/stat && echo "cpu $stat"
+    echo a; grep -h -e Cpus_allowed_list -e '{_SCHEDSTAT}' /proc/$p/task/*/status /proc/$p/task/*/schedstat 2>/dev/null"""
+
+    def text(self) -> str:
+        """The script, for the device's `sh -c`."""
+        q = shlex.quote
+        mark = f"{_MARK}{self.nonce}"
+        # `timeout 0` means at once for toybox and never for GNU.
+        seconds = max(1, round(self.timeout_s))
+        pin_sampler = f"taskset -p {self.other_mask:x} $S >/dev/null 2>&1" if self.other_mask else ":"
+        read_zone = self.read_temperature or ":"
+        arguments = " ".join(q(flag) for flag in self.flags)
+        take_on = f"{self.take_on}; echo $? >profile; " if self.take_on else ""
+        # Pinned before the pid is written: the sampler must never see a mask that is not yet set.
+        start = q(f'echo $$ >pid || exit {CANNOT}; {take_on}exec "$@"')
+        sampler = f"""{{ n=0
+  while [ ! -s pid ] && [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done
+  read p <pid; w=0.03
+  while [ -d /proc/$p ]; do
+    sleep $w; case $w in 0.03) w={min(0.2, self.sample_every_s or 0.2)};; *) w={self.sample_every_s};; esac
+    {self.look()}
+  done; }} >samples 2>/dev/null </dev/null &
+S=$!
+{pin_sampler}
+"""
+        stop_sampler = """read C 2>/dev/null </proc/$S/task/$S/children
+kill -9 $S $C 2>/dev/null
+wait $S 2>/dev/null
+"""
+        if self.sample_every_s is None:
+            sampler = stop_sampler = ""
+        return f"""
+trap '' HUP
+D={q(self.folder)}
+rm -rf "$D"; mkdir -p "$D" && cd "$D" && echo $$ >shell || {{ echo {q(mark)} cannot; exit {CANNOT}; }}
+conditions() {{ echo "temp $({read_zone})"; dumpsys thermalservice 2>/dev/null | grep -m 1 'Thermal Status'; }}
+conditions >before 2>/dev/null
+read up rest </proc/uptime; echo "$up" >start || {{ echo {q(mark)} cannot; exit {CANNOT}; }}
+[ -e "$D".{self.nonce}.stop ] && exit 113
+timeout -s KILL {seconds} taskset {self.mask:x} sh -c {start} sh {q(self.program)} {arguments} </dev/null &
+P=$!
+{sampler}wait $P; rc=$?
+read up rest </proc/uptime; echo "$up" >stop
+# Before its 0.8.2 (Android 11) toybox reports death by signal N as 127+N.
+[ $rc -gt 127 ] && {{ timeout 9 sh -c 'kill -9 $$'; [ $? = 136 ] && rc=$((rc+1)); }} 2>/dev/null
+{stop_sampler}conditions >after 2>/dev/null
+dumpsys battery 2>/dev/null | grep -e '^ *level:' -e '^ *scale:' >>after
+{{ {self.read_back or ":"}
+}} >settings 2>/dev/null
+{{ echo; echo {q(mark)} rc $rc
+for f in start stop before after settings profile samples; do echo {q(mark)} $f; cat $f 2>/dev/null; done
+echo {q(mark)} boot; cat /proc/sys/kernel/random/boot_id 2>/dev/null
+echo {q(mark)} end; }} >&2
+exit $rc
+"""
+
+
+def kill_script(folder: str, nonce: str) -> str:
+    """Ends what a trial in this folder started, whatever became of its shell. Prints `gone` once nothing of it runs.
+
+    The trial's shell may not have come to the benchmark yet, or not even to its folder: a file with its nonce tells it to stop there.
+    A pid may long belong to somebody else: only a process whose command line names our folder is touched.
+    """
+    return f"""
+mkdir -p {shlex.quote(folder)} && : >{shlex.quote(folder)}.{nonce}.stop
+cd {shlex.quote(folder)} 2>/dev/null || {{ echo gone; exit 0; }}
+n=0
+for f in pid shell; do
+  p=; read p <$f
+  while [ -n "$p" ] && [ $n -lt 20 ] && grep -q {shlex.quote(BASE_DIR)} /proc/$p/cmdline; do
+    kill -9 $p; kill -9 -$p
+    sleep 0.1; n=$((n+1))
+  done
+done 2>/dev/null
+[ $n -lt 20 ] && echo gone
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trailer:
+    """What the script noted around the benchmark. Temperatures in degrees Celsius, times in seconds of the device's uptime."""
+
+    exit_code: int
+    ran_s: float | None
+    temperature_before_c: float | None
+    temperature_after_c: float | None
+    thermal_status_before: int | None
+    thermal_status_after: int | None
+    boot_id: str
+    battery_percent: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    took_on: bool | None = None
+    """Whether `take_on` succeeded; None where there was none."""
+    samples: tuple[Sample, ...] = field(default_factory=tuple)
+
+    @property
+    def affinity(self) -> str | None:
+        """Union of the core lists seen over all threads and samples, in list syntax; None if the process was too short to be seen."""
+        cores: set[int] = set()
+        for sample in self.samples:
+            for seen in sample.affinity:
+                cores.update(parse_list(seen))
+        return format_list(sorted(cores)) or None
+
+
+def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: bool) -> tuple[bytes, Trailer | None]:
+    """Part the benchmark's stderr from the trailer.
+
+    Args:
+        stderr: what came from the device.
+        nonce: as given to the script.
+        cores: cores of `frequency_paths`, in its order.
+        has_zone: whether a zone's temperature follows the clocks in each sample.
+
+    Returns:
+        The benchmark's own stderr, and the trailer; None where it is missing or broken off (the shell was killed, the device went away).
+    """
+    mark = f"{_MARK}{nonce}".encode()
+    own, found, rest = stderr.partition(mark)
+    if not found:
+        return stderr, None
+    own = own[:-1] if own.endswith(b"\n") else own
+    parts: dict[str, str] = {}
+    for piece in rest.split(mark):
+        head, _, body = piece.decode(errors="replace").partition("\n")
+        name, _, value = head.strip().partition(" ")
+        parts[name] = value if name == "rc" else body
+    if "end" not in parts or not re.fullmatch(r"\d{1,3}", parts.get("rc", "").strip()):
+        return own, None
+    start, stop = _seconds(parts.get("start", "")), _seconds(parts.get("stop", ""))
+    before, after = parts.get("before", ""), parts.get("after", "")
+    return own, Trailer(
+        exit_code=int(parts["rc"]),
+        ran_s=stop - start if start is not None and stop is not None else None,
+        temperature_before_c=_temperature(before),
+        temperature_after_c=_temperature(after),
+        thermal_status_before=thermal_status(before),
+        thermal_status_after=thermal_status(after),
+        boot_id=parts.get("boot", "").strip(),
+        battery_percent=battery_percent(after),
+        settings=read_values(parts.get("settings", "")),
+        took_on=parts["profile"].strip() == "0" if parts.get("profile", "").strip() else None,
+        samples=_samples(parts.get("samples", ""), start or 0.0, cores, has_zone),
+    )
+
+
+def _temperature(text: str) -> float | None:
+    match = re.search(r"^temp (\S+)", text, re.MULTILINE)
+    return to_celsius(match.group(1)) if match else None
+
+
+def _seconds(text: str) -> float | None:
+    match = re.match(r"\s*(\d{1,12}(\.\d+)?)", text)
+    return float(match.group(1)) if match else None
+
+
+def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) -> tuple[Sample, ...]:
+    samples = []
+    for block in re.split(r"^t ", text, flags=re.MULTILINE)[1:]:
+        values, _, affinity = block.partition("\na\n")
+        values, _, stat = values.partition("\ncpu ")
+        lines = values.split("\n")
+        taken = _seconds(lines[0])
+        seen = re.findall(r"^Cpus_allowed_list:\s*([0-9,-]+)$", affinity, re.MULTILINE)
+        if taken is None or not seen:
+            continue  # the process had gone while the sampler looked: what it read belongs to the time after
+        readings = lines[1:]
+        # One line a file, in order. With fewer nothing can be told apart.
+        whole = len(readings) == len(cores) + has_zone
+        frequencies = {
+            core: int(line) for core, line in zip(cores, readings, strict=False) if whole and line.strip().isdigit()
+        }
+        samples.append(
+            Sample(
+                t_s=round(taken - start_s, 3),
+                frequency_khz=frequencies,
+                temperature_c=to_celsius(readings[-1]) if whole and has_zone else None,
+                affinity=tuple(sorted({text for text in seen if _is_list(text)})),
+                cpu_s=_cpu_seconds(stat),
+                waited_s=_waited_seconds(affinity),
+            )
+        )
+    return tuple(samples)
+
+
+def _cpu_seconds(stat: str) -> float | None:
+    """utime and stime of `/proc/PID/stat`. The name before them is in parentheses and may hold any character."""
+    fields = stat.rpartition(")")[2].split()
+    if len(fields) < 13 or not (fields[11].isdigit() and fields[12].isdigit()):
+        return None
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _waited_seconds(text: str) -> float | None:
+    waited_ns = [int(found) for found in re.findall(r"^\d{1,20} (\d{1,20}) \d{1,20}$", text, re.MULTILINE)]
+    return round(sum(waited_ns) / 1e9, 3) if waited_ns else None
+
+
+def _is_list(text: str) -> bool:
+    try:
+        return bool(parse_list(text))
+    except ValueError:
+        return False

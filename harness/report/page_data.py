@@ -1,0 +1,167 @@
+"""The data that the report's scripts work on: cells and processes, in a compact form. Pure. Ops: `op_tables.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Any
+
+from harness.records import DelegateUse, Purpose, Result, Sample, Status
+from harness.report.cell_summaries import DIMENSIONS, Cell, Spread, latency_us
+from harness.report.comparison_data import comparison_data
+from harness.report.embed import log_href, rounded
+from harness.report.verdicts import Verdicts
+from harness.runs.run_store import Run
+
+Json = dict[str, Any]
+_MOST_SAMPLES = 8
+
+
+def report_data(run: Run, cells: tuple[Cell, ...], verdicts: Verdicts) -> Json:
+    """What the page needs to start. Names of keys are the scripts' side of the bargain: see `reports/js/model.js`."""
+    values = {name: list(dict.fromkeys(getattr(cell.key, name) for cell in cells)) for name in DIMENSIONS}
+    return {
+        "dimensions": values,
+        "virtual": sorted(device.serial for device in run.manifest.devices if device.virtual),
+        "baseline": {"id": verdicts.baseline.id, "origin": verdicts.baseline.origin},
+        "cells": [_cell(cell, values) for cell in cells],
+        "comparisons": comparison_data(verdicts, cells),
+    }
+
+
+def trial_data(run: Run, cells: tuple[Cell, ...], *, log_prefix: str) -> list[Json]:
+    """Every process: read by the page when it first shows one."""
+    return [_trial(run, index, result, log_prefix) for index, cell in enumerate(cells) for result in cell.results]
+
+
+def _cell(cell: Cell, values: dict[str, list[str]]) -> Json:
+    return {
+        "id": cell.key.id,
+        "key": [values[name].index(value) for name, value in zip(DIMENSIONS, cell.key.values, strict=True)],
+        "mask": cell.cpus.hex,
+        "state": cell.state,
+        "outcomes": dict(cell.outcomes(Purpose.LATENCY)),
+        "latency": _spread(cell.latency),
+        # Every process: those that count, and those that are invalid but ran what was asked.
+        "ok": _latencies(cell, Status.OK),
+        "off": _latencies(cell, Status.INVALID),
+        "profiled": bool(cell.profiled()),
+        "init": _spread(cell.init_us),
+        "first": _spread(cell.first_inference_us),
+        "causes": list(cell.causes),
+        "synthetic": cell.synthetic,
+        "delegates": [delegate_words(use) for use in cell.delegates],
+        "memory": {
+            "source": cell.memory_purpose.value if cell.memory_purpose else None,
+            "init": _spread(cell.memory("init_delta_mb")),
+            "overall": _spread(cell.memory("overall_delta_mb")),
+            "peak": _spread(cell.memory("peak_mb")),
+        },
+    }
+
+
+def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
+    trial, seen = result.trial, result.conditions
+    return _without_nulls(
+        {
+            "id": trial.trial_id,
+            "cell": cell,
+            "purpose": trial.purpose.value,
+            "process": trial.process,
+            "status": result.status.value,
+            "causes": [cause.value for cause in result.causes],
+            "message": result.message,
+            # Only where it is a latency: not of profiled processes, and not of failed ones whatever they printed.
+            "latency": rounded(latency_us(result)) if trial.purpose is Purpose.LATENCY else None,
+            "at": round((result.started_at - run.manifest.started_at).total_seconds(), 3),
+            "duration": round(result.duration_s, 3),
+            "samples": _samples(result),
+            "before": rounded(seen.temperature_before_c, 4),
+            "after": rounded(seen.temperature_after_c, 4),
+            "thermal": _pair(seen.thermal_status_before, seen.thermal_status_after),
+            "khz": seen.frequency_khz,
+            "asked": seen.cpus_asked,
+            "expected": seen.affinity_expected,
+            "observed": seen.affinity_observed,
+            "battery": seen.battery_percent,
+            "waited": rounded(seen.waited_s, 4) or None,
+            "canary": _canary(seen.canary_ratio, seen.canary_after_ratio),
+            "repeats": seen.repeats or None,
+            "evidence": list(seen.evidence),
+            "settings": [
+                [key, value, seen.settings_observed.get(key)] for key, value in sorted(seen.settings_asked.items())
+            ],
+            "simulated": sorted(seen.simulated),
+            "synthetic": result.synthetic,
+            "exit": result.exit_code,
+            "attempt": result.attempt,
+            "setbacks": [setback.cause.value for setback in result.setbacks],
+            "notes": list(result.measurement.notes) if result.measurement else [],
+            "unconsumed": list(result.measurement.unconsumed_flags) if result.measurement else [],
+            "logs": {
+                kind: href
+                for kind, path in sorted(result.logs.items())
+                if (href := log_href(log_prefix, path)) is not None
+            },
+        }
+    )
+
+
+def _latencies(cell: Cell, status: Status) -> list[float | int | None]:
+    chosen = [r for r in cell.results if r.trial.purpose is Purpose.LATENCY and r.status is status]
+    return [rounded(value) for result in chosen if (value := latency_us(result)) is not None]
+
+
+def _samples(result: Result) -> list[list[float | int | None]] | None:
+    """What was read while a latency process ran, thinned: seconds since its start, degrees Celsius, median MHz of the cores asked for."""
+    samples = [one for one in result.conditions.samples if one.temperature_c is not None or one.frequency_khz]
+    if result.trial.purpose is not Purpose.LATENCY or not samples:
+        return None
+    if len(samples) > _MOST_SAMPLES:
+        step = (len(samples) - 1) / (_MOST_SAMPLES - 1)
+        samples = [samples[round(index * step)] for index in range(_MOST_SAMPLES)]
+    mask = result.trial.cpus.mask
+    return [
+        [round(one.t_s, 2) for one in samples],
+        [rounded(one.temperature_c, 4) for one in samples],
+        [_megahertz(one, mask) for one in samples],
+    ]
+
+
+def _megahertz(sample: Sample, mask: int) -> int | None:
+    clocks = [khz for core, khz in sample.frequency_khz.items() if mask >> core & 1]
+    clocks = clocks or list(sample.frequency_khz.values())
+    return round(median(clocks) / 1000) if clocks else None
+
+
+def delegate_words(use: DelegateUse) -> str:
+    """`XNNPACK full, 64 of 66 nodes, 2 partitions`, as far as it is known."""
+    words = [f"{use.name} {use.applied}"]
+    if use.nodes_delegated is not None:
+        words.append(f"{use.nodes_delegated} {f'of {use.nodes_total} ' if use.nodes_total is not None else ''}nodes")
+    if use.partitions is not None:
+        words.append(f"{use.partitions} partition{'' if use.partitions == 1 else 's'}")
+    return ", ".join(words)
+
+
+def _spread(value: Spread | None) -> list[float | int | None] | None:
+    """Median, smallest, largest, count; of a single process just its value."""
+    if value is None:
+        return None
+    if value.count == 1:
+        return [rounded(value.median)]
+    return [rounded(value.median), rounded(value.low), rounded(value.high), value.count]
+
+
+def _pair(before: int | None, after: int | None) -> list[int | None] | None:
+    return None if before is None and after is None else [before, after]
+
+
+def _canary(before: float | None, after: float | None) -> list[float | int | None] | None:
+    return None if before is None and after is None else [rounded(before, 3), rounded(after, 3)]
+
+
+def _without_nulls(data: Json) -> Json:
+    """What is not said is left out; so are empty lists and `false`, which is how the scripts read their absence."""
+    empty: Iterable[object] = (None, False)
+    return {key: value for key, value in data.items() if not any(value is e for e in empty) and value not in ([], {})}

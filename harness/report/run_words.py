@@ -1,0 +1,115 @@
+"""What a run came to, in words: how many processes, what befell them, what was waited for. Pure. What differs: `answer.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from harness.report.answer import number_of
+from harness.report.cell_summaries import Cell
+from harness.report.drift_sentences import drift_sentences
+from harness.runs.run_store import Run
+
+_ORDER = ("ok", "failed", "invalid", "skipped", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of processes by outcome (`pending` never ran), how many results are synthetic, and sentences."""
+
+    planned: int
+    outcomes: Mapping[str, int]
+    synthetic: int
+    sentences: tuple[str, ...]
+
+
+def summarise(run: Run, cells: tuple[Cell, ...]) -> Summary:
+    """Put a run into a few sentences."""
+    planned = sum(len(cell.trials) for cell in cells)
+    counts = Counter(result.status.value for result in run.results)
+    counts["pending"] = planned - len(run.results)
+    synthetic = sum(result.synthetic for result in run.results)
+    sentences = [
+        _counts(planned, counts, run),
+        *_causes(run),
+        *_waiting(run),
+        *drift_sentences(run),
+        _synthetic(synthetic, len(run.results)),
+        *_virtual(run),
+        *_profiles(cells),
+    ]
+    return Summary(planned, {name: counts[name] for name in _ORDER}, synthetic, tuple(sentences))
+
+
+def _counts(planned: int, counts: Counter[str], run: Run) -> str:
+    devices = len({result.trial.device for result in run.results} | {trial.device for trial in run.manifest.trials})
+    words = {"ok": "ok", "failed": "failed", "invalid": "invalid", "skipped": "skipped", "pending": "never ran"}
+    parts = [f"{counts[name]} {words[name]}" for name in _ORDER if counts[name]]
+    what = f"{number_of(planned, 'process', 'processes')} on {number_of(devices, 'device')}"
+    if counts["ok"] == planned and planned:
+        return f"{what}: every one is ok."
+    return f"{what}: {', '.join(parts) or 'nothing was planned'}."
+
+
+def _causes(run: Run) -> list[str]:
+    causes = Counter(cause.value for result in run.results if result.status.value != "ok" for cause in result.causes)
+    if not causes:
+        return []
+    listed = ", ".join(f"{name} ({count})" for name, count in sorted(causes.items(), key=lambda c: (-c[1], c[0]))[:5])
+    return [f"Causes: {listed}{', and others' if len(causes) > 5 else ''}."]
+
+
+def _waiting(run: Run) -> list[str]:
+    """How long was waited for devices to be fit to measure, and how many trials heat spoiled at first."""
+    waited_s = [result.conditions.waited_s for result in run.results if result.conditions.waited_s]
+    repeated = sum(result.conditions.repeats > 0 for result in run.results)
+    words = []
+    if waited_s:
+        processes = number_of(len(waited_s), "process", "processes")
+        words.append(f"{processes} waited {sum(waited_s):.0f} s in all until the device was fit to measure.")
+    if repeated:
+        words.append(f"{number_of(repeated, 'process was', 'processes were')} repeated because heat spoiled the first.")
+    return words
+
+
+def _synthetic(synthetic: int, results: int) -> str:
+    if not synthetic:
+        return "No result is synthetic: every latency, op time and memory figure was measured in a process that ran."
+    share = "Every result is" if synthetic == results else f"{synthetic} of {results} results are"
+    return f"{share} synthetic: replayed or produced by a model, not measured. They are marked wherever they appear."
+
+
+def _virtual(run: Run) -> list[str]:
+    virtual = sum(device.virtual for device in run.manifest.devices)
+    if not virtual:
+        return []
+    of = f"{virtual} of {number_of(len(run.manifest.devices), 'device')}"
+    return [
+        f"{of} {'is' if virtual == 1 else 'are'} virtual: the inference is real and ran on cores of the host that started this run; "
+        "temperatures and clocks come from a model of the device and are marked as simulated."
+    ]
+
+
+def _profiles(cells: tuple[Cell, ...]) -> list[str]:
+    profiled = sum(bool(cell.profiled()) for cell in cells)
+    if not profiled:
+        return []
+    cells_word = number_of(len(cells), "cell")
+    return [f"{profiled} of {cells_word} {'has' if profiled == 1 else 'have'} a per-op profile.", *_overhead(cells)]
+
+
+def _overhead(cells: tuple[Cell, ...]) -> list[str]:
+    """What profiling cost: the profiled processes' own average against the latency, cell by cell."""
+    costs = [cell.profiling_overhead for cell in cells if not cell.synthetic]
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return []
+    span = (
+        f", from {min(known):+.1%} to {max(known):+.1%} over {number_of(len(known), 'cell')}" if len(known) > 1 else ""
+    )
+    return [
+        f"Profiling changed the average latency by {median(known):+.1%}{' (median)' if span else ''}{span}: "
+        "latencies come from processes that do not profile."
+    ]

@@ -1,0 +1,62 @@
+"""How far a run is: what it has still to do, and of an adaptive run what its results decide."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from harness.analysis.stopping import Process, Step, Stopping, process_of
+from harness.records import Purpose, Result, Trial
+from harness.runs.run_store import Manifest, Run, RunStore
+
+
+def stopping_of(manifest: Manifest) -> dict[str, Stopping]:
+    """How an adaptive run decides, by device; nothing for a run that does not."""
+    if manifest.adaptive is None:
+        return {}
+    latency = [t for t in (*manifest.trials, *manifest.further) if t.purpose is Purpose.LATENCY]
+    by_device: dict[str, list[Trial]] = {}
+    for trial in latency:
+        by_device.setdefault(trial.device, []).append(trial)
+    return {serial: Stopping(manifest.adaptive, trials, manifest.baseline) for serial, trials in by_device.items()}
+
+
+def processes_of(results: Iterable[Result]) -> dict[str, Process]:
+    """What decides about further blocks, by trial."""
+    return {r.trial.trial_id: process_of(r) for r in results if r.trial.purpose is Purpose.LATENCY}
+
+
+def settle(store: RunStore) -> None:
+    """Record what follows from an adaptive run's results: a harness that was killed after a block may not have come to it.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    processes = processes_of(store.results())
+    for stopping in stopping_of(store.manifest).values():
+        for decision in stopping.step(processes, store.decisions(), datetime.now(UTC)).decisions:
+            store.decide(decision)
+
+
+def standing(run: Run) -> tuple[Step, ...]:
+    """Where each device of an adaptive run stands; nothing for a run of another kind."""
+    if run.manifest.adaptive is None:
+        return ()
+    processes = processes_of(run.results)
+    return tuple(
+        stopping.step(processes, run.decisions, datetime.now(UTC)) for stopping in stopping_of(run.manifest).values()
+    )
+
+
+def unfinished_on(run: Run) -> Counter[str]:
+    """How many trials of each device lack a result that they need. Of an adaptive run's further blocks, those of the next one at most."""
+    done = {result.trial.trial_id for result in run.results}
+    needed = (*run.manifest.planned, *(trial for step in standing(run) for trial in step.trials))
+    left = {trial.trial_id: trial.device for trial in needed if trial.trial_id not in done}
+    return Counter(left.values())
+
+
+def unfinished(run: Run) -> int:
+    """How many trials of a run have no result yet but need one, on all devices."""
+    return unfinished_on(run).total()

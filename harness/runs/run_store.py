@@ -1,0 +1,304 @@
+"""A run on disk: `manifest.json`, `trials.jsonl`, `logs/TRIAL/`, and `decisions.jsonl` of an adaptive run. It only ever grows.
+
+Each finished trial is one line, appended and fsynced, so a killed controller loses at most the trial in flight; so is each decision
+that a comparison was measured enough.
+
+Format history (`format_version` in the manifest):
+    1   first version
+    2   adaptive runs: `adaptive` and `further` in the manifest, `decisions.jsonl`. An older harness would take the least number of
+        blocks for all of it, and too narrow an interval for the right one
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import SetupError, UsageError
+from harness.files.append_only import LineFile, whole_lines
+from harness.records import Artifact, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
+from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision
+
+FORMAT_VERSION = 2
+MANIFEST = "manifest.json"
+TRIALS = "trials.jsonl"
+DECISIONS = "decisions.jsonl"
+LOGS = "logs"
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a run was meant to do, with what, and where. Written once, before the first trial."""
+
+    run_id: str
+    suite: str
+    """The suite's name."""
+    suite_text: str
+    """The suite file as given."""
+    suite_path: str | None = None
+    started_at: datetime
+    harness_version: str
+    host: Mapping[str, str] = field(default_factory=dict)
+    devices: tuple[DeviceInfo, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    models: tuple[ModelRef, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    """Every trial that runs in any case, in the order in which it was scheduled: what `--resume` works off."""
+    impossible: tuple[Impossible, ...] = ()
+    """Trials that a device cannot run at all; recorded as skipped."""
+    seed: int | None = None
+    baseline: Mapping[str, Scalar] | None = None
+    adaptive: AdaptivePlan | None = None
+    """How an adaptive run finds its number of blocks; None where the suite fixes it."""
+    further: tuple[Trial, ...] = ()
+    """Trials of an adaptive run beyond its least number of blocks, in order: each runs only if its comparison needs it by then. One
+    that did not run because it was not needed is not missing."""
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def planned(self) -> tuple[Trial, ...]:
+        """Everything that ends in a result in any case: what runs and what is recorded as skipped."""
+        return (*self.trials, *(item.trial for item in self.impossible))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run read back. `results` holds each finished trial once, in the order in which they finished."""
+
+    path: Path
+    manifest: Manifest
+    results: tuple[Result, ...]
+    decisions: tuple[Decision, ...] = ()
+    """Why an adaptive run measured its comparisons no longer: one for each that has ended, in the order of deciding."""
+
+
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+_RESULT: TypeAdapter[Result] = TypeAdapter(Result)
+
+
+class RunStore:
+    """The writing end of a run. One process at a time: the trials file is locked while it is open.
+
+    Use `create` or `open`; use as a context manager.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._file = LineFile(path / TRIALS)
+        self._decisions: LineFile | None = None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise SetupError(
+                f"{path} is being written by another harness process", remedy="wait for it, or choose another --out"
+            ) from None
+        self._file.cut_torn_line()
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest) -> RunStore:
+        """Make a new run.
+
+        Raises:
+            UsageError: `path` holds a run already, or is a file.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UsageError(f"{path} is not a folder", remedy="name a new folder") from None
+        except OSError as error:
+            raise UsageError(f"cannot make {path}: {error.strerror}") from None
+        if (path / MANIFEST).exists():
+            raise UsageError(
+                f"{path} already holds a run", remedy=f"go on with it: --resume {path}; or choose another --out"
+            )
+        _write_atomically(path / MANIFEST, _dump(_MANIFEST, manifest, indent=1) + "\n")
+        (path / LOGS).mkdir(exist_ok=True)
+        return cls(path, manifest)
+
+    @classmethod
+    def open(cls, path: Path) -> RunStore:
+        """Open an existing run to go on with it.
+
+        Raises:
+            UsageError: there is no run, or it was written by a newer harness.
+        """
+        return cls(path, read_manifest(path))
+
+    def results(self) -> tuple[Result, ...]:
+        """What is finished so far."""
+        return _read_results(self.path)
+
+    def extend_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest by one that holds more (used where recorded logs extend a run). The file changes atomically."""
+        _write_atomically(self.path / MANIFEST, _dump(_MANIFEST, manifest, indent=1) + "\n")
+        self.manifest = manifest
+
+    def append(self, result: Result) -> None:
+        """Write one finished trial; it is on the disk when this returns.
+
+        Raises:
+            SetupError: the disk is full or the folder is gone. Nothing half-written counts.
+        """
+        self._file.append(_dump(_RESULT, result).encode(), remedy=self._remedy)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """What is decided so far."""
+        return _read_decisions(self.path)
+
+    def decide(self, decision: Decision) -> None:
+        """Write that a comparison has been measured enough; it is on the disk when this returns.
+
+        Raises:
+            SetupError: as `append`.
+        """
+        if self._decisions is None:
+            self._decisions = LineFile(self.path / DECISIONS)
+            self._decisions.cut_torn_line()
+        self._decisions.append(_dump(_DECISION, decision).encode(), remedy=self._remedy)
+
+    @property
+    def _remedy(self) -> str:
+        return f"free some room, then --resume {self.path}"
+
+    def log_dir(self, trial_id: str) -> Path:
+        """Folder for a trial's raw output, made if needed."""
+        if not _SAFE_NAME.fullmatch(trial_id):
+            raise ValueError(f"not a trial id: {trial_id!r}")
+        folder = self.path / LOGS / trial_id
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SetupError(f"cannot make {folder}: {error.strerror}", remedy="free some room") from error
+        return folder
+
+    def close(self) -> None:
+        """Release the run."""
+        self._file.close()
+        if self._decisions is not None:
+            self._decisions.close()
+
+    def __enter__(self) -> RunStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """For work on very many results: they hold no cycles, yet the collector would look through all of them again and again.
+
+    With a million op rows that is half of the time of reading them.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def load_run(path: Path) -> Run:
+    """Read a run.
+
+    Raises:
+        UsageError: there is no run at `path`, it is damaged (file and line are named), or a newer harness wrote it.
+    """
+    return Run(path=path, manifest=read_manifest(path), results=_read_results(path), decisions=_read_decisions(path))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a run's manifest.
+
+    Raises:
+        UsageError: as `load_run`.
+    """
+    file = path / MANIFEST
+    try:
+        data = json.loads(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{path} holds no run: {MANIFEST} is missing") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # brackets a hundred thousand deep
+        raise UsageError(f"{file} is damaged: {error}") from None
+    version = data.get("format_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise UsageError(
+            f"{file} has format {version}, this harness reads up to {FORMAT_VERSION}",
+            remedy="upgrade the harness that reads it",
+        )
+    try:
+        return _MANIFEST.validate_python(data)
+    except ValidationError as error:
+        raise UsageError(f"{file} is damaged: {_first(error)}") from None
+
+
+def _read_results(path: Path) -> tuple[Result, ...]:
+    file = path / TRIALS
+    seen: dict[str, Result] = {}
+    with collector_paused():
+        for number, line in whole_lines(file):
+            try:
+                result = _RESULT.validate_json(line)
+            except ValidationError as error:
+                raise UsageError(f"{file}:{number} is damaged: {_first(error)}") from None
+            # The same line twice says nothing new.
+            if seen.setdefault(result.trial.trial_id, result) != result:
+                raise UsageError(f"{file}:{number} holds another result of trial {result.trial.trial_id}")
+    return tuple(seen.values())
+
+
+def _read_decisions(path: Path) -> tuple[Decision, ...]:
+    file = path / DECISIONS
+    seen: dict[tuple[str, CellKey | None], Decision] = {}
+    for number, line in whole_lines(file):
+        try:
+            decision = _DECISION.validate_json(line)
+        except ValidationError as error:
+            raise UsageError(f"{file}:{number} is damaged: {_first(error)}") from None
+        if seen.setdefault((decision.device, decision.head), decision) != decision:
+            raise UsageError(f"{file}:{number} decides again what was decided before")
+    return tuple(seen.values())
+
+
+def _dump(adapter: TypeAdapter[Any], value: object, *, indent: int | None = None) -> str:
+    return adapter.dump_json(value, indent=indent).decode()
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else detail["msg"]
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise SetupError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,122 @@
+"""`processes: {min, max, until, device_s}` of a suite: as many processes as the compared ratios need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+
+from harness.records import Purpose, Scalar
+from harness.records.adaptive_decisions import AdaptivePlan
+
+
+def _percent(value: object) -> object:
+    """`2%` or 0.02 as a fraction; anything else is left to the check of its type."""
+    if isinstance(value, str) and (found := re.fullmatch(_PERCENT, value)):
+        return float(found[1]) / 100
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"must be a share such as 2% or 0.02, not {value!r}")
+
+
+_PERCENT = r"^\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*$"
+_Share = Annotated[
+    float,
+    Field(gt=0, lt=1),
+    BeforeValidator(_percent),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                {"type": "string", "pattern": _PERCENT},
+            ]
+        }
+    ),
+]
+
+
+class AdaptiveEntry(BaseModel):
+    """As many processes as the compared ratios need: blocks go on until their intervals are narrow enough, or a limit is reached."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min: int = Field(default=5, ge=5, le=200, description="processes that every cell runs in any case")
+    max: int = Field(default=30, ge=5, le=200, description="processes after which a cell ends in any case")
+    until: _Share = Field(
+        default=0.02,
+        description="how wide the interval of a cell's ratio to its baseline may stay: its upper end over its lower end, less 1; "
+        "2% or 0.02 is about plus or minus 1 %",
+    )
+    device_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="seconds of device time after which no further block begins, beyond the `min` first ones",
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> AdaptiveEntry:
+        if self.max < self.min:
+            raise ValueError(f"max ({self.max}) is below min ({self.min})")
+        return self
+
+    def plan(self) -> AdaptivePlan:
+        """As a record."""
+        return AdaptivePlan(min_blocks=self.min, max_blocks=self.max, until=self.until, device_s=self.device_s)
+
+
+# Told apart beforehand, so that a mistake is not answered with what the other form would have needed.
+Processes = Annotated[
+    Annotated[int, Field(ge=1, le=10_000), Tag("int")] | Annotated[AdaptiveEntry, Tag("AdaptiveEntry")],
+    Discriminator(lambda value: "AdaptiveEntry" if isinstance(value, Mapping | AdaptiveEntry) else "int"),
+]
+
+
+def why_not(
+    *,
+    purposes: Sequence[Purpose],
+    interleave: bool,
+    baseline: Mapping[Any, Scalar] | None,
+    possible: Mapping[str, Sequence[object]],
+) -> tuple[str, str, str] | None:
+    """Why a suite cannot find its number of processes itself: key, message and remedy. None where it can.
+
+    Args:
+        purposes: of the suite.
+        interleave: whether it runs in blocks.
+        baseline: as it says.
+        possible: the values that its cells have for each key of a baseline.
+    """
+    example = "baseline: {delegate: cpu}"
+    if Purpose.LATENCY not in purposes:
+        return (
+            "purposes",
+            "`processes: {min, max, until}` counts latency processes, and none are asked for",
+            "add latency",
+        )
+    if not interleave:
+        return (
+            "order",
+            "`processes: {min, max, until}` compares within blocks, and without interleaving there are none",
+            "leave out `interleave: false`, or give `processes` a number",
+        )
+    if not baseline:
+        message = "{min, max, until} needs a `baseline`: it ends when the ratios to it are known well enough"
+        return "processes", message, f"add a line such as `{example}`, or give a number"
+    if "device" in baseline:
+        message = "`processes: {min, max, until}` compares within each device: a device cannot be its baseline"
+        return "baseline", message, "leave out `device`"
+    for name, value in baseline.items():
+        words = [str(one) for one in possible[name]]
+        if str(value) not in words:
+            return "baseline", f"no cell has {name} {value!r}: there would be nothing to compare with", _one_of(words)
+    if all(len(possible[name]) == 1 for name in baseline):
+        what = ", ".join(f"{name} {value}" for name, value in baseline.items())
+        return "baseline", f"every cell has {what}: there is nothing to compare", "measure another beside it"
+    return None
+
+
+def _one_of(words: Sequence[str]) -> str:
+    shown = [word for word in words if word]
+    return f"there is {', '.join(shown)}" if shown else "the suite names none"

@@ -1,0 +1,185 @@
+"""A suite on given devices: which trials, in which order. Pure.
+
+The sample is one process, so order matters: processes of the compared cells are interleaved in blocks. In block N every latency cell
+runs its N-th process, in an order drawn anew for each block and device, so that a phone that warms up hits all of them alike. Profile
+and memory processes come last, shuffled too: they are never mixed with latencies.
+
+An adaptive suite is expanded to its largest number of blocks, with the same ids and the same order: which of the further blocks run is
+decided while it runs (`harness.analysis.stopping`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.devices.topology import Topology, resolve
+from harness.errors import UsageError
+from harness.records import CpuRequest, DelegateRequest, Impossible, ModelRef, Purpose, StartState, Trial
+from harness.suite.suite_file import Suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePlan:
+    """A device as the expansion needs it."""
+
+    serial: str
+    topology: Topology
+    cpu_sets: Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expansion:
+    """All trials, device by device in the order of running; what cannot run; what a user should know before."""
+
+    trials: tuple[Trial, ...]
+    impossible: tuple[Impossible, ...]
+    warnings: tuple[str, ...]
+    seed: int
+    further: tuple[Trial, ...] = ()
+    """Blocks of an adaptive suite beyond the least number: run only as long as their comparison is not narrow enough."""
+
+    def device_seconds(self, serial: str) -> tuple[float, float]:
+        """Least and most time that a device will spend in `benchmark_model`, by the suite's own limits."""
+        mine = [trial for trial in self.trials if trial.device == serial]
+        least = sum(trial.run.warmup_s + trial.run.min_s for trial in mine)
+        mine += [trial for trial in self.further if trial.device == serial]
+        return least, sum(trial.run.timeout_s for trial in mine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    model: ModelRef
+    delegate: DelegateRequest
+    threads: int
+    cpus: CpuRequest
+    binary: str | None
+    start: StartState
+    reason: str | None
+
+
+def expand(suite: Suite, models: Sequence[ModelRef], devices: Sequence[DevicePlan], *, seed: int) -> Expansion:
+    """Expand a suite.
+
+    Args:
+        suite: as checked.
+        models: the files that its patterns found.
+        devices: where it runs.
+        seed: of the random order; the same seed gives the same order.
+
+    Raises:
+        UsageError: `cpus` holds a word that means nothing on any device.
+    """
+    trials: list[Trial] = []
+    further: list[Trial] = []
+    least = suite.adaptive.min if suite.adaptive else None
+    impossible: list[Impossible] = []
+    warnings: dict[str, None] = {}
+    for device in devices:
+        cells = _cells(suite, models, device, warnings)
+        # str seeds are hashed with SHA-512: stable between Python versions and processes.
+        rng = random.Random(f"{seed}/{device.serial}")  # noqa: S311  # an order, not a secret
+        for block, (purpose, process, order) in enumerate(_blocks(suite, cells, rng)):
+            sure = least is None or purpose is not Purpose.LATENCY or process < least
+            for cell in order:
+                trial = _trial(suite, device.serial, cell, purpose, process, block)
+                if cell.reason is None:
+                    (trials if sure else further).append(trial)
+                elif sure:
+                    impossible.append(Impossible(trial=trial, reason=cell.reason))
+    _refuse_twins([*trials, *further, *(item.trial for item in impossible)])
+    return Expansion(
+        trials=tuple(trials),
+        impossible=tuple(impossible),
+        warnings=tuple(warnings),
+        seed=seed,
+        further=tuple(further),
+    )
+
+
+def _refuse_twins(trials: Sequence[Trial]) -> None:
+    seen: dict[str, Trial] = {}
+    for trial in trials:
+        if seen.setdefault(trial.trial_id, trial) is not trial:
+            raise UsageError(
+                f"the suite asks the same twice: {trial.model.name}, {trial.delegate.label}, {trial.cpus.label}"
+            )
+
+
+def _cells(suite: Suite, models: Sequence[ModelRef], device: DevicePlan, warnings: dict[str, None]) -> list[_Cell]:
+    cells: list[_Cell] = []
+    for label in suite.cpus:
+        cpus = resolve(label, device.topology, device.cpu_sets)
+        reason = None if cpus else f"the device has no cores {label!r} that are online"
+        for threads in suite.threads:
+            too_many = cpus is not None and threads > cpus.mask.bit_count()
+            if cpus is not None and too_many:
+                warnings[
+                    f"{device.serial}: {threads} threads on {cpus.mask.bit_count()} cores ({label}): slower, not faster"
+                ] = None
+            refused = (
+                f"{threads} threads on {cpus.mask.bit_count()} cores, which the suite refuses"
+                if cpus is not None and too_many and suite.conditions.threads_over_cores == "refuse"
+                else reason
+            )
+            cells += [
+                _Cell(model, delegate, threads, cpus or CpuRequest(label=label, mask=0), binary, start, refused)
+                for model in models
+                for delegate in suite.delegate_requests()
+                for start in suite.starts_of(delegate)
+                for binary in suite.binary_names()
+            ]
+    return cells
+
+
+def _blocks(suite: Suite, cells: list[_Cell], rng: random.Random) -> list[tuple[Purpose, int, list[_Cell]]]:
+    blocks: list[tuple[Purpose, int, list[_Cell]]] = []
+    purposes = sorted(suite.purposes, key=list(Purpose).index)
+    for purpose in purposes:
+        processes = suite.most_processes if purpose is Purpose.LATENCY else 1
+        if not suite.order.interleave:
+            blocks += [(purpose, process, [cell]) for cell in cells for process in range(processes)]
+            continue
+        for process in range(processes):
+            order = list(cells)
+            rng.shuffle(order)
+            blocks.append((purpose, process, order))
+    return blocks
+
+
+def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: int, block: int) -> Trial:
+    # The identity of a trial is what it asks, not when: a resumed or repeated expansion gives the same ids.
+    asked = (
+        serial,
+        cell.model.name,
+        cell.model.sha256,
+        cell.delegate.label,
+        cell.delegate.require,
+        str(cell.threads),
+        cell.cpus.label,
+        cell.cpus.hex,
+        purpose.value,
+        str(process),
+        # Nothing where there is but one: adding a second binary to a suite leaves the other trials' ids as they were.
+        *((cell.binary,) if cell.binary is not None else ()),
+        *((f"start={cell.start}",) if cell.start != "warm" else ()),
+        *((f"model={cell.model.asked}",) if cell.model.asked else ()),
+    )
+    digest = hashlib.sha256("\0".join(asked).encode("utf-8", "surrogateescape")).hexdigest()
+    return Trial(
+        trial_id=digest[:16],
+        device=serial,
+        model=cell.model,
+        delegate=cell.delegate,
+        threads=cell.threads,
+        cpus=cell.cpus,
+        purpose=purpose,
+        process=process,
+        block=block,
+        run=suite.run.lengths(),
+        binary=cell.binary,
+        start=cell.start,
+        forbid_synthetic=suite.synthetic == "forbid",
+    )

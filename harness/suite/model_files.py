@@ -1,0 +1,107 @@
+"""The model files that a suite names, by path or glob."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import SuiteError
+from harness.files.strict_yaml import line_of
+from harness.records import ModelInput, ModelRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPattern:
+    """One of a suite's `models`: a path or glob, relative to the suite file, and what is said of the files that it finds."""
+
+    path: str
+    name: str | None = None
+    signature: str | None = None
+    inputs: tuple[ModelInput, ...] = ()
+
+
+def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple[ModelRef, ...]:
+    """The files that a suite's `models` name.
+
+    Args:
+        entries: as the suite lists them.
+        text: the suite, for the lines of mistakes.
+        file: the suite file.
+
+    Raises:
+        SuiteError: a file is not there or cannot be read, or two models have one name.
+    """
+    found: dict[str, ModelRef] = {}
+    for index, entry in enumerate(entries):
+        pattern, name = entry.path, entry.name
+
+        def wrong(message: str, remedy: str | None = None, index: int = index) -> SuiteError:
+            line = line_of(text, ("models", index))
+            return SuiteError(message, file=file, line=line, key=f"models[{index}]", remedy=remedy)
+
+        paths = _expand(pattern, file.parent)
+        if not paths:
+            if glob.has_magic(pattern):
+                raise wrong(f"no file matches {pattern!r}", f"looked in {file.parent.resolve()}")
+            raise wrong(f"no such model file: {pattern!r}", _neighbours(file.parent / pattern))
+        if name and len(paths) > 1:
+            raise wrong(f"{len(paths)} files match {pattern!r}, but one name is given", "leave the name out")
+        for path in paths:
+            if _is_no_text(path):
+                raise wrong(f"the name of {os.fsencode(path)!r} is not UTF-8", "rename it")
+            try:
+                ref = replace(model_ref(path, name), signature=entry.signature, inputs=entry.inputs)
+            except OSError as error:
+                raise wrong(f"{path} cannot be read: {error.strerror}") from None
+            known = found.get(ref.name)
+            if known is not None and known != ref:
+                files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, asked in two ways"
+                raise wrong(f"two models are called {ref.name!r}: {files}", "give one of them a name")
+            found[ref.name] = ref
+    return tuple(found.values())
+
+
+def _is_no_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _expand(pattern: str, base: Path) -> list[Path]:
+    # A file that is really called `a[1].tflite` is meant literally before it is a pattern.
+    literal = base / pattern
+    if literal.is_file():
+        return [literal]
+    if literal.is_dir() or not glob.has_magic(pattern):
+        return []
+    # Not Path.glob: it refuses absolute patterns, and a folder of the suite's own may be called `[a]`.
+    matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207  # see above
+    return sorted(path for match in matches if (path := base / match).is_file())
+
+
+def _neighbours(path: Path) -> str | None:
+    if path.is_dir():
+        return f"it is a folder: {path / '*.tflite'}"
+    models = sorted(file.name for file in path.parent.glob("*.tflite")) if path.parent.is_dir() else []
+    return f"{path.parent} holds {', '.join(models[:5])}" if models else None
+
+
+def model_ref(path: Path, name: str | None = None) -> ModelRef:
+    """Name, size and content hash of a model file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+            size += len(chunk)
+    return ModelRef(name=name or path.stem, path=str(path.resolve()), sha256=digest.hexdigest(), size_bytes=size)

@@ -1,0 +1,44 @@
+"""Writes the file that is pushed to a virtual device as `benchmark_model`: real inference, and recordings where its profile names some."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import sys
+from pathlib import Path
+
+from harness.litert_host.launcher import launcher_text
+from harness.virtual.replay.recordings import VARIABLE
+
+_START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from harness.virtual.replay.replay_program import main; main(sys.argv[2], sys.argv[3:])"
+)
+
+
+def replay_digest() -> str:
+    """SHA-256 of what is played back and how: files are deployed by the hash of their content, and so the launcher must change with it."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).resolve().parent
+    for source in [*sorted(folder.glob("*.py")), *sorted((folder / "data").glob("*.log"))]:
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def write_launcher(path: Path) -> None:
+    """Write the launcher and make it executable. Where the device names no recordings, it costs nothing but one test in the shell.
+
+    Args:
+        path: the file to write.
+
+    Raises:
+        SetupError: ai-edge-litert is not installed.
+        OSError: the file cannot be written.
+    """
+    first, _, rest = launcher_text().partition("\n")
+    root = Path(__file__).resolve().parents[3]
+    replay = f'exec {shlex.quote(sys.executable)} -I -c {shlex.quote(_START)} {shlex.quote(str(root))} "$0" "$@"'
+    path.write_text(
+        f'{first}\n# recordings {replay_digest()}\n[ -z "${VARIABLE}" ] || {replay}\n{rest}', encoding="utf-8"
+    )
+    path.chmod(0o755)

@@ -1,0 +1,41 @@
+"""Which devices a run gets, where some of those that it names cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.cli.device_selection import selected
+from harness.devices.device_config import load_device_configs
+from harness.errors import SetupError
+from harness.virtual.farm import VirtualFarm
+from harness.virtual.faults import FaultPlan
+
+CONFIGS = load_device_configs()
+
+
+@pytest.fixture
+def farm(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualFarm]:
+    """Two devices, the second of which does not trust this computer."""
+    faults = FaultPlan.model_validate(
+        {"faults": [{"fault": "unauthorized", "devices": [2], "after_s": 0, "forever": True}]}
+    )
+    with VirtualFarm(["virtual-old", "virtual-old"], faults=faults) as started:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(started.adb_port))
+        yield started
+
+
+def test_a_named_device_that_cannot_be_used_ends_it_or_is_left_out(
+    farm: VirtualFarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well, unwell = farm.serials
+    with pytest.raises(SetupError), selected([well, "gone"], "any", CONFIGS):
+        pass
+    with selected([unwell, well, "gone"], "any", CONFIGS, lenient=True) as live:
+        assert [one.target.serial for one in live] == [well]
+    said = capsys.readouterr().err
+    assert f"left out: {unwell} is " in said
+    assert "left out: no device 'gone' is attached" in said
+    with pytest.raises(SetupError), selected(["gone"], "any", CONFIGS, lenient=True):
+        pass

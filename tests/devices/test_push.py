@@ -1,0 +1,180 @@
+"""Our folder on a device, against virtual ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.devices.adb_target import AdbTarget
+from harness.devices.push import LEASE_LOST, Blob, close_folder, open_folder, push_missing, renew_script
+from harness.errors import CommandFailed, DeviceBusy, DeviceError, PushFailed
+from harness.measuring.trial_script import BASE_DIR, TrialScript, kill_script
+from harness.virtual.farm import VirtualFarm
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[VirtualFarm]:
+    with VirtualFarm(["virtual-flagship"]) as started:
+        yield started
+
+
+@pytest.fixture
+def target(farm: VirtualFarm) -> Iterator[AdbTarget]:
+    device = AdbTarget(farm.serials[0], port=farm.adb_port)
+    yield device
+    device.run(f"rm -rf {BASE_DIR}", timeout_s=20)
+
+
+def blob(folder: Path, data: bytes) -> Blob:
+    path = folder / "file"
+    path.write_bytes(data)
+    return Blob(path=path, sha256=hashlib.sha256(data).hexdigest(), size=len(data), executable=True)
+
+
+def lease_of(target: AdbTarget, *, pid: int, host: str, left_s: int = 300) -> None:
+    target.run(
+        f"mkdir -p {BASE_DIR}; read up r </proc/uptime; read b </proc/sys/kernel/random/boot_id;"
+        f" echo other $((${{up%.*}}+{left_s})) $b me@{host}:{pid} >{BASE_DIR}/lease",
+        timeout_s=20,
+    )
+
+
+def test_a_file_is_pushed_once_and_is_executable(target: AdbTarget, tmp_path: Path) -> None:
+    file = blob(tmp_path, b"#!/bin/sh\necho it runs\n")
+    assert open_folder(target, owner="a") == {}
+    assert push_missing(target, [file], {}) == [file]
+    present = open_folder(target, owner="a")
+    assert present == {Path(file.remote).name: file.size}
+    assert push_missing(target, [file], present) == []
+    assert target.run(file.remote, timeout_s=20).stdout == b"it runs\n"
+
+
+def test_what_arrives_changed_never_gets_its_name(target: AdbTarget, tmp_path: Path) -> None:
+    file = blob(tmp_path, b"x" * 1000)
+    file.path.write_bytes(b"y" * 1000)
+    open_folder(target, owner="a")
+    with pytest.raises(PushFailed):
+        push_missing(target, [file], {})
+    assert open_folder(target, owner="a") == {}
+
+
+def test_a_live_holder_is_named_and_a_dead_one_of_this_machine_is_not_waited_for(target: AdbTarget) -> None:
+    lease_of(target, pid=os.getpid(), host=socket.gethostname())
+    with pytest.raises(DeviceBusy, match=f"pid {os.getpid()}"):
+        open_folder(target, owner="a")
+    lease_of(target, pid=1, host="another-machine")
+    with pytest.raises(DeviceBusy, match="another-machine"):
+        open_folder(target, owner="a")
+    lease_of(target, pid=2**22 - 3, host=socket.gethostname())
+    open_folder(target, owner="a")
+    lease_of(target, pid=1, host="another-machine", left_s=-1)
+    open_folder(target, owner="a")
+
+
+def test_of_two_sessions_at_once_one_gets_the_device(farm: VirtualFarm, target: AdbTarget) -> None:
+    for _ in range(5):
+        target.run(f"rm -rf {BASE_DIR}", timeout_s=20)
+        outcomes: list[str] = []
+        barrier = threading.Barrier(3)
+
+        def take(name: str, barrier: threading.Barrier = barrier, outcomes: list[str] = outcomes) -> None:
+            mine = AdbTarget(farm.serials[0], port=farm.adb_port)
+            barrier.wait()
+            try:
+                open_folder(mine, owner=name)
+                outcomes.append("has it")
+            except DeviceError as error:
+                outcomes.append(type(error).__name__)
+
+        threads = [threading.Thread(target=take, args=(name,)) for name in "abc"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == ["DeviceBusy", "DeviceBusy", "has it"]
+
+
+def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualFarm) -> None:
+    """A shell that writes a file empties it first: who looks in between must not take the device."""
+    lease_of(target, pid=os.getpid(), host=socket.gethostname())
+    once = "n=$((n+1)); : >lease; sleep 0.1; cat whole >lease; sleep 0.02"
+    renewing = f"cd {BASE_DIR}; cp lease whole; n=0; while [ $n -lt 30 ]; do {once}; done"
+    other = AdbTarget(farm.serials[0], port=farm.adb_port)
+    renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=60))
+    renewer.start()
+    try:
+        for _ in range(4):
+            with pytest.raises(DeviceBusy):
+                open_folder(target, owner="second")
+    finally:
+        renewer.join()
+
+
+def test_a_lease_that_a_crash_left_empty_is_nobody_s(target: AdbTarget) -> None:
+    target.run(f"mkdir -p {BASE_DIR}; : >{BASE_DIR}/lease", timeout_s=20)
+    assert open_folder(target, owner="a") == {}
+
+
+def test_a_session_that_lost_its_lease_is_told_before_it_measures(target: AdbTarget) -> None:
+    open_folder(target, owner="a")
+    lease_of(target, pid=1, host="another-machine")
+    assert target.run(renew_script("a", 60) + "echo measured", timeout_s=20).exit_code == LEASE_LOST
+    assert target.run(renew_script("other", 60) + "echo measured", timeout_s=20).stdout == b"measured\n"
+
+
+def test_closing_leaves_only_the_pushed_files_and_only_ones_own_lease_goes(target: AdbTarget) -> None:
+    open_folder(target, owner="a")
+    close_folder(target, owner="b")
+    assert b"lease" in target.run(f"ls {BASE_DIR}", timeout_s=20).stdout
+    close_folder(target, owner="a")
+    assert target.run(f"ls {BASE_DIR}", timeout_s=20).stdout.split() == [b"blobs"]
+
+
+@pytest.mark.parametrize("ended_by", [open_folder, close_folder], ids=["the next session", "its own end"])
+def test_a_leftover_is_ended(target: AdbTarget, ended_by: Callable[..., object]) -> None:
+    """Of a session that crashed, or of an attempt whose device was lost, where no other followed."""
+    open_folder(target, owner="a")
+    target.run(
+        f"mkdir -p {BASE_DIR}/run/x; cp /system/bin/toybox {BASE_DIR}/sleep; cd {BASE_DIR}/run/x;"
+        f" trap '' HUP; {BASE_DIR}/sleep 60 >/dev/null 2>&1 </dev/null & echo $! >{BASE_DIR}/run/x/pid",
+        timeout_s=20,
+    )
+    pid = target.run(f"cat {BASE_DIR}/run/x/pid", timeout_s=20).stdout.decode().strip()
+    assert target.run(f"[ -d /proc/{pid} ]", timeout_s=20).exit_code == 0
+    ended_by(target, owner="a")
+    deadline = time.monotonic() + 10
+    while target.run(f"[ -d /proc/{pid} ]", timeout_s=20).exit_code == 0:
+        assert time.monotonic() < deadline, "it still runs"
+
+
+def test_a_trial_that_is_stopped_before_it_began_never_begins(target: AdbTarget) -> None:
+    open_folder(target, owner="a")
+    folder = f"{BASE_DIR}/run/t"
+    script = TrialScript(
+        folder=folder,
+        program="/system/bin/sh",
+        flags=["-c", "echo ran"],
+        mask=1,
+        other_mask=0,
+        timeout_s=10,
+        zone_path=None,
+        read_temperature=None,
+        frequency_paths={},
+        nonce="abc",
+    )
+    assert b"gone" in target.run(kill_script(folder, "abc"), timeout_s=20).stdout
+    output = target.run(script.text(), timeout_s=30)
+    assert (output.exit_code, output.stdout) == (113, b"")
+
+
+def test_a_folder_that_cannot_be_written_is_said(target: AdbTarget) -> None:
+    target.run(f"rm -rf {BASE_DIR}; echo x >{BASE_DIR}", timeout_s=20)
+    with pytest.raises(CommandFailed):
+        open_folder(target, owner="a")

@@ -1,0 +1,68 @@
+"""What the harness sends to a device, in one list, run under Android's own shell and commands with nothing silenced.
+
+In use, much of it is followed by `2>/dev/null`, because devices lack this or that file. Here the silencers are taken off, so that a
+command or an option that a phone's toybox lacks shows up instead of passing for a missing file.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from harness.devices import push as deploy
+from harness.devices.adb_target import AdbTarget
+from harness.devices.inventory import PROBE_SCRIPT
+from harness.measuring.trial_script import BASE_DIR, TrialScript, kill_script
+from harness.virtual.farm import VirtualFarm
+
+SHA = "0" * 64
+SENT = {
+    "inventory": PROBE_SCRIPT,
+    "open folder": deploy._open_script("run-1", force=False),
+    "open folder by force": deploy._open_script("run-1", force=True),
+    "renew lease": deploy.renew_script("run-1", 60),
+    "trial": TrialScript(
+        folder=f"{BASE_DIR}/run/t",
+        program="/system/bin/sh",
+        flags=["-c", "sleep 1; kill -9 $$"],
+        mask=0xF0,
+        other_mask=0x0F,
+        timeout_s=20,
+        zone_path="/sys/class/thermal/thermal_zone0/temp",
+        read_temperature="cat /sys/class/thermal/thermal_zone0/temp",
+        frequency_paths={4: "/sys/devices/system/cpu/cpu4/cpufreq/scaling_cur_freq"},
+        nonce="abc",
+    ).text(),
+    "kill": kill_script(f"{BASE_DIR}/run/t", "def"),
+    "health": "true",
+}
+# What toybox and mksh say of something that they lack or do not take.
+COMPLAINT = re.compile(
+    r"not found|nknown option|Needs \d|bad mask|bad number|Usage:|syntax error|unexpected|invalid option", re.I
+)
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[AdbTarget]:
+    for package in ("mksh", "toybox"):
+        if shutil.which(package) is None:
+            pytest.skip(f"needs the system package {package}")
+    with VirtualFarm(["virtual-flagship"]) as farm:
+        yield AdbTarget(farm.serials[0], port=farm.adb_port)
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_nothing_that_is_sent_needs_more_than_a_phone_has(target: AdbTarget, name: str) -> None:
+    loud = re.sub(r"\s[12]?>(/dev/null|&1)|&>/dev/null", " ", SENT[name]).replace("2>/dev/null", "")
+    output = target.run(loud, timeout_s=60)
+    said = (output.stderr + output.stdout).decode(errors="replace")
+    assert not COMPLAINT.search(said), said
+
+
+def test_a_complaint_would_be_seen(target: AdbTarget) -> None:
+    for wrong in ("taskset 0xf0 true", "nonesuch", "stat --nonesuch /"):
+        output = target.run(wrong, timeout_s=20)
+        assert COMPLAINT.search((output.stderr + output.stdout).decode(errors="replace")), wrong

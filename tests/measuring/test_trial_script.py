@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.measuring.trial_script import TrialScript, split_trailer
+
+NONCE = "0123456789abcdef"
+MARK = f"--8<-- harness {NONCE}"
+
+
+def script_for(folder: Path, program: str, flags: list[str], *, timeout_s: float) -> TrialScript:
+    """On this machine's first core, with nothing but the process to watch."""
+    return TrialScript(
+        folder=str(folder),
+        program=program,
+        flags=flags,
+        mask=1,
+        other_mask=0,
+        timeout_s=timeout_s,
+        zone_path=None,
+        read_temperature=None,
+        frequency_paths={},
+        nonce=NONCE,
+    )
+
+
+def trailer(**parts: str) -> bytes:
+    defaults = {
+        "rc": "0",
+        "start": "100.00\n",
+        "stop": "102.50\n",
+        "before": "temp 31000\nThermal Status: 0\n",
+        "after": "temp 45500\nThermal Status: 2\n",
+        "samples": "t 100.10\n1800000\n2900000\n32000\na\nCpus_allowed_list:\t4-7\nCpus_allowed_list:\t4-7\n"
+        "t 100.60\n1800000\n2700000\n33000\na\nCpus_allowed_list:\t4-7\nCpus_allowed_list:\t0-7\n",
+        "boot": "3f\n",
+    } | parts
+    text = "\n" + MARK + f" rc {defaults.pop('rc')}\n"
+    for name, body in defaults.items():
+        text += f"{MARK} {name}\n{body}"
+    return (text + f"{MARK} end\n").encode()
+
+
+def test_stderr_and_trailer_are_parted() -> None:
+    own, seen = split_trailer(b"INFO: Created.\n" + trailer(), NONCE, (0, 4), True)
+    assert own == b"INFO: Created.\n"
+    assert seen is not None
+    assert (seen.exit_code, seen.ran_s, seen.boot_id) == (0, 2.5, "3f")
+    assert (seen.temperature_before_c, seen.temperature_after_c) == (31.0, 45.5)
+    assert (seen.thermal_status_before, seen.thermal_status_after) == (0, 2)
+    assert seen.samples[0].t_s == 0.1
+    assert seen.samples[0].frequency_khz == {0: 1_800_000, 4: 2_900_000}
+    assert seen.samples[1].temperature_c == 33.0
+    assert seen.affinity == "0-7", "one thread that strays shows in the union"
+
+
+def test_what_threads_waited_for_a_core_is_summed() -> None:
+    stat = "cpu 5 (a b) S " + "0 " * 10 + "40 2 0"
+    text = f"t 100.10\n1\n2\n3\n{stat}\na\nCpus_allowed_list:\t4\n12000000 1500000000 7\nCpus_allowed_list:\t4\n9 500000000 3\n"
+    _, seen = split_trailer(trailer(samples=text), NONCE, (0, 4), True)
+    assert seen is not None
+    assert (seen.samples[0].cpu_s, seen.samples[0].waited_s, seen.affinity) == (0.42, 2.0, "4")
+    _, seen = split_trailer(trailer(), NONCE, (0, 4), True)
+    assert seen is not None
+    assert seen.samples[0].waited_s is None
+
+
+def test_a_missing_reading_is_unknown_not_shifted() -> None:
+    text = "t 100.10\n2900000\na\nCpus_allowed_list:\t4-7\n"
+    _, seen = split_trailer(trailer(samples=text), NONCE, (0, 4), True)
+    assert seen is not None
+    assert (seen.samples[0].frequency_khz, seen.samples[0].temperature_c) == ({}, None)
+    assert seen.affinity == "4-7"
+
+
+def test_a_sample_taken_after_the_end_does_not_count() -> None:
+    _, seen = split_trailer(trailer(samples="t 100.10\n1\n2\n3\na\n"), NONCE, (0, 4), True)
+    assert seen is not None
+    assert (seen.samples, seen.affinity) == ((), None)
+
+
+def test_a_broken_off_trailer_is_none() -> None:
+    data = b"x\n" + trailer()
+    for end in range(len(data) - 1):
+        own, seen = split_trailer(data[:end], NONCE, (0, 4), True)
+        assert seen is None or end >= len(data) - 1
+        assert own.startswith(b"x"[:end])
+
+
+@given(st.binary(max_size=300))
+def test_hostile_text_in_the_trailer_never_breaks_the_reading(noise: bytes) -> None:
+    split_trailer(trailer(samples=noise.decode("latin-1")), NONCE, (0, 4), True)
+    own, seen = split_trailer(noise, NONCE, (0, 4), True)
+    assert seen is None
+    assert own == noise
+
+
+def test_without_a_thermal_service_status_is_unknown() -> None:
+    _, seen = split_trailer(trailer(before="temp \n", after="temp -274000\n"), NONCE, (0, 4), True)
+    assert seen is not None
+    assert (seen.temperature_before_c, seen.thermal_status_before, seen.temperature_after_c) == (None, None, None)
+
+
+@pytest.mark.parametrize("argument", ["a b", "$(touch hacked)", "'; touch hacked; '", '"', "`touch hacked`", "-"])
+def test_arguments_reach_the_program_as_they_are(tmp_path: Path, argument: str) -> None:
+    """Run for real with this machine's shell; where `taskset` and /proc are, that is enough."""
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nsleep 0.4\nexit 7\n')
+    program.chmod(0o755)
+    script = script_for(tmp_path / "run dir", str(program), ["--graph=x", argument], timeout_s=20)
+    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=30)
+    assert done.stdout.decode() == f"--graph=x\n{argument}\n"
+    assert done.returncode == 7
+    own, seen = split_trailer(done.stderr, NONCE, (), False)
+    assert own == b""
+    assert seen is not None
+    assert seen.exit_code == 7
+    assert seen.affinity == "0"
+    assert seen.ran_s is not None
+    assert 0.3 < seen.ran_s < 5
+    assert not list(tmp_path.rglob("hacked"))
+
+
+def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 30\n")
+    program.chmod(0o755)
+    script = script_for(tmp_path / "run", str(program), [], timeout_s=1)
+    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=20)
+    _, seen = split_trailer(done.stderr, NONCE, (), False)
+    assert seen is not None
+    assert seen.exit_code == 137
+    assert seen.ran_s is not None
+    assert 0.9 < seen.ran_s < 5
+
+
+def test_signals_of_an_old_toybox_are_put_right(tmp_path: Path) -> None:
+    """Before 0.8.2 its `timeout` says 127+N: a stand-in for it comes first in PATH."""
+    stand_in = tmp_path / "bin" / "timeout"
+    stand_in.parent.mkdir()
+    stand_in.write_text(
+        '#!/bin/sh\n[ "$1" = -s ] && shift 2\nshift\n"$@"\nrc=$?\n[ $rc -gt 128 ] && rc=$((rc-1))\nexit $rc\n'
+    )
+    stand_in.chmod(0o755)
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    program.chmod(0o755)
+    script = script_for(tmp_path / "run", str(program), [], timeout_s=20)
+    command = f"PATH={stand_in.parent}:$PATH\n" + script.text()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=30)
+    _, seen = split_trailer(done.stderr, NONCE, (), False)
+    assert seen is not None
+    assert seen.exit_code == 139
+
+
+def test_a_full_storage_is_no_good_result(tmp_path: Path) -> None:
+    """Where the notes cannot be written the benchmark is not even started."""
+    script = script_for(tmp_path / "run", "/bin/echo", ["ran"], timeout_s=20)
+    command = script.text().replace(">start", ">/dev/full")
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=30)
+    assert done.returncode == 111
+    assert f"{MARK} cannot".encode() in done.stdout
+    assert b"ran" not in done.stdout

@@ -1,0 +1,53 @@
+"""What the report says of devices that drifted, on made-up conditions with known answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.records import CpuRequest
+from harness.report.drift_sentences import drift_sentences
+from harness.runs.run_store import Run
+from tests.report.runs import PHONE, demo_results, model_ref, write_run
+
+
+def run_of(tmp_path: Path, *seen: dict[str, Any], masks: tuple[int, ...] = ()) -> Run:
+    """One process on one phone for each of `seen`, fields of its conditions."""
+    models = (model_ref("m"),)
+    plain = [result for result in demo_results(models, devices=(PHONE,)) if result.trial.delegate.name == "xnnpack"]
+    results = []
+    for number, (result, fields) in enumerate(zip(plain, seen, strict=False)):
+        mask = masks[number] if masks else 0xF0
+        trial = replace(result.trial, cpus=CpuRequest(label=f"{mask:x}", mask=mask))
+        results.append(replace(result, trial=trial, conditions=replace(result.conditions, **fields)))
+    return write_run(tmp_path / "run", results, devices=(PHONE,))
+
+
+def test_a_phone_that_held_says_nothing(tmp_path: Path) -> None:
+    assert drift_sentences(run_of(tmp_path, {}, {"canary_ratio": 1.0}, {"canary_after_ratio": 1.05})) == []
+
+
+def test_heat_clocks_and_canary_are_told_with_their_numbers(tmp_path: Path) -> None:
+    run = run_of(
+        tmp_path,
+        {"temperature_before_c": 24.0, "frequency_khz": 2_800_000, "canary_ratio": 1.0},
+        {"temperature_after_c": 41.25, "frequency_khz": 1_680_000, "canary_ratio": 1.05, "canary_after_ratio": 1.26},
+        {"temperature_after_c": 30.0, "frequency_khz": 2_100_000, "canary_ratio": 1.2},
+    )
+    (sentence,) = drift_sentences(run)
+    assert sentence == (
+        f"{PHONE.serial} drifted: from 24.0 to 41.2 °C, median clock from 2.80 down to 1.68 GHz, "
+        "canary up to 1.26 times its first run."
+    )
+
+
+def test_what_a_model_made_is_marked(tmp_path: Path) -> None:
+    warm = {"temperature_before_c": 24.0, "temperature_after_c": 40.0, "simulated": ("temperature_after_c",)}
+    assert drift_sentences(run_of(tmp_path, warm))[0].endswith("from 24.0 to 40.0 °C (simulated).")
+
+
+def test_clocks_of_other_cores_are_not_compared(tmp_path: Path) -> None:
+    little_and_big = ({"frequency_khz": 1_800_000}, {"frequency_khz": 2_800_000})
+    assert drift_sentences(run_of(tmp_path, *little_and_big, masks=(0x0F, 0xF0))) == []
+    assert drift_sentences(run_of(tmp_path / "same", *little_and_big)) != []

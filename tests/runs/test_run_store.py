@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import gc
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.errors import Cause, SetupError, UsageError
+from harness.records import (
+    CpuRequest,
+    DelegateRequest,
+    Measurement,
+    ModelRef,
+    OpTiming,
+    Purpose,
+    Result,
+    RunLengths,
+    RunStatistics,
+    Status,
+    Trial,
+)
+from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision
+from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def trial(number: int = 0) -> Trial:
+    return Trial(
+        trial_id=f"{number:016x}",
+        device="emulator-5554",
+        model=ModelRef(name="<script>模型", path="/m", sha256="0" * 64, size_bytes=1),
+        delegate=DelegateRequest(name="gpu", options={"precision": "fp16"}),
+        threads=1,
+        cpus=CpuRequest(label="big", mask=0xF0),
+        purpose=Purpose.LATENCY,
+        process=number,
+        block=0,
+        run=RunLengths(),
+    )
+
+
+def result(number: int = 0) -> Result:
+    return Result(
+        trial=trial(number),
+        status=Status.INVALID,
+        causes=(Cause.AFFINITY_NOT_HONOURED,),
+        measurement=Measurement(
+            inference_avg_us=12.5,
+            runs=RunStatistics(count=3, avg=12.5),
+            ops=(OpTiming(index=0, node_type="CONV_2D", name="a, b"),),
+        ),
+        started_at=NOW,
+        duration_s=1.5,
+        logs={"stdout": "logs/x/stdout.txt"},
+    )
+
+
+def manifest() -> Manifest:
+    return Manifest(
+        run_id="r", suite="s", suite_text="suite: s", started_at=NOW, harness_version="0", trials=(trial(0), trial(1))
+    )
+
+
+def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path / "run", manifest()) as store:
+        store.append(result(0))
+        store.append(result(1))
+    run = load_run(tmp_path / "run")
+    assert run.manifest == manifest()
+    assert run.results == (result(0), result(1))
+
+
+def test_a_torn_last_line_is_passed_over_and_cut_by_the_next_writer(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        store.append(result(0))
+    file = tmp_path / "trials.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[: len(whole) // 2])
+    assert load_run(tmp_path).results == (result(0),)
+    with RunStore.open(tmp_path) as store:
+        store.append(result(1))
+    assert load_run(tmp_path).results == (result(0), result(1))
+
+
+def test_a_first_line_that_is_torn_leaves_an_empty_run(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, manifest()).close()
+    (tmp_path / "trials.jsonl").write_bytes(b'{"trial": ')
+    with RunStore.open(tmp_path) as store:
+        assert store.results() == ()
+        store.append(result(0))
+    assert load_run(tmp_path).results == (result(0),)
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()), pytest.raises(SetupError, match="another harness process"):
+        RunStore.open(tmp_path)
+
+
+def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, manifest()).close()
+    with pytest.raises(UsageError, match="already holds a run"):
+        RunStore.create(tmp_path, manifest())
+
+
+def test_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, manifest()).close()
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format_version": FORMAT_VERSION + 1}))
+    with pytest.raises(UsageError, match=f"format {FORMAT_VERSION + 1}"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"format_version": 1}', "\x00"])
+def test_damage_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(UsageError, match=r"manifest\.json"):
+        load_run(tmp_path)
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        store.append(result(0))
+    with (tmp_path / "trials.jsonl").open("ab") as stream:
+        stream.write(b'{"trial": 3}\n')
+    with pytest.raises(UsageError, match=r"trials\.jsonl:2"):
+        load_run(tmp_path)
+
+
+def test_two_results_of_one_trial_are_damage_but_one_line_twice_is_not(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        store.append(result(0))
+        store.append(result(0))
+        assert load_run(tmp_path).results == (result(0),)
+        store.append(replace(result(0), duration_s=2.0))
+    with pytest.raises(UsageError, match="another result"):
+        load_run(tmp_path)
+
+
+def test_no_run_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no run"):
+        load_run(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("name", ["../x", "", "a/b", ".hidden", "a" * 200])
+def test_folders_of_logs_stay_inside(tmp_path: Path, name: str) -> None:
+    with RunStore.create(tmp_path, manifest()) as store, pytest.raises(ValueError):
+        store.log_dir(name)
+
+
+def test_a_full_disk_is_said_and_leaves_whole_lines(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        store.append(result(0))
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "manifest.json").write_text((tmp_path / "manifest.json").read_text())
+    (full / "trials.jsonl").symlink_to("/dev/full")
+    with RunStore(full, manifest()) as store, pytest.raises(SetupError, match="No space left"):
+        store.append(result(1))
+
+
+def decision(delegate: str = "gpu", ratio: float = 0.5) -> Decision:
+    key = CellKey(model="m", device="emulator-5554", delegate=delegate, threads=1, cpus="big")
+    return Decision(
+        device="emulator-5554",
+        head=key,
+        base=replace(key, delegate="cpu"),
+        reason="narrow",
+        block=6,
+        blocks=7,
+        ratio=ratio,
+        ci_low=0.98 * ratio,
+        ci_high=1.01 * ratio,
+        level=0.99,
+        method="a method",
+        device_s=12.5,
+        at=NOW,
+    )
+
+
+def test_decisions_are_kept_as_results_are(tmp_path: Path) -> None:
+    plan = AdaptivePlan(min_blocks=5, max_blocks=30, until=0.02, device_s=60)
+    with RunStore.create(tmp_path, replace(manifest(), adaptive=plan, further=(trial(2),))) as store:
+        store.append(result(0))
+        assert not (tmp_path / "decisions.jsonl").exists()
+        store.decide(decision())
+        store.decide(decision("nnapi"))
+        assert store.decisions() == (decision(), decision("nnapi"))
+    file = tmp_path / "decisions.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[:50])
+    assert load_run(tmp_path).decisions == (decision(), decision("nnapi"))
+    with RunStore.open(tmp_path) as store:
+        store.decide(decision("hexagon"))
+    run = load_run(tmp_path)
+    assert [one.head.delegate for one in run.decisions if one.head] == ["gpu", "nnapi", "hexagon"]
+    assert (run.manifest.adaptive, run.manifest.further) == (plan, (trial(2),))
+    assert run.manifest.planned == (trial(0), trial(1)), "what may not be needed is not planned"
+    with RunStore.open(tmp_path) as store:
+        store.decide(decision(ratio=0.6))
+    with pytest.raises(UsageError, match=r"decisions\.jsonl:4 decides again"):
+        load_run(tmp_path)
+
+
+def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        store.append(result(0))
+    file = tmp_path / "manifest.json"
+    data = json.loads(file.read_text())
+    del data["adaptive"], data["further"]
+    file.write_text(json.dumps({**data, "format_version": 1}))
+    run = load_run(tmp_path)
+    assert (run.manifest.adaptive, run.manifest.further, run.decisions) == (None, (), ())
+    assert run.results == (result(0),)
+    with RunStore.open(tmp_path) as store:
+        store.append(result(1))
+    assert len(load_run(tmp_path).results) == 2
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{", "null"])
+def test_a_manifest_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(UsageError, match=r"manifest\.json is damaged: \w") as caught:
+        load_run(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_collector_is_paused_and_comes_back_whatever_happens() -> None:
+    def fail() -> None:
+        with collector_paused():
+            assert not gc.isenabled()
+            raise RuntimeError
+
+    assert gc.isenabled()
+    with pytest.raises(RuntimeError):
+        fail()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with collector_paused():
+            pass
+        assert not gc.isenabled()  # it was off before: that is somebody's wish
+    finally:
+        gc.enable()

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.sequential import MAX_BLOCKS, Plan
+from harness.errors import SuiteError, UsageError
+from harness.records import ModelInput
+from harness.records.adaptive_decisions import AdaptivePlan
+from harness.suite.suite_file import LoadedSuite, Suite, find_suite, load_suite
+
+HEAD = "suite: s\nmodels: [m.tflite]\n"
+
+
+def write(folder: Path, text: str, *names: str) -> Path:
+    for name in names or ("m.tflite",):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(os.fsencode(name))
+    file = folder / "s.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def load(folder: Path, text: str, *names: str) -> LoadedSuite:
+    return load_suite(write(folder, text, *names))
+
+
+def test_everything_but_name_and_models_has_a_default(tmp_path: Path) -> None:
+    suite = load(tmp_path, HEAD).suite
+    assert (suite.devices, suite.threads, suite.cpus, suite.processes) == ("any", [1], ["all"], 10)
+    assert [request.name for request in suite.delegate_requests()] == ["xnnpack"]
+
+
+def test_the_contracts_example_is_read(tmp_path: Path) -> None:
+    text = """
+suite: delegates-on-phones
+models:
+  - models/mobilenet_v2_*.tflite
+  - {path: other.tflite, name: another}
+devices: {match: {soc: "Tensor G3"}}
+delegates: [cpu, xnnpack, {name: gpu, precision: fp16, require: full}, nnapi]
+threads: [1, 4]
+cpus: [big, all, f0, 0-3]
+purposes: [latency, profile]
+processes: 5
+run: {min_runs: 50, min_s: 1, max_s: 30, warmup_runs: 1, warmup_s: 0.5, timeout_s: 120}
+order: {interleave: true, seed: 7}
+baseline: {delegate: cpu}
+"""
+    loaded = load(tmp_path, text, "models/mobilenet_v2_a.tflite", "models/mobilenet_v2_b.tflite", "other.tflite")
+    assert [model.name for model in loaded.models] == ["mobilenet_v2_a", "mobilenet_v2_b", "another"]
+    gpu = loaded.suite.delegate_requests()[2]
+    assert (gpu.label, gpu.require) == ("gpu(precision=fp16)", "full")
+
+
+def test_masks_stay_as_written(tmp_path: Path) -> None:
+    assert load(tmp_path, HEAD + "cpus: [80, 010, f0, 0e1, 0-3]\n").suite.cpus == ["80", "010", "f0", "0e1", "0-3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (HEAD + "delegate: [cpu]\n", 3, ["delegate", "delegates"]),
+        (HEAD + "run: {min_run: 3}\n", 3, ["run.min_run", "min_runs"]),
+        (HEAD + "run:\n  min_s: 5\n  max_s: 2\n", 3, ["max_s", "min_s"]),
+        (HEAD + "threads: [0]\n", 3, ["threads"]),
+        (HEAD + "threads: [1, 1]\n", 3, ["twice"]),
+        (HEAD + "delegates: [cpu, gpux]\n", 3, ["gpux", "xnnpack"]),
+        (HEAD + "delegates:\n  - cpu\n  - {name: gpu, precisoin: fp16}\n", 5, ["precisoin", "precision"]),
+        (HEAD + "delegates: [{name: gpu, precision: fp8}]\n", 3, ["fp8", "fp16"]),
+        (HEAD + "delegates: [{name: external}]\n", 3, ["path"]),
+        (HEAD + "delegates: [gpu, {name: gpu, require: full}]\n", 3, ["'gpu'", "twice"]),
+        (HEAD + "start: [warm, icy]\n", 3, ["icy", "warm"]),
+        (HEAD + "start: [cold, cold]\n", 3, ["twice"]),
+        (HEAD + "synthetic: no\n", 3, ["synthetic"]),
+        (HEAD + "delegates: [{name: xnnpack, weight_cache: /c}]\nstart: [cold]\n", 4, ["weight_cache", "start"]),
+        (HEAD + "purposes: [latencies]\n", 3, ["latencies", "latency"]),
+        (HEAD + "processes: many\n", 3, ["processes"]),
+        (HEAD + "suite: again\n", 3, ["twice"]),
+        ("suite: s\n", 1, ["models"]),
+        ("suite: s\nmodels: []\n", 2, ["models"]),
+        ("suite: s\nmodels:\n  - m.tflite\n  - nothing_*.tflite\n", 4, ["nothing_*.tflite", "no file matches"]),
+        ("suite: s\nmodels: [n.tflite]\n", 2, ["n.tflite", "m.tflite"]),
+        ("suite: [\n", 2, ["YAML"]),
+        ("", None, ["empty"]),
+        (HEAD + "baseline: {delegat: cpu}\n", 3, ["delegat"]),
+    ],
+)
+def test_mistakes_name_file_line_key_and_remedy(tmp_path: Path, text: str, line: int | None, words: list[str]) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(SuiteError) as caught:
+        load_suite(file)
+    message = str(caught.value)
+    assert message.startswith(str(file))
+    assert caught.value.line == line
+    for word in words:
+        assert word in message
+    assert "\n" not in message
+
+
+TWO = HEAD + "delegates: [cpu, xnnpack]\n"
+BASELINE = "baseline: {delegate: cpu}\n"
+
+
+def test_the_number_of_processes_may_be_left_to_the_ratios(tmp_path: Path) -> None:
+    text = TWO + BASELINE + "processes: {min: 6, max: 40, until: 1.5%, device_s: 1800}\n"
+    entry = load(tmp_path, text).suite.adaptive
+    assert entry is not None
+    assert entry.plan() == AdaptivePlan(min_blocks=6, max_blocks=40, until=0.015, device_s=1800)
+    entry = load(tmp_path, TWO + BASELINE + "processes: {until: 0.03}\n").suite.adaptive
+    assert entry is not None
+    assert entry.plan() == AdaptivePlan(min_blocks=5, max_blocks=30, until=0.03, device_s=None)
+    assert load(tmp_path, HEAD + "processes: 7\n").suite.adaptive is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (TWO + BASELINE + "processes: {min: 4}\n", 5, ["processes.min", "5", "4"]),
+        (TWO + BASELINE + "processes:\n  min: 5\n  max: 999\n", 7, ["processes.max", "200"]),
+        (TWO + BASELINE + "processes: {min: 9, max: 8}\n", 5, ["max (8)", "min (9)"]),
+        (TWO + BASELINE + "processes: {until: 200%}\n", 5, ["processes.until", "less than 1"]),
+        (TWO + BASELINE + "processes: {until: 0}\n", 5, ["processes.until", "greater than 0"]),
+        (TWO + BASELINE + "processes: {until: two}\n", 5, ["processes.until", "2%", "two"]),
+        (TWO + BASELINE + "processes: {until: true}\n", 5, ["processes.until", "2%"]),
+        (TWO + BASELINE + "processes: {device_s: 0}\n", 5, ["processes.device_s"]),
+        (TWO + BASELINE + "processes: {maximum: 9}\n", 5, ["processes.maximum", "`max`"]),
+        (TWO + "processes: {until: 2%}\n", 4, ["processes", "baseline", "delegate: cpu"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {device: a}\n", 5, ["baseline", "device"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {delegate: gpu}\n", 5, ["baseline", "'gpu'", "xnnpack"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {binary: old}\n", 5, ["baseline", "'old'", "names none"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {threads: 1}\n", 5, ["baseline", "every cell has threads 1"]),
+        (TWO + BASELINE + "processes: {until: 2%}\norder: {interleave: false}\n", 6, ["order", "blocks"]),
+        (TWO + BASELINE + "processes: {until: 2%}\npurposes: [profile]\n", 6, ["purposes", "latency"]),
+    ],
+)
+def test_an_adaptive_suite_that_cannot_work_is_refused(tmp_path: Path, text: str, line: int, words: list[str]) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, text)
+    assert caught.value.line == line
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_the_limits_of_an_adaptive_suite_are_those_of_its_statistics() -> None:
+    properties = Suite.model_json_schema()["$defs"]["AdaptiveEntry"]["properties"]
+    for name in ("min", "max"):
+        assert (properties[name]["minimum"], properties[name]["maximum"]) == (MIN_BLOCKS, MAX_BLOCKS)
+    assert (properties["min"]["default"], properties["max"]["default"]) == (Plan().min_blocks, Plan().max_blocks)
+    assert properties["until"]["default"] == Plan().until
+
+
+def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="two models are called 'm'"):
+        load(tmp_path, "suite: s\nmodels: [a/m.tflite, b/m.tflite]\n", "a/m.tflite", "b/m.tflite")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.tflite", "it's.tflite", "$(touch x).tflite", "<script>.tflite", "模型 🚀.tflite", "a[1].tflite"]
+)
+def test_hostile_names_are_only_names(tmp_path: Path, name: str) -> None:
+    loaded = load(tmp_path, f"suite: s\nmodels: [{json.dumps(name, ensure_ascii=False)}]\n", name)
+    assert [model.name for model in loaded.models] == [name.removesuffix(".tflite")]
+    by_glob = load(tmp_path, "suite: s\nmodels: ['*.tflite']\n", name)
+    assert name.removesuffix(".tflite") in [model.name for model in by_glob.models]
+
+
+def test_a_file_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match="not UTF-8"):
+        load(tmp_path, "suite: s\nmodels: ['*.tflite']\n", "m\udcff.tflite")
+
+
+def test_a_folder_with_brackets_does_not_confuse_the_glob(tmp_path: Path) -> None:
+    folder = tmp_path / "a[b]"
+    folder.mkdir()
+    assert len(load(folder, "suite: s\nmodels: ['*.tflite']\n", "m.tflite").models) == 1
+
+
+def test_shipped_suites_are_found_from_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("suites/quickstart.yaml", "quickstart", "quickstart.yaml"):
+        assert load_suite(find_suite(name)).suite.suite == "quickstart"
+    with pytest.raises(UsageError, match=r"quickstart\.yaml"):
+        find_suite("suites/nothing.yaml")
+
+
+def test_the_schema_accepts_what_the_loader_accepts(tmp_path: Path, repository: Path) -> None:
+    import yaml
+
+    schema = Suite.model_json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = yaml.safe_load((repository / "suites" / "quickstart.yaml").read_text())
+    jsonschema.validate(document, schema)
+    for until in ("2%", "1.5 %", 0.02):
+        jsonschema.validate({**document, "processes": {"min": 5, "max": 30, "until": until, "device_s": 60}}, schema)
+    for wrong in ({"delegate": ["cpu"]}, {"processes": {"until": "two"}}, {"processes": {"min": 4}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**document, **wrong}, schema)
+
+
+def test_a_model_is_fed_as_the_suite_says(tmp_path: Path) -> None:
+    text = (
+        "suite: s\nmodels:\n  - path: m.tflite\n    name: ids\n    signature: encode\n"
+        "    inputs: [{name: 'ids:0', shape: [1, 128], range: [0, 999]}, {name: scale, shape: [1]}]\n  - m.tflite\n"
+    )
+    fed, plain = load(tmp_path, text, "m.tflite").models
+    assert fed.signature == "encode"
+    assert fed.inputs == (
+        ModelInput(name="ids:0", shape=(1, 128), range=(0, 999)),
+        ModelInput(name="scale", shape=(1,)),
+    )
+    assert fed.asked == "signature encode, ids:0 1x128 in 0..999, scale 1"
+    assert (plain.signature, plain.inputs, plain.asked) == (None, (), "")
+
+
+@pytest.mark.parametrize(
+    ("entry", "line", "words"),
+    [
+        ("inputs: [{name: x, shape: [1], range: [5, 1]}]", ":5: ", "range begins with 5"),
+        ("inputs: [{name: x, shape: [0]}]", ":5: ", "greater than or equal to 1"),
+        ("inputs: [{name: x}]", ":5: ", "shape"),
+        ("inputs: [{name: 'a:b', shape: [1]}, {name: 'a,b', shape: [1]}]", ":5: ", "two inputs are called"),
+        ("signatur: x", ":5: ", "did you mean `signature`"),
+    ],
+)
+def test_a_model_that_is_fed_with_nonsense(tmp_path: Path, entry: str, line: str, words: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, f"suite: s\nmodels:\n  - path: m.tflite\n    name: m\n    {entry}\n", "m.tflite")
+    assert line in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_one_file_asked_in_two_ways_needs_two_names(tmp_path: Path) -> None:
+    text = "suite: s\nmodels: [m.tflite, {path: m.tflite, signature: add}]\n"
+    with pytest.raises(SuiteError, match="asked in two ways"):
+        load(tmp_path, text, "m.tflite")
