@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.measuring.trial_script import BASE_DIR
+from harness.devices.device_folder import BASE_DIR
 
 _KEPT = (f"{BASE_DIR}/blobs", f"{BASE_DIR}/cache")
 """Stay for the next run, on purpose."""

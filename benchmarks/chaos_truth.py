@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from harness.errors import Cause
 from harness.records import Result, Status
+from harness.records.causes import Cause
 from harness.virtual.faults import FaultKind
 
 CAUSES: Mapping[FaultKind, frozenset[Cause]] = {

@@ -25,11 +25,14 @@ from harness.benchmark_model.command_line import BinaryFacts, trial_flags
 from harness.binaries.choice import program_for
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import load_device_configs
+from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory, take_inventory
-from harness.devices.push import Blob, open_folder, push_missing
+from harness.devices.lease import open_folder
+from harness.devices.push import Blob, push_missing
 from harness.devices.topology import resolve
 from harness.files.shipped_data import data_dir
-from harness.measuring.trial_script import BASE_DIR, SAMPLE_INTERVAL_S, TrialScript, split_trailer
+from harness.measuring.trailer import split_trailer
+from harness.measuring.trial_script import SAMPLE_INTERVAL_S, TrialScript
 from harness.records import DelegateRequest, Purpose, RunLengths
 from harness.suite.suite_file import model_ref
 from harness.virtual.farm import VirtualFarm

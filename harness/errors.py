@@ -1,70 +1,31 @@
 """What can go wrong, sorted by the question a caller asks: is it worth trying again?
 
-    HarnessError                 everything below; carries `message`, `remedy` and `cause`
-    ├── UsageError               the request was wrong: exit code 2
-    │   └── SuiteError           a YAML file: names the file, the line and the key
-    ├── SetupError               the environment is not ready (no adb, no device, no binary): exit code 3
-    ├── BuildFailed              Bazel built no benchmark_model: exit code 1; carries `action`, `lines`, `log`
-    └── DeviceError              one device failed; carries `serial`; becomes a Result, never ends a run
-        ├── TransientError       trying again may help
-        │   ├── DeviceLost       it left the bus, or its transport closed in the middle of a command
-        │   ├── DeviceHung       it is listed but does not answer in time
-        │   ├── DeviceRebooted   it came back with another boot id
-        │   ├── AdbServerLost    the ADB server itself went away
-        │   ├── BatteryEmpty     it went off for want of charge, and is back
-        │   ├── PushFailed       a file did not arrive whole
-        │   └── DeviceBusy       another harness process measures on it
-        └── StableError          trying again the same way will fail the same way
-            ├── DeviceUnauthorized
-            ├── StorageFull
-            ├── StorageRefused   its storage is read-only, or closed to us
-            └── CommandFailed    a command on the device exited non-zero; carries `command`, `exit_code`, `output`
-
-`Cause` is the closed list that a Result's `causes` are taken from (docs: the contract of `harness parse`).
+HarnessError                 everything below; carries `message`, `remedy` and `cause`
+├── UsageError               the request was wrong: exit code 2
+│   └── SuiteError           a YAML file: names the file, the line and the key
+├── SetupError               the environment is not ready (no adb, no device, no binary): exit code 3
+├── BuildFailed              Bazel built no benchmark_model: exit code 1; carries `action`, `lines`, `log`
+└── DeviceError              one device failed; carries `serial`; becomes a Result, never ends a run
+    ├── TransientError       trying again may help
+    │   ├── DeviceLost       it left the bus, or its transport closed in the middle of a command
+    │   ├── DeviceHung       it is listed but does not answer in time
+    │   ├── DeviceRebooted   it came back with another boot id
+    │   ├── AdbServerLost    the ADB server itself went away
+    │   ├── BatteryEmpty     it went off for want of charge, and is back
+    │   ├── PushFailed       a file did not arrive whole
+    │   └── DeviceBusy       another harness process measures on it
+    └── StableError          trying again the same way will fail the same way
+        ├── DeviceUnauthorized
+        ├── StorageFull
+        ├── StorageRefused   its storage is read-only, or closed to us
+        └── CommandFailed    a command on the device exited non-zero; carries `command`, `exit_code`, `output`
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 
-
-class Cause(StrEnum):
-    """Why a result is not `ok`. A closed list: scripts switch on these words."""
-
-    MODEL_UNREADABLE = "model_unreadable"
-    MODEL_INVALID = "model_invalid"
-    OP_UNSUPPORTED = "op_unsupported"
-    SIGNATURE_MISSING = "signature_missing"
-    BAD_FLAGS = "bad_flags"
-    BAD_INPUT = "bad_input"
-    DELEGATE_UNAVAILABLE = "delegate_unavailable"
-    DELEGATE_NOT_APPLIED = "delegate_not_applied"
-    DELEGATE_PARTIAL = "delegate_partial"
-    PREPARE_FAILED = "prepare_failed"
-    ALLOCATE_FAILED = "allocate_failed"
-    INVOKE_FAILED = "invoke_failed"
-    OUT_OF_MEMORY = "out_of_memory"
-    CRASHED = "crashed"
-    KILLED = "killed"
-    TIMEOUT = "timeout"
-    TRUNCATED_OUTPUT = "truncated_output"
-    PROFILE_DROPPED = "profile_dropped"
-    NOT_EXECUTABLE = "not_executable"
-    DEVICE_LOST = "device_lost"
-    DEVICE_HUNG = "device_hung"
-    DEVICE_REBOOTED = "device_rebooted"
-    DEVICE_UNAUTHORIZED = "device_unauthorized"
-    STORAGE_FULL = "storage_full"
-    PUSH_FAILED = "push_failed"
-    ADB_SERVER_LOST = "adb_server_lost"
-    THROTTLED = "throttled"
-    TOO_HOT = "too_hot"
-    BATTERY_LOW = "battery_low"
-    AFFINITY_NOT_HONOURED = "affinity_not_honoured"
-    CONDITION_NOT_MET = "condition_not_met"
-    UNCONSUMED_FLAGS = "unconsumed_flags"
-    UNKNOWN = "unknown"
+from harness.records.causes import Cause
 
 
 class HarnessError(Exception):

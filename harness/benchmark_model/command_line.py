@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.benchmark_model.delegate_flags import DELEGATES, NO_CACHE, check_delegate, flag_value
-from harness.errors import Cause
 from harness.records import DelegateRequest, ModelRef, Purpose, RunLengths, StartState
+from harness.records.causes import Cause
 
 __all__ = [
     "DELEGATES",

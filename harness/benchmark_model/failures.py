@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.errors import Cause
+from harness.records.causes import Cause
 
 
 @dataclass(frozen=True, slots=True)

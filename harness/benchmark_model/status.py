@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.benchmark_model.failures import Evidence
-from harness.errors import Cause
 from harness.records import DelegateUse, Status
+from harness.records.causes import Cause
 
 _RANK = (
     Cause.UNCONSUMED_FLAGS,

@@ -17,8 +17,3 @@ def reader_may_leave() -> Iterator[None]:
     except (BrokenPipeError, SystemExit):  # rich ends the program where a plain stream raises
         # What is still buffered must not fail again when Python closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def printable(text: str) -> str:
-    """A stranger's text for a terminal: control characters, which could move the cursor or pass for other text, as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -18,8 +18,8 @@ from harness.analysis.cells import Cell, baseline_key, baseline_of, cells
 from harness.analysis.comparison import Source, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules, Verdict
-from harness.cli.printing import printable
 from harness.formats import decision_words
+from harness.formats.terminal_text import printable
 from harness.measuring.schedule import Outcome
 from harness.records import Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, CellKey

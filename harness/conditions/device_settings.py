@@ -19,10 +19,10 @@ from harness.conditions.journal import (
 from harness.conditions.request import ConditionsRequest
 from harness.conditions.support import read_support, support_script
 from harness.conditions.wanted import Abilities, setting_of, wanted_settings
+from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
 from harness.devices.target import CommandOutput, Target
 from harness.errors import CommandFailed
-from harness.measuring.trial_script import BASE_DIR
 
 _TIMEOUT_S = 60.0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.conditions.readings import Readings
 from harness.conditions.request import BatteryRequest, LoadRequest, ThermalRequest
-from harness.errors import Cause
+from harness.records.causes import Cause
 
 STATUS_WORDS = ("NONE", "LIGHT", "MODERATE", "SEVERE", "CRITICAL", "EMERGENCY", "SHUTDOWN")
 """Android's words for thermal status 0 to 6."""

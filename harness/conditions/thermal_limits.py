@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from harness.conditions.gates import status_words
 from harness.conditions.request import LOW_CLOCK
-from harness.errors import Cause
 from harness.records import Conditions, Sample
+from harness.records.causes import Cause
 
 LOW_SHARE = 0.5
 """A run is throttled where clocks were low in more than this share of the time in which it kept its cores busy."""

@@ -13,8 +13,8 @@ from rich.table import Table as Grid
 from harness.analysis.cell_selection import KEYS
 from harness.analysis.comparison import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
-from harness.cli.printing import printable
 from harness.formats import comparison_words as words
+from harness.formats.terminal_text import printable
 
 _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.SAME: "", Verdict.INCONCLUSIVE: "yellow"}
 

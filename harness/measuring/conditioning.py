@@ -19,12 +19,12 @@ from harness.conditions.request import ConditionsRequest
 from harness.conditions.task_profile import take_on
 from harness.conditions.thermal_limits import Limits, findings
 from harness.devices.inventory import Inventory
-from harness.devices.push import LEASE_S, renew_script
+from harness.devices.lease import LEASE_S, renew_script
 from harness.devices.target import Cancelled, Target
-from harness.errors import Cause
 from harness.measuring.canary import Canary, RunCanary
 from harness.measuring.runner import Setup, skipped_result
 from harness.records import Conditions, Result, Status, Trial
+from harness.records.causes import Cause
 
 HEAT = frozenset({Cause.THROTTLED, Cause.TOO_HOT})
 """Causes that pass when a device cools: such trials are repeated."""

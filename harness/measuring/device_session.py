@@ -12,13 +12,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
-from harness.devices.push import Blob, close_folder, open_folder, push_missing
+from harness.devices.lease import close_folder, open_folder
+from harness.devices.push import Blob, push_missing
 from harness.devices.target import Cancelled, Roaming
 from harness.errors import (
     AdbServerLost,
     BatteryEmpty,
-    Cause,
     DeviceBusy,
     DeviceError,
     DeviceLost,
@@ -30,8 +31,8 @@ from harness.errors import (
 from harness.measuring.conditioning import Conditioning
 from harness.measuring.lane_plan import LanePlan, Office
 from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result
-from harness.measuring.trial_script import BASE_DIR
 from harness.records import Result, Setback, Status, Trial
+from harness.records.causes import Cause
 
 PASSING = frozenset({Cause.KILLED, Cause.TRUNCATED_OUTPUT})
 """Failures of a trial itself that may have come from outside of it: it gets one more attempt."""

@@ -27,13 +27,17 @@ from harness.benchmark_model.command_line import (
 )
 from harness.benchmark_model.synthetic import synthetic_origin
 from harness.devices.cpu_list import format_list, from_mask, parse_list, to_mask
+from harness.devices.device_folder import BASE_DIR, storage_error
 from harness.devices.inventory import Inventory
-from harness.devices.push import LEASE_LOST, LEASE_S, Blob, renew_script, storage_error
+from harness.devices.lease import LEASE_LOST, LEASE_S, renew_script
+from harness.devices.push import Blob
 from harness.devices.target import Cancelled, Target
-from harness.errors import Cause, CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
+from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
 from harness.measuring.start_state import cache_place, fill_script, is_filled
-from harness.measuring.trial_script import BASE_DIR, CANNOT, Trailer, TrialScript, kill_script, split_trailer
+from harness.measuring.trailer import Trailer, split_trailer
+from harness.measuring.trial_script import CANNOT, TrialScript, kill_script
 from harness.records import Conditions, ParsedOutput, Result, Status, Trial
+from harness.records.causes import Cause
 
 GRACE_S = 20.0
 """How much longer than the device's own deadline the host waits before it steps in."""

@@ -15,7 +15,7 @@ import hashlib
 import shlex
 
 from harness.benchmark_model.command_line import BinaryFacts, CachePlace, trial_flags
-from harness.measuring.trial_script import BASE_DIR
+from harness.devices.device_folder import BASE_DIR
 from harness.records import Purpose, RunLengths, Trial
 
 CACHE_DIR = f"{BASE_DIR}/cache"

@@ -1,4 +1,4 @@
-"""The shell script that runs one trial on a device, and the reading of the trailer it prints.
+"""The shell script that runs one trial on a device. What it prints at the end is read by `trailer`.
 
 One round trip does it all, so that nothing of ours talks to the device while it measures:
 
@@ -13,29 +13,19 @@ since 7; what it needs is listed in the tests and run under toybox.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from harness.conditions.journal import read_values
-from harness.conditions.readings import battery_percent
-from harness.devices.cpu_list import format_list, parse_list
-from harness.devices.thermal_zones import thermal_status, to_celsius
-from harness.records import Sample
-
-BASE_DIR = "/data/local/tmp/litert-harness"
-"""Everything of ours on a device lies below."""
+from harness.devices.device_folder import BASE_DIR
+from harness.measuring.trailer import MARK
 
 CANNOT = 111
 """Exit code of the script where it cannot write its folder."""
 
 SAMPLE_INTERVAL_S = 0.5
-_MARK = "--8<-- harness "
 _SCHEDSTAT = "^[0-9]* [0-9]* [0-9]*$"
 """The line of /proc/PID/task/TID/schedstat: ns on a core, ns ready and waiting for one, time slices (kernel: scheduler/sched-stats.rst)."""
-_TICKS_PER_S = 100
-"""USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +80,7 @@ class TrialScript:
     def text(self) -> str:
         """The script, for the device's `sh -c`."""
         q = shlex.quote
-        mark = f"{_MARK}{self.nonce}"
+        mark = f"{MARK}{self.nonce}"
         # `timeout 0` means at once for toybox and never for GNU.
         seconds = max(1, round(self.timeout_s))
         pin_sampler = f"taskset -p {self.other_mask:x} $S >/dev/null 2>&1" if self.other_mask else ":"
@@ -160,130 +150,3 @@ for f in pid shell; do
 done 2>/dev/null
 [ $n -lt 20 ] && echo gone
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trailer:
-    """What the script noted around the benchmark. Temperatures in degrees Celsius, times in seconds of the device's uptime."""
-
-    exit_code: int
-    ran_s: float | None
-    temperature_before_c: float | None
-    temperature_after_c: float | None
-    thermal_status_before: int | None
-    thermal_status_after: int | None
-    boot_id: str
-    battery_percent: int | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
-    took_on: bool | None = None
-    """Whether `take_on` succeeded; None where there was none."""
-    samples: tuple[Sample, ...] = field(default_factory=tuple)
-
-    @property
-    def affinity(self) -> str | None:
-        """Union of the core lists seen over all threads and samples, in list syntax; None if the process was too short to be seen."""
-        cores: set[int] = set()
-        for sample in self.samples:
-            for seen in sample.affinity:
-                cores.update(parse_list(seen))
-        return format_list(sorted(cores)) or None
-
-
-def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: bool) -> tuple[bytes, Trailer | None]:
-    """Part the benchmark's stderr from the trailer.
-
-    Args:
-        stderr: what came from the device.
-        nonce: as given to the script.
-        cores: cores of `frequency_paths`, in its order.
-        has_zone: whether a zone's temperature follows the clocks in each sample.
-
-    Returns:
-        The benchmark's own stderr, and the trailer; None where it is missing or broken off (the shell was killed, the device went away).
-    """
-    mark = f"{_MARK}{nonce}".encode()
-    own, found, rest = stderr.partition(mark)
-    if not found:
-        return stderr, None
-    own = own[:-1] if own.endswith(b"\n") else own
-    parts: dict[str, str] = {}
-    for piece in rest.split(mark):
-        head, _, body = piece.decode(errors="replace").partition("\n")
-        name, _, value = head.strip().partition(" ")
-        parts[name] = value if name == "rc" else body
-    if "end" not in parts or not re.fullmatch(r"\d{1,3}", parts.get("rc", "").strip()):
-        return own, None
-    start, stop = _seconds(parts.get("start", "")), _seconds(parts.get("stop", ""))
-    before, after = parts.get("before", ""), parts.get("after", "")
-    return own, Trailer(
-        exit_code=int(parts["rc"]),
-        ran_s=stop - start if start is not None and stop is not None else None,
-        temperature_before_c=_temperature(before),
-        temperature_after_c=_temperature(after),
-        thermal_status_before=thermal_status(before),
-        thermal_status_after=thermal_status(after),
-        boot_id=parts.get("boot", "").strip(),
-        battery_percent=battery_percent(after),
-        settings=read_values(parts.get("settings", "")),
-        took_on=parts["profile"].strip() == "0" if parts.get("profile", "").strip() else None,
-        samples=_samples(parts.get("samples", ""), start or 0.0, cores, has_zone),
-    )
-
-
-def _temperature(text: str) -> float | None:
-    match = re.search(r"^temp (\S+)", text, re.MULTILINE)
-    return to_celsius(match.group(1)) if match else None
-
-
-def _seconds(text: str) -> float | None:
-    match = re.match(r"\s*(\d{1,12}(\.\d+)?)", text)
-    return float(match.group(1)) if match else None
-
-
-def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) -> tuple[Sample, ...]:
-    samples = []
-    for block in re.split(r"^t ", text, flags=re.MULTILINE)[1:]:
-        values, _, affinity = block.partition("\na\n")
-        values, _, stat = values.partition("\ncpu ")
-        lines = values.split("\n")
-        taken = _seconds(lines[0])
-        seen = re.findall(r"^Cpus_allowed_list:\s*([0-9,-]+)$", affinity, re.MULTILINE)
-        if taken is None or not seen:
-            continue  # the process had gone while the sampler looked: what it read belongs to the time after
-        readings = lines[1:]
-        # One line a file, in order. With fewer nothing can be told apart.
-        whole = len(readings) == len(cores) + has_zone
-        frequencies = {
-            core: int(line) for core, line in zip(cores, readings, strict=False) if whole and line.strip().isdigit()
-        }
-        samples.append(
-            Sample(
-                t_s=round(taken - start_s, 3),
-                frequency_khz=frequencies,
-                temperature_c=to_celsius(readings[-1]) if whole and has_zone else None,
-                affinity=tuple(sorted({text for text in seen if _is_list(text)})),
-                cpu_s=_cpu_seconds(stat),
-                waited_s=_waited_seconds(affinity),
-            )
-        )
-    return tuple(samples)
-
-
-def _cpu_seconds(stat: str) -> float | None:
-    """utime and stime of `/proc/PID/stat`. The name before them is in parentheses and may hold any character."""
-    fields = stat.rpartition(")")[2].split()
-    if len(fields) < 13 or not (fields[11].isdigit() and fields[12].isdigit()):
-        return None
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-
-def _waited_seconds(text: str) -> float | None:
-    waited_ns = [int(found) for found in re.findall(r"^\d{1,20} (\d{1,20}) \d{1,20}$", text, re.MULTILINE)]
-    return round(sum(waited_ns) / 1e9, 3) if waited_ns else None
-
-
-def _is_list(text: str) -> bool:
-    try:
-        return bool(parse_list(text))
-    except ValueError:
-        return False

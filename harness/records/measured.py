@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from harness.errors import Cause
+from harness.records.causes import Cause
 
 
 class Status(StrEnum):

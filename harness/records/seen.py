@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from harness.errors import Cause
 from harness.records.asked import Trial
+from harness.records.causes import Cause
 from harness.records.measured import Measurement, Status
 
 

@@ -16,9 +16,9 @@ from functools import cached_property
 from statistics import median
 from typing import Literal
 
-from harness.errors import Cause
 from harness.formats.run_tables import peak_memory_mb
 from harness.records import CpuRequest, DelegateRequest, DelegateUse, ModelRef, Purpose, Result, Scalar, Status, Trial
+from harness.records.causes import Cause
 from harness.runs.run_progress import standing
 from harness.runs.run_store import Run
 

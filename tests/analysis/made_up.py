@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from harness.errors import Cause
 from harness.records import (
     Conditions,
     CpuRequest,
@@ -23,6 +22,7 @@ from harness.records import (
     Status,
     Trial,
 )
+from harness.records.causes import Cause
 
 BEGAN = datetime(2026, 8, 1, 9, 30, tzinfo=UTC)
 PHONE = DeviceInfo(serial="R5CT1", model="Pixel 8", soc="Tensor G3", fingerprint="google/shiba:15/A", config="pixel_8")

@@ -3,7 +3,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from harness.analysis.cells import baseline_of, cells
-from harness.errors import Cause
 from harness.records import (
     CpuRequest,
     DelegateRequest,
@@ -15,6 +14,7 @@ from harness.records import (
     Status,
     Trial,
 )
+from harness.records.causes import Cause
 
 
 def result(

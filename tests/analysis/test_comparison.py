@@ -12,9 +12,9 @@ from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.sequential import Plan, levels_for, look, repeated_p
 from harness.analysis.verdict import Rules, Verdict
-from harness.errors import Cause
 from harness.records import Purpose, Result, Status
 from harness.records.adaptive_decisions import AdaptivePlan
+from harness.records.causes import Cause
 from tests.analysis.made_up import OTHER_PHONE, PHONE, cell, op, result
 
 DEVICES = {PHONE.serial: PHONE, OTHER_PHONE.serial: OTHER_PHONE}

@@ -15,8 +15,9 @@ from harness.benchmark_model.command_line import (
     trial_flags,
     unsupported,
 )
-from harness.errors import Cause, UsageError
+from harness.errors import UsageError
 from harness.records import DelegateRequest, ModelInput, ModelRef, Purpose, RunLengths, Scalar, StartState
+from harness.records.causes import Cause
 
 LOGS = Path(__file__).resolve().parents[1] / "data/logs"
 

@@ -13,9 +13,9 @@ from lxml import etree
 
 from harness.analysis.sequential import levels_for
 from harness.cli.main import run_cli
-from harness.errors import Cause
 from harness.records import Result, Status
 from harness.records.adaptive_decisions import AdaptivePlan
+from harness.records.causes import Cause
 from harness.runs.run_store import load_run
 from tests.analysis.made_up import OTHER_PHONE, PHONE, cell
 from tests.cli.comparable_runs import noise, two_delegates, write_run

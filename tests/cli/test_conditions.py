@@ -16,8 +16,8 @@ import pytest
 from harness.conditions.thermal_limits import BUSY
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import DeviceConfig, load_device_configs
-from harness.errors import Cause
 from harness.records import Result, Status
+from harness.records.causes import Cause
 from harness.runs.run_store import load_run
 from harness.virtual.farm import VirtualFarm
 from tests.conditions.throttling_phone import CLOCK_SCALE, COOL_C, throttling_phone

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from harness.devices.cpu_list import format_list
-from harness.errors import Cause
 from harness.records import Status
+from harness.records.causes import Cause
 from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm
 from tests.litert_host import models as make

@@ -17,11 +17,11 @@ from harness.conditions.journal import JOURNAL
 from harness.conditions.request import ConditionsRequest
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import load_device_configs
+from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory, take_inventory
-from harness.devices.push import open_folder
+from harness.devices.lease import open_folder
 from harness.devices.target import CommandOutput
 from harness.errors import DeviceLost
-from harness.measuring.trial_script import BASE_DIR
 from harness.virtual.farm import VirtualFarm
 
 PROFILES = ("virtual-flagship", "virtual-midrange", "virtual-old")

@@ -5,7 +5,7 @@ import pytest
 from harness.conditions.gates import battery_gate, load_gate, thermal_gate
 from harness.conditions.readings import Readings, read_readings
 from harness.conditions.request import BatteryRequest, LoadRequest, ThermalRequest
-from harness.errors import Cause
+from harness.records.causes import Cause
 
 PHONE = """temp 41500
 Thermal Status: 2

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from harness.conditions.thermal_limits import Limits, findings
-from harness.errors import Cause
 from harness.records import Conditions, Sample
+from harness.records.causes import Cause
 
 LIMITS = Limits(threads=2, expected_khz={4: 2_800_000, 7: 3_200_000})
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from harness.devices.adb_target import AdbTarget
-from harness.devices.push import LEASE_LOST, Blob, close_folder, open_folder, push_missing, renew_script
+from harness.devices.device_folder import BASE_DIR
+from harness.devices.lease import LEASE_LOST, close_folder, open_folder, renew_script
+from harness.devices.push import Blob, push_missing
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, PushFailed
-from harness.measuring.trial_script import BASE_DIR, TrialScript, kill_script
+from harness.measuring.trial_script import TrialScript, kill_script
 from harness.virtual.farm import VirtualFarm
 
 

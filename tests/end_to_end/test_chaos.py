@@ -14,7 +14,6 @@ import pytest
 from benchmarks import chaos
 from benchmarks.chaos_state import Snapshot, differences, snapshot
 from benchmarks.chaos_truth import judge, unproven
-from harness.errors import Cause
 from harness.records import (
     CpuRequest,
     DelegateRequest,
@@ -27,6 +26,7 @@ from harness.records import (
     Status,
     Trial,
 )
+from harness.records.causes import Cause
 
 T0 = 1_800_000_000.0
 

@@ -14,9 +14,9 @@ import pytest
 
 from harness.analysis.cells import cells
 from harness.devices.device_config import DeviceConfig, load_device_configs
-from harness.errors import Cause
 from harness.formats.run_tables import export_text
 from harness.records import Result, Status
+from harness.records.causes import Cause
 from harness.report.cell_summaries import cells_of
 from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm

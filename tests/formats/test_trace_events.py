@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from harness.cli.main import run_cli
-from harness.errors import Cause
 from harness.records import Conditions, Purpose, Result, Sample, Setback, Status
+from harness.records.causes import Cause
 from harness.runs.run_store import load_run
 from tests.analysis.made_up import BEGAN, cell, op, result
 from tests.cli.comparable_runs import noise, two_delegates, write_run

@@ -13,12 +13,12 @@ import pytest
 from ai_edge_litert import model_runtime_info_pb2, profiling_info_pb2
 
 from harness.benchmark_model import parse_output
-from harness.errors import Cause
 from harness.litert_host.graph import read_graph
 from harness.litert_host.library import Library
 from harness.litert_host.profile import ModelProfile
 from harness.litert_host.recorder import EventRecorder
 from harness.litert_host.session import CpuOptions, Session
+from harness.records.causes import Cause
 from tests.litert_host.conftest import SHORT, Finished, Tool
 
 MOBILENET = Path(__file__).parents[2] / "suites" / "models" / "mobilenet_fp32.tflite"

@@ -13,7 +13,7 @@ import pytest
 from harness.conditions.request import ConditionsRequest
 from harness.devices.inventory import Inventory, read_inventory
 from harness.devices.target import Cancelled, CommandOutput, RemoteStat
-from harness.errors import Cause, DeviceLost
+from harness.errors import DeviceLost
 from harness.measuring.conditioning import Conditioning
 from harness.records import (
     Conditions,
@@ -29,6 +29,7 @@ from harness.records import (
     Status,
     Trial,
 )
+from harness.records.causes import Cause
 
 SECTIONS = {
     "props": "[ro.product.model]: [Phone]\n[ro.build.version.sdk]: [33]\n",

@@ -13,10 +13,11 @@ from harness.benchmark_model.command_line import BinaryFacts
 from harness.devices.inventory import Inventory, read_inventory
 from harness.devices.push import Blob
 from harness.devices.target import CommandOutput, RemoteStat
-from harness.errors import Cause, DeviceHung, DeviceRebooted, StorageFull, StorageRefused
+from harness.errors import DeviceHung, DeviceRebooted, StorageFull, StorageRefused
 from harness.measuring.runner import Bench, Setup, observe, run_trial
-from harness.measuring.trial_script import Trailer
+from harness.measuring.trailer import Trailer
 from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Sample, Status, Trial
+from harness.records.causes import Cause
 
 STDOUT = b"""INFO: Initialized session in 1.2ms.
 INFO: count=20 first=1000 curr=1010 min=990 max=1100 avg=1005 std=12 p5=991 median=1004 p95=1050

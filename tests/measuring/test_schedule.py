@@ -22,11 +22,12 @@ from harness.conditions.request import ConditionsRequest
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import load_device_configs
 from harness.devices.inventory import take_inventory
-from harness.devices.push import Blob, close_folder, open_folder
-from harness.errors import Cause
+from harness.devices.lease import close_folder, open_folder
+from harness.devices.push import Blob
 from harness.measuring.runner import skipped_result
 from harness.measuring.schedule import LanePlan, Outcome, Patience, Schedule
 from harness.records import Result, Status, Trial
+from harness.records.causes import Cause
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Manifest, RunStore, load_run
 from harness.suite.expand import DevicePlan, expand

@@ -12,18 +12,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.devices import push as deploy
+from harness.devices import lease
 from harness.devices.adb_target import AdbTarget
+from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import PROBE_SCRIPT
-from harness.measuring.trial_script import BASE_DIR, TrialScript, kill_script
+from harness.measuring.trial_script import TrialScript, kill_script
 from harness.virtual.farm import VirtualFarm
 
 SHA = "0" * 64
 SENT = {
     "inventory": PROBE_SCRIPT,
-    "open folder": deploy._open_script("run-1", force=False),
-    "open folder by force": deploy._open_script("run-1", force=True),
-    "renew lease": deploy.renew_script("run-1", 60),
+    "open folder": lease._open_script("run-1", force=False),
+    "open folder by force": lease._open_script("run-1", force=True),
+    "renew lease": lease.renew_script("run-1", 60),
     "trial": TrialScript(
         folder=f"{BASE_DIR}/run/t",
         program="/system/bin/sh",

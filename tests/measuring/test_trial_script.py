@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measuring.trial_script import TrialScript, split_trailer
+from harness.measuring.trailer import split_trailer
+from harness.measuring.trial_script import TrialScript
 
 NONCE = "0123456789abcdef"
 MARK = f"--8<-- harness {NONCE}"

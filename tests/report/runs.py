@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from harness.errors import Cause
 from harness.records import (
     Artifact,
     Conditions,
@@ -30,6 +29,7 @@ from harness.records import (
     Status,
     Trial,
 )
+from harness.records.causes import Cause
 from harness.runs.run_store import Manifest, Run, RunStore
 
 BEGAN = datetime(2026, 8, 1, 9, 30, tzinfo=UTC)

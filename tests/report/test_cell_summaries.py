@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import Cause
 from harness.records import DelegateRequest, DelegateUse, ModelRef, Purpose, Result, Status, Trial
+from harness.records.causes import Cause
 from harness.report.cell_summaries import Cell, baseline_of, cells_of, latency_us, spread
 from harness.runs.run_store import Run
 from tests.report.runs import PHONE, demo_results, demo_run, measurement_of, model_ref, trial_of, write_run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import Cause, SetupError, UsageError
+from harness.errors import SetupError, UsageError
 from harness.records import (
     CpuRequest,
     DelegateRequest,
@@ -23,6 +23,7 @@ from harness.records import (
     Trial,
 )
 from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision
+from harness.records.causes import Cause
 from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

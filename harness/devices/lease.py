@@ -1,0 +1,150 @@
+"""The lease: who measures on a device, and which files of ours are there already.
+
+The lease is a line in `lease` in our folder: owner, end (seconds of the device's uptime), boot id, and who that is. It keeps two harness
+processes from measuring on one phone at a time, and it expires by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+from dataclasses import dataclass
+
+from harness.devices.device_folder import BASE_DIR, storage_error
+from harness.devices.target import Target
+from harness.errors import DeviceBusy
+
+LEASE_S = 600
+"""How long a lease lasts when nothing renews it. Each trial renews it for its own time-out and this."""
+
+LEASE_LOST = 112
+"""Exit code of a trial's script that finds somebody else's lease: this session slept, and its own has run out."""
+
+_TIMEOUT_S = 60.0
+# A pid may long belong to somebody else: only a process whose command line names our folder is touched.
+_END_LEFTOVERS = f"""for f in run/*/pid run/*/shell; do
+  [ -s "$f" ] && read p <"$f" && grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
+done"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a device."""
+
+    owner: str
+    user: str
+    host: str
+    pid: int
+    left_s: int
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it was a process of this machine that no longer runs."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+
+def who_am_i() -> str:
+    """Who holds a lease, in one word that a shell can read: user@host:pid."""
+    user = re.sub(r"[^A-Za-z0-9._-]", "_", os.environ.get("USER", "") or str(os.getuid()))
+    return f"{user}@{socket.gethostname()}:{os.getpid()}"
+
+
+def open_folder(target: Target, *, owner: str) -> dict[str, int]:
+    """Take the lease, end what a crashed session left running, and list what is there.
+
+    Args:
+        target: the device.
+        owner: the run's id; a run that is resumed takes its own lease over.
+
+    Returns:
+        File names below `blobs/` with their sizes.
+
+    Raises:
+        DeviceBusy: another process holds the device.
+        DeviceError: the device cannot be reached, or its storage cannot be written.
+    """
+    output = target.run(_open_script(owner, force=False), timeout_s=_TIMEOUT_S)
+    holder = _holder(output.stdout.decode(errors="replace"))
+    if holder is not None and holder.is_dead:
+        output = target.run(_open_script(owner, force=True), timeout_s=_TIMEOUT_S)
+    elif holder is not None:
+        raise DeviceBusy(
+            f"{holder.user}@{holder.host} (pid {holder.pid}) measures on it, for {holder.left_s} s more at most",
+            serial=target.serial,
+            remedy="wait for it (--wait), or end that process",
+        )
+    text = output.stdout.decode(errors="replace")
+    if "ready" not in text.split("\n"):
+        raise storage_error(target.serial, output.stderr.decode(errors="replace") + text)
+    return {name: int(size) for name, size in re.findall(r"^blob (\S+) (\d{1,18})$", text, re.MULTILINE)}
+
+
+def renew_script(owner: str, seconds: float) -> str:
+    """Shell text that renews the lease; part of each trial's own round trip. Exits with `LEASE_LOST` where somebody else has it by now."""
+    return f"""
+if read o rest <{BASE_DIR}/lease && [ "$o" != {shlex.quote(owner)} ]; then echo "lease: $o" >&2; exit {LEASE_LOST}; fi 2>/dev/null
+{_write_lease(owner, seconds)}"""
+
+
+def _write_lease(owner: str, seconds: float) -> str:
+    return (
+        f"read up rest </proc/uptime; read boot </proc/sys/kernel/random/boot_id\n"
+        f'echo {shlex.quote(owner)} $((${{up%.*}}+{int(seconds)})) "$boot" {shlex.quote(who_am_i())} >{BASE_DIR}/lease\n'
+    )
+
+
+def close_folder(target: Target, *, owner: str) -> None:
+    """End what a lost attempt may have left running, give the lease back and remove the trials' folders.
+
+    Pushed files stay for the next run.
+    """
+    target.run(
+        f"cd {BASE_DIR} && read o rest <lease && [ $o = {shlex.quote(owner)} ] || exit 0\n{_END_LEFTOVERS}\nrm -rf run lease",
+        timeout_s=_TIMEOUT_S,
+    )
+
+
+def _open_script(owner: str, *, force: bool) -> str:
+    me = shlex.quote(owner)
+    return f"""
+mkdir -p {BASE_DIR}/blobs && cd {BASE_DIR} || exit 1
+# mkdir is atomic: of two sessions that come at once, one decides at a time. A lock that stays is a crashed session's.
+n=0
+while ! mkdir lock 2>/dev/null && [ $n -lt 60 ]; do
+  n=$((n+1)); [ $n = 50 ] && rmdir lock 2>/dev/null; sleep 0.1
+done
+read up rest </proc/uptime; up=${{up%.*}}
+read boot </proc/sys/kernel/random/boot_id
+# Read once, and again where it is empty: its holder renews it just now (a shell empties what it writes first), or crashed then.
+n=0; o=
+while [ -e lease ] && ! read o until b who <lease && [ $n -lt 10 ]; do n=$((n+1)); sleep 0.1; done
+if [ {int(force)} = 0 ] && [ -n "$o" ] &&
+   [ "$b" = "$boot" ] && [ "$o" != {me} ] && [ "$until" -gt $up ]; then
+  rmdir lock 2>/dev/null; echo "held $o $who $((until-up))"; exit 0
+fi
+{_write_lease(owner, LEASE_S)}
+read o rest <lease; rmdir lock 2>/dev/null
+[ "$o" = {me} ] || {{ echo "cannot write lease"; exit 1; }}
+{_END_LEFTOVERS}
+rm -rf run blobs/*.part; mkdir -p run
+for f in blobs/*; do [ -f "$f" ] && echo "blob ${{f#blobs/}} $(stat -c %s "$f")"; done
+echo ready
+"""
+
+
+def _holder(text: str) -> Holder | None:
+    match = re.search(r"^held (\S+) ([^@\s]+)@([^:\s]+):(\d{1,10}) (\d{1,10})$", text, re.MULTILINE)
+    if match is None:
+        return None
+    owner, user, host, pid, left = match.groups()
+    return Holder(owner=owner, user=user, host=host, pid=int(pid), left_s=int(left))
