@@ -41,6 +41,7 @@ test: lint types unit
 lint: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff format --check .
 	$(TEST_ENV)/bin/ruff check .
+	$(TEST_ENV)/bin/lint-imports --no-cache
 
 types: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/mypy
