@@ -16,7 +16,7 @@ from harness.conditions.device_settings import DeviceSettings
 from harness.conditions.gates import GateRefusal, battery_gate, load_gate, thermal_gate
 from harness.conditions.readings import Readings, read_readings, readings_script
 from harness.conditions.request import ConditionsRequest
-from harness.conditions.task_profile import take_on
+from harness.conditions.task_profile import apply_task_profile
 from harness.conditions.thermal_limits import Limits, findings
 from harness.devices.inventory import Inventory
 from harness.devices.lease import LEASE_S, renew_script
@@ -100,7 +100,7 @@ class Conditioning:
         if profile is not None:
             asked["task_profile"] = profile
             if self._settings.knows_task_profiles():
-                process = take_on(profile, inventory.become_root)
+                process = apply_task_profile(profile, inventory.become_root)
                 if not self._request.optional("task_profile"):
                     held["task_profile"] = profile
             else:
@@ -110,7 +110,7 @@ class Conditioning:
         self._unmet = {name: why for name, why in refused.items() if not self._request.optional(name)}
         for name, why in refused.items():
             self._note(f"{name}: {why}{'' if name in self._unmet else '; goes on without'}")
-        self._setup = Setup(asked=asked, held=held, take_on=process, read_back=state.read_back)
+        self._setup = Setup(asked=asked, held=held, apply_task_profile=process, read_back=state.read_back)
         return self._setup
 
     def mend(self, inventory: Inventory) -> DeviceSettings:
