@@ -1,4 +1,4 @@
-"""One device while a lane runs on it: the lease, what is on it, each trial with its attempts, and the way back after a fault.
+"""One device while a lane runs on it: the lease, what is on it, and each trial with its attempts.
 
 What a fault asks for is told by its class: `TransientError` is tried again once the device answers, with growing pauses; `StableError`
 is not. Whatever an attempt came to is kept in the result (`Result.setbacks`), so that a number that took three attempts says so.
@@ -16,39 +16,25 @@ from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
 from harness.devices.lease import close_folder, open_folder
 from harness.devices.push import Blob, push_missing
-from harness.devices.target import Cancelled, Roaming
+from harness.devices.target import Cancelled
 from harness.errors import (
-    AdbServerLost,
-    BatteryEmpty,
     DeviceBusy,
     DeviceError,
-    DeviceLost,
-    DeviceRebooted,
     DeviceUnauthorized,
     StableError,
     TransientError,
 )
 from harness.measuring.conditioning import Conditioning
-from harness.measuring.lane_plan import LanePlan, RunServices
+from harness.measuring.lane_plan import LanePlan
+from harness.measuring.program_facts import facts_of
+from harness.measuring.recovery import DeviceDown, Recovery, setback_of
+from harness.measuring.run_services import RunServices
 from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
 
 PASSING = frozenset({Cause.KILLED, Cause.TRUNCATED_OUTPUT})
 """Failures of a trial itself that may have come from outside of it: it gets one more attempt."""
-
-_EMPTY_PERCENT = 5
-"""A phone that comes back from a reboot with so little went off for want of charge."""
-
-_HARDWARE_SERIAL = "ro.serialno"
-
-
-class DeviceDown(Exception):
-    """The device did not come back in time. `error` is what it said last. Never leaves the scheduler."""
-
-    def __init__(self, error: DeviceError) -> None:
-        super().__init__(error.message)
-        self.error = error
 
 
 class DeviceSession:
@@ -67,22 +53,20 @@ class DeviceSession:
         self._services = services
         self._lane = lane
         self._target = lane.target
-        self._not_me = frozenset(not_me)
-        self._twins = twins
         self._benches: dict[str | None, Bench] = {}
         self._present: dict[str, int] = {}
         self._opened = False
         self._kept_s = 0.0
         """How long the present trial has kept the device so far (`Result.device_s`)."""
-        self._bystanders: frozenset[str] = self._not_me - {lane.target.serial}
         self.device_failed = False
         """Whether the device, not the trial, is why the last trial has no measurement."""
         self.down: DeviceError | None = None
         """What the device said last, if it did not come back after the last trial's fault."""
+        self._recovery = Recovery(services, lane, not_me=not_me, twins=twins, note=self._note)
         self._conditions = Conditioning(
             lane.target,
             services.conditions,
-            owner=services.lease[0],
+            owner=services.owner,
             cancel=services.cancel,
             note=self._note,
             run_canary=self._run_canary,
@@ -120,11 +104,11 @@ class DeviceSession:
                 break
             except DeviceUnauthorized as fault:
                 error = self.down = fault
-                setbacks.append(_setback(fault))
+                setbacks.append(setback_of(fault))
                 break
             except DeviceError as fault:
                 error = fault
-                setbacks.append(_setback(fault))
+                setbacks.append(setback_of(fault))
                 if not isinstance(fault, TransientError):
                     break
                 self._note(f"attempt {attempt + 1} of {attempts}: {fault.message}")
@@ -157,7 +141,7 @@ class DeviceSession:
         """
         folder = f"{BASE_DIR}/health"
         try:
-            now = self._look()
+            now = self._recovery.look()
             output = self._target.run(
                 f"mkdir -p {BASE_DIR} && mkdir {folder} && rmdir {folder}",
                 timeout_s=self._services.patience.probe_timeout_s,
@@ -178,9 +162,9 @@ class DeviceSession:
         if self._opened:
             return
         try:
-            open_folder(self._target, owner=self._services.lease[0])
+            open_folder(self._target, owner=self._services.owner)
             self._conditions.mend(self._lane.inventory)
-            close_folder(self._target, owner=self._services.lease[0])
+            close_folder(self._target, owner=self._services.owner)
         except DeviceBusy:
             pass  # somebody else's session has mended it by now
         except DeviceError as error:
@@ -196,7 +180,7 @@ class DeviceSession:
         while True:
             try:
                 self._conditions.exit()
-                close_folder(self._target, owner=self._services.lease[0])
+                close_folder(self._target, owner=self._services.owner)
             except DeviceError as error:
                 if time.monotonic() < deadline and isinstance(error, TransientError):
                     self._services.cancel.wait(self._services.patience.backoff_s)
@@ -209,8 +193,8 @@ class DeviceSession:
 
     def _open(self) -> None:
         """Take the lease, set the conditions, push the binaries, ask each what it is."""
-        if not self._opened and isinstance(self._target, Roaming):
-            self._bystanders |= {other.serial for other in self._target.others()}
+        if not self._opened:
+            self._recovery.remember_bystanders()
         self._opened = True
         self._present = self._take_lease()
         setup = self._conditions.enter(self._lane.inventory)
@@ -222,20 +206,19 @@ class DeviceSession:
                 target=self._target,
                 inventory=self._lane.inventory,
                 program=program,
-                facts=self._services.facts(self._target, program),
-                owner=self._services.lease[0],
+                facts=facts_of(self._target, program, self._services.help_texts),
+                owner=self._services.owner,
                 setup=setup,
             )
             for name, program in programs.items()
         }
 
     def _take_lease(self) -> dict[str, int]:
-        owner, wait_s = self._services.lease
-        deadline = time.monotonic() + wait_s
+        deadline = time.monotonic() + self._services.wait_for_lease_s
         said = False
         while True:
             try:
-                return open_folder(self._target, owner=owner)
+                return open_folder(self._target, owner=self._services.owner)
             except DeviceBusy as busy:
                 if time.monotonic() >= deadline:
                     raise
@@ -261,8 +244,8 @@ class DeviceSession:
             not_run = self._conditions.before_trial(trial, repeats=repeats)
             if not_run is not None:
                 return not_run if spoiled is None else self._conditions.not_repeated(spoiled, not_run)
-            self._services.started(trial)
-            result = self._measure(trial, self._services.model(trial))
+            self._services.events.started(trial)
+            result = self._measure(trial, self._services.models[trial.model.sha256])
             result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
@@ -270,8 +253,8 @@ class DeviceSession:
 
     def _run_canary(self, trial: Trial) -> Result:
         # With what the suite says of this model: its signature and inputs, not those of the trial's.
-        model, file = self._services.canary_model()
-        return self._measure(replace(trial, model=model), file)
+        model = self._services.canary_model
+        return self._measure(replace(trial, model=model), self._services.models[model.sha256])
 
     def _measure(self, trial: Trial, model: Blob) -> Result:
         try:
@@ -290,9 +273,9 @@ class DeviceSession:
         self._kept_s -= time.monotonic() - began
         began = time.monotonic()
         try:
-            return run_trial(bench, trial, model, self._services.log_dir(trial), self._services.cancel)
+            return run_trial(bench, trial, model, self._services.log_dir(trial.trial_id), self._services.cancel)
         finally:
-            self._services.count_busy(self._target.serial, time.monotonic() - began)
+            self._services.events.kept_busy(self._target.serial, time.monotonic() - began)
             if slot is not None:
                 slot.release()
 
@@ -306,89 +289,16 @@ class DeviceSession:
     def _recover(self, attempt: int, setbacks: list[Setback]) -> None:
         """Wait until the device answers, then begin anew: it may have rebooted, and what was pushed may be gone.
 
-        Why a connection closed can often be told only now: the last of `setbacks` is corrected then.
-
         Raises:
             DeviceDown: it does not answer for too long.
             Cancelled: the run is being ended.
         """
-        patience = self._services.patience
         self._benches = {}
-        deadline = time.monotonic() + patience.recovery_s
-        pause = patience.backoff_s * 2 ** max(0, attempt - 1)
-        while True:
-            if self._services.cancel.wait(pause):
-                raise Cancelled
-            try:
-                now = self._look()
-                break
-            except DeviceError as error:
-                if isinstance(error, DeviceUnauthorized) and setbacks and setbacks[-1].cause is Cause.DEVICE_LOST:
-                    setbacks[-1] = replace(setbacks[-1], cause=error.cause, message=error.message)
-                if time.monotonic() >= deadline or isinstance(error, DeviceUnauthorized):
-                    raise DeviceDown(error) from error
-                pause = min(2 * pause, 5.0)
-        before = self._lane.inventory
-        if setbacks and before.boot_id and now.boot_id != before.boot_id and setbacks[-1].cause is Cause.DEVICE_LOST:
-            setbacks[-1] = _rebooted(setbacks[-1], before, now, self._target.serial)
-        self._is_now(now)
+        self._is_now(self._recovery.wait(attempt, setbacks, self._lane.inventory))
 
     def _is_now(self, now: Inventory) -> None:
         serial = self._lane.inventory.info.serial
         self._lane = replace(self._lane, inventory=replace(now, info=replace(now.info, serial=serial)))
 
-    def _look(self) -> Inventory:
-        """Ask the device what it is now, also where it has come back under another name.
-
-        Raises:
-            DeviceError: it does not answer.
-        """
-        try:
-            self._target.run("true", timeout_s=self._services.patience.probe_timeout_s, cancel=self._services.cancel)
-        except AdbServerLost:
-            if self._lane.revive_server is None:
-                raise
-            self._note("starts the ADB server anew")
-            self._lane.revive_server()
-            raise
-        except DeviceLost:
-            if not self._follow():
-                raise
-        return self._services.inventory(self._target)
-
-    def _follow(self) -> bool:
-        """Look for the device, by its hardware serial, among those that its server did not list before: cheap phones share theirs."""
-        me = self._lane.inventory.properties.get(_HARDWARE_SERIAL)
-        if not me or self._twins or not isinstance(self._target, Roaming):
-            return False
-        found = []
-        for other in self._target.others():
-            if other.serial in self._bystanders:
-                continue
-            try:
-                output = other.run(f"getprop {_HARDWARE_SERIAL}", timeout_s=self._services.patience.probe_timeout_s)
-            except DeviceError:
-                continue
-            if output.stdout.decode(errors="replace").strip() == me:
-                found.append(other)
-        if len(found) != 1:
-            return False
-        self._note(f"is back as {found[0].serial}")
-        self._target.follow(found[0])
-        return True
-
     def _note(self, message: str) -> None:
-        self._services.note(self._lane.target.serial, message)
-
-
-def _setback(error: DeviceError) -> Setback:
-    return Setback(cause=error.cause, message=error.message, at=datetime.now(UTC))
-
-
-def _rebooted(lost: Setback, before: Inventory, now: Inventory, serial: str) -> Setback:
-    percent = now.battery_percent
-    was_empty = before.battery_percent is not None and before.battery_percent <= _EMPTY_PERCENT
-    error: DeviceError = DeviceRebooted(f"it rebooted in the middle: {lost.message}", serial=serial)
-    if percent is not None and percent <= _EMPTY_PERCENT and not was_empty:
-        error = BatteryEmpty(f"it went off and came back with {percent} % of charge", serial=serial)
-    return Setback(cause=error.cause, message=error.message, at=lost.at)
+        self._services.events.note(self._lane.target.serial, message)

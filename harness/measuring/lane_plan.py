@@ -1,19 +1,15 @@
-"""What one device is to do, how patient the scheduler is with it, and what its session may ask of the run."""
+"""What one device is to do, and how patient the scheduler is with it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
 
-from harness.benchmark_model.command_line import BinaryFacts
-from harness.conditions.request import ConditionsRequest
 from harness.devices.inventory import Inventory
 from harness.devices.push import Blob
 from harness.devices.target import Target
-from harness.records import Impossible, ModelRef, Trial
+from harness.records import Impossible, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,39 +62,3 @@ class LanePlan:
     slot: threading.Semaphore | None = None
     variants: Mapping[str, Blob] = field(default_factory=dict)
     revive_server: Callable[[], None] | None = None
-
-
-class RunServices(Protocol):
-    """What a session needs of the run that it belongs to."""
-
-    cancel: threading.Event
-    conditions: ConditionsRequest
-    patience: Patience
-
-    @property
-    def lease(self) -> tuple[str, float]:
-        """Owner, and how long to wait for somebody else's, in seconds."""
-
-    def started(self, trial: Trial) -> None:
-        """A trial begins."""
-
-    def note(self, serial: str, message: str) -> None:
-        """Something that a watcher should know."""
-
-    def count_busy(self, serial: str, seconds: float) -> None:
-        """Add to the time in which a device ran the benchmark."""
-
-    def facts(self, target: Target, program: Blob) -> BinaryFacts:
-        """What a binary knows."""
-
-    def log_dir(self, trial: Trial) -> Path:
-        """Where a trial's raw output goes."""
-
-    def model(self, trial: Trial) -> Blob:
-        """The file of a trial's model."""
-
-    def canary_model(self) -> tuple[ModelRef, Blob]:
-        """What the canary runs: the model with its signature and inputs, and its file."""
-
-    def inventory(self, target: Target) -> Inventory:
-        """What a device is by now."""

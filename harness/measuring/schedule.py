@@ -17,22 +17,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 from harness.analysis.stopping import Step, prepare, process_of
-from harness.benchmark_model.command_line import BinaryFacts, read_help
 from harness.conditions.request import ConditionsRequest
 from harness.devices.device_config import DeviceConfig
-from harness.devices.inventory import Inventory, take_inventory
 from harness.devices.push import Blob
-from harness.devices.target import Cancelled, Target
+from harness.devices.target import Cancelled
 from harness.errors import DeviceError, HarnessError, SetupError
 from harness.measuring.device_session import DeviceSession
 from harness.measuring.lane_plan import LanePlan, Patience
 from harness.measuring.lane_threads import LaneThreads
+from harness.measuring.program_facts import HelpTexts
+from harness.measuring.run_services import RunServices
 from harness.measuring.runner import skipped_result
-from harness.records import ModelRef, Purpose, Result, Status, Trial
+from harness.records import Purpose, Result, Status, Trial
 from harness.runs.run_progress import processes_of, stopping_of
 from harness.runs.run_store import RunStore
 
@@ -63,16 +62,6 @@ class Progress(Protocol):
         """A block of an adaptive run is complete: what was decided, and what comes next."""
 
 
-class HelpTexts(Protocol):
-    """What binaries printed for `--help`, by their SHA-256."""
-
-    def help_text(self, sha256: str) -> str | None:
-        """None where it has not been asked yet."""
-
-    def keep_help(self, sha256: str, text: str) -> None:
-        """Remember it."""
-
-
 @dataclass(slots=True)
 class Outcome:
     """What a run came to beside its results."""
@@ -82,6 +71,34 @@ class Outcome:
     """Serial to reason, for devices that did not get to all their trials."""
     busy_s: dict[str, float] = field(default_factory=dict)
     """Serial to seconds in which the device ran `benchmark_model`."""
+
+
+class _Events:
+    """Implements `SessionEvents`: tells the watcher one thing at a time, and adds up how long each device was busy.
+
+    Args:
+        progress: who watches.
+        outcome: where the time is added up.
+        lock: held while the watcher is told; the schedule's own.
+    """
+
+    def __init__(self, progress: Progress, outcome: Outcome, lock: threading.Lock) -> None:
+        self._progress, self._outcome, self._lock = progress, outcome, lock
+
+    def started(self, trial: Trial) -> None:
+        """See `SessionEvents.started`."""
+        with self._lock:
+            self._progress.started(trial)
+
+    def note(self, serial: str, message: str) -> None:
+        """See `SessionEvents.note`."""
+        with self._lock:
+            self._progress.note(serial, message)
+
+    def kept_busy(self, serial: str, seconds: float) -> None:
+        """See `SessionEvents.kept_busy`."""
+        with self._lock:
+            self._outcome.busy_s[serial] = self._outcome.busy_s.get(serial, 0.0) + seconds
 
 
 class Schedule:
@@ -113,14 +130,8 @@ class Schedule:
         patience: Patience | None = None,
     ) -> None:
         self._store = store
-        self._models = models
-        self._configs = configs
         self._progress = progress
-        self._owner = owner
-        self._wait_for_lease_s = wait_for_lease_s
-        self._help_texts = help_texts
-        self.conditions = conditions or ConditionsRequest()
-        self.patience = patience or Patience()
+        self._patience = patience or Patience()
         self._hardware: Counter[str] = Counter()
         self._serials: frozenset[str] = frozenset(device.serial for device in store.manifest.devices)
         self._lock = threading.Lock()
@@ -133,7 +144,21 @@ class Schedule:
         self._decisions = list(store.decisions())
         self._outcome = Outcome()
         self._fatal: HarnessError | None = None
-        self.cancel = threading.Event()
+        self._cancel = threading.Event()
+        self._events = _Events(progress, self._outcome, self._lock)
+        self._services = RunServices(
+            owner=owner,
+            wait_for_lease_s=wait_for_lease_s,
+            conditions=conditions or ConditionsRequest(),
+            patience=self._patience,
+            configs=configs,
+            models=models,
+            canary_model=min(store.manifest.models, key=lambda model: (model.size_bytes, model.sha256)),
+            help_texts=help_texts,
+            log_dir=store.log_dir,
+            events=self._events,
+            cancel=self._cancel,
+        )
 
     def run(self, lanes: Sequence[LanePlan]) -> Outcome:
         """Run all lanes. Ctrl-C keeps what is finished and ends what runs.
@@ -143,7 +168,7 @@ class Schedule:
         """
         self._hardware = Counter(_hardware_serial(lane) for lane in lanes)
         self._serials |= {lane.target.serial for lane in lanes}
-        LaneThreads(self.cancel, self._interrupted).run(
+        LaneThreads(self._cancel, self._interrupted).run(
             {lane.target.serial: partial(self._guarded, lane) for lane in lanes}
         )
         if self._fatal is not None:
@@ -153,9 +178,9 @@ class Schedule:
     def _interrupted(self, count: int) -> None:
         # A further Ctrl-C does not leave lanes running under a store that closes: what they have on devices is ended first.
         self._outcome.interrupted = True
-        self.cancel.set()
+        self._cancel.set()
         if count == 2:
-            self.note("harness", "still ending what runs on the devices; this takes seconds")
+            self._events.note("harness", "still ending what runs on the devices; this takes seconds")
 
     def _guarded(self, lane: LanePlan) -> None:
         serial = lane.target.serial
@@ -178,7 +203,9 @@ class Schedule:
         for item in lane.impossible:
             if item.trial.trial_id not in self._done:
                 self._keep(skipped_result(item.trial, item.reason))
-        session = DeviceSession(self, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1)
+        session = DeviceSession(
+            self._services, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1
+        )
         try:
             self._run_trials(lane.target.serial, session, self._todo(lane))
             if any(trial.trial_id in self._done for trial in lane.trials):
@@ -192,7 +219,7 @@ class Schedule:
         In an adaptive run each block is decided upon when the one before is complete.
         """
         stopping = self._stopping.get(lane.inventory.info.serial)
-        while stopping is not None and not self.cancel.is_set():
+        while stopping is not None and not self._cancel.is_set():
             step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
             self._looked(step)
             if not step.trials:
@@ -214,7 +241,7 @@ class Schedule:
     def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[tuple[Trial, bool]]) -> None:
         failures = quarantines = 0
         for trial, ends_block in todo:
-            if self.cancel.is_set():
+            if self._cancel.is_set():
                 return
             result = session.attempt(trial, ends_block=ends_block)
             came_back = True
@@ -226,7 +253,7 @@ class Schedule:
                     result = session.attempt(trial, result.setbacks, ends_block=ends_block)
             self._keep(result)
             failures = failures + 1 if session.device_failed else 0
-            if came_back and (failures >= self.patience.quarantine_after or session.down is not None):
+            if came_back and (failures >= self._patience.quarantine_after or session.down is not None):
                 quarantines += 1
                 reason = f"{failures} trials in a row failed: {result.message}"
                 came_back = self._quarantine(serial, session, reason, quarantines)
@@ -241,17 +268,17 @@ class Schedule:
         Raises:
             Cancelled: the run is being ended.
         """
-        patience = self.patience
+        patience = self._patience
         if number > patience.quarantines or patience.quarantine_s <= 0:
             return False
-        self.note(serial, f"quarantined, waits {patience.quarantine_s:g} s at most: {reason}")
+        self._events.note(serial, f"quarantined, waits {patience.quarantine_s:g} s at most: {reason}")
         deadline = time.monotonic() + patience.quarantine_s
         pause = patience.probe_s
         while (left_s := deadline - time.monotonic()) > 0:
-            if self.cancel.wait(min(pause, left_s)):
+            if self._cancel.wait(min(pause, left_s)):
                 raise Cancelled
             if session.healthy():
-                self.note(serial, "is well again")
+                self._events.note(serial, "is well again")
                 return True
             pause = min(2 * pause, 8 * patience.probe_s)
         return False
@@ -271,57 +298,7 @@ class Schedule:
     def _fail(self, error: HarnessError) -> None:
         with self._lock:
             self._fatal = self._fatal or error
-        self.cancel.set()
-
-    # What a session needs of its schedule.
-
-    def started(self, trial: Trial) -> None:
-        """Tell the watcher."""
-        with self._lock:
-            self._progress.started(trial)
-
-    def note(self, serial: str, message: str) -> None:
-        """Tell the watcher."""
-        with self._lock:
-            self._progress.note(serial, message)
-
-    def count_busy(self, serial: str, seconds: float) -> None:
-        """Add to the time in which a device ran the benchmark."""
-        with self._lock:
-            self._outcome.busy_s[serial] = self._outcome.busy_s.get(serial, 0.0) + seconds
-
-    def facts(self, target: Target, program: Blob) -> BinaryFacts:
-        """What a binary knows: as it said before, else by asking it now."""
-        known = self._help_texts.help_text(program.sha256) if self._help_texts else None
-        if known is not None:
-            return read_help(known)
-        text = _ask_binary(target, program)
-        facts = read_help(text)
-        if self._help_texts is not None and facts.flags:
-            self._help_texts.keep_help(program.sha256, text)
-        return facts
-
-    def log_dir(self, trial: Trial) -> Path:
-        """Where a trial's raw output goes."""
-        return self._store.log_dir(trial.trial_id)
-
-    def model(self, trial: Trial) -> Blob:
-        """The file of a trial's model."""
-        return self._models[trial.model.sha256]
-
-    def canary_model(self) -> tuple[ModelRef, Blob]:
-        """The smallest model of the run, and its file: what the canary runs."""
-        model = min(self._store.manifest.models, key=lambda model: (model.size_bytes, model.sha256))
-        return model, self._models[model.sha256]
-
-    def inventory(self, target: Target) -> Inventory:
-        """What a device is by now."""
-        return take_inventory(target, self._configs)
-
-    @property
-    def lease(self) -> tuple[str, float]:
-        """Owner, and how long to wait for somebody else's."""
-        return self._owner, self._wait_for_lease_s
+        self._cancel.set()
 
 
 def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
@@ -333,12 +310,6 @@ def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
 
 def _hardware_serial(lane: LanePlan) -> str:
     return lane.inventory.properties.get("ro.serialno", "")
-
-
-def _ask_binary(target: Target, program: Blob) -> str:
-    """What the binary's help lists. It exits with 1 and prints on stderr; a binary that cannot start says nothing that counts."""
-    output = target.run(f"{program.remote} --help </dev/null", timeout_s=30.0)
-    return (output.stderr + output.stdout).decode(errors="replace")
 
 
 def bad(results: Sequence[Result]) -> int:

@@ -1,0 +1,48 @@
+"""What a benchmark binary knows, from its `--help`: asked once, then remembered by the binary's SHA-256."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from harness.benchmark_model.command_line import BinaryFacts, read_help
+from harness.devices.push import Blob
+from harness.devices.target import Target
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_S = 30.0
+
+
+class HelpTexts(Protocol):
+    """What binaries printed for `--help`, by their SHA-256."""
+
+    def help_text(self, sha256: str) -> str | None:
+        """None where it has not been asked yet."""
+
+    def keep_help(self, sha256: str, text: str) -> None:
+        """Remember it."""
+
+
+def facts_of(target: Target, program: Blob, help_texts: HelpTexts | None) -> BinaryFacts:
+    """What a binary knows: as it said before, else by asking it now.
+
+    Args:
+        target: a device that has the binary.
+        program: the binary.
+        help_texts: where answers are kept; None remembers nothing.
+
+    Raises:
+        DeviceError: the device failed.
+    """
+    known = help_texts.help_text(program.sha256) if help_texts else None
+    if known is not None:
+        return read_help(known)
+    # It exits with 1 and prints on stderr; a binary that cannot start says nothing that counts.
+    output = target.run(f"{program.remote} --help </dev/null", timeout_s=_TIMEOUT_S)
+    text = (output.stderr + output.stdout).decode(errors="replace")
+    facts = read_help(text)
+    log.info("%s: asked %s what it knows: %d flags", target.serial, program.path, len(facts.flags))
+    if help_texts is not None and facts.flags:
+        help_texts.keep_help(program.sha256, text)
+    return facts

@@ -1,0 +1,60 @@
+"""What a run hands to the session of each of its devices: plain values, whom to tell, and when to give up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.conditions.request import ConditionsRequest
+from harness.devices.device_config import DeviceConfig
+from harness.devices.push import Blob
+from harness.measuring.lane_plan import Patience
+from harness.measuring.program_facts import HelpTexts
+from harness.records import ModelRef, Trial
+
+
+class SessionEvents(Protocol):
+    """Hears what happens on the devices of a run. Called from several threads."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial begins."""
+
+    def note(self, serial: str, message: str) -> None:
+        """Something that a watcher should know."""
+
+    def kept_busy(self, serial: str, seconds: float) -> None:
+        """A device ran the benchmark for so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunServices:
+    """What the sessions of one run have in common.
+
+    Args:
+        owner: the run's id, which holds the lease on each device.
+        wait_for_lease_s: how long to wait for a device that another process holds.
+        conditions: what the suite asks of the devices' conditions.
+        patience: how long and how often to try.
+        configs: device configs, for a device whose inventory is taken anew.
+        models: model files by SHA-256.
+        canary_model: what the canary runs: the model with its signature and inputs.
+        help_texts: what binaries have printed for `--help` before; None remembers nothing.
+        log_dir: makes the folder for a trial's raw output, from the trial's id.
+        events: hears what happens.
+        cancel: set when the run is being ended.
+    """
+
+    owner: str
+    wait_for_lease_s: float
+    conditions: ConditionsRequest
+    patience: Patience
+    configs: Mapping[str, DeviceConfig]
+    models: Mapping[str, Blob]
+    canary_model: ModelRef
+    help_texts: HelpTexts | None
+    log_dir: Callable[[str], Path]
+    events: SessionEvents
+    cancel: threading.Event
