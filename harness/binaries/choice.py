@@ -7,6 +7,7 @@ refused here in one line, where the device would say `not executable` at best.
 from __future__ import annotations
 
 import hashlib
+import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from harness.devices.push import Blob
 from harness.errors import SetupError, UsageError
 from harness.records import Artifact, BinaryRequest, DelegateRequest, DeviceInfo, ModelRef, Purpose
 from harness.virtual.replay.replay_launcher import write_launcher
+
+log = logging.getLogger(__name__)
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
 HOST = "host"
@@ -327,6 +330,7 @@ def _build_abi(info: DeviceInfo) -> str:
 def _program(path: Path, *, abi: str, origin: str, name: str) -> Program:
     data = path.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
+    log.info("chose the binary %s for %s (%s): %s, %s", name, abi, origin, path, sha256[:12])
     return Program(
         blob=Blob(path=path, sha256=sha256, size=len(data), executable=True),
         artifact=Artifact(name=name, sha256=sha256, abi=abi, size_bytes=len(data), origin=origin),

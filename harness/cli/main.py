@@ -16,6 +16,7 @@ from types import FrameType
 import click
 
 from harness import __version__
+from harness.cli.logging_setup import add_verbose_option, configure, keep_traceback
 from harness.errors import DeviceError, HarnessError, SetupError, UsageError
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
@@ -56,7 +57,7 @@ class _Verbs(click.Group):
                 raise
             raise UsageError(f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port") from None
         assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
-        return command
+        return add_verbose_option(command)
 
 
 @click.command(
@@ -67,6 +68,9 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:
     """Benchmark LiteRT / TensorFlow Lite models on Android devices, and know which numbers can be believed."""
+
+
+add_verbose_option(cli)
 
 
 def main() -> None:
@@ -97,6 +101,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def run_cli(arguments: list[str]) -> int:
     """Run a command line; the exit code is the return value."""
     try:
+        configure()
         code = cli.main(arguments, prog_name="harness", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as ended:
@@ -138,11 +143,7 @@ def _shown(name: object) -> str:
 def _bug(error: Exception) -> int:
     if os.environ.get("HARNESS_TRACEBACK"):
         traceback.print_exception(error)
-    click.echo(
-        f"harness: internal error: {type(error).__name__}: {error}\n"
-        "  this is a bug in the harness; HARNESS_TRACEBACK=1 shows where",
-        err=True,
-    )
+    click.echo(f"harness: {keep_traceback(error)}", err=True)
     return SETUP
 
 

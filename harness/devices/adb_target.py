@@ -2,7 +2,8 @@
 
 Two things are done on adbutils' open connections rather than through its helpers, because a benchmark needs them exact:
 
-* the shell protocol is read here with a deadline in wall time (adbutils' `timeout` counts per receive, so a chatty command outlives it);
+* the shell protocol is read with a deadline in wall time (`shell_stream`; adbutils' `timeout` counts per receive: a chatty command
+  outlives it);
 * files are sent in frames of 64 KB, the most the sync protocol allows (adbutils sends 4 KB and is half as fast as `adb push`).
 
 Formats: AOSP `packages/modules/adb`, SERVICES.TXT, SYNC.TXT and the shell protocol (one byte id, u32 length, payload).
@@ -11,6 +12,7 @@ Formats: AOSP `packages/modules/adb`, SERVICES.TXT, SYNC.TXT and the shell proto
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import socket
@@ -18,13 +20,13 @@ import stat as stat_module
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 import adbutils
 from adbutils.errors import AdbConnectionError, AdbError, AdbTimeout
 
+from harness.devices.shell_stream import NoEnd, close_stdin, read_output
 from harness.devices.target import Cancelled, CommandOutput, RemoteStat, Target
 from harness.errors import (
     AdbServerLost,
@@ -39,14 +41,15 @@ from harness.errors import (
     StorageRefused,
 )
 
-_STDOUT, _STDERR, _EXIT, _CLOSE_STDIN = 1, 2, 3, 4
+log = logging.getLogger(__name__)
+
 _FRAME = 64 * 1024
 _BATCH = 16
 _OPEN_TIMEOUT_S = 15.0
-_POLL_S = 0.2
+_LOGGED_CHARACTERS = 200
+"""How much of a command the log shows; the script of a trial has some thousands."""
 _WITNESS_S = 0.1
 """A process that is killed closes its sockets one after the other; this long is plenty."""
-_KEPT_HEAD_BYTES = _KEPT_TAIL_BYTES = 16 * 1024 * 1024
 
 
 class AdbTarget:
@@ -74,15 +77,27 @@ class AdbTarget:
     def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
         """See `Target.run`."""
         deadline = time.monotonic() + timeout_s
-        with self._service(f"shell,v2,TERM=dumb,raw:{command}", timeout_s=min(timeout_s, _OPEN_TIMEOUT_S)) as sock:
-            sock.sendall(struct.pack("<BI", _CLOSE_STDIN, 0))
-            return self._read_shell(sock, deadline, timeout_s, cancel)
+        with (
+            self._logged(f"shell {_in_one_line(command)}") as outcome,
+            self._service(f"shell,v2,TERM=dumb,raw:{command}", timeout_s=min(timeout_s, _OPEN_TIMEOUT_S)) as sock,
+        ):
+            close_stdin(sock)
+            try:
+                output = read_output(sock, deadline, cancel)
+            except NoEnd:
+                raise DeviceHung(f"no end of the command within {timeout_s:g} s", serial=self.serial) from None
+            outcome.append(f"exit code {output.exit_code}, {len(output.stdout)} + {len(output.stderr)} bytes")
+            return output
 
     def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
         """See `Target.push`."""
         size = local.stat().st_size
         # 2 MB/s is slower than any USB 2 phone; below it something is wrong.
-        with self._service("sync:", timeout_s=30 + size / 2e6) as sock, local.open("rb") as stream:
+        with (
+            self._logged(f"push {remote}, {size} bytes"),
+            self._service("sync:", timeout_s=30 + size / 2e6) as sock,
+            local.open("rb") as stream,
+        ):
             destination = f"{remote},{stat_module.S_IFREG | mode}".encode()
             sock.sendall(struct.pack("<4sI", b"SEND", len(destination)) + destination)
             try:
@@ -102,14 +117,18 @@ class AdbTarget:
             if kind == b"OKAY":
                 return
             reason = _read_exact(sock, min(length, 4096)).decode(errors="replace") if kind == b"FAIL" else repr(kind)
-        raise self._push_error(reason, remote)
+            raise self._push_error(reason, remote)
 
     def pull(self, remote: str, local: Path) -> bool:
         """See `Target.pull`."""
         part = local.with_name(local.name + ".part")
         path = remote.encode()
         try:
-            with self._service("sync:", timeout_s=60.0) as sock, part.open("wb") as stream:
+            with (
+                self._logged(f"pull {remote}") as outcome,
+                self._service("sync:", timeout_s=60.0) as sock,
+                part.open("wb") as stream,
+            ):
                 sock.sendall(struct.pack("<4sI", b"RECV", len(path)) + path)
                 while True:
                     kind, length = struct.unpack("<4sI", _read_exact(sock, 8))
@@ -126,6 +145,7 @@ class AdbTarget:
                     else:
                         reason = _read_exact(sock, min(length, 4096)).decode(errors="replace")
                         if "No such file" in reason:
+                            outcome.append("it is not there")
                             return False
                         raise CommandFailed(f"pull {remote}", exit_code=1, output=reason, serial=self.serial)
             part.replace(local)
@@ -136,7 +156,7 @@ class AdbTarget:
     def stat(self, remote: str) -> RemoteStat | None:
         """See `Target.stat`. Size and time are 32 bit in this request: files of 4 GB and more are beyond it."""
         path = remote.encode()
-        with self._service("sync:", timeout_s=_OPEN_TIMEOUT_S) as sock:
+        with self._logged(f"stat {remote}"), self._service("sync:", timeout_s=_OPEN_TIMEOUT_S) as sock:
             sock.sendall(struct.pack("<4sI", b"STAT", len(path)) + path)
             _, mode, size, mtime = struct.unpack("<4sIII", _read_exact(sock, 16))
         return RemoteStat(mode=mode, size=size, mtime=mtime) if mode else None
@@ -159,6 +179,20 @@ class AdbTarget:
         self._listed_as, self._transport_id = other.serial, None
 
     # --- below: one connection -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _logged(self, request: str) -> Iterator[list[str]]:
+        """Log a request with how long it took and how it ended; what is put into the list is told as well."""
+        began = time.monotonic()
+        outcome: list[str] = []
+        try:
+            yield outcome
+        except (DeviceError, Cancelled) as error:
+            outcome.append(f"{type(error).__name__}: {error}".removesuffix(": "))
+            raise
+        finally:
+            took_s = time.monotonic() - began
+            log.debug("%s: %s: %.3f s%s", self.serial, request, took_s, "".join(f", {word}" for word in outcome))
 
     @contextlib.contextmanager
     def _service(self, name: str, *, timeout_s: float) -> Iterator[socket.socket]:
@@ -211,39 +245,6 @@ class AdbTarget:
             return connection
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    def _read_shell(
-        self, sock: socket.socket, deadline: float, timeout_s: float, cancel: threading.Event | None
-    ) -> CommandOutput:
-        streams = {_STDOUT: _Capture(), _STDERR: _Capture()}
-        buffer = bytearray()
-        sock.setblocking(False)
-        while True:
-            while len(buffer) >= 5:
-                kind, length = struct.unpack_from("<BI", buffer)
-                if len(buffer) < 5 + length:
-                    break
-                payload = bytes(buffer[5 : 5 + length])
-                del buffer[: 5 + length]
-                if kind == _EXIT:
-                    exit_code = payload[0] if payload else 255
-                    return CommandOutput(
-                        stdout=streams[_STDOUT].value(), stderr=streams[_STDERR].value(), exit_code=exit_code
-                    )
-                if kind in streams:
-                    streams[kind].add(payload)
-            if cancel is not None and cancel.is_set():
-                raise Cancelled
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise DeviceHung(f"no end of the command within {timeout_s:g} s", serial=self.serial)
-            wait = min(remaining, _POLL_S) if cancel is not None else remaining
-            if not select.select([sock], [], [], wait)[0]:
-                continue
-            data = sock.recv(1 << 20)
-            if not data:
-                raise self._gone("the connection closed in the middle of a command")
-            buffer += data
-
     def _push_error(self, reason: str, remote: str) -> DeviceError:
         if "No space" in reason:
             return StorageFull(f"no room for {remote}: {reason}", serial=self.serial, remedy="free some storage on it")
@@ -279,33 +280,6 @@ class AdbTarget:
         return DeviceLost(text or "the connection closed", serial=self.serial)
 
 
-class _Capture:
-    """What a stream carried: all of it, or its beginning and its end where a driver chatters without end."""
-
-    def __init__(self) -> None:
-        self._head: list[bytes] = []
-        self._head_size = 0
-        self._tail: deque[bytes] = deque()
-        self._tail_size = 0
-        self._dropped = 0
-
-    def add(self, data: bytes) -> None:
-        if self._head_size < _KEPT_HEAD_BYTES:
-            self._head.append(data)
-            self._head_size += len(data)
-            return
-        self._tail.append(data)
-        self._tail_size += len(data)
-        while self._tail_size - len(self._tail[0]) > _KEPT_TAIL_BYTES:
-            gone = len(self._tail.popleft())
-            self._tail_size -= gone
-            self._dropped += gone
-
-    def value(self) -> bytes:
-        note = b"\n[harness: %d bytes left out here]\n" % self._dropped if self._dropped else b""
-        return b"".join([*self._head, note, *self._tail])
-
-
 @contextlib.contextmanager
 def _written_to(path: Path) -> Iterator[None]:
     """An error of this machine's disk is not one of the device."""
@@ -313,6 +287,11 @@ def _written_to(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SetupError(f"cannot write {path}: {error.strerror}", remedy="free some room") from error
+
+
+def _in_one_line(command: str) -> str:
+    words = " ".join(command.split())
+    return words if len(words) <= _LOGGED_CHARACTERS else f"{words[:_LOGGED_CHARACTERS]}…"
 
 
 def server_is_up(port: int) -> bool:

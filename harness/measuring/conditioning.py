@@ -6,6 +6,7 @@ trial, `after_trial`, and at last `exit`. Every wait is counted and ends with th
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from harness.measuring.canary import Canary, RunCanary
 from harness.measuring.runner import Setup, skipped_result
 from harness.records import Conditions, Result, Status, Trial
 from harness.records.causes import Cause
+
+log = logging.getLogger(__name__)
 
 HEAT = frozenset({Cause.THROTTLED, Cause.TOO_HOT})
 """Causes that pass when a device cools: such trials are repeated."""
@@ -238,6 +241,7 @@ class Conditioning:
         seen = self._fresh()
         while True:
             refusal = self._refused(seen or self._read(), below_c)
+            log.debug("%s: gates: %s", self._target.serial, refusal.evidence if refusal else "open")
             if refusal is None:
                 return None
             left_s = refusal.wait_s - (time.monotonic() - began)

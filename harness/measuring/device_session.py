@@ -6,6 +6,7 @@ is not. Whatever an attempt came to is kept in the result (`Result.setbacks`), s
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from harness.measuring.run_services import RunServices
 from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
+
+log = logging.getLogger(__name__)
 
 PASSING = frozenset({Cause.KILLED, Cause.TRUNCATED_OUTPUT})
 """Failures of a trial itself that may have come from outside of it: it gets one more attempt."""
@@ -110,6 +113,7 @@ class DeviceSession:
                 error = fault
                 setbacks.append(setback_of(fault))
                 if not isinstance(fault, TransientError):
+                    log.info("%s: attempt %d: not again: %s", self._target.serial, attempt + 1, fault.message)
                     break
                 self._note(f"attempt {attempt + 1} of {attempts}: {fault.message}")
             else:

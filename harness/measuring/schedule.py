@@ -10,6 +10,7 @@ is acted upon.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -32,8 +33,11 @@ from harness.measuring.program_facts import HelpTexts
 from harness.measuring.run_services import RunServices
 from harness.measuring.runner import skipped_result
 from harness.records import Purpose, Result, Status, Trial
+from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of
-from harness.runs.run_store import RunStore
+from harness.runs.run_store import LOGS, RunStore
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "HelpTexts",
@@ -87,11 +91,13 @@ class _Events:
 
     def started(self, trial: Trial) -> None:
         """See `SessionEvents.started`."""
+        log.info("%s: begins %s", trial.device, trial.trial_id)
         with self._lock:
             self._progress.started(trial)
 
     def note(self, serial: str, message: str) -> None:
         """See `SessionEvents.note`."""
+        log.info("%s: %s", serial, message)
         with self._lock:
             self._progress.note(serial, message)
 
@@ -168,9 +174,10 @@ class Schedule:
         """
         self._hardware = Counter(_hardware_serial(lane) for lane in lanes)
         self._serials |= {lane.target.serial for lane in lanes}
-        LaneThreads(self._cancel, self._interrupted).run(
-            {lane.target.serial: partial(self._guarded, lane) for lane in lanes}
-        )
+        with run_log(self._store.path / LOGS):
+            LaneThreads(self._cancel, self._interrupted).run(
+                {lane.target.serial: partial(self._guarded, lane) for lane in lanes}
+            )
         if self._fatal is not None:
             raise self._fatal
         return self._outcome
@@ -197,7 +204,9 @@ class Schedule:
                 SetupError(f"cannot write {error.filename or 'the run'}: {error.strerror}", remedy="free some room")
             )
         except Exception as error:  # a thread's last boundary: the run ends with one line, and the others tidy up
-            self._fail(SetupError(f"internal error on {serial}: {type(error).__name__}: {error}"))
+            log.exception("%s: an error that nobody foresaw", serial)
+            file = self._store.path / LOGS / TRACEBACK_FILE
+            self._fail(SetupError(internal_error(error, f" on {serial}", file)))
 
     def _lane(self, lane: LanePlan) -> None:
         for item in lane.impossible:
@@ -284,6 +293,15 @@ class Schedule:
         return False
 
     def _keep(self, result: Result) -> None:
+        log.info(
+            "%s: %s is %s after %.3f s, attempt %d%s",
+            result.trial.device,
+            result.trial.trial_id,
+            result.status,
+            result.duration_s,
+            result.attempt + 1,
+            f": {', '.join(result.causes)}: {result.message}" if result.causes else "",
+        )
         with self._lock:
             self._store.append(result)
             if self._stopping and result.trial.purpose is Purpose.LATENCY:
@@ -293,7 +311,7 @@ class Schedule:
     def _set_aside(self, serial: str, reason: str) -> None:
         with self._lock:
             self._outcome.set_aside[serial] = reason
-            self._progress.note(serial, f"set aside: {reason}")
+        self._events.note(serial, f"set aside: {reason}")
 
     def _fail(self, error: HarnessError) -> None:
         with self._lock:

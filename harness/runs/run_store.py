@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import gc
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ from harness.errors import SetupError, UsageError
 from harness.files.append_only import LineFile, whole_lines
 from harness.records import Artifact, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision
+
+log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
@@ -110,6 +113,7 @@ class RunStore:
                 f"{path} is being written by another harness process", remedy="wait for it, or choose another --out"
             ) from None
         self._file.cut_torn_line()
+        log.info("writes run %s in %s", manifest.run_id, path)
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> RunStore:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -84,6 +86,25 @@ def test_a_refused_push_says_why(target: AdbTarget, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 200_000)
     with pytest.raises(StorageRefused, match="Read-only"):
         target.push(tmp_path / "a", "/system/bin/x")
+
+
+def test_each_request_is_logged_with_its_duration_and_its_end(
+    target: AdbTarget, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    with caplog.at_level(logging.DEBUG, logger="harness.devices"):
+        target.run("echo out\necho err >&2; exit 7", timeout_s=20)
+        target.push(tmp_path / "a", f"{TMP}/logged")
+        target.pull(f"{TMP}/nothing", tmp_path / "x")
+        with pytest.raises(DeviceHung):
+            target.run("sleep 9; " + "x" * 300, timeout_s=0.5)
+    serial = target.serial
+    assert [re.sub(r"\d+\.\d{3} s", "T s", line) for line in caplog.messages] == [
+        f"{serial}: shell echo out echo err >&2; exit 7: T s, exit code 7, 4 + 4 bytes",
+        f"{serial}: push {TMP}/logged, 5 bytes: T s",
+        f"{serial}: pull {TMP}/nothing: T s, it is not there",
+        f"{serial}: shell sleep 9; {'x' * 191}…: T s, DeviceHung: {serial}: no end of the command within 0.5 s",
+    ]
 
 
 def test_an_unknown_serial_is_a_lost_device(farm: VirtualFarm) -> None:

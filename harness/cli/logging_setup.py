@@ -1,0 +1,102 @@
+"""Where the harness's log goes: `--verbose` and `HARNESS_LOG`. Stdout never gets a line of it.
+
+`-v` shows on stderr what happens, `-vv` also each command that a device is sent; `HARNESS_LOG=info` and `HARNESS_LOG=debug` do the same
+without an option, and any other value is a file to which everything is added. A run keeps its own log in any case (`runs.run_log`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from harness.errors import UsageError
+from harness.runs.run_log import LINE, LOGGER, EarlyRecords, IgnoresWriteErrors, internal_error
+
+VARIABLE = "HARNESS_LOG"
+_LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
+_NO_LEVEL = logging.CRITICAL + 1
+
+
+class _Stderr(IgnoresWriteErrors):
+    """Writes to what `sys.stderr` is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
+        try:
+            click.echo(self.format(record), err=True)
+        except Exception:
+            self.handleError(record)
+
+
+class _LogFile(IgnoresWriteErrors, logging.FileHandler):
+    """The file that the user named."""
+
+
+def configure(verbosity: int = 0) -> None:
+    """Send the log where the user wants it. A second call replaces what the first one set up.
+
+    Args:
+        verbosity: how often `-v` was given.
+
+    Raises:
+        UsageError: the file that the environment names cannot be written.
+    """
+    logger = logging.getLogger(LOGGER)
+    for handler in [*logger.handlers]:
+        logger.removeHandler(handler)
+        handler.close()
+    wish = os.environ.get(VARIABLE, "")
+    shown = min(_LEVELS.get(wish.lower(), _NO_LEVEL), (_NO_LEVEL, logging.INFO, logging.DEBUG)[min(verbosity, 2)])
+    handlers: list[logging.Handler] = [EarlyRecords()]
+    if shown < _NO_LEVEL:
+        handlers.append(_Stderr(shown))
+    if wish and wish.lower() not in _LEVELS:
+        handlers.append(_log_file(Path(wish)))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(LINE))
+        logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+
+
+def add_verbose_option(command: click.Command) -> click.Command:
+    """Give a command `-v`, which works before a verb and after it."""
+    if not any(parameter.name == "verbose" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["-v", "--verbose"],
+                count=True,
+                expose_value=False,
+                is_eager=True,
+                callback=_asked,
+                help=f"Show on stderr what happens; -vv also each command sent to a device. {VARIABLE}=FILE keeps all of it.",
+            )
+        )
+    return command
+
+
+def keep_traceback(error: Exception) -> str:
+    """One line for an error that nobody foresaw; it names the file that holds the traceback."""
+    logging.getLogger(LOGGER).error("an error that nobody foresaw", exc_info=error)
+    try:
+        handle, name = tempfile.mkstemp(prefix="harness-internal-error-", suffix=".txt")
+    except OSError:
+        return internal_error(error, "", None)
+    os.close(handle)
+    return internal_error(error, "", Path(name))
+
+
+def _asked(ctx: click.Context, parameter: click.Parameter, count: int) -> None:
+    del ctx, parameter
+    if count:
+        configure(count)
+
+
+def _log_file(path: Path) -> logging.Handler:
+    try:
+        return _LogFile(path, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{VARIABLE}: cannot write {path}: {error.strerror}", remedy="info, debug or a file") from None

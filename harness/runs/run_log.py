@@ -1,0 +1,101 @@
+"""The log of a run, `RUN/logs/harness.log`, and the traceback of an error that nobody foresaw, `RUN/logs/internal-error.txt`.
+
+The log holds whatever the harness's loggers say while the run goes on, down to each command that a device was sent. It is bounded: once it
+is full it becomes `harness.log.1`, in the place of the one before. What was logged before the run had a folder comes first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import sys
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+LOGGER = "harness"
+"""The logger above all loggers of this package."""
+
+LINE = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
+"""How a line of a log looks."""
+
+LOG_FILE = "harness.log"
+TRACEBACK_FILE = "internal-error.txt"
+
+_MOST_BYTES = 1 << 20
+"""Size at which the log begins anew; the part before it is kept, so that a run keeps twice as much at most."""
+_MOST_EARLY = 1000
+
+
+class EarlyRecords(logging.Handler):
+    """Keeps the latest records until a run has a folder for them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.kept: deque[logging.LogRecord] = deque(maxlen=_MOST_EARLY)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
+        self.kept.append(record)
+
+
+class IgnoresWriteErrors(logging.Handler):
+    """A log that cannot be written (a full disk, a closed pipe) must not disturb what it tells of."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's name
+        """See `logging.Handler.handleError`."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+class _RunLogFile(IgnoresWriteErrors, logging.handlers.RotatingFileHandler):
+    """`RUN/logs/harness.log`."""
+
+
+@contextlib.contextmanager
+def run_log(logs: Path) -> Iterator[None]:
+    """Log into a run's folder meanwhile. A resumed run goes on with its log.
+
+    Args:
+        logs: the run's `logs` folder.
+    """
+    logger = logging.getLogger(LOGGER)
+    handler = _RunLogFile(logs / LOG_FILE, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter(LINE))
+    level = logger.level
+    for early in logger.handlers:
+        if isinstance(early, EarlyRecords):
+            while early.kept:
+                handler.handle(early.kept.popleft())
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def internal_error(error: Exception, where: str, file: Path | None) -> str:
+    """Keep the traceback of an error that is a bug of the harness, and say so in one line that names the file.
+
+    Args:
+        error: what was raised.
+        where: what it stopped, such as ` on SERIAL`; may be empty.
+        file: where the traceback goes, added to what is there; None where there is no room for it.
+    """
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    line = f"internal error{where}: {words if len(words) <= 300 else f'{words[:299]}…'}"
+    told = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n{''.join(traceback.format_exception(error))}\n"
+    if file is None:
+        return f"{line}; this is a bug in the harness"
+    try:
+        with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(told)
+    except OSError:
+        return f"{line}; this is a bug in the harness"
+    return f"{line}; this is a bug in the harness, see {file}"

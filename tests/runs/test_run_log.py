@@ -1,0 +1,97 @@
+"""The log of a run, and the traceback of an error that nobody foresaw."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.runs import run_log as module
+from harness.runs.run_log import LOGGER, EarlyRecords, internal_error, run_log
+
+
+@pytest.fixture(autouse=True)
+def logger() -> Iterator[logging.Logger]:
+    """The package's logger, with its level and handlers put back afterwards."""
+    found = logging.getLogger(LOGGER)
+    handlers, level = [*found.handlers], found.level
+    found.handlers.clear()
+    yield found
+    found.handlers[:] = handlers
+    found.setLevel(level)
+
+
+def test_a_run_keeps_what_was_said_before_and_meanwhile_and_nothing_after(
+    tmp_path: Path, logger: logging.Logger
+) -> None:
+    logger.addHandler(EarlyRecords())
+    logger.setLevel(logging.DEBUG)
+    device = logging.getLogger(f"{LOGGER}.devices")
+    device.debug("%s answers", "phone")
+    with run_log(tmp_path):
+        device.debug("it measures")
+    device.debug("it is over")
+    lines = (tmp_path / "harness.log").read_text().splitlines()
+    assert [line.partition(" MainThread ")[2] for line in lines] == [
+        "harness.devices: phone answers",
+        "harness.devices: it measures",
+    ]
+    assert all(" DEBUG " in line for line in lines)
+
+
+def test_a_resumed_run_goes_on_with_its_log(tmp_path: Path, logger: logging.Logger) -> None:
+    for words in ("first", "second"):
+        with run_log(tmp_path):
+            logger.info(words)
+    assert [line.rpartition(" ")[2] for line in (tmp_path / "harness.log").read_text().splitlines()] == [
+        "first",
+        "second",
+    ]
+
+
+def test_the_log_is_bounded_and_keeps_its_end(
+    tmp_path: Path, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_BYTES", 10_000)
+    with run_log(tmp_path):
+        for number in range(1000):
+            logger.debug("line %d", number)
+    kept = sorted(tmp_path.iterdir())
+    assert [file.name for file in kept] == ["harness.log", "harness.log.1"]
+    assert all(file.stat().st_size <= 10_000 for file in kept)
+    assert (tmp_path / "harness.log").read_text().endswith("line 999\n")
+
+
+def test_a_log_that_cannot_be_written_disturbs_nothing(
+    tmp_path: Path, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with run_log(tmp_path / "there is no such folder"):
+        logger.warning("nobody reads this")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_internal_error_is_one_line_that_names_its_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "internal-error.txt"
+
+    def line_of(text: str) -> str:
+        try:
+            raise KeyError(text)
+        except KeyError as error:
+            return internal_error(error, " on phone", file)
+
+    line = line_of("a\nb")
+    assert line == f"internal error on phone: KeyError: 'a\\nb'; this is a bug in the harness, see {file}"
+    assert len(line_of("x" * 5000)) < 500
+    kept = file.read_text()
+    assert kept.count("Traceback (most recent call last):") == 2, "the second one does not replace the first"
+    assert "raise KeyError(text)" in kept
+
+
+def test_an_internal_error_with_no_room_for_its_traceback_is_still_told(tmp_path: Path) -> None:
+    for file in (None, tmp_path / "no" / "folder"):
+        assert (
+            internal_error(ValueError("bad"), "", file)
+            == "internal error: ValueError: bad; this is a bug in the harness"
+        )
