@@ -10,25 +10,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.devices.device_config import DeviceConfig
-from harness.errors import SetupError
-from harness.virtual.android.backend import MODE_VARIABLE, Backend, BackendUnavailable
+from harness.virtual.android.backend import Backend
+from harness.virtual.android.backend_choice import namespaces_refusal, start_backend
 from harness.virtual.android.bus import Answer, Bus
 from harness.virtual.android.commands import Commands
+from harness.virtual.android.cpufreq_writes import absorb_writes
 from harness.virtual.android.event_log import EventLog
 from harness.virtual.android.files import HostFiles
 from harness.virtual.android.layout import ETC_FILES, Layout
 from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.low_memory import is_benchmark
-from harness.virtual.android.namespace import Namespaces
-from harness.virtual.android.path_mapping import PathMapping
+from harness.virtual.android.shell_environment import shell_environment
 from harness.virtual.android.state import DeviceState, boot_state, virtual_part
 from harness.virtual.android.sysfs import (
-    WRITABLE,
     LiveTree,
     cpu_links,
     cpuinfo,
     live_files,
-    policy_dir,
     proc_files,
     static_files,
 )
@@ -40,10 +38,6 @@ from harness.virtual.replay.recordings import replay_environment
 _TICK_S = 0.4
 _FRESH_S = 0.05
 """A refresh within this time of the last one is skipped: a burst of commands pays for one."""
-
-
-_refusal: str | None = None
-"""Why this host refused namespaces, once it did: sixteen devices need not each find out."""
 
 
 @contextmanager
@@ -65,7 +59,7 @@ class VirtualAndroid:
     def __init__(self, *, serial: str, profile: DeviceConfig, root: Path, clock_scale: float, seed: int) -> None:
         self.serial, self.root = serial, root.resolve()
         self._profile, self._virtual = profile, virtual_part(profile)
-        self._replay = replay_environment(self._virtual.replay)
+        self._environment = shell_environment(self._virtual.device) | replay_environment(self._virtual.replay)
         self._clock_scale, self._seed = clock_scale, seed
         self._tree = self.root / "fs"
         self.events = EventLog(self.root / "events.jsonl")
@@ -142,7 +136,7 @@ class VirtualAndroid:
             raise OSError("the device is down")
         self.refresh()
         with _confined(set(self._open_cores().values()) if self._virtual.cpuset else None):
-            process = self._backend.launch(command, terminal=terminal, env=self._environment(term))
+            process = self._backend.launch(command, terminal=terminal, env=self._environment | {"TERM": term})
         self.events.record("spawn", command=command, terminal=terminal is not None)
         self._start_ticking()
         return process
@@ -159,7 +153,7 @@ class VirtualAndroid:
             if not is_benchmark(words):
                 continue
             # By a process of the device: its numbers are its own.
-            killer = backend.launch(f"kill -9 {use.pid}", terminal=None, env=self._environment("dumb"))
+            killer = backend.launch(f"kill -9 {use.pid}", terminal=None, env=self._environment)
             code = await killer.wait()
             for fd in (killer.stdin, killer.stdout, killer.stderr):
                 if fd is not None:
@@ -202,7 +196,7 @@ class VirtualAndroid:
         self._claim_serial(state)
         self._advanced_at = time.monotonic()
         self._meter = LoadMeter()
-        self._backend = await self._start_backend()
+        self._backend = await start_backend(self._tree, host_userland(), self._layout)
         self._bus = Bus(self._backend.live_path("dev/harness"), self._answer)
         self._bus.open()
         self.events.record(
@@ -211,36 +205,8 @@ class VirtualAndroid:
             boot_id=state.boot_id,
             backend=self._backend.kind,
             authentic=host_userland().authentic,
-            refusal=_refusal,
+            refusal=namespaces_refusal(),
         )
-
-    async def _start_backend(self) -> Backend:
-        global _refusal  # a fact about the host, found once per process
-        mode = os.environ.get(MODE_VARIABLE, "")
-        if mode != "0" and (_refusal is None or mode == "1"):
-            backend: Backend = Namespaces(
-                self._tree,
-                tools=host_userland(),
-                overlays={"/etc/passwd": "/system/etc/passwd", "/etc/group": "/system/etc/group"},
-                hostname="localhost",
-            )
-            try:
-                await backend.start(self._layout(backend))
-            except BackendUnavailable as error:
-                if mode == "1":
-                    raise SetupError(
-                        f"this host refuses Linux namespaces: {error}",
-                        remedy=f"allow unprivileged user namespaces, or set {MODE_VARIABLE}=0",
-                    ) from error
-                _refusal = str(error)
-            else:
-                return backend
-        backend = PathMapping(self._tree, tools=host_userland())
-        try:
-            await backend.start(self._layout(backend))
-        except BackendUnavailable as error:
-            raise SetupError(str(error), remedy="choose another folder for the virtual devices") from error
-        return backend
 
     def _layout(self, backend: Backend) -> Layout:
         """`/data` and `/sdcard` stay from one boot to the next, all else is made anew."""
@@ -272,24 +238,6 @@ class VirtualAndroid:
         if backend is not None:
             await backend.stop()
 
-    def _environment(self, term: str) -> dict[str, str]:
-        """What adbd's shell starts with."""
-        return {
-            "ANDROID_DATA": "/data",
-            "ANDROID_ROOT": "/system",
-            "ENV": "/system/etc/mkshrc",
-            "EXTERNAL_STORAGE": "/sdcard",
-            "HOME": "/",
-            "HOSTNAME": self._virtual.device,
-            "LOGNAME": "shell",
-            "PATH": "/product/bin:/apex/com.android.runtime/bin:/system/bin:/vendor/bin",
-            "SHELL": "/bin/sh",
-            "TERM": term,
-            "TMPDIR": "/data/local/tmp",
-            "USER": "shell",
-            **self._replay,
-        }
-
     # --- a state that lives -------------------------------------------------------------------------------------------
 
     def refresh(self, *, force: bool = False) -> None:
@@ -297,7 +245,7 @@ class VirtualAndroid:
         now = time.monotonic()
         if self._backend is None:
             return
-        written = self._absorb_writes()
+        written = self._virtual.root and absorb_writes(self._live_tree, self._state, self.events)
         if not force and not written and now - self._advanced_at < _FRESH_S:
             return
         dt_s = now - self._advanced_at
@@ -306,34 +254,6 @@ class VirtualAndroid:
         self._state.physics.advance(dt_s * self._clock_scale, loads, busiest)
         self._advanced_at = now
         self._live_tree.update(live_files(self._state) | proc_files(self._state))
-
-    def _absorb_writes(self) -> bool:
-        """Governors and limits that root wrote into the files of a policy. What the kernel would refuse is put back."""
-        found = False
-        if not self._virtual.root:
-            return found
-        for cluster in self._profile.clusters:
-            here, now = policy_dir(cluster), self._state.physics.clusters[cluster.name]
-            changed = self._live_tree.changed_on_device(f"{here}/{name}" for name in WRITABLE)
-            frequencies = self._virtual.clusters[cluster.name].frequencies_khz
-            for path, text in changed.items():
-                name = path.rpartition("/")[2]
-                if name == "scaling_governor" and text in self._virtual.governors:
-                    now.governor = text
-                elif name != "scaling_governor" and text.isdigit():
-                    khz = min(max(int(text), frequencies[0]), frequencies[-1])
-                    low, high = now.limits_khz
-                    if name == "scaling_min_freq" and khz <= high:
-                        now.limits_khz = (khz, high)
-                    elif name == "scaling_max_freq" and khz >= low:
-                        now.limits_khz = (low, khz)
-                    elif name == "scaling_setspeed" and now.governor == "userspace":
-                        now.setspeed_khz = khz
-            if changed:
-                self._state.physics.settle_clocks()
-                self.events.record("cpufreq", cluster=cluster.name, asked=changed)
-                found = True
-        return found
 
     def _start_ticking(self) -> None:
         if self._ticker is None and self._backend is not None:
