@@ -23,7 +23,8 @@ from harness.devices.inventory import Inventory
 from harness.devices.lease import LEASE_S, renew_script
 from harness.devices.target import Cancelled, Target
 from harness.measuring.canary import Canary, RunCanary
-from harness.measuring.runner import Setup, skipped_result
+from harness.measuring.device_setup import Setup
+from harness.measuring.runner import skipped_result
 from harness.records import Conditions, Result, Status, Trial
 from harness.records.causes import Cause
 

@@ -5,38 +5,36 @@ Knows nothing of suites, of the order of trials, or of where results are kept.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import statistics
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.benchmark_model import parse_output
 from harness.benchmark_model.command_line import (
-    PROFILE_FILE,
-    RUNTIME_INFO_FILE,
     BinaryFacts,
     CachePlace,
     trial_flags,
     unsupported,
 )
 from harness.benchmark_model.synthetic import synthetic_origin
-from harness.devices.cpu_list import format_list, from_mask, parse_list, to_mask
+from harness.devices.cpu_list import format_list, from_mask, to_mask
 from harness.devices.device_folder import BASE_DIR, storage_error
 from harness.devices.inventory import Inventory
 from harness.devices.lease import LEASE_LOST, LEASE_S, renew_script
 from harness.devices.push import Blob
 from harness.devices.target import Cancelled, Target
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
+from harness.measuring.device_setup import Setup
 from harness.measuring.start_state import cache_place, fill_script, is_filled
-from harness.measuring.trailer import Trailer, split_trailer
+from harness.measuring.trailer import split_trailer
+from harness.measuring.trial_logs import pull_files, write_logs
 from harness.measuring.trial_script import CANNOT, TrialScript, kill_script
-from harness.records import Conditions, ParsedOutput, Result, Status, Trial
+from harness.measuring.trial_verdict import affinity_evidence, judge, observe
+from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
 
 GRACE_S = 20.0
@@ -44,33 +42,6 @@ GRACE_S = 20.0
 
 _REFUSED_MASK = re.compile(rb"^taskset: .*affinity: Invalid argument", re.MULTILINE)
 """What taskset (toybox and util-linux) says of a mask of which the process may have no core: they are offline, or outside its cpuset."""
-
-_SIMULATED = (
-    "battery_percent",
-    "frequency_khz",
-    "samples",
-    "temperature_after_c",
-    "temperature_before_c",
-    "thermal_status_after",
-    "thermal_status_before",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """What was set on the device, and what each trial has to do about it.
-
-    Args:
-        asked: settings to values, as the suite asks for them.
-        held: those of them that the device took on.
-        apply_task_profile: shell text for the process itself (its task profile), if any.
-        read_back: shell text that reads the settings after a run.
-    """
-
-    asked: Mapping[str, str] = field(default_factory=dict)
-    held: Mapping[str, str] = field(default_factory=dict)
-    apply_task_profile: str | None = None
-    read_back: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +112,8 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     if trailer is not None and bench.inventory.boot_id and trailer.boot_id != bench.inventory.boot_id:
         raise DeviceRebooted("it rebooted since the run began", serial=trial.device)
     logs = {"stdout": output.stdout, "stderr": stderr}
-    logs |= _pull(bench.target, folder, log_dir, script.flags)
-    paths = _write_logs(log_dir, logs)
+    logs |= pull_files(bench.target, folder, log_dir, script.flags)
+    paths = write_logs(log_dir, logs)
     exit_code = trailer.exit_code if trailer else output.exit_code
     parsed = parse_output(
         output.stdout,
@@ -165,7 +136,7 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         status, causes = Status.FAILED, (Cause.AFFINITY_NOT_HONOURED,)
         message = f"did not run: cores {format_list(from_mask(trial.cpus.mask))} were refused"
     if Cause.AFFINITY_NOT_HONOURED in causes:
-        conditions = replace(conditions, evidence=(_affinity_evidence(bench.inventory, trial, conditions),))
+        conditions = replace(conditions, evidence=(affinity_evidence(bench.inventory, trial, conditions),))
     return Result(
         trial=trial,
         status=status,
@@ -216,74 +187,6 @@ def skipped_result(trial: Trial, reason: str) -> Result:
     )
 
 
-def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: Setup) -> Conditions:
-    """Asked and seen, side by side."""
-    cpu_map = inventory.info.cpu_map
-    cores = from_mask(trial.cpus.mask)
-    expected = sorted({cpu_map.get(core, core) for core in cores}) if cpu_map else cores
-    conditions = Conditions(
-        cpus_asked=trial.cpus.hex,
-        affinity_expected=format_list(expected),
-        battery_percent=inventory.battery_percent,
-        settings_asked=setup.asked,
-        simulated=_SIMULATED if inventory.info.virtual else (),
-    )
-    if trailer is None:
-        return conditions
-    settings = dict(trailer.settings)
-    if trailer.task_profile_applied is not None:
-        settings["task_profile"] = setup.asked.get("task_profile", "") if trailer.task_profile_applied else "refused"
-    # Of several clusters the one at the highest clock: the others rest, or their clocks are asked for by somebody else.
-    clocks = [max(sample.frequency_khz.values()) for sample in trailer.samples if sample.frequency_khz]
-    return replace(
-        conditions,
-        affinity_observed=trailer.affinity,
-        temperature_before_c=trailer.temperature_before_c,
-        temperature_after_c=trailer.temperature_after_c,
-        thermal_status_before=trailer.thermal_status_before,
-        thermal_status_after=trailer.thermal_status_after,
-        battery_percent=(inventory.battery_percent if trailer.battery_percent is None else trailer.battery_percent),
-        settings_observed=settings,
-        process_s=round(trailer.ran_s, 3) if trailer.ran_s is not None else None,
-        frequency_khz=round(statistics.median(clocks)) if clocks else None,
-        samples=trailer.samples,
-    )
-
-
-def judge(
-    trial: Trial, parsed: ParsedOutput, trailer: Trailer | None, conditions: Conditions
-) -> tuple[Status, tuple[Cause, ...], str | None]:
-    """The verdict of the output, sharpened by what the device knows: a deadline that struck, cores that were not the ones asked for."""
-    # 124 is what a `timeout` of busybox or of an old coreutils says of a deadline that struck.
-    if trailer is not None and trailer.exit_code in (124, 137) and (trailer.ran_s or 0.0) >= trial.run.timeout_s - 1.0:
-        rest = tuple(c for c in parsed.causes if c not in (Cause.KILLED, Cause.TRUNCATED_OUTPUT, Cause.UNKNOWN))
-        message = f"no end within {trial.run.timeout_s:g} s, ended by the device's own deadline"
-        return Status.FAILED, (Cause.TIMEOUT, *rest), message
-    if trailer is None and (parsed.status is not Status.FAILED or parsed.causes == (Cause.UNKNOWN,)):
-        # The numbers may be whole, but what came after them is not: nothing is known of the conditions, nor of the exit code.
-        message = "the output breaks off before the device's own notes"
-        return Status.FAILED, (Cause.TRUNCATED_OUTPUT, *parsed.causes), message
-    observed, expected = conditions.affinity_observed, conditions.affinity_expected
-    if parsed.status is not Status.FAILED and observed is not None and observed != expected:
-        message = f"asked for cores {expected}, the kernel allowed {observed}"
-        return Status.INVALID, (Cause.AFFINITY_NOT_HONOURED, *parsed.causes), message
-    if parsed.status is Status.OK and observed is None and trailer is not None and (trailer.ran_s or 1.0) >= 1.0:
-        message = "nothing was seen of the cores that it ran on"
-        return Status.INVALID, (Cause.CONDITION_NOT_MET, *parsed.causes), message
-    return parsed.status, parsed.causes, parsed.message
-
-
-def _affinity_evidence(inventory: Inventory, trial: Trial, conditions: Conditions) -> str:
-    allowed = set(inventory.cpuset_cores)
-    expected, observed = conditions.affinity_expected, conditions.affinity_observed
-    said = f"threads were allowed on cores {observed}, asked for {expected}"
-    if observed is None:
-        said = f"cores {format_list(from_mask(trial.cpus.mask))} were refused"
-    if allowed and not set(parse_list(expected or "")) <= allowed:
-        return f"{said}: the cpuset {inventory.cpuset or 'of the shell'} leaves it {format_list(sorted(allowed))}"
-    return said
-
-
 def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePlace | None) -> TrialScript:
     inventory = bench.inventory
     watched = [
@@ -324,27 +227,3 @@ def _fill(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePlac
     renewal = renew_script(bench.owner, trial.run.timeout_s + LEASE_S)
     output = bench.target.run(renewal + script, timeout_s=trial.run.timeout_s + GRACE_S, cancel=cancel)
     return is_filled(output.stdout)
-
-
-def _pull(target: Target, folder: str, log_dir: Path, flags: Sequence[str]) -> dict[str, bytes]:
-    """The files that the flags name, as far as they were written."""
-    pulled = {}
-    for kind, name in (("profile", PROFILE_FILE), ("runtime_info", RUNTIME_INFO_FILE)):
-        if not any(flag.endswith(f"={name}") for flag in flags):
-            continue
-        local = log_dir / name
-        if target.pull(f"{folder}/{name}", local):
-            pulled[kind] = local.read_bytes()
-    return pulled
-
-
-def _write_logs(log_dir: Path, logs: dict[str, bytes]) -> dict[str, str]:
-    names = {"stdout": "stdout.txt", "stderr": "stderr.txt", "profile": PROFILE_FILE, "runtime_info": RUNTIME_INFO_FILE}
-    base = log_dir.parent.parent
-    for kind in ("stdout", "stderr"):
-        with (log_dir / names[kind]).open("wb") as stream:
-            # On the disk before the result that names it: a record must not outlive its evidence.
-            stream.write(logs[kind])
-            stream.flush()
-            os.fsync(stream.fileno())
-    return {kind: str((log_dir / names[kind]).relative_to(base)) for kind in logs}

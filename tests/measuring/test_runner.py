@@ -14,8 +14,10 @@ from harness.devices.inventory import Inventory, read_inventory
 from harness.devices.push import Blob
 from harness.devices.target import CommandOutput, RemoteStat
 from harness.errors import DeviceHung, DeviceRebooted, StorageFull, StorageRefused
-from harness.measuring.runner import Bench, Setup, observe, run_trial
+from harness.measuring.device_setup import Setup
+from harness.measuring.runner import Bench, run_trial
 from harness.measuring.trailer import Trailer
+from harness.measuring.trial_verdict import observe
 from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Sample, Status, Trial
 from harness.records.causes import Cause
 
