@@ -34,6 +34,7 @@ CAUSES: Mapping[FaultKind, frozenset[Cause]] = {
     # A phone that was nearly empty before it went off cannot be told from one that rebooted.
     FaultKind.BATTERY_DEAD: frozenset({Cause.BATTERY_LOW, Cause.DEVICE_REBOOTED}),
     FaultKind.KILLED: frozenset({Cause.KILLED}),
+    FaultKind.CRASHED: frozenset({Cause.CRASHED}),
     FaultKind.TRUNCATED: frozenset({Cause.TRUNCATED_OUTPUT}),
     FaultKind.MOVED: frozenset({Cause.DEVICE_LOST}),
     # Between two commands nobody sees the server go, only that the new one does not know the device yet.

@@ -130,6 +130,9 @@ class FrailDevice(Protocol):
     async def kill_benchmark(self) -> str | None:
         """SIGKILL to the benchmark, as from the low-memory killer. Its command line; None where none runs."""
 
+    async def crash_benchmark(self) -> str | None:
+        """SIGSEGV to the benchmark, told in the device's log and tombstones. Its command line; None where none runs."""
+
     def set_charge(self, percent: int) -> None:
         """Set the battery's charge, off the charger."""
 

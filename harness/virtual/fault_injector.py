@@ -18,8 +18,8 @@ from harness.virtual.android.event_log import EventLog
 from harness.virtual.device_interface import FrailDevice
 from harness.virtual.faults import DeviceFaults, DueFault, FaultKind, Operation
 from harness.virtual.faulty_device import Ailments, FaultyDevice
-from harness.virtual.protocol import Bytes
-from harness.virtual.shell_protocol import HEADER, ShellId, encode, parse_service
+from harness.virtual.output_faults import cut, late
+from harness.virtual.shell_protocol import parse_service
 from harness.virtual.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _ERRNO = {
 _MOVE_S = 1.0
 """Between leaving as one transport and coming back as another."""
 _VICTIM_S = 2.0
-"""How long the killer looks for a benchmark."""
+"""How long a fault looks for a benchmark."""
 
 
 class Wire(Protocol):
@@ -146,10 +146,10 @@ class FaultInjector:
                 for due in filters:
                     self._record(due, running=True)
                     if due.rule.fault is FaultKind.SLOW:
-                        stream.output_filters.append(_late(due.rule.pause_s))
+                        stream.output_filters.append(late(due.rule.pause_s))
                         await asyncio.sleep(due.rule.pause_s)
                     else:
-                        stream.output_filters.append(_cut(due.rule.after_bytes, framed=request.v2))
+                        stream.output_filters.append(cut(due.rule.after_bytes, framed=request.v2))
                 await serve(stream)
             finally:
                 operation.over = True
@@ -254,7 +254,9 @@ class FaultInjector:
             case FaultKind.MOVED:
                 await self._move(due, wire, running)
             case FaultKind.KILLED:
-                await self._kill(due, running)
+                await self._end_benchmark(due, running, self._frail().kill_benchmark)
+            case FaultKind.CRASHED:
+                await self._end_benchmark(due, running, self._frail().crash_benchmark)
             case FaultKind.CLOCK_JUMP:
                 self._record(due, running=running, by_s=rule.by_s)
                 self._ailments.clock_offset_s += rule.by_s
@@ -277,9 +279,11 @@ class FaultInjector:
             if over_tcp:
                 await self._last(due)
 
-    async def _kill(self, due: DueFault, running: bool | None) -> None:
+    async def _end_benchmark(
+        self, due: DueFault, running: bool | None, end: Callable[[], Awaitable[str | None]]
+    ) -> None:
         deadline = asyncio.get_running_loop().time() + _VICTIM_S
-        while (victim := await self._frail().kill_benchmark()) is None:
+        while (victim := await end()) is None:
             if asyncio.get_running_loop().time() > deadline:
                 self._miss(due, "no benchmark runs")
                 return
@@ -324,31 +328,3 @@ class _Running:
     """An operation that a fault waits to hit."""
 
     over = False
-
-
-def _late(pause_s: float) -> Callable[[Bytes], Awaitable[Bytes]]:
-    async def wait(data: Bytes) -> Bytes:
-        await asyncio.sleep(pause_s)
-        return data
-
-    return wait
-
-
-def _cut(left: int, *, framed: bool) -> Callable[[Bytes], Awaitable[Bytes]]:
-    """Lets `left` bytes of output through. The frames of the shell protocol stay whole, with less in them; its exit code passes."""
-
-    async def shorten(data: Bytes) -> Bytes:
-        nonlocal left
-        raw = bytes(data)
-        if framed:
-            packet_id = ShellId(raw[0])
-            if packet_id not in (ShellId.STDOUT, ShellId.STDERR):
-                return raw
-            body = raw[HEADER.size : HEADER.size + left]
-            left -= len(body)
-            return encode(packet_id, body)
-        raw = raw[:left]
-        left -= len(raw)
-        return raw
-
-    return shorten

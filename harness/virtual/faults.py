@@ -37,6 +37,8 @@ class FaultKind(StrEnum):
     """It goes off, and boots when the fault is over."""
     KILLED = "killed"
     """The low-memory killer's SIGKILL to the benchmark."""
+    CRASHED = "crashed"
+    """SIGSEGV to the benchmark, with the lines in the log and the tombstone that Android gives a native crash."""
     TRUNCATED = "truncated"
     """What a command prints breaks off; its exit code arrives."""
     SLOW = "slow"

@@ -74,7 +74,7 @@ class Commands:
             case "settaskprofile":
                 return self._settaskprofile(rest)
             case "logcat":
-                return _logcat(state, rest)
+                return state.log.answer(rest)
             case "service":
                 return _service(state, rest)
             case "am" | "pm" | "start" | "stop":
@@ -206,15 +206,6 @@ def _wm(state: DeviceState, words: list[str]) -> Answer:
         case ["density"]:
             return Answer(out=f"Physical density: {state.virtual.density}\n")
     return Answer(err="wm: a virtual device understands `wm size` and `wm density` only\n", code=255)
-
-
-def _logcat(state: DeviceState, words: list[str]) -> Answer:
-    if "-c" in words:
-        state.log.clear()
-        return Answer()
-    if not {"-d", "-t", "-g"} & set(words):
-        return Answer(err="logcat: a virtual device understands `logcat -d` and `logcat -c` only\n", code=1)
-    return Answer(out="--------- beginning of main\n" + "".join(line + "\n" for line in state.log))
 
 
 def _service(state: DeviceState, words: list[str]) -> Answer:

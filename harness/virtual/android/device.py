@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from harness.devices.device_config import DeviceConfig
@@ -20,6 +21,8 @@ from harness.virtual.android.files import HostFiles
 from harness.virtual.android.layout import ETC_FILES, Layout
 from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.low_memory import is_benchmark
+from harness.virtual.android.native_crash import keep_tombstone, log_crash
+from harness.virtual.android.process import confined
 from harness.virtual.android.shell_environment import shell_environment
 from harness.virtual.android.state import DeviceState, boot_state, virtual_part
 from harness.virtual.android.sysfs import (
@@ -38,19 +41,6 @@ from harness.virtual.replay.recordings import replay_environment
 _TICK_S = 0.4
 _FRESH_S = 0.05
 """A refresh within this time of the last one is skipped: a burst of commands pays for one."""
-
-
-@contextmanager
-def _confined(host_cpus: set[int] | None) -> Iterator[None]:
-    """What this thread starts meanwhile may use these cores of the host only; None: all that the thread itself may use."""
-    before = os.sched_getaffinity(0)
-    try:
-        if host_cpus is not None:
-            os.sched_setaffinity(0, host_cpus)
-        yield
-    finally:
-        if host_cpus is not None:
-            os.sched_setaffinity(0, before)
 
 
 class VirtualAndroid:
@@ -135,7 +125,7 @@ class VirtualAndroid:
         if self._backend is None:
             raise OSError("the device is down")
         self.refresh()
-        with _confined(set(self._open_cores().values()) if self._virtual.cpuset else None):
+        with confined(set(self._open_cores().values()) if self._virtual.cpuset else None):
             process = self._backend.launch(command, terminal=terminal, env=self._environment | {"TERM": term})
         self.events.record("spawn", command=command, terminal=terminal is not None)
         self._start_ticking()
@@ -145,23 +135,43 @@ class VirtualAndroid:
 
     async def kill_benchmark(self) -> str | None:
         """See `FrailDevice.kill_benchmark`."""
+        for pid, words in self._benchmarks():
+            state = self._state
+            line = state.log.write("lowmemorykiller", f"Kill '{words[0]}' ({pid})")
+            if await self._signalled(pid, signal.SIGKILL):
+                return " ".join(words)
+            state.log.take_back([line])
+        return None
+
+    async def crash_benchmark(self) -> str | None:
+        """See `FrailDevice.crash_benchmark`."""
+        for pid, words in self._benchmarks():
+            state = self._state
+            lines = log_crash(state, pid, words)
+            if await self._signalled(pid, signal.SIGSEGV):
+                keep_tombstone(state, pid, words)
+                return " ".join(words)
+            state.log.take_back(lines)
+        return None
+
+    def _benchmarks(self) -> list[tuple[int, list[str]]]:
+        """PID and command line of each benchmark that runs."""
         backend = self._backend
         if backend is None:
-            return None
-        for use in backend.processes():
-            words = backend.command_line(use.pid)
-            if not is_benchmark(words):
-                continue
-            # By a process of the device: its numbers are its own.
-            killer = backend.launch(f"kill -9 {use.pid}", terminal=None, env=self._environment)
-            code = await killer.wait()
-            for fd in (killer.stdin, killer.stdout, killer.stderr):
-                if fd is not None:
-                    os.close(fd)
-            if code == 0:
-                self._state.write_log("lowmemorykiller", f"Kill '{words[0]}' ({use.pid})")
-                return " ".join(words)
-        return None
+            return []
+        known = [(use.pid, backend.command_line(use.pid)) for use in backend.processes()]
+        return [(pid, words) for pid, words in known if is_benchmark(words)]
+
+    async def _signalled(self, pid: int, number: signal.Signals) -> bool:
+        """Send a signal by a process of the device, whose numbers are its own. False where the process has ended."""
+        if self._backend is None:
+            return False
+        sender = self._backend.launch(f"kill -{number.value} {pid}", terminal=None, env=self._environment)
+        code = await sender.wait()
+        for fd in (sender.stdin, sender.stdout, sender.stderr):
+            if fd is not None:
+                os.close(fd)
+        return code == 0
 
     def set_charge(self, percent: int) -> None:
         """See `FrailDevice.set_charge`."""

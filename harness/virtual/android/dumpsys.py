@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.virtual.android.bus import Answer
+from harness.virtual.android.dropbox import dropbox
 from harness.virtual.android.state import DeviceState
 from harness.virtual.android.sysfs import battery_millivolts
 
@@ -32,6 +33,8 @@ def dumpsys(state: DeviceState, words: list[str], *, loads: Callable[[], list[tu
         return battery(state, rest)
     if service == "thermalservice":
         return Answer(out=thermalservice(state))
+    if service == "dropbox":
+        return dropbox(state.dropbox, rest)
     if service == "power":
         return Answer(out=power(state))
     return Answer(out=cpuinfo(loads()))
@@ -39,7 +42,7 @@ def dumpsys(state: DeviceState, words: list[str], *, loads: Callable[[], list[tu
 
 def services(state: DeviceState) -> list[str]:
     """Services that this virtual device answers for."""
-    found = ["battery", "cpuinfo", "power"]
+    found = ["battery", "cpuinfo", "dropbox", "power"]
     return [*found, "thermalservice"] if state.virtual.thermalservice else found
 
 

@@ -9,8 +9,8 @@ import signal
 import struct
 import subprocess
 import termios
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.virtual.device_interface import WindowSize
@@ -162,3 +162,16 @@ def open_pty(ptmx: Path, size: WindowSize) -> tuple[int, int]:
 
 def _set_size(fd: int, size: WindowSize) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", size.rows, size.columns, size.x_pixels, size.y_pixels))
+
+
+@contextmanager
+def confined(host_cpus: set[int] | None) -> Iterator[None]:
+    """What this thread starts meanwhile may use these cores of the host only; None: all that the thread itself may use."""
+    before = os.sched_getaffinity(0)
+    try:
+        if host_cpus is not None:
+            os.sched_setaffinity(0, host_cpus)
+        yield
+    finally:
+        if host_cpus is not None:
+            os.sched_setaffinity(0, before)

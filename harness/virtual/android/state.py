@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 import random
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.devices.device_config import DeviceConfig, VirtualDevice
 from harness.errors import UsageError
+from harness.virtual.android.dropbox import DropBoxEntry
+from harness.virtual.android.logcat import LogBuffer
 from harness.virtual.android.physics import Physics
 
 ABI_OF_MACHINE = {
@@ -59,7 +60,9 @@ class DeviceState:
     awake: bool = True
     airplane_mode: bool = False
     thermal_status_override: int | None = None
-    log: list[str] = field(default_factory=list)
+    log: LogBuffer = field(default_factory=LogBuffer)
+    dropbox: list[DropBoxEntry] = field(default_factory=list)
+    """Reports, oldest first; they outlive a reboot."""
     masks: dict[int, int] = field(default_factory=dict)
     """PID on the device to the mask that `taskset` was asked for."""
 
@@ -73,13 +76,6 @@ class DeviceState:
     def thermal_status(self) -> int:
         """What `dumpsys thermalservice` reports."""
         return self.physics.status if self.thermal_status_override is None else self.thermal_status_override
-
-    def write_log(self, tag: str, message: str, *, level: str = "I") -> None:
-        """One line for `logcat -d`, in its `threadtime` format."""
-        now = time.time()
-        stamp = time.strftime("%m-%d %H:%M:%S", time.localtime(now)) + f".{int(now * 1000) % 1000:03d}"
-        self.log.append(f"{stamp}  1000  1000 {level} {tag:<8}: {message}")
-        del self.log[:-2000]
 
 
 def virtual_part(config: DeviceConfig) -> VirtualDevice:
@@ -117,11 +113,12 @@ def boot_state(
     if before is not None:
         properties |= {key: value for key, value in before.properties.items() if key.startswith("persist.")}
         state.settings, state.airplane_mode = before.settings, before.airplane_mode
+        state.dropbox = before.dropbox
         physics.skin_c, physics.battery_c = before.physics.skin_c, before.physics.battery_c
         physics.battery_mah = before.physics.battery_mah
         for name, cluster in physics.clusters.items():
             cluster.temperature_c = before.physics.clusters[name].temperature_c
-    state.write_log("boot", f"boot {boot_count} of the virtual device {config.name}")
+    state.log.write("boot", f"boot {boot_count} of the virtual device {config.name}")
     return state
 
 

@@ -1,0 +1,39 @@
+"""Faults of what a command prints: it comes late, or breaks off. Filters for a stream's output."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from harness.virtual.protocol import Bytes
+from harness.virtual.shell_protocol import HEADER, ShellId, encode
+
+
+def late(pause_s: float) -> Callable[[Bytes], Awaitable[Bytes]]:
+    """Holds each part of the output back for so many seconds."""
+
+    async def wait(data: Bytes) -> Bytes:
+        await asyncio.sleep(pause_s)
+        return data
+
+    return wait
+
+
+def cut(left: int, *, framed: bool) -> Callable[[Bytes], Awaitable[Bytes]]:
+    """Lets `left` bytes of output through. The frames of the shell protocol stay whole, with less in them; its exit code passes."""
+
+    async def shorten(data: Bytes) -> Bytes:
+        nonlocal left
+        raw = bytes(data)
+        if framed:
+            packet_id = ShellId(raw[0])
+            if packet_id not in (ShellId.STDOUT, ShellId.STDERR):
+                return raw
+            body = raw[HEADER.size : HEADER.size + left]
+            left -= len(body)
+            return encode(packet_id, body)
+        raw = raw[:left]
+        left -= len(raw)
+        return raw
+
+    return shorten
