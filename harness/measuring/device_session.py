@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,13 @@ from harness.errors import (
     TransientError,
 )
 from harness.measuring.conditioning import Conditioning
+from harness.measuring.failure_logs import STORY, collect
 from harness.measuring.lane_plan import LanePlan
 from harness.measuring.program_facts import facts_of
 from harness.measuring.recovery import DeviceDown, Recovery, setback_of
 from harness.measuring.run_services import RunServices
-from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result
+from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result, trial_folder
+from harness.measuring.trial_logs import write_logs
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
 
@@ -93,6 +95,7 @@ class DeviceSession:
             self._kept_s = 0.0
         self.device_failed, self.down = False, None
         setbacks = list(earlier)
+        story: Mapping[str, str] = {}
         error: DeviceError
         attempt = 0
         for attempt in range(attempts):
@@ -120,8 +123,11 @@ class DeviceSession:
                 if attempt == 0 and attempts > 1 and result.status is Status.FAILED and result.causes[0] in PASSING:
                     setbacks.append(Setback(cause=result.causes[0], message=result.message or "", at=datetime.now(UTC)))
                     self._note(f"once more: {result.message or result.causes[0]}")
+                    story = {kind: path for kind, path in result.logs.items() if kind in STORY}
                     continue
-                return self._with_all(replace(result, attempt=len(earlier) + attempt), setbacks)
+                return self._with_all(
+                    replace(result, attempt=len(earlier) + attempt, logs={**story, **result.logs}), setbacks
+                )
         else:
             # Not for another attempt: to learn why the last one failed, and to have the device back for the next trial.
             try:
@@ -132,7 +138,22 @@ class DeviceSession:
         failed = failed_result(
             trial, error, started_at=started_at, duration_s=time.monotonic() - started, attempt=len(earlier) + attempt
         )
-        return self._with_all(replace(failed, causes=(setbacks[-1].cause,) if setbacks else failed.causes), setbacks)
+        if self.down is None:
+            story = self._story(trial, ago_s=time.monotonic() - started)
+        causes = (setbacks[-1].cause,) if setbacks else failed.causes
+        return self._with_all(replace(failed, causes=causes, logs=story), setbacks)
+
+    def _story(self, trial: Trial, *, ago_s: float) -> dict[str, str]:
+        """Keep what the device logged since a trial began that it could not run. Kind to path, as a result has it."""
+        story = collect(
+            self._target,
+            trial_folder(trial),
+            ago_s=ago_s,
+            tombstone=False,
+            root=self._lane.inventory.become_root,
+            cancel=self._services.cancel,
+        )
+        return write_logs(self._services.log_dir(trial.trial_id), story) if story else {}
 
     def _with_all(self, result: Result, setbacks: Sequence[Setback]) -> Result:
         return replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3))

@@ -29,6 +29,7 @@ from harness.devices.push import Blob
 from harness.devices.target import Cancelled, Target
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
 from harness.measuring.device_setup import Setup
+from harness.measuring.failure_logs import collect, left_a_tombstone
 from harness.measuring.start_state import cache_place, fill_script, is_filled
 from harness.measuring.trailer import split_trailer
 from harness.measuring.trial_logs import pull_files, write_logs
@@ -83,7 +84,7 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         DeviceError: the device failed (lost, hung, rebooted): whether to try again is the caller's question.
         Cancelled: `cancel` was set.
     """
-    folder = f"{BASE_DIR}/run/{trial.trial_id}"
+    folder = trial_folder(trial)
     if (reason := unsupported(trial.delegate, trial.purpose, trial.start, bench.facts, trial.model)) is not None:
         return replace(skipped_result(trial, reason[1]), causes=(reason[0],), artifact_sha256=bench.program.sha256)
     cache = cache_place(trial, program_sha256=bench.program.sha256, folder=folder)
@@ -137,6 +138,16 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         message = f"did not run: cores {format_list(from_mask(trial.cpus.mask))} were refused"
     if Cause.AFFINITY_NOT_HONOURED in causes:
         conditions = replace(conditions, evidence=(affinity_evidence(bench.inventory, trial, conditions),))
+    if status is Status.FAILED:
+        story = collect(
+            bench.target,
+            folder,
+            ago_s=time.monotonic() - started,
+            tombstone=left_a_tombstone(causes, exit_code),
+            root=bench.inventory.become_root,
+            cancel=cancel,
+        )
+        paths |= write_logs(log_dir, story)
     return Result(
         trial=trial,
         status=status,
@@ -152,6 +163,11 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         synthetic=synthetic is not None,
         logs=paths,
     )
+
+
+def trial_folder(trial: Trial) -> str:
+    """A trial's own folder on the device."""
+    return f"{BASE_DIR}/run/{trial.trial_id}"
 
 
 def end_leftovers(target: Target, folder: str, nonce: str) -> bool:

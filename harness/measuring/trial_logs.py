@@ -14,6 +14,8 @@ _NAMES: Mapping[str, str] = {
     "stderr": "stderr.txt",
     "profile": PROFILE_FILE,
     "runtime_info": RUNTIME_INFO_FILE,
+    "logcat": "logcat.txt",
+    "tombstone": "tombstone.txt",
 }
 _PULLED = frozenset({"profile", "runtime_info"})
 

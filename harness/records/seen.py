@@ -169,4 +169,5 @@ class Result:
     synthetic: bool = False
     """True where the numbers were replayed or modelled, not measured. Carried to the last table of the report."""
     logs: Mapping[str, str] = field(default_factory=dict)
-    """Kind (`stdout`, `stderr`, `profile`, `runtime_info`) to path relative to the run's folder."""
+    """Kind (`stdout`, `stderr`, `profile`, `runtime_info`; after a failure also `logcat`, `tombstone`) to path relative to the run's
+    folder. Where an attempt failed and a later one did not, the latter two are of the one that failed."""

@@ -1,4 +1,5 @@
-"""A run on disk: `manifest.json`, `trials.jsonl`, `logs/TRIAL/`, and `decisions.jsonl` of an adaptive run. It only ever grows.
+"""A run on disk: `manifest.json`, `trials.jsonl`, `logs/TRIAL/`, and `decisions.jsonl` of an adaptive run. It only ever grows. Beside the
+trials' logs lies the harness's own (`run_log`).
 
 Each finished trial is one line, appended and fsynced, so a killed controller loses at most the trial in flight; so is each decision
 that a comparison was measured enough.

@@ -16,6 +16,7 @@ from harness.devices import lease
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import PROBE_SCRIPT
+from harness.measuring import failure_logs
 from harness.measuring.trial_script import TrialScript, kill_script
 from harness.virtual.farm import VirtualFarm
 
@@ -37,6 +38,7 @@ SENT = {
         frequency_paths={4: "/sys/devices/system/cpu/cpu4/cpufreq/scaling_cur_freq"},
         nonce="abc",
     ).text(),
+    "failure logs": failure_logs._script(f"{BASE_DIR}/run/t", "abc", 3.0, True, None),
     "kill": kill_script(f"{BASE_DIR}/run/t", "def"),
     "health": "true",
 }
