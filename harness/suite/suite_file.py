@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
-from harness.benchmark_model.command_line import NO_CACHE, check_delegate, flag_name
+from harness.benchmark_model.command_line import NO_CACHE, check_delegate
 from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
@@ -28,176 +25,32 @@ from harness.files.strict_yaml import line_of, load_yaml_model_from_text
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
-    ModelInput,
     ModelRef,
     Purpose,
-    RunLengths,
     Scalar,
     StartState,
     trial_label,
 )
 from harness.suite.adaptive_entry import AdaptiveEntry, Processes, why_not
 from harness.suite.model_files import ModelPattern, find_models, model_ref
+from harness.suite.suite_entries import (
+    BinaryEntry,
+    DelegateEntry,
+    MatchEntry,
+    ModelEntry,
+    OrderEntry,
+    RunEntry,
+    StrictEntry,
+)
 
 __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "model_ref"]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InputEntry(_Strict):
-    """What an input of a model is fed with."""
-
-    name: str = Field(min_length=1, description="the tensor's; the tool warns where it differs, and goes by the order")
-    shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="sizes; the tool takes no scalars")
-    range: tuple[int, int] | None = Field(
-        default=None, description="random values lie in it, both ends included; the tool's own choice without it"
-    )
-
-    @model_validator(mode="after")
-    def _range_is_one(self) -> InputEntry:
-        if self.range is not None and self.range[0] > self.range[1]:
-            raise ValueError(f"range begins with {self.range[0]}, above its end {self.range[1]}")
-        return self
-
-
-class ModelEntry(_Strict):
-    """A model by path or glob, relative to the suite file."""
-
-    path: str = Field(min_length=1)
-    name: str | None = Field(
-        default=None, min_length=1, description="how it is called in tables; the file's name without it"
-    )
-    signature: str | None = Field(default=None, min_length=1, description="which of its signatures runs")
-    inputs: list[InputEntry] = Field(
-        default=[], description="all of its inputs in their order: shapes where the file leaves them open, ranges"
-    )
-
-    @field_validator("inputs")
-    @classmethod
-    def _names_differ(cls, value: list[InputEntry]) -> list[InputEntry]:
-        names = [flag_name(entry.name) for entry in value]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                raise ValueError(f"two inputs are called {value[index].name!r}")
-        return value
-
-    def pattern(self) -> ModelPattern:
-        """As a record."""
-        return ModelPattern(
-            path=self.path,
-            name=self.name,
-            signature=self.signature,
-            inputs=tuple(ModelInput(name=one.name, shape=tuple(one.shape), range=one.range) for one in self.inputs),
-        )
-
-
-class DelegateEntry(BaseModel):
-    """A delegate by name; every other key is an option of that delegate."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str
-    require: Literal["full", "partial", "any"] = Field(
-        default="partial", description="how much of the graph it must take for the numbers to count"
-    )
-
-    @model_validator(mode="after")
-    def _known(self) -> DelegateEntry:
-        try:
-            self.request()
-        except UsageError as error:
-            raise ValueError(str(error)) from None
-        return self
-
-    def request(self) -> DelegateRequest:
-        """As a record.
-
-        Raises:
-            UsageError: an unknown delegate or option.
-        """
-        options: dict[str, Scalar] = {}
-        for key, value in (self.model_extra or {}).items():
-            if not isinstance(value, str | int | float | bool):
-                raise UsageError(f"option {key!r} must be one value, not {value!r}")
-            options[key] = value
-        request = DelegateRequest(name=self.name, options=options, require=self.require)
-        check_delegate(request)
-        return request
-
-
-class MatchEntry(_Strict):
-    """Devices by property: each key is one of model, manufacturer, soc, android, config; values may hold `*` and `?`."""
-
-    match: Mapping[Literal["model", "manufacturer", "soc", "android", "config", "serial"], str] = Field(min_length=1)
-
-
-class RunEntry(_Strict):
-    """How long each process measures. Seconds are wall time."""
-
-    min_runs: int = Field(default=50, ge=1, le=1_000_000)
-    min_s: float = Field(default=1.0, ge=0, le=3600)
-    max_s: float = Field(default=30.0, gt=0, le=3600)
-    warmup_runs: int = Field(default=1, ge=0, le=1_000_000)
-    warmup_s: float = Field(default=0.5, ge=0, le=3600)
-    timeout_s: float = Field(
-        default=120.0, ge=1, le=24 * 3600, description="after this the device ends the process itself"
-    )
-
-    @model_validator(mode="after")
-    def _possible(self) -> RunEntry:
-        if self.max_s < self.min_s:
-            raise ValueError(f"max_s ({self.max_s:g}) is below min_s ({self.min_s:g})")
-        if self.timeout_s <= self.min_s + self.warmup_s:
-            raise ValueError(f"timeout_s ({self.timeout_s:g}) leaves no room for warmup_s + min_s")
-        return self
-
-    def lengths(self) -> RunLengths:
-        """As a record."""
-        return RunLengths(**self.model_dump())
-
-
-class BinaryEntry(_Strict):
-    """A benchmark binary among several that are compared: out of the local store (`use`), or files of one's own (`path`)."""
-
-    name: str = Field(min_length=1, max_length=80, description="how it is called in tables")
-    use: str | None = Field(
-        default=None,
-        min_length=1,
-        description="a name, a revision, a version or the beginning of a hash, as `harness build --list` shows them; "
-        "`host` is the harness's own program, for virtual devices",
-    )
-    path: str | list[str] | None = Field(
-        default=None, min_length=1, description="a file, or one for each ABI, relative to this file"
-    )
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> BinaryEntry:
-        if (self.use is None) == (self.path is None):
-            raise ValueError(f"binary {self.name!r} needs either `use` or `path`")
-        return self
-
-    def request(self, folder: Path) -> BinaryRequest:
-        """As a record, with paths relative to `folder`."""
-        paths = [self.path] if isinstance(self.path, str) else self.path or []
-        return BinaryRequest(name=self.name, use=self.use, paths=tuple(str(folder / path) for path in paths))
-
-
-class OrderEntry(_Strict):
-    """The order of processes. Interleaved: in each block every cell runs once, in random order, so that drift hits all alike."""
-
-    interleave: bool = True
-    seed: int | None = Field(
-        default=None, ge=0, description="of the random order; without it one is drawn and recorded"
-    )
 
 
 _Delegates = Annotated[list[str | DelegateEntry], Field(min_length=1)]
 _Threads = Annotated[int, Field(ge=1, le=256)]
 
 
-class Suite(_Strict):
+class Suite(StrictEntry):
     """A suite file. Everything but `suite` and `models` has a default."""
 
     yaml_text_keys: ClassVar[tuple[str, ...]] = ("binaries", "cpus")
@@ -207,7 +60,7 @@ class Suite(_Strict):
     devices: Literal["any"] | MatchEntry | list[str] = Field(
         default="any", description="any, a list of serials or config names, or {match: {soc: ...}}"
     )
-    delegates: _Delegates = ["xnnpack"]
+    delegates: _Delegates = Field(default=["xnnpack"])
     start: list[StartState] = Field(
         default=["warm"],
         min_length=1,
