@@ -24,6 +24,7 @@ from harness.devices.lease import LEASE_S, renew_script
 from harness.devices.target import Cancelled, Target
 from harness.measuring.canary import Canary, RunCanary
 from harness.measuring.device_setup import Setup
+from harness.measuring.expected_clocks import expected_khz
 from harness.measuring.runner import skipped_result
 from harness.records import Conditions, Result, Status, Trial
 from harness.records.causes import Cause
@@ -43,8 +44,6 @@ _POLL_S, _LONGEST_POLL_S = 1.0, 10.0
 _TIMEOUT_S = 30.0
 _TOLERANCE_C = 1.0
 """Between the gate's look and the trial's own a sensor may move by this much."""
-
-_NOT_AT_MAXIMUM = frozenset({"powersave", "userspace", "conservative"})
 
 
 class Conditioning:
@@ -109,7 +108,7 @@ class Conditioning:
                     held["task_profile"] = profile
             else:
                 refused["task_profile"] = "this Android has no settaskprofile"
-        if (lacking := self._no_temperature(inventory)) is not None:
+        if (lacking := _no_temperature(self._request.thermal.below_c, inventory)) is not None:
             refused["thermal"] = lacking
         self._unmet = {name: why for name, why in refused.items() if not self._request.optional(name)}
         for name, why in refused.items():
@@ -292,15 +291,6 @@ class Conditioning:
         cooled = self._first_c + COOLED_WITHIN_C
         return cooled if limit is None else min(limit, cooled)
 
-    def _no_temperature(self, inventory: Inventory) -> str | None:
-        """Why a temperature that the suite asks for cannot be waited for on this device."""
-        asked, config = self._request.thermal.below_c, inventory.config
-        if asked == "device" and (config is None or config.thermal.start_below_c is None):
-            return "no config tells from which temperature this device may start (start_below_c)"
-        if asked is not None and inventory.zone is None:
-            return "no temperature can be read"
-        return None
-
     def _pause(self, seconds: float) -> None:
         began = time.monotonic()
         if self._cancel.wait(seconds):
@@ -319,7 +309,7 @@ class Conditioning:
         below_c = self._below_c(0)
         return Limits(
             threads=trial.threads,
-            expected_khz=self._expected_khz(seen),
+            expected_khz=expected_khz(self._here(), self._setup.held, self._peak_khz, seen),
             max_status=thermal.max_status,
             below_c=None if below_c is None else below_c + _TOLERANCE_C,
             too_hot_c=config.thermal.too_hot_c if config else None,
@@ -327,25 +317,6 @@ class Conditioning:
             canary_ratio=canary_ratio,
             settings=self._setup.held,
         )
-
-    def _expected_khz(self, seen: Conditions) -> dict[int, int]:
-        """Watched cores to the clock that a busy one should have: what was set, else the highest of its cluster."""
-        inventory, held = self._here(), self._setup.held
-        policy_of = {cpu: policy for policy, cpus in inventory.policies.items() for cpu in cpus}
-        highest = {cpu: cluster.max_frequency_khz for cluster in inventory.info.cpu_clusters for cpu in cluster.cpus}
-        expected = {}
-        for core in {core for sample in seen.samples for core in sample.frequency_khz}:
-            policy = policy_of.get(core)
-            clock = highest.get(core)
-            if fixed := held.get(f"frequency:policy{policy}"):
-                clock = int(fixed.partition(" ")[2])
-            elif held.get("fixed_performance") == "true":
-                clock = self._peak_khz.get(core)  # only the phone knows which clock it holds: what it ran at, at best
-            elif held.get(f"governor:policy{policy}") in _NOT_AT_MAXIMUM:
-                clock = None
-            if clock:
-                expected[core] = clock
-        return expected
 
     def _blocked(self, trial: Trial, refusal: GateRefusal) -> Result:
         return Result(
@@ -359,3 +330,13 @@ class Conditioning:
             started_at=datetime.now(UTC),
             duration_s=0.0,
         )
+
+
+def _no_temperature(asked: float | str | None, inventory: Inventory) -> str | None:
+    """Why a temperature that the suite asks for cannot be waited for on this device."""
+    config = inventory.config
+    if asked == "device" and (config is None or config.thermal.start_below_c is None):
+        return "no config tells from which temperature this device may start (start_below_c)"
+    if asked is not None and inventory.zone is None:
+        return "no temperature can be read"
+    return None

@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
 
 from harness.analysis.stopping import Step, prepare, process_of
 from harness.conditions.request import ConditionsRequest
@@ -30,6 +27,8 @@ from harness.measuring.device_session import DeviceSession
 from harness.measuring.lane_plan import LanePlan, Patience
 from harness.measuring.lane_threads import LaneThreads
 from harness.measuring.program_facts import HelpTexts
+from harness.measuring.quarantine import gets_well
+from harness.measuring.run_events import Outcome, Progress, RunEvents
 from harness.measuring.run_services import RunServices
 from harness.measuring.runner import skipped_result
 from harness.records import Purpose, Result, Status, Trial
@@ -48,63 +47,6 @@ __all__ = [
     "Schedule",
     "bad",
 ]
-
-
-class Progress(Protocol):
-    """Who watches. Called from several threads, one call at a time."""
-
-    def started(self, trial: Trial) -> None:
-        """A trial begins."""
-
-    def finished(self, result: Result) -> None:
-        """A trial is stored."""
-
-    def note(self, serial: str, message: str) -> None:
-        """Something that a watcher should know."""
-
-    def looked(self, step: Step) -> None:
-        """A block of an adaptive run is complete: what was decided, and what comes next."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run came to beside its results."""
-
-    interrupted: bool = False
-    set_aside: dict[str, str] = field(default_factory=dict)
-    """Serial to reason, for devices that did not get to all their trials."""
-    busy_s: dict[str, float] = field(default_factory=dict)
-    """Serial to seconds in which the device ran `benchmark_model`."""
-
-
-class _Events:
-    """Implements `SessionEvents`: tells the watcher one thing at a time, and adds up how long each device was busy.
-
-    Args:
-        progress: who watches.
-        outcome: where the time is added up.
-        lock: held while the watcher is told; the schedule's own.
-    """
-
-    def __init__(self, progress: Progress, outcome: Outcome, lock: threading.Lock) -> None:
-        self._progress, self._outcome, self._lock = progress, outcome, lock
-
-    def started(self, trial: Trial) -> None:
-        """See `SessionEvents.started`."""
-        log.info("%s: begins %s", trial.device, trial.trial_id)
-        with self._lock:
-            self._progress.started(trial)
-
-    def note(self, serial: str, message: str) -> None:
-        """See `SessionEvents.note`."""
-        log.info("%s: %s", serial, message)
-        with self._lock:
-            self._progress.note(serial, message)
-
-    def kept_busy(self, serial: str, seconds: float) -> None:
-        """See `SessionEvents.kept_busy`."""
-        with self._lock:
-            self._outcome.busy_s[serial] = self._outcome.busy_s.get(serial, 0.0) + seconds
 
 
 class Schedule:
@@ -151,7 +93,7 @@ class Schedule:
         self._outcome = Outcome()
         self._fatal: HarnessError | None = None
         self._cancel = threading.Event()
-        self._events = _Events(progress, self._outcome, self._lock)
+        self._events = RunEvents(progress, self._outcome, self._lock)
         self._services = RunServices(
             owner=owner,
             wait_for_lease_s=wait_for_lease_s,
@@ -272,25 +214,14 @@ class Schedule:
                 return
 
     def _quarantine(self, serial: str, session: DeviceSession, reason: str, number: int) -> bool:
-        """Wait for a device to get well; False where it does not in time, or has been here too often.
-
-        Raises:
-            Cancelled: the run is being ended.
-        """
-        patience = self._patience
-        if number > patience.quarantines or patience.quarantine_s <= 0:
-            return False
-        self._events.note(serial, f"quarantined, waits {patience.quarantine_s:g} s at most: {reason}")
-        deadline = time.monotonic() + patience.quarantine_s
-        pause = patience.probe_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            if self._cancel.wait(min(pause, left_s)):
-                raise Cancelled
-            if session.healthy():
-                self._events.note(serial, "is well again")
-                return True
-            pause = min(2 * pause, 8 * patience.probe_s)
-        return False
+        return gets_well(
+            session.healthy,
+            number=number,
+            reason=reason,
+            patience=self._patience,
+            note=partial(self._events.note, serial),
+            cancel=self._cancel,
+        )
 
     def _keep(self, result: Result) -> None:
         log.info(

@@ -1,0 +1,70 @@
+"""Who watches a run, what the run came to beside its results, and how both hear from sessions in several threads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.analysis.stopping import Step
+from harness.records import Result, Trial
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Who watches. Called from several threads, one call at a time."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial begins."""
+
+    def finished(self, result: Result) -> None:
+        """A trial is stored."""
+
+    def note(self, serial: str, message: str) -> None:
+        """Something that a watcher should know."""
+
+    def looked(self, step: Step) -> None:
+        """A block of an adaptive run is complete: what was decided, and what comes next."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to beside its results."""
+
+    interrupted: bool = False
+    set_aside: dict[str, str] = field(default_factory=dict)
+    """Serial to reason, for devices that did not get to all their trials."""
+    busy_s: dict[str, float] = field(default_factory=dict)
+    """Serial to seconds in which the device ran `benchmark_model`."""
+
+
+class RunEvents:
+    """Implements `SessionEvents`: tells the watcher one thing at a time, and adds up how long each device was busy.
+
+    Args:
+        progress: who watches.
+        outcome: where the time is added up.
+        lock: held while the watcher is told; the schedule's own.
+    """
+
+    def __init__(self, progress: Progress, outcome: Outcome, lock: threading.Lock) -> None:
+        self._progress, self._outcome, self._lock = progress, outcome, lock
+
+    def started(self, trial: Trial) -> None:
+        """See `SessionEvents.started`."""
+        log.info("%s: begins %s", trial.device, trial.trial_id)
+        with self._lock:
+            self._progress.started(trial)
+
+    def note(self, serial: str, message: str) -> None:
+        """See `SessionEvents.note`."""
+        log.info("%s: %s", serial, message)
+        with self._lock:
+            self._progress.note(serial, message)
+
+    def kept_busy(self, serial: str, seconds: float) -> None:
+        """See `SessionEvents.kept_busy`."""
+        with self._lock:
+            self._outcome.busy_s[serial] = self._outcome.busy_s.get(serial, 0.0) + seconds
