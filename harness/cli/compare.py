@@ -14,18 +14,16 @@ import click
 from rich.console import Console
 
 from harness.analysis.cell_selection import (
-    KEYS,
-    CellResults,
     Pair,
     Selection,
-    cells_of,
     fixed_apart,
     pair_cells,
     parse_where,
     same_devices,
     select,
 )
-from harness.analysis.comparison import Source, Table, compare
+from harness.analysis.cells import KEYS, CellResults, group_by_cell
+from harness.analysis.comparison import RunContext, Table, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules
 from harness.cli.export_overlays import write_overlays
@@ -185,7 +183,7 @@ def _side(text: str, runs: dict[Path, Run]) -> _Side:
         runs[path] = load_run(path)
     run = runs[path]
     selection = Selection(text=text, where=parse_where(where) if where else {})
-    return _Side(text, run, selection, select(cells_of(run.results), selection))
+    return _Side(text, run, selection, select(group_by_cell(run.results), selection))
 
 
 def _divide(text: str) -> tuple[Path, str]:
@@ -203,8 +201,8 @@ def _divide(text: str) -> tuple[Path, str]:
     return Path(path_text), where
 
 
-def _source(run: Run) -> Source:
-    return Source(
+def _source(run: Run) -> RunContext:
+    return RunContext(
         run_id=run.manifest.run_id,
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,

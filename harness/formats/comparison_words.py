@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.analysis.cell_selection import KEYS
+from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Overall, SideSummary, Table
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow

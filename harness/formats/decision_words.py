@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.analysis.cell_selection import KEYS
+from harness.analysis.cells import KEYS
 from harness.analysis.stopping import Step
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision, StopReason
+from harness.records import CellKey
+from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReason
 
 _COUNTED: dict[StopReason, str] = {
     "narrow": "narrow enough",

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import IO, Any
 
-from harness.analysis.cell_selection import CellResults
+from harness.analysis.cells import CellResults
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import OpProfile, OpRow, profile_of
 from harness.records import DeviceInfo, Result, Sample

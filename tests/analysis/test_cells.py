@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from harness.analysis.cells import baseline_of, cells
+from harness.analysis.cells import baseline_of, summaries
 from harness.records import (
     CpuRequest,
     DelegateRequest,
@@ -48,13 +48,13 @@ def result(
 
 
 def test_a_cells_value_is_the_median_over_its_processes() -> None:
-    (cell,) = cells([result(value, process=i) for i, value in enumerate([10.0, 30.0, 20.0])])
+    (cell,) = summaries([result(value, process=i) for i, value in enumerate([10.0, 30.0, 20.0])])
     assert cell.median_us == 20.0
     assert cell.spread == 1.0
 
 
 def test_only_good_latency_processes_count() -> None:
-    (cell,) = cells(
+    (cell,) = summaries(
         [
             result(10.0),
             result(1.0, status=Status.INVALID, process=1),
@@ -70,12 +70,12 @@ def test_only_good_latency_processes_count() -> None:
 
 
 def test_without_a_good_process_there_is_no_number() -> None:
-    (cell,) = cells([result(10.0, status=Status.INVALID)])
+    (cell,) = summaries([result(10.0, status=Status.INVALID)])
     assert (cell.median_us, cell.values_us) == (None, ())
 
 
 def test_the_baseline_is_the_cell_that_differs_only_in_what_it_fixes() -> None:
-    found = cells(
+    found = summaries(
         [
             result(40.0),
             result(20.0, threads=2),

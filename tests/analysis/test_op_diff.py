@@ -165,35 +165,6 @@ def test_alignment_of_nothing() -> None:
     assert align(rows(*CPU[:1]), ()) == [(rows(*CPU[:1]), ())]
 
 
-def test_profiles_take_the_median_process_and_cost_per_inference() -> None:
-    results = [
-        result(whole, purpose=Purpose.PROFILE, block=block, ops=[op(0, "A", "[a]", cost, 3), op(1, "B", "[b]", 1.0)])
-        for block, (whole, cost) in enumerate([(40.0, 10.0), (44.0, 12.0), (99.0, 30.0)])
-    ]
-    found = profile_of([*results, result(1.0)])
-    assert found is not None
-    assert (found.processes, found.whole_us) == (3, 44.0)
-    assert [row.cost_us for row in found.rows] == [36.0, 1.0]
-
-
-def test_ops_of_called_subgraphs_are_part_of_their_callers() -> None:
-    found = profile_of(
-        [
-            result(
-                20.0,
-                purpose=Purpose.PROFILE,
-                ops=[op(0, "WHILE", "[w]", 18.0), op(1, "ADD", "[x]", 2.0, 5, subgraph=2)],
-            )
-        ]
-    )
-    assert found is not None
-    assert [row.node_type for row in found.rows] == ["WHILE"]
-
-
-def test_without_ops_there_is_no_profile() -> None:
-    assert profile_of([result(10.0), result(10.0, purpose=Purpose.PROFILE)]) is None
-
-
 def test_ops_profiled_often_enough_get_an_interval() -> None:
     def cell_of(factor: float) -> OpProfile:
         found = profile_of(

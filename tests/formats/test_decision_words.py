@@ -12,7 +12,8 @@ from rich.console import Console
 from harness.analysis.stopping import Step
 from harness.cli.progress import RunProgress
 from harness.formats import decision_words as words
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision, StopReason
+from harness.records import CellKey
+from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReason
 from tests.analysis.made_up import BEGAN, result
 
 PLAN = AdaptivePlan(min_blocks=5, max_blocks=30, until=0.02, device_s=1800)
