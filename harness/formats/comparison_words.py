@@ -14,7 +14,7 @@ from harness.analysis.verdict import Judgement, Verdict
 
 def percent(fraction: float) -> str:
     """`3 %`, `1.5 %`: two digits that mean something."""
-    return f"{100 * fraction:.2g} %" if abs(fraction) < 1 else f"{100 * fraction:.0f} %"
+    return f"{100 * fraction:.2g} %" if abs(fraction) < 0.995 else f"{100 * fraction:.0f} %"
 
 
 def level(table: Table | None, *, space: str = " ") -> str:

@@ -133,3 +133,32 @@ def test_binaries_of_one_run_are_told_apart() -> None:
     (pair,) = pair_cells(select(cells, base), select(cells, head), apart=fixed_apart(base, head))
     assert pair.base is not None
     assert (pair.base.key.binary, pair.shown.binary) == ("main", "change")
+
+
+@pytest.mark.parametrize("key", ["device", "model"])
+def test_a_device_or_model_that_one_side_names_narrows_and_does_not_part(key: str) -> None:
+    """`RUN@device=A` against `RUN` compares A with A, not A with every other device."""
+    named, other, open_side = selection(**{key: "a"}), selection(**{key: "b"}), selection()
+    assert fixed_apart(named, open_side) == []
+    assert fixed_apart(open_side, named) == []
+    assert fixed_apart(named, named) == []
+    assert fixed_apart(named, other) == [key]
+
+
+@pytest.mark.parametrize("key", ["delegate", "threads", "cpus", "binary"])
+def test_any_other_key_that_one_side_names_parts(key: str) -> None:
+    named, open_side = selection(**{key: "1"}), selection()
+    assert fixed_apart(named, open_side) == [key]
+    assert fixed_apart(open_side, named) == [key]
+    assert fixed_apart(named, named) == []
+
+
+def test_one_device_of_a_run_is_compared_with_itself_in_the_other() -> None:
+    monday = group_by_cell([*cell([1.0]), *cell([2.0], device=OTHER_PHONE.serial)])
+    tuesday = group_by_cell([*cell([3.0]), *cell([4.0], device=OTHER_PHONE.serial)])
+    base, head = selection(device=PHONE.serial), selection()
+    pairs = pair_cells(select(monday, base), select(tuesday, head), apart=fixed_apart(base, head))
+    assert [(pair.shown.device, pair.base is not None) for pair in pairs] == [
+        (PHONE.serial, True),
+        (OTHER_PHONE.serial, False),
+    ]
