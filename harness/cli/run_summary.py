@@ -18,7 +18,7 @@ from harness.analysis.cells import CellSummary, baseline_key, baseline_of, group
 from harness.analysis.comparison import RunContext, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules, Verdict
-from harness.formats import decision_words
+from harness.formats import comparison_words, decision_words
 from harness.formats.terminal_text import printable
 from harness.measuring.schedule import Outcome
 from harness.records import CellKey, Status, Trial
@@ -176,7 +176,7 @@ def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
     if adaptive is not None:
         console.print(
             f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
-            f"{decision_words.percent(adaptive.until)}",
+            f"{comparison_words.percent(adaptive.until)}",
             highlight=False,
         )
     limit = f"; no further block after {_duration(adaptive.device_s)}" if adaptive and adaptive.device_s else ""
@@ -230,7 +230,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def _ratios(run: Run) -> dict[CellKey, str]:
     """Each cell's ratio to its baseline, with the verdict where there is one: the numbers of `harness compare` and of the report."""
-    decided = {one.head: escape(decision_words.ratio(one)) for one in run.decisions if one.head and one.ratio}
+    decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
     results = {cell.key: cell for cell in group_by_cell(run.results)}
     pairs = []
     for key, cell in results.items():

@@ -286,7 +286,7 @@ def _stopping(decisions: Sequence[Decision]) -> Markup:
         return Markup("")
     return Markup(
         " The run chose its number of processes by its ratios ({}); intervals and p-values allow for the looking: {}."
-    ).format(decision_words.counts(decisions), decision_words.CITED)
+    ).format(decision_words.reason_counts(decisions), decision_words.CITED)
 
 
 def _cautions(measured: Sequence[Comparison]) -> list[Markup]:

@@ -62,7 +62,7 @@ def test_what_the_base_differs_in_is_named() -> None:
     )
     nothing = replace(NARROW, head=None, base=None, reason="nothing_to_compare", ratio=None)
     assert words.why(nothing, PLAN) == "no cell has its baseline on this device: 5 processes of each, and no ratio"
-    assert words.ratio(replace(NARROW, ci_low=None)) == "0.520x"
+    assert words.decided_ratio(replace(NARROW, ci_low=None)) == "0.520x"
 
 
 def test_where_a_device_stands() -> None:
