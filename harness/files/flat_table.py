@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Format = Literal["csv", "json", "parquet"]
-Value = str | int | float | bool | None
-Row = tuple[Value, ...]
+TableValue = str | int | float | bool | None
+Row = tuple[TableValue, ...]
 ColumnKind = Literal["text", "integer", "number", "flag"]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -51,7 +51,7 @@ def plain(rows: Iterable[Row]) -> Iterator[Row]:
         yield tuple(_plain(cell) for cell in row)
 
 
-def _plain(cell: Value) -> Value:
+def _plain(cell: TableValue) -> TableValue:
     if isinstance(cell, float):
         return cell if math.isfinite(cell) else None
     if isinstance(cell, str) and not cell.isascii():
@@ -92,7 +92,7 @@ def write_parquet(table: Sequence[Column], rows: Iterable[Row], out: IO[bytes]) 
         writer.write_batch(_arrow_batch(batch, schema))
 
 
-def _csv_cell(value: Value) -> Value:
+def _csv_cell(value: TableValue) -> TableValue:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
