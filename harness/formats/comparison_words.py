@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.analysis.cell_selection import KEYS
+from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Overall, SideSummary, Table
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
@@ -14,7 +14,7 @@ from harness.analysis.verdict import Judgement, Verdict
 
 def percent(fraction: float) -> str:
     """`3 %`, `1.5 %`: two digits that mean something."""
-    return f"{100 * fraction:.2g} %" if abs(fraction) < 1 else f"{100 * fraction:.0f} %"
+    return f"{100 * fraction:.2g} %" if abs(fraction) < 0.995 else f"{100 * fraction:.0f} %"
 
 
 def level(table: Table | None, *, space: str = " ") -> str:

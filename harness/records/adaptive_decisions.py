@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from harness.records.asked import CellKey
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptivePlan:
@@ -21,20 +23,6 @@ class AdaptivePlan:
     attempts and waits. What a killed harness had under way is not in it. None: no limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class CellKey:
-    """What a cell's processes have in common."""
-
-    model: str
-    device: str
-    delegate: str
-    threads: int
-    cpus: str
-    """The suite's word for the cores."""
-    binary: str = ""
-    """Name of the benchmark binary; empty where the run compares none."""
-
-
 StopReason = Literal["narrow", "max_blocks", "max_device_time", "unmeasured", "nothing_to_compare"]
 """`narrow`: the interval is as narrow as was asked for. `max_blocks`, `max_device_time`: it is not, but a limit was reached.
 `unmeasured`: none of the agreed least number of blocks has a good process on both sides, so more would be in vain.
@@ -45,7 +33,8 @@ StopReason = Literal["narrow", "max_blocks", "max_device_time", "unmeasured", "n
 class Decision:
     """Why an adaptive run measured a comparison no longer. One line of `decisions.jsonl`.
 
-    The interval is the one to report: it holds although there was a look after every block. What a cell was spared by it is not missing.
+    The interval is the one to report: it holds although there was a look after every block.
+    Trials that this decision made unnecessary do not count as missing.
     """
 
     device: str
