@@ -6,7 +6,6 @@ import csv
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from harness.litert_host.launcher import write_launcher
 from harness.records import Purpose, Status
 from harness.runs.run_store import Run, load_run
 from tests.binaries.programs import write_elf
+from tests.in_process import harness
 from tests.model_files import shipped
 
 # A real ELF program that says which one it is, then becomes the benchmark on LiteRT's library.
@@ -45,11 +45,6 @@ run: {{min_runs: 3, min_s: 0, max_s: 2, warmup_runs: 1, warmup_s: 0, timeout_s: 
 order: {{seed: 3}}
 baseline: {{binary: A}}
 """
-
-
-def harness(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=cwd, check=False)
 
 
 @pytest.fixture(scope="module")

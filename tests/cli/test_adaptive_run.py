@@ -18,7 +18,8 @@ from harness.report import write_report
 from harness.report.cell_summaries import report_cells
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, load_run
-from tests.cli.test_run import harness, no_traceback, wait_for_lines
+from tests.cli.test_run import no_traceback, wait_for_lines
+from tests.in_process import harness
 from tests.model_files import shipped
 
 ABI = {"x86_64": "x86_64", "aarch64": "arm64-v8a"}[os.uname().machine]

@@ -21,6 +21,7 @@ from harness.records.causes import Cause
 from harness.runs.run_store import load_run
 from harness.virtual.farm import VirtualFarm
 from tests.conditions.throttling_phone import CLOCK_SCALE, COOL_C, throttling_phone
+from tests.in_process import harness
 from tests.litert_host import models as make
 from tests.model_files import shipped
 
@@ -38,15 +39,13 @@ def write_suite(folder: Path, conditions: str, *, lengths: str = SHORT, processe
     return file
 
 
-def command(suite: Path, farm: VirtualFarm, out: Path) -> tuple[list[str], dict[str, str]]:
+def verb(suite: Path, farm: VirtualFarm, out: Path) -> list[str]:
     devices = [word for serial in farm.serials for word in ("--device", serial)]
-    arguments = [sys.executable, "-m", "harness", "run", str(suite), *devices, "--out", str(out)]
-    return arguments, {**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)}
+    return ["run", str(suite), *devices, "--out", str(out)]
 
 
 def run(suite: Path, farm: VirtualFarm, out: Path) -> subprocess.CompletedProcess[str]:
-    arguments, environment = command(suite, farm, out)
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    done = harness(*verb(suite, farm, out), env={"ANDROID_ADB_SERVER_PORT": str(farm.adb_port)})
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
@@ -264,7 +263,8 @@ def test_a_killed_run_is_mended_by_the_next(tmp_path: Path) -> None:
     with VirtualFarm(["virtual-midrange"]) as farm:
         target = AdbTarget(farm.serials[0], port=farm.adb_port)
         governors = "cat /sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
-        arguments, environment = command(suite, farm, tmp_path / "killed")
+        arguments = [sys.executable, "-m", "harness", *verb(suite, farm, tmp_path / "killed")]
+        environment = {**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)}
         process = subprocess.Popen(arguments, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 60

@@ -24,6 +24,7 @@ from harness.devices.inventory import read_inventory
 from harness.errors import UsageError
 from harness.files.strict_yaml import load_yaml_model
 from harness.virtual.farm import VirtualFarm, start_persistent, stop_persistent
+from tests import in_process
 
 PROFILES = ("virtual-flagship", "virtual-midrange", "virtual-old")
 
@@ -35,14 +36,7 @@ def farm() -> Iterator[VirtualFarm]:
 
 
 def harness(farm: VirtualFarm, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness", "devices", *arguments],
-        env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return in_process.harness("devices", *arguments, env={"ANDROID_ADB_SERVER_PORT": str(farm.adb_port)})
 
 
 def test_each_device_tells_what_it_is_and_which_conditions_it_has(farm: VirtualFarm) -> None:
@@ -148,14 +142,7 @@ def shelf() -> Iterator[int]:
 
 def test_each_phone_that_cannot_be_used_has_its_remedy(shelf: int) -> None:
     def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "harness", "devices", *arguments],
-            env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(shelf)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return in_process.harness("devices", *arguments, env={"ANDROID_ADB_SERVER_PORT": str(shelf)})
 
     mine = {"R5CT30ABCDE", "HT85G1A05551", "192.168.1.7:5555", "0123456789ABCDEF"}
     told = {one["serial"]: one for one in json.loads(ask("--json").stdout)["devices"] if one["serial"] in mine}

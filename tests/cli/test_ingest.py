@@ -14,15 +14,10 @@ import pytest
 from harness.records import Purpose, Status
 from harness.runs.run_store import load_run
 from tests.benchmark_model.recorded import LOGS, other_log
+from tests.in_process import harness
 from tests.model_files import shipped
 
 HOST = LOGS / "host"
-
-
-def harness(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", *map(str, arguments)]
-    done = subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
-    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def ingest(

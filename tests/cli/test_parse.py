@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.benchmark_model.recorded import FILES, LOGS
+from tests.in_process import harness_bytes
 
 HOST = LOGS / "host"
 CONTRACT_KEYS = [
@@ -17,8 +17,7 @@ CONTRACT_KEYS = [
 
 
 def parse(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "harness", "parse", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
+    return harness_bytes("parse", *arguments, stdin=stdin)
 
 
 def test_json_has_the_contract_s_keys_in_their_order() -> None:

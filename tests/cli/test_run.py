@@ -15,19 +15,17 @@ from typing import Any
 import pytest
 
 from harness.devices.cpu_list import format_list
+from harness.litert_host.graph import read_graph
 from harness.records import Status
 from harness.records.causes import Cause
 from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm
+from tests.cli.scripted_program import write_program
+from tests.in_process import harness
 from tests.litert_host import models as make
 from tests.model_files import HOSTILE_NAMES, copy_of_shipped, shipped, truncated, unresolved_custom_op
 
 QUICK = "run: {min_runs: 3, min_s: 0, max_s: 2, warmup_runs: 1, warmup_s: 0, timeout_s: 30}\n"
-
-
-def harness(*arguments: object, timeout: float = 120, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=cwd, check=False)
 
 
 def write_suite(folder: Path, models: Sequence[Path | str], extra: str = "processes: 1\n") -> Path:
@@ -70,21 +68,25 @@ def test_a_suite_runs_end_to_end(tmp_path: Path) -> None:
         assert result.measurement is not None
         assert result.measurement.inference_avg_us
         assert result.conditions.cpus_asked == "f0"
-        assert result.conditions.affinity_observed == result.conditions.affinity_expected
+        # On a busy machine a process may come and go before the sampler gets a core.
+        assert result.conditions.affinity_observed in (result.conditions.affinity_expected, None)
         assert "temperature_before_c" in result.conditions.simulated
         assert not result.synthetic
         assert (run.path / result.logs["stdout"]).read_text()
         if result.trial.purpose == "profile":
-            check_profile(result.measurement.ops, result.measurement.inference_avg_us, result.trial.delegate.name)
+            check_profile(result.measurement, result.trial.delegate.name)
         if result.trial.purpose == "memory":
             assert result.measurement.memory.periodic_peak_mb
 
 
-def check_profile(ops: Any, average_us: float, delegate: str) -> None:
-    assert ops
-    total = sum(op.avg_us * op.times_called for op in ops)
-    # 90 % and more on a quiet machine; while other tests run, a process's average may hold a pause that no op shows.
-    assert 0.85 * average_us < total < 1.02 * average_us
+def check_profile(measurement: Any, delegate: str) -> None:
+    """What holds at any speed: the ops of a run lie within it, nothing is counted twice, and none is missing."""
+    ops, average_us = measurement.ops, measurement.inference_avg_us
+    rounded_us = len(ops)  # each op's time is in whole microseconds
+    assert 0 < sum(op.avg_us * op.times_called for op in ops) <= average_us + rounded_us
+    if delegate == "cpu":
+        (graph,) = read_graph(shipped("mobilenet_fp32.tflite").read_bytes()).subgraphs
+        assert sum(op.times_called for op in ops) == len(graph.operators)
     on_xnnpack = sum("Delegate" in op.name or "Convolution" in op.node_type for op in ops)
     assert (on_xnnpack > 0) == (delegate == "xnnpack")
 
@@ -92,7 +94,9 @@ def check_profile(ops: Any, average_us: float, delegate: str) -> None:
 def test_masks_are_mapped_to_the_hosts_cores_and_read_back(tmp_path: Path) -> None:
     """Eight cores of a profile stand on those of the host, core i on i mod n: what the kernel shows is that image."""
     suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "cpus: [80, 1, 0-3]\nprocesses: 1\n")
-    done = harness("run", suite, "--device", "virtual:1", "--out", tmp_path / "run")
+    done = harness(
+        "run", suite, "--device", "virtual:1", "--binary", write_program(tmp_path), "--out", tmp_path / "run"
+    )
     assert done.returncode == 0, done.stderr
     host_cores = len(os.sched_getaffinity(0))
     for result in load_run(tmp_path / "run").results:
@@ -262,35 +266,22 @@ def test_a_process_that_does_not_end_is_ended_by_the_device(tmp_path: Path) -> N
 
 
 def test_sixteen_devices_at_once(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], "processes: 3\n")
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], "processes: 2\n")
     out = tmp_path / "run"
-    done = harness("run", suite, "--device", "virtual:16", "--out", out, "--parallel-virtual", "16", timeout=240)
+    done = harness("run", suite, "--device", "virtual:16", "--out", out, "--parallel-virtual", "16")
     no_traceback(done)
     assert done.returncode == 0, done.stderr
     results = load_run(out).results
-    assert len(results) == 48
+    assert len(results) == 32
     assert len({result.trial.device for result in results}) == 16
 
 
 def test_a_real_binary_can_be_given_instead(tmp_path: Path) -> None:
     """Not the harness's own program: a script that prints what a recorded run printed. The pipeline does not notice."""
-    program = tmp_path / "benchmark_model"
-    program.write_text(
-        "#!/bin/sh\n"
-        'for a in "$@"; do [ "$a" = --help ] && { echo "	--num_runs=50 	int32" >&2; exit 1; }; done\n'
-        "echo 'STARTING!'\necho 'Loaded model x'\necho 'The input model file size (MB): 1.5'\n"
-        "echo 'Initialized session in 1.5ms.'\n"
-        "echo 'Explicitly applied XNNPACK delegate, and the model graph will be completely executed by the delegate.'\n"
-        "echo 'Running benchmark for at least 1 iterations and at least 0 seconds but terminate if exceeding 2 seconds.'\n"
-        "echo 'count=1 curr=1200'\necho\n"
-        "echo 'Running benchmark for at least 3 iterations and at least 0 seconds but terminate if exceeding 2 seconds.'\n"
-        "echo 'count=3 first=1001 curr=999 min=999 max=1001 avg=1000 std=1'\necho\n"
-        "echo 'Inference timings in us: Init: 1500, First inference: 1200, Warmup (avg): 1200, Inference (avg): 1000'\n"
-    )
-    program.chmod(0o755)
-    abi = {"x86_64": "x86_64", "aarch64": "arm64-v8a"}[os.uname().machine]
     suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")])
-    done = harness("run", suite, "--device", "virtual:1", "--binary", f"{abi}={program}", "--out", tmp_path / "run")
+    done = harness(
+        "run", suite, "--device", "virtual:1", "--binary", write_program(tmp_path), "--out", tmp_path / "run"
+    )
     assert done.returncode == 0, done.stderr
     (result,) = load_run(tmp_path / "run").results
     assert result.measurement is not None

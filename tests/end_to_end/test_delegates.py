@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from harness.records.causes import Cause
 from harness.report.cell_summaries import report_cells
 from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm
+from tests.in_process import harness
 from tests.model_files import shipped
 
 SUITE = """
@@ -50,8 +49,7 @@ def run_suite(folder: Path, serial: str, delegates: str, extra: str = "processes
     out = folder / f"run{len(list(folder.iterdir()))}"
     file = out.with_suffix(".yaml")
     file.write_text(SUITE.format(models=json.dumps(str(shipped("cnn_fp32.tflite"))), delegates=delegates, extra=extra))
-    command = [sys.executable, "-m", "harness", "run", str(file), "--device", serial, "--out", str(out), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = harness("run", file, "--device", serial, "--out", out, "--json")
     assert done.returncode in (0, 1), done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return load_run(out)

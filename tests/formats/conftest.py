@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Playwright
 
+from tests.in_process import harness
 from tests.model_files import shipped
 
 SUITE = """suite: viewers
@@ -28,17 +27,9 @@ def real_run(tmp_path_factory: pytest.TempPathFactory, no_server_port: int) -> P
     folder = tmp_path_factory.mktemp("viewers")
     suite = folder / "suite.yaml"
     suite.write_text(SUITE.format(model=shipped("mixed_fp32.tflite")))
-    subprocess.run(
-        [sys.executable, "-m", "harness", "run", str(suite), "--device", "virtual:1", "--out", str(folder / "run")],
-        capture_output=True,
-        check=True,
-        timeout=120,
-        env={
-            **os.environ,
-            "HARNESS_STATE_DIR": str(folder / "state"),
-            "ANDROID_ADB_SERVER_PORT": str(no_server_port),
-        },
-    )
+    state = {"HARNESS_STATE_DIR": str(folder / "state"), "ANDROID_ADB_SERVER_PORT": str(no_server_port)}
+    done = harness("run", suite, "--device", "virtual:1", "--out", folder / "run", env=state)
+    assert done.returncode == 0, done.stderr
     return folder / "run"
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from harness.conditions.request import ConditionsRequest
+from harness.devices.fake_target import FakeTarget
 from harness.devices.inventory import Inventory, read_inventory
-from harness.devices.target import Cancelled, CommandOutput, RemoteStat
+from harness.devices.target import Cancelled
 from harness.errors import DeviceLost
 from harness.measuring.conditioning import Conditioning
 from harness.records import (
@@ -54,34 +55,23 @@ TRIAL = Trial(
 )
 
 
-class Phone:
-    """A target that answers each look with the next line of a script, the last one for ever."""
+LOOK = re.compile("dumpsys battery")
+"""What only the script that looks before a trial holds."""
 
-    def __init__(self, answers: Sequence[str]) -> None:
-        self.serial = "phone"
-        self.answers = list(answers)
-        self.looks = 0
 
-    def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
-        text = ""
-        if "dumpsys battery" in command:
-            self.looks += 1
-            text = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        elif "=setting fixed_performance" in command:
-            text = "=setting fixed_performance true\n"
-        return CommandOutput(stdout=text.encode(), stderr=b"", exit_code=0)
+def phone_that_shows(*looks: str) -> FakeTarget:
+    """It shows this from look to look, the last one for ever."""
+    return FakeTarget(
+        {
+            LOOK: looks,
+            re.compile("=setting fixed_performance"): "=setting fixed_performance true\n",
+            re.compile(""): "",
+        }
+    )
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
-        raise AssertionError("nothing is pushed")
 
-    def pull(self, remote: str, local: Path) -> bool:
-        return False
-
-    def stat(self, remote: str) -> RemoteStat | None:
-        return None
-
-    def close(self) -> None:
-        pass
+def count_looks(phone: FakeTarget) -> int:
+    return sum(bool(LOOK.search(command)) for command in phone.commands)
 
 
 def inventory() -> Inventory:
@@ -89,7 +79,7 @@ def inventory() -> Inventory:
 
 
 def session(
-    phone: Phone,
+    phone: FakeTarget,
     request: dict[str, object],
     canary: Callable[[Trial], Result] | None = None,
     cancel: threading.Event | None = None,
@@ -132,18 +122,18 @@ WARM = "temp 45000\nThermal Status: 1\n"
 
 
 def test_a_cool_phone_is_looked_at_once_and_then_never_between_trials() -> None:
-    phone = Phone([COOL])
+    phone = phone_that_shows(COOL)
     conditioning, _ = session(phone, {})
     for number in range(5):
         trial = replace(TRIAL, trial_id=f"t{number}")
         assert conditioning.before_trial(trial) is None
         judged = conditioning.after_trial(result(trial))
         assert (judged.status, judged.conditions.waited_s) == (Status.OK, 0.0)
-    assert phone.looks == 1, "what a trial read at its end stands for the next gate"
+    assert count_looks(phone) == 1, "what a trial read at its end stands for the next gate"
 
 
 def test_a_warm_phone_is_waited_for_and_the_wait_is_counted() -> None:
-    phone = Phone([WARM, COOL])
+    phone = phone_that_shows(WARM, COOL)
     conditioning, notes = session(phone, {})
     assert conditioning.before_trial(TRIAL) is None
     waited_s = conditioning.after_trial(result()).conditions.waited_s
@@ -153,7 +143,7 @@ def test_a_warm_phone_is_waited_for_and_the_wait_is_counted() -> None:
 
 
 def test_waiting_ends_with_its_limit_and_is_a_result() -> None:
-    conditioning, notes = session(Phone([WARM]), {"thermal": {"wait_s": 0.3}})
+    conditioning, notes = session(phone_that_shows(WARM), {"thermal": {"wait_s": 0.3}})
     blocked = conditioning.before_trial(TRIAL)
     assert blocked is not None
     assert (blocked.status, blocked.causes) == (Status.INVALID, (Cause.TOO_HOT,))
@@ -166,14 +156,14 @@ def test_waiting_ends_with_its_limit_and_is_a_result() -> None:
 
 def test_a_wait_can_be_cancelled() -> None:
     cancel = threading.Event()
-    conditioning, _ = session(Phone([WARM]), {}, cancel=cancel)
+    conditioning, _ = session(phone_that_shows(WARM), {}, cancel=cancel)
     threading.Timer(0.3, cancel.set).start()
     with pytest.raises(Cancelled):
         conditioning.before_trial(TRIAL)
 
 
 def test_a_throttled_trial_is_repeated_once_it_has_cooled_up_to_the_limit() -> None:
-    phone = Phone([COOL, "temp 39000\nThermal Status: 0\n", COOL])
+    phone = phone_that_shows(COOL, "temp 39000\nThermal Status: 0\n", COOL)
     conditioning, notes = session(phone, {"repeat_invalid": 1})
     assert conditioning.before_trial(TRIAL) is None
     slow = conditioning.after_trial(result(khz=1_400_000, temperature_after_c=40.0))
@@ -181,7 +171,7 @@ def test_a_throttled_trial_is_repeated_once_it_has_cooled_up_to_the_limit() -> N
     assert slow.message == slow.conditions.evidence[0]
     assert conditioning.worth_repeating(slow, 0)
     assert conditioning.before_trial(TRIAL, repeats=1) is None
-    assert phone.looks == 3, "40 and 39 degrees are more than 3 above the 30 it began with"
+    assert count_looks(phone) == 3, "40 and 39 degrees are more than 3 above the 30 it began with"
     good = conditioning.after_trial(result(), repeats=1)
     assert good.status is Status.OK
     assert good.conditions.repeats == 1
@@ -192,7 +182,7 @@ def test_a_throttled_trial_is_repeated_once_it_has_cooled_up_to_the_limit() -> N
 
 
 def test_what_failed_stays_failed_whatever_the_clocks_were() -> None:
-    conditioning, _ = session(Phone([COOL]), {})
+    conditioning, _ = session(phone_that_shows(COOL), {})
     assert conditioning.before_trial(TRIAL) is None
     crashed = replace(result(khz=1_400_000), status=Status.FAILED, causes=(Cause.CRASHED,))
     judged = conditioning.after_trial(crashed)
@@ -202,7 +192,7 @@ def test_what_failed_stays_failed_whatever_the_clocks_were() -> None:
 def test_a_slow_canary_spoils_its_block_and_is_timed_again_at_the_end() -> None:
     times = iter([100.0, 130.0, 104.0])
     conditioning, notes = session(
-        Phone([COOL]),
+        phone_that_shows(COOL),
         {"canary": True, "thermal": {"wait_s": 0}},
         lambda trial: result(trial, run_min_us=next(times)),
     )
@@ -218,7 +208,7 @@ def test_a_slow_canary_spoils_its_block_and_is_timed_again_at_the_end() -> None:
 
 
 def test_a_spoiled_trial_that_cannot_be_repeated_keeps_its_numbers_and_says_why() -> None:
-    conditioning, _ = session(Phone([COOL, WARM]), {"thermal": {"wait_s": 0.2}})
+    conditioning, _ = session(phone_that_shows(COOL, WARM), {"thermal": {"wait_s": 0.2}})
     assert conditioning.before_trial(TRIAL) is None
     spoiled = conditioning.after_trial(result(khz=1_400_000, temperature_after_c=50.0))
     assert conditioning.worth_repeating(spoiled, 0)
@@ -234,7 +224,7 @@ def test_a_spoiled_trial_that_cannot_be_repeated_keeps_its_numbers_and_says_why(
 def test_a_canary_that_is_slow_after_a_block_spoils_the_trial_that_ended_it() -> None:
     times = iter([100.0, 125.0, 126.0, 127.0, 101.0])
     conditioning, notes = session(
-        Phone([COOL]),
+        phone_that_shows(COOL),
         {"canary": True, "thermal": {"wait_s": 0}},
         lambda trial: result(trial, run_min_us=next(times)),
     )
@@ -257,7 +247,7 @@ def test_a_canary_that_is_slow_after_a_block_spoils_the_trial_that_ended_it() ->
 def test_a_slow_canary_after_a_block_is_timed_again_since_noise_passes_and_heat_does_not() -> None:
     times = iter([100.0, 150.0, 101.0, 150.0, 140.0, 130.0])
     conditioning, _ = session(
-        Phone([COOL]),
+        phone_that_shows(COOL),
         {"canary": True, "thermal": {"wait_s": 0}},
         lambda trial: result(trial, run_min_us=next(times)),
     )
@@ -272,7 +262,7 @@ def test_a_slow_canary_after_a_block_is_timed_again_since_noise_passes_and_heat_
 def test_the_canary_is_timed_again_before_a_trial_is_repeated() -> None:
     times = iter([100.0, 140.0, 141.0, 103.0])
     conditioning, _ = session(
-        Phone([COOL]),
+        phone_that_shows(COOL),
         {"canary": True, "thermal": {"wait_s": 0.5}},
         lambda trial: result(trial, run_min_us=next(times)),
     )
@@ -293,7 +283,7 @@ def test_a_device_that_fails_under_the_canary_after_a_block_loses_no_result() ->
             raise DeviceLost("gone", serial="phone")
         return result(trial)
 
-    conditioning, notes = session(Phone([COOL]), {"canary": True}, canary)
+    conditioning, notes = session(phone_that_shows(COOL), {"canary": True}, canary)
     assert conditioning.before_trial(TRIAL) is None
     judged = conditioning.after_trial(result(), ends_block=True)
     assert (judged.status, judged.conditions.canary_after_us) == (Status.OK, None)
@@ -308,7 +298,7 @@ def test_a_canary_that_cannot_run_is_told_in_every_record_and_spoils_nothing() -
         seen = result(trial)
         return replace(seen, status=Status.FAILED, message="no such signature", measurement=None) if failing else seen
 
-    conditioning, notes = session(Phone([COOL]), {"canary": True}, canary)
+    conditioning, notes = session(phone_that_shows(COOL), {"canary": True}, canary)
     seen = []
     for number, block in enumerate((0, 0, 1)):
         failing = block == 0
@@ -326,7 +316,7 @@ def test_a_device_that_fails_under_the_canary_before_a_block_is_told_with_what_i
     def canary(trial: Trial) -> Result:
         raise DeviceLost("gone", serial="phone")
 
-    conditioning, _ = session(Phone([COOL]), {"canary": True}, canary)
+    conditioning, _ = session(phone_that_shows(COOL), {"canary": True}, canary)
     with pytest.raises(DeviceLost):
         conditioning.before_trial(TRIAL)
     assert conditioning.before_trial(TRIAL) is None, "it is not tried for ever"
@@ -337,17 +327,17 @@ def test_a_device_that_fails_under_the_canary_before_a_block_is_told_with_what_i
 
 def test_what_the_canary_heats_is_waited_for() -> None:
     """The gate is passed, the canary runs, and the device is above the limit for it."""
-    phone = Phone([COOL, WARM, COOL])
+    phone = phone_that_shows(COOL, WARM, COOL)
     conditioning, notes = session(
         phone, {"canary": True, "thermal": {"below_c": 40, "wait_s": 9}}, lambda trial: result(trial)
     )
     assert conditioning.before_trial(TRIAL) is None
-    assert phone.looks == 3
+    assert count_looks(phone) == 3
     assert any("45.0 °C" in note or "LIGHT" in note for note in notes)
 
 
 def test_in_fixed_performance_mode_clocks_are_held_against_the_best_seen() -> None:
-    conditioning, _ = session(Phone([COOL]), {"fixed_performance": True})
+    conditioning, _ = session(phone_that_shows(COOL), {"fixed_performance": True})
     for number, (khz, status) in enumerate([(1_800_000, Status.OK), (1_800_000, Status.OK), (900_000, Status.INVALID)]):
         trial = replace(TRIAL, trial_id=f"t{number}")
         assert conditioning.before_trial(trial) is None
@@ -357,7 +347,7 @@ def test_in_fixed_performance_mode_clocks_are_held_against_the_best_seen() -> No
 
 @pytest.mark.parametrize(("below_c", "reason"), [("device", "no config tells"), (40, None)])
 def test_a_temperature_that_cannot_be_known_is_a_condition_not_met(below_c: object, reason: str | None) -> None:
-    conditioning, _ = session(Phone([COOL]), {"thermal": {"below_c": below_c}})
+    conditioning, _ = session(phone_that_shows(COOL), {"thermal": {"below_c": below_c}})
     refused = conditioning.before_trial(TRIAL)
     if reason is None:
         assert refused is None
@@ -365,6 +355,6 @@ def test_a_temperature_that_cannot_be_known_is_a_condition_not_met(below_c: obje
     assert refused is not None
     assert (refused.status, refused.causes) == (Status.SKIPPED, (Cause.CONDITION_NOT_MET,))
     assert reason in (refused.message or "")
-    lenient, notes = session(Phone([COOL]), {"thermal": {"below_c": below_c}, "when_supported": ["thermal"]})
+    lenient, notes = session(phone_that_shows(COOL), {"thermal": {"below_c": below_c}, "when_supported": ["thermal"]})
     assert lenient.before_trial(TRIAL) is None
     assert notes[0].endswith("goes on without")

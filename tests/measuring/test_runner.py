@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.benchmark_model.command_line import BinaryFacts
+from harness.devices.fake_target import Answer, FakeTarget, Hang
 from harness.devices.inventory import Inventory, read_inventory
 from harness.devices.push import Blob
-from harness.devices.target import CommandOutput, RemoteStat
+from harness.devices.target import CommandOutput
 from harness.errors import DeviceHung, DeviceRebooted, StorageFull, StorageRefused
 from harness.measuring.device_setup import Setup
 from harness.measuring.runner import Bench, run_trial
@@ -61,16 +62,17 @@ class Phone:
     hangs: bool = False
     broken_off: tuple[bytes, bytes, int] | None = None
     """stdout, stderr and exit code where the script's notes did not arrive."""
-    serial: str = "phone"
-    commands: list[str] = field(default_factory=list)
+    target: FakeTarget = field(init=False)
 
-    def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
-        self.commands.append(command)
+    def __post_init__(self) -> None:
+        self.target = FakeTarget(self._answer, serial="phone")
+
+    def _answer(self, command: str) -> Answer:
         found = re.search(r"--8<-- harness [0-9a-f]+", command)
         if self.hangs and found:
-            raise DeviceHung("no answer", serial=self.serial)
+            return Hang.UNTIL_DEADLINE
         if not found or "timeout -s KILL" not in command:
-            return CommandOutput(stdout=b"gone\n", stderr=b"", exit_code=0)
+            return "gone\n"
         if self.broken_off is not None:
             out, errors, exit_code = self.broken_off
             return CommandOutput(stdout=out, stderr=errors, exit_code=exit_code)
@@ -88,24 +90,12 @@ class Phone:
         trailer = f"\n{mark} rc {self.rc}\n" + "".join(f"{mark} {name}\n{body}\n" for name, body in parts.items())
         return CommandOutput(stdout=STDOUT, stderr=(trailer + f"{mark} end\n").encode(), exit_code=self.rc)
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
-        raise AssertionError("nothing is pushed")
-
-    def pull(self, remote: str, local: Path) -> bool:
-        return False
-
-    def stat(self, remote: str) -> RemoteStat | None:
-        return None
-
-    def close(self) -> None:
-        pass
-
 
 def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections: str) -> Result:
     inventory: Inventory = read_inventory("phone", SECTIONS | sections, {})
     blob = Blob(path=Path("x"), sha256="0" * 64, size=1, executable=True)
     bench = Bench(
-        target=phone,
+        target=phone.target,
         inventory=inventory,
         program=blob,
         facts=BinaryFacts(flags=frozenset()),
@@ -171,8 +161,8 @@ def test_settings_are_read_back_after_the_run(tmp_path: Path, exit_code: str, ob
     assert seen.settings_asked == setup.asked
     assert seen.settings_observed.get("governor:policy4") == "schedutil"
     assert seen.settings_observed.get("task_profile") == observed
-    assert "settaskprofile $$ MaxPerformance" in phone.commands[0]
-    assert "echo reads-the-governor" in phone.commands[0]
+    assert "settaskprofile $$ MaxPerformance" in phone.target.commands[0]
+    assert "echo reads-the-governor" in phone.target.commands[0]
 
 
 def test_a_deadline_that_struck_is_a_timeout(tmp_path: Path) -> None:
@@ -205,4 +195,4 @@ def test_a_phone_that_hangs_is_told_to_end_what_runs(tmp_path: Path) -> None:
     phone = Phone(hangs=True)
     with pytest.raises(DeviceHung):
         run_on(phone, tmp_path)
-    assert len(phone.commands) > 1
+    assert len(phone.target.commands) > 1

@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import psutil
 import pytest
 
 from harness.virtual.farm import VirtualFarm, default_profiles, running_farms, stop_persistent
+from tests import in_process
 from tests.virtual.wire.conftest import eventually
 
 
@@ -29,13 +29,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
 
 
 def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness.cli.main", "virtual", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return in_process.harness("virtual", *arguments)
 
 
 def harness_json(*arguments: str) -> Any:

@@ -1,0 +1,255 @@
+"""A target without a device, for tests of whatever talks to one: it answers from a dictionary or a function. See docs/testing.md.
+
+    phone = FakeTarget({"settings get global airplane_mode_on": "1\\n", re.compile("dumpsys battery"): DeviceLost("gone", serial="phone")})
+
+It keeps files in memory, remembers what it was asked, fails where you tell it to, and has a clock that passes without anybody sleeping.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import stat
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.devices.target import Cancelled, CommandOutput, RemoteStat
+from harness.errors import CommandFailed, DeviceHung
+from harness.files.whole_file import output_file
+
+LONGEST_WAIT_S = 60.0
+"""A test that forgot to set its cancel event fails after so many real seconds."""
+
+
+class UnexpectedCommand(AssertionError):
+    """The code under test sent a command that the fake has no answer for.
+
+    No HarnessError: code that tolerates a device's failures must not tolerate a gap in the test.
+
+    Args:
+        command: what was sent.
+        known: what the fake has answers for.
+    """
+
+    def __init__(self, command: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"no answer for this command:\n{command}\nthere are answers for: {', '.join(known) or 'nothing'}"
+        )
+        self.command = command
+
+
+class Hang(enum.Enum):
+    """An answer that does not come."""
+
+    UNTIL_DEADLINE = "until deadline"
+    """DeviceHung at once; the clock has moved on by the command's `timeout_s`."""
+
+    UNTIL_CANCELLED = "until cancelled"
+    """Really waits for another thread to set `cancel`."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """An answer that takes its time: the fake's clock moves on, nobody sleeps. Later than the command's `timeout_s` it is DeviceHung.
+
+    Args:
+        seconds: on the fake's clock.
+        answer: what comes then.
+    """
+
+    seconds: float
+    answer: Answer
+
+
+Answer = str | bytes | int | CommandOutput | BaseException | Hang | After
+"""Text or bytes: standard output, exit code 0. A number: an exit code, no output. An exception is raised."""
+
+Answers = Answer | Sequence[Answer] | Callable[[str], Answer]
+"""A list gives one answer a call, the last one for ever. A function is given the command."""
+
+
+class FakeClock:
+    """Seconds that pass only when they are told to."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since the fake was made; stands in for `time.monotonic`."""
+        return self._now_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let them pass; stands in for `time.sleep`."""
+        self._now_s += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something that the fake was asked.
+
+    Args:
+        verb: which method.
+        argument: the command, or the path on the device.
+        at_s: when, on the fake's clock.
+    """
+
+    verb: Literal["run", "push", "pull", "stat"]
+    argument: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeFile:
+    """A file in the fake's memory. `mtime` is in seconds since the epoch."""
+
+    data: bytes
+    mode: int = 0o644
+    mtime: int = 0
+
+
+class FakeTarget:
+    """See `Target`. May be used by several threads at once.
+
+    Args:
+        answers: what it says to a command, or a function of the command. Keys are whole commands, or patterns of which one is searched in
+            the command; a whole command goes before all patterns, patterns are tried in their order. Without an answer it is
+            UnexpectedCommand.
+        serial: its name.
+        files: path on the device to what lies there.
+        faults: which call fails how, by its number from 1 on; runs, pushes, pulls and stats all count. A call that fails does nothing.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str | re.Pattern[str], Answers] | Callable[[str], Answer] | None = None,
+        *,
+        serial: str = "fake",
+        files: Mapping[str, bytes | FakeFile] | None = None,
+        faults: Mapping[int, BaseException | Hang] | None = None,
+    ) -> None:
+        self.serial = serial
+        self.clock = FakeClock()
+        self.files = {
+            path: found if isinstance(found, FakeFile) else FakeFile(data=found)
+            for path, found in (files or {}).items()
+        }
+        """What lies on the device now; a test may change it."""
+        self.calls: list[Call] = []
+        self.closed = False
+        self._answers = answers if callable(answers) else dict(answers or {})
+        self._faults = dict(faults or {})
+        self._given: dict[str | re.Pattern[str], int] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def commands(self) -> list[str]:
+        """What `run` was asked, in order."""
+        return [call.argument for call in self.calls if call.verb == "run"]
+
+    def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
+        """See `Target.run`.
+
+        Raises:
+            UnexpectedCommand: there is no answer for it.
+        """
+        fault = self._note("run", command)
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        with self._lock:
+            answer = self._answer_to(command) if fault is None else fault
+        return self._play(answer, command, timeout_s, cancel)
+
+    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+        """See `Target.push`."""
+        self._fail(self._note("push", remote), remote)
+        self.files[remote] = FakeFile(data=local.read_bytes(), mode=mode, mtime=int(local.stat().st_mtime))
+
+    def pull(self, remote: str, local: Path) -> bool:
+        """See `Target.pull`."""
+        self._fail(self._note("pull", remote), remote)
+        if remote not in self.files:
+            if self._is_folder(remote):
+                raise CommandFailed(f"pull {remote}", exit_code=1, output="Is a directory", serial=self.serial)
+            return False
+        with output_file(local) as stream:
+            stream.write(self.files[remote].data)
+        return True
+
+    def stat(self, remote: str) -> RemoteStat | None:
+        """See `Target.stat`. What has files below it is a folder."""
+        self._fail(self._note("stat", remote), remote)
+        if (found := self.files.get(remote)) is not None:
+            return RemoteStat(mode=stat.S_IFREG | found.mode, size=len(found.data), mtime=found.mtime)
+        return RemoteStat(mode=stat.S_IFDIR | 0o755, size=4096, mtime=0) if self._is_folder(remote) else None
+
+    def close(self) -> None:
+        """See `Target.close`. As with a real one, what comes after it is answered all the same; a test may look at `closed`."""
+        self.closed = True
+
+    # --- below: how an answer is found and played -----------------------------------------------------------------
+
+    def _note(self, verb: Literal["run", "push", "pull", "stat"], argument: str) -> BaseException | Hang | None:
+        with self._lock:
+            self.calls.append(Call(verb, argument, self.clock()))
+            return self._faults.get(len(self.calls))
+
+    def _answer_to(self, command: str) -> Answer:
+        if callable(self._answers):
+            return self._answers(command)
+        for key, found in self._matching(command):
+            if callable(found):
+                return found(command)
+            if isinstance(found, str | bytes) or not isinstance(found, Sequence):
+                return found
+            number = self._given.get(key, 0)
+            self._given[key] = number + 1
+            return found[min(number, len(found) - 1)]
+        known = [key if isinstance(key, str) else f"/{key.pattern}/" for key in self._answers]
+        raise UnexpectedCommand(command, known)
+
+    def _matching(self, command: str) -> list[tuple[str | re.Pattern[str], Answers]]:
+        if callable(self._answers):
+            return []
+        whole = [(key, found) for key, found in self._answers.items() if key == command]
+        return whole + [
+            (key, found) for key, found in self._answers.items() if isinstance(key, re.Pattern) and key.search(command)
+        ]
+
+    def _play(self, answer: Answer, command: str, timeout_s: float, cancel: threading.Event | None) -> CommandOutput:
+        match answer:
+            case CommandOutput():
+                return answer
+            case str():
+                return CommandOutput(stdout=answer.encode(), stderr=b"", exit_code=0)
+            case bytes():
+                return CommandOutput(stdout=answer, stderr=b"", exit_code=0)
+            case int():
+                return CommandOutput(stdout=b"", stderr=b"", exit_code=answer)
+            case BaseException():
+                raise answer
+            case After():
+                if answer.seconds >= timeout_s:
+                    return self._play(Hang.UNTIL_DEADLINE, command, timeout_s, cancel)
+                self.clock.sleep(answer.seconds)
+                return self._play(answer.answer, command, timeout_s - answer.seconds, cancel)
+            case Hang.UNTIL_DEADLINE:
+                self.clock.sleep(timeout_s)
+                raise DeviceHung(f"no end of the command within {timeout_s:g} s", serial=self.serial)
+            case Hang.UNTIL_CANCELLED:
+                if cancel is None:
+                    raise AssertionError(f"nobody can cancel this command:\n{command}")
+                if not cancel.wait(LONGEST_WAIT_S):
+                    raise AssertionError(f"nobody has cancelled this command within {LONGEST_WAIT_S:g} s:\n{command}")
+                raise Cancelled
+
+    def _fail(self, fault: BaseException | Hang | None, path: str) -> None:
+        if isinstance(fault, BaseException):
+            raise fault
+        if fault is not None:
+            raise DeviceHung(f"it does not answer about {path}", serial=self.serial)
+
+    def _is_folder(self, path: str) -> bool:
+        return any(name.startswith(path.rstrip("/") + "/") for name in self.files)
