@@ -13,7 +13,7 @@ from harness.litert_host import memory
 from harness.litert_host.delegation import Partition, delegate_kernels, find_delegated, partitions
 from harness.litert_host.flags import FlagError, Options
 from harness.litert_host.graph import Graph, Signature, Subgraph
-from harness.litert_host.inputs import InputLayer, input_bytes, input_layers
+from harness.litert_host.inputs import FatalInput, InputLayer, input_bytes
 from harness.litert_host.library import Library
 from harness.litert_host.model_file import ModelError, choose_signature, open_graph
 from harness.litert_host.profile import ModelProfile
@@ -34,9 +34,9 @@ class Failed(Exception):
 class Benchmark:
     """One run of the tool. The parts happen in the order of `run`; each prints what the real tool prints of it."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, layers: list[InputLayer]) -> None:
         self.options = options
-        self.layers = input_layers(options)
+        self.layers = layers
         self.path = options.text("graph")
         self.explicit = options.on("use_xnnpack")
         self.xnnpack = self.explicit or "use_xnnpack" not in options.given
@@ -108,11 +108,18 @@ class Benchmark:
                 "The model is not a valid Flatbuffer buffer", f"Failed to load model {self.path}"
             ) from error
         output.info(f"Loaded model {self.path}")
+        if self.options.whole("num_threads") < -1:
+            raise FlagError(
+                "num_threads should be >= 0 or just -1 to let TFLite runtime set the value.",
+                "Failed to set thread number",
+            )
 
     def _list_signatures(self) -> NoReturn:
         output.info(f"The Model contains {len(self.graph.signatures)} signature key(s).")
+        if self.graph.signatures:
+            output.info("They are listed below: ")
         for signature in self.graph.signatures:
-            output.info(f" #> Signature key: {signature.key}")
+            output.info(f"-> Signature Key: {signature.key}")
         raise Failed
 
     def _compile(self) -> None:
@@ -141,7 +148,7 @@ class Benchmark:
         if not self.layers:
             return
         if len(self.layers) != len(tensors):
-            raise FlagError(f"Inputs mismatch: Model inputs #:{len(tensors)} expected: {len(self.layers)}")
+            raise FatalInput(f"Inputs mismatch: Model inputs #:{len(tensors)} expected: {len(self.layers)}")
         for index, (layer, tensor) in enumerate(zip(self.layers, tensors, strict=True)):
             label = self.input_tensors[index]
             if layer.name != tensor.name:
@@ -184,14 +191,15 @@ class Benchmark:
                 )
 
     def _say_how_much_was_delegated(self) -> None:
+        groups = None if self.session.fully_accelerated else self._partitions()
+        kernels = delegate_kernels(groups) if groups is not None else None
         if self.session.fully_accelerated:
             output.info(
                 "Explicitly applied XNNPACK delegate, and the model graph will be completely executed by the delegate."
             )
-            return
-        groups = self._partitions()
-        kernels = delegate_kernels(groups) if groups is not None else None
-        if kernels:
+        elif self.options.on("require_full_delegation"):
+            raise ModelError("Disallowed CPU fallback detected.")
+        elif kernels:
             output.info(
                 "Explicitly applied XNNPACK delegate, and the model graph will be partially executed by the delegate"
                 f" w/ {kernels} delegate kernels."
@@ -202,8 +210,6 @@ class Benchmark:
             )
         else:
             output.warning("XNNPACK did not take the whole model graph; how much it took could not be found out.")
-        if self.options.on("require_full_delegation"):
-            raise ModelError("Disallowed CPU fallback detected.")
 
     def _partitions(self) -> list[Partition] | None:
         delegated: frozenset[int] | None = frozenset()
