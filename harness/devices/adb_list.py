@@ -16,9 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_STATES = (
-    "authorizing|bootloader|connecting|detached|device|host|no ?device|offline|recovery|rescue|sideload|unauthorized|unknown"
-)
+_STATES = "authorizing|bootloader|connecting|detached|device|host|no ?device|offline|recovery|rescue|sideload|unauthorized|unknown"
 """What AOSP's `adb.cpp` (to_string of ConnectionState) prints, `no permissions` apart."""
 
 # The state is the word of that list behind which there is nothing but `key:value`. A state that is not known is the second word.

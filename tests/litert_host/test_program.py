@@ -338,3 +338,19 @@ def test_the_table_by_time_ends_at_ten_rows(tool: Tool) -> None:
 def test_an_output_file_that_cannot_be_written_is_no_error(tool: Tool, model_dir: Path) -> None:
     done = tool(f"--graph={model_dir / 'add.tflite'}", "--output_filepath=/nowhere/at/all.bin", *SHORT)
     assert (done.exit_code, "ERROR" in done.stderr) == (0, False)
+
+
+def _memory(done: Finished) -> tuple[float, float, float]:
+    init, overall = re.findall(r"init=([\d.]+) overall=([\d.]+)", done.stdout)[0]
+    (peak,) = re.findall(r"via periodic monitoring: ([\d.]+)", done.stdout)
+    return float(init), float(overall), float(peak)
+
+
+def test_memory_is_the_tools_own_with_and_without_the_profiler(tool: Tool) -> None:
+    """Not the interpreter's around it, nor the 70 MB of the profiler that LiteRT's library makes: both are measured and taken off."""
+    memory = "--report_peak_memory_footprint=true"
+    plain = _memory(tool(f"--graph={MOBILENET}", memory, *SHORT))
+    profiled = _memory(tool(f"--graph={MOBILENET}", memory, "--enable_op_profiling=true", *SHORT))
+    for init, overall, peak in (plain, profiled):
+        assert 5 < init <= overall <= peak < overall + 8
+    assert abs(profiled[0] - plain[0]) < 5
