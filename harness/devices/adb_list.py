@@ -5,6 +5,10 @@ A line is `SERIAL STATE key:value ...`. Most states are one word; that of a devi
 
     HT85G1A05551  no permissions (missing udev rules? user is in the plugdev group); see [http://developer.android.com/...] usb:1-2
     (no serial number)  no permissions (user in plugdev group; are your udev rules wrong?); see [...] usb:1-3 transport_id:4
+
+A serial may hold spaces: mDNS appends ` (2)` where two phones announce one name.
+
+    adb-13e75597-Upleco (2)._adb-tls-connect._tcp device product:oriole model:Pixel_6 device:oriole transport_id:5
 """
 
 from __future__ import annotations
@@ -12,8 +16,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LINE = re.compile(
-    r"(?P<serial>\(no serial number\)|\S+)\s+(?P<state>no permissions|\S+)(?P<rest>.*)",
+_STATES = "authorizing|bootloader|connecting|detached|device|host|no ?device|offline|recovery|rescue|sideload|unauthorized|unknown"
+"""What AOSP's `adb.cpp` (to_string of ConnectionState) prints, `no permissions` apart."""
+
+# The state is the word of that list behind which there is nothing but `key:value`. A state that is not known is the second word.
+_LINES = (
+    re.compile(rf"(?P<serial>\S.*?)\s+(?P<state>{_STATES})(?P<rest>(\s+[a-z_]+:\S*)*)"),
+    re.compile(r"(?P<serial>\S.*?)\s+(?P<state>no permissions)\b(?P<rest>.*)"),
+    re.compile(r"(?P<serial>\S+)\s+(?P<state>\S+)(?P<rest>.*)"),
 )
 _TRANSPORT = re.compile(r"\btransport_id:(\d{1,9})\b")
 
@@ -31,7 +41,7 @@ def parse_list(text: str) -> list[ListedDevice]:
     """The devices of a list, in its order. A line that makes no sense is passed over."""
     devices = []
     for line in text.splitlines():
-        match = _LINE.fullmatch(line.strip())
+        match = next((match for form in _LINES if (match := form.fullmatch(line.strip()))), None)
         if match is None:
             continue
         transport = _TRANSPORT.search(match["rest"])

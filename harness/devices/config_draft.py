@@ -12,7 +12,7 @@ import yaml
 from harness.devices.cpu_list import format_list, from_mask
 from harness.devices.device_config import DeviceConfig
 from harness.devices.inventory import Inventory
-from harness.devices.thermal_zones import ThermalZone, choose_zone
+from harness.devices.thermal_zones import ThermalZone, temperatures
 from harness.devices.topology import named_sets
 from harness.errors import UsageError
 
@@ -71,7 +71,7 @@ def _document(inventory: Inventory, support: Mapping[str, str | None], today: da
             name: format_list(from_mask(mask)) for name, mask in named_sets(topology).items() if name != "all" and mask
         },
     }
-    zones = _zones(inventory.zones) or ([{"name": inventory.zone.type, "role": "cpu"}] if inventory.zone else [])
+    zones = _zones(inventory.zone, inventory.zones)
     if zones:
         found["thermal"] = {"zones": zones}
     quirks = _quirks(inventory, support)
@@ -90,11 +90,10 @@ def _slug(text: str) -> str:
     return _ODD.sub("-", text.lower()).strip("-")[:60] or "phone"
 
 
-def _zones(zones: tuple[ThermalZone, ...]) -> list[dict[str, str]]:
-    chosen = choose_zone(zones)
+def _zones(chosen: ThermalZone | None, zones: tuple[ThermalZone, ...]) -> list[dict[str, str]]:
     found = {chosen.type: "cpu"} if chosen and chosen.type else {}
     for role, pattern in _ROLES.items():
-        named = [z.type for z in zones if z.temperature_c is not None and re.search(pattern, z.type, re.IGNORECASE)]
+        named = [z.type for z in temperatures(zones) if re.search(pattern, z.type, re.IGNORECASE)]
         if named:
             found.setdefault(named[0], role)
     return [{"name": name, "role": role} for name, role in found.items()]

@@ -135,7 +135,7 @@ def read_inventory(serial: str, sections: Mapping[str, str], configs: Mapping[st
         config=config,
         properties=properties,
         boot_id=sections.get("boot", "").strip(),
-        zone=choose_zone(zones, preferred) or choose_zone(hal_zones(thermal), preferred),
+        zone=choose_zone([*zones, *hal_zones(thermal)], preferred),
         zones=zones,
         thermal_status=thermal_status(thermal),
         battery=_battery(sections.get("battery", "")),

@@ -13,12 +13,27 @@ from dataclasses import dataclass
 
 _STATUS = re.compile(r"^\s*Thermal Status:\s*(\d+)\s*$", re.MULTILINE)
 _TEMPERATURE = re.compile(r"^temp (\S+)", re.MULTILINE)
-_PREFERENCE = (r"cpu-?big|cpu-?1-", r"cpuss|cpu", r"soc|^ap$|tsens", r"skin|quiet|case|xo")
-_NONSENSE_BELOW_C, _NONSENSE_ABOVE_C = -40.0, 150.0
+_PREFERENCE = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (r"cpu-?big|cpu-?1-|^big$", r"cpu|^mid$|^little$", r"soc|^ap$|tsens", r"skin|quiet|case|xo")
+)
+"""Names of zones that tell of the CPU, best first: the big cores, any core, the chip, the case. Pixels call theirs BIG, MID and LITTLE."""
 
+_CPU, _NO_TEMPERATURE = 0, frozenset({6, 7, 8})
+"""`mType` of the thermal HAL (AOSP hardware/interfaces/thermal, TemperatureType): CPU; battery current limits (BCL) as voltage, current
+and per cent."""
+
+_NO_TEMPERATURE_NAME = re.compile(
+    r"^(soft_)?ocp_|^(pre_)?(uvlo|vdroop)|^smpl|^batoilo|^[iv]bat|bcl|_limit$|_reduce$|throttling$|battery[-_](cell|cycle)",
+    re.IGNORECASE,
+)
+"""Zones that hold a current, a voltage, a share or a state: limits that Pixels and Qualcomm's kernels list beside their temperatures."""
+
+_COLDEST_C, _HOTTEST_C = -20.0, 130.0
+"""A reading beyond is a sentinel or no temperature: chips shut down before."""
 
 _HAL_BLOCK = re.compile(r"^Current temperatures from HAL:\n((?:\s+Temperature\{.*\n?)*)", re.MULTILINE)
-_HAL_TEMPERATURE = re.compile(r"Temperature\{mValue=([^,}]*), mType=-?\d+, mName=([A-Za-z0-9_.-]{1,64}), ")
+_HAL_TEMPERATURE = re.compile(r"Temperature\{mValue=([^,}]*), mType=(-?\d{1,3}), mName=([A-Za-z0-9_.-]{1,64}), ")
 """Names with other characters are passed over: a name goes into a shell text."""
 
 
@@ -30,11 +45,13 @@ class ThermalZone:
         number: of the kernel's zone; None for the HAL's.
         type: its vendor's name.
         temperature_c: what it read (None: unreadable, or a sentinel such as -99.9).
+        kind: the HAL's `mType`, which says what the sensor measures; None for the kernel's, which do not say.
     """
 
     number: int | None
     type: str
     temperature_c: float | None
+    kind: int | None = None
 
     @property
     def path(self) -> str | None:
@@ -47,7 +64,10 @@ class ThermalZone:
         if self.path is not None:
             return f"cat {self.path} 2>/dev/null"
         name = self.type.replace(".", "\\.")
-        pick = f"/^Current temperatures from HAL/,/^Current cooling/s/.*mValue=\\([^,]*\\), .*mName={name}, .*/\\1/p"
+        kind = ".*" if self.kind is None else f"mType={self.kind}, "
+        pick = (
+            f"/^Current temperatures from HAL/,/^Current cooling/s/.*mValue=\\([^,]*\\), {kind}mName={name}, .*/\\1/p"
+        )
         return f"dumpsys thermalservice 2>/dev/null | sed -n '{pick}'"
 
 
@@ -77,9 +97,9 @@ def to_celsius(text: str) -> float | None:
         return None
     if abs(value) >= 1000:
         value /= 1000
-    elif abs(value) > _NONSENSE_ABOVE_C:
+    elif abs(value) > _HOTTEST_C:
         value /= 10
-    return value if _NONSENSE_BELOW_C < value < _NONSENSE_ABOVE_C else None
+    return value if _COLDEST_C <= value <= _HOTTEST_C else None
 
 
 def thermal_status(dumpsys: str) -> int | None:
@@ -93,7 +113,10 @@ def hal_zones(dumpsys: str) -> list[ThermalZone]:
     """What `dumpsys thermalservice` says that the HAL reads now. Phones that hide the kernel's zones from the shell have at least this."""
     block = _HAL_BLOCK.search(dumpsys)
     found = _HAL_TEMPERATURE.findall(block.group(1)) if block else []
-    return [ThermalZone(number=None, type=name, temperature_c=_hal_celsius(value)) for value, name in found]
+    return [
+        ThermalZone(number=None, type=name, temperature_c=_hal_celsius(value), kind=int(kind))
+        for value, kind, name in found
+    ]
 
 
 def _hal_celsius(text: str) -> float | None:
@@ -102,23 +125,52 @@ def _hal_celsius(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if _NONSENSE_BELOW_C < value < _NONSENSE_ABOVE_C else None
+    return value if _COLDEST_C <= value <= _HOTTEST_C else None
+
+
+def temperatures(zones: Sequence[ThermalZone]) -> list[ThermalZone]:
+    """The zones that read a temperature now: by what the HAL says that they measure, else by name and value."""
+    others = {zone.type for zone in zones if zone.kind in _NO_TEMPERATURE}
+    # Qualcomm's zone `soc` beside its current limits is the battery's state of charge, not the chip.
+    charge = any(re.match(r"[iv]bat|.*bcl", zone.type, re.IGNORECASE) for zone in zones)
+    return [
+        zone
+        for zone in zones
+        if zone.temperature_c is not None
+        and zone.kind not in _NO_TEMPERATURE
+        and not (zone.kind is None and zone.type in others)
+        and not _NO_TEMPERATURE_NAME.search(zone.type)
+        and not (charge and zone.type == "soc")
+    ]
 
 
 def choose_zone(zones: Sequence[ThermalZone], preferred: Sequence[str] = ()) -> ThermalZone | None:
     """The zone whose temperature says most about the CPU.
 
+    What the HAL calls a CPU's sensor comes first, then what has the name of one, then the chip's and the case's. Of equals the kernel's
+    wins, since the sampler can read its file, then the hottest. Never a sensor that measures something else.
+
     Args:
-        zones: all zones of the device, of one kind.
+        zones: all zones of the device, the kernel's and the HAL's.
         preferred: zone types (globs) that the device's config names, best first.
     """
-    readable = [zone for zone in zones if zone.temperature_c is not None]
+    readable = temperatures(zones)
     for name in preferred:
         for zone in readable:
             if fnmatch.fnmatchcase(zone.type, name):
                 return zone
-    for pattern in _PREFERENCE:
-        matching = [zone for zone in readable if re.search(pattern, zone.type, re.IGNORECASE)]
-        if matching:
-            return max(matching, key=lambda zone: (zone.temperature_c or 0.0, -(zone.number or 0)))
-    return None
+    ranked = [(rank, zone) for zone in readable if (rank := _rank(zone)) is not None]
+    if not ranked:
+        return None
+    return min(
+        ranked,
+        key=lambda found: (found[0], found[1].number is None, -(found[1].temperature_c or 0.0), found[1].number or 0),
+    )[1]
+
+
+def _rank(zone: ThermalZone) -> int | None:
+    """How much a zone says of the CPU, 0 most; None for nothing."""
+    named = next((rank for rank, pattern in enumerate(_PREFERENCE) if pattern.search(zone.type)), None)
+    if zone.kind == _CPU:
+        return 0 if named == 0 else 1
+    return named

@@ -1,153 +1,27 @@
 """The command line, taken and refused as the real tool does.
 
-Only `--name=value` is a flag; all else is left over and reported, not refused. Numbers are read up to the first character that does not
-belong to them (`3.7` is 3 for a whole number). Flags of features that this build lacks (GPU, NNAPI, external delegates, interpreter dumps)
-are unknown here, as they are to a real tool built without them.
+Only `--name=value` is a flag; all else is left over and reported, not refused. Numbers are read up to the first character that
+does not belong to them (`3.7` is 3 for a whole number). Flags of delegates that this build lacks (GPU, NNAPI) are unknown here, as
+they are to a real tool built without them. Flags that tune the interpreter or a GPU are taken and announced, and change nothing.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["int32", "float", "bool", "string"]
-Value = int | float | bool | str
+from harness.litert_host.flag_table import FLAGS, LABELS, Flag, Kind, Value
 
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """One flag: `label` is how its value is announced, None for those that the real tool does not announce."""
-
-    name: str
-    kind: Kind
-    default: Value
-    label: str
-    about: str
-
-
-# In the order in which the real tool announces them.
-FLAGS: tuple[Flag, ...] = (
-    Flag(
-        "verbose",
-        "bool",
-        False,
-        "Log parameter values verbosely",
-        "announce every parameter, not only those that were set",
-    ),
-    Flag("num_runs", "int32", 50, "Min num runs", "lowest number of measured runs"),
-    Flag("min_secs", "float", 1.0, "Min runs duration (seconds)", "lowest duration of the measured runs, in seconds"),
-    Flag("max_secs", "float", 150.0, "Max runs duration (seconds)", "no run starts later than this, in seconds"),
-    Flag("run_delay", "float", -1.0, "Inter-run delay (seconds)", "pause between runs, in seconds"),
-    Flag("run_frequency", "float", -1.0, "Number of prorated runs per second", "runs a second; overrides run_delay"),
-    Flag("num_threads", "int32", -1, "Num threads", "threads for inference; -1 leaves it to the library"),
-    Flag("benchmark_name", "string", "", "Benchmark name", "a name to announce"),
-    Flag("output_prefix", "string", "", "Output prefix", "a prefix to announce"),
-    Flag("warmup_runs", "int32", 1, "Min warmup runs", "lowest number of warm-up runs"),
-    Flag(
-        "warmup_min_secs",
-        "float",
-        0.5,
-        "Min warmup runs duration (seconds)",
-        "lowest duration of the warm-up, in seconds",
-    ),
-    Flag("dry_run", "bool", False, "Run w/o invoking kernels", "load and allocate only"),
-    Flag(
-        "report_peak_memory_footprint",
-        "bool",
-        False,
-        "Report the peak memory footprint",
-        "watch memory from a thread of its own",
-    ),
-    Flag(
-        "memory_footprint_check_interval_ms",
-        "int32",
-        50,
-        "Memory footprint check interval (ms)",
-        "how often that thread looks",
-    ),
-    Flag("graph", "string", "", "Graph", "the model file"),
-    Flag("signature_to_run_for", "string", "", "Signature to run", "which signature to run, where there are several"),
-    Flag("list_signatures", "bool", False, "List signatures from the provided model", "name the signatures and stop"),
-    Flag("input_layer", "string", "", "Input layers", "names of inputs, separated by commas"),
-    Flag("input_layer_shape", "string", "", "Input shapes", "their shapes (1,224,224,3), separated by colons"),
-    Flag("input_layer_value_range", "string", "", "Input value ranges", "name,low,high of inputs, separated by colons"),
-    Flag(
-        "input_layer_value_files",
-        "string",
-        "",
-        "Input value files",
-        r"name:path of inputs, separated by commas; `\:` in a name",
-    ),
-    Flag(
-        "allow_fp16",
-        "bool",
-        False,
-        "Allow fp16",
-        "allow half precision where a delegate can use it (no effect on a CPU)",
-    ),
-    Flag(
-        "require_full_delegation",
-        "bool",
-        False,
-        "Require full delegation",
-        "fail unless a delegate takes the whole graph",
-    ),
-    Flag("enable_op_profiling", "bool", False, "Enable op profiling", "time every operator of the measured runs"),
-    Flag("op_profiling_output_mode", "string", "stdout", "Op profiling output mode.", "stdout, csv or proto"),
-    Flag("op_profiling_output_file", "string", "", "Op profiling output file.", "where the profile goes"),
-    Flag("max_profiling_buffer_entries", "int32", 1024, "Max initial profiling buffer entries", "announced only"),
-    Flag(
-        "profiling_output_csv_file",
-        "string",
-        "",
-        "CSV File to export profiling data to",
-        "older form of mode csv with a file",
-    ),
-    Flag("export_model_runtime_info", "bool", False, "Enable Model Runtime Info Export", "write which node ran where"),
-    Flag(
-        "model_runtime_info_output_file", "string", "", "Proto File to export model runtime info to", "the file for it"
-    ),
-    Flag(
-        "output_filepath",
-        "string",
-        "",
-        "File path to export outputs layer to",
-        "write the outputs' bytes, one after the other",
-    ),
-    Flag(
-        "result_file_path",
-        "string",
-        "",
-        "File path to save the benchmark result in binary proto format",
-        "a summary as a proto",
-    ),
-    Flag("help", "bool", False, "print out all supported flags", "this list"),
-    Flag(
-        "delegate_serialize_dir", "string", "", "Directory for delegate serialization", "unused by delegates of a CPU"
-    ),
-    Flag("delegate_serialize_token", "string", "", "Model-specific token/key for delegate serialization.", "likewise"),
-    Flag(
-        "use_xnnpack",
-        "bool",
-        False,
-        "Use xnnpack",
-        "apply XNNPACK explicitly, or not at all; without it, it applies by itself",
-    ),
-    Flag(
-        "xnnpack_weight_cache_file_path",
-        "string",
-        "",
-        "xnnpack_weight_cache_file_path",
-        "keep packed weights in a file",
-    ),
-)
-_BY_NAME = {flag.name: flag for flag in FLAGS}
+_BY_NAME: dict[str, Flag] = {flag.name: flag for flag in reversed(FLAGS)}  # the first of a name counts
 _ALWAYS = ("verbose", "graph", "signature_to_run_for")
+_NOT_VERBOSE = frozenset({"list_signatures"})
+"""Announced where given, and never else."""
 _INT = re.compile(r"\s*[+-]?\d+")
 _FLOAT = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_EMPTY: dict[Kind, Value] = {"int32": 0, "float": 0.0, "bool": False, "string": ""}
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -160,21 +34,29 @@ class FlagError(Exception):
 
 
 def _read(kind: Kind, text: str) -> Value | None:
+    """A value as C++ streams read it; None where it does not fit.
+
+    A stream that comes to the text's end has read well for the real tool, whatever it read: an empty text is 0, too large a number the
+    largest.
+    """
     if kind == "string":
         return text
     if kind == "bool":
         return _BOOLS.get(text)
     match = (_INT if kind == "int32" else _FLOAT).match(text)
     if match is None:
-        return None
+        return (0 if kind == "int32" else 0.0) if re.fullmatch(r"\s*[+-]?", text) else None
     if kind == "int32":
         whole = int(match[0])
-        return whole if -(2**31) <= whole < 2**31 else None
+        if -(2**31) <= whole < 2**31:
+            return whole
+        at_end = match.end() == len(text)
+        return (2**31 - 1 if whole > 0 else -(2**31)) if at_end else None
     # The real tool holds these in 32 bits: 0.1 is shown as 0.1, and compared as what it is.
     try:
         return float(struct.unpack("f", struct.pack("f", float(match[0])))[0])
     except OverflowError:
-        return None
+        return math.inf if match.end() == len(text) else None
 
 
 def _shown(value: Value) -> str:
@@ -213,22 +95,19 @@ class Options:
 
     def announcements(self) -> list[str]:
         """`Label: [value]` of what was set, or of everything with --verbose."""
-        lines = []
-        for flag in FLAGS:
-            if flag.name in self.given or flag.name in _ALWAYS or self.on("verbose"):
-                lines.append(f"{flag.label}: [{_shown(self.values[flag.name])}]")
-            # Announced a second time, after the tool's own parameters, with those of the delegates.
-            if flag.name == "help" and ("num_threads" in self.given or self.on("verbose")):
-                lines.append(f"#threads used for CPU inference: [{_shown(self.values['num_threads'])}]")
-        return lines
+        verbose = self.on("verbose")
+        return [
+            f"{label}: [{_shown(self.values[name])}]"
+            for name, label in LABELS
+            if name in self.given or name in _ALWAYS or (verbose and name not in _NOT_VERBOSE)
+        ]
 
 
 def usage(program: str) -> str:
     """What --help prints."""
     lines = [f"usage: {program} <flags>", "Flags:"]
     for flag in FLAGS:
-        default = str(flag.default).lower() if isinstance(flag.default, bool) else _shown(flag.default)
-        lines.append(f"\t{f'--{flag.name}={default}':<47}\t{flag.kind}\toptional\t{flag.about}")
+        lines.append(f"\t{f'--{flag.name}={flag.default}':<47}\t{flag.kind}\toptional\t{flag.about}")
     return "\n".join(lines) + "\n"
 
 
@@ -242,7 +121,9 @@ def parse(program: str, arguments: Sequence[str]) -> Options:
     Raises:
         FlagError: a value does not fit, or --help was asked for.
     """
-    values: dict[str, Value] = {flag.name: flag.default for flag in FLAGS}
+    values: dict[str, Value] = {
+        name: _read(flag.kind, flag.default) or _EMPTY[flag.kind] for name, flag in _BY_NAME.items()
+    }
     given: set[str] = set()
     leftover: list[str] = []
     errors: list[str] = []

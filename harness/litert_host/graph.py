@@ -66,6 +66,7 @@ class Signature:
     key: str
     subgraph: int
     inputs: tuple[int, ...]
+    outputs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,12 @@ def read_graph(data: mmap.mmap | bytes) -> Graph:
             for table in model.tables(2)
         )
         signatures = tuple(
-            Signature(table.text(2), table.scalar(4, "I"), tuple(entry.scalar(1, "I") for entry in table.tables(0)))
+            Signature(
+                table.text(2),
+                table.scalar(4, "I"),
+                tuple(entry.scalar(1, "I") for entry in table.tables(0)),
+                tuple(entry.scalar(1, "I") for entry in table.tables(1)),
+            )
             for table in model.tables(7)
         )
     except (struct.error, IndexError, ValueError, OverflowError) as error:

@@ -8,6 +8,7 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.litert_host import console as output
 from harness.litert_host.flags import FlagError, Options
 from harness.litert_host.graph import Tensor
 
@@ -44,11 +45,20 @@ class InputLayer:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    try:
-        shape = tuple(int(size) for size in text.split(","))
-    except ValueError as error:
-        raise FlagError(f"Incorrect size string specified: {text}") from error
-    if any(size < 0 for size in shape):
+    """`1,224,224,3`; nothing behind the last comma is nothing.
+
+    Raises:
+        FatalInput: it holds what is no number.
+        FlagError: a size is unknown.
+    """
+    sizes = text.split(",")
+    if len(sizes) > 1 and not sizes[-1]:
+        sizes.pop()
+    matches = [re.match(r"\s*([+-]?\d+)", size) for size in sizes]
+    shape = tuple(int(match[1]) for match in matches if match is not None)
+    if len(shape) != len(sizes):
+        raise FatalInput(f"Incorrect size string specified: {text}")
+    if -1 in shape:
         raise FlagError(
             "Any unknown sizes in the shapes (-1's) must be replaced with the size you want to benchmark with."
         )
@@ -56,11 +66,11 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def input_layers(options: Options) -> list[InputLayer]:
-    """Read the four --input_layer flags.
+    """Read the four --input_layer flags, in the real tool's order.
 
     Raises:
-        FlagError: names and shapes do not match, or a shape is not one.
-        FatalInput: a range or a file is given for an input that is not named.
+        FlagError: names and shapes do not match, a size is unknown, or a range or a file is not written as one.
+        FatalInput: a shape is not one, or a range or a file is given for an input that is not named.
     """
     names = options.text("input_layer").split(",") if options.text("input_layer") else []
     shapes = options.text("input_layer_shape").split(":") if options.text("input_layer_shape") else []
@@ -68,23 +78,49 @@ def input_layers(options: Options) -> list[InputLayer]:
         raise FlagError(
             f"The number of items in --input_layer_shape ({options.text('input_layer_shape')}, with {len(shapes)} items) must match the "
             f"number of items in --input_layer ({options.text('input_layer')}, with {len(names)} items)."
+            " For example --input_layer=input1,input2 --input_layer_shape=1,224,224,4:1,20"
         )
-    ranges: dict[str, tuple[int, int]] = {}
+    sizes = [_shape(shape) for shape in shapes]
+    ranges = _ranges(options.text("input_layer_value_range"), names, options)
     files: dict[str, str] = {}
-    for item in options.text("input_layer_value_range").split(":") if options.text("input_layer_value_range") else []:
-        parts = item.split(",")
-        _named(parts[0], names, options)
-        if len(parts) != 3 or not all(re.fullmatch(r"[+-]?\d+", part) for part in parts[1:]):
-            raise FatalInput(f"Wrong input value range specified for input_layer ({parts[0]}): {item}")
-        ranges[parts[0]] = (int(parts[1]), int(parts[2]))
     for item in options.text("input_layer_value_files").split(",") if options.text("input_layer_value_files") else []:
-        match = re.fullmatch(r"((?:\\:|[^:])+):(.+)", item)
-        if match is None:
-            raise FatalInput(f"Wrong input value file specified: {item}")
-        name = match[1].replace("\\:", ":")
+        name, path = _name_and_file(item)
         _named(name, names, options)
-        files[name] = match[2]
-    return [InputLayer(n, _shape(s), ranges.get(n), files.get(n)) for n, s in zip(names, shapes, strict=True)]
+        if name in ranges:
+            output.warning(
+                f"The input_name:{name} appears both in input_layer_value_files and input_layer_value_range."
+                " The input_layer_value_range of the input_name will be ignored."
+            )
+        files[name] = path
+    return [InputLayer(n, s, ranges.get(n), files.get(n)) for n, s in zip(names, sizes, strict=True)]
+
+
+def _ranges(text: str, names: list[str], options: Options) -> dict[str, tuple[int, int]]:
+    ranges: dict[str, tuple[int, int]] = {}
+    for item in text.split(":") if text else []:
+        parts = item.split(",")
+        if len(parts) != 3:
+            raise FlagError(f"Wrong input value range item specified: {item}")
+        _named(parts[0], names, options)
+        low, high = (int(part) if re.fullmatch(r"\s*[+-]?\d{1,10}\s*", part) else None for part in parts[1:])
+        if low is None or high is None or low > high:
+            raise FlagError(f"Wrong low and high value of the input value range specified: {item}")
+        ranges[parts[0]] = (low, high)
+    return ranges
+
+
+def _name_and_file(item: str) -> tuple[str, str]:
+    """Split at the one colon that is not doubled: `a::0:FILE` is the file of input `a:0`."""
+    colons = [
+        match.start()
+        for match in re.finditer(r"::|:", item[:-1] if not item.endswith("::") else item)
+        if match[0] == ":"
+    ]
+    if len(colons) != 1:
+        what = "contains more than one delimiter." if colons else "doesn't contain any delimiter."
+        raise FlagError(f"{item} {what}", f"Wrong input value file item specified: {item}", "1")
+    name, path = item[: colons[0]], item[colons[0] + 1 :]
+    return name.replace("::", ":"), path.replace("::", ":")
 
 
 def _named(name: str, names: list[str], options: Options) -> None:
@@ -141,10 +177,15 @@ def input_bytes(tensor: Tensor, shape: tuple[int, ...], layer: InputLayer | None
     code, _, low_whole, high_whole = _ELEMENTS[tensor.element]
     if layer is not None and layer.value_range is not None:
         low_whole, high_whole = layer.value_range
-    try:
-        return _repeated(array(code, [randomness.randint(low_whole, high_whole) for _ in range(pool)]), count)
-    except (OverflowError, ValueError) as error:
-        raise FatalInput(f"The range {low_whole}..{high_whole} does not fit tensor {tensor.name}") from error
+    # What does not fit the type wraps around, as a cast does in C++.
+    bits = 8 * _ELEMENTS[tensor.element][1]
+    values = [_wrapped(randomness.randint(low_whole, high_whole), bits, signed=code.islower()) for _ in range(pool)]
+    return _repeated(array(code, values), count)
+
+
+def _wrapped(value: int, bits: int, *, signed: bool) -> int:
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if signed and value >> (bits - 1) else value
 
 
 def _half_floats(low: float, high: float, count: int, randomness: random.Random) -> bytes:

@@ -14,7 +14,7 @@ _OUT = ctypes.POINTER(ctypes.c_void_p)
 _SIZE = ctypes.c_size_t
 _OUT_SIZE = ctypes.POINTER(ctypes.c_size_t)
 
-# Name after `LiteRt`, and argument types. All return an int status.
+# Name after `LiteRt`, and argument types. All return an int status, but for `DestroyCompiledModel`, whose result means nothing.
 _FUNCTIONS: dict[str, list[Any]] = {
     "CreateEnvironment": [ctypes.c_int, _POINTER, _OUT],
     "CreateModelFromFile": [_POINTER, ctypes.c_char_p, _OUT],
@@ -24,6 +24,7 @@ _FUNCTIONS: dict[str, list[Any]] = {
     "AddOpaqueOptions": [_POINTER, _POINTER],
     "CreateCompiledModel": [_POINTER, _POINTER, _POINTER, _OUT],
     "CompiledModelGetProfiler": [_POINTER, _OUT],
+    "DestroyCompiledModel": [_POINTER],
     "CompiledModelIsFullyAccelerated": [_POINTER, ctypes.POINTER(ctypes.c_bool)],
     "CompiledModelResizeInputTensorNonStrict": [_POINTER, _SIZE, _SIZE, ctypes.POINTER(ctypes.c_int), _SIZE],
     "GetCompiledModelOutputTensorLayouts": [_POINTER, _SIZE, _SIZE, _POINTER, ctypes.c_bool],

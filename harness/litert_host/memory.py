@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
@@ -24,6 +26,30 @@ def read_status() -> dict[str, int]:
 def peak_kb() -> int:
     """The most that was resident at any time so far, in KB; 0 where the kernel does not say."""
     return read_status().get("VmHWM", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTheTools:
+    """Memory of this process that a real `benchmark_model` does not have, measured in this process. In KB.
+
+    Args:
+        at_start: what the process held when the program began: the Python interpreter and this program.
+        profiler_kb: what LiteRT's own profiler takes. It is far larger than the buffer of the real tool's.
+    """
+
+    at_start: Mapping[str, int]
+    profiler_kb: int = 0
+
+    def peak_kb(self, seen_kb: int) -> int:
+        """Without it, of a peak of this process."""
+        return max(0, seen_kb - self.at_start.get("VmHWM", 0) - self.profiler_kb)
+
+    def now_kb(self) -> dict[str, int]:
+        """Without it, of `VmRSS`, `RssAnon`, `RssFile` and `RssShmem` as they are now."""
+        now = read_status()
+        private = {"VmRSS": self.profiler_kb, "RssAnon": self.profiler_kb}
+        names = ("VmRSS", "RssAnon", "RssFile", "RssShmem")
+        return {n: max(0, now.get(n, 0) - self.at_start.get(n, 0) - private.get(n, 0)) for n in names}
 
 
 class PeakMonitor:

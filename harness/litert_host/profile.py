@@ -93,7 +93,11 @@ class ModelProfile:
         self._graph = graph
         self.subgraphs: dict[int, SubgraphProfile] = {}
         self._subgraph(0)
-        self.several = len(graph.subgraphs) > 1
+
+    @property
+    def several(self) -> bool:
+        """Whether a subgraph beside the first has a profile: only then the text says which is whose."""
+        return len(self.subgraphs) > 1
 
     def _subgraph(self, index: int) -> SubgraphProfile:
         if index not in self.subgraphs:

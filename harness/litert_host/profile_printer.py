@@ -11,6 +11,8 @@ from harness.litert_host.statistics import number
 INIT_TITLE = "Profiling Info for Benchmark Initialization:"
 RUNS_TITLE = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 _BANNER = "=" * 30
+_TOP = 10
+"""Rows of the table by time."""
 
 
 def _percent(part: float, whole: float) -> float:
@@ -123,7 +125,7 @@ def _subgraph(table: _Table, profile: SubgraphProfile, several: bool) -> list[st
         label = f"Subgraph (index: {profile.index}, name: {profile.name}) "
         lines.append(f"{label}profile:")
     lines += [_title("Run Order"), *_rows(table, profile, profile.in_run_order())]
-    lines += [_title("Top by Computation Time"), *_rows(table, profile, profile.by_time())]
+    lines += [_title("Top by Computation Time"), *_rows(table, profile, profile.by_time()[:_TOP])]
     lines += [f"Number of nodes executed: {len(profile.rows)}", _title("Summary by node type"), table.type_header]
     summaries = profile.by_type()
     total, so_far = sum(summary.microseconds for summary in summaries), 0

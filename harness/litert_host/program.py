@@ -12,9 +12,11 @@ from harness.errors import SetupError
 from harness.litert_host import console as output
 from harness.litert_host.benchmark import Benchmark, Failed
 from harness.litert_host.flags import FlagError, Options, parse
-from harness.litert_host.inputs import FatalInput, input_layers
+from harness.litert_host.inputs import FatalInput, InputLayer, input_layers
 from harness.litert_host.model_file import ModelError
 from harness.litert_host.session import LiteRtError
+
+_CHECK_INTERVAL_MS = 50
 
 
 def main(program: str, arguments: Sequence[str]) -> NoReturn:
@@ -41,7 +43,7 @@ def run(program: str, arguments: Sequence[str]) -> int:
         options = parse(program, arguments)
         if options.leftover:
             output.warning(f"Unconsumed cmdline flags: {' '.join(options.leftover)}")
-        Benchmark(_validated(options)).run()
+        Benchmark(*_validated(options)).run()
     except (FlagError, ModelError) as error:
         for line in error.lines:
             output.error(line)
@@ -61,21 +63,27 @@ def run(program: str, arguments: Sequence[str]) -> int:
     return 1
 
 
-def _validated(options: Options) -> Options:
-    """Refuse what the real tool refuses before it does anything.
+def _validated(options: Options) -> tuple[Options, list[InputLayer]]:
+    """Refuse what the real tool refuses before it does anything; the options with what follows from them, and the inputs named.
 
     Raises:
         FlagError: a flag is missing or has a value that is not known.
     """
+    interval = options.whole("memory_footprint_check_interval_ms")
+    if options.on("report_peak_memory_footprint") and interval <= 0:
+        output.warning(
+            f"--memory_footprint_check_interval_ms is set to {interval} (ms), This value is invalid, and it will be set to the default"
+            f" value {_CHECK_INTERVAL_MS} (ms)."
+        )
+        options = options.replaced(memory_footprint_check_interval_ms=_CHECK_INTERVAL_MS)
     if not options.text("graph"):
         raise FlagError("Please specify the name of your TF Lite input file with --graph")
     mode = options.text("op_profiling_output_mode")
     if options.on("enable_op_profiling"):
+        if mode not in ("stdout", "csv", "proto"):
+            raise FlagError(f"Output mode{mode} is not supported. Supported values are: 'stdout', 'csv' and 'proto'.")
         if options.text("profiling_output_csv_file"):
             options = options.replaced(
                 op_profiling_output_mode="csv", op_profiling_output_file=options.text("profiling_output_csv_file")
             )
-        elif mode not in ("stdout", "csv", "proto"):
-            raise FlagError(f"Output mode{mode} is not supported. Supported values are: 'stdout', 'csv' and 'proto'.")
-    input_layers(options)
-    return options
+    return options, input_layers(options)

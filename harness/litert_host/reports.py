@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.litert_host import console as output
-from harness.litert_host import memory
 from harness.litert_host.delegation import Partition
-from harness.litert_host.graph import Subgraph
+from harness.litert_host.graph import Subgraph, Tensor
 from harness.litert_host.profile import ModelProfile
 from harness.litert_host.profile_printer import INIT_TITLE, RUNS_TITLE, render
 from harness.litert_host.statistics import Statistics, number
@@ -30,6 +29,8 @@ class Outcome:
     init_kb: int
     overall_kb: int
     peak_kb: int | None
+    now_kb: Mapping[str, int]
+    """`VmRSS`, `RssAnon`, `RssFile`, `RssShmem` after the runs."""
     model_bytes: int
     input_bytes: int
 
@@ -47,7 +48,7 @@ class Outcome:
         if self.peak_kb is None:
             return
         output.info(f"Overall peak memory footprint (MB) via periodic monitoring: {number(self.peak_kb / 1024)}")
-        now = memory.read_status()
+        now = self.now_kb
         output.info("Memory status at the end of exeution:")
         output.info(f"- VmRSS              : {now.get('VmRSS', 0) // 1024} MB")
         output.info(f"+ RssAnnon           : {now.get('RssAnon', 0) // 1024} MB")
@@ -105,9 +106,16 @@ def write_runtime_info(subgraph: Subgraph, subgraph_index: int, groups: Sequence
 
 
 def write_outputs(outputs: Sequence[bytes], path: Path) -> None:
-    """Write the bytes of all outputs, one after the other in the order of the signature."""
-    if not _write(str(path), b"".join(outputs)):
-        output.error(f"Failed to export outputs to: {path}")
+    """Write the bytes of all outputs, one after the other in the order of the signature. A file that cannot be written is no error."""
+    _write(str(path), b"".join(outputs))
+
+
+def write_example(tensors: Sequence[Tensor], outputs: Sequence[bytes], path: Path) -> None:
+    """Write all outputs as a `tensorflow.Example`. A file that cannot be written is no error."""
+    from harness.litert_host.example_proto import example
+
+    named = [(tensor.name, tensor.element, data) for tensor, data in zip(tensors, outputs, strict=True)]
+    _write(str(path), example(named))
 
 
 def write_result(outcome: Outcome, path: str) -> None:

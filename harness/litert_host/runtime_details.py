@@ -1,6 +1,7 @@
 """`tflite.profiling.ModelRuntimeDetails`: the graph as it runs, with which node a delegate took.
 
-The C library does not tell how it allocated a tensor: only constants carry an allocation type here.
+The C library does not tell how it allocated a tensor. Constants lie in the model's file and tensors of a known size in the arena; how
+others are allocated is not said. Temporary tensors, which kernels add for themselves, are not in the file, so they are missing.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ def _edge(message: Any, index: int, tensor: Tensor, types: dict[int, str]) -> No
         edge.data_type = known.number
     edge.layout_type = model_runtime_info_pb2.Edge.LayoutType.Value("UNKNOWN")
     size = _SIZES.get(tensor.element)
+    static = size is not None and all(dimension >= 0 for dimension in tensor.signature)
     if tensor.constant:
         edge.allocation_type = "kTfLiteMmapRo"
-    if size is not None and all(dimension >= 0 for dimension in tensor.signature):
+    elif static:
+        edge.allocation_type = "kTfLiteArenaRw"
+    if size is not None and static:
         for dimension in tensor.shape:
             size *= dimension
         edge.size = size

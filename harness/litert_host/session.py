@@ -96,11 +96,14 @@ class Session:
         )
 
     def compile(self, options: CpuOptions) -> None:
-        """Build the interpreter and apply XNNPACK, where asked.
+        """Build the interpreter and apply XNNPACK, where asked. What was compiled before is given up.
 
         Raises:
             LiteRtError: an operator or the delegate refuses.
         """
+        if self._compiled:
+            self._library.call("DestroyCompiledModel", self._compiled)
+            self._compiled = ctypes.c_void_p()
         made = ctypes.c_void_p()
         self._check("CreateOptions", ctypes.byref(made))
         self._check("SetOptionsHardwareAccelerators", made, abi.Accelerator.CPU)

@@ -33,5 +33,24 @@ def test_a_device_that_may_not_be_opened() -> None:
     ]
 
 
+def test_a_serial_may_hold_spaces_and_words_that_are_states() -> None:
+    text = (
+        "adb-13e75597-Upleco (2)._adb-tls-connect._tcp device product:oriole model:Pixel_6 device:oriole transport_id:5\n"
+        "adb-R5CT30 (10)._adb-tls-connect._tcp offline transport_id:6\n"
+        "my device (3)._adb._tcp unauthorized\n"
+        "lab host 7 no permissions (missing udev rules?); see [http://x] usb:1-2 transport_id:9\n"
+        "emulator-5556 device\n"
+        "0123 booting transport_id:8\n"
+    )
+    assert parse_list(text) == [
+        ListedDevice("adb-13e75597-Upleco (2)._adb-tls-connect._tcp", "device", 5),
+        ListedDevice("adb-R5CT30 (10)._adb-tls-connect._tcp", "offline", 6),
+        ListedDevice("my device (3)._adb._tcp", "unauthorized", None),
+        ListedDevice("lab host 7", "no permissions", 9),
+        ListedDevice("emulator-5556", "device", None),
+        ListedDevice("0123", "booting", 8),
+    ]
+
+
 def test_nothing_is_made_of_nonsense() -> None:
     assert parse_list("\n \nalone\n") == []

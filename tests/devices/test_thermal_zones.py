@@ -13,6 +13,7 @@ from harness.devices.thermal_zones import (
     choose_zone,
     hal_zones,
     read_heat,
+    temperatures,
     thermal_status,
     to_celsius,
 )
@@ -140,3 +141,73 @@ def test_no_zone_that_matters_is_none() -> None:
 )
 def test_heat_is_read_alike_before_between_and_after_trials(text: str, heat: Heat) -> None:
     assert read_heat(text) == heat
+
+
+TENSOR = """Current temperatures from HAL:
+\tTemperature{mValue=0.0, mType=8, mName=soc, mStatus=0}
+\tTemperature{mValue=11900.0, mType=7, mName=ocp_cpu2, mStatus=0}
+\tTemperature{mValue=49.0, mType=7, mName=ocp_cpu1, mStatus=0}
+\tTemperature{mValue=1.0, mType=6, mName=battery_cycle, mStatus=0}
+\tTemperature{mValue=26.0, mType=1, mName=G3D, mStatus=0}
+\tTemperature{mValue=27.0, mType=0, mName=LITTLE, mStatus=0}
+\tTemperature{mValue=26.000002, mType=0, mName=BIG, mStatus=0}
+\tTemperature{mValue=24.8, mType=3, mName=VIRTUAL-SKIN, mStatus=0}
+Current cooling devices from HAL:
+"""
+
+
+def test_a_current_limit_is_no_temperature_whatever_it_is_called() -> None:
+    """A Tensor Pixel: its zone `soc` is a battery current limit in per cent, and `ocp_cpu1` reads 49 (milliamperes over a limit)."""
+    chosen = choose_zone(hal_zones(TENSOR))
+    assert chosen is not None
+    assert (chosen.type, chosen.temperature_c) == ("BIG", 26.000002)
+    assert [one.type for one in temperatures(hal_zones(TENSOR))] == ["G3D", "LITTLE", "BIG", "VIRTUAL-SKIN"]
+    # A config cannot make a temperature of it either.
+    named = choose_zone(hal_zones(TENSOR), ["soc", "VIRTUAL-SKIN"])
+    assert named is not None
+    assert named.type == "VIRTUAL-SKIN"
+
+
+def test_the_kernels_zones_of_the_same_phone_are_told_apart_by_name_and_by_what_the_hal_says() -> None:
+    kernel = [
+        zone(0, "BIG", 31.0),
+        zone(1, "soc", 12.0),
+        zone(2, "ocp_cpu2", 11.9),
+        zone(3, "soft_ocp_gpu", 8.9),
+        zone(4, "vdroop1", 1.05),
+        zone(5, "smpl_gm", 1.3),
+        zone(6, "batoilo", 4.9),
+        zone(7, "tpu_limit", 40.0),
+    ]
+    assert [one.type for one in temperatures([*kernel, *hal_zones(TENSOR)]) if one.number is not None] == ["BIG"]
+    assert choose_zone([*kernel, *hal_zones(TENSOR)]) == kernel[0]
+    # Without a readable core zone of the kernel the HAL's is better than the kernel's chip or case.
+    unreadable = [zone(0, "BIG", None), zone(9, "quiet_therm", 22.0)]
+    chosen = choose_zone([*unreadable, *hal_zones(TENSOR)])
+    assert chosen is not None
+    assert chosen.type == "BIG"
+    assert chosen.number is None
+
+
+def test_qualcomms_soc_is_a_state_of_charge_beside_its_current_limits_and_a_chip_elsewhere() -> None:
+    assert choose_zone([zone(0, "soc", 80.0), zone(1, "ibat-lvl0", 1.2), zone(2, "xo-therm", 33.0)]) == zone(
+        2, "xo-therm", 33.0
+    )
+    assert choose_zone([zone(0, "soc", 45.0), zone(1, "xo-therm", 33.0)]) == zone(0, "soc", 45.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "celsius"), [("-20000", -20.0), ("-21000", None), ("130000", 130.0), ("131000", None)]
+)
+def test_what_no_phone_reaches_is_no_temperature(text: str, celsius: float | None) -> None:
+    assert to_celsius(text) == celsius
+
+
+def test_two_sensors_of_one_name_are_told_apart_by_what_they_measure(tmp_path: Path) -> None:
+    dump = TENSOR.replace("mType=3, mName=VIRTUAL-SKIN", "mType=13, mName=soc")
+    chosen = next(one for one in temperatures(hal_zones(dump)) if one.kind == 13)
+    (tmp_path / "dumpsys").write_text(f"#!/bin/sh\ncat <<'EOT'\n{dump}EOT\n")
+    (tmp_path / "dumpsys").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    read = subprocess.run(["sh", "-c", chosen.read], capture_output=True, text=True, env={"PATH": path}, check=True)
+    assert read.stdout == "24.8\n"

@@ -47,7 +47,7 @@ def test_outputs_equal_those_of_the_interpreter(
     files = []
     for index, (layer, values) in enumerate(inputs.items()):
         (tmp_path / f"input_{index}.bin").write_bytes(values.tobytes())
-        files.append(f"{layer.replace(':', chr(92) + ':')}:input_{index}.bin")
+        files.append(f"{layer.replace(':', '::')}:input_{index}.bin")
     done = tool(
         f"--graph={model}",
         f"--input_layer={','.join(inputs)}",
@@ -91,7 +91,7 @@ def test_outputs_of_the_second_signature(tool: Tool, model_dir: Path, tmp_path: 
         "--signature_to_run_for=two",
         "--input_layer=two_a:0,two_b:0",
         "--input_layer_shape=5:5",
-        r"--input_layer_value_files=two_a\:0:a.bin,two_b\:0:b.bin",
+        "--input_layer_value_files=two_a::0:a.bin,two_b::0:b.bin",
         "--output_filepath=c.bin",
         *SHORT,
     )

@@ -15,7 +15,7 @@ from google.protobuf import text_format
 from harness.errors import SetupError
 from harness.litert_host import launcher as launcher_module
 from harness.litert_host.delegation import Partition, find_delegated, partitions
-from harness.litert_host.flags import FlagError, parse
+from harness.litert_host.flags import FlagError, parse, usage
 from harness.litert_host.graph import InvalidModel, Operator, Subgraph, Tensor, read_graph
 from harness.litert_host.inputs import FatalInput, input_bytes, input_layers
 from harness.litert_host.library import Library
@@ -23,18 +23,29 @@ from harness.litert_host.protos import benchmark_result
 from harness.litert_host.statistics import Statistics, number
 
 DATA = Path(__file__).parent / "data"
+LOGS = Path(__file__).parents[1] / "data" / "logs" / "host"
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("--num_runs=7", 7), ("--num_runs=3.7", 3), ("--num_runs= 4", 4), ("--num_runs=-1", -1), ("--num_runs=12abc", 12)],
+    [
+        ("--num_runs=7", 7),
+        ("--num_runs=3.7", 3),
+        ("--num_runs= 4", 4),
+        ("--num_runs=-1", -1),
+        ("--num_runs=12abc", 12),
+        # The end of the text is a good end for a C++ stream, whatever came before it.
+        ("--num_runs=", 0),
+        ("--num_runs=99999999999", 2**31 - 1),
+        ("--num_runs=-99999999999", -(2**31)),
+    ],
 )
 def test_whole_numbers_are_read_as_far_as_they_go(text: str, expected: int) -> None:
     assert parse("b", [text]).whole("num_runs") == expected
 
 
 @pytest.mark.parametrize(
-    "text", ["--num_runs=", "--num_runs=abc", "--num_runs=99999999999", "--use_xnnpack=True", "--min_secs=x"]
+    "text", ["--num_runs=abc", "--num_runs=99999999999x", "--use_xnnpack=True", "--use_xnnpack=", "--min_secs=x"]
 )
 def test_values_that_do_not_fit_are_named(text: str) -> None:
     with pytest.raises(FlagError) as failure:
@@ -172,18 +183,82 @@ def test_random_inputs_keep_to_their_ranges() -> None:
     assert all(-0.5 <= value <= 0.5 for value in halves)
 
 
+ONE = ["--input_layer=a", "--input_layer_shape=1"]
+
+
 @pytest.mark.parametrize(
-    ("arguments", "error"),
+    ("arguments", "error", "message"),
     [
-        (["--input_layer=a,b", "--input_layer_shape=1,2"], FlagError),
-        (["--input_layer=a", "--input_layer_shape=1,x"], FlagError),
-        (["--input_layer=a", "--input_layer_shape=1", "--input_layer_value_range=a,1"], FatalInput),
-        (["--input_layer=a", "--input_layer_shape=1", "--input_layer_value_files=a"], FatalInput),
+        (
+            ["--input_layer=a,b", "--input_layer_shape=1,2"],
+            FlagError,
+            "The number of items in --input_layer_shape (1,2, with 1 items)",
+        ),
+        (["--input_layer=a", "--input_layer_shape=1,x"], FatalInput, "Incorrect size string specified: 1,x"),
+        (["--input_layer=a", "--input_layer_shape="], FlagError, "The number of items"),
+        (["--input_layer=a", "--input_layer_shape=2,-1"], FlagError, "Any unknown sizes in the shapes (-1's) must be"),
+        ([*ONE, "--input_layer_value_range=a,1"], FlagError, "Wrong input value range item specified: a,1"),
+        ([*ONE, "--input_layer_value_range=a:0,1,2"], FlagError, "Wrong input value range item specified: a"),
+        (
+            [*ONE, "--input_layer_value_range=a,10,1"],
+            FlagError,
+            "Wrong low and high value of the input value range specified: a,10,1",
+        ),
+        (
+            [*ONE, "--input_layer_value_range=a,abc,1"],
+            FlagError,
+            "Wrong low and high value of the input value range specified: a,abc,1",
+        ),
+        (
+            [*ONE, "--input_layer_value_range=b,1,2"],
+            FatalInput,
+            "Cannot find the corresponding input_layer name(b) in --input_layer as a",
+        ),
+        ([*ONE, "--input_layer_value_files=a"], FlagError, "a doesn't contain any delimiter."),
+        ([*ONE, "--input_layer_value_files=a:b:c"], FlagError, "a:b:c contains more than one delimiter."),
+        (
+            [*ONE, "--input_layer_value_files=b:c"],
+            FatalInput,
+            "Cannot find the corresponding input_layer name(b) in --input_layer as a",
+        ),
     ],
 )
-def test_input_flags_that_make_no_sense(arguments: list[str], error: type[Exception]) -> None:
-    with pytest.raises(error):
+def test_input_flags_that_make_no_sense(arguments: list[str], error: type[Exception], message: str) -> None:
+    """As LiteRT's benchmark_tflite_model.cc refuses them: an error (exit code 1) or a fatal one (abort)."""
+    with pytest.raises(error) as failure:
         input_layers(parse("b", arguments))
+    assert str(failure.value).startswith(message)
+
+
+def test_a_colon_in_a_name_is_doubled_and_a_last_comma_is_nothing() -> None:
+    arguments = ["--input_layer=a:0,b", "--input_layer_shape=1,64,:2", "--input_layer_value_files=a::0:x/y::1.bin,b:z"]
+    first, second = input_layers(parse("b", arguments))
+    assert (first.name, first.shape, first.value_file) == ("a:0", (1, 64), "x/y:1.bin")
+    assert (second.name, second.shape, second.value_file) == ("b", (2,), "z")
+
+
+def test_a_range_beyond_the_type_wraps_around() -> None:
+    options = parse("b", ["--input_layer=x", "--input_layer_shape=4", "--input_layer_value_range=x,200,200"])
+    (layer,) = input_layers(options)
+    rng = random.Random(1)
+    assert input_bytes(Tensor("x", 9, (4,), (4,), False), (4,), layer, rng) == struct.pack("<4b", *[200 - 256] * 4)
+    assert input_bytes(Tensor("x", 3, (4,), (4,), False), (4,), layer, rng) == bytes([200] * 4)
+
+
+def test_every_flag_of_the_real_help_is_known_in_its_order_and_words() -> None:
+    recorded = (
+        (LOGS / "21_help.log").read_text().partition("# ---- stderr ----\nERROR: ")[2].partition("\n\nERROR: ")[0]
+    )
+    assert usage("bin/benchmark_model").rstrip("\n") == recorded.rstrip("\n")
+
+
+def test_every_parameter_is_announced_in_its_order() -> None:
+    recorded = (LOGS / "31_verbose.log").read_text().splitlines()
+    said = [line.removeprefix("INFO: ") for line in recorded if line.startswith("INFO: ") and line.endswith("]")]
+    given = ["--graph=models/add.tflite", "--verbose=true", "--num_runs=10", "--min_secs=0", "--warmup_min_secs=0"]
+    ours = parse("b", given).announcements()
+    # The real tool keeps one value under the name that its own part and a delegate's share.
+    assert ours == said
 
 
 def test_a_library_of_another_version_is_refused_by_name(tmp_path: Path) -> None:

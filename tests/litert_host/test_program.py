@@ -217,7 +217,8 @@ def test_two_threads_and_an_odd_range(tool: Tool, model_dir: Path) -> None:
         "--input_layer_value_range=b,5,-5",
         *SHORT,
     )
-    assert (bad.exit_code, bad.stderr.splitlines()[-1]) == (134, "FATAL: The range 5..-5 does not fit tensor b")
+    wrong = "ERROR: Wrong low and high value of the input value range specified: b,5,-5"
+    assert (bad.exit_code, bad.stderr.splitlines()) == (1, [wrong, "ERROR: Benchmarking failed."])
 
 
 @pytest.mark.parametrize("xnnpack", ["true", "false"])
@@ -251,3 +252,105 @@ def test_many_events_are_taken_in_portions(model_dir: Path) -> None:
     assert profile.subgraphs[0].run_totals.count == 25
     assert all(row.times.count == 25 for row in profile.subgraphs[0].rows.values())
     assert [row.node_type for row in profile.subgraphs[0].in_run_order()] == ["Add (ND)", "Square (NC)"]
+
+
+def test_what_the_real_tool_refuses_about_threads_and_inputs(tool: Tool, model_dir: Path) -> None:
+    model = f"--graph={model_dir / 'two_inputs.tflite'}"
+    threads = tool(model, "--num_threads=-2", *SHORT)
+    assert (threads.exit_code, threads.stderr.splitlines()[0]) == (
+        1,
+        "ERROR: num_threads should be >= 0 or just -1 to let TFLite runtime set the value.",
+    )
+    assert "Loaded model" in threads.stdout
+    for value in ("", "99999999999"):
+        assert tool(model, f"--num_threads={value}", *SHORT).exit_code == 0
+    one = tool(model, "--input_layer=a", "--input_layer_shape=4,16", *SHORT)
+    assert (one.exit_code, one.stderr.splitlines()[-1]) == (134, "FATAL: Inputs mismatch: Model inputs #:2 expected: 1")
+    shape = tool(model, "--input_layer=a,b", "--input_layer_shape=4,a:4,16", *SHORT)
+    assert (shape.exit_code, shape.stderr) == (134, "FATAL: Incorrect size string specified: 4,a\n")
+
+
+def test_a_range_beside_a_file_is_warned_of_once_and_ignored(tool: Tool, model_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(bytes(4 * 16))
+    done = tool(
+        f"--graph={model_dir / 'dynamic_batch.tflite'}",
+        "--input_layer=x",
+        "--input_layer_shape=1,16",
+        "--input_layer_value_range=x,1,2",
+        "--input_layer_value_files=x:x.bin",
+        *SHORT,
+    )
+    warning = (
+        "WARN: The input_name:x appears both in input_layer_value_files and input_layer_value_range."
+        " The input_layer_value_range of the input_name will be ignored."
+    )
+    assert (done.exit_code, done.stdout.splitlines().count(warning)) == (0, 1)
+
+
+def test_signatures_are_listed_as_the_real_tool_lists_them(tool: Tool, model_dir: Path) -> None:
+    done = tool(f"--graph={model_dir / 'two_signatures.tflite'}", "--list_signatures=true", *SHORT)
+    at = done.stdout.index("INFO: The Model contains 2 signature key(s).\nINFO: They are listed below: \n")
+    assert done.stdout[at:].count("INFO: -> Signature Key: ") == 2
+    assert done.exit_code == 1
+
+
+def test_a_memory_interval_of_nothing_is_warned_of_and_replaced(tool: Tool, model_dir: Path) -> None:
+    done = tool(
+        f"--graph={model_dir / 'add.tflite'}",
+        "--report_peak_memory_footprint=true",
+        "--memory_footprint_check_interval_ms=0",
+        *SHORT,
+    )
+    assert done.stdout.splitlines()[1] == (
+        "WARN: --memory_footprint_check_interval_ms is set to 0 (ms), This value is invalid,"
+        " and it will be set to the default value 50 (ms)."
+    )
+    assert "INFO: Memory footprint check interval (ms): [50]" in done.stdout
+    assert done.exit_code == 0
+
+
+def test_full_delegation_of_a_partial_model_is_refused_before_anything_is_said_of_it(
+    tool: Tool, model_dir: Path
+) -> None:
+    done = tool(
+        f"--graph={model_dir / 'partly_delegated.tflite'}",
+        "--use_xnnpack=true",
+        "--require_full_delegation=true",
+        *SHORT,
+    )
+    assert done.exit_code == 1
+    assert "ERROR: Disallowed CPU fallback detected." in done.stderr
+    assert "delegate kernels" not in done.stdout
+
+
+def test_the_table_by_time_ends_at_ten_rows(tool: Tool) -> None:
+    done = tool(f"--graph={MOBILENET}", "--use_xnnpack=false", "--enable_op_profiling=true", *SHORT)
+    runs = done.stdout.partition("Operator-wise Profiling Info")[2]
+    order, top = (
+        runs.partition(title)[2].partition("\n\n")[0].splitlines()[2:]
+        for title in ("Run Order", "Top by Computation Time")
+    )
+    assert len(order) > 11
+    assert len(top) == 10
+    assert "Primary graph" not in done.stdout
+
+
+def test_an_output_file_that_cannot_be_written_is_no_error(tool: Tool, model_dir: Path) -> None:
+    done = tool(f"--graph={model_dir / 'add.tflite'}", "--output_filepath=/nowhere/at/all.bin", *SHORT)
+    assert (done.exit_code, "ERROR" in done.stderr) == (0, False)
+
+
+def _memory(done: Finished) -> tuple[float, float, float]:
+    init, overall = re.findall(r"init=([\d.]+) overall=([\d.]+)", done.stdout)[0]
+    (peak,) = re.findall(r"via periodic monitoring: ([\d.]+)", done.stdout)
+    return float(init), float(overall), float(peak)
+
+
+def test_memory_is_the_tools_own_with_and_without_the_profiler(tool: Tool) -> None:
+    """Not the interpreter's around it, nor the 70 MB of the profiler that LiteRT's library makes: both are measured and taken off."""
+    memory = "--report_peak_memory_footprint=true"
+    plain = _memory(tool(f"--graph={MOBILENET}", memory, *SHORT))
+    profiled = _memory(tool(f"--graph={MOBILENET}", memory, "--enable_op_profiling=true", *SHORT))
+    for init, overall, peak in (plain, profiled):
+        assert 5 < init <= overall <= peak < overall + 8
+    assert abs(profiled[0] - plain[0]) < 5
