@@ -1,4 +1,4 @@
-"""Which cells of a run are meant, and which of them belong together. Pure.
+"""Which cells of a run a selection means, and which cells belong together. Pure.
 
 `RUN@delegate=gpu,threads=4` names cells by what they have in common. Two selections pair by every key that they do not fix differently.
 """
@@ -68,7 +68,7 @@ def parse_where(text: str) -> dict[str, str]:
 
 
 def select(cells: Sequence[CellResults], selection: Selection) -> list[CellResults]:
-    """The cells that a selection means.
+    """Find the cells that a selection means.
 
     Raises:
         UsageError: none, naming the first key without a match and the nearest value that would have one.

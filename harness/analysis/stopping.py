@@ -1,4 +1,4 @@
-"""Which trials of an adaptive run come next on a device, and which it needs no more. Pure.
+"""Which trials of an adaptive run come next on a device, and which it no longer needs. Pure.
 
 Every cell is compared with its baseline cell on the same device: one log ratio for each block in which both processes are ok. After
 each block, from the least number on, every comparison that still goes on ends if its interval is narrow enough. A cell whose comparison has
@@ -29,7 +29,7 @@ _Ended = Mapping[CellKey | None, int]
 
 @dataclass(frozen=True, slots=True)
 class ProcessSummary:
-    """What the decision needs of a finished process: its average latency if it may count, and how long it kept the device."""
+    """What the decision needs to know of a finished process: its average latency if it counts, and how long it kept the device."""
 
     value_us: float | None
     device_s: float

@@ -1,4 +1,4 @@
-"""How an adaptive run's decisions are put into words, the same while it runs and afterwards."""
+"""Puts the decisions of an adaptive run into words, the same while it runs and afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COUNTED: dict[StopReason, str] = {
     "unmeasured": "not measured",
     "nothing_to_compare": "nothing to compare",
 }
-"""After a number of ratios."""
+"""What follows a number of ratios."""
 
 CITED = "repeated confidence intervals (Jennison and Turnbull 1989)"
 """For a line of its own under a table."""
@@ -31,7 +31,7 @@ def cell(key: CellKey) -> str:
 
 
 def why(decision: Decision, plan: AdaptivePlan) -> str:
-    """Why a comparison was measured no longer, in one line."""
+    """Why the run stopped measuring a comparison, in one line."""
     if decision.head is None or decision.base is None:
         return f"no cell has its baseline on this device: {plan.min_blocks} processes of each, and no ratio"
     head, base = decision.head, decision.base

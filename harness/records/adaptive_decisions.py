@@ -31,7 +31,7 @@ StopReason = Literal["narrow", "max_blocks", "max_device_time", "unmeasured", "n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Why an adaptive run measured a comparison no longer. One line of `decisions.jsonl`.
+    """Why an adaptive run stopped measuring a comparison. One line of `decisions.jsonl`.
 
     The interval is the one to report: it holds although there was a look after every block.
     Trials that this decision made unnecessary do not count as missing.
@@ -46,7 +46,7 @@ class Decision:
     block: int
     """The block after which it was decided, as its trials number it."""
     blocks: int
-    """Blocks with a good process on both sides: those that the interval rests on."""
+    """Blocks with a good process on both sides: the interval rests on these."""
     ratio: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None

@@ -1,4 +1,4 @@
-"""What a run's trials come to, cell by cell: one (model, device, delegate, threads, cpus, binary) with all its processes. Pure.
+"""The cells of a run as the report shows them: one (model, device, delegate, threads, cpus, binary) with all its processes. Pure.
 
 The latency of a process is the tool's own average over its timed runs (`Inference (avg)`), which every version prints. The latency of a
 cell is the centre of its processes that are `ok`; only where there is none, over those that are `invalid`, and then it is marked as such.

@@ -245,3 +245,28 @@ def test_what_counts_of_a_result() -> None:
     assert seen(conditions=Conditions(waited_s=30.0), device_s=75.0).device_s == 75.0, "with all attempts"
     profiled: Result = result(12.5, purpose=Purpose.PROFILE)
     assert process_of(profiled).value_us is None
+
+
+def test_fewer_good_pairs_than_the_agreed_least_are_never_enough() -> None:
+    """Four pairs that are exactly alike have an interval without width, and still say too little."""
+
+    def latency(name: str, block: int) -> float | None:
+        return None if (name, block) == ("gpu", 0) else steady("cpu", 0)
+
+    done = device(latency, delegates=("cpu", "gpu")).to_the_end()
+    (one,) = done.decisions
+    assert (one.reason, one.block, one.blocks) == ("narrow", 5, 5)
+    assert done.blocks_of("gpu") == 6
+
+
+@pytest.mark.parametrize(("slack", "blocks"), [(1e-6, 5), (-1e-6, 6)])
+def test_an_interval_may_be_as_wide_as_was_asked_for_and_no_wider(slack: float, blocks: int) -> None:
+    def latency(name: str, block: int) -> float:
+        return 1000.0 * math.exp(0.001 * block if name == "gpu" else 0.0)
+
+    seen = paired([0.001 * block for block in range(5)], level=LEVEL)
+    assert seen.ci_low is not None
+    assert seen.ci_high is not None
+    until = (seen.ci_high / seen.ci_low - 1) * (1 + slack)
+    done = device(latency, replace(PLAN, until=until), delegates=("cpu", "gpu")).to_the_end()
+    assert [one.blocks for one in done.decisions] == [blocks]

@@ -96,3 +96,64 @@ def test_how_many_more_would_decide() -> None:
     assert more_processes(estimate(1.0, 0.985, 1.0152, 0.9), Rules()) == pytest.approx(11, abs=3)
     # On the very edge nothing decides.
     assert more_processes(estimate(1.01, 0.99, 1.03, 0.2), Rules()) is None
+
+
+EDGE = 1.01
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (estimate(1.02, EDGE, 1.03, 0.001), Verdict.INCONCLUSIVE),  # the interval touches the region
+        (estimate(1.02, EDGE + 1e-9, 1.03, 0.001), Verdict.SLOWER),
+        (estimate(0.98, 0.97, 1 / EDGE, 0.001), Verdict.INCONCLUSIVE),
+        (estimate(0.98, 0.97, 1 / EDGE - 1e-9, 0.001), Verdict.FASTER),
+        (estimate(1.0, 1 / EDGE, EDGE, 0.9), Verdict.SAME),  # the region's ends belong to it
+        (estimate(1.0, 1 / EDGE - 1e-9, EDGE, 0.9), Verdict.INCONCLUSIVE),
+        (estimate(1.0, 1 / EDGE, EDGE + 1e-9, 0.9), Verdict.INCONCLUSIVE),
+        (estimate(1.05, 1.04, 1.06, 0.01), Verdict.SLOWER),  # at most alpha
+        (estimate(1.05, 1.04, 1.06, 0.0100001), Verdict.INCONCLUSIVE),
+        (estimate(1.05, 1.04, 1.06, 0.001, n=5), Verdict.SLOWER),
+    ],
+)
+def test_the_ends_of_the_region_and_of_the_level(one: Estimate, expected: Verdict) -> None:
+    assert verdict(one) is expected
+
+
+def test_a_gate_is_broken_beyond_it_not_at_it() -> None:
+    assert not judge([estimate(1.05, 1.03, 1.08, 0.001)], Rules(gate=0.03))[0].gate_broken
+    assert judge([estimate(1.05, 1.03 + 1e-9, 1.08, 0.001)], Rules(gate=0.03))[0].gate_broken
+    # A gate may be finer than the region of indifference: it is the user's, the verdict is not.
+    [found] = judge([estimate(1.006, 1.004, 1.008, 0.001)], Rules(gate=0.003))
+    assert (found.verdict, found.gate_broken) == (Verdict.SAME, True)
+
+
+def test_what_is_decided_needs_no_more_processes() -> None:
+    decided = [estimate(1.05, 1.04, 1.06, 0.001), estimate(0.9, 0.88, 0.92, 0.001), estimate(1.0, 0.995, 1.005, 0.9)]
+    assert [one.more_processes for one in judge(decided, Rules())] == [None, None, None]
+    assert [one.reasons for one in judge(decided, Rules())] == [(), (), ()]
+
+
+def test_nothing_can_be_forecast_from_one_process_or_without_an_interval() -> None:
+    assert more_processes(estimate(1.05, 1.0, 1.1, 0.5, n=1), Rules()) is None
+    assert more_processes(Estimate(design="paired", base_n=9, head_n=9, ratio=1.05), Rules()) is None
+
+
+def test_drift_is_not_made_smaller_by_more_processes() -> None:
+    def separate(drift: float) -> Estimate:
+        return Estimate(
+            design="unpaired",
+            base_n=10,
+            head_n=10,
+            ratio=1.05,
+            ci_low=1.05 / (1.06 * (1 + drift)),
+            ci_high=1.05 * 1.06 * (1 + drift),
+            p_value=0.2,
+            drift=drift,
+        )
+
+    calm, drifted = (more_processes(separate(drift), Rules()) for drift in (0.0, 0.02))
+    assert calm is not None
+    assert drifted is not None
+    assert calm < drifted
+    assert more_processes(separate(0.05), Rules()) is None, "the drift alone reaches into the region"

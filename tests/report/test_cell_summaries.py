@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.metrics import Metric, shown
-from harness.records import DelegateRequest, DelegateUse, ModelRef, Purpose, Result, Status, Trial
+from harness.records import DelegateRequest, DelegateUse, Measurement, Memory, ModelRef, Purpose, Result, Status, Trial
 from harness.records.causes import Cause
 from harness.report.cell_summaries import ReportCell, baseline_as_shown, report_cells
 from harness.runs.run_store import Run
@@ -132,6 +132,17 @@ def test_memory_comes_from_memory_processes_where_there_are_any(tmp_path: Path) 
     overall = latency_only.memory("overall")
     assert overall is not None
     assert overall.centre == 38.8008
+
+
+def test_memory_that_did_not_grow_is_zero_and_not_left_out(tmp_path: Path) -> None:
+    results = [
+        replace(
+            one, measurement=Measurement(inference_avg_us=5.0, memory=Memory(init_delta_mb=0.0, overall_delta_mb=-1.0))
+        )
+        for one in _results({0: (Status.OK, 5.0)})
+    ]
+    cell = _only_cell(tmp_path, results)
+    assert [spread.centre for name in ("init", "overall") if (spread := cell.memory(name))] == [0.0, -1.0]
 
 
 def test_delegation_is_said_once_and_as_fully_as_it_is_known(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ def test_of_the_terminal_and_the_documents_of_a_run(run: Run, capsys: pytest.Cap
     assert [cell.median_us for cell in summaries(run.results)] == [12_500.0, 9_000.0]
     document = summary_document(run, None, Outcome(interrupted=False, set_aside={}))
     assert [cell["median_us"] for cell in document["cells"]] == [12_500.0, 9_000.0]
+    cores = [(cell["cpus"], cell["cpus_label"], cell["cpus_mask"], cell["threads"]) for cell in document["cells"]]
+    assert cores == [("big", "big", "f0", 1)] * 2
     print_summary(run, None)
     assert "12.500" in capsys.readouterr().out
 
@@ -73,6 +75,7 @@ def test_of_the_matrix_and_the_forest_plot_of_the_report(run: Run) -> None:
     data = report_data(run, cells, verdicts)
     assert [cell["latency"] for cell in data["cells"]] == [[12_500, 10_000, 15_000, 10], [9_000, 9_000, 9_000, 10]]
     [row] = [row for row in comparison_data(verdicts, cells)["tables"]["delegate=cpu"]["rows"] if row[0] != row[1]]
+    assert data["dimensions"]["threads"] == [1]
     base_us, head_us = row[5:7]
     assert (base_us, head_us) == (12_500, 9_000)
     assert ">12.50<" in render_report(run)
