@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from harness.errors import UsageError
-from harness.runs.run_log import LINE, LOGGER, EarlyRecords, IgnoresWriteErrors, internal_error
+from harness.runs.run_log import LINE, LOGGER, TRACEBACK_FILE, EarlyRecords, IgnoresWriteErrors, internal_error
 
 VARIABLE = "HARNESS_LOG"
 _LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
@@ -79,8 +79,12 @@ def add_verbose_option(command: click.Command) -> click.Command:
 
 
 def keep_traceback(error: Exception) -> str:
-    """One line for an error that nobody foresaw; it names the file that holds the traceback."""
-    logging.getLogger(LOGGER).error("an error that nobody foresaw", exc_info=error)
+    """One line for an error that nobody foresaw; it names the file that holds the traceback: in the run's folder, once there is one."""
+    logger = logging.getLogger(LOGGER)
+    logger.error("an error that nobody foresaw", exc_info=error)
+    for handler in logger.handlers:
+        if isinstance(handler, EarlyRecords) and handler.logs is not None:
+            return internal_error(error, "", handler.logs / TRACEBACK_FILE)
     try:
         handle, name = tempfile.mkstemp(prefix="harness-internal-error-", suffix=".txt")
     except OSError:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from harness.conditions.device_settings import DeviceSettings
 from harness.conditions.gates import GateRefusal, battery_gate, load_gate, thermal_gate
@@ -25,7 +24,7 @@ from harness.devices.target import Cancelled, Target
 from harness.measuring.canary import Canary, RunCanary
 from harness.measuring.device_setup import Setup
 from harness.measuring.expected_clocks import expected_khz
-from harness.measuring.runner import skipped_result
+from harness.measuring.not_run import blocked_result, skipped_result
 from harness.records import Conditions, Result, Status, Trial
 from harness.records.causes import Cause
 
@@ -172,7 +171,7 @@ class Conditioning:
                 refusal = self._wait(self._below_c(repeats))
         if refusal is not None:
             self._note(f"did not begin: {refusal.evidence}")
-            return self._blocked(trial, refusal)
+            return blocked_result(trial, refusal, asked=self._setup.asked, waited_s=self._waited_s)
         return None
 
     def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
@@ -223,16 +222,6 @@ class Conditioning:
         if again:
             self._note(f"again once it has cooled: {result.conditions.evidence[0]}")
         return again
-
-    def not_repeated(self, spoiled: Result, not_run: Result) -> Result:
-        """What a trial that heat spoiled comes to where the device did not cool in time for another: its own numbers, and both reasons."""
-        why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
-        seen = replace(
-            spoiled.conditions,
-            evidence=(*spoiled.conditions.evidence, *why),
-            waited_s=not_run.conditions.waited_s,
-        )
-        return replace(spoiled, conditions=seen)
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
@@ -316,19 +305,6 @@ class Conditioning:
             low_clock=thermal.low_clock,
             canary_ratio=canary_ratio,
             settings=self._setup.held,
-        )
-
-    def _blocked(self, trial: Trial, refusal: GateRefusal) -> Result:
-        return Result(
-            trial=trial,
-            status=Status.INVALID,
-            causes=(refusal.cause,),
-            message=f"did not run: {refusal.evidence}",
-            conditions=Conditions(
-                settings_asked=self._setup.asked, waited_s=round(self._waited_s, 1), evidence=(refusal.evidence,)
-            ),
-            started_at=datetime.now(UTC),
-            duration_s=0.0,
         )
 
 

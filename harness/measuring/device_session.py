@@ -18,20 +18,15 @@ from harness.devices.inventory import Inventory
 from harness.devices.lease import close_folder, open_folder
 from harness.devices.push import Blob, push_missing
 from harness.devices.target import Cancelled
-from harness.errors import (
-    DeviceBusy,
-    DeviceError,
-    DeviceUnauthorized,
-    StableError,
-    TransientError,
-)
+from harness.errors import DeviceBusy, DeviceError, DeviceUnauthorized, StableError, TransientError
 from harness.measuring.conditioning import Conditioning
 from harness.measuring.failure_logs import STORY, collect
 from harness.measuring.lane_plan import LanePlan
+from harness.measuring.not_run import failed_result, not_repeated_result, skipped_result
 from harness.measuring.program_facts import facts_of
 from harness.measuring.recovery import DeviceDown, Recovery, setback_of
 from harness.measuring.run_services import RunServices
-from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result, trial_folder
+from harness.measuring.runner import Bench, run_trial, trial_folder
 from harness.measuring.trial_logs import write_logs
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
@@ -268,7 +263,7 @@ class DeviceSession:
         while True:
             not_run = self._conditions.before_trial(trial, repeats=repeats)
             if not_run is not None:
-                return not_run if spoiled is None else self._conditions.not_repeated(spoiled, not_run)
+                return not_run if spoiled is None else not_repeated_result(spoiled, not_run)
             self._services.events.started(trial)
             result = self._measure(trial, self._services.models[trial.model.sha256])
             result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)

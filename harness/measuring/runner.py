@@ -30,6 +30,7 @@ from harness.devices.target import Cancelled, Target
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
 from harness.measuring.device_setup import Setup
 from harness.measuring.failure_logs import collect, left_a_tombstone
+from harness.measuring.not_run import skipped_result
 from harness.measuring.start_state import cache_place, fill_script, is_filled
 from harness.measuring.trailer import split_trailer
 from harness.measuring.trial_logs import pull_files, write_logs
@@ -176,31 +177,6 @@ def end_leftovers(target: Target, folder: str, nonce: str) -> bool:
         return "gone" in target.run(kill_script(folder, nonce), timeout_s=10.0).stdout.decode(errors="replace")
     except DeviceError:
         return False
-
-
-def failed_result(trial: Trial, error: DeviceError, *, started_at: datetime, duration_s: float, attempt: int) -> Result:
-    """The result of a trial whose device failed."""
-    return Result(
-        trial=trial,
-        status=Status.FAILED,
-        causes=(error.cause,),
-        message=str(error),
-        started_at=started_at,
-        duration_s=round(duration_s, 3),
-        attempt=attempt,
-    )
-
-
-def skipped_result(trial: Trial, reason: str) -> Result:
-    """The result of a trial that this device cannot run at all."""
-    return Result(
-        trial=trial,
-        status=Status.SKIPPED,
-        causes=(Cause.CONDITION_NOT_MET,),
-        message=reason,
-        started_at=datetime.now(UTC),
-        duration_s=0.0,
-    )
 
 
 def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePlace | None) -> TrialScript:

@@ -26,11 +26,11 @@ from harness.errors import DeviceError, HarnessError, SetupError
 from harness.measuring.device_session import DeviceSession
 from harness.measuring.lane_plan import LanePlan, Patience
 from harness.measuring.lane_threads import LaneThreads
+from harness.measuring.not_run import skipped_result
 from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
 from harness.measuring.run_events import Outcome, Progress, RunEvents
 from harness.measuring.run_services import RunServices
-from harness.measuring.runner import skipped_result
 from harness.records import Purpose, Result, Status, Trial
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of

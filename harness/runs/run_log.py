@@ -31,10 +31,12 @@ _MOST_EARLY = 1000
 
 
 class EarlyRecords(logging.Handler):
-    """Keeps the latest records until a run has a folder for them."""
+    """Keeps the latest records until a run has a folder for them, and knows that folder then."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
+        self.logs: Path | None = None
+        """The `logs` folder of the latest run; None before there is one."""
         self.kept: deque[logging.LogRecord] = deque(maxlen=_MOST_EARLY)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -68,6 +70,7 @@ def run_log(logs: Path) -> Iterator[None]:
     level = logger.level
     for early in logger.handlers:
         if isinstance(early, EarlyRecords):
+            early.logs = logs
             while early.kept:
                 handler.handle(early.kept.popleft())
     logger.addHandler(handler)

@@ -12,7 +12,7 @@ import pytest
 
 from harness.cli import main
 from harness.cli.main import run_cli
-from harness.runs.run_log import LOGGER
+from harness.runs.run_log import LOGGER, run_log
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +33,15 @@ def verb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @click.command("talk")
 @click.option("--fail", is_flag=True)
-def talk(fail: bool) -> None:
+@click.option("--run", "folder", type=click.Path(path_type=Path))
+def talk(fail: bool, folder: Path | None) -> None:
     log = logging.getLogger("harness.devices.adb_target")
     log.info("asks")
     log.debug("in detail")
     click.echo("the answer")
+    if folder is not None:
+        with run_log(folder):
+            log.debug("measures")
     if fail:
         raise ZeroDivisionError("nobody\nforesaw this")
 
@@ -111,3 +115,12 @@ def test_verbose_shows_the_traceback_at_once(capsys: pytest.CaptureFixture[str])
     err = capsys.readouterr().err
     assert "Traceback (most recent call last):" in err
     assert err.splitlines()[-1].startswith("harness: internal error: ZeroDivisionError")
+
+
+def test_an_error_after_a_run_began_is_kept_in_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["talk", "--run", str(tmp_path), "--fail"]) == 3
+    assert capsys.readouterr().err.endswith(f"this is a bug in the harness, see {tmp_path / 'internal-error.txt'}\n")
+    assert "raise ZeroDivisionError" in (tmp_path / "internal-error.txt").read_text()
+    lines = [line.rpartition(": ")[2] for line in (tmp_path / "harness.log").read_text().splitlines()]
+    assert lines == ["asks", "in detail", "measures"], "what was said before the run had a folder comes first"
+    assert list((tmp_path / "tmp").iterdir()) == []

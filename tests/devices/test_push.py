@@ -104,15 +104,21 @@ def test_of_two_sessions_at_once_one_gets_the_device(farm: VirtualFarm, target: 
 
 
 def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualFarm) -> None:
-    """A shell that writes a file empties it first: who looks in between must not take the device."""
+    """A shell that writes a file empties it first: who looks in between must not take the device.
+
+    The lease is a FIFO here: the first look of each session finds it empty, the next one the line, however slow either side is.
+    """
     lease_of(target, pid=os.getpid(), host=socket.gethostname())
-    once = "n=$((n+1)); : >lease; sleep 0.1; cat whole >lease; sleep 0.02"
-    renewing = f"cd {BASE_DIR}; cp lease whole; n=0; while [ $n -lt 30 ]; do {once}; done"
+    looks = 4
+    target.run(f"cd {BASE_DIR}; mv lease whole; mkfifo lease", timeout_s=20)
+    renewing = (
+        f"cd {BASE_DIR}; n=0; while [ $n -lt {looks} ]; do n=$((n+1)); : >lease; sleep 0.05; cat whole >lease; done"
+    )
     other = AdbTarget(farm.serials[0], port=farm.adb_port)
     renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=60))
     renewer.start()
     try:
-        for _ in range(4):
+        for _ in range(looks):
             with pytest.raises(DeviceBusy):
                 open_folder(target, owner="second")
     finally:

@@ -16,6 +16,7 @@ from harness.devices.inventory import Inventory, read_inventory
 from harness.devices.target import Cancelled
 from harness.errors import DeviceLost
 from harness.measuring.conditioning import Conditioning
+from harness.measuring.not_run import not_repeated_result
 from harness.records import (
     Conditions,
     CpuRequest,
@@ -214,7 +215,7 @@ def test_a_spoiled_trial_that_cannot_be_repeated_keeps_its_numbers_and_says_why(
     assert conditioning.worth_repeating(spoiled, 0)
     not_run = conditioning.before_trial(TRIAL, repeats=1)
     assert not_run is not None
-    kept = conditioning.not_repeated(spoiled, not_run)
+    kept = not_repeated_result(spoiled, not_run)
     assert (kept.status, kept.causes, kept.measurement) == (Status.INVALID, (Cause.THROTTLED,), spoiled.measurement)
     assert kept.conditions.evidence[0].startswith("clock down to")
     assert kept.conditions.evidence[1] == "not repeated: thermal status 1 (LIGHT), at most 0 asked"

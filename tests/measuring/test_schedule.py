@@ -24,7 +24,7 @@ from harness.devices.device_config import load_device_configs
 from harness.devices.inventory import take_inventory
 from harness.devices.lease import close_folder, open_folder
 from harness.devices.push import Blob
-from harness.measuring.runner import skipped_result
+from harness.measuring.not_run import skipped_result
 from harness.measuring.schedule import LanePlan, Outcome, Patience, Schedule
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause

@@ -21,7 +21,7 @@ from harness.virtual.android.files import HostFiles
 from harness.virtual.android.layout import ETC_FILES, Layout
 from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.low_memory import is_benchmark
-from harness.virtual.android.native_crash import keep_tombstone, log_crash
+from harness.virtual.android.native_crash import keep_tombstone, log_crash, tombstone_of
 from harness.virtual.android.process import confined
 from harness.virtual.android.shell_environment import shell_environment
 from harness.virtual.android.state import DeviceState, boot_state, virtual_part
@@ -147,9 +147,10 @@ class VirtualAndroid:
         """See `FrailDevice.crash_benchmark`."""
         for pid, words in self._benchmarks():
             state = self._state
-            lines = log_crash(state, pid, words)
+            tombstone = tombstone_of(state, pid, words)
+            lines = log_crash(state, pid, words, tombstone)
             if await self._signalled(pid, signal.SIGSEGV):
-                keep_tombstone(state, pid, words)
+                keep_tombstone(state, tombstone)
                 return " ".join(words)
             state.log.take_back(lines)
         return None

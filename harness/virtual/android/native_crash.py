@@ -20,13 +20,14 @@ _DEBUGGERD_ABI = {"arm64-v8a": "arm64", "armeabi-v7a": "arm"}
 _SHELL_UID = 2000
 
 
-def log_crash(state: DeviceState, pid: int, words: Sequence[str]) -> list[LogLine]:
+def log_crash(state: DeviceState, pid: int, words: Sequence[str], tombstone: str) -> list[LogLine]:
     """Log that a process dereferenced a null pointer. Written before the process is gone, as `crash_dump` does.
 
     Args:
         state: the device.
         pid: the process.
         words: its command line.
+        tombstone: as `tombstone_of` wrote it.
 
     Returns:
         The lines, to be taken back should the process have ended by itself.
@@ -44,21 +45,19 @@ def log_crash(state: DeviceState, pid: int, words: Sequence[str]) -> list[LogLin
         write("tombstoned", f"received crash request for pid {pid}"),
         write("crash_dump64", f"performing dump of process {pid} (target tid = {pid})", pid=dumper),
     ]
-    lines += [
-        write("DEBUG", line, level="F", pid=dumper, buffer="crash")
-        for line in _tombstone(state, pid, words).splitlines()
-    ]
+    lines += [write("DEBUG", line, level="F", pid=dumper, buffer="crash") for line in tombstone.splitlines()]
     return [*lines, write("tombstoned", "Tombstone written to: tombstone_00")]
 
 
-def keep_tombstone(state: DeviceState, pid: int, words: Sequence[str]) -> None:
+def keep_tombstone(state: DeviceState, tombstone: str) -> None:
     """Put the tombstone into the dropbox."""
     build, hardware = state.properties["ro.build.fingerprint"], state.properties["ro.hardware"]
     head = f"isPrevious: false\nBuild: {build}\nHardware: {hardware}\nRevision: 0\nBootloader: unknown\nRadio: \n\n"
-    state.dropbox.append(DropBoxEntry(time.time(), "SYSTEM_TOMBSTONE", head + _tombstone(state, pid, words)))
+    state.dropbox.append(DropBoxEntry(time.time(), "SYSTEM_TOMBSTONE", head + tombstone))
 
 
-def _tombstone(state: DeviceState, pid: int, words: Sequence[str]) -> str:
+def tombstone_of(state: DeviceState, pid: int, words: Sequence[str]) -> str:
+    """The tombstone of a process, given with its command line, that dereferences a null pointer now."""
     abi = state.properties["ro.product.cpu.abi"]
     return f"""{_STARS}
 Build fingerprint: '{state.properties["ro.build.fingerprint"]}'

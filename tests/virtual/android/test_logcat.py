@@ -9,7 +9,7 @@ import pytest
 
 from harness.virtual.android.dropbox import DropBoxEntry, dropbox
 from harness.virtual.android.logcat import LogBuffer
-from harness.virtual.android.native_crash import keep_tombstone, log_crash
+from harness.virtual.android.native_crash import keep_tombstone, log_crash, tombstone_of
 from harness.virtual.android.state import boot_state
 from tests.virtual.android.test_commands import Phone, state_of
 
@@ -103,8 +103,9 @@ def test_lines_can_be_taken_back() -> None:
 def test_a_crash_is_told_in_the_log_and_kept_over_a_reboot() -> None:
     phone = Phone()
     words = [PROGRAM, "--graph=x"]
-    lines = log_crash(phone.state, 4321, words)
-    keep_tombstone(phone.state, 4321, words)
+    tombstone = tombstone_of(phone.state, 4321, words)
+    lines = log_crash(phone.state, 4321, words, tombstone)
+    keep_tombstone(phone.state, tombstone)
     log = phone.out("logcat", "-d", "-b", "crash")
     assert re.search(
         r" 4321  4321 F libc    : Fatal signal 11 \(SIGSEGV\), code 1 \(SEGV_MAPERR\), fault addr 0x0 in tid", log
@@ -131,7 +132,7 @@ def test_the_dropbox_is_searched_by_date_and_tag() -> None:
 
 def test_reports_outlive_a_reboot_and_the_log_does_not() -> None:
     before = state_of("virtual-midrange")
-    keep_tombstone(before, 1, [PROGRAM])
+    keep_tombstone(before, tombstone_of(before, 1, [PROGRAM]))
     before.log.write("tag", "before")
     after = boot_state(
         before.config, serial="serial-1", clock_scale=1.0, seed=1, boot_count=1, host_cpus=(0, 1), before=before

@@ -17,6 +17,7 @@ import pytest
 from harness.devices.device_config import load_device_configs, virtual_profiles
 from harness.errors import SetupError, UsageError
 from harness.virtual import farm as farm_module
+from harness.virtual import farm_folder
 from harness.virtual.farm import (
     VirtualFarm,
     default_profiles,
@@ -143,6 +144,8 @@ def test_processes_that_are_killed_leave_nothing_behind(base: Path, victims: str
         # The guardian would have found it. The plain device cannot; the real one has namespaces.
         orphan.kill()
     eventually(lambda: gone([*processes, orphan]))
+    # A process of several threads is a zombie once the first of them has ended; the others may still hold its lock.
+    eventually(lambda: not folder.exists() or farm_folder.is_dead(folder))
     with VirtualFarm([first()], base_dir=base, device_factory=PLAIN) as next_one:
         assert not folder.exists()
         assert client(next_one).list()[0].state == "device"

@@ -1,0 +1,68 @@
+"""Results of trials that were not run, or not to their end: skipped, kept out by a gate, spoiled by a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from harness.conditions.gates import GateRefusal
+from harness.errors import DeviceError
+from harness.records import Conditions, Result, Status, Trial
+from harness.records.causes import Cause
+
+
+def failed_result(trial: Trial, error: DeviceError, *, started_at: datetime, duration_s: float, attempt: int) -> Result:
+    """The result of a trial whose device failed."""
+    return Result(
+        trial=trial,
+        status=Status.FAILED,
+        causes=(error.cause,),
+        message=str(error),
+        started_at=started_at,
+        duration_s=round(duration_s, 3),
+        attempt=attempt,
+    )
+
+
+def skipped_result(trial: Trial, reason: str) -> Result:
+    """The result of a trial that this device cannot run at all."""
+    return Result(
+        trial=trial,
+        status=Status.SKIPPED,
+        causes=(Cause.CONDITION_NOT_MET,),
+        message=reason,
+        started_at=datetime.now(UTC),
+        duration_s=0.0,
+    )
+
+
+def blocked_result(trial: Trial, refusal: GateRefusal, *, asked: Mapping[str, str], waited_s: float) -> Result:
+    """The result of a trial that a gate kept from running.
+
+    Args:
+        trial: the one.
+        refusal: why.
+        asked: the settings that the suite asks for.
+        waited_s: how long it was waited for in vain.
+    """
+    return Result(
+        trial=trial,
+        status=Status.INVALID,
+        causes=(refusal.cause,),
+        message=f"did not run: {refusal.evidence}",
+        conditions=Conditions(settings_asked=asked, waited_s=round(waited_s, 1), evidence=(refusal.evidence,)),
+        started_at=datetime.now(UTC),
+        duration_s=0.0,
+    )
+
+
+def not_repeated_result(spoiled: Result, not_run: Result) -> Result:
+    """What a trial that heat spoiled comes to where the device did not cool in time for another: its own numbers, and both reasons."""
+    why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
+    seen = replace(
+        spoiled.conditions,
+        evidence=(*spoiled.conditions.evidence, *why),
+        waited_s=not_run.conditions.waited_s,
+    )
+    return replace(spoiled, conditions=seen)
