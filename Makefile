@@ -6,7 +6,8 @@ PYTHON ?= python3
 DEMO_ENV := .venv-demo
 TEST_ENV := .venv-test
 DEMO_OUT ?= runs/demo
-TEST_WORKERS ?= 2
+# More than there are cores: a test waits for devices most of its time.
+TEST_WORKERS ?= 4
 # Everything that the package is made of: a change of it makes the environments anew.
 PACKAGED := pyproject.toml tools/make_env.py
 
@@ -47,7 +48,7 @@ types: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/mypy
 
 unit: $(TEST_ENV)/.ready
-	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 format: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff format .

@@ -200,7 +200,7 @@ def test_a_gate_that_stays_closed_is_a_result_with_its_evidence(
     tmp_path: Path, on_device: str, conditions: str, cause: Cause, evidence: str
 ) -> None:
     with VirtualFarm(["virtual-flagship"]) as farm:
-        AdbTarget(farm.serials[0], port=farm.adb_port).run(on_device, timeout_s=20)
+        AdbTarget(farm.serials[0], port=farm.adb_port).run(on_device, timeout_s=60)
         done = run(write_suite(tmp_path, conditions), farm, tmp_path / "run")
     (result,) = load_run(tmp_path / "run").results
     assert done.returncode == 1
@@ -268,16 +268,16 @@ def test_a_killed_run_is_mended_by_the_next(tmp_path: Path) -> None:
         process = subprocess.Popen(arguments, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 60
-            while target.run(governors, timeout_s=20).stdout != b"powersave\npowersave\n":
+            while target.run(governors, timeout_s=60).stdout != b"powersave\npowersave\n":
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        assert target.run(governors, timeout_s=20).stdout == b"powersave\npowersave\n"
+        assert target.run(governors, timeout_s=60).stdout == b"powersave\npowersave\n"
         done = run(write_suite(tmp_path, "{}"), farm, tmp_path / "next")
         assert "gave back what an earlier session left changed" in done.stderr
-        assert target.run(governors, timeout_s=20).stdout == b"schedutil\nschedutil\n"
-        stay_on = target.run("settings get global stay_on_while_plugged_in", timeout_s=20).stdout
+        assert target.run(governors, timeout_s=60).stdout == b"schedutil\nschedutil\n"
+        stay_on = target.run("settings get global stay_on_while_plugged_in", timeout_s=60).stdout
         assert stay_on == b"null\n"
     assert done.returncode == 0

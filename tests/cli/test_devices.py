@@ -190,7 +190,7 @@ def test_watch_follows_devices_that_come_and_go(farm: VirtualFarm) -> None:
         assert until(process, own)
     finally:
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
 
@@ -201,7 +201,7 @@ def serials(line: str) -> set[str]:
 
 def until(process: subprocess.Popen[str], expected: set[str]) -> bool:
     assert process.stdout is not None
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if serials(process.stdout.readline()) == expected:
             return True

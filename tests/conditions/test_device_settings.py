@@ -59,12 +59,12 @@ def farm() -> Iterator[VirtualFarm]:
 
 def device(farm: VirtualFarm, profile: str) -> tuple[AdbTarget, Inventory]:
     target = AdbTarget(farm.serials[PROFILES.index(profile)], port=farm.adb_port)
-    target.run(f"mkdir -p {BASE_DIR}", timeout_s=20)
+    target.run(f"mkdir -p {BASE_DIR}", timeout_s=60)
     return target, take_inventory(target, load_device_configs())
 
 
 def state(target: AdbTarget) -> str:
-    return target.run(STATE, timeout_s=20).stdout.decode()
+    return target.run(STATE, timeout_s=60).stdout.decode()
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -187,4 +187,4 @@ def test_a_journal_that_is_not_ours_alone_is_kept(farm: VirtualFarm, tmp_path: P
     assert "vibration was on and cannot be given back by this session" in told
     assert "governor:policy4 was schedutil and cannot be given back by this session" in told, "no root here"
     assert target.stat(f"{BASE_DIR}/{JOURNAL}") is not None
-    target.run(f"rm {BASE_DIR}/{JOURNAL}; settings delete global stay_on_while_plugged_in", timeout_s=20)
+    target.run(f"rm {BASE_DIR}/{JOURNAL}; settings delete global stay_on_while_plugged_in", timeout_s=60)

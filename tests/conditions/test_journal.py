@@ -27,7 +27,7 @@ def file_setting(path: Path, key: str) -> Setting:
 
 
 def sh(script: str) -> str:
-    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=20).stdout
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from harness.records.causes import Cause
 T0 = 1_800_000_000.0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_small_campaign_ends_every_trial_once_with_right_causes(tmp_path: Path) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -48,7 +48,7 @@ def test_a_small_campaign_ends_every_trial_once_with_right_causes(tmp_path: Path
                 "--keep",
                 str(tmp_path / "kept"),
                 "--patience",
-                "180",
+                "500",
             ]
         )
     assert code == 0, printed.getvalue()

@@ -21,7 +21,7 @@ def interrupt_main(after_s: float) -> None:
 
 def test_all_lanes_run_at_once_and_are_waited_for() -> None:
     ended: list[str] = []
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=60)
 
     def lane(name: str) -> None:
         together.wait()

@@ -283,12 +283,10 @@ def test_what_a_killed_session_left_is_given_back_although_nothing_is_left_to_ru
 
 def test_a_hung_device_is_told_by_wall_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.measuring.runner.GRACE_S", 1.0)
-    hung = {"fault": "hung", "during": "shell", "match": TRIAL, "nth": 2, "lasts_s": 16}
-    began = time.monotonic()
+    hung = {"fault": "hung", "during": "shell", "match": TRIAL, "nth": 2, "lasts_s": 9}
     done = run(tmp_path, hung, processes=2, patience=replace(SHORT, recovery_s=30.0))
     assert done.setbacks() == [Cause.DEVICE_HUNG]
     assert [result.status for result in done.of(0)] == [Status.OK] * 2
-    assert time.monotonic() - began < 60
 
 
 def test_a_flat_battery_closes_the_gate(tmp_path: Path) -> None:

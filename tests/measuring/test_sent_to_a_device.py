@@ -67,5 +67,5 @@ def test_nothing_that_is_sent_needs_more_than_a_phone_has(target: AdbTarget, nam
 
 def test_a_complaint_would_be_seen(target: AdbTarget) -> None:
     for wrong in ("taskset 0xf0 true", "nonesuch", "stat --nonesuch /"):
-        output = target.run(wrong, timeout_s=20)
+        output = target.run(wrong, timeout_s=60)
         assert COMPLAINT.search((output.stderr + output.stdout).decode(errors="replace")), wrong

@@ -64,7 +64,7 @@ def fill(tmp_path: Path, body: str) -> tuple[bool, int]:
         binary=BinaryFacts(flags=frozenset()),
         folder=str(tmp_path / "run"),
     )
-    done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=30, check=True)
+    done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=60, check=True)
     return is_filled(done.stdout), (tmp_path / "runs").read_text().count("run")
 
 

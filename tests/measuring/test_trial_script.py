@@ -114,7 +114,7 @@ def test_arguments_reach_the_program_as_they_are(tmp_path: Path, argument: str) 
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nsleep 0.4\nexit 7\n')
     program.chmod(0o755)
     script = script_for(tmp_path / "run dir", str(program), ["--graph=x", argument], timeout_s=20)
-    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=30)
+    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
     assert done.stdout.decode() == f"--graph=x\n{argument}\n"
     assert done.returncode == 7
     own, seen = split_trailer(done.stderr, NONCE, (), False)
@@ -132,7 +132,7 @@ def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\nexec sleep 30\n")
     program.chmod(0o755)
     script = script_for(tmp_path / "run", str(program), [], timeout_s=1)
-    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=20)
+    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
     _, seen = split_trailer(done.stderr, NONCE, (), False)
     assert seen is not None
     assert seen.exit_code == 137
@@ -153,7 +153,7 @@ def test_signals_of_an_old_toybox_are_put_right(tmp_path: Path) -> None:
     program.chmod(0o755)
     script = script_for(tmp_path / "run", str(program), [], timeout_s=20)
     command = f"PATH={stand_in.parent}:$PATH\n" + script.text()
-    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=30)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
     _, seen = split_trailer(done.stderr, NONCE, (), False)
     assert seen is not None
     assert seen.exit_code == 139
@@ -163,7 +163,7 @@ def test_a_full_storage_is_no_good_result(tmp_path: Path) -> None:
     """Where the notes cannot be written the benchmark is not even started."""
     script = script_for(tmp_path / "run", "/bin/echo", ["ran"], timeout_s=20)
     command = script.text().replace(">start", ">/dev/full")
-    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=30)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
     assert done.returncode == 111
     assert f"{MARK} cannot".encode() in done.stdout
     assert b"ran" not in done.stdout

@@ -74,7 +74,7 @@ async def read_all(fd: int) -> bytes:
         data += piece
 
 
-async def until(condition: Callable[[], object], *, timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> None:
     """Wait until something holds; generous, because a busy machine is slow."""
     deadline = time.monotonic() + timeout_s
     while not condition():

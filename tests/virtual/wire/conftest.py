@@ -60,7 +60,7 @@ class Bench:
         await self.server.start()
         self.roll_call = RollCall(self.server.port, self.devices)
         self._following = asyncio.create_task(self.roll_call.run())
-        await asyncio.wait_for(self.roll_call.wait_ready(), 30)
+        await asyncio.wait_for(self.roll_call.wait_ready(), 60)
 
     async def _stop(self) -> None:
         self._following.cancel()
@@ -107,11 +107,11 @@ class Bench:
         return dict(line.split("\t") for line in output.splitlines() if "\t" in line)
 
     def adbutils_device(self) -> adbutils.AdbDevice:
-        return adbutils.AdbClient(host="127.0.0.1", port=self.port, socket_timeout=30).device(self.serials[0])
+        return adbutils.AdbClient(host="127.0.0.1", port=self.port, socket_timeout=60).device(self.serials[0])
 
     def open_service(self, name: str) -> socket.socket:
         """A stream to the first device through the server, as bare bytes."""
-        stream = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        stream = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         for request in (f"host:transport:{self.serials[0]}", name):
             stream.sendall(f"{len(request.encode()):04x}{request}".encode())
             if receive(stream, 4) != b"OKAY":
@@ -130,8 +130,8 @@ def receive(stream: socket.socket, count: int) -> bytes:
     return data
 
 
-def eventually(condition: Callable[[], object], patience_s: float = 15.0) -> None:
-    """Wait until it holds."""
+def eventually(condition: Callable[[], object], patience_s: float = 60.0) -> None:
+    """Wait until it holds. The limit is for a test that hangs, not for a machine that is slow."""
     deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "it never came true"

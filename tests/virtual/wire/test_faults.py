@@ -153,7 +153,7 @@ def answers(phone: AdbTarget) -> Callable[[], bool]:
 
 def states(farm: VirtualFarm) -> dict[str, str]:
     listed = subprocess.run(
-        [str(find_adb()), "-P", str(farm.adb_port), "devices"], capture_output=True, text=True, check=True, timeout=20
+        [str(find_adb()), "-P", str(farm.adb_port), "devices"], capture_output=True, text=True, check=True, timeout=60
     ).stdout
     return dict(line.split("\t") for line in listed.splitlines() if "\t" in line)
 
@@ -300,7 +300,7 @@ def test_reboots_asked_for_on_the_device(tmp_path: Path) -> None:
         boot_ids = [boot_id(phone)]
         for command in ("reboot; sleep 9", "svc power reboot; sleep 9"):
             with pytest.raises(DeviceLost):
-                phone.run(command, timeout_s=20)
+                phone.run(command, timeout_s=60)
             eventually(answers(phone))
             boot_ids.append(boot_id(phone))
         assert len(set(boot_ids)) == 3
@@ -331,7 +331,7 @@ def test_reboot_battery_serial_and_the_low_memory_killer(tmp_path: Path) -> None
         before = boot_id(phone)
         for command in ("true again; sleep 9", "true empty; sleep 9"):
             with pytest.raises(DeviceLost):
-                phone.run(command, timeout_s=20)
+                phone.run(command, timeout_s=60)
             eventually(answers(phone))
             after = boot_id(phone)
             assert after != before

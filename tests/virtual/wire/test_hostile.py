@@ -18,7 +18,7 @@ GREETING = encode(Command.CNXN, VERSION, MAX_PAYLOAD, b"host::features=shell_v2"
 
 
 def connect(bench: Bench) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", bench.devices[0].port), timeout=20)
+    return socket.create_connection(("127.0.0.1", bench.devices[0].port), timeout=60)
 
 
 def dropped(stream: socket.socket) -> bool:
@@ -145,12 +145,13 @@ def test_too_many_streams_and_connections_are_refused(bench: Bench) -> None:
 
 
 def test_answers_are_not_held_back(bench: Bench) -> None:
-    """Nagle's algorithm on the device's side would add 40 ms to each of these."""
+    """Nagle's algorithm on the device's side would add 40 ms to each of these, so that none could be faster; a busy machine slows some."""
     with bench.open_service("sync:") as stream:
-        fastest = float("inf")
-        for _ in range(20):
+
+        def answer_s() -> float:
             started = time.perf_counter()
             stream.sendall(b"STAT\x04\0\0\0/etc")
             receive(stream, 16)
-            fastest = min(fastest, time.perf_counter() - started)
-    assert fastest < 0.03
+            return time.perf_counter() - started
+
+        assert any(answer_s() < 0.03 for _ in range(500))

@@ -115,7 +115,7 @@ class Terminal:
         os.close(theirs)
         self.seen = ""
 
-    def expect(self, text: str, patience_s: float = 20) -> None:
+    def expect(self, text: str, patience_s: float = 60) -> None:
         deadline = time.monotonic() + patience_s
         while text not in self.seen:
             ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
@@ -174,7 +174,7 @@ def test_a_terminal_is_given_to_a_command_where_asked(bench: Bench) -> None:
 
 
 def test_adbutils_sees_the_same(bench: Bench) -> None:
-    done = bench.adbutils_device().shell2("echo out; echo err >&2; exit 7", v2=True, timeout=20)
+    done = bench.adbutils_device().shell2("echo out; echo err >&2; exit 7", v2=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
 
 
