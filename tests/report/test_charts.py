@@ -125,6 +125,8 @@ def test_a_chart_follows_the_width_of_the_page_and_keeps_its_text_readable(open_
     expect(name).to_have_attribute("text-anchor", "start")
     for chart in ("latency", "ops-a", "types"):
         drawing = _chart(page, chart)
+        width = page.locator(f"#{chart}-chart").evaluate("host => String(host.clientWidth)")
+        expect(drawing).to_have_attribute("width", width)
         box, text = drawing.bounding_box(), drawing.locator("text").first.bounding_box()
         assert box is not None
         assert text is not None
@@ -163,3 +165,11 @@ def test_numbers_that_are_none_leave_a_chart_that_says_so(open_report: Open, tmp
     page.locator("#ops").scroll_into_view_if_needed()
     for chart in ("ops-a", "ops-b", "types"):
         expect(page.locator(f"#{chart}-chart")).to_have_text("No op has a time.")
+
+
+def test_marks_are_light_on_dark_and_dark_on_paper(open_report: Open, demo: Path) -> None:
+    page = open_report(demo, scheme="dark")
+    dot = _chart(page, "latency").locator("circle.dot").first
+    expect(dot).to_have_css("fill", "rgb(86, 180, 233)")
+    page.emulate_media(media="print")
+    expect(dot).to_have_css("fill", "rgb(0, 114, 178)")
