@@ -30,7 +30,7 @@ from harness.cli.export_overlays import write_overlays
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
-from harness.files.flat_table import write_csv, write_parquet
+from harness.files.flat_table import require_parquet, write_csv, write_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.comparison_json import comparison_document
 from harness.formats.comparison_junit import junit
@@ -122,6 +122,8 @@ def compare_command(
     _check_keys(by)
     file_format = "json" if as_json else file_format
     name = _table_name(table, file_format, output)
+    if file_format == "parquet":
+        require_parquet()
     runs: dict[Path, Run] = {}
     ours, theirs = _side(base, runs), _side(head, runs)
     rules = Rules(min_effect=min_effect, gate=gate)

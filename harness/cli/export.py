@@ -17,6 +17,7 @@ from harness.analysis.cells import CellResults, group_by_cell
 from harness.cli.export_overlays import write_overlays
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
+from harness.files.flat_table import require_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.model_explorer import overlays
 from harness.formats.run_tables import TEXT_WRITERS, TableName, to_parquet
@@ -32,7 +33,7 @@ Examples:
   harness export runs/monday --table ops --format model-explorer -o overlays/
 
 Null is an empty cell in CSV and null in JSON and Parquet. In CSV a text cell that a spreadsheet would take for a formula gets an
-apostrophe in front; JSON and Parquet hold all text exactly.
+apostrophe in front; JSON and Parquet hold all text exactly. Parquet needs `pip install 'litert-device-harness[parquet]'`.
 
 A trace opens in ui.perfetto.dev or chrome://tracing: the trials of a run, or with --table ops one inference of each profiled cell. Overlays
 are per-op times for Google's Model Explorer (`Add per-node data`), one file for each profiled cell.
@@ -66,6 +67,8 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
         )
     if file_format == "model-explorer" and table == "trials":
         raise UsageError("model-explorer shows ops, not trials", remedy="--table ops")
+    if file_format == "parquet":
+        require_parquet()
     name = cast(TableName, table or "trials")
     loaded = [load_run(path) for path in runs]
     chosen = [_chosen(run, where) for run in loaded]

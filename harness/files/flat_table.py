@@ -1,7 +1,7 @@
 """A flat table as CSV, JSON or Parquet: columns with kinds, rows of cells.
 
 What is not known is null (an empty cell in CSV), never 0; a number that is none (`-nan` of a tool that divided by zero) is null too: rows
-come through `plain`.
+come through `plain`. Parquet needs pyarrow, which is the extra `parquet`; it is imported only where Parquet is written.
 
 Text that strangers wrote (model and device names, op names) is exact in JSON and Parquet. In CSV a text cell that a spreadsheet would
 take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe in front, the spreadsheet's own mark
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from harness.errors import UsageError
+from harness.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,8 +77,27 @@ def write_json(table: Sequence[Column], rows: Iterable[Row], out: IO[str]) -> No
     out.write("\n]\n" if separator != "[\n" else "[]\n")
 
 
+def require_parquet() -> None:
+    """Check that Parquet can be written, for callers with long work to do before they write it.
+
+    Raises:
+        SetupError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401  # whether it is there is the question
+    except ImportError as error:
+        remedy = "pip install 'litert-device-harness[parquet]'"
+        raise SetupError(f"Parquet needs the Python package pyarrow: {error}", remedy=remedy) from None
+
+
 def write_parquet(table: Sequence[Column], rows: Iterable[Row], out: IO[bytes]) -> None:
-    """Write Parquet with proper types and nulls."""
+    """Write Parquet with proper types and nulls.
+
+    Raises:
+        SetupError: pyarrow is not installed.
+        UsageError: a number has more than 64 bits.
+    """
+    require_parquet()
     import pyarrow.parquet as pq
 
     schema = _arrow_schema(table)

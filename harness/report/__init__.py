@@ -1,7 +1,7 @@
 """The HTML report of a run: one file, no network, the same bytes each time it is made from the same run.
 
 `reports/` holds the template, the style sheet and the scripts; this package prepares what they show. The page's own policy
-(Content-Security-Policy) lets nothing run but exactly the scripts it was made with, and nothing load from anywhere.
+(Content-Security-Policy) lets nothing run but exactly the script and the style sheet it was made with, and nothing load from anywhere.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from harness.files.whole_file import output_file
 from harness.formats.run_tables import iso_utc
 from harness.report.answer import answer_of, number_of, thread_words
 from harness.report.cell_summaries import report_cells
-from harness.report.charts import chart_specs, vega_script
-from harness.report.embed import code_block, data_block, own_code, script_hashes
+from harness.report.embed import content_hash, data_block, own_code
 from harness.report.matrix import matrix_of
 from harness.report.op_tables import op_data
 from harness.report.page_data import report_data, trial_data
@@ -61,7 +60,8 @@ def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_f
     cells = report_cells(run)
     verdicts = verdicts_of(run, cells, calibrations or {})
     folder = data_dir("reports")
-    vega, page = vega_script(), _page_script(folder / "js")
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    script = _page_script(folder / "js")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
@@ -84,14 +84,13 @@ def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_f
         number_of=number_of,
         thread_words=thread_words,
         finished_at=_finished_at(run),
-        style=own_code((folder / "report.css").read_text(encoding="utf-8")),
-        script=own_code(page),
-        script_hashes=script_hashes([vega, page]),
+        style=own_code(style),
+        style_hash=content_hash(style),
+        script=own_code(script),
+        script_hash=content_hash(script),
         data=data_block("data", report_data(run, cells, verdicts)),
         trials=data_block("trials-data", trial_data(run, cells, log_prefix=log_prefix)),
         ops=data_block("ops-data", op_data(cells, verdicts)),
-        charts=data_block("chart-specs", chart_specs()),
-        vega=code_block("vega", vega),
     )
 
 

@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import zlib
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -54,21 +53,13 @@ def data_block(name: str, value: object) -> Markup:
     return _packed(name, text)
 
 
-def code_block(name: str, code: str) -> Markup:
-    """A `<script>` element with code that the page unpacks and runs when it first needs it: a large library costs nothing until then.
-
-    The page's policy lets it run where `script_hashes` has been given the same code.
-    """
-    return _packed(name, code)
-
-
 def _packed(name: str, text: str) -> Markup:
     packed = base64.b64encode(zlib.compress(text.encode("utf-8", "backslashreplace"), level=9)).decode()
     return Markup('<script type="application/octet-stream" id="{}">{}</script>').format(name, packed)
 
 
 def own_code(text: str) -> Markup:
-    """A script or style sheet of the project's own (or a library's) for the inside of `<script>` or `<style>`.
+    """A script or style sheet of the project's own for the inside of `<script>` or `<style>`.
 
     Raises:
         ValueError: it holds something that would end the element.
@@ -80,10 +71,10 @@ def own_code(text: str) -> Markup:
     return Markup(text)  # noqa: S704 -- shipped files only, and checked just above
 
 
-def script_hashes(scripts: Iterable[str]) -> str:
-    """Sources for the page's Content-Security-Policy: only exactly these scripts may run."""
-    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
+def content_hash(code: str) -> Markup:
+    """A source for the page's Content-Security-Policy: exactly this script may run, or this style sheet apply."""
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    return Markup("'sha256-{}'").format(digest)
 
 
 def log_href(prefix: str, path: str) -> str | None:

@@ -122,34 +122,24 @@ function opColumns(profile) {
 
 function drawSide(letter, profile, top, groups) {
   document.getElementById(`ops-${letter}-head`).replaceChildren(...headOf(profile));
-  const rows = profile.rows.filter((row) => !row.nested && known(row.cost)).map((row) => ({
-    position: row.position, type: row.type.slice(0, 80), name: row.name.slice(0, 160), us: row.cost, share: row.share,
-    group: groups.includes(row.type) ? row.type : OTHERS, where: whereWords(row.where) || 'not said',
-  }));
-  drawChart(document.getElementById(`ops-${letter}-chart`), 'ops', { ops: rows }, (spec) => {
-    spec.encoding.y.scale = { domain: [0, top] };
-    spec.encoding.color.scale.domain = [...groups, OTHERS];
-    spec.encoding.color.scale.range = palette(groups.length);
-  });
+  const rows = profile.rows.filter((row) => !row.nested && known(row.cost));
+  drawToFit(document.getElementById(`ops-${letter}-chart`), (width) => costChart(letter.toUpperCase(), rows, groups, top, width));
   // Columns differ between profiles, so the table is made anew; its order stays, it is kept in the address.
   new Table(document.getElementById(`ops-${letter}-table`), {
     id: `ops-${letter}`, label: `Ops of cell ${letter.toUpperCase()}`, rows: () => profile.rows, columns: opColumns(profile), text: (row) => row.text, filter: 'oq', empty: 'No op.',
   });
 }
 
-const palette = (count) => {
-  const range = specs.ops.encoding.color.scale.range;
-  return [...range.slice(0, count), range[range.length - 1]];
-};
-
 function drawTypes(a, b) {
   const [left, right] = [typesOf(a), typesOf(b)];
   const names = [...new Set([...left.keys(), ...right.keys()])];
   const weight = (name) => (left.get(name)?.us || 0) + (right.get(name)?.us || 0);
   names.sort((x, y) => weight(y) - weight(x));
-  const rows = names.slice(0, TYPES_SHOWN).flatMap((name) => [['A', left, a], ['B', right, b]].flatMap(([side, types, profile]) => (types.has(name)
-    ? [{ side, type: name.slice(0, 80), us: types.get(name).us, count: types.get(name).count, share: profile.total ? 100 * types.get(name).us / profile.total : null }] : [])));
-  drawChart(document.getElementById('types-chart'), 'types', { types: rows }, (spec) => { spec.height = 28 * Math.min(names.length, TYPES_SHOWN); });
+  const rows = names.slice(0, TYPES_SHOWN).map((name) => ({
+    type: strangerText(name, 80),
+    sides: [['A', left, a], ['B', right, b]].filter(([, types]) => types.has(name)).map(([letter, types, profile]) => [letter, { ...types.get(name), share: profile.total ? 100 * types.get(name).us / profile.total : null }]),
+  }));
+  drawToFit(document.getElementById('types-chart'), (width) => typesChart(rows, width));
   const cost = (letter, types) => ({
     key: letter, label: `${letter.toUpperCase()} (µs)`, title: `Cell ${letter.toUpperCase()}, per inference`, num: true,
     value: (name) => types.get(name)?.us ?? null, show: (name) => (types.has(name) ? us(types.get(name).us) : none('–')),
@@ -167,10 +157,9 @@ function drawTypes(a, b) {
 }
 
 function drawLegend(groups, others) {
-  const colours = palette(groups.length);
   const shown = others ? [...groups, OTHERS] : groups;
   document.getElementById('ops-legend').replaceChildren(...shown.map((name, index) => {
-    const swatch = svg('svg', { width: 10, height: 10, viewBox: '0 0 10 10' }, svg('rect', { width: 10, height: 10, rx: 2, fill: colours[index] }));
+    const swatch = svg('svg', { width: 10, height: 10, viewBox: '0 0 10 10' }, svg('rect', { width: 10, height: 10, rx: 2, class: `hue-${index < groups.length ? index : HUES - 1}` }));
     return el('span', { class: 'key' }, swatch, ' ', el('bdi', {}, name.length > 60 ? `${name.slice(0, 60)}…` : name));
   }));
 }
@@ -211,7 +200,7 @@ function setUpOps() {
     const [left, right] = [profileOf(a), profileOf(b)];
     const both = new Map();
     for (const profile of [left, right]) typesOf(profile).forEach(({ us: cost }, name) => both.set(name, (both.get(name) || 0) + cost));
-    const groups = [...both].sort(([, x], [, y]) => y - x).slice(0, specs.ops.encoding.color.scale.range.length - 1).map(([name]) => name);
+    const groups = [...both].sort(([, x], [, y]) => y - x).slice(0, HUES - 1).map(([name]) => name);
     const top = Math.max(1e-9, ...[left, right].map(({ rows }) => rows.reduce((most, row) => Math.max(most, row.nested ? 0 : row.cost || 0), 0)));
     drawPair(left, right);
     drawSide('a', left, top, groups);

@@ -70,7 +70,7 @@ setUpLinks();
 setUpForest();
 setUpMatrix();
 setUpCells();
-setUpLatencyChart();
+setUpProcessChart();
 setUpOps();
 setUpMemory();
 setUpProblems();
@@ -84,7 +84,7 @@ if (arrived && opCells.length && (state.has('a') || state.has('b'))) document.ge
 // What is not on the first screen is unpacked and drawn while nobody waits, a piece at a time, so that it is there when it is wanted; a page
 // that is printed cannot wait for it.
 const whenIdle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 2000 }) : setTimeout(work, 100));
-const pieces = [loadTrials, loadOps, loadVega, ...unseen];
+const pieces = [loadTrials, loadOps, ...unseen];
 const nextPiece = async () => {
   const piece = pieces.shift();
   if (!piece) { document.documentElement.dataset.drawn = 'all'; return; }

@@ -1,4 +1,4 @@
-// Scales and axes for drawings that are made here. Larger charts: charts.js.
+// Scales, axes and text of all drawings. Those as wide as the page: charts.js.
 
 /** Round values that cover a range, about `count` of them. */
 function ticks(low, high, count) {
@@ -23,6 +23,13 @@ function shortNumber(value, step = 1) {
   return value.toFixed(digits);
 }
 
+/** Ticks with their labels: [[value, text]...]. */
+function labelledTicks(low, high, count) {
+  const marks = ticks(low, high, count);
+  const step = marks.length > 1 ? marks[1] - marks[0] : Math.abs(marks[0]) || 1;
+  return marks.map((value) => [value, shortNumber(value, step)]);
+}
+
 /** Low and high of values with some room; never narrower than `least`, which keeps noise from looking like a change. */
 function extent(values, room = 0.08, least = 0) {
   const shown = values.filter((value) => known(value) && Number.isFinite(value));
@@ -35,12 +42,10 @@ function extent(values, room = 0.08, least = 0) {
 
 /** A group with a y axis at `x`: grid lines to `right`, numbers, and a title above. */
 function yAxis({ low, high, y, x, right, top, title, count = 3 }) {
-  const marks = ticks(low, high, count);
-  const step = marks.length > 1 ? marks[1] - marks[0] : Math.abs(marks[0]) || 1;
   const group = svg('g', { class: 'axis' });
-  for (const value of marks) {
+  for (const [value, text] of labelledTicks(low, high, count)) {
     group.append(svg('line', { class: 'grid', x1: x, x2: right, y1: y(value).toFixed(1), y2: y(value).toFixed(1) }),
-      label(x - 6, y(value) + 3.5, shortNumber(value, step), 'end'));
+      label(x - 6, y(value) + 3.5, text, 'end'));
   }
   if (title) group.append(label(x, top - 6, title, 'start', 'title'));
   return group;
@@ -48,11 +53,9 @@ function yAxis({ low, high, y, x, right, top, title, count = 3 }) {
 
 /** The same for an x axis below a drawing. */
 function xAxis({ low, high, x, y, top, title, right, count = 8 }) {
-  const marks = ticks(low, high, count);
-  const step = marks.length > 1 ? marks[1] - marks[0] : Math.abs(marks[0]) || 1;
   const group = svg('g', { class: 'axis' });
-  for (const value of marks) {
-    group.append(svg('line', { class: 'grid', x1: x(value).toFixed(1), x2: x(value).toFixed(1), y1: top, y2: y }), label(x(value), y + 14, shortNumber(value, step), 'middle'));
+  for (const [value, text] of labelledTicks(low, high, count)) {
+    group.append(svg('line', { class: 'grid', x1: x(value).toFixed(1), x2: x(value).toFixed(1), y1: top, y2: y }), label(x(value), y + 14, text, 'middle'));
   }
   if (title) group.append(label(right, y + 29, title, 'end', 'title'));
   return group;
@@ -62,6 +65,21 @@ function label(x, y, text, anchor = 'start', kind = '') {
   const node = svg('text', { x: x.toFixed(1), y: y.toFixed(1), 'text-anchor': anchor, class: kind });
   node.textContent = text;
   return node;
+}
+
+/** Width of a label in pixels, as the style sheet has it. */
+const textWidth = (() => {
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  return (text) => pen.measureText(text).width;
+})();
+
+/** A label of at most `room` pixels; what is longer ends in `…`. */
+function shortened(text, room) {
+  if (textWidth(text) <= room) return text;
+  const letters = [...text].slice(0, Math.ceil(room / 2));
+  while (letters.length > 1 && textWidth(`${letters.join('')}…`) > room) letters.pop();
+  return `${letters.join('')}…`;
 }
 
 /** A shape with words that a pointer and a screen reader find. */

@@ -51,6 +51,18 @@ def test_no_run_is_a_clear_error(tmp_path: Path) -> None:
         harness.load(tmp_path)
 
 
+def test_frames_need_no_pyarrow(tmp_path: Path) -> None:
+    demo_run(tmp_path / "run")
+    code = (
+        "import sys; sys.modules['pyarrow'] = None; import harness; run = harness.load(sys.argv[1]); "
+        "print(len(run.trials), len(run.ops), len(run.samples), run.trials['device'].dtype)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    run = harness.load(tmp_path / "run")
+    assert done.stdout.split() == [str(len(run.trials)), str(len(run.ops)), str(len(run.samples)), "string"]
+
+
 def test_importing_the_package_does_not_import_pandas() -> None:
     code = "import sys, harness; sys.exit('pandas' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

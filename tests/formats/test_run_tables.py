@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -169,6 +171,20 @@ def test_no_rows_is_still_a_table(tmp_path: Path) -> None:
 def test_parquet_is_not_written_to_standard_output(run: Run) -> None:
     with pytest.raises(UsageError, match="-o FILE"):
         CliRunner().invoke(export, [str(run.path), "--format", "parquet"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(("file_format", "code"), [("parquet", 3), ("csv", 0), ("json", 0)])
+def test_without_pyarrow_only_parquet_is_refused(run: Run, tmp_path: Path, file_format: str, code: int) -> None:
+    start = "import sys; sys.modules['pyarrow'] = None; from harness.cli.main import main; main()"
+    out = tmp_path / "t"
+    command = [sys.executable, "-c", start, "export", str(run.path), "--format", file_format, "-o", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert out.exists() == (code == 0)
+    if code:
+        said, remedy = done.stderr.splitlines()
+        assert said.startswith("harness: Parquet needs the Python package pyarrow")
+        assert remedy.strip() == "pip install 'litert-device-harness[parquet]'"
 
 
 def test_places_that_cannot_be_read_or_written_are_clear_errors(run: Run, tmp_path: Path) -> None:

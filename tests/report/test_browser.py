@@ -144,17 +144,6 @@ def test_two_cells_side_by_side_and_the_address_keeps_them(open_report: Open, de
     expect(again.locator("#table-ops-b th", has_text="Cost")).to_have_attribute("aria-sort", "descending")
 
 
-def test_charts_are_drawn_when_they_come_into_view(open_report: Open, demo: Path) -> None:
-    page = open_report(demo)
-    page.locator("#processes-chart").scroll_into_view_if_needed()
-    expect(page.locator("#latency-chart svg").first).to_be_visible()
-    page.locator("#ops-a-chart").scroll_into_view_if_needed()
-    for letter, count in (("a", 66), ("b", 65)):
-        expect(page.locator(f"#ops-{letter}-chart .mark-rect path")).to_have_count(count)
-    page.locator("#types-chart").scroll_into_view_if_needed()
-    expect(page.locator("#types-chart .mark-rect path")).to_have_count(10)
-
-
 def test_ops_add_up(open_report: Open, demo: Path) -> None:
     page = open_report(demo)
     page.locator("#ops").scroll_into_view_if_needed()
