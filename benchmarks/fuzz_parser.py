@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.benchmark_model import parse_output, to_json
-from harness.benchmark_model.text import decode, unwrap
+from harness.benchmark_model.foreign.recording import decode, unwrap
 
 LOGS = Path(__file__).resolve().parent.parent / "tests" / "data" / "logs"
 SCALARS = ("init_us", "first_inference_us", "warmup_avg_us", "inference_avg_us", "model_size_mb")

@@ -13,16 +13,16 @@ from harness.benchmark_model.delegates import (
     tells_of_delegates,
 )
 from harness.benchmark_model.failures import system_messages
-from harness.benchmark_model.processes import read_output
+from harness.benchmark_model.foreign.processes import read_output
+from harness.benchmark_model.foreign.recording import decode, unwrap, without_markup
+from harness.benchmark_model.foreign.wrapped import rejoin
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
 from harness.benchmark_model.status import Facts, judge
-from harness.benchmark_model.text import decode, unwrap, without_markup
 from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
-from harness.benchmark_model.wrapped import rejoin
 from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics
 
 _FULL = re.compile(r"(?<![\w-])--require_full_delegation=(?:true|1)\b")

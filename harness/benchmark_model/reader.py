@@ -11,9 +11,9 @@ from typing import Literal
 from harness.benchmark_model.count_lines import CountLines
 from harness.benchmark_model.delegates import DelegateBook
 from harness.benchmark_model.failures import MESSAGE_WORDS, Evidence, match_message
+from harness.benchmark_model.foreign.log_prefixes import TOOL_BRACKET, long_header, strip_prefix
 from harness.benchmark_model.litert_results import LitertResults
 from harness.benchmark_model.numbers import NUMBER, number, whole_size
-from harness.benchmark_model.prefixes import TOOL_BRACKET, long_header, strip_prefix
 from harness.benchmark_model.profile_text import ProfileText
 
 _TIMING_FIELD = re.compile(

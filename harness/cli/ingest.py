@@ -16,10 +16,10 @@ import click
 
 from harness import __version__
 from harness.benchmark_model import parse_output
+from harness.benchmark_model.foreign.processes import read_output
+from harness.benchmark_model.foreign.recording import decode, unwrap, without_markup
 from harness.benchmark_model.parameters import echoed_lengths, echoed_threads
-from harness.benchmark_model.processes import read_output
 from harness.benchmark_model.synthetic import synthetic_origin
-from harness.benchmark_model.text import decode, unwrap, without_markup
 from harness.cli.parse import read_log
 from harness.errors import SetupError, UsageError
 from harness.records import (

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.benchmark_model import parse_output, to_json
-from harness.benchmark_model.prefixes import strip_prefix
+from harness.benchmark_model.foreign.log_prefixes import strip_prefix
 from harness.benchmark_model.rows import parse_header, parse_op_row
 from tests.benchmark_model.recorded import host_log
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from harness.benchmark_model.foreign.log_prefixes import strip_prefix
 from harness.benchmark_model.numbers import NUMBER
-from harness.benchmark_model.prefixes import strip_prefix
 
 _VALUE = rf"(?:{NUMBER}|-?nan|-?inf)"
 _PERCENTILES = rf"(?: p5={_VALUE} median={_VALUE} p95={_VALUE})?"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from harness.benchmark_model.prefixes import TOOL_BRACKET
+from harness.benchmark_model.foreign.log_prefixes import TOOL_BRACKET
+from harness.benchmark_model.foreign.unknown_prefix import without_unknown_prefix
+from harness.benchmark_model.foreign.wrapped import rejoin
 from harness.benchmark_model.reader import Reading
-from harness.benchmark_model.unknown_prefix import without_unknown_prefix
-from harness.benchmark_model.wrapped import rejoin
 
 _STARTING = re.compile(r"STARTING![ \t]{0,80}(?:\n|$)")
 _PARAMETERS = re.compile(r"Log parameter values verbosely: \[")

@@ -1,0 +1,1 @@
+"""Logs that others recorded, in whatever form: documents, logcats, terminals, several runs in one file."""
