@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model import to_json
+from harness.benchmark_model.foreign import read_foreign_log
 
 START = "STARTING!\nLog parameter values verbosely: [0]\n"
 RUN = (
@@ -21,7 +22,7 @@ TIMINGS = "Inference timings in us: Init: 2000, First inference: 130, Warmup (av
 
 
 def read(text: str | bytes, **keywords: Any) -> dict[str, Any]:
-    return to_json(parse_output(text, **keywords))
+    return to_json(read_foreign_log(text, **keywords).parsed)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model import to_json
+from harness.benchmark_model.foreign import read_foreign_log
 from harness.records import DelegateRequest
 from tests.benchmark_model.test_forms import RUN, START, TIMINGS
 
@@ -15,7 +16,7 @@ APPLIED = "Explicitly applied GPU delegate, and the model graph will be {} execu
 
 
 def read(text: str, **keywords: Any) -> dict[str, Any]:
-    return to_json(parse_output(text, **keywords))
+    return to_json(read_foreign_log(text, **keywords).parsed)
 
 
 def verdict(text: str, **keywords: Any) -> tuple[str, list[str]]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model import to_json
+from harness.benchmark_model.foreign import read_foreign_log
 from harness.records import DelegateRequest
 from tests.benchmark_model.test_forms import LITERT, RUN, START, TIMINGS
 
@@ -16,7 +17,7 @@ THOUGH = "Though NNAPI delegate is explicitly applied, the model graph will not 
 
 
 def read(text: str | bytes, **keywords: Any) -> dict[str, Any]:
-    return to_json(parse_output(text, **keywords))
+    return to_json(read_foreign_log(text, **keywords).parsed)
 
 
 def prefixed(text: str, prefix: str) -> str:

@@ -1,40 +1,32 @@
-"""What stands before a message: levels, logcat's columns, absl's and LiteRT's source locations.
+"""What logcat, consoles, CI systems and documents put before a message, besides the tool's own prefixes.
 
-A message of the tool looks the same everywhere once its prefix is off. In a logcat the lines of other programs stand between;
-they are told apart by their tag. Every pattern here is matched once at the start of a line and repeats nothing without a bound,
-so a line costs time in proportion to its prefix, whatever it holds.
+In a logcat the lines of other programs stand between; they are told apart by their tag. Every pattern here is matched once at the start
+of a line and repeats nothing without a bound, so a line costs time in proportion to its prefix, whatever it holds.
 
-Sources: `adb logcat -v` (brief, time, threadtime, year, uid, zone, usec, epoch), Android Studio's two exports, absl's log prefix,
-and LiteRT's `LITERT_LOG`.
+Sources: `adb logcat -v` (brief, time, threadtime, year, uid, zone, usec, epoch, long), Android Studio's two exports, Apple's NSLog.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
-
-class Line(NamedTuple):
-    """A line without its prefix.
-
-    `level` is one of `VDIWEF`, or empty where the line does not say. `ours` is False for a line of another program.
-    `tag` is logcat's, empty elsewhere.
-    """
-
-    level: str
-    text: str
-    ours: bool = True
-    tag: str = ""
-
-
-FOREIGN = Line("", "", ours=False)
-"""A line that begins with a bracket that is none of the tool's."""
+from harness.benchmark_model.prefixes import (
+    ABSL,
+    FOREIGN,
+    NATIVE_LOCATION,
+    TENSORFLOW,
+    TIME,
+    TOOL_BRACKET,
+    Line,
+    strip_level,
+    strip_location,
+)
 
 _OWN_TAGS = ("tflite", "litert", "tensorflow", "native", "benchmark")
 
-_TIME = r"\d\d:\d\d:\d\d[.,]\d{3,9}"
 _LOGCAT = re.compile(
-    rf"(?:\d{{4}}-)?\d\d-\d\d {{1,2}}{_TIME}(?: [+-]\d{{4}})?:? {{1,6}}"
+    rf"(?:\d{{4}}-)?\d\d-\d\d {{1,2}}{TIME}(?: [+-]\d{{4}})?:? {{1,6}}"
     r"(?:"
     r"(?:(?:[\w.]{1,32} {1,8})?\d{1,9} {1,8}\d{1,9} {1,4})?(?P<level>[VDIWEFA]) (?P<tag>[^:]{0,80}?) {0,80}: ?"  # threadtime
     r"|(?P<time_level>[VDIWEFA])/(?P<time_tag>[^:(]{0,80}?) {0,80}\( {0,8}\d{1,9}\): ?"  # time
@@ -53,19 +45,11 @@ _LONG = re.compile(
     r"\[ {1,4}(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9} {1,8}\d{1,9}: {0,8}\d{1,9} (?P<level>[VDIWEFA])/(?P<tag>.{0,80}?) {0,80}\]$"
 )
 _NSLOG = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3,9}(?:[+-]\d{4})? [\w.-]{1,80}\[\d{1,9}:\d{1,9}\] ?")
-_NATIVE = re.compile(r"[\w./+-]{1,200}\.(?:cc|h|cpp):\d{1,6} ")
-"""What TensorFlow's own logging puts before a message under the tag `native`."""
-_LEVEL = re.compile(r"(VERBOSE|DEBUG|INFO|WARNING|WARN|ERROR|FATAL): ?(?:WARNING: )?")
-"""The second is a part of some messages: `WARN: WARNING: unrecognized commandline flag: --x`."""
-_ABSL = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:\d{2,12}\.\d{3,9} {1,8}\d{1,9} [\w./+-]{1,200}:\d{1,6}\] ?")
-_TF = re.compile(rf"\d{{4}}-\d\d-\d\d {_TIME}: (?P<level>[IWEF]) [\w./+-]{{1,200}}:\d{{1,6}}\] ?")
 _CI_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d) ")
-_LOCATION = re.compile(r"\[[\w./+@-]{1,200}:\d{1,6}\] ?")
 
 _BRACKETED_TIME = re.compile(r"\[(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\] ?")
-TOOL_BRACKET = re.compile(r"\[(?:[nN]ode type\]|Init Phase\]|Overall\]|[\w./+@-]{1,200}:\d{1,6}\]|\d{4}-\d\d-\d\d[ T])")
-
-"""What a line that begins with a bracket begins with, if it is any of the tool's."""
+LOG_BRACKET = re.compile(rf"{TOOL_BRACKET.pattern}|\[\d{{4}}-\d\d-\d\d[ T]")
+"""What a line that begins with a bracket begins with, if it is any of the tool's or a time."""
 
 _MAY_WRAP = frozenset("[>#\u25140123456789")
 _MOST_WRAPPERS = 3
@@ -74,13 +58,26 @@ _MAY_START = frozenset("0123456789VDIWEFA.tln")
 """First characters of a line that can begin a prefix; all others are spared the patterns."""
 
 
-def long_header(raw: str) -> Line | None:
-    """The line that `adb logcat -v long` puts above each message; None for any other. The message has no prefix of its own then."""
-    match = _LONG.match(raw)
-    return None if match is None else Line(match["level"], "", _is_own(match["tag"]), match["tag"])
+@dataclass(slots=True)
+class LogPrefixes:
+    """Takes off what stands before a message, line by line: `adb logcat -v long` puts a header above a message, not before it."""
+
+    _other_program: bool = False
+    """The last header was that of another program."""
+
+    def __call__(self, raw: str) -> Line:
+        """Take the next line of a log."""
+        if raw[:1] == "[":
+            if raw[:2] == "[ " and raw[-1:] == "]" and (header := _LONG.match(raw)) is not None:
+                self._other_program = not _is_own(header["tag"])
+                return FOREIGN
+            if LOG_BRACKET.match(raw) is None:
+                return FOREIGN
+        line = strip_log_prefix(raw)
+        return line._replace(ours=False) if self._other_program and line.text else line
 
 
-def strip_prefix(raw: str) -> Line:
+def strip_log_prefix(raw: str) -> Line:
     """Take off whatever stands before the message.
 
     Leading white space that belongs to no prefix stays: in the tables it separates columns.
@@ -119,24 +116,21 @@ def _strip(raw: str) -> Line:
     level = tag = ""
     text = raw
     if first == "[":
-        if TOOL_BRACKET.match(raw) is None:
+        if LOG_BRACKET.match(raw) is None:
             return FOREIGN
     elif first in _MAY_START and first:
         if first.isdigit():
-            match = _TF.match(raw) or _LOGCAT.match(raw) or _EPOCH.match(raw) or _NSLOG.match(raw)
+            match = TENSORFLOW.match(raw) or _LOGCAT.match(raw) or _EPOCH.match(raw) or _NSLOG.match(raw)
         else:
-            match = _BRIEF.match(raw) or _TAG.match(raw) or _BARE_TAG.match(raw) or _ABSL.match(raw)
+            match = _BRIEF.match(raw) or _TAG.match(raw) or _BARE_TAG.match(raw) or ABSL.match(raw)
         if match is not None:
             groups = match.groupdict()
             level = next((groups[name] for name in groups if name.endswith("level") and groups[name]), "")
             tag = next((groups[name] for name in groups if name.endswith("tag") and groups[name]), "")
             text = raw[match.end() :]
             if tag and not _is_own(tag):
-                return Line(level, text, False, tag)
-            if tag == "native" and (match := _NATIVE.match(text)) is not None:
+                return Line(level, text, ours=False)
+            if tag == "native" and (match := NATIVE_LOCATION.match(text)) is not None:
                 text = text[match.end() :]
-        if (match := _LEVEL.match(text)) is not None:
-            level, text = match[1][0], text[match.end() :]
-    if text[:1] == "[" and (match := _LOCATION.match(text)) is not None:
-        text = text[match.end() :]
-    return Line(level, text, True, tag)
+        level, text = strip_level(level, text)
+    return Line(level, strip_location(text))

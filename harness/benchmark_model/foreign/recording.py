@@ -1,32 +1,14 @@
-"""From bytes as they were recorded to lines: encodings, line ends, colours, and the wrapper of a recorded command.
-
-A recorded command is one file that holds it all: `# cmd: ...`, `# ---- stdout ----`, `# ---- stderr ----`, `# exit: N`, each on a
-line of its own and each optional.
-"""
+"""From the bytes of a recorded file to the plain text that the tool wrote: encodings, line ends, colours, HTML and Markdown."""
 
 from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_MARKER = re.compile(r"^# (?:---- (stdout|stderr) ----|exit: (-?\d{1,10})|cmd: (.*))$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """An output taken apart. `stderr` is None where it was not recorded apart from stdout."""
-
-    stdout: str
-    stderr: str | None = None
-    exit_code: int | None = None
-    command: str | None = None
-    earlier: int = 0
-    """Recorded commands before this one, in the same file."""
-
-
-def decode(data: str | bytes) -> str:
+def decode_log(data: str | bytes) -> str:
     """Bytes to text with `\\n` as the only line end and no terminal colours. Never fails: what is no text becomes U+FFFD.
 
     UTF-16 is what `> log.txt` writes in Windows PowerShell; its mark may be lost. `\\r\\r\\n` is what old `adb shell` makes of a line end.
@@ -59,6 +41,13 @@ def _bare_utf16(data: bytes) -> str | None:
     if begin[::2].count(0) > 0.9 * half and begin[1::2].count(0) < 0.1 * half:
         return "utf-16-be"
     return None
+
+
+def as_utf8(file: bytes) -> bytes:
+    """A file in UTF-8 where it is UTF-16, and otherwise as it is: it may be binary."""
+    if file.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _bare_utf16(file) is not None:
+        return decode_log(file).encode()
+    return file
 
 
 _HTML = ("<pre", "<code", "<br", "</p>", "</pre>", "</code>")
@@ -98,42 +87,3 @@ def without_markup(text: str) -> str:
         for entity, character in _ENTITIES.items():
             stripped = stripped.replace(entity, character)
     return stripped
-
-
-def unwrap(text: str) -> Recording:
-    """Take a recorded command apart; an output without markers comes back as it is.
-
-    Markers count only in a file that begins with one: a tool's own output may hold such a line anywhere.
-    """
-    if not text.startswith("# "):
-        return Recording(stdout=text)
-    streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
-    separate = False
-    current = "stdout"
-    exit_code: int | None = None
-    command: str | None = None
-    position = earlier = 0
-    for match in _MARKER.finditer(text):
-        streams[current].append(text[position : match.start()])
-        position = min(match.end() + 1, len(text))
-        if match[1]:
-            current = match[1]
-            separate = separate or current == "stderr"
-        elif match[2]:
-            exit_code = int(match[2])
-        else:
-            if command is not None:  # another recording begins: nothing of the one before it is this one's
-                streams = {"stdout": [], "stderr": []}
-                current, separate, exit_code = "stdout", False, None
-                earlier += 1
-            command = match[3]
-    if position == 0:
-        return Recording(stdout=text)
-    streams[current].append(text[position:])
-    return Recording(
-        stdout="".join(streams["stdout"]),
-        stderr="".join(streams["stderr"]) if separate else None,
-        exit_code=exit_code,
-        command=command,
-        earlier=earlier,
-    )
