@@ -6,17 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model import to_json
-from harness.benchmark_model.foreign import read_foreign_log
 from harness.records import DelegateRequest
-from tests.benchmark_model.test_forms import RUN, START, TIMINGS
+from tests.benchmark_model.foreign.logs import read
+from tests.benchmark_model.outputs import GOOD, RUN, START, TIMINGS
 
-GOOD = START + RUN + TIMINGS
 APPLIED = "Explicitly applied GPU delegate, and the model graph will be {} executed by the delegate"
-
-
-def read(text: str, **keywords: Any) -> dict[str, Any]:
-    return to_json(read_foreign_log(text, **keywords).parsed)
 
 
 def verdict(text: str, **keywords: Any) -> tuple[str, list[str]]:
@@ -216,11 +210,6 @@ def test_ops_that_fail_in_the_timed_phase_only() -> None:
     text = GOOD + "ERROR: Node number 0 (GATHER) failed to invoke.\nERROR: Benchmarking failed.\n"
     got = read(text, exit_code=1)
     assert (got["status"], got["causes"], got["inference_avg_us"]) == ("failed", ["invoke_failed"], 101.5)
-
-
-def test_the_exit_code_in_the_prompt() -> None:
-    assert verdict(START + "1|device:/data/local/tmp $ ") == ("failed", ["unknown"])
-    assert verdict(GOOD + "139|umi:/ # \n") == ("failed", ["crashed"])
 
 
 @pytest.mark.parametrize(
