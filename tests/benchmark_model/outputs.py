@@ -1,8 +1,11 @@
-"""Outputs in small, as the tool writes them; and what is told of one."""
+"""Outputs in small, as the tool writes them; and how the tests read one."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model.foreign import read_foreign_log
 
 START = "STARTING!\nLog parameter values verbosely: [0]\n"
 RUN = (
@@ -47,6 +50,13 @@ INFO: {at}benchmark_litert_model.h:114] Overall footprint:    12.25 MB
 INFO: {at}benchmark_litert_model.h:118] Peak memory:          44.75 MB
 INFO: {at}benchmark_litert_model.h:124] ======================================
 """
+
+
+def read(text: str | bytes, **keywords: Any) -> dict[str, Any]:
+    """Read an output in the form in which the tool wrote it: as one of ours, and as a foreign log, which must say the same."""
+    ours = to_json(parse_output(text, **keywords))
+    assert to_json(read_foreign_log(text, **keywords).parsed) == ours
+    return ours
 
 
 def named(got: dict[str, Any]) -> list[tuple[Any, ...]]:

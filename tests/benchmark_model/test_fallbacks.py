@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.records import DelegateRequest
-from tests.benchmark_model.foreign.logs import extract, read
-from tests.benchmark_model.outputs import CPU, GPU, LITERT, RUN, START, THOUGH, TIMINGS, named
+from tests.benchmark_model.foreign.logs import extract
+from tests.benchmark_model.outputs import CPU, GPU, LITERT, RUN, START, THOUGH, TIMINGS, named, read
 
 
 def test_explicitly_applied_means_asked_for() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmark_model.foreign.logs import read
-from tests.benchmark_model.outputs import LITERT, RUN, START, TIMINGS
+from tests.benchmark_model.outputs import LITERT, RUN, START, TIMINGS, read
 
 
 @pytest.mark.parametrize(

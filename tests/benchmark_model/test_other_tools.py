@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.benchmark_model.foreign.logs import prefixed, read
-from tests.benchmark_model.outputs import LITERT, RUN, START, TIMINGS, named
+from tests.benchmark_model.foreign.logs import prefixed
+from tests.benchmark_model.outputs import LITERT, RUN, START, TIMINGS, named, read
 
 
 def test_delegates_of_other_names() -> None:
@@ -25,7 +25,7 @@ def test_delegates_of_other_names() -> None:
     [
         ("INFO: Hexagon delegate: 62 nodes delegated out of 62 nodes.", ("HEXAGON", "full", 62, 62, None)),
         (
-            "Replacing 366 out of 366 node(s) with delegate (LITERT_CL) node,\nyielding 1 partitions for subgraph 0 (main).",
+            "Replacing 366 out of 366 node(s) with delegate (LITERT_CL) node, yielding 1 partitions for subgraph 0 (main).",
             ("GPU", "full", 366, 366, 1),
         ),
         (

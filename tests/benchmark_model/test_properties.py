@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.benchmark_model import to_json
+from harness.benchmark_model import parse_output, to_json
 from harness.benchmark_model.foreign import read_foreign_log
 from harness.benchmark_model.foreign.log_prefixes import strip_log_prefix
+from harness.benchmark_model.prefixes import strip_tool_prefix
 from harness.benchmark_model.rows import parse_header, parse_op_row
 from tests.benchmark_model.recorded import host_log
 
@@ -29,9 +30,9 @@ microseconds = st.integers(0, 10**9)
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=400)))
 def test_any_input_gives_a_result(data: bytes | str) -> None:
-    json.dumps(
-        to_json(read_foreign_log(data, profile=data if isinstance(data, bytes) else None).parsed), allow_nan=False
-    )
+    file = data if isinstance(data, bytes) else None
+    for parsed in (parse_output(data, profile=file), read_foreign_log(data, profile=file).parsed):
+        json.dumps(to_json(parsed), allow_nan=False)
 
 
 @settings(max_examples=200, deadline=None)
@@ -50,6 +51,7 @@ def test_rows_come_back(node_type: str, first: int, average: int, times: int, na
 @given(st.text(max_size=200))
 def test_a_prefix_never_makes_text(text: str) -> None:
     assert text.endswith(strip_log_prefix(text).text)
+    assert text.endswith(strip_tool_prefix(text).text)
 
 
 @settings(max_examples=30, deadline=None)

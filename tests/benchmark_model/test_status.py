@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from harness.records import DelegateRequest
-from tests.benchmark_model.foreign.logs import read
-from tests.benchmark_model.outputs import GOOD, RUN, START, TIMINGS
+from tests.benchmark_model.outputs import GOOD, RUN, START, TIMINGS, read
 
 APPLIED = "Explicitly applied GPU delegate, and the model graph will be {} executed by the delegate"
 
@@ -78,7 +77,7 @@ def test_nothing_at_all() -> None:
             "op_unsupported",
         ),
         ("ERROR: Encountered unresolved custom op: X.", "op_unsupported"),
-        ("E tflite  : Node number 2 (CONV_2D) failed to invoke.", "invoke_failed"),
+        ("ERROR: Node number 2 (CONV_2D) failed to invoke.", "invoke_failed"),
     ],
 )
 def test_what_shells_and_runtimes_say(line: str, cause: str) -> None:
@@ -122,7 +121,7 @@ def test_a_delegate_that_failed_while_the_run_went_on() -> None:
     "error",
     [
         "ERROR: NN API returned error ANEURALNETWORKS_BAD_DATA at line 1068 while adding operation.",
-        "E tflite  : hexagon_nn_config failed. Error: -1",
+        "ERROR: hexagon_nn_config failed. Error: -1",
     ],
 )
 def test_an_error_of_a_delegate_counts_unless_it_was_applied(error: str) -> None:

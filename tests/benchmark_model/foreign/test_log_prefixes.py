@@ -97,3 +97,16 @@ def test_logcat_in_its_long_format() -> None:
 
     other = of("Other   ", "Failed to apply GPU delegate.\n" + TIMINGS.replace("101.5", "1"))
     assert read(of("tflite  ", START + RUN) + other + of("tflite", TIMINGS)) == read(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "causes"),
+    [
+        ("E tflite  : Node number 2 (CONV_2D) failed to invoke.", "failed", ["invoke_failed"]),
+        ("E tflite  : hexagon_nn_config failed. Error: -1", "invalid", ["delegate_not_applied"]),
+        ("E/tflite: Disallowed CPU fallback detected.", "invalid", ["delegate_partial"]),
+    ],
+)
+def test_errors_in_a_logcat(line: str, status: str, causes: list[str]) -> None:
+    got = read(f"{RUN}{TIMINGS}{line}\n")
+    assert (got["status"], got["causes"], got["message"]) == (status, causes, line.partition(": ")[2])

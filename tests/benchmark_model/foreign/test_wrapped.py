@@ -45,6 +45,10 @@ def test_a_message_that_was_broken_in_two(whole: str, broken: str) -> None:
             "INFO: Replacing 539 out of 548 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 1\n9 partitions for subgraph 0.",
             ("XNNPACK", "partial", 539, 548, 19),
         ),
+        (
+            "Replacing 366 out of 366 node(s) with delegate (LITERT_CL) node,\nyielding 1 partitions for subgraph 0 (main).",
+            ("GPU", "full", 366, 366, 1),
+        ),
     ],
 )
 def test_a_delegate_s_message_that_was_broken_in_two(line: str, use: tuple[Any, ...]) -> None:
