@@ -26,8 +26,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.benchmark_model import parse_output, to_json
-from harness.benchmark_model.text import decode, unwrap
+from harness.benchmark_model import to_json
+from harness.benchmark_model.foreign import read_foreign_log
+from harness.benchmark_model.foreign.recorded_command import unwrap
+from harness.benchmark_model.foreign.recording import decode_log
 
 LOGS = Path(__file__).resolve().parent.parent / "tests" / "data" / "logs"
 SCALARS = ("init_us", "first_inference_us", "warmup_avg_us", "inference_avg_us", "model_size_mb")
@@ -42,9 +44,9 @@ class Violation(Exception):
 
 def load_logs() -> dict[str, str]:
     """Every recorded log by name; of the one with 1.4 MB of driver chatter only the first 300 and the last 100 lines."""
-    logs = {path.name: decode(path.read_bytes()) for path in sorted(LOGS.glob("*/*.log"))}
+    logs = {path.name: decode_log(path.read_bytes()) for path in sorted(LOGS.glob("*/*.log"))}
     for path in sorted(LOGS.glob("*/*.log.gz")):
-        lines = decode(gzip.decompress(path.read_bytes())).split("\n")
+        lines = decode_log(gzip.decompress(path.read_bytes())).split("\n")
         logs[path.name] = "\n".join(lines[:300] + lines[-100:])
     return logs
 
@@ -52,14 +54,14 @@ def load_logs() -> dict[str, str]:
 def read(data: str | bytes) -> dict[str, Any]:
     """Parse, check what must hold of every result, and return it in the contract's keys."""
     started = time.perf_counter()
-    document = to_json(parse_output(data))
+    document = to_json(read_foreign_log(data).parsed)
     spent = time.perf_counter() - started
     if spent > SLOWEST_S:
         raise Violation(f"took {spent:.1f} s for {len(data)} bytes")
     json.dumps(document, allow_nan=False)
     if (document["status"] == "ok") != (not document["causes"]):
         raise Violation(f"status {document['status']} with causes {document['causes']}")
-    text = unwrap(decode(data))
+    text = unwrap(decode_log(data))
     if document["inference_avg_us"] is not None and not _TIMINGS.search(text.stdout + "\n" + (text.stderr or "")):
         raise Violation("inference_avg_us without a timings line")
     return document

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.benchmark_model import parse_output
+from harness.benchmark_model.foreign import read_foreign_log
 
 LOGS = Path(__file__).resolve().parent.parent / "tests" / "data" / "logs"
 NOISY = LOGS / "others" / "015-imx8mp-yolov3tiny-vx-driver-noise.log.gz"
@@ -48,16 +48,16 @@ def best(run: Callable[[], object], times: int = 5) -> float:
 def main() -> int:
     """Entry point; 1 where the noisy log takes longer than its limit."""
     noisy = gzip.decompress(NOISY.read_bytes())
-    milliseconds = best(lambda: parse_output(noisy)) * 1e3
+    milliseconds = best(lambda: read_foreign_log(noisy)) * 1e3
     print(f"{'1.4 MB of driver chatter':28} {milliseconds:8.1f} ms   (limit {LIMIT_MS:g})")
     logs = [path.read_bytes() for path in sorted(LOGS.glob("*/*.log"))]
-    total = best(lambda: [parse_output(log) for log in logs], 3) * 1e3
+    total = best(lambda: [read_foreign_log(log) for log in logs], 3) * 1e3
     print(f"{'the other recorded logs':28} {total:8.1f} ms   ({len(logs)} logs, {total / len(logs):.2f} ms each)")
     for name, piece in HARD.items():
         seconds = []
         for megabytes in (2.5, 10):
             text = piece * int(megabytes * 1e6 / len(piece))
-            seconds.append(best(lambda text=text: parse_output(text), 1))  # type: ignore[misc]  # a default binds the loop's value
+            seconds.append(best(lambda text=text: read_foreign_log(text), 1))  # type: ignore[misc]  # a default binds the loop's value
         print(
             f"{name:28} {seconds[1]:8.2f} s per 10 MB   ({seconds[1] / max(seconds[0], 1e-9):.1f} times that of 2.5 MB)"
         )

@@ -30,7 +30,7 @@ _NAMES = {
     "litert_webgpu": "GPU",
 }
 
-_MUTTERS = (("NNAPI", "NN API returned error"), ("HEXAGON", "hexagon_nn_"))
+_RECOVERABLE_ERRORS = (("NNAPI", "NN API returned error"), ("HEXAGON", "hexagon_nn_"))
 """Beginnings of errors that a delegate may print, only for the run to go on with the CPU."""
 
 _EXPLICIT = re.compile(
@@ -104,27 +104,6 @@ def requested_by_flag(flag: str) -> str | None:
     return _FLAGS.get(name) if value.lower() in ("true", "1") else None
 
 
-_COMMAND_FLAG = re.compile(
-    r"(?<![\w-])-{1,2}(\w{1,80})(?:(=)[\"'\\\\]{0,2}([^\s\"'\\\\;]{0,1000})|\s{1,8}([^\s-]\S{0,20}))?"
-)
-
-
-def asked_in_command(command: str) -> list[str]:
-    """Delegates that a command line asks for, however it is quoted (`adb shell "... --use_gpu=true"`).
-
-    A flag in a form that the tool does not take (`--use_gpu true`, `--use_gpu`) was meant all the same, and old versions do not say that
-    they passed over it.
-    """
-    names = []
-    for flag, equals, value, apart in _COMMAND_FLAG.findall(command):
-        if not equals:
-            value = apart if apart.lower() in ("true", "false", "0", "1") else "true" if flag.startswith("use_") else ""
-        name = requested_by_flag(f"--{flag}={value}")
-        if name is not None and name not in names:
-            names.append(name)
-    return names
-
-
 @dataclass(slots=True)
 class DelegateBook:
     """Collects what messages say of delegates, line by line."""
@@ -137,7 +116,7 @@ class DelegateBook:
     """Delegates that were made; whether they were applied is another matter."""
     lines: dict[str, str] = field(default_factory=dict)
     """The line that says that a delegate took nothing."""
-    mutters: dict[str, str] = field(default_factory=dict)
+    recoverable_errors: dict[str, str] = field(default_factory=dict)
     """Errors of delegates by name: they count where nothing says that the delegate was applied after all."""
     counted: set[str] = field(default_factory=set)
     """Delegates that told their own counts."""
@@ -148,9 +127,9 @@ class DelegateBook:
         """Take one message; says whether it told of a delegate."""
         first = text[:1]
         if first in "Nh":
-            for name, beginning in _MUTTERS:
+            for name, beginning in _RECOVERABLE_ERRORS:
                 if text.startswith(beginning):
-                    self.mutters.setdefault(name, text)
+                    self.recoverable_errors.setdefault(name, text)
         if first in "EA" and (match := _EXPLICIT.match(text)) is not None:
             self._say(
                 match[1], "full" if match[2] == "completely" else "partial", kernels=int(match[3]) if match[3] else None

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from harness.benchmark_model.delegates import (
     DelegateBook,
     asked_for,
-    asked_in_command,
     requested_by_flag,
     tells_of_delegates,
 )
 from harness.benchmark_model.failures import system_messages
-from harness.benchmark_model.processes import read_output
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
-from harness.benchmark_model.status import Facts, status_of
-from harness.benchmark_model.text import decode, unwrap, without_markup
+from harness.benchmark_model.status import StatusFacts, decide_status
+from harness.benchmark_model.text import decode
 from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
-from harness.benchmark_model.wrapped import rejoin
 from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics
-
-_FULL = re.compile(r"(?<![\w-])--require_full_delegation=(?:true|1)\b")
-_PROMPT = re.compile(r"(?:^|\n)(\d{1,3})\|\w{1,40}:\S{1,200} [#$] {0,4}\n{0,4}$")
-"""Android's shell puts the last exit code before its prompt where it is not 0: `1|device:/ $ `."""
 
 
 def parse_output(
@@ -40,11 +32,13 @@ def parse_output(
     exit_code: int | None = None,
     requested: DelegateRequest | None = None,
 ) -> ParsedOutput:
-    """Read everything that one process left behind.
+    """Read everything that one process of ours left behind: what it printed, as it printed it, and the files that it wrote.
+
+    For logs that somebody else recorded, in whatever form, there is `foreign.read_foreign_log`.
 
     Args:
-        stdout: what it printed; a merged stream, a logcat, an excerpt, or a recorded command (`# cmd: ...`, `# exit: N`).
-        stderr: what it printed there, where that was recorded apart.
+        stdout: what it printed, with whatever drivers printed in between; it may break off anywhere.
+        stderr: what it printed there.
         profile: the file of `--op_profiling_output_file` (proto, CSV or text).
         result: the file of `--result_file_path`.
         runtime_info: the file of `--model_runtime_info_output_file`.
@@ -54,34 +48,47 @@ def parse_output(
     Returns:
         What it says and what it comes to. Never raises for what the input holds.
     """
-    recording = unwrap(without_markup(decode(stdout)))
-    out, err = recording.stdout, recording.stderr
-    if stderr is not None:
-        err = decode(stderr)
-    code = exit_code if exit_code is not None else recording.exit_code
-    if code is None and (prompt := _PROMPT.search(out[-400:])) is not None:
-        code = int(prompt[1])
-    whole = out if not err else f"{out}\n{err}"
+    text = decode(stdout)
+    reading = Reading()
+    reading.read(text)
+    if stderr:
+        errors = decode(stderr)
+        reading.read(errors)
+        text = f"{text}\n{errors}"
+    return conclude(
+        reading,
+        text,
+        profile=profile,
+        result=result,
+        runtime_info=runtime_info,
+        exit_code=exit_code,
+        requested=requested,
+    )
 
-    reading, earlier, out = read_output(out)
-    earlier += recording.earlier
-    if earlier:
-        reading.notes.append(f"the output holds {earlier + 1} runs of the tool; only the last is read")
-        whole = out if not err else f"{out}\n{err}"
-    if err:
-        reading.read(rejoin(err))
-    if recording.command is not None:
-        for name in asked_in_command(recording.command):
-            reading.delegates.ask(name)
-        if _FULL.search(recording.command) is not None:
-            reading.delegates.full_asked = True
 
+def conclude(
+    reading: Reading,
+    text: str,
+    *,
+    profile: bytes | None,
+    result: bytes | None,
+    runtime_info: bytes | None,
+    exit_code: int | None,
+    requested: DelegateRequest | None,
+) -> ParsedOutput:
+    """Make a measurement and a status of what was read of one process.
+
+    Args:
+        reading: what its lines said.
+        text: all that it printed: shells, linkers and the system speak in forms of their own.
+        profile: as `parse_output` takes it, and so are all others.
+    """
     measurement = read_timings(reading)
     measurement = _with_result(measurement, result)
     measurement = _with_profile(measurement, reading, profile)
     measurement = _with_delegates(measurement, reading, runtime_info)
-    found = status_of(_facts(reading, measurement, whole, code, requested))
-    return ParsedOutput(status=found.status, causes=found.causes, message=found.message, measurement=measurement)
+    decided = decide_status(_facts(reading, measurement, text, exit_code, requested))
+    return ParsedOutput(status=decided.status, causes=decided.causes, message=decided.message, measurement=measurement)
 
 
 def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
@@ -213,7 +220,7 @@ def _with_delegates(measurement: Measurement, reading: Reading, data: bytes | No
 
 def _facts(
     reading: Reading, measurement: Measurement, text: str, code: int | None, requested: DelegateRequest | None
-) -> Facts:
+) -> StatusFacts:
     book: DelegateBook = reading.delegates
     timed = (
         (reading.timings_seen and not average_is_cut(reading))
@@ -226,7 +233,7 @@ def _facts(
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
     asked = asked_for(book, requested)
-    return Facts(
+    return StatusFacts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
         exit_code=code,
@@ -248,7 +255,7 @@ def _facts(
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,
         delegate_lines=book.lines,
-        delegate_errors=book.mutters,
+        delegate_errors=book.recoverable_errors,
         asked_by_unconsumed=[name for flag in reading.unconsumed if (name := requested_by_flag(flag)) is not None],
     )
 

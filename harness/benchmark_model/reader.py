@@ -1,5 +1,4 @@
-"""One pass over the lines of a process, collecting what each says. Which lines are whose is decided in `processes`, what it all comes to
-in `parser` and `verdict`."""
+"""One pass over the lines of a process, collecting what each says. What it all comes to is decided in `parser` and `status`."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from harness.benchmark_model.delegates import DelegateBook
 from harness.benchmark_model.failures import MESSAGE_WORDS, Evidence, match_message
 from harness.benchmark_model.litert_results import LitertResults
 from harness.benchmark_model.numbers import NUMBER, number, whole_size
-from harness.benchmark_model.prefixes import TOOL_BRACKET, long_header, strip_prefix
+from harness.benchmark_model.prefixes import Line, strip_tool_prefix
 from harness.benchmark_model.profile_text import ProfileText
 
 _TIMING_FIELD = re.compile(
@@ -38,6 +37,8 @@ _TEXT_PROTO = re.compile(r"(init_profile|runtime_profile|model_name: \".{0,400}\
 class Reading:
     """What the lines of one process said, in the order in which they said it."""
 
+    strip_prefix: Callable[[str], Line] = strip_tool_prefix
+    """Takes off what stands before a message."""
     timings: dict[str, float] = field(default_factory=dict)
     """From the `Inference timings in us` line: `init`, `first`, `warmup`, `inference`."""
     timings_seen: bool = False
@@ -75,11 +76,7 @@ class Reading:
 
     begun: Literal["", "maybe", "surely"] = ""
     """After the timings: whether a line belongs to the beginning of another process, as far as the last line read tells."""
-    sure: bool = False
-    """Some line said so beyond doubt: kept by whoever reads several processes."""
     _depth: int = 0
-    _foreign: bool = False
-    """The message of another program, under a header of its own (`adb logcat -v long`)."""
 
     def read(self, text: str) -> None:
         """Take the text of one stream, of one process."""
@@ -94,17 +91,11 @@ class Reading:
         if not raw:
             self.counts.gap = True
             return
-        if raw[:1] == "[":
-            if raw[:2] == "[ " and raw[-1:] == "]" and (header := long_header(raw)) is not None:
-                self._foreign = not header.ours
-                return
-            if TOOL_BRACKET.match(raw) is None:
-                return
-        level, message, ours, _ = strip_prefix(raw)
+        level, message, ours = self.strip_prefix(raw)
         if not message:
             self.counts.gap = self.counts.gap or ours
             return
-        if not ours or self._foreign:
+        if not ours:
             return
         if self._depth:
             self._depth = self._proto_line(message)

@@ -57,8 +57,8 @@ _ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the verdict is made from."""
+class StatusFacts:
+    """What status and causes are decided from."""
 
     evidence: Sequence[Evidence]
     system: Sequence[Evidence]
@@ -99,7 +99,7 @@ class OutputStatus:
     message: str | None
 
 
-def status_of(facts: Facts) -> OutputStatus:
+def decide_status(facts: StatusFacts) -> OutputStatus:
     """Decide status and causes; `message` is the line of the first cause."""
     hard = [item for item in facts.evidence if item.cause not in _SOFT]
     went_on = facts.complete and not facts.failing_line and facts.exit_code in (0, None)
@@ -142,11 +142,11 @@ def status_of(facts: Facts) -> OutputStatus:
     return OutputStatus(status=status, causes=tuple(item.cause for item in found), message=found[0].line[:2000])
 
 
-def _delegate_failed(facts: Facts) -> bool:
+def _delegate_failed(facts: StatusFacts) -> bool:
     return any(item.cause is Cause.DELEGATE_NOT_APPLIED for item in facts.evidence)
 
 
-def _delegation(facts: Facts) -> list[Evidence]:
+def _delegation(facts: StatusFacts) -> list[Evidence]:
     """Delegates that were asked for and not applied as asked, and what the profile lost."""
     found = [item for item in facts.evidence if item.cause in (Cause.PROFILE_DROPPED, Cause.CONDITION_NOT_MET)]
     refused = [item for item in facts.evidence if item.cause is Cause.DELEGATE_NOT_APPLIED]
@@ -192,7 +192,7 @@ def _delegation(facts: Facts) -> list[Evidence]:
     return found
 
 
-def _another(name: str, facts: Facts) -> str | None:
+def _another(name: str, facts: StatusFacts) -> str | None:
     """The accelerator that ran where another was asked for: an excerpt's profile may be all that tells."""
     if name not in _ACCELERATORS:
         return None
@@ -200,7 +200,7 @@ def _another(name: str, facts: Facts) -> str | None:
     return next((other for other in ran if other in _ACCELERATORS and other not in facts.asked), None)
 
 
-def _exit_evidence(facts: Facts, explained: bool) -> Iterable[Evidence]:
+def _exit_evidence(facts: StatusFacts, explained: bool) -> Iterable[Evidence]:
     """What an exit code other than 0 says by itself."""
     code = facts.exit_code or 0
     signal = -code if code < 0 else code - 128 if 128 < code < 160 else 0
@@ -219,7 +219,7 @@ def _exit_evidence(facts: Facts, explained: bool) -> Iterable[Evidence]:
         yield Evidence(Cause.UNKNOWN, line)
 
 
-def _missing(facts: Facts) -> Evidence:
+def _missing(facts: StatusFacts) -> Evidence:
     """An output without an end and without a word why."""
     if facts.empty:
         return Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty")

@@ -15,11 +15,8 @@ from pathlib import Path
 import click
 
 from harness import __version__
-from harness.benchmark_model import parse_output
-from harness.benchmark_model.parameters import echoed_lengths, echoed_threads
-from harness.benchmark_model.processes import read_output
+from harness.benchmark_model.foreign import read_foreign_log
 from harness.benchmark_model.synthetic import synthetic_origin
-from harness.benchmark_model.text import decode, unwrap, without_markup
 from harness.cli.parse import read_log
 from harness.errors import SetupError, UsageError
 from harness.records import (
@@ -135,26 +132,25 @@ def _delegate(name: str) -> DelegateRequest:
 
 def _read(log: str, request: DelegateRequest, threads: int | None) -> _Log:
     data = read_log(log)
-    recording = unwrap(without_markup(decode(data)))
-    reading, _, _ = read_output(recording.stdout)
-    echoed = echoed_threads(reading.parameters)
+    recorded = read_foreign_log(data, requested=request)
+    echoed = recorded.threads
     if threads is not None and echoed is not None and echoed != threads:
         raise UsageError(f"{log} says that it ran with {echoed} threads, not {threads}")
     try:
-        command = tuple(shlex.split(recording.command or ""))
+        command = tuple(shlex.split(recorded.command or ""))
     except ValueError:
-        command = (recording.command or "",)
+        command = (recorded.command or "",)
     at = datetime.now(UTC) if log == "-" else datetime.fromtimestamp(Path(log).stat().st_mtime, UTC)
     source = "standard input" if log == "-" else Path(log).name
     return _Log(
         source=source,
         data=data,
-        parsed=parse_output(data, requested=request),
+        parsed=recorded.parsed,
         # -1 is the tool's own word for its default.
         threads=threads if threads is not None else echoed if echoed is not None else -1,
-        lengths=echoed_lengths(reading.parameters),
+        lengths=recorded.lengths,
         command=command,
-        exit_code=recording.exit_code,
+        exit_code=recorded.exit_code,
         at=at,
     )
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model import to_json
+from harness.benchmark_model.foreign import read_foreign_log
 from harness.cli.parse_text import render
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
@@ -47,14 +48,14 @@ def parse(
     if logs.count("-") > 1:
         raise UsageError("standard input can be read once")
     parsed = [
-        parse_output(
+        read_foreign_log(
             read_log(log),
             stderr=_optional(stderr_file),
             profile=_optional(profile_file),
             result=_optional(result_file),
             runtime_info=_optional(runtime_info_file),
             exit_code=exit_code,
-        )
+        ).parsed
         for log in logs
     ]
     if as_json:

@@ -2,77 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from harness.benchmark_model import parse_output, to_json
-
-START = "STARTING!\nLog parameter values verbosely: [0]\n"
-RUN = (
-    "Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate if exceeding 150 seconds.\n"
-    "count=5 first=130 curr=100 min=100 max=130 avg=106 std=12\n"
-    "\n"
-    "Running benchmark for at least 50 iterations and at least 1 seconds but terminate if exceeding 150 seconds.\n"
-    "count=50 first=102 curr=99 min=98 max=104 avg=101.5 std=2\n"
-    "\n"
-)
-TIMINGS = "Inference timings in us: Init: 2000, First inference: 130, Warmup (avg): 106, Inference (avg): 101.5\n"
-
-
-def read(text: str | bytes, **keywords: Any) -> dict[str, Any]:
-    return to_json(parse_output(text, **keywords))
-
-
-@pytest.mark.parametrize(
-    "prefix",
-    [
-        "",
-        "INFO: ",
-        "08-17 21:47:50.315 29423 29423 I tflite  : ",
-        "2023-08-17 21:47:50.315 29423 29423 I tflite  : ",
-        "08-17 21:47:50.315  2000 29423 29423 I tflite  : ",
-        "08-17 21:47:50.315123 29423 29423 I tflite  : ",
-        "08-17 21:47:50.315 +0000 29423 29423 I tflite  : ",
-        "1629236870.315 29423 29423 I tflite  : ",
-        "08-17 21:47:50.315 I/tflite  (29423): ",
-        "08-17 21:47:50.315 I tflite  : ",
-        "I/tflite  (29423): ",
-        "I/tflite: ",
-        "I tflite  : ",
-        "... tflite  : ",
-        "2021-08-17 21:47:50.315 29423-29423/? I/tflite: ",
-        "2021-08-17 21:47:50.315 29423-29423/org.tensorflow.lite.benchmark I/tflite: ",
-        "2023-06-14 10:55:21.084 18088-18088 tflite                  org.tensorflow.lite.benchmark        I  ",
-        "I0000 00:00:1718000000.123456   12345 benchmark_model.cc:76] ",
-        "2018-09-10 12:36:26.109144: I tensorflow/lite/tools/benchmark/benchmark_model.cc:76] ",
-        "2026-01-02T03:04:05.1234567Z INFO: ",
-        "[2026-01-02 03:04:05] INFO: ",
-        "> ",
-        "> INFO: ",
-        "  ",
-    ],
-)
-def test_prefixes(prefix: str) -> None:
-    plain = START + RUN + TIMINGS
-    got = read("".join(f"{prefix}{line}\n" for line in plain.split("\n")))
-    assert got == read(plain)
-    assert (got["status"], got["inference_avg_us"], got["warmup"]["count"], got["runs"]["count"]) == (
-        "ok",
-        101.5,
-        5,
-        50,
-    )
-
-
-def test_lines_of_other_programs_are_passed_over() -> None:
-    foreign = "08-17 21:47:50.316   928  1099 E Other   : "
-    got = read(
-        f"{foreign}{TIMINGS.replace('101.5', '1')}"
-        f"08-17 21:47:50.316 29423 29423 I tflite  : {TIMINGS}"
-        f"{foreign}Failed to apply GPU delegate.\n{foreign}count=9 first=1 curr=1 min=1 max=1 avg=1 std=0\n"
-    )
-    assert (got["status"], got["inference_avg_us"], got["runs"], got["delegates"]) == ("ok", 101.5, None, [])
+from tests.benchmark_model.outputs import LITERT, RUN, START, TIMINGS, read
 
 
 @pytest.mark.parametrize(
@@ -89,14 +21,6 @@ def test_lines_of_other_programs_are_passed_over() -> None:
 def test_timings_of_all_versions(line: str, expected: tuple[float | None, ...]) -> None:
     got = read(line + "\n")
     assert tuple(got[f"{key}_us"] for key in ("init", "first_inference", "warmup_avg", "inference_avg")) == expected
-
-
-def test_the_android_app_of_2019_runs_memory_into_the_last_number() -> None:
-    got = read(
-        "I/tflite: Average inference timings in us: Warmup: 1.5, Init: 2, Inference: 3.5"
-        "Overall max resident set size = 2.36719 MB, total malloc-ed size = 0 MB\n"
-    )
-    assert (got["inference_avg_us"], got["memory"]["overall_peak_mb"]) == (3.5, 2.36719)
 
 
 def test_memory_of_2_1() -> None:
@@ -230,52 +154,6 @@ def test_a_count_line_that_belongs_to_no_phase_is_not_guessed_at() -> None:
     assert (got["warmup"], got["runs"], got["inference_avg_us"]) == (None, None, None)
 
 
-@pytest.mark.parametrize("missing", range(1, 5))
-def test_a_number_cut_by_the_end_of_the_file_is_not_used(missing: int) -> None:
-    got = read((START + RUN + TIMINGS)[: -1 - missing])
-    assert got["inference_avg_us"] is None
-
-
-def test_timings_may_end_without_a_line_end() -> None:
-    assert read((START + RUN + TIMINGS).rstrip("\n"))["inference_avg_us"] == 101.5
-
-
-def test_of_several_runs_the_last_is_read() -> None:
-    got = read(START + RUN + TIMINGS + START + RUN.replace("101.5", "222.5") + TIMINGS.replace("101.5", "222.5"))
-    assert (got["inference_avg_us"], got["runs"]["avg"]) == (222.5, 222.5)
-    assert any("2 runs of the tool" in note for note in got["notes"])
-    unfinished = read(START + RUN + TIMINGS + START + "Loaded model x\n")
-    assert (unfinished["status"], unfinished["inference_avg_us"]) == ("failed", None)
-
-
-LITERT = """INFO: STARTING!
-INFO: Log parameter values verbosely: [0]
-WARNING: {at}auto_registration.cc:67] NPU accelerator could not be loaded and registered: kLiteRtStatusErrorInvalidArgument.
-INFO: Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate if exceeding 150 seconds.
-INFO: count=1010 first=900 curr=490 min=480 max=900 avg=494.321 std=20 p5=482 median=490 p95=520
-
-INFO: Running benchmark for at least 50 iterations and at least 1 seconds but terminate if exceeding 150 seconds.
-INFO: count=2112 first=470 curr=455 min=440 max=700 avg=463.318 std=12 p5=450 median=460 p95=480
-
-INFO: {at}benchmark_litert_model.h:78]
-========== BENCHMARK RESULTS ==========
-INFO: {at}benchmark_litert_model.h:82] Model initialization: 12.34 ms
-INFO: {at}benchmark_litert_model.h:84] Warmup (first):       0.90 ms
-INFO: {at}benchmark_litert_model.h:86] Warmup (avg):         0.49 ms (1010 runs)
-INFO: {at}benchmark_litert_model.h:88] Inference (avg):      0.46 ms (2112 runs)
-INFO: {at}benchmark_litert_model.h:92] Inference (min):      0.44 ms
-INFO: {at}benchmark_litert_model.h:94] Inference (max):      0.70 ms
-INFO: {at}benchmark_litert_model.h:96] Inference (std):      0.01
-INFO: {at}benchmark_litert_model.h:103] Throughput:           1234.56 MB/s
-INFO: {at}benchmark_litert_model.h:110]
-Memory Usage:
-INFO: {at}benchmark_litert_model.h:112] Init footprint:       10.50 MB
-INFO: {at}benchmark_litert_model.h:114] Overall footprint:    12.25 MB
-INFO: {at}benchmark_litert_model.h:118] Peak memory:          44.75 MB
-INFO: {at}benchmark_litert_model.h:124] ======================================
-"""
-
-
 @pytest.mark.parametrize("at", ["[./litert/tools/", "[litert/tools/", "[", "[third_party/odml/litert/litert/tools/"])
 def test_litert_s_own_tool(at: str) -> None:
     got = read(LITERT.replace("{at}", at))
@@ -308,19 +186,3 @@ def test_litert_rounds_small_models_to_nothing() -> None:
 def test_litert_without_results_is_truncated() -> None:
     got = read(LITERT[: LITERT.index("INFO: {at}benchmark_litert_model.h:78]")])
     assert (got["status"], got["causes"], got["inference_avg_us"]) == ("failed", ["truncated_output"], None)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        (START + RUN + TIMINGS).replace("\n", "\r\n").encode(),
-        (START + RUN + TIMINGS).replace("\n", "\r\r\n").encode(),
-        b"\xef\xbb\xbf" + (START + RUN + TIMINGS).encode(),
-        (START + RUN + TIMINGS).encode("utf-16"),
-        "".join(f"\x1b[1;32m{line}\x1b[0m\n" for line in (START + RUN + TIMINGS).split("\n")).encode(),
-        b"\x00\xff\xfe binary\n" + (START + RUN + TIMINGS).encode() + b"\x80\x81",
-    ],
-)
-def test_encodings(data: bytes) -> None:
-    got = read(data)
-    assert (got["status"], got["inference_avg_us"], got["runs"]["count"]) == ("ok", 101.5, 50)

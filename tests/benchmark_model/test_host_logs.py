@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model import to_json
+from harness.benchmark_model.foreign import read_foreign_log
 from tests.benchmark_model.recorded import host_log, host_names, streams
 
 NOT_OK = {
@@ -69,7 +70,7 @@ NOT_OK = {
 
 @pytest.mark.parametrize("name", host_names())
 def test_status_and_causes(name: str) -> None:
-    got = to_json(parse_output(host_log(name)))
+    got = to_json(read_foreign_log(host_log(name)).parsed)
     status, causes = NOT_OK.get(name, ("ok", ""))
     assert (got["status"], " ".join(got["causes"])) == (status, causes)
     assert bool(got["message"]) == (status != "ok")
@@ -78,8 +79,8 @@ def test_status_and_causes(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in host_names() if not name.startswith("60_")])
 def test_streams_apart_say_the_same_as_the_recording(name: str) -> None:
     stdout, stderr, code = streams(name)
-    apart = to_json(parse_output(stdout, stderr=stderr, exit_code=code))
-    whole = to_json(parse_output(host_log(name)))
+    apart = to_json(read_foreign_log(stdout, stderr=stderr, exit_code=code).parsed)
+    whole = to_json(read_foreign_log(host_log(name)).parsed)
     if name.startswith("79b_"):  # its command line is known to the recording alone
         return
     assert apart == whole
@@ -100,12 +101,12 @@ def test_streams_apart_say_the_same_as_the_recording(name: str) -> None:
     ],
 )
 def test_delegates(name: str, delegates: list[tuple[str, str | None, int | None, int | None]]) -> None:
-    got = to_json(parse_output(host_log(name)))["delegates"]
+    got = to_json(read_foreign_log(host_log(name)).parsed)["delegates"]
     assert [(use["name"], use["applied"], use["nodes_delegated"], use["nodes_total"]) for use in got] == delegates
 
 
 def test_subgraphs_are_listed_and_not_counted_twice() -> None:
-    got = to_json(parse_output(host_log("30_while_prof")))
+    got = to_json(read_foreign_log(host_log("30_while_prof")).parsed)
     assert {op["subgraph"] for op in got["ops"]} == {0, 1, 2}
     assert [op["index"] for op in got["ops"]] == list(range(len(got["ops"])))
     assert [row["node_type"] for row in got["op_summary"]] == ["WHILE"]
@@ -113,7 +114,7 @@ def test_subgraphs_are_listed_and_not_counted_twice() -> None:
 
 
 def test_the_profile_of_another_signature_is_its_subgraph() -> None:
-    got = to_json(parse_output(host_log("27b_multisig_two")))
+    got = to_json(read_foreign_log(host_log("27b_multisig_two")).parsed)
     assert [(op["node_type"], op["subgraph"]) for op in got["ops"]] == [("Add (ND)", 1), ("Multiply (ND)", 1)]
     assert all(op["percent"] is None for op in got["ops"])  # printed as -nan%
     assert got["op_summary"][0]["node_type"] == "Multiply (ND)"
@@ -121,20 +122,20 @@ def test_the_profile_of_another_signature_is_its_subgraph() -> None:
 
 
 def test_rows_merged_across_partitions_keep_their_calls() -> None:
-    ops = to_json(parse_output(host_log("92_mixed_xnn_implicit")))["ops"]
+    ops = to_json(read_foreign_log(host_log("92_mixed_xnn_implicit")).parsed)["ops"]
     assert [(ops[0]["node_type"], ops[0]["avg_us"], ops[0]["times_called"])] == [
         ("Convolution (NHWC, F32) IGEMM", 97, 2)
     ]
 
 
 def test_a_proto_printed_as_text_is_read() -> None:
-    got = to_json(parse_output(host_log("07b_proto_stdout")))
+    got = to_json(read_foreign_log(host_log("07b_proto_stdout")).parsed)
     assert [op["node_type"] for op in got["ops"]] == ["Add (ND)", "Clamp (NC)", "Multiply (ND)"]
     assert [op["name"] for op in got["init_ops"]] == ["ModifyGraphWithDelegate/0", "AllocateTensors/0"]
 
 
 def test_csv_on_stdout_is_read() -> None:
-    got = to_json(parse_output(host_log("08c_csv_unwritable")))
+    got = to_json(read_foreign_log(host_log("08c_csv_unwritable")).parsed)
     assert [op["node_type"] for op in got["ops"]] == ["Add (ND)", "Clamp (NC)", "Multiply (ND)"]
     assert [(row["node_type"], row["avg_us"]) for row in got["init_op_summary"]] == [
         ("ModifyGraphWithDelegate", 64),
@@ -144,7 +145,7 @@ def test_csv_on_stdout_is_read() -> None:
 
 @pytest.mark.parametrize("name", ["14c_numruns0", "15_dryrun", "15b_dryrun_prof_result"])
 def test_no_run_is_no_measurement(name: str) -> None:
-    got = to_json(parse_output(host_log(name)))
+    got = to_json(read_foreign_log(host_log(name)).parsed)
     assert got["inference_avg_us"] is None
     assert got["runs"]["count"] == 0
     assert got["runs"]["median"] is None
@@ -152,30 +153,30 @@ def test_no_run_is_no_measurement(name: str) -> None:
 
 
 def test_no_warmup_is_no_first_inference() -> None:
-    got = to_json(parse_output(host_log("12b_warmup0")))
+    got = to_json(read_foreign_log(host_log("12b_warmup0")).parsed)
     assert (got["first_inference_us"], got["warmup_avg_us"], got["inference_avg_us"]) == (None, None, 9165)
 
 
 def test_below_a_microsecond_zero_is_a_measurement() -> None:
-    got = to_json(parse_output(host_log("47_names")))
+    got = to_json(read_foreign_log(host_log("47_names")).parsed)
     assert (got["inference_avg_us"], got["runs"]["count"], got["runs"]["curr"]) == (0, 10, 0)
 
 
 def test_six_digit_scientific_averages() -> None:
-    got = to_json(parse_output(host_log("72_slow_sci")))
+    got = to_json(read_foreign_log(host_log("72_slow_sci")).parsed)
     assert (got["inference_avg_us"], got["runs"]["avg"], got["first_inference_us"]) == (3191670, 3191670, 3354000)
 
 
 def test_peak_memory() -> None:
-    assert to_json(parse_output(host_log("09_peakmem")))["memory"]["periodic_peak_mb"] == 44.375
+    assert to_json(read_foreign_log(host_log("09_peakmem")).parsed)["memory"]["periodic_peak_mb"] == 44.375
 
 
 def test_a_result_file_that_was_not_written_is_noted() -> None:
-    got = to_json(parse_output(host_log("10b_resultfile_unwritable")))
+    got = to_json(read_foreign_log(host_log("10b_resultfile_unwritable")).parsed)
     assert any("could not write its result file" in note for note in got["notes"])
 
 
 def test_unconsumed_flags_are_listed() -> None:
-    got = to_json(parse_output(host_log("16_gpu_backend")))
+    got = to_json(read_foreign_log(host_log("16_gpu_backend")).parsed)
     assert got["unconsumed_flags"] == ["--use_gpu=true", "--gpu_backend=cl", "--gpu_precision_loss_allowed=true"]
     assert got["inference_avg_us"] == 9284.2  # kept, and not to be trusted as the GPU's

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.benchmark_model import parse_output, to_json
-from harness.benchmark_model.prefixes import strip_prefix
+from harness.benchmark_model.foreign import read_foreign_log
+from harness.benchmark_model.foreign.log_prefixes import strip_log_prefix
+from harness.benchmark_model.prefixes import strip_tool_prefix
 from harness.benchmark_model.rows import parse_header, parse_op_row
 from tests.benchmark_model.recorded import host_log
 
@@ -28,7 +30,9 @@ microseconds = st.integers(0, 10**9)
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=400)))
 def test_any_input_gives_a_result(data: bytes | str) -> None:
-    json.dumps(to_json(parse_output(data, profile=data if isinstance(data, bytes) else None)), allow_nan=False)
+    file = data if isinstance(data, bytes) else None
+    for parsed in (parse_output(data, profile=file), read_foreign_log(data, profile=file).parsed):
+        json.dumps(to_json(parsed), allow_nan=False)
 
 
 @settings(max_examples=200, deadline=None)
@@ -46,7 +50,8 @@ def test_rows_come_back(node_type: str, first: int, average: int, times: int, na
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=200))
 def test_a_prefix_never_makes_text(text: str) -> None:
-    assert text.endswith(strip_prefix(text).text)
+    assert text.endswith(strip_log_prefix(text).text)
+    assert text.endswith(strip_tool_prefix(text).text)
 
 
 @settings(max_examples=30, deadline=None)
@@ -54,7 +59,7 @@ def test_a_prefix_never_makes_text(text: str) -> None:
 def test_a_log_cut_anywhere_says_nothing_new(data: st.DataObject) -> None:
     whole = host_log("92c_mixed_gpu").decode().partition("# ---- stdout ----\n")[2]
     part = whole[: data.draw(st.integers(0, len(whole)))]
-    got, all_of_it = to_json(parse_output(part)), to_json(parse_output(whole))
+    got, all_of_it = to_json(read_foreign_log(part).parsed), to_json(read_foreign_log(whole).parsed)
     for key in ("init_us", "first_inference_us", "warmup_avg_us", "inference_avg_us", "model_size_mb"):
         assert got[key] in (None, all_of_it[key])
 
@@ -99,7 +104,7 @@ def test_time_is_linear_whatever_the_input_holds(hostile: str, end: str) -> None
         best = float("inf")
         for _ in range(2):
             started = time.process_time()
-            parse_output(data)
+            read_foreign_log(data)
             best = min(best, time.process_time() - started)
         return best
 

@@ -6,16 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model import parse_output, to_json
 from harness.records import DelegateRequest
-from tests.benchmark_model.test_forms import RUN, START, TIMINGS
+from tests.benchmark_model.outputs import GOOD, RUN, START, TIMINGS, read
 
-GOOD = START + RUN + TIMINGS
 APPLIED = "Explicitly applied GPU delegate, and the model graph will be {} executed by the delegate"
-
-
-def read(text: str, **keywords: Any) -> dict[str, Any]:
-    return to_json(parse_output(text, **keywords))
 
 
 def verdict(text: str, **keywords: Any) -> tuple[str, list[str]]:
@@ -83,7 +77,7 @@ def test_nothing_at_all() -> None:
             "op_unsupported",
         ),
         ("ERROR: Encountered unresolved custom op: X.", "op_unsupported"),
-        ("E tflite  : Node number 2 (CONV_2D) failed to invoke.", "invoke_failed"),
+        ("ERROR: Node number 2 (CONV_2D) failed to invoke.", "invoke_failed"),
     ],
 )
 def test_what_shells_and_runtimes_say(line: str, cause: str) -> None:
@@ -127,7 +121,7 @@ def test_a_delegate_that_failed_while_the_run_went_on() -> None:
     "error",
     [
         "ERROR: NN API returned error ANEURALNETWORKS_BAD_DATA at line 1068 while adding operation.",
-        "E tflite  : hexagon_nn_config failed. Error: -1",
+        "ERROR: hexagon_nn_config failed. Error: -1",
     ],
 )
 def test_an_error_of_a_delegate_counts_unless_it_was_applied(error: str) -> None:
@@ -215,11 +209,6 @@ def test_ops_that_fail_in_the_timed_phase_only() -> None:
     text = GOOD + "ERROR: Node number 0 (GATHER) failed to invoke.\nERROR: Benchmarking failed.\n"
     got = read(text, exit_code=1)
     assert (got["status"], got["causes"], got["inference_avg_us"]) == ("failed", ["invoke_failed"], 101.5)
-
-
-def test_the_exit_code_in_the_prompt() -> None:
-    assert verdict(START + "1|device:/data/local/tmp $ ") == ("failed", ["unknown"])
-    assert verdict(GOOD + "139|umi:/ # \n") == ("failed", ["crashed"])
 
 
 @pytest.mark.parametrize(

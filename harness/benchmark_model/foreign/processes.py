@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from harness.benchmark_model.prefixes import TOOL_BRACKET
+from harness.benchmark_model.foreign.log_prefixes import LOG_BRACKET, LogPrefixes
+from harness.benchmark_model.foreign.unknown_prefix import without_unknown_prefix
+from harness.benchmark_model.foreign.wrapped import rejoin
 from harness.benchmark_model.reader import Reading
-from harness.benchmark_model.unknown_prefix import without_unknown_prefix
-from harness.benchmark_model.wrapped import rejoin
 
 _STARTING = re.compile(r"STARTING![ \t]{0,80}(?:\n|$)")
 _PARAMETERS = re.compile(r"Log parameter values verbosely: \[")
@@ -29,7 +29,7 @@ def last_process(text: str) -> tuple[str, int]:
     return text, 0
 
 
-def read_output(text: str) -> tuple[Reading, int, str]:
+def read_last_process(text: str) -> tuple[Reading, int, str]:
     """Read the last process of an output; with it how many came before, and the text that was read."""
     text, restarts = last_process(text)
     reading, earlier = read_last(rejoin(text))
@@ -50,12 +50,14 @@ def read_last(text: str) -> tuple[Reading, int]:
     What comes after the timings of one may be the beginning of another, or belong to the same (a stream that was appended): it counts as
     another where it says so, or where it comes to timings of its own.
     """
-    current = Reading()
+    current = Reading(strip_prefix=LogPrefixes())
     another: Reading | None = None
+    sure = False
+    """Some line of the other said beyond doubt that it is another."""
     earlier = 0
     lines = text.split("\n")
     last = len(lines) - 1
-    foreign = TOOL_BRACKET.match
+    foreign = LOG_BRACKET.match
     for number, raw in enumerate(lines):
         if raw[:1] == "[" and raw[-1:] != "]" and foreign(raw) is None:
             continue  # drivers print such lines by the ten thousand
@@ -65,13 +67,14 @@ def read_last(text: str) -> tuple[Reading, int]:
         if not finished:
             continue
         if another is None and current.begun:
-            another = Reading()
+            another = Reading(strip_prefix=LogPrefixes())
+            sure = False
         if another is not None:
             another.line(raw, cut=cut)
-            another.sure = another.sure or another.begun == "surely"
+            sure = sure or another.begun == "surely"
             if another.timings_seen:
                 current, another = another, None
                 earlier += 1
-    if another is not None and another.sure:
+    if another is not None and sure:
         return another, earlier + 1
     return current, earlier

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from harness.benchmark_model.foreign.log_prefixes import strip_log_prefix
 from harness.benchmark_model.numbers import NUMBER
-from harness.benchmark_model.prefixes import strip_prefix
 
 _VALUE = rf"(?:{NUMBER}|-?nan|-?inf)"
 _PERCENTILES = rf"(?: p5={_VALUE} median={_VALUE} p95={_VALUE})?"
@@ -101,7 +101,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
 def _joined(text: str, start: int, end: int) -> tuple[str, int] | None:
     """The line with what was broken off it, and where that ends; None where nothing was."""
     raw = text[start:end]
-    line = strip_prefix(raw)
+    line = strip_log_prefix(raw)
     message = line.text.strip()
     if not line.ours or not (message.startswith(_BEGINNINGS) or " nodes delegated out of " in message):
         return None

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model import to_json
 from harness.benchmark_model.delegates import tool_name
+from harness.benchmark_model.foreign import read_foreign_log
 from tests.benchmark_model.recorded import other_log, other_names
 
 CAUSES = {"delegate_apply_failed": "delegate_not_applied", "delegate_invoke_failed": "invoke_failed"}
@@ -17,7 +18,7 @@ STATISTICS = ("count", "first", "curr", "min", "max", "avg", "std", "p5", "media
 @pytest.mark.parametrize("name", other_names())
 def test_says_what_a_person_reads(name: str) -> None:
     data, expected = other_log(name)
-    got = to_json(parse_output(data))
+    got = to_json(read_foreign_log(data).parsed)
     for key in ("init_us", "first_inference_us", "warmup_avg_us", "inference_avg_us", "model_size_mb"):
         assert got[key] == expected[key], key
     assert got["warmup"] == expected["warmup_run"]

@@ -1,0 +1,97 @@
+"""A recorded command taken apart: what was asked, what it printed, and how it ended.
+
+One file holds it all: `# cmd: ...`, `# ---- stdout ----`, `# ---- stderr ----`, `# exit: N`, each on a line of its own and each optional.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from harness.benchmark_model.delegates import requested_by_flag
+
+_MARKER = re.compile(r"^# (?:---- (stdout|stderr) ----|exit: (-?\d{1,10})|cmd: (.*))$", re.MULTILINE)
+_COMMAND_FLAG = re.compile(
+    r"(?<![\w-])-{1,2}(\w{1,80})(?:(=)[\"'\\\\]{0,2}([^\s\"'\\\\;]{0,1000})|\s{1,8}([^\s-]\S{0,20}))?"
+)
+_FULL = re.compile(r"(?<![\w-])--require_full_delegation=(?:true|1)\b")
+_PROMPT = re.compile(r"(?:^|\n)(\d{1,3})\|\w{1,40}:\S{1,200} [#$] {0,4}\n{0,4}$")
+"""Android's shell puts the last exit code before its prompt where it is not 0: `1|device:/ $ `."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCommand:
+    """An output taken apart. `stderr` is None where it was not recorded apart from stdout."""
+
+    stdout: str
+    stderr: str | None = None
+    exit_code: int | None = None
+    command: str | None = None
+    earlier: int = 0
+    """Recorded commands before this one, in the same file."""
+
+
+def unwrap(text: str) -> RecordedCommand:
+    """Take a recorded command apart; an output without markers comes back as it is.
+
+    Markers count only in a file that begins with one: a tool's own output may hold such a line anywhere.
+    """
+    if not text.startswith("# "):
+        return RecordedCommand(stdout=text)
+    streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    separate = False
+    current = "stdout"
+    exit_code: int | None = None
+    command: str | None = None
+    position = earlier = 0
+    for match in _MARKER.finditer(text):
+        streams[current].append(text[position : match.start()])
+        position = min(match.end() + 1, len(text))
+        if match[1]:
+            current = match[1]
+            separate = separate or current == "stderr"
+        elif match[2]:
+            exit_code = int(match[2])
+        else:
+            if command is not None:  # another recording begins: discard everything collected for the previous one
+                streams = {"stdout": [], "stderr": []}
+                current, separate, exit_code = "stdout", False, None
+                earlier += 1
+            command = match[3]
+    if position == 0:
+        return RecordedCommand(stdout=text)
+    streams[current].append(text[position:])
+    return RecordedCommand(
+        stdout="".join(streams["stdout"]),
+        stderr="".join(streams["stderr"]) if separate else None,
+        exit_code=exit_code,
+        command=command,
+        earlier=earlier,
+    )
+
+
+def asked_in_command(command: str) -> list[str]:
+    """Delegates that a command line asks for, however it is quoted (`adb shell "... --use_gpu=true"`).
+
+    A flag in a form that the tool does not take (`--use_gpu true`, `--use_gpu`) was meant all the same, and old versions do not say that
+    they passed over it.
+    """
+    names = []
+    for flag, equals, value, apart in _COMMAND_FLAG.findall(command):
+        if not equals:
+            value = apart if apart.lower() in ("true", "false", "0", "1") else "true" if flag.startswith("use_") else ""
+        name = requested_by_flag(f"--{flag}={value}")
+        if name is not None and name not in names:
+            names.append(name)
+    return names
+
+
+def asks_for_full_delegation(command: str) -> bool:
+    """Whether a command line asks that delegates take the whole graph."""
+    return _FULL.search(command) is not None
+
+
+def exit_code_in_prompt(text: str) -> int | None:
+    """The exit code in the prompt that a text ends with; None where it is 0 or no prompt is there."""
+    match = _PROMPT.search(text[-400:])
+    return None if match is None else int(match[1])
