@@ -48,7 +48,7 @@ _refusal: str | None = None
 
 @contextmanager
 def _confined(host_cpus: set[int] | None) -> Iterator[None]:
-    """What this thread starts meanwhile may use these cores of the host only; None: all that the thread itself may use."""
+    """Confine what this thread starts meanwhile to these cores of the host; None: to all that the thread itself may use."""
     before = os.sched_getaffinity(0)
     try:
         if host_cpus is not None:
@@ -116,7 +116,7 @@ class VirtualAndroid:
         """See `AndroidDevice.start`.
 
         Raises:
-            SetupError: namespaces were insisted on and this host refuses them, or neither way works.
+            SetupError: the environment demands namespaces and this host refuses them, or neither way works.
         """
         await self._boot(self._boot_state(None))
 
@@ -243,7 +243,7 @@ class VirtualAndroid:
         return backend
 
     def _layout(self, backend: Backend) -> Layout:
-        """`/data` and `/sdcard` stay from one boot to the next, all else is made anew."""
+        """Lay the files out: `/data` and `/sdcard` survive a boot, everything else is new."""
         for name in ("data/local/tmp", "sdcard/Download"):
             (self._tree / name).mkdir(parents=True, exist_ok=True)
         (self._tree / "data/local/tmp").chmod(0o771)
@@ -293,7 +293,7 @@ class VirtualAndroid:
     # --- a state that lives -------------------------------------------------------------------------------------------
 
     def refresh(self, *, force: bool = False) -> None:
-        """Let the time since the last refresh pass, take over what root wrote on the device, and write the files that changed."""
+        """Let the time since the last refresh pass, apply what root wrote on the device, and write the files that changed."""
         now = time.monotonic()
         if self._backend is None:
             return
@@ -308,7 +308,7 @@ class VirtualAndroid:
         self._live_tree.update(live_files(self._state) | proc_files(self._state))
 
     def _absorb_writes(self) -> bool:
-        """Governors and limits that root wrote into the files of a policy. What the kernel would refuse is put back."""
+        """Apply governors and limits that root wrote into the files of a policy. Undo what the kernel would refuse."""
         found = False
         if not self._virtual.root:
             return found
@@ -341,7 +341,7 @@ class VirtualAndroid:
 
     def _tick(self) -> None:
         self.refresh(force=True)
-        # Nothing runs any more: the device cools down by arithmetic when it is next looked at, not by ticking.
+        # Nothing runs any more: the device's cooling is computed at the next look, without ticking.
         self._ticker = None
         if self._meter.known:
             self._start_ticking()
