@@ -15,7 +15,15 @@ from harness.files.flat_table import Column
 from harness.formats import comparison_table, run_tables
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "bazel" / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "bazel" / "README.md",
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "suites" / "models" / "README.md",
+    ]
+)
 WIDTH = 100
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 # Where a path of the documentation may begin. The architecture names modules by room.
