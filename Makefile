@@ -1,5 +1,6 @@
 # `make demo`  a suite on virtual devices, into an HTML report (needs Python 3.11 or newer and nothing else)
 # `make test`  format check, lint, strict types, tests
+# `make rooms` draws docs/rooms.svg, the picture of the packages and their imports
 # `make format`, `make clean`; PYTHON=python3.12 chooses another interpreter
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ TEST_WORKERS ?= 4
 # Everything that the package is made of: a change of it makes the environments anew.
 PACKAGED := pyproject.toml tools/make_env.py
 
-.PHONY: help demo test format lint types unit clean python-check
+.PHONY: help demo test format lint types unit rooms clean python-check
 .DEFAULT_GOAL := help
 
 help:
@@ -53,6 +54,9 @@ unit: $(TEST_ENV)/.ready
 format: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff format .
 	$(TEST_ENV)/bin/ruff check --fix .
+
+rooms: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python -m tools.draw_rooms
 
 clean:
 	rm -rf $(DEMO_ENV) $(TEST_ENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,1 +1,1 @@
-"""Getting `benchmark_model`: built with Bazel, downloaded, or taken from the user; checked, and kept by content with its provenance."""
+"""Gets `benchmark_model`: builds it with Bazel, downloads or imports it; checks it; keeps it by content with a record of its origin."""

@@ -1,4 +1,4 @@
-"""Runs one `bazel build`, watched through Bazel's own events, and ended with the harness."""
+"""Runs one `bazel build`, follows it through Bazel's own events, and ends it with the harness."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BazelCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """What came of it."""
+    """What a build gave."""
 
     output: Path
     """In Bazel's own output tree: it is overwritten by the next build, so copy it at once."""
@@ -123,7 +123,7 @@ def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask Bazel to end, then tell it. An impatient second Ctrl-C goes to the next step instead of leaving it behind.
+    """Ask Bazel to end, then force it. A second Ctrl-C moves to the next step; it never leaves Bazel running.
 
     All of the session that it leads is told: bazelisk passes no signal on, it counts on a terminal that tells both (`runBazel` in its
     core.go). Bazel's server has a session of its own, and ends the actions when its client says so.
@@ -167,7 +167,7 @@ def _watch(
 
 
 def _follow(stream: BinaryIO) -> Iterator[bytes]:
-    """Whole lines as they are written; an empty one where there is none yet."""
+    """Yield whole lines as they are written; an empty one if there is none yet."""
     rest = b""
     while True:
         rest += stream.read()
@@ -182,7 +182,7 @@ def _available(lines: Iterator[bytes] | None) -> Iterator[bytes]:
 
 
 def _read_rest(event_file: Path, events: BuildEvents) -> None:
-    """The whole file anew where the end was missed."""
+    """Read the whole file again if the end was missed."""
     if events.finished or not event_file.exists():
         return
     whole = BuildEvents()
@@ -220,7 +220,7 @@ def _stderr_of(action: FailedAction) -> list[str]:
 
 
 def _first_errors(lines: Sequence[str]) -> tuple[str, ...]:
-    """The first errors with the lines right after them (a compiler shows the place there); else the first lines that there are."""
+    """Find the first errors with the lines right after them (a compiler shows the place there); else take the first lines."""
     chosen: list[str] = []
     after = 0
     for line in lines:

@@ -1,7 +1,7 @@
 """Bazel's own account of a build: the Build Event Protocol, one JSON object a line.
 
 Source of the format: Bazel's documentation of the Build Event Protocol and `build_event_stream.proto` (fields in lowerCamelCase).
-Events of kinds that are not needed here are passed over, as the protocol asks of its readers.
+Other kinds of events are skipped, as the protocol asks of its readers.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class BuildEvents:
     _completed: dict[str, bool] = field(default_factory=dict)
 
     def feed(self, line: bytes) -> None:
-        """Take one line. A line that is no JSON object is passed over: a killed Bazel leaves half of one."""
+        """Read one line. A line that is not a JSON object is skipped: a killed Bazel leaves half of one."""
         try:
             event = json.loads(line)
         except ValueError:
@@ -71,7 +71,7 @@ class BuildEvents:
         self.finished = self.finished or bool(event.get("lastMessage"))
 
     def outputs(self, label: str) -> tuple[Path, ...] | None:
-        """Files that a target gave, on this machine; None where it was not built."""
+        """Files of this machine that a target gave; None if it was not built."""
         label = _plain(label)
         if not self._completed.get(label):
             return None

@@ -1,4 +1,4 @@
-"""A request for a build into a binary in the store, by the shortest way: an equal request that was built before starts no Bazel."""
+"""Turns a request for a build into a binary in the store. If an equal request was built before, no Bazel starts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class BuildRequest:
 
 
 def purposes(flex: bool, ruy_profiler: bool) -> tuple[str, ...]:
-    """The profiles beside the ABI's. Profiling always: it is switched on at run time, and costs nothing until then."""
+    """The profiles beside the ABI's. Always with profiling: it is switched on at run time, and costs nothing until then."""
     return ("profiling", *(("flex",) if flex else ()), *(("ruy_profiler",) if ruy_profiler else ()))
 
 
@@ -79,7 +79,7 @@ def build_request(
     ruy_profiler: bool = False,
     extra_flags: tuple[str, ...] = (),
 ) -> BuildRequest:
-    """Work out what Bazel is to be told.
+    """Work out the arguments for Bazel.
 
     Raises:
         UsageError: the source has no such target, or a flag is none.
@@ -117,7 +117,7 @@ def build(
     name: str | None = None,
     force: bool = False,
 ) -> tuple[BinaryRecord, bool]:
-    """Build, or take what an equal request gave.
+    """Build, or reuse what an equal request gave.
 
     Args:
         request: what to build.
@@ -138,7 +138,7 @@ def build(
     if (known := _known(request, store, name)) is not None:
         return known, False
     log = store.folder("logs") / f"{request.key[:16]}.log"
-    # A second process that asks for the same waits, and then has it without a build.
+    # A second process with the same request waits, and then has the binary without a build.
     waiting = Advance(done=None, total=None, doing="waiting for another process that builds the same")
     with held(log.with_suffix(".lock"), lambda: progress(waiting)):
         if (known := _known(request, store, name)) is not None:
@@ -218,6 +218,6 @@ def _record(request: BuildRequest, built: Built, found: Preflight, log: Path, na
         ndk=found.android.ndk_revision if found.android and is_android(request.abi) else None,
         duration_s=built.duration_s,
         log=str(log),
-        # A tree that was edited meanwhile: nobody knows which of its states was built, so no later request may count on it.
+        # The tree was edited meanwhile: nobody knows which state was built, so no later request may reuse it.
         request=request.key if unchanged else None,
     )

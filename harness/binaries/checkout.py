@@ -1,4 +1,4 @@
-"""A revision in a tree of its own, so that two of them can be built side by side and the user's checkout is left as it is."""
+"""Checks a revision out in a tree of its own, so that two can be built side by side and the user's checkout stays as it is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Wanted:
 
 
 def checkout(revision: str, origin: Path | None, folder: Path, sources: Sources) -> SourceTree:
-    """Check a revision out, or take the checkout that is there.
+    """Check a revision out, or reuse an earlier checkout.
 
     Args:
         revision: a pinned name of `bazel/sources.yaml`; with `origin`, anything that Git understands there.
@@ -73,7 +73,7 @@ def checkout(revision: str, origin: Path | None, folder: Path, sources: Sources)
 
 
 def planned(revision: str, origin: Path | None, folder: Path, sources: Sources) -> SourceTree:
-    """What `checkout` will give, as far as it can be known without fetching or writing anything: enough for a command and a preflight.
+    """Foresee what `checkout` will give without fetching or writing anything: enough for a command and a preflight.
 
     Raises:
         UsageError: no such revision.
@@ -154,13 +154,13 @@ def _prepare(path: Path) -> None:
     except OSError as error:
         raise SetupError(f"cannot make {path}: {error.strerror}", remedy="free some room") from None
     git.told(path, "init", "--quiet", remedy="see its permissions")
-    # Left by a Git that was killed in the middle. Nobody else is at work here: the lock on this checkout is ours.
+    # Left by a killed Git. Nobody else works here: we hold the lock on this checkout.
     for name in ("index.lock", "HEAD.lock", "shallow.lock", "config.lock"):
         (path / ".git" / name).unlink(missing_ok=True)
 
 
 def _borrow(origin: Path, path: Path) -> None:
-    """Use the objects of another repository, not copied: a TensorFlow checkout's are gigabytes."""
+    """Use the objects of another repository without copying them: a TensorFlow checkout has gigabytes."""
     objects = origin / (git.ask(origin, "rev-parse", "--git-path", "objects") or ".git/objects")
     alternates = path / ".git" / "objects" / "info" / "alternates"
     alternates.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def _borrow(origin: Path, path: Path) -> None:
 
 
 def _carry_over(origin: Path, path: Path) -> None:
-    """Give the checkout what the user's own tree knows about this machine, else the NDK of `./configure` would be asked for again."""
+    """Copy what the user's own tree knows about this machine, so that nobody has to name the NDK of `./configure` again."""
     exclude = path / ".git" / "info" / "exclude"
     exclude.parent.mkdir(parents=True, exist_ok=True)
     exclude.write_text("".join(f"/{name}\n" for name in _OF_THIS_MACHINE), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Which `benchmark_model` a device gets: the user's for its ABI, one of the local store, or, on a virtual device, the harness's own.
+"""Chooses the `benchmark_model` of a device: the user's for its ABI, one of the local store, or, on a virtual device, the harness's own.
 
-Whatever is chosen is looked at before it is pushed: a program for another machine or another system, a text file and half a download are
-refused here in one line, where the device would say `not executable` at best.
+Every choice is checked before it is pushed. A program for another machine or system, a text file and half a download are refused here in
+one clear line; the device would say `not executable` at best.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ANDROID_SHELLS = (b"#!/system/bin/", b"#! /system/bin/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A benchmark binary: the file, what the manifest says of it, and what the suite asks for that it lacks."""
+    """A benchmark binary: the file, its entry in the manifest, and what the suite asks for but it does not support."""
 
     blob: Blob
     artifact: Artifact
@@ -59,7 +59,7 @@ class Demands:
 def demands_of(
     delegates: Sequence[DelegateRequest], purposes: Sequence[Purpose], models: Sequence[ModelRef]
 ) -> Demands:
-    """What these delegates, purposes and models need.
+    """Work out what these delegates, purposes and models need.
 
     Raises:
         OSError: a model cannot be read.
@@ -74,7 +74,7 @@ def demands_of(
 
 
 def uses_flex(model: bytes) -> bool:
-    """Whether a .tflite file names Select TF ops: custom ops called `Flex...`, as a FlatBuffers string (length, text, NUL)."""
+    """Say whether a .tflite file names Select TF ops: custom ops called `Flex...`, as a FlatBuffers string (length, text, NUL)."""
     start = 0
     while (at := model.find(b"Flex", start)) >= 0:
         start = at + 1
@@ -86,10 +86,10 @@ def uses_flex(model: bytes) -> bool:
 
 
 def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
-    """`--binary ABI=PATH`, as often as given.
+    """Read `--binary ABI=PATH`, as often as given.
 
     Raises:
-        UsageError: not of that form, an unknown ABI, one given twice, no such file, or no program for that ABI.
+        UsageError: the form is wrong, an ABI is unknown or given twice, or the file is missing or no program for that ABI.
     """
     binaries: dict[str, Path] = {}
     for value in values:
@@ -112,18 +112,18 @@ def program_for(
     store: BinaryStore | None = None,
     demands: Demands | None = None,
 ) -> Program:
-    """The binary for a device, by its ABIs in their order of preference.
+    """Choose the binary for a device; its ABIs are tried in their order of preference.
 
     Args:
         info: the device.
         binaries: the user's, by ABI.
         scratch: a folder in which the harness's own program may be written.
         store: where built, downloaded and imported ones are, for phones.
-        demands: what the suite needs, where the store has a choice.
+        demands: what the suite needs; decides if the store holds several.
 
     Raises:
         UsageError: the user's own cannot run there.
-        SetupError: there is none, with the command that gets it.
+        SetupError: there is none; names the command that gets one.
     """
     for abi in info.abis:
         if abi in binaries:
@@ -146,7 +146,7 @@ def programs_for(
 
 
 def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> None:
-    """See what can be seen of a suite's binaries before any device is asked: that they are there, and that files are programs.
+    """Check a suite's binaries before any device is asked: that they exist, and that files are programs.
 
     Raises:
         UsageError: a file is no program.
@@ -160,7 +160,7 @@ def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> Non
 
 
 def _look(request: BinaryRequest, path: Path) -> ProgramFile | None:
-    """What a file is; None for a script."""
+    """Read what a file is; None for a script."""
     return None if is_script(path) else read_program(path)
 
 
@@ -207,7 +207,7 @@ def _by_path(info: DeviceInfo, request: BinaryRequest) -> Program:
 
 
 def _own(info: DeviceInfo, path: Path) -> Program:
-    """The user's file, looked at for this device. A script is a program where its interpreter is: any on a virtual device."""
+    """Check the user's file for this device. A script needs its interpreter there: a virtual device has every one."""
     abi = info.abis[0] if info.abis else "unknown"
     ndk = None
     if is_script(path):
@@ -231,7 +231,7 @@ def _host(info: DeviceInfo, scratch: Path) -> Program:
 
 
 def _from_store(info: DeviceInfo, store: BinaryStore, demands: Demands) -> Program:
-    """The one that lacks least of what the suite asks for; of several the newest."""
+    """Pick the binary that supports most of what the suite asks for; among equals the newest."""
     here = [record for record in store.records() if record.platform in ("android", "any")]
     useless: dict[str, None] = {}
     for abi in info.abis:
@@ -253,7 +253,7 @@ def _from_store(info: DeviceInfo, store: BinaryStore, demands: Demands) -> Progr
 
 
 def how_to_get_named(name: str, abi: str) -> str:
-    """The commands that put a binary of this name and ABI beside its siblings."""
+    """The commands that add a binary of this name for this ABI."""
     take = f"harness build --import PATH --name {shlex.quote(name)}"
     if abi not in BUILD_ABIS:
         return take
@@ -261,7 +261,7 @@ def how_to_get_named(name: str, abi: str) -> str:
 
 
 def how_to_get(info: DeviceInfo, demands: Demands) -> str:
-    """The commands that get a binary for a device; only such as there are for its ABI."""
+    """The commands that get a binary for a device, as far as its ABI has any."""
     abi = _build_abi(info)
     flex = demands.flex != "no"
     tail = f"--abi {shlex.quote(abi)}{' --flex' if flex else ''}"
@@ -274,7 +274,7 @@ def how_to_get(info: DeviceInfo, demands: Demands) -> str:
 
 
 def _lacks(store: BinaryStore, record: BinaryRecord, demands: Demands) -> tuple[tuple[str, ...], bool]:
-    """What a binary cannot do of what is asked, as far as it is known; and whether that is everything."""
+    """List what the suite asks for but the binary is known not to support; and whether that is everything."""
     known = store.help_text(record.sha256)
     facts = read_help(known) if known is not None else BinaryFacts(flags=frozenset(), tool=record.tool or "tflite")
     # Models that ask for nothing in particular are all alike here.

@@ -1,4 +1,4 @@
-"""What a program file is: read from its ELF header before anything is pushed or executed.
+"""Reads from its ELF header what a program file is, before anything is pushed or executed.
 
 Source of the format: the System V ABI (ELF header, program headers), and the Android NDK's note `.note.android.ident`.
 """
@@ -55,10 +55,10 @@ class ProgramFile:
 
 
 def read_program(path: Path) -> ProgramFile:
-    """Read the headers of a program and see that the file is whole.
+    """Read the headers of a program and check that the file is whole.
 
     Raises:
-        UsageError: it cannot be read, is no ELF program, is cut off, or is for a machine that no Android device has.
+        UsageError: it cannot be read, is not an ELF program, is cut off, or is for a machine that no Android device has.
     """
     try:
         found = path.stat()
@@ -90,7 +90,7 @@ def is_script(path: Path) -> bool:
 
 
 def require(program: ProgramFile, what: str, *, abi: str | None = None, platform: Platform | None = None) -> None:
-    """See that a program is for a machine and a system.
+    """Check that a program is for a machine and a system.
 
     Args:
         program: as read.
@@ -149,7 +149,7 @@ def _read(stream: Any, path: Path, size: int) -> ProgramFile:
         AttributeError,
         TypeError,
     ) as error:
-        # pyelftools trusts what it reads: a damaged header surfaces as whatever its parser stumbles over.
+        # pyelftools trusts what it reads: a damaged header raises any exception.
         raise UsageError(f"{path} is a damaged ELF file: {str(error)[:120] or 'unreadable'}", remedy=_REMEDY) from None
     return ProgramFile(
         abi=abi,
@@ -184,7 +184,7 @@ def _android_note(segments: list[Any], *, little: bool) -> tuple[int | None, str
 
 
 def _plain(text: str) -> str:
-    """A file's own words for a terminal: a stranger's text, so nothing in it may move a cursor, and it may not go on for pages."""
+    """Make a file's own words safe for a terminal: they are a stranger's text, may not move the cursor, and are cut to a line."""
     return "".join(c if c.isprintable() else "?" for c in text[:256])
 
 

@@ -1,4 +1,4 @@
-"""Questions to Git, and the few things that it is told to do. No setting of the user's may change an answer."""
+"""Asks Git questions, and tells it a few things to do. No setting of the user may change an answer."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _OF_A_CALLER = (
 
 
 def ask(path: Path, *arguments: str) -> str:
-    """Answer to a question that Git may also answer with a silent no (`rev-parse --verify --quiet`): then it is empty.
+    """Ask Git a question. If Git answers with a silent no (`rev-parse --verify --quiet`), the answer is empty.
 
     Raises:
-        SetupError: Git cannot answer at all: not installed, a repository of another user's, a damaged one.
+        SetupError: Git cannot answer at all: it is not installed, or the repository is another user's or damaged.
     """
     done = _run(path, arguments, _TIMEOUT_S)
     if done.returncode != 0 and done.stderr.strip():
@@ -38,12 +38,12 @@ def ask(path: Path, *arguments: str) -> str:
 
 
 def try_to_ask(path: Path, *arguments: str) -> str:
-    """As `ask`, where a refusal is a no too: a word of the user's that means nothing there, a repository that was never finished."""
+    """Ask as `ask` does, but count a refusal as a no: the user's word means nothing there, or the repository was never finished."""
     return _answer(_run(path, arguments, _TIMEOUT_S))
 
 
 def told(path: Path, *arguments: str, timeout_s: float = _TIMEOUT_S, remedy: str | None = None) -> bytes:
-    """Output of a command that must not fail.
+    """Run a command that must not fail; returns its output.
 
     Raises:
         SetupError: it failed, with Git's own reason.

@@ -1,4 +1,4 @@
-"""What a build depends on beside its source and its flags: which Bazel, and what this machine's files and environment tell it.
+"""What a build depends on besides its source and its flags: which Bazel, and what this machine's files and environment tell it.
 
 Sources: Bazel's documentation of bazelrc files (system, home) and of bazelisk (`USE_BAZEL_VERSION`), and the environment that its C++
 toolchain configuration reads (`cc_configure.bzl`).
@@ -26,7 +26,7 @@ def find_bazel() -> str | None:
 
 
 def bazel_identity() -> tuple[str, int, int] | None:
-    """Path, size and time of the program that is called for Bazel: another one, or an update in place, is not the same Bazel."""
+    """Path, size and time of the program that is called for Bazel: another program, or an update in place, is another Bazel."""
     path = find_bazel()
     if path is None:
         return None

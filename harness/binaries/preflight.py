@@ -1,4 +1,4 @@
-"""What a build needs, looked at in seconds instead of failing after half an hour. Starts no Bazel server and changes nothing.
+"""Checks in seconds what a build needs, so that it does not fail after half an hour. Starts no Bazel server and changes nothing.
 
 Sources: Android NDK (`source.properties`, `meta/platforms.json`), SDK (`licenses/`), Bazel (`.bazelversion`, `bazel --version`).
 """
@@ -32,7 +32,7 @@ _INSTALL_BAZELISK = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at. `missing`: the build cannot work; `warning`: it may not."""
+    """One thing that was checked. `missing`: the build cannot work; `warning`: it may fail."""
 
     what: str
     state: Literal["ok", "warning", "missing"]
@@ -63,7 +63,7 @@ class AndroidSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """All findings, and what the build will use."""
+    """All findings, and the tools that the build will use."""
 
     findings: tuple[Finding, ...]
     bazel: BazelProgram | None
@@ -71,7 +71,7 @@ class Preflight:
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
-        """What must be mended first."""
+        """What must be repaired first."""
         return tuple(finding for finding in self.findings if finding.state == "missing")
 
     def require(self) -> None:
@@ -91,7 +91,7 @@ class Preflight:
 
 
 def android_setup(tree: SourceTree, needs: AndroidNeeds) -> AndroidSetup:
-    """The NDK and SDK by the tree's own ./configure, else by the environment."""
+    """Find the NDK and SDK: the tree's own ./configure names them, else the environment."""
     given = {**{k: v for k, v in os.environ.items() if k.startswith("ANDROID_")}, **tree.settings}
     home = given.get("ANDROID_NDK_HOME") or given.get("ANDROID_NDK_ROOT") or given.get("ANDROID_NDK")
     sdk = given.get("ANDROID_SDK_HOME") or given.get("ANDROID_SDK_ROOT") or given.get("ANDROID_HOME")
@@ -114,12 +114,12 @@ def android_setup(tree: SourceTree, needs: AndroidNeeds) -> AndroidSetup:
 
 
 def preflight(tree: SourceTree, abis: Sequence[str], needs: AndroidNeeds, output_folder: Path) -> Preflight:
-    """Look at everything that a build of these ABIs needs.
+    """Check everything that a build of these ABIs needs.
 
     Args:
         tree: the checkout.
         abis: build ABIs.
-        needs: what Android builds ask for, where the tree itself does not say.
+        needs: what Android builds ask for if the tree itself does not say.
         output_folder: a folder on the disk where Bazel builds.
     """
     bazel, findings = _bazel(tree)
@@ -172,7 +172,7 @@ def _configured(tree: SourceTree) -> list[Finding]:
 
 
 def _ask_version(path: str, folder: Path) -> tuple[str | None, str | None]:
-    """The version, and, where Bazel refuses to run, what it says."""
+    """Ask for the version; if Bazel refuses to run, return what it says."""
     try:
         done = subprocess.run(
             [path, "--version"],
@@ -324,7 +324,7 @@ def _newest_platform(sdk: Path) -> str | None:
 
 
 def _names(folder: Path) -> list[str]:
-    """What lies in a folder; nothing where there is none, or none for us."""
+    """List a folder; empty if it is missing or closed to us."""
     try:
         return [path.name for path in folder.iterdir()]
     except OSError:

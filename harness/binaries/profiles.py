@@ -1,4 +1,4 @@
-"""Which flags Bazel gets: read from `bazel/benchmark_model.bazelrc`, the one place where they are written.
+"""Reads the flags for Bazel from `bazel/benchmark_model.bazelrc`, the only place that holds them.
 
 Source of the format: Bazel's documentation of bazelrc files (`COMMAND:CONFIG FLAGS`, words quoted as in a shell, `#` comments).
 """
@@ -80,7 +80,7 @@ def config_names(abi: str, purposes: Sequence[str]) -> tuple[str, ...]:
 
 
 def build_flags(profiles: Mapping[str, Sequence[str]], abi: str, purposes: Sequence[str]) -> tuple[str, ...]:
-    """All flags of a build, with the profiles of this file spelt out; configs of the source tree stay configs.
+    """Collect all flags of a build. Profiles of this file are spelt out; configs of the source tree stay configs.
 
     Raises:
         SetupError: the file lacks a profile, or one contains itself.

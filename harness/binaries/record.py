@@ -1,4 +1,4 @@
-"""How a binary came to be here: one record for each way.
+"""Records where a binary came from: one record for each way.
 
 Format history (`format` in a record):
     1   first version
@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BinaryRecord:
-    """How a binary came here. What is not known (the flags of a download) is None or empty, never guessed."""
+    """Where a binary came from. What is not known (the flags of a download) is None or empty, never guessed."""
 
     sha256: str
     size_bytes: int
@@ -100,5 +100,5 @@ def new_record(origin: Literal["build", "prebuilt", "import"], source: str, *, n
 
 
 def newest(records: Sequence[BinaryRecord]) -> BinaryRecord | None:
-    """The one that came last."""
+    """The record that was added last."""
     return max(records, key=lambda record: record.added_at, default=None)

@@ -1,4 +1,4 @@
-"""A checkout to build from: what it is, at which revision, and whether it was changed. Git is asked, never guessed."""
+"""Looks at a checkout to build from: what it is, at which revision, and whether it was changed. Git says so; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
     """Look at a checkout.
 
     Raises:
-        UsageError: it is no source tree that is known.
+        UsageError: it is not a known source tree.
     """
     path = path.resolve()
     try:
@@ -80,7 +80,7 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
 
 
 def is_unchanged(tree: SourceTree) -> bool:
-    """Whether a tree is still what it was when it was read."""
+    """Say whether a tree is still as it was when it was read."""
     commit = _commit(tree.path)
     digest = _stat_digest(tree.path) if commit is None else _git_state(tree.path, commit)[1]
     return (commit, digest) == (tree.commit, tree.digest)
@@ -101,7 +101,7 @@ def _commit(path: Path) -> str | None:
 
 
 def _git_state(path: Path, commit: str) -> tuple[bool, str]:
-    """Whether the tree differs from its commit, and a digest of all that a build could see of it."""
+    """Ask whether the tree differs from its commit; returns that and a digest of all that a build could see."""
     # What a filter for reading (textconv) or a program of the user's makes of a difference could hide one.
     changes = git.told(path, "diff", "--binary", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "HEAD")
     untracked = git.told(path, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
@@ -144,7 +144,7 @@ def _content(file: Path) -> bytes:
 
 
 def _stat_digest(path: Path) -> str:
-    """Of a tree without Git: names, sizes and times of all files. Touching a file costs a build, which then finds nothing to do."""
+    """Digest a tree without Git: names, sizes and times of all files. If you touch a file, a build starts and finds nothing to do."""
     digest = hashlib.sha256()
     for relative, found in _files(path):
         digest.update(f"{relative}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
@@ -167,7 +167,7 @@ def bazel_version(text: str) -> str | None:
 
 
 def ndk_versions(text: str) -> tuple[int, ...]:
-    """The NDKs that a configure.py calls supported; empty where it does not say."""
+    """The NDKs that a configure.py calls supported; empty if it does not say."""
     match = re.search(r"^_SUPPORTED_ANDROID_NDK_VERSIONS\s*=\s*\[([\d\s,]*)\]", text, re.MULTILINE)
     return tuple(int(number) for number in re.findall(r"\d+", match.group(1))) if match else ()
 
@@ -182,7 +182,7 @@ def settings(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _text(file: Path) -> str:
-    """Content of a file; empty where there is none."""
+    """Content of a file; empty if it is missing."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What can be built or downloaded, and where it comes from: `bazel/sources.yaml`, read strictly."""
+"""Reads `bazel/sources.yaml` strictly: what can be built or downloaded, and where it comes from."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def load_sources() -> Sources:
 
 
 def official_version(sources: Sources, abi: str, *, flex: bool) -> str | None:
-    """A version that `prebuilt` finds an official binary for an ABI in; None where nobody publishes one."""
+    """Name a version that has an official binary for an ABI; None if nobody publishes one."""
     for family in sources.prebuilt.values():
         if abi in family.urls and (family.flex_suffix is not None or not flex):
             return next(iter(family.moving), None)
@@ -111,10 +111,10 @@ def official_version(sources: Sources, abi: str, *, flex: bool) -> str | None:
 
 
 def prebuilt(sources: Sources, version: str, abi: str, *, flex: bool) -> Prebuilt:
-    """The official binary of a version for a build ABI.
+    """Find the official binary of a version for a build ABI.
 
     Raises:
-        UsageError: there is none, with what there is.
+        UsageError: there is none; lists what there is.
     """
     if not version or not all(c.isalnum() or c in "._-" for c in version) or ".." in version:
         raise UsageError(f"--prebuilt {version!r} is not a version", remedy="such as latest, nightly or 2.1.4")

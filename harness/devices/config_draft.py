@@ -1,4 +1,4 @@
-"""A device config for a phone that has none yet, from what it says of itself. Pure."""
+"""Drafts a device config for a phone that has none yet, from what the phone says of itself. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ODD = re.compile(r"[^a-z0-9]+")
 
 
 def config_text(inventory: Inventory, support: Mapping[str, str | None], *, today: date) -> str:
-    """The YAML text of a config.
+    """Write the YAML text of a config.
 
     Args:
         inventory: of the phone.
@@ -29,7 +29,7 @@ def config_text(inventory: Inventory, support: Mapping[str, str | None], *, toda
         today: for the note of where the facts come from.
 
     Raises:
-        UsageError: it does not tell enough of itself, such as its clocks.
+        UsageError: the phone does not say enough about itself, such as its clocks.
     """
     document = _document(inventory, support, today)
     DeviceConfig.model_validate(document)

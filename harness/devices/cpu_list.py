@@ -12,7 +12,7 @@ _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 
 
 def parse_list(text: str) -> tuple[int, ...]:
-    """Cores of the kernel's list syntax: `0-3,7` -> (0, 1, 2, 3, 7). Empty text is no core.
+    """Read the kernel's list syntax: `0-3,7` -> (0, 1, 2, 3, 7). Empty text names no core.
 
     Raises:
         ValueError: not a list, or a core beyond `MAX_CPUS`.
@@ -28,7 +28,7 @@ def parse_list(text: str) -> tuple[int, ...]:
 
 
 def format_list(cores: Iterable[int]) -> str:
-    """The inverse of `parse_list`: (0, 1, 2, 3, 7) -> `0-3,7`."""
+    """Write the inverse of `parse_list`: (0, 1, 2, 3, 7) -> `0-3,7`."""
     parts: list[list[int]] = []
     for core in sorted(set(cores)):
         if parts and core == parts[-1][1] + 1:

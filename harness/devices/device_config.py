@@ -1,8 +1,8 @@
-"""What the harness knows of a phone model before it meets one: clusters, core sets, thermal zones, quirks.
+"""Device configs: what the harness knows about a phone model before it meets one (clusters, core sets, thermal zones, quirks).
 
-A config is a YAML file. The bundled ones lie in `device_configs/`; a folder of the user's own may add to them or replace one by its
-name. A config with a `virtual:` part can also be started as a virtual device: everything in that part describes a phone that does
-not exist, and what it says of temperature, clocks and battery feeds a model, not a measurement.
+A config is a YAML file. The bundled ones lie in `device_configs/`; a user's own folder can add configs or replace one by its
+name. A config with a `virtual:` part can also be started as a virtual device: that part describes a phone that does not exist, and its
+temperatures, clocks and battery feed a model, not a measurement.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class _Strict(BaseModel):
 
 
 class MatchRules(_Strict):
-    """Which phones a config is for. Every rule given must hold; each is a word, a glob, or a list of which one must fit. Case counts."""
+    """Which phones a config is for. All given rules must fit; a rule is a word, a glob, or a list of which one must fit. Case counts."""
 
     model: Words | None = Field(default=None, description="ro.product.model")
     device: Words | None = Field(default=None, description="ro.product.device")
@@ -130,7 +130,7 @@ class ThermalZone(_Strict):
 
 
 class Thermal(_Strict):
-    """Zones that matter, and between which temperatures a run counts."""
+    """Zones that matter, and the temperatures between which a run counts."""
 
     zones: tuple[ThermalZone, ...] = ()
     start_below_c: float | None = Field(
@@ -282,13 +282,13 @@ CONFIGS_VARIABLE = "HARNESS_DEVICE_CONFIGS"
 
 
 def load_device_configs(extra_dir: Path | None = None) -> dict[str, DeviceConfig]:
-    """The bundled configs, and those of `extra_dir`, which win where names are equal. By name, in order of name.
+    """Load the bundled configs and those of `extra_dir`, which win if names are equal. Keys are names, in order.
 
     Args:
         extra_dir: default: the folder that the environment variable `HARNESS_DEVICE_CONFIGS` names, if any.
 
     Raises:
-        SuiteError: a file says something it cannot say, or two files of one folder have the same name.
+        SuiteError: a file holds a mistake, or two configs of one folder have the same name.
     """
     configs = dict(_bundled_configs())
     if extra_dir is None and (named := os.environ.get(CONFIGS_VARIABLE)):
@@ -319,13 +319,13 @@ def _read_folder(folder: Path) -> Mapping[str, DeviceConfig]:
 
 
 def virtual_profiles(configs: Mapping[str, DeviceConfig]) -> list[DeviceConfig]:
-    """Those that can be played on a host, in the order in which `virtual:N` takes them."""
+    """The configs that can be started as virtual devices, in the order in which `virtual:N` takes them."""
     playable = [(config.virtual.order, config.name, config) for config in configs.values() if config.virtual]
     return [config for *_, config in sorted(playable, key=lambda item: item[:2])]
 
 
 def match_config(configs: Mapping[str, DeviceConfig], properties: Mapping[str, str]) -> DeviceConfig | None:
-    """The config whose rules fit these properties best: most rules, then most exact ones, then the first name."""
+    """Find the config whose rules fit these properties best: most rules, then most exact ones, then the first name."""
     best: tuple[int, int] = (0, 0)
     found: DeviceConfig | None = None
     for _, config in sorted(configs.items()):

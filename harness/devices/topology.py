@@ -31,7 +31,7 @@ _MASK = re.compile(r"[0-9a-fA-F]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """The cores of a device. `clusters` go from the slowest to the fastest; `online` may lack cores that are switched off."""
+    """The cores of a device. `clusters` are ordered from the slowest to the fastest; `online` lacks cores that are switched off."""
 
     clusters: tuple[CpuCluster, ...]
     online: tuple[int, ...]
@@ -79,12 +79,12 @@ def build_topology(
 
 
 def named_sets(topology: Topology) -> dict[str, int]:
-    """Masks of the words that mean something on this device.
+    """Find the masks of the words that mean something on this device.
 
     `little` is the slowest cluster. `prime` is a fastest cluster of one core; `big` is the fastest cluster that is not such a prime,
     so that its cores are alike and a thread that moves among them measures the same. `middle` is what lies between `little` and
-    `big`, or `big` itself on three clusters with a prime. On a single cluster `big` and `little` are both all of it: nothing to
-    choose. To pin to big and prime cores together, ask for their mask.
+    `big`, or `big` itself on three clusters with a prime. On a single cluster `big` and `little` both mean
+    all cores. To pin to big and prime cores together, ask for their mask.
     """
     clusters = list(topology.clusters)
     sets = {"all": topology.all_mask, "little": to_mask(clusters[0].cpus)}
@@ -100,7 +100,7 @@ def named_sets(topology: Topology) -> dict[str, int]:
 
 
 def resolve(label: str, topology: Topology, extra: Mapping[str, Sequence[int]] | None = None) -> CpuRequest | None:
-    """What a suite's word for cores means on this device.
+    """Resolve a suite's word for cores on this device.
 
     Args:
         label: a name (`big`), a bare hex mask (`f0`), or a list (`0-3`, `4,5`). A single digit is a mask, as for taskset.
@@ -108,7 +108,7 @@ def resolve(label: str, topology: Topology, extra: Mapping[str, Sequence[int]] |
         extra: sets that the device's config names; they win.
 
     Returns:
-        The request, or None where the device has no such cores (no `prime` on a single cluster; core 7 of a 4-core phone; cores offline).
+        The request, or None if the device has no such cores (no `prime` on a single cluster; core 7 of a 4-core phone; cores offline).
 
     Raises:
         UsageError: `label` is none of these.

@@ -1,4 +1,4 @@
-"""Where lines go: information and warnings to stdout, errors to stderr, each flushed, so that a killed process leaves what it had said."""
+"""Prints lines: information and warnings to stdout, errors to stderr. Each is flushed, so a killed process leaves all its lines."""
 
 from __future__ import annotations
 

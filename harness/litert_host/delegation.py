@@ -1,7 +1,7 @@
-"""Which nodes XNNPACK took.
+"""Finds out which nodes XNNPACK took.
 
-LiteRT's C library says whether delegates took every node, not which ones. Where they did not, a second process runs the model once with
-the profiler on: every node that appears there as a built-in operator stayed, the rest was taken. The measured process never profiles.
+LiteRT's C library says whether delegates took every node, but not which ones. If they did not take all, a second process runs the model
+once with the profiler on: nodes that appear there as built-in operators stayed, the rest was taken. The measured process never profiles.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def partitions(subgraph: Subgraph, delegated: frozenset[int]) -> list[Partition]
     """
     ready = set(subgraph.inputs) | {index for index, tensor in enumerate(subgraph.tensors) if tensor.constant}
     produced = {index for operator in subgraph.operators for index in operator.outputs}
-    # What no node makes is ready too: variables, and optional inputs (-1).
+    # Tensors that no node makes are ready too: variables, and optional inputs (-1).
     ready |= {index for operator in subgraph.operators for index in operator.inputs if index not in produced}
     waiting = dict.fromkeys(range(len(subgraph.operators)))
     groups: list[Partition] = []
@@ -72,7 +72,7 @@ def delegate_kernels(groups: Sequence[Partition]) -> int:
 def find_delegated(
     subgraph: Subgraph, subgraph_index: int, path: str, signature: int, shapes: dict[int, tuple[int, ...]], threads: int
 ) -> frozenset[int] | None:
-    """Nodes of a subgraph that XNNPACK took, found by a process that runs the model once; None where that failed.
+    """Find the nodes of a subgraph that XNNPACK took, by a process that runs the model once; None if that failed.
 
     Args:
         subgraph: what runs.
@@ -82,7 +82,7 @@ def find_delegated(
         shapes: of inputs that do not have the file's shape.
         threads: as measured.
     """
-    # Most processes never come here, and their start-up is device time.
+    # Imported late: most processes never come here, and start-up is device time.
     import json
     import subprocess
 

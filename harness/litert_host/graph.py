@@ -1,7 +1,7 @@
 """Reads the graph out of a .tflite file: tensors, operators, signatures. Weights are not touched.
 
-A minimal reader of the flatbuffer encoding (https://flatbuffers.dev/internals/) with the field numbers of TFLite's schema. It refuses what
-lies outside the file, so that a truncated or corrupt model is told apart before the native library sees it.
+A minimal reader of the flatbuffer encoding (https://flatbuffers.dev/internals/) with the field numbers of TFLite's schema. It refuses
+places outside the file, so that a truncated or corrupt model is caught before the native library sees it.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ def content_digest() -> str:
 
 
 def launcher_text() -> str:
-    """The shell script: it starts this interpreter, isolated from the folder and the variables that it is called in.
+    """Write the shell script that starts this interpreter, isolated from its caller's folder and variables.
 
-    The digest in it changes with the code, since files are deployed by the hash of their content.
+    Its digest changes with the code, because files are deployed by the hash of their content.
 
     Raises:
         SetupError: ai-edge-litert is not installed.

@@ -50,7 +50,7 @@ _FUNCTIONS: dict[str, list[Any]] = {
 
 
 def library_path() -> Path:
-    """Where the installed `ai-edge-litert` keeps its C library.
+    """Find the C library of the installed `ai-edge-litert`.
 
     Raises:
         SetupError: it is not installed, or built without a shared library.
@@ -69,7 +69,7 @@ class Library:
     """LiteRT's C functions with their argument types. `library.call("CreateOptions", ...)` returns the status.
 
     Raises:
-        SetupError: the library cannot be opened, or is of a version that lacks a function.
+        SetupError: the library cannot be opened, or its version lacks a function.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -104,7 +104,7 @@ class Library:
         return int(self._functions[name](*arguments))
 
     def opaque_options(self, identifier: str, toml: str) -> ctypes.c_void_p:
-        """Options that LiteRT reads as TOML text, which it frees itself. An unknown identifier is ignored without a word."""
+        """Make options that LiteRT reads as TOML text and frees itself. LiteRT silently ignores an unknown identifier."""
         made = ctypes.c_void_p()
         payload = self._libc.strdup(toml.encode())
         self.call(

@@ -11,9 +11,9 @@ _STATUS = Path("/proc/self/status")
 
 
 def read_status() -> dict[str, int]:
-    """Sizes out of /proc/self/status, in KB, by their name there (`VmHWM`, `VmRSS`, `RssAnon` ...).
+    """Read sizes from /proc/self/status, in KB, by their name there (`VmHWM`, `VmRSS`, `RssAnon` ...).
 
-    `VmHWM` is what `ru_maxrss` of getrusage says of this program alone: the latter also counts what the process was before `exec`.
+    `VmHWM` covers this program alone; `ru_maxrss` of getrusage also counts what the process was before `exec`.
     """
     sizes = {}
     for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
@@ -24,7 +24,7 @@ def read_status() -> dict[str, int]:
 
 
 def peak_kb() -> int:
-    """The most that was resident at any time so far, in KB; 0 where the kernel does not say."""
+    """The largest resident size so far, in KB; 0 if the kernel does not say."""
     return read_status().get("VmHWM", 0)
 
 
@@ -53,7 +53,7 @@ class NotTheTools:
 
 
 class PeakMonitor:
-    """A thread that looks at the resident size every so often, as the real tool's does.
+    """A thread that reads the resident size at intervals, as the real tool does.
 
     Args:
         interval_ms: pause between two looks.

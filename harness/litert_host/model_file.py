@@ -1,4 +1,4 @@
-"""Opens the model file and reads its graph, failing in the real tool's words."""
+"""Opens the model file and reads its graph; fails in the real tool's words."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def open_graph(path: str) -> tuple[Graph, int]:
 
 
 def choose_signature(graph: Graph, wanted: str) -> tuple[int, Signature | None]:
-    """Which signature runs: its index in LiteRT (0 for a model without any), and the signature.
+    """Choose the signature that runs: its index in LiteRT (0 for a model without signatures), and the signature.
 
     Raises:
-        ModelError: there are several and none was named, or none is called so.
+        ModelError: there are several and none was named, or none has that name.
     """
     if not graph.signatures:
         if wanted:

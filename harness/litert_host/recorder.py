@@ -1,7 +1,7 @@
 """Collects profiler events over many runs with the profiler on throughout.
 
-Starting the profiler anew for each run would clear its 50 MB of buffer in between, and with that the CPU's caches: a sub-millisecond
-model then runs a third slower. So it starts once, and the events are told apart by their number after each run.
+If the profiler started again for each run, it would clear its 50 MB of buffer in between, and with it the CPU's caches: a model below a
+millisecond would run a third slower. So it starts once, and the number of events after each run tells the runs apart.
 """
 
 from __future__ import annotations

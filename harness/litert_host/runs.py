@@ -36,7 +36,7 @@ def run_many(
 ) -> tuple[Statistics, bool]:
     """Run a model again and again and print the line of its times.
 
-    Only LiteRT's call lies between the two readings of the clock: the inputs are written anew before each run, outside of them.
+    Only LiteRT's call lies between the two readings of the clock: the inputs are written before, for each run.
 
     Args:
         session: ready to run.
@@ -45,7 +45,7 @@ def run_many(
         after: called after each run.
 
     Returns:
-        The times in microseconds, and whether every run succeeded (runs go on after one that failed, as in the real tool).
+        The times in microseconds, and whether every run succeeded (after a failed run the others follow, as in the real tool).
     """
     output.info(
         f"Running benchmark for at least {limits.runs} iterations and at least {number(limits.min_s)} seconds"

@@ -123,7 +123,7 @@ class Session:
         self._check("CompiledModelResizeInputTensorNonStrict", self._compiled, signature, index, dimensions, len(shape))
 
     def allocate(self, signature: int) -> None:
-        """Prepare every operator and allocate the tensors of a signature, which LiteRT would else do within the first run.
+        """Prepare every operator and allocate the tensors of a signature; otherwise LiteRT would do it in the first run.
 
         Raises:
             LiteRtError: an operator is unresolved or refuses its inputs.
@@ -223,7 +223,7 @@ class Session:
         return outputs
 
     def prepare_run(self) -> None:
-        """Fix the arguments of `run`, so that nothing but the call itself lies between its two readings of the clock."""
+        """Fix the arguments of `run`, so that only the call itself lies between its two readings of the clock."""
         self._run = self._library.function("RunCompiledModel")
         self._arguments = (
             self._compiled,
@@ -263,7 +263,7 @@ class Session:
         return count.value
 
     def stop_profiler(self, ends: Sequence[int]) -> Iterator[list[Event]]:
-        """Stop recording and give out what was recorded, run by run.
+        """Stop recording and return the events, run by run.
 
         Args:
             ends: the number of events after each run.

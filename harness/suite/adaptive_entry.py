@@ -1,4 +1,4 @@
-"""`processes: {min, max, until, device_s}` of a suite: as many processes as the compared ratios need."""
+"""`processes: {min, max, until, device_s}` of a suite: measures until the compared ratios are known well enough."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.records.adaptive_decisions import AdaptivePlan
 
 
 def _percent(value: object) -> object:
-    """`2%` or 0.02 as a fraction; anything else is left to the check of its type."""
+    """Read `2%` or 0.02 as a fraction. The check of its type refuses anything else."""
     if isinstance(value, str) and (found := re.fullmatch(_PERCENT, value)):
         return float(found[1]) / 100
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -38,7 +38,7 @@ _Share = Annotated[
 
 
 class AdaptiveEntry(BaseModel):
-    """As many processes as the compared ratios need: blocks go on until their intervals are narrow enough, or a limit is reached."""
+    """Blocks go on until the intervals of the compared ratios are narrow enough, or until a limit is reached."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +66,7 @@ class AdaptiveEntry(BaseModel):
         return AdaptivePlan(min_blocks=self.min, max_blocks=self.max, until=self.until, device_s=self.device_s)
 
 
-# Told apart beforehand, so that a mistake is not answered with what the other form would have needed.
+# Chosen beforehand, so that a mistake is not answered with what the other form would need.
 Processes = Annotated[
     Annotated[int, Field(ge=1, le=10_000), Tag("int")] | Annotated[AdaptiveEntry, Tag("AdaptiveEntry")],
     Discriminator(lambda value: "AdaptiveEntry" if isinstance(value, Mapping | AdaptiveEntry) else "int"),
@@ -80,7 +80,7 @@ def why_not(
     baseline: Mapping[Any, Scalar] | None,
     possible: Mapping[str, Sequence[object]],
 ) -> tuple[str, str, str] | None:
-    """Why a suite cannot find its number of processes itself: key, message and remedy. None where it can.
+    """Say why a suite cannot find its number of processes itself: key, message and remedy; None if it can.
 
     Args:
         purposes: of the suite.

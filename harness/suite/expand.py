@@ -1,11 +1,11 @@
 """A suite on given devices: which trials, in which order. Pure.
 
-The sample is one process, so order matters: processes of the compared cells are interleaved in blocks. In block N every latency cell
-runs its N-th process, in an order drawn anew for each block and device, so that a phone that warms up hits all of them alike. Profile
-and memory processes come last, shuffled too: they are never mixed with latencies.
+The sample is one process, so order matters: the processes of all cells are interleaved in blocks. Block N holds the N-th latency process
+of every cell, in an order that is drawn anew for each block and device, so that a phone that warms up slows all cells alike. Profile and
+memory processes come last, shuffled too: they are never mixed with latencies.
 
-An adaptive suite is expanded to its largest number of blocks, with the same ids and the same order: which of the further blocks run is
-decided while it runs (`harness.analysis.stopping`).
+An adaptive suite is expanded to its largest number of blocks, with the same ids in the same order. `harness.analysis.stopping` decides
+during the run which blocks beyond the first ones run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class DevicePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """All trials, device by device in the order of running; what cannot run; what a user should know before."""
+    """All trials, device by device in the order in which they run; what cannot run; what a user should know before."""
 
     trials: tuple[Trial, ...]
     impossible: tuple[Impossible, ...]
@@ -42,7 +42,7 @@ class Expansion:
     """Blocks of an adaptive suite beyond the least number: run only as long as their comparison is not narrow enough."""
 
     def device_seconds(self, serial: str) -> tuple[float, float]:
-        """Least and most time that a device will spend in `benchmark_model`, by the suite's own limits."""
+        """The least and the most time that a device will spend in `benchmark_model`, by the suite's own limits."""
         mine = [trial for trial in self.trials if trial.device == serial]
         least = sum(trial.run.warmup_s + trial.run.min_s for trial in mine)
         mine += [trial for trial in self.further if trial.device == serial]
@@ -162,7 +162,7 @@ def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: in
         cell.cpus.hex,
         purpose.value,
         str(process),
-        # Nothing where there is but one: adding a second binary to a suite leaves the other trials' ids as they were.
+        # Nothing if there is only one: a second binary in a suite leaves the ids of the first one's trials as they were.
         *((cell.binary,) if cell.binary is not None else ()),
         *((f"start={cell.start}",) if cell.start != "warm" else ()),
         *((f"model={cell.model.asked}",) if cell.model.asked else ()),

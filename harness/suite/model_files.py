@@ -16,7 +16,7 @@ from harness.records import ModelInput, ModelRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPattern:
-    """One of a suite's `models`: a path or glob, relative to the suite file, and what is said of the files that it finds."""
+    """One of a suite's `models`: a path or glob, relative to the suite file, with the settings for the files that it finds."""
 
     path: str
     name: str | None = None
@@ -25,7 +25,7 @@ class ModelPattern:
 
 
 def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple[ModelRef, ...]:
-    """The files that a suite's `models` name.
+    """Find the files that a suite's `models` name.
 
     Args:
         entries: as the suite lists them.
@@ -33,7 +33,7 @@ def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple
         file: the suite file.
 
     Raises:
-        SuiteError: a file is not there or cannot be read, or two models have one name.
+        SuiteError: a file is missing or cannot be read, or two models have the same name.
     """
     found: dict[str, ModelRef] = {}
     for index, entry in enumerate(entries):
@@ -74,7 +74,7 @@ def _is_no_text(path: Path) -> bool:
 
 
 def _expand(pattern: str, base: Path) -> list[Path]:
-    # A file that is really called `a[1].tflite` is meant literally before it is a pattern.
+    # `a[1].tflite` is first a file of that very name, then a pattern.
     literal = base / pattern
     if literal.is_file():
         return [literal]
@@ -93,7 +93,7 @@ def _neighbours(path: Path) -> str | None:
 
 
 def model_ref(path: Path, name: str | None = None) -> ModelRef:
-    """Name, size and content hash of a model file.
+    """Read the name, size and content hash of a model file.
 
     Raises:
         OSError: it cannot be read.

@@ -1,7 +1,7 @@
-"""A suite: what to measure, as a YAML file says it, checked before anything runs.
+"""A suite file: the YAML that says what to measure, checked before anything runs.
 
-`load_suite` reads and checks; `Suite.model_json_schema()` is what editors complete from. What a suite means on given devices is
-`harness.suite.expand`'s part.
+`load_suite` reads and checks; `Suite.model_json_schema()` is what editors complete from. `harness.suite.expand`
+says what a suite means on given devices.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Suite(StrictEntry):
     @field_validator("threads", "cpus", "purposes", "delegates", "start")
     @classmethod
     def _no_repeats(cls, value: list[Any]) -> list[Any]:
-        # By what they come to: `xnnpack` and `{name: xnnpack}` are one delegate, as are an option's 1 and "1".
+        # By meaning: `xnnpack` and `{name: xnnpack}` are one delegate, and so are an option's 1 and "1".
         labels = [entry.request().label if isinstance(entry, DelegateEntry) else str(entry) for entry in value]
         for index, label in enumerate(labels):
             if label in labels[:index]:
@@ -139,16 +139,16 @@ class Suite(StrictEntry):
 
     @property
     def adaptive(self) -> AdaptiveEntry | None:
-        """How the number of processes is found while it runs; None where it is fixed."""
+        """How the run finds its number of processes; None if the number is fixed."""
         return self.processes if isinstance(self.processes, AdaptiveEntry) else None
 
     @property
     def most_processes(self) -> int:
-        """Latency processes of a cell, at most."""
+        """The most latency processes of a cell."""
         return self.processes.max if isinstance(self.processes, AdaptiveEntry) else self.processes
 
     def starts_of(self, delegate: DelegateRequest) -> tuple[StartState, ...]:
-        """Start states of a delegate's trials: one that keeps no cache starts in one way only."""
+        """Start states of a delegate's trials. A delegate that keeps no cache starts in only one way."""
         return ("warm",) if delegate.name in NO_CACHE else tuple(self.start)
 
     def binary_requests(self, folder: Path) -> tuple[BinaryRequest, ...]:
@@ -159,7 +159,7 @@ class Suite(StrictEntry):
         )
 
     def binary_names(self) -> tuple[str | None, ...]:
-        """What trials multiply by: the binaries' names, or None alone where the suite names none."""
+        """What trials multiply by: the binaries' names, or just None if the suite names none."""
         return tuple(entry if isinstance(entry, str) else entry.name for entry in self.binaries) or (None,)
 
     def delegate_requests(self) -> tuple[DelegateRequest, ...]:
@@ -182,7 +182,7 @@ class LoadedSuite:
 
 
 def find_suite(name: str) -> Path:
-    """The suite file that a user means: a path, or one of those that ship with the harness (`suites/quickstart.yaml`, `quickstart`).
+    """Find the suite file that a user means: a path, or one that ships with the harness (`suites/quickstart.yaml`, `quickstart`).
 
     Raises:
         UsageError: there is no such file.

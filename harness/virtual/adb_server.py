@@ -1,8 +1,8 @@
-"""A private ADB server: own port, own HOME, no USB, no mDNS, no scan for emulators. The user's own server and phones never see it.
+"""A private ADB server with its own port and HOME, without USB, mDNS and scan for emulators. The user's own server and phones never see it.
 
-Its listening socket belongs to this process and is handed down (`-L acceptfd:N`). So the port is never up for grabs, not even between
-two servers: after a crash or `adb kill-server` clients wait for a moment in the socket's queue instead of starting a server of their own,
-one that would claim the phones on the USB.
+This process owns the listening socket and hands it down (`-L acceptfd:N`), so the port is never free, not even between two servers. After
+a crash or `adb kill-server`, clients wait for a moment in the socket's queue. Otherwise they would start a server of their own, which
+would claim the phones on the USB.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if os.getppid() == int(sys.argv[1]):
 
 
 def find_adb() -> Path:
-    """The adb program: what `ADBUTILS_ADB_PATH` names, else the one in the wheel of adbutils.
+    """Find the adb program: `ADBUTILS_ADB_PATH` names it, else it is the one in the wheel of adbutils.
 
     Raises:
         SetupError: neither is there.
@@ -59,11 +59,11 @@ def find_adb() -> Path:
 
 
 class AdbServer:
-    """A server that is kept running until it is stopped.
+    """A server that is restarted until you stop it.
 
     Args:
         adb: the program.
-        home: an existing folder for its key; the log lies there, too.
+        home: an existing folder for its key and its log.
     """
 
     def __init__(self, adb: Path, home: Path) -> None:
@@ -81,12 +81,12 @@ class AdbServer:
 
     @property
     def pid(self) -> int | None:
-        """Of the server that runs now, if one does."""
+        """Process id of the server that runs now; None if none runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     @property
     def log_path(self) -> Path:
-        """What the server writes."""
+        """The server's log file."""
         return self._home / "adb.log"
 
     async def start(self) -> None:

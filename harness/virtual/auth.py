@@ -1,4 +1,4 @@
-"""AUTH: a host proves that it holds a key that this device has accepted.
+"""AUTH: a host proves that it owns a key that this device has accepted.
 
 The device sends 20 random bytes, the host signs them (PKCS#1 v1.5, the token standing where a SHA-1 digest would), the device checks the
 signature with the public keys it knows. A key it does not know is offered in Android's own format: base64 of
@@ -44,10 +44,10 @@ class PublicKey:
 
     @classmethod
     def parse(cls, payload: bytes) -> PublicKey:
-        """From what AUTH(3) carries: base64, a space and the name of the owner.
+        """Read the payload of AUTH(3): base64, a space and the name of the owner.
 
         Raises:
-            ProtocolError: it is no such key.
+            ProtocolError: it is not such a key.
         """
         encoded = payload.rstrip(b"\0").split(b" ", 1)[0]
         try:
@@ -76,7 +76,7 @@ class KeyRing:
     """Keys that one device has accepted. They outlive connections and reboots, not the device.
 
     Args:
-        accept: the person who looks at the screen: says whether an offered key is let in.
+        accept: stands for the person at the screen: says whether to accept an offered key.
     """
 
     def __init__(self, accept: Callable[[PublicKey], bool]) -> None:
@@ -96,7 +96,7 @@ class KeyRing:
 
 
 class Authenticator:
-    """The exchange on one connection."""
+    """The AUTH exchange on one connection."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring

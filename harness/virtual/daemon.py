@@ -1,8 +1,8 @@
-"""The process that plays the devices of one farm: all of them in one event loop, and the ADB server as its child.
+"""The process that plays all devices of one farm in one event loop, with the ADB server as its child.
 
 Started by the guardian in a folder that `harness.virtual.farm` has prepared. It reports once, with one line of JSON on standard
-output: `ready` with port and serials, or `error`. It runs until SIGTERM, or until standard input ends; a persistent farm cares about
-the latter only as long as it is not ready.
+output: `ready` with port and serials, or `error`. It runs until SIGTERM, or until standard input ends; a persistent
+farm ignores the end of standard input once it is ready.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _THREADS = 32
 
 
 def run(folder: Path) -> int:
-    """Play the farm of this folder until it is told to stop; the exit code."""
+    """Play the farm of this folder until told to stop; returns the exit code."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
@@ -102,12 +102,12 @@ class _Farm:
             for task in (roll_call, self._farm_faults):
                 if task is not None:
                     task.cancel()
-            # The server first: it would try to make sense of every device that goes.
+            # The server first: it would try to handle every device that goes.
             await server.stop()
             await asyncio.gather(*(device.stop() for device in self._devices))
 
     def _owner_speaks(self) -> None:
-        # Nothing is ever said on this pipe; that it ends is the message.
+        # Nobody writes to this pipe: its end is the message.
         with contextlib.suppress(OSError):
             if os.read(0, 4096):
                 return
@@ -159,7 +159,7 @@ class _Farm:
             server.kill()
 
     async def _ready(self, calls: RollCall, server: AdbServer) -> bool:
-        """Whether all devices are there; False when told to stop before."""
+        """Wait until all devices are there; False if told to stop before."""
         ready = asyncio.create_task(calls.wait_ready())
         stop = asyncio.create_task(self._stop.wait())
         try:
@@ -196,7 +196,7 @@ def _listen() -> socket.socket:
 
 
 def _report(message: dict[str, Any]) -> None:
-    """The one line, and the end of the pipe: whoever started the farm waits for either."""
+    """Write the one line and close the pipe: the starter waits for either."""
     null = os.open(os.devnull, os.O_WRONLY)
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(message).encode() + b"\n")

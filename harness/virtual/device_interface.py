@@ -33,13 +33,13 @@ class DeviceProcess(Protocol):
     stderr: int | None
 
     def resize(self, size: WindowSize) -> None:
-        """Tell the terminal its new size; does nothing without one."""
+        """Tell the terminal its new size; does nothing without a terminal."""
 
     async def wait(self) -> int:
         """Exit code, 128+N for signal N."""
 
     def hang_up(self) -> None:
-        """What adbd does when the stream closes: SIGHUP to the shell alone. What it started lives on."""
+        """Do what adbd does when the stream closes: SIGHUP to the shell alone. Its children live on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,13 @@ class AndroidDevice(Protocol):
         """Whether a host must prove its key (profile's `virtual.auth`)."""
 
     async def start(self) -> None:
-        """Boot: make the file system, begin to live."""
+        """Boot: make the file system, let the state run."""
 
     async def stop(self) -> None:
-        """Kill whatever runs on it; unmount; keep `root` (the owner deletes it)."""
+        """Kill all its processes; unmount; keep `root` (the owner deletes it)."""
 
     async def reboot(self) -> None:
-        """Everything running on it dies, `/data` and `/sdcard` stay, uptime and boot id are new. Returns when it is up again."""
+        """All processes die, `/data` and `/sdcard` stay, uptime and boot id are new. Returns when the device is up again."""
 
     async def spawn(
         self, command: str | None, *, terminal: WindowSize | None = None, term: str = "dumb"
@@ -125,10 +125,10 @@ class AndroidDevice(Protocol):
 
 @runtime_checkable
 class FrailDevice(Protocol):
-    """What a device must be able to suffer beyond the ADB side, so that every fault can be played on it."""
+    """A device on which every fault can be played, also those below the ADB side."""
 
     async def kill_benchmark(self) -> str | None:
-        """SIGKILL to the benchmark, as from the low-memory killer. Its command line; None where none runs."""
+        """Send SIGKILL to the benchmark, like the low-memory killer. Returns its command line; None if none runs."""
 
     async def crash_benchmark(self) -> str | None:
         """SIGSEGV to the benchmark, told in the device's log and tombstones. Its command line; None where none runs."""

@@ -1,4 +1,4 @@
-"""One virtual device on its own loopback port: accepts ADB servers, and comes and goes with reboots."""
+"""One virtual device on its own loopback port: accepts ADB servers, and goes and returns with reboots."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class DeviceServer:
     Args:
         device: the Android side.
         listener: bound to loopback, owned from here on.
-        accept_keys: where the device asks for a key: whether a new one is accepted, or left waiting for a person (`unauthorized`).
-        faults: what goes wrong on it, if anything is to.
+        accept_keys: if the device asks for a key: whether it accepts a new one, or leaves it waiting for a person (`unauthorized`).
+        faults: the faults to play on it, if any.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class DeviceServer:
         self._set_up()
 
     async def stop(self) -> None:
-        """Close everything, end what runs on the device."""
+        """Close everything and end the device's processes."""
         self._up = False
         if self._faults is not None:
             await self._faults.stop()
@@ -116,12 +116,12 @@ class DeviceServer:
             await asyncio.wait(self._ended, timeout=_SERVICES_END_S)
 
     def request_reboot(self) -> None:
-        """Go down and come back, soon; one at a time."""
+        """Go down and come back soon. A second request meanwhile does nothing."""
         if self._reboot is None or self._reboot.done():
             self._reboot = asyncio.get_running_loop().create_task(self._do_reboot())
 
     def leave(self) -> None:
-        """Off the bus, until as many calls of `come_back` as there were of this."""
+        """Leave the bus until `come_back` was called as often as this."""
         self._away += 1
         self.drop_connections()
 
@@ -137,13 +137,13 @@ class DeviceServer:
             connection.abort()
 
     def freeze(self) -> None:
-        """Stay connected and silent, until as many calls of `thaw`."""
+        """Stay connected and silent until `thaw` was called as often as this."""
         self._frozen += 1
         for connection in self._connections:
             connection.freeze()
 
     def thaw(self) -> None:
-        """Go on where it stopped."""
+        """Continue where it stopped."""
         self._frozen -= 1
         if not self._frozen:
             for connection in list(self._connections):
@@ -162,13 +162,13 @@ class DeviceServer:
         return self.device.banner
 
     def authenticator(self) -> Authenticator | None:
-        """One for a new connection, where the device asks for a key."""
+        """The authenticator of a new connection; None if the device asks for no key."""
         if self._faults is not None and self._faults.distrusts:
             return Authenticator(KeyRing(lambda key: False))
         return Authenticator(self._keys) if self.device.auth_required else None
 
     def service(self, name: str) -> Callable[[Stream], Awaitable[None]] | None:
-        """What serves this name."""
+        """Find what serves this name."""
         serve = services.resolve(name, self.device, self.request_reboot)
         return serve if serve is None or self._faults is None else self._faults.on_open(name, serve)
 

@@ -1,7 +1,7 @@
 """Starts and stops farms of virtual devices: a guardian, a daemon and an ADB server of their own, in a folder of their own.
 
-A farm is bound to its starter by a pipe: when the starter ends, even by SIGKILL, the farm ends. A persistent farm is not, and has a
-record in the registry instead.
+A pipe binds a farm to its starter: when the starter ends, even by SIGKILL, the farm ends. A persistent farm has a record in the registry
+instead.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _STOP_S = 15.0
 
 
 def default_profiles(count: int) -> tuple[DeviceConfig, ...]:
-    """`count` profiles, taken in turn from those that there are, flagship first.
+    """Choose `count` profiles in turn, the flagship first.
 
     Raises:
-        UsageError: not a sensible number.
+        UsageError: the number is below 1 or too large.
     """
     if not 1 <= count <= MAX_DEVICES:
         raise UsageError(f"{count} virtual devices", remedy=f"ask for 1 to {MAX_DEVICES}")
@@ -48,7 +48,7 @@ def default_profiles(count: int) -> tuple[DeviceConfig, ...]:
 
 
 def resolve_profiles(profiles: Sequence[str | DeviceConfig]) -> tuple[DeviceConfig, ...]:
-    """Names looked up, each checked to be playable.
+    """Look names up, and check that each can be played.
 
     Raises:
         UsageError: no such profile, or it has no `virtual` part, or there are none or too many.
@@ -82,10 +82,10 @@ class VirtualFarm:
     Args:
         profiles: one per device, by name or as a config.
         base_dir: where the farm's folder is made; None for the system's place for temporary files. It is removed at the end.
-        clock_scale: how many seconds pass on the devices while one passes here.
-        seed: of what is random on the devices.
+        clock_scale: seconds that pass on the devices while one passes here.
+        seed: of everything random on the devices.
         accept_keys: whether devices that ask for an ADB key accept this one; if not, they stay `unauthorized`.
-        faults: what goes wrong on them, from when they are up (docs/faults.md).
+        faults: what goes wrong on them once they are up (docs/faults.md).
         device_factory: `module:function` that makes the Android side of a device.
 
     Raises:
@@ -141,11 +141,11 @@ class VirtualFarm:
 
     @property
     def adb_environment(self) -> dict[str, str]:
-        """Variables that make adb programs and adbutils use this server and no other."""
+        """Variables that make adb programs and adbutils use only this server."""
         return {"ANDROID_ADB_SERVER_PORT": str(self.adb_port), "ADBUTILS_ADB_PATH": str(find_adb())}
 
     def start(self) -> Self:
-        """Start it, unless it runs.
+        """Start the farm if it does not run yet.
 
         Raises:
             SetupError: it does not come up; the message carries the end of its log.
@@ -155,7 +155,7 @@ class VirtualFarm:
         return self
 
     def stop(self) -> None:
-        """End it with everything that runs on its devices, and remove its folder. May be called twice."""
+        """End the farm and all processes of its devices, and remove its folder. You may call it twice."""
         if self._launched is not None:
             launched, self._launched = self._launched, None
             launched.stop()
@@ -186,7 +186,7 @@ def start_persistent(
     faults: FaultPlan | None = None,
     device_factory: str = ANDROID,
 ) -> FarmRecord:
-    """Start a farm that outlives this process. Arguments as of `VirtualFarm`.
+    """Start a farm that outlives this process. The arguments are those of `VirtualFarm`.
 
     Raises:
         UsageError: no such profile.
@@ -251,13 +251,13 @@ class _Launched:
         self.log.close()
 
     def leave(self) -> None:
-        """Of a persistent farm that is ready: have nothing to do with it any more."""
+        """Let go of a persistent farm that is ready."""
         self.close_pipes()
         self.process.wait()
         self.log.close()
 
     def close_pipes(self) -> None:
-        """What belongs to us ends by that, what does not goes on."""
+        """Close the pipes: a bound farm ends by that, a persistent one goes on."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()

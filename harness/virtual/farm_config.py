@@ -1,4 +1,4 @@
-"""What a farm is made of, as it is handed from the starter to the daemon."""
+"""The config that the starter of a farm hands to its daemon."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ANDROID = "harness.virtual.android:create_device"
 
 
 class FarmConfig(BaseModel):
-    """Written to `config.json` in the folder of the farm."""
+    """The config of a farm, written to `config.json` in its folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

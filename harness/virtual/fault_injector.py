@@ -1,9 +1,9 @@
-"""Makes the faults of one device happen, and writes each into its event log, as the truth that a script's findings can be held against.
+"""Makes the faults of one device happen and writes each into its event log, so that a script's findings can be checked against the truth.
 
 An event `fault` has `fault` (the kind), `entry` (which of the file, from 1), `during` (the operation, or `time`), `text` (its command or
-path), `running` (whether that operation still ran) and what belongs to the kind. By the clock, `text` is the command that ran at that time,
-the latest where there were several, and `running` whether there was one. `fault_over` follows where it had a duration, `fault_missed` comes
-instead where there was nothing to hit.
+path), `running` (whether that operation still ran) and the keys of its kind. If the clock triggers it, `text` is the latest command that
+ran at that time, and `running` whether there was one. `fault_over` follows if it had a duration. `fault_missed` comes instead if there was
+nothing to hit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _VICTIM_S = 2.0
 
 
 class Wire(Protocol):
-    """What is done to the ADB side of the device (`DeviceServer`)."""
+    """What a fault can do to the ADB side of the device (`DeviceServer`)."""
 
     over_tcp: bool
     was_over_tcp: bool
@@ -71,7 +71,7 @@ class FaultInjector:
 
     Args:
         faults: decides what is due.
-        device: the device, made faulty.
+        device: the device, wrapped so that it can fail.
         ailments: of the device.
         kill_adb_server: ends the farm's server.
         twin_serial: hardware serial of the farm's first device.
@@ -101,17 +101,17 @@ class FaultInjector:
 
     @property
     def distrusts(self) -> bool:
-        """Whether no key is accepted now."""
+        """Whether the device accepts no key now."""
         return self._distrust > 0
 
     def start(self, wire: Wire) -> None:
-        """The devices are up: the clock of the file begins."""
+        """Start the file's clock: the devices are up."""
         self._wire = wire
         loop = asyncio.get_running_loop()
         files = self._device.faulty_files
 
         def on_file(operation: str, path: str) -> int | None:
-            # In a thread of the sync service; what is due is decided on the loop, like everything else.
+            # In a thread of the sync service; the loop decides what is due, as always.
             return asyncio.run_coroutine_threadsafe(self._on_file(operation, path), loop).result()
 
         def on_bytes(path: str) -> None:
@@ -121,14 +121,14 @@ class FaultInjector:
         self._spawn(self._by_the_clock())
 
     async def stop(self) -> None:
-        """Nothing happens any more."""
+        """Play no more faults."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def on_open(self, name: str, serve: Serve) -> Serve:
-        """A service is asked for: what serves it, with the faults that are due."""
+        """Answer the request for a service: what serves it, with the faults that are due."""
         request = parse_service(name)
         if request is None or self._wire is None:
             return serve
@@ -164,7 +164,7 @@ class FaultInjector:
                 self._spawn(self._later(due, _Running()))
 
     def happen_now(self, due: DueFault) -> None:
-        """Record what the farm does to all its devices."""
+        """Record a fault that the farm plays on all its devices."""
         self._record(due, running=None)
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -325,6 +325,6 @@ class FaultInjector:
 
 
 class _Running:
-    """An operation that a fault waits to hit."""
+    """An operation that a fault is about to hit."""
 
     over = False

@@ -1,4 +1,4 @@
-"""What goes wrong on virtual devices, and when: the YAML file of `--faults`, and the decisions that follow from it.
+"""Decides what goes wrong on virtual devices, and when: reads the YAML file of `--faults` and draws from it.
 
 Pure: time and operations come in, faults that are due go out. `harness.virtual.fault_injector` makes them happen. docs/faults.md shows
 an example of each.
@@ -20,7 +20,7 @@ from harness.files.strict_yaml import load_yaml_model
 
 
 class FaultKind(StrEnum):
-    """A closed list: files of users name them."""
+    """The kinds of faults. Users' files name them, so the list only grows."""
 
     LOST = "lost"
     """It leaves the bus: every connection breaks. What runs on it runs on."""
@@ -142,17 +142,17 @@ class FaultRule(BaseModel):
 
     @property
     def duration_s(self) -> float | None:
-        """How long it lasts, in seconds; None for what has no end or no duration."""
+        """How long it lasts, in seconds; None if it has no end or no duration."""
         return None if self.forever else self.lasts_s or _LASTING.get(self.fault)
 
     @property
     def of_the_farm(self) -> bool:
-        """Whether it happens once for all devices, by the clock."""
+        """Whether the clock triggers it once for all devices."""
         return self.fault is FaultKind.ADB_SERVER_KILLED and self.during is None
 
     @property
     def most(self) -> int | None:
-        """How often at most on one device; None: any number of times."""
+        """The most often that it may happen on one device; None: no limit."""
         return self.times if self.times or self.chance or self.every_s else 1
 
 
@@ -177,10 +177,10 @@ def load_fault_plan(path: Path) -> FaultPlan:
 
 @dataclass(frozen=True, slots=True)
 class DueFault:
-    """A fault that is to happen now (after its delay).
+    """A fault that is due now (after its delay).
 
     Args:
-        rule: as the file has it.
+        rule: the entry of the file.
         number: which entry of the file, from 1.
         delay_s: as drawn.
         during: the operation that it hits, or `time`.
@@ -203,7 +203,7 @@ class DeviceFaults:
 
     Args:
         plan: the file.
-        device: the device's number, from 1; `FARM` for what happens by the clock and to all at once.
+        device: the device's number, from 1; `FARM` for faults that the clock plays on all devices at once.
     """
 
     def __init__(self, plan: FaultPlan, device: int) -> None:
@@ -214,11 +214,11 @@ class DeviceFaults:
         ]
 
     def operation(self, kind: Operation, text: str) -> list[DueFault]:
-        """An operation begins: which faults hit it, in the order of the file."""
+        """Decide which faults hit an operation that begins, in the order of the file."""
         return [due for counted in self._rules if (due := counted.on_operation(kind, text))]
 
     def scheduled(self) -> Iterator[tuple[float, DueFault]]:
-        """Faults by the clock: seconds since the devices came up, and the fault; in order of time, possibly without end."""
+        """Yield the faults of the clock: seconds since the devices came up, and the fault; in order of time, maybe without end."""
         streams = [counted.by_time() for counted in self._rules]
         heads = [(head, stream) for stream in streams if (head := next(stream, None))]
         while heads:
@@ -234,7 +234,7 @@ def _concerns(rule: FaultRule, device: int) -> bool:
 
 
 class _Counted:
-    """A rule and how often it has come up on one device."""
+    """A rule, and how often it was due on one device."""
 
     def __init__(self, rule: FaultRule, number: int, draws: random.Random) -> None:
         self._rule, self._number, self._draws = rule, number, draws
@@ -245,7 +245,7 @@ class _Counted:
         if rule.during != kind or (rule.match and not re.search(rule.match, text)):
             return None
         self._seen += 1
-        # Drawn in any case, so that the draws that follow do not depend on how many faults came of those before.
+        # Always drawn, so that later draws do not depend on how many faults came before.
         lucky = self._draws.random() < rule.chance if rule.chance else self._seen >= (rule.nth or 1)
         delay_s = self._draws.uniform(*rule.delay_range_s)
         if not lucky or (rule.most is not None and self._hits >= rule.most):

@@ -1,8 +1,7 @@
-"""A virtual device whose storage and clock can be made to fail: wraps any other, and hands everything through while nothing is wrong.
+"""Wraps a virtual device so that its storage and clock can fail; passes everything through while nothing is wrong.
 
-The sync service meets refusals in the files themselves. The shell meets them in the tools that write (`mkdir`, `cp`, `touch` ...), which
-are replaced by functions that say what the tool would say and fail; redirections by the shell itself still work, which on a phone with
-full storage they may do for a few bytes, too.
+The sync service gets refusals from the files themselves. For the shell, functions replace the tools that write (`mkdir`, `cp`, ...): they
+print what the tool would print and fail. Redirections by the shell itself still work, as they may for a few bytes on a full phone.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Ailments:
 
     @property
     def refusal(self) -> int | None:
-        """The errno that counts; None while storage is well."""
+        """The errno that counts; None while storage works."""
         return self.refusals[-1] if self.refusals else None
 
 
@@ -42,7 +41,7 @@ class FaultyDevice:
 
     Args:
         device: the healthy one.
-        ailments: what is wrong; changed by others at any time.
+        ailments: what is wrong; others change it at any time.
     """
 
     def __init__(self, device: AndroidDevice, ailments: Ailments) -> None:
@@ -149,7 +148,7 @@ class FaultyFiles:
         return cast(BinaryIO, _WatchedFile(file, path, self, after))
 
     def refuse_bytes(self, path: str) -> None:
-        """Raise what a write of more bytes meets now."""
+        """Raise the error that a write of more bytes gets now."""
         self._refuse(path)
 
     def reached(self, path: str) -> None:
@@ -159,7 +158,7 @@ class FaultyFiles:
 
 
 class _WatchedFile:
-    """The part of a binary file that the sync service uses: counts bytes, and fails in the middle where storage does."""
+    """The part of a binary file that the sync service uses: counts bytes, and fails when storage does."""
 
     def __init__(self, file: BinaryIO, path: str, owner: FaultyFiles, after: int | None) -> None:
         self._file, self._path, self._owner = file, path, owner
@@ -191,7 +190,7 @@ class _WatchedFile:
 
 
 def _prelude(ailments: Ailments) -> str:
-    """Shell text that makes a command's tools fail as they should. One line for the command's own line numbers to stay nearly right."""
+    """Shell text that makes a command's tools fail as they should. One line, to keep the command's line numbers nearly right."""
     parts = []
     if (code := ailments.refusal) is not None:
         reason = os.strerror(code)

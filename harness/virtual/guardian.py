@@ -1,11 +1,11 @@
-"""The outermost process of a farm: runs the daemon, and when that is gone, however it went, ends and removes what it left.
+"""The outermost process of a farm: runs the daemon; when the daemon has ended in any way, ends and removes what it left.
 
-It is a subreaper (prctl(2)): processes of the devices whose parents have died become its children, so that nothing can slip away, not
-even with `setsid`, `nohup` and a daemon that was killed with SIGKILL. It imports little: it must be quick to start and hard to break.
+It is a subreaper (prctl(2)): processes of the devices whose parents have died become its children, so that none escapes, not even
+with `setsid` or `nohup` after the daemon was killed with SIGKILL. It imports little: it must start quickly and never break.
 
     python -P -m harness.virtual.guardian FOLDER [--detach]
 
-With `--detach` it leaves its starter at once, and is nobody's child any more.
+With `--detach` it leaves its starter at once.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _wait_for(daemon: int) -> int:
 
 
 def _end_orphans() -> None:
-    """Kill every child, and those that become children by that, until there are none."""
+    """Kill every child, and every process that becomes a child thereby, until none is left."""
     while True:
         for pid in _children():
             os.kill(pid, signal.SIGKILL)

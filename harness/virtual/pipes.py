@@ -9,7 +9,7 @@ from harness.virtual.protocol import Bytes
 
 
 async def read_some(fd: int, limit: int) -> bytes:
-    """Up to `limit` bytes; empty at the end. A terminal whose last user is gone (EIO) is at its end."""
+    """Read up to `limit` bytes; empty at the end. A terminal whose last user has gone (EIO) is at its end."""
     while True:
         try:
             return os.read(fd, limit)
@@ -20,7 +20,7 @@ async def read_some(fd: int, limit: int) -> bytes:
 
 
 async def write_all(fd: int, data: Bytes) -> bool:
-    """Everything, however slowly the reader takes it; False where the reader is gone."""
+    """Write everything, however slowly the reader takes it; False if the reader has gone."""
     with memoryview(data) as view:
         position = 0
         while position < view.nbytes:

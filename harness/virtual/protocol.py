@@ -32,7 +32,7 @@ class Command(IntEnum):
 
 
 class ProtocolError(Exception):
-    """What came cannot be, or must not be, a packet: the connection is of no further use."""
+    """The bytes cannot be, or must not be, a packet: the connection is useless from here on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ class PacketReader:
         self._received = 0
 
     def get_buffer(self) -> memoryview:
-        """Where the next bytes belong; never empty."""
+        """Return the place for the next bytes; never empty."""
         if self._large is not None:
             return memoryview(self._payload)[self._received :]
         return memoryview(self._scratch)[self._filled :]
 
     def advance(self, count: int) -> Iterator[Packet]:
-        """Take note that `count` bytes were put into the buffer; yields the packets that are now whole.
+        """Note that `count` bytes were put into the buffer; yields the packets that are now whole.
 
         Raises:
             ProtocolError: the bytes are no packet. Nothing may be read after it.
@@ -116,7 +116,7 @@ class PacketReader:
         self._filled = len(rest)
 
     def feed(self, data: bytes) -> Iterator[Packet]:
-        """The same for bytes that are already at hand.
+        """Do the same for bytes that you already have.
 
         Raises:
             ProtocolError: as `advance`.

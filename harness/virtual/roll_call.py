@@ -1,7 +1,7 @@
-"""Keeps devices on an ADB server's list: follows the list, and announces whoever is missing from it.
+"""Keeps devices on an ADB server's list: follows the list and announces each device that is missing.
 
-`host:emulator:PORT` tells a server to connect to a device on loopback; it then appears as `emulator-(PORT-1)`. The server never
-tries again by itself after a loss, so that every reboot and every new server calls for another announcement.
+`host:emulator:PORT` tells a server to connect to a device on loopback; it then appears as `emulator-(PORT-1)`. After a loss
+the server never tries again by itself, so every reboot and every new server needs another announcement.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RollCall:
 
     Args:
         adb_port: the server's, on 127.0.0.1.
-        devices: whom to keep on its list.
+        devices: the devices to keep on its list.
     """
 
     def __init__(self, adb_port: int, devices: Sequence[DeviceServer]) -> None:
@@ -47,7 +47,7 @@ class RollCall:
             device.on_available = self._changed.set
 
     async def run(self) -> None:
-        """For ever; servers may come and go."""
+        """Run forever; servers may come and go."""
         while True:
             try:
                 await self._follow_one_server()
@@ -58,12 +58,12 @@ class RollCall:
             await asyncio.sleep(_SERVER_AWAY_S)
 
     async def wait_ready(self) -> None:
-        """Returns when every device is in the state that it should be in."""
+        """Wait until every device is in its expected state."""
         async with self._update:
             await self._update.wait_for(lambda: not self.missing())
 
     def missing(self) -> dict[str, str]:
-        """Serials that are not (yet) in the state that they should be in, and the state that they are in."""
+        """Serials that are not (yet) in their expected state, with the state that they are in."""
         return {
             device.serial: self._states.get(device.listed_as, "absent")
             for device in self._devices
@@ -100,7 +100,7 @@ class RollCall:
             self._update.notify_all()
 
     async def _announce_missing(self) -> float | None:
-        """Announce whoever is due; returns the seconds until somebody is due next, None if everybody is there."""
+        """Announce the devices that are due; returns the seconds until the next one is due, None if all are there."""
         now = asyncio.get_running_loop().time()
         calls = []
         for device in self._devices:
@@ -117,7 +117,7 @@ class RollCall:
 
     async def _announce(self, device: DeviceServer) -> None:
         if device.was_over_tcp:
-            # A server tries for long to connect anew to an address that it has lost.
+            # A server keeps trying for long to connect to an address that it has lost.
             await self._say(f"host:disconnect:{device.address}", wait=True)
         await self._say(f"host:connect:{device.address}" if device.over_tcp else f"host:emulator:{device.port}")
 

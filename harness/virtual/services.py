@@ -1,4 +1,4 @@
-"""From the name of a service to what serves it."""
+"""Finds what serves the service of a name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REBOOT_TARGETS = frozenset({"", "bootloader", "fastboot", "recovery", "sideload"
 
 
 def resolve(name: str, device: AndroidDevice, request_reboot: Callable[[], None]) -> Service | None:
-    """What serves the service of this name.
+    """Find what serves the service of this name.
 
     Args:
         name: as the host sent it.
@@ -26,7 +26,7 @@ def resolve(name: str, device: AndroidDevice, request_reboot: Callable[[], None]
         request_reboot: begins a reboot, and returns at once.
 
     Returns:
-        None where this device has no such service (`tcp:`, `reverse:`, `jdwp`, ...): the stream is refused.
+        None if this device has no such service (`tcp:`, `reverse:`, `jdwp`, ...): the stream is refused.
     """
     if request := parse_service(name):
         return partial(serve_shell, device, request)

@@ -67,7 +67,7 @@ def encode(packet_id: ShellId, data: Bytes = b"") -> bytes:
 
 
 def parse_window_size(data: bytes) -> WindowSize | None:
-    """`ROWSxCOLUMNS,XPIXELSxYPIXELS` in ASCII; None where it is not that."""
+    """`ROWSxCOLUMNS,XPIXELSxYPIXELS` in ASCII; None if it is not that."""
     match = _WINDOW_SIZE.fullmatch(data)
     return WindowSize(*(min(int(part), 0xFFFF) for part in match.groups())) if match else None
 

@@ -1,7 +1,7 @@
 """`shell:`, `shell,v2,...:` and `exec:`: a process on the device at the other end of a stream.
 
-What a phone does when the host leaves, and so this does: the v2 protocol and terminals send SIGHUP to the shell alone; a raw v1 stream
-only closes its pipes, after everything that the host sent has been passed on (`adb exec-in` ends that way).
+When the host leaves, this does what a phone does: with the v2 protocol and terminals it sends SIGHUP to the shell alone; with a raw v1
+stream it only closes its pipes, after it has passed on everything that the host sent (`adb exec-in` ends that way).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ async def serve_shell(device: AndroidDevice, request: ShellRequest, stream: Stre
 
 
 class _Session(ABC):
-    """Pumps between a stream and a process."""
+    """Moves bytes between a stream and a process."""
 
     def __init__(self, stream: Stream, process: DeviceProcess, *, terminal: bool) -> None:
         self.stream = stream
@@ -61,7 +61,7 @@ class _Session(ABC):
         self._open = {fd for fd in (process.stdin, process.stdout, process.stderr) if fd is not None}
 
     async def run(self) -> None:
-        """Until the output ends, or the host leaves; then until the process is reaped."""
+        """Run until the output ends or the host leaves; then until the process is reaped."""
         exited = asyncio.create_task(self.process.wait())
         closed = asyncio.create_task(self.stream.wait_closed())
         pump_in = asyncio.create_task(self._input())

@@ -1,4 +1,4 @@
-"""One stream inside a connection: ordered bytes both ways, one payload at a time on the way."""
+"""One stream inside a connection: ordered bytes both ways, with one payload at a time in flight."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_UNREAD = 64 << 20
 
 
 class StreamClosed(Exception):
-    """Nothing can be written any more: the host closed the stream, or the connection is gone."""
+    """Nothing can be written any more: the host closed the stream, or the connection was lost."""
 
 
 class Carrier(Protocol):
@@ -64,7 +64,7 @@ class Stream:
         await self._closed.wait()
 
     async def read(self) -> Bytes:
-        """The next payload; empty when the stream is closed and all that came is read."""
+        """Return the next payload; empty when the stream is closed and everything is read."""
         while not self._received:
             if self.closed:
                 return b""
@@ -101,17 +101,17 @@ class Stream:
         await self._writable.wait()
 
     def close(self) -> None:
-        """End it from this side; the host is told once."""
+        """End it from this side and tell the host once."""
         if not self.closed:
             self.connection.send(Command.CLSE, self.local_id, self.remote_id)
             self.connection.forget(self)
             self.mark_closed()
 
     def deliver(self, payload: Bytes) -> None:
-        """A WRTE came, as a rule after the last one was acknowledged.
+        """Take a WRTE, which usually comes after the last one was acknowledged.
 
-        Not always: a server whose client has hung up sends all it still has at once (its poll reports the hang-up as readable, whether
-        or not it waits to read). A phone takes that, so this does.
+        A server whose client has hung up sends all it still has at once (its poll reports the hang-up as readable, whether or not it
+        waits to read). A phone accepts that, so this does too.
 
         Raises:
             ProtocolError: far more came unasked than a server can have had.
@@ -131,7 +131,7 @@ class Stream:
         self._writable.set()
 
     def mark_closed(self) -> None:
-        """The other side ended it, or the connection did: wake whoever waits."""
+        """Note that the other side or the connection ended it, and wake everybody who waits."""
         self._closed.set()
         self._arrival.set()
         self._writable.set()

@@ -1,4 +1,4 @@
-"""What the host sends on a sync stream: by number of bytes rather than by packet, and a pushed file piece by piece."""
+"""Reads what the host sends on a sync stream: by number of bytes instead of by packet, and a pushed file piece by piece."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_DATA = 64 << 10
 
 
 class SessionOver(Exception):
-    """The host closed the stream, or sent what cannot be read any further."""
+    """The host closed the stream, or sent something that makes the rest unreadable."""
 
 
 class Feed:

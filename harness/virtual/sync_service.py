@@ -113,7 +113,7 @@ class _SyncSession:
         try:
             entries = await asyncio.to_thread(self._files.listdir, path)
         except OSError:
-            # Nothing but the end: that is all a phone says of a folder that it cannot list.
+            # Only the end: a phone says no more of a folder that it cannot list.
             entries = []
         answer = bytearray()
         for name, found in entries:
@@ -180,7 +180,7 @@ class _SyncSession:
             await self._okay()
 
     def _create(self, path: str, permissions: int) -> BinaryIO:
-        # As adbd does: what is there is replaced, not written over, so that a program that is running can be pushed anew.
+        # As adbd does: replace the file instead of overwriting it, so that a running program can be pushed again.
         try:
             mode = self._files.lstat(path).mode
         except OSError:
@@ -216,7 +216,7 @@ class _SyncSession:
             await self._okay()
 
     async def _refuse_send(self, reason: str, content: Content | None = None) -> None:
-        """The host may have the whole file on its way: say no at once, then swallow what comes up to DONE."""
+        """Say no at once, then discard everything up to DONE: the host may already be sending the whole file."""
         await self._fail(reason)
         content = content or Content(self._feed)
         while await content.part():
@@ -231,7 +231,7 @@ class _SyncSession:
 
 
 async def _copy(content: Content, file: BinaryIO) -> None:
-    """All of it. Whatever has arrived is written in one go before waiting for more.
+    """Copy all of it. Everything that has arrived is written at once before waiting for more.
 
     Raises:
         OSError: the file takes no more.

@@ -1,7 +1,7 @@
 """One connection from an ADB server to a device: handshake, and which packet is whose.
 
 Everything that arrives passes `Connection._dispatch`, everything that leaves passes `Connection.send`, and every stream begins in
-`Connection._open`: three places, so that a fault plan can be consulted there without touching a service.
+`Connection._open`: a fault plan needs only these three places and no service.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Endpoint(Protocol):
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Device side of one connection. Whatever breaks the protocol ends the connection with one log line, and nothing more."""
+    """Device side of one connection. A breach of the protocol ends the connection with one log line, and nothing else."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -131,7 +131,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- for streams --------------------------------------------------------------------------------------------------
 
     def send(self, command: Command, arg0: int, arg1: int, payload: Bytes = b"") -> None:
-        """Queue one packet; nothing where the connection is gone."""
+        """Queue one packet; does nothing if the connection is lost."""
         if self._transport is None or self._transport.is_closing():
             return
         packet = encode(command, arg0, arg1, payload, checksum=self._peer_wants_checksum)
@@ -141,7 +141,7 @@ class Connection(asyncio.BufferedProtocol):
             self._held.append(packet)
 
     def freeze(self) -> None:
-        """Neither read nor send from now on, and stay connected."""
+        """Stay connected, but neither read nor send from now on."""
         if self._held is None and self._transport is not None and not self._transport.is_closing():
             self._held = []
             self._transport.pause_reading()
@@ -195,7 +195,7 @@ class Connection(asyncio.BufferedProtocol):
                 if stream := self._find(packet):
                     stream.acknowledged()
             case Command.WRTE:
-                # Data for a stream that this side has closed meanwhile is normal, and dropped.
+                # Data for a stream that this side has just closed is normal: drop it.
                 if stream := self._find(packet):
                     stream.deliver(packet.payload)
             case Command.CLSE:
@@ -265,7 +265,7 @@ class Connection(asyncio.BufferedProtocol):
         except StreamClosed:
             pass
         except Exception:
-            # A fault in one service must not take the other devices of this process with it.
+            # An error in one service must not end the other devices of this process.
             log.exception("%s: service %r failed", self.endpoint.serial, name[:200])
         finally:
             stream.close()

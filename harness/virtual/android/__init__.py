@@ -1,6 +1,6 @@
-"""The Android side of the virtual device: files, shell, commands and a state that lives. `create_device` is the way in.
+"""The Android side of a virtual device: files, shell, commands and a state that changes. Start with `create_device`.
 
-Simulated are temperature, clocks, thermal status and battery (`physics`); real are the processes, their files and their CPU time.
+Temperature, clocks, thermal status and battery are simulated (`physics`). Processes, their files and their CPU time are real.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a virtual device gets a file system and processes of its own: by Linux namespaces, or by rewriting paths where those are refused."""
+"""How a virtual device gets its own file system and processes: by Linux namespaces, or by rewriting paths if the host refuses those."""
 
 from __future__ import annotations
 

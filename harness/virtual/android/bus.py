@@ -53,7 +53,7 @@ class Bus:
         asyncio.get_running_loop().add_reader(self._requests, self._read)
 
     def close(self) -> None:
-        """Stop listening. Whoever waits for an answer waits on."""
+        """Stop listening. Commands that wait for an answer keep waiting."""
         if self._requests < 0:
             return
         asyncio.get_running_loop().remove_reader(self._requests)

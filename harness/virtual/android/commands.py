@@ -1,7 +1,7 @@
 """Android's commands on a virtual device: `getprop`, `dumpsys`, `cmd`, `settings`, `svc` and the like, answered from its state.
 
-As far as the harness and a curious user need them. What is not there says so in one line and fails, as `am` and `pm` do: no command
-pretends to have done something.
+They know what the harness and a curious user need. A command that is missing says so in one line and fails, as `am` and `pm` do: no
+command pretends to have done something.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class VirtualAndroid:
         """See `AndroidDevice.start`.
 
         Raises:
-            SetupError: namespaces were insisted on and this host refuses them, or neither way works.
+            SetupError: the environment demands namespaces and this host refuses them, or neither way works.
         """
         await self._boot(self._boot_state(None))
 
@@ -220,7 +220,7 @@ class VirtualAndroid:
         )
 
     def _layout(self, backend: Backend) -> Layout:
-        """`/data` and `/sdcard` stay from one boot to the next, all else is made anew."""
+        """Lay the files out: `/data` and `/sdcard` survive a boot, everything else is new."""
         for name in ("data/local/tmp", "sdcard/Download"):
             (self._tree / name).mkdir(parents=True, exist_ok=True)
         (self._tree / "data/local/tmp").chmod(0o771)
@@ -252,7 +252,7 @@ class VirtualAndroid:
     # --- a state that lives -------------------------------------------------------------------------------------------
 
     def refresh(self, *, force: bool = False) -> None:
-        """Let the time since the last refresh pass, take over what root wrote on the device, and write the files that changed."""
+        """Let the time since the last refresh pass, apply what root wrote on the device, and write the files that changed."""
         now = time.monotonic()
         if self._backend is None:
             return
@@ -272,7 +272,7 @@ class VirtualAndroid:
 
     def _tick(self) -> None:
         self.refresh(force=True)
-        # Nothing runs any more: the device cools down by arithmetic when it is next looked at, not by ticking.
+        # Nothing runs any more: the device's cooling is computed at the next look, without ticking.
         self._ticker = None
         if self._meter.known:
             self._start_ticking()

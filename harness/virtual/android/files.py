@@ -1,4 +1,4 @@
-"""A virtual device's files as adbd's sync service sees them, opened straight from the host.
+"""A virtual device's files as adbd's sync service sees them, opened directly on the host.
 
 Every path is walked one component at a time from a descriptor of the device's root, links read and followed by hand, `..` taken back
 to the descriptor that was passed on the way down. So neither an absolute link nor a chain of `..` nor a folder that is swapped for a
@@ -223,7 +223,7 @@ def _error(code: int, path: str) -> OSError:
 
 
 def _refuse_unwritable(fd: int, path: str) -> None:
-    """A daemon that is root could write what the device's user could not: go by the permission bits."""
+    """Refuse by the permission bits: a daemon that is root could write what the device's user could not."""
     if not os.fstat(fd).st_mode & stat.S_IWUSR:
         raise _error(errno.EACCES, path)
 

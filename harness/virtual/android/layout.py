@@ -1,4 +1,4 @@
-"""The files that a device is booted with: made anew at each boot, while `/data` and `/sdcard` stay."""
+"""The files that each boot of a device makes anew; `/data` and `/sdcard` stay."""
 
 from __future__ import annotations
 

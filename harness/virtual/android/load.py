@@ -1,5 +1,5 @@
-"""How busy a device's processes keep its clusters: from the CPU time that they really used on the host, and what they waited for one of its
-cores. So the phone's heat does not depend on what else the host does.
+"""Works out how busy a device's processes keep its clusters: from the CPU time that they really used on the host, and the time that they
+waited for one of its cores. So the phone's heat does not depend on what else the host does.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class LoadMeter:
 def _placed(cores: float, allowed: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
     """Which clusters a process keeps busy, and by how many cores.
 
-    As Android's scheduler places work: what needs much of a core goes to the fastest that there are, a core at a time, and stays there;
-    what needs little stays on the slowest. So one thread that may run everywhere asks for the highest clock of the fastest cluster.
+    Work is placed as Android's scheduler places it: a process that needs much of a core goes to the fastest cores, one at a time, and
+    stays there; one that needs little stays on the slowest. So one thread that may run everywhere asks for the highest clock of all.
 
     Args:
         cores: how many cores' time it used.

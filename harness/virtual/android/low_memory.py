@@ -1,6 +1,6 @@
-"""Which process the low-memory killer would take: the benchmark, which is the largest by far on a device that measures.
+"""Finds the process that the low-memory killer would kill: the benchmark, by far the largest on a device that measures.
 
-Told by its command line, since a process that has just begun is not large yet, and a shell script that stands for one never is.
+Its command line tells it: a process that has just begun is not large yet, and a shell script that stands for one never is.
 """
 
 from __future__ import annotations

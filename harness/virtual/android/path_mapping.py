@@ -1,10 +1,10 @@
 """Devices without namespaces: commands run on the host, with the device's paths in them replaced by folders of the host.
 
-For hosts that refuse user namespaces. What leaks, compared with `namespace`:
+This is for hosts that refuse user namespaces. Compared with `namespace`, this leaks:
 
-- only paths that stand literally in the command are replaced: one that a program puts together itself is the host's;
-- `/proc/uptime` is the host's: after a reboot only the boot id tells;
-- output shows the host's paths, `id` the host's user, `ps` the host's processes, and what a script on the device names is the host's;
+- only paths that are written out in the command are replaced: a path that a program builds itself is the host's;
+- `/proc/uptime` is the host's: only the boot id shows a reboot;
+- output shows the host's paths, `id` the host's user, `ps` the host's processes; paths inside a script on the device are the host's;
 - a command can write wherever the user may (it runs as that user), and files that are read-only on a phone are writable for root;
 - a daemon that is killed with SIGKILL leaves what ran: the next start of the same device kills it (by a mark in its environment).
 """
@@ -96,7 +96,7 @@ class PathMapping:
             await process.wait()
 
     async def _kill_all(self) -> None:
-        """Kill what carries the mark until nothing does: a process may fork while it is being looked for."""
+        """Kill every process that carries the mark until none does: a process may fork during the search."""
         deadline = time.monotonic() + _KILL_TIMEOUT_S
         while (pids := self._marked()) and time.monotonic() < deadline:
             for pid in pids:

@@ -1,7 +1,7 @@
 """A phone's heat, clocks and battery as first-order models. Pure: no clock, no files; time comes in as seconds that have passed.
 
-Nothing here is measured. It exists so that conditions, throttling and cooling can be tried without a phone; the harness marks
-temperature, clocks and battery of virtual devices as simulated wherever it shows them.
+Nothing here is measured. It lets you try conditions, throttling and cooling without a phone. The harness marks temperature, clocks and
+battery of virtual devices as simulated wherever it shows them.
 
 The model, per cluster i with load u_i (0..1, mean over its cores), clock f_i and highest clock F_i:
 

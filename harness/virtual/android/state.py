@@ -1,4 +1,4 @@
-"""What a virtual device knows of itself: properties, settings, battery, screen, heat. One object that all its commands answer from."""
+"""What a virtual device knows about itself: properties, settings, battery, screen, heat. All its commands answer from this one object."""
 
 from __future__ import annotations
 

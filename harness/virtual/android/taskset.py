@@ -1,4 +1,4 @@
-"""What toybox' `taskset` accepts and refuses, in its words and with its exit codes (seen with toybox 0.8.9), on cores that are mapped.
+"""Answers `taskset` as toybox does, in its words and with its exit codes (seen with toybox 0.8.9), on cores that are mapped.
 
 The device has the profile's cores, the host has fewer or others: device core i stands for host core `cpu_map[i]`. A mask is checked
 against the device's cores, and the mask set is the host's.

@@ -1,7 +1,7 @@
 """What lies in a virtual device's `/system/bin`: Android's own shell and toybox where the host has them, and Android's commands.
 
-Commands that a phone lacks are not there, so that a script which works here has a chance to work on a phone. Where Debian's toybox
-leaves out an applet that Android's has, the host's program of that name stands in.
+Commands that a phone lacks are missing here too, so that a script which works here has a chance to work on a phone. If Debian's toybox
+lacks an applet that Android's has, the host's program of that name stands in.
 """
 
 from __future__ import annotations

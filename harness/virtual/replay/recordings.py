@@ -1,8 +1,8 @@
-"""Recorded outputs: where they are, how a device's shell is told of them, and how one is read.
+"""Recorded outputs: where they lie, how a device's shell learns of them, and how one is read.
 
 A recording is a text file: `# source: ...`, `# cmd: ...`, `# model_size_mb: N` where the output does not say it, `# ---- stdout ----`,
-`# ---- stderr ----`, `# exit: N`. Beside NAME.log there may be NAME.profile.log, played back where the process is asked to profile, and
-NAME.cached.log, where it finds a filled cache.
+`# ---- stderr ----`, `# exit: N`. Beside NAME.log there may be NAME.profile.log, played back if the process is to profile, and
+NAME.cached.log, if it finds a filled cache.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes the file that is pushed to a virtual device as `benchmark_model`: real inference, and recordings where its profile names some."""
+"""Writes the file that is pushed to a virtual device as `benchmark_model`: real inference, and the recordings that its profile names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _START = (
 
 
 def replay_digest() -> str:
-    """SHA-256 of what is played back and how: files are deployed by the hash of their content, and so the launcher must change with it."""
+    """SHA-256 of what is played back and how. Files are deployed by the hash of their content, so the launcher must change with it."""
     digest = hashlib.sha256()
     folder = Path(__file__).resolve().parent
     for source in [*sorted(folder.glob("*.py")), *sorted((folder / "data").glob("*.log"))]:
@@ -26,7 +26,7 @@ def replay_digest() -> str:
 
 
 def write_launcher(path: Path) -> None:
-    """Write the launcher and make it executable. Where the device names no recordings, it costs nothing but one test in the shell.
+    """Write the launcher and make it executable. If the device names no recordings, it costs one test in the shell.
 
     Args:
         path: the file to write.

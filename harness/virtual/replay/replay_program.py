@@ -1,7 +1,7 @@
-"""The program itself: plays a recording back where the device has one for the delegate that is asked for, and is the real one otherwise.
+"""The program itself: plays a recording back if the device has one for the delegate that is asked for; otherwise it is the real one.
 
-The real one is `harness.litert_host`: inference on the host's CPU. A model that is missing or is no model goes to it too, whatever the
-delegate: its own words are better than a recording of another model's success.
+The real one is `harness.litert_host`: inference on the host's CPU. It also gets every file that is missing or is no model, whatever the
+delegate: its own error is better than a recording of another model's success.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _is_model(graph: Path) -> bool:
 
 
 def _cache_file(flags: Mapping[str, str]) -> Path | None:
-    """What stands for the cache of the delegate that is played back."""
+    """The file that stands for the cache of the delegate that is played back."""
     if flags.get("xnnpack_weight_cache_file_path"):
         return Path(flags["xnnpack_weight_cache_file_path"])
     folder, token = flags.get("delegate_serialize_dir"), flags.get("delegate_serialize_token")

@@ -1,7 +1,7 @@
-"""A recorded output as if it had been of another model: its own name and size, and every time multiplied by one factor. Pure.
+"""Rewrites a recorded output for another model: its name and size, and every time multiplied by one factor. Pure.
 
-The factor is the ratio of the files' sizes. That is no estimate of what a phone would need; it only keeps larger models slower than smaller
-ones, so that tables and charts look like tables and charts. The result is marked synthetic for that reason.
+The factor is the ratio of the files' sizes. That does not estimate what a phone would need; it only keeps larger models slower than smaller
+ones, so that tables and charts look real. The result is marked synthetic for that reason.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Commands for the project itself. None of them is part of the installed package."""
