@@ -99,7 +99,9 @@ def test_commands_that_are_shown_have_these_options(page: Path) -> None:
         assert options <= known_options(words), words
 
 
-@pytest.mark.parametrize(("table", "columns"), [*run_tables.COLUMNS.items(), ("cells", comparison_table.CELL_COLUMNS)])
+@pytest.mark.parametrize(
+    ("table", "columns"), [*run_tables.COLUMNS.items(), ("cells", comparison_table.COMPARISON_COLUMNS["cells"])]
+)
 def test_the_page_of_exports_lists_the_columns_in_their_order(table: str, columns: tuple[Column, ...]) -> None:
     page = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
     rows = page.partition(f"\n| `{table}`")[2].partition("\n\n")[0].split("\n")[2:]
