@@ -39,7 +39,7 @@ NO_DEVICE_REMEDY = "attach a phone with USB debugging on, or use virtual devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class AttachedDevice:
     """A device as an ADB server lists it."""
 
     serial: str
@@ -49,7 +49,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
+class ReadyDevice:
     """A device that answers."""
 
     target: AdbTarget
@@ -68,7 +68,7 @@ def default_port() -> int:
     return int(text)
 
 
-def list_devices() -> list[Listed]:
+def list_devices() -> list[AttachedDevice]:
     """Everything on the user's ADB server (started if need be, as `adb devices` does) and on virtual farms that are up.
 
     Raises:
@@ -83,7 +83,7 @@ def list_devices() -> list[Listed]:
         except SetupError:
             if not farms:
                 raise
-    listed: list[Listed] = []
+    listed: list[AttachedDevice] = []
     for port in dict.fromkeys([own, *farms]):
         if server_is_up(port):
             listed += _list(port)
@@ -97,7 +97,7 @@ def selected(
     configs: Mapping[str, DeviceConfig],
     *,
     lenient: bool = False,
-) -> Iterator[list[Live]]:
+) -> Iterator[list[ReadyDevice]]:
     """The devices that `--device` names, else those that the suite names; virtual ones live as long as the context.
 
     Args:
@@ -112,11 +112,11 @@ def selected(
     """
     profiles, others = _split(selectors, configs)
     with contextlib.ExitStack() as stack:
-        live: list[Live] = []
+        live: list[ReadyDevice] = []
         if profiles:
             farm = stack.enter_context(VirtualFarm(profiles))
             live += [
-                _inventoried(Listed(serial=s, state="device", transport_id=None, port=farm.adb_port), configs)
+                _inventoried(AttachedDevice(serial=s, state="device", transport_id=None, port=farm.adb_port), configs)
                 for s in farm.serials
             ]
         if others or not selectors:
@@ -160,7 +160,7 @@ def _attached(
     configs: Mapping[str, DeviceConfig],
     *,
     lenient: bool = False,
-) -> list[Live]:
+) -> list[ReadyDevice]:
     listed = list_devices()
     attached = ", ".join(one.serial for one in listed) or "none"
     if not names and isinstance(devices, MatchEntry):
@@ -170,8 +170,8 @@ def _attached(
             raise SetupError(f"no attached device matches the suite's rule: {rule}", remedy=f"attached: {attached}")
         return found
     wanted = list(names) or ([devices] if isinstance(devices, str) else [str(name) for name in devices])
-    chosen: list[Live] = []
-    usable: list[Live] | None = None
+    chosen: list[ReadyDevice] = []
+    usable: list[ReadyDevice] | None = None
     for name in wanted:
         by_serial = [one for one in listed if one.serial == name]
         try:
@@ -196,7 +196,7 @@ def _attached(
     return chosen
 
 
-def _the_only(by_serial: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> Live:
+def _the_only(by_serial: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> ReadyDevice:
     _refuse_unusable(by_serial[0])
     if len(by_serial) > 1:
         raise SetupError(
@@ -206,9 +206,9 @@ def _the_only(by_serial: Sequence[Listed], configs: Mapping[str, DeviceConfig]) 
     return _inventoried(by_serial[0], configs)
 
 
-def _usable(listed: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> list[Live]:
+def _usable(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> list[ReadyDevice]:
     """Every device that can be used. The others are left out and said: one hung phone must not stop the rest of the shelf."""
-    usable: list[Live] = []
+    usable: list[ReadyDevice] = []
     serials = [one.serial for one in listed]
     for one in listed:
         try:
@@ -221,7 +221,7 @@ def _usable(listed: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> li
     return usable
 
 
-def _refuse_unusable(one: Listed) -> None:
+def _refuse_unusable(one: AttachedDevice) -> None:
     if one.state != "device":
         raise SetupError(f"{one.serial} is {one.state}", remedy=remedy_for(one.state))
 
@@ -240,18 +240,18 @@ def matches(info: DeviceInfo, rules: Mapping[Any, str]) -> bool:
     return True
 
 
-def _inventoried(one: Listed, configs: Mapping[str, DeviceConfig]) -> Live:
+def _inventoried(one: AttachedDevice, configs: Mapping[str, DeviceConfig]) -> ReadyDevice:
     # By serial, not by transport id: a server that is started anew counts its transports from 1, and an old id then names another device.
     target = AdbTarget(one.serial, port=one.port)
     try:
-        return Live(target=target, inventory=take_inventory(target, configs))
+        return ReadyDevice(target=target, inventory=take_inventory(target, configs))
     except DeviceError as error:
         raise SetupError(
             f"{error.message}", remedy=error.remedy or "unplug it and plug it in again, or leave it out with --device"
         ) from error
 
 
-def _list(port: int) -> list[Listed]:
+def _list(port: int) -> list[AttachedDevice]:
     try:
         # Not adbutils' own `list`: it takes the second word of a line for the state, and `no permissions` is two.
         with adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).make_connection() as connection:
@@ -262,7 +262,9 @@ def _list(port: int) -> list[Listed]:
         raise SetupError(
             f"the ADB server on port {port} does not answer: {error}", remedy="`adb kill-server`, then again"
         ) from error
-    return [Listed(serial=one.serial, state=one.state, transport_id=one.transport_id, port=port) for one in found]
+    return [
+        AttachedDevice(serial=one.serial, state=one.state, transport_id=one.transport_id, port=port) for one in found
+    ]
 
 
 def start_server(port: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from harness.cli.device_selection import NO_DEVICE_REMEDY, Listed, default_port, list_devices, remedy_for
+from harness.cli.device_selection import NO_DEVICE_REMEDY, AttachedDevice, default_port, list_devices, remedy_for
 from harness.cli.device_watch import device_changes
 from harness.cli.run_summary import write_json
 from harness.conditions.device_settings import probe_support
@@ -44,7 +44,7 @@ _NO_ANSWER_REMEDY = "it is listed and does not answer: reboot it, or unplug it a
 class _Row:
     """A device with what it says of itself, or with why it does not."""
 
-    listed: Listed
+    listed: AttachedDevice
     inventory: Inventory | None = None
     support: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     error: str | None = None
@@ -94,7 +94,7 @@ def _list_once(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
 
 
 def _watch(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
-    known: dict[Listed, _Row] = {}
+    known: dict[AttachedDevice, _Row] = {}
     for _ in device_changes(_servers):
         listed = _listed_now()
         # Only who is new is asked: a phone in the middle of a measurement is left alone.
@@ -108,7 +108,7 @@ def _watch(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
         _print(list(known.values()))
 
 
-def _listed_now() -> list[Listed]:
+def _listed_now() -> list[AttachedDevice]:
     """Who is there. A server that goes away while it is asked takes its devices with it; the others are asked again."""
     for _ in range(3):
         if not _servers():
@@ -147,7 +147,7 @@ def _init(serial: str, out: Path | None, configs: Mapping[str, DeviceConfig]) ->
     click.echo(f"wrote {out}", err=True)
 
 
-def _ask_all(listed: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> list[_Row]:
+def _ask_all(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> list[_Row]:
     """All at once: one that hangs must not make a shelf of phones wait for it."""
     if not listed:
         return []
@@ -155,7 +155,7 @@ def _ask_all(listed: Sequence[Listed], configs: Mapping[str, DeviceConfig]) -> l
         return list(pool.map(lambda one: _ask(one, configs), listed))
 
 
-def _ask(one: Listed, configs: Mapping[str, DeviceConfig]) -> _Row:
+def _ask(one: AttachedDevice, configs: Mapping[str, DeviceConfig]) -> _Row:
     if one.state != "device":
         return _Row(one, error=f"it is {one.state}", remedy=remedy_for(one.state))
     target = AdbTarget(one.serial, transport_id=one.transport_id, port=one.port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.device_selection import Live
+from harness.cli.device_selection import ReadyDevice
 from harness.errors import SetupError, UsageError
 from harness.records import DeviceInfo, ModelRef
 from harness.runs.run_store import Manifest
@@ -32,7 +32,7 @@ def selectors_of(manifest: Manifest) -> tuple[str, ...]:
     return tuple(f"virtual:{device.config}" if device.virtual else device.serial for device in manifest.devices)
 
 
-def match_devices(manifest: Manifest, live: Sequence[Live]) -> dict[str, Live]:
+def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, ReadyDevice]:
     """Serial in the manifest -> device now. The same serial is the same device.
 
     Virtual ones may have been started anew: one whose serial is not here is the same as one of its profile that stands for no other.
@@ -42,7 +42,7 @@ def match_devices(manifest: Manifest, live: Sequence[Live]) -> dict[str, Live]:
         SetupError: none of the run's devices is here.
     """
     by_serial = {one.target.serial: one for one in live}
-    matched: dict[str, Live] = {}
+    matched: dict[str, ReadyDevice] = {}
     for device in manifest.devices:
         one = by_serial.get(device.serial)
         if one is None or one.inventory.info.virtual != device.virtual:

@@ -21,7 +21,7 @@ from harness import __version__
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.choice import Program, parse_binary_option
 from harness.cli.conclusion import conclude
-from harness.cli.device_selection import Live, default_port, selected, start_server
+from harness.cli.device_selection import ReadyDevice, default_port, selected, start_server
 from harness.cli.progress import RunProgress
 from harness.cli.resume import check_models, match_devices, selectors_of
 from harness.cli.run_binaries import binaries_of, check_binaries, suite_of
@@ -264,7 +264,7 @@ def _devices(
     configs: Mapping[str, DeviceConfig],
     *,
     lenient: bool = False,
-) -> Iterator[list[Live]]:
+) -> Iterator[list[ReadyDevice]]:
     console = Console(stderr=True)
     starting = any(selector.startswith("virtual:") for selector in selectors)
     with contextlib.ExitStack() as stack:
@@ -287,7 +287,7 @@ def _expanded(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Ex
         raise
 
 
-def _plan(one: Live, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
+def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
     config = configs.get(one.inventory.info.config or "")
     return DevicePlan(
         serial=one.target.serial,
@@ -297,7 +297,7 @@ def _plan(one: Live, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
 
 
 def _lanes(
-    live: Sequence[Live],
+    live: Sequence[ReadyDevice],
     names: Mapping[str, str],
     programs: Mapping[str, Mapping[str | None, Program]],
     expansion: Expansion,
