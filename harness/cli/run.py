@@ -18,13 +18,13 @@ import click
 from rich.console import Console
 
 from harness import __version__
+from harness.api.device_selection import ReadyDevice, default_port, selected, start_server
+from harness.api.resume_run import check_models, match_devices, selectors_of
+from harness.api.run_binaries import binaries_of, check_binaries, suite_of
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.choice import Program, parse_binary_option
 from harness.cli.conclusion import conclude
-from harness.cli.device_selection import ReadyDevice, default_port, selected, start_server
 from harness.cli.progress import RunProgress
-from harness.cli.resume import check_models, match_devices, selectors_of
-from harness.cli.run_binaries import binaries_of, check_binaries, suite_of
 from harness.cli.run_summary import dry_run_document, print_dry_run, write_json
 from harness.conditions.request import ConditionsRequest
 from harness.devices.adb_target import server_is_up

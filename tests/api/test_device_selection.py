@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.cli.device_selection import selected
+from harness.api.device_selection import selected
 from harness.devices.device_config import load_device_configs
 from harness.errors import SetupError
 from harness.virtual.farm import VirtualFarm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli.device_selection import ReadyDevice
+from harness.api.device_selection import ReadyDevice
 from harness.errors import SetupError, UsageError
 from harness.records import DeviceInfo, ModelRef
 from harness.runs.run_store import Manifest
