@@ -6,12 +6,11 @@ import contextlib
 import fnmatch
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import adbutils
-import click
 from adbutils.errors import AdbError
 
 from harness.devices.adb_list import parse_list
@@ -95,6 +94,7 @@ def selected(
     selectors: Sequence[str],
     devices: str | MatchEntry | Sequence[str],
     configs: Mapping[str, DeviceConfig],
+    notice: Callable[[str], None],
     *,
     lenient: bool = False,
 ) -> Iterator[list[ReadyDevice]]:
@@ -104,6 +104,7 @@ def selected(
         selectors: values of `--device`: a serial, a config name, `any`, `virtual:N`, `virtual:PROFILE`.
         devices: the suite's `devices`, used where there are no selectors.
         configs: all device configs.
+        notice: told which devices are left out, and why.
         lenient: leave out, and say so, which of the named devices cannot be used, as long as one can.
 
     Raises:
@@ -120,7 +121,7 @@ def selected(
                 for s in farm.serials
             ]
         if others or not selectors:
-            live += _attached(others, devices, configs, lenient=lenient)
+            live += _attached(others, devices, configs, notice, lenient=lenient)
         if not live:
             raise SetupError("no device", remedy=NO_DEVICE_REMEDY)
         yield live
@@ -158,13 +159,14 @@ def _attached(
     names: Sequence[str],
     devices: str | MatchEntry | Sequence[str],
     configs: Mapping[str, DeviceConfig],
+    notice: Callable[[str], None],
     *,
     lenient: bool = False,
 ) -> list[ReadyDevice]:
     listed = list_devices()
     attached = ", ".join(one.serial for one in listed) or "none"
     if not names and isinstance(devices, MatchEntry):
-        found = [one for one in _usable(listed, configs) if matches(one.inventory.info, devices.match)]
+        found = [one for one in _usable(listed, configs, notice) if matches(one.inventory.info, devices.match)]
         if not found and listed:
             rule = ", ".join(f"{key} {value}" for key, value in devices.match.items())
             raise SetupError(f"no attached device matches the suite's rule: {rule}", remedy=f"attached: {attached}")
@@ -178,7 +180,7 @@ def _attached(
             if by_serial:
                 lives = [_the_only(by_serial, configs)]
             else:
-                usable = usable if usable is not None else _usable(listed, configs)
+                usable = usable if usable is not None else _usable(listed, configs, notice)
                 lives = usable if name == "any" else [one for one in usable if one.inventory.info.config == name]
                 if not lives and name != "any":
                     remedy = f"attached: {attached}; {NO_DEVICE_REMEDY}"
@@ -186,7 +188,7 @@ def _attached(
         except SetupError as error:
             if not lenient:
                 raise
-            click.echo(f"left out: {error}", err=True)
+            notice(f"left out: {error}")
             continue
         known = {one.target.serial for one in chosen}
         chosen += [one for one in lives if one.target.serial not in known]
@@ -206,7 +208,9 @@ def _the_only(by_serial: Sequence[AttachedDevice], configs: Mapping[str, DeviceC
     return _inventoried(by_serial[0], configs)
 
 
-def _usable(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> list[ReadyDevice]:
+def _usable(
+    listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig], notice: Callable[[str], None]
+) -> list[ReadyDevice]:
     """Every device that can be used. The others are left out and said: one hung phone must not stop the rest of the shelf."""
     usable: list[ReadyDevice] = []
     serials = [one.serial for one in listed]
@@ -217,7 +221,7 @@ def _usable(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig
                 raise SetupError(f"several attached devices say that they are {one.serial}")
             usable.append(_inventoried(one, configs))
         except SetupError as error:
-            click.echo(f"left out: {error}", err=True)
+            notice(f"left out: {error}")
     return usable
 
 

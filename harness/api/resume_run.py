@@ -1,15 +1,114 @@
-"""What `harness run --resume` must find unchanged: the models, and the devices that the run began on."""
+"""`harness.resume`: goes on with a run that was interrupted, once what it began with is found unchanged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.api.device_selection import ReadyDevice
+from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
+from harness.api.run_binaries import binaries_of, suite_of
+from harness.api.run_outcome import RunOutcome, conclude
+from harness.api.run_suite import ready_devices
+from harness.api.run_watcher import RunWatcher
+from harness.binaries.choice import Program, check_own_binaries
+from harness.devices.device_config import load_device_configs
 from harness.errors import SetupError, UsageError
+from harness.measuring.schedule import Outcome
 from harness.records import DeviceInfo, ModelRef
-from harness.runs.run_store import Manifest
-from harness.suite.suite_file import model_ref
+from harness.runs.run_progress import settle, unfinished_on
+from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
+from harness.suite.expand import Expansion
+from harness.suite.suite_file import find_suite, model_ref
+
+
+def resume(
+    run: str | Path,
+    *,
+    suite: str | Path | None = None,
+    devices: str | Sequence[str] = (),
+    binaries: Mapping[str, str | Path] | None = None,
+    report: bool = True,
+    parallel_virtual: int = 1,
+    wait_s: float = 0.0,
+    quarantine_s: float = QUARANTINE_S,
+    watcher: RunWatcher | None = None,
+) -> RunOutcome:
+    """Run what an interrupted run has not got to; what is finished is kept.
+
+    Args:
+        run: the run's folder.
+        suite: must be the suite that the run began with; leave it out, a run keeps its own.
+        devices: as for `harness.run`. Default: the devices that the run began on; those that are away do not keep the others from going on.
+        binaries: as for `harness.run`; the same that the run began with.
+        report: write `report.html` anew.
+        parallel_virtual: as for `harness.run`.
+        wait_s: as for `harness.run`.
+        quarantine_s: as for `harness.run`.
+        watcher: is told what goes on.
+
+    Raises:
+        UsageError: there is no run, or a model, a device or a binary is not the one that it began with.
+        SetupError: as `harness.run`.
+
+    Example:
+        outcome = harness.resume("runs/first")
+    """
+    watcher = watcher or RunWatcher()
+    path = Path(run)
+    own = check_own_binaries(binaries or {})
+    manifest = read_manifest(path)
+    if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != manifest.suite_text:
+        raise UsageError(f"{suite} is not the suite of {path}", remedy="leave it out: a run keeps its own suite")
+    check_models(manifest.models)
+    if manifest.adaptive is not None:
+        with RunStore.open(path) as store:
+            settle(store)
+    done = load_run(path)
+    left = unfinished_on(done)
+    if not left:
+        watcher.notice(f"{path}: all {len(done.results)} trials are finished")
+        return conclude(path, Outcome(), report=report, watcher=watcher)
+    effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
+    configs = load_device_configs()
+    # One phone that is away must not keep the others from going on; those that the user names must be there.
+    with (
+        ready_devices(devices or selectors_of(manifest), "any", configs, watcher, lenient=not devices) as ready,
+        tempfile.TemporaryDirectory(prefix="harness-") as scratch,
+    ):
+        by_serial = match_devices(manifest, ready)
+        infos = {serial: one.inventory.info for serial, one in by_serial.items()}
+        loaded = suite_of(manifest)
+        programs = binaries_of(loaded, infos, own, Path(scratch), watcher.warning)
+        _refuse_other_binaries(path, manifest, programs)
+        expansion = Expansion(
+            trials=manifest.trials,
+            further=manifest.further,
+            impossible=manifest.impossible,
+            warnings=(),
+            seed=manifest.seed or 0,
+        )
+        with RunStore.open(path) as store:
+            lanes = lanes_of(by_serial, programs, expansion, effort)
+            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
+        for device in manifest.devices:
+            if device.serial not in by_serial and left[device.serial]:
+                measured.set_aside[device.serial] = "not attached"
+    return conclude(path, measured, report=report, watcher=watcher)
+
+
+def _refuse_other_binaries(
+    path: Path, manifest: Manifest, programs: Mapping[str, Mapping[str | None, Program]]
+) -> None:
+    known = {(artifact.binary, artifact.sha256) for artifact in manifest.artifacts}
+    for serial, mine in programs.items():
+        for name, program in mine.items():
+            if (name, program.artifact.sha256) not in known:
+                raise UsageError(
+                    f"{serial}: the benchmark binary{f' {name}' if name else ''} is not the one that {path} began with",
+                    remedy="give the same --binary, or start a new run",
+                )
 
 
 def check_models(models: Sequence[ModelRef]) -> None:
