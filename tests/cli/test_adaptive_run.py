@@ -18,7 +18,7 @@ from harness.report import write_report
 from harness.report.cell_summaries import cells_of
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, load_run
-from tests.cli.test_run import harness, no_traceback, wait_for_lines
+from tests.cli.running import harness, no_traceback, wait_for_lines
 from tests.model_files import shipped
 
 ABI = {"x86_64": "x86_64", "aarch64": "arm64-v8a"}[os.uname().machine]

@@ -1,0 +1,50 @@
+"""Starting the command as its user does, for the tests of `harness run`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+QUICK = "run: {min_runs: 3, min_s: 0, max_s: 2, warmup_runs: 1, warmup_s: 0, timeout_s: 30}\n"
+
+
+def harness(*arguments: object, timeout: float = 120, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=cwd, check=False)
+
+
+def write_suite(folder: Path, models: Sequence[Path | str], extra: str = "processes: 1\n") -> Path:
+    names = json.dumps([str(model) for model in models], ensure_ascii=False)
+    file = folder / "suite.yaml"
+    file.write_text(f"suite: test\nmodels: {names}\n{QUICK}{extra}", encoding="utf-8")
+    return file
+
+
+def started(suite: Path, out: Path) -> subprocess.Popen[str]:
+    """A run in the background on one virtual device; what it says is read from its stderr when it has ended."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", str(suite), "--device", "virtual:1", "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def no_traceback(done: subprocess.CompletedProcess[str]) -> None:
+    assert "Traceback" not in done.stderr + done.stdout, done.stderr
+    assert "internal error" not in done.stderr, done.stderr
+
+
+def wait_for_lines(file: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if file.exists() and file.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{file} did not reach {count} lines")
