@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.api.device_selection import ReadyDevice, default_port, start_server
+from harness.api.attached_devices import default_port, start_server
+from harness.api.device_selection import ReadyDevice
 from harness.api.run_watcher import RunWatcher
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.choice import Program

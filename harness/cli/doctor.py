@@ -15,7 +15,7 @@ import adbutils
 import click
 from adbutils.errors import AdbError
 
-from harness.api.device_selection import default_port, list_devices
+from harness.api.attached_devices import default_port, list_devices
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.machine import find_bazel
 from harness.cli.run_summary import write_json
