@@ -55,7 +55,6 @@ class Built:
     output: Path
     """In Bazel's own output tree: it is overwritten by the next build, so copy it at once."""
     version: str | None
-    actions_executed: int | None
     duration_s: float
 
 
@@ -93,7 +92,6 @@ def run_build(call: BazelCall, log: Path, progress: Callable[[Advance], None]) -
     return Built(
         output=output,
         version=events.version,
-        actions_executed=events.actions_executed,
         duration_s=round(time.monotonic() - started, 3),
     )
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +24,8 @@ from pydantic import TypeAdapter, ValidationError
 from harness.binaries.elf import ProgramFile, read_program
 from harness.binaries.record import FORMAT, BinaryRecord, described
 from harness.errors import SetupError, UsageError
+from harness.files.user_folders import binaries_folder
+from harness.files.whole_file import put_in_place, unfinished, write_whole
 
 _CHUNK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -32,14 +33,6 @@ _PREFIX = re.compile(r"[0-9a-f]{8,64}")
 
 
 _RECORD: TypeAdapter[BinaryRecord] = TypeAdapter(BinaryRecord)
-
-
-def default_root() -> Path:
-    """`$HARNESS_STATE_DIR/binaries`, else `litert-device-harness/binaries` in `$XDG_DATA_HOME`, else the same in `~/.local/share`."""
-    if named := os.environ.get("HARNESS_STATE_DIR"):
-        return Path(named) / "binaries"
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "litert-device-harness" / "binaries"
 
 
 def sha256_of(path: Path) -> str:
@@ -60,7 +53,7 @@ class BinaryStore:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = root if root is not None else default_root()
+        self.root = root if root is not None else binaries_folder()
 
     def folder(self, name: Literal["downloads", "logs", "sources"]) -> Path:
         """A working folder, made if needed.
@@ -92,7 +85,7 @@ class BinaryStore:
         programs = self.root / "programs"
         with _writing(programs):
             programs.mkdir(parents=True, exist_ok=True)
-            temporary = programs / f".part-{os.getpid()}-{secrets.token_hex(4)}"
+            temporary = unfinished(programs / "benchmark_model")
             try:
                 sha256, size = _copy(path, temporary)
                 # The copy is what is looked at: the original may change meanwhile.
@@ -184,7 +177,7 @@ class BinaryStore:
     def keep_help(self, sha256: str, text: str) -> None:
         """Remember it. A cache: where it cannot be written, the next run asks again."""
         with suppress(SetupError):
-            write_atomically(self._help(sha256), text.encode("utf-8", "replace"))
+            write_whole(self._help(sha256), text.encode("utf-8", "replace"))
 
     def _program(self, sha256: str) -> Path:
         return self.root / "programs" / sha256 / "benchmark_model"
@@ -200,13 +193,12 @@ class BinaryStore:
             return
         final.parent.mkdir(exist_ok=True)
         temporary.chmod(0o555)
-        temporary.replace(final)
-        _sync_folder(final.parent)
+        put_in_place(temporary, final, durable=True)
 
     def _write_record(self, record: BinaryRecord) -> None:
         asked = f"{record.origin} {record.sha256} {record.request or record.source} {record.name or ''}"
         name = hashlib.sha256(asked.encode()).hexdigest()[:16]
-        write_atomically(
+        write_whole(
             self.root / "records" / f"{name}.json", _RECORD.dump_json(record, indent=1, exclude_none=True) + b"\n"
         )
 
@@ -255,34 +247,6 @@ def _read_record(path: Path) -> BinaryRecord:
             remedy="use the newer harness that wrote it, or another HARNESS_STATE_DIR",
         )
     return record
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        SetupError: it cannot be written.
-    """
-    with _writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

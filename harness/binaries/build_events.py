@@ -51,7 +51,6 @@ class BuildEvents:
     """SUCCESS, BUILD_FAILURE, INTERRUPTED, ...; None until the end."""
     version: str | None = None
     advance: Advance | None = None
-    actions_executed: int | None = None
     finished: bool = False
     _sets: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _outputs: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
@@ -127,10 +126,6 @@ class BuildEvents:
     def _finished(self, _id: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         self.exit_name = event.get("finished", {}).get("exitCode", {}).get("name")
 
-    def _metrics(self, _id: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        count = event.get("buildMetrics", {}).get("actionSummary", {}).get("actionsExecuted")
-        self.actions_executed = int(count) if str(count).isdigit() else None
-
     def _trouble(self, _id: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         description = event.get("aborted", {}).get("description")
         if description and str(description) not in self.problems:
@@ -144,7 +139,6 @@ _HANDLERS = {
     "targetCompleted": BuildEvents._target,
     "namedSet": BuildEvents._named_set,
     "buildFinished": BuildEvents._finished,
-    "buildMetrics": BuildEvents._metrics,
     "unconfiguredLabel": BuildEvents._trouble,
     "configuredLabel": BuildEvents._trouble,
     "pattern": BuildEvents._trouble,

@@ -147,6 +147,8 @@ def build(
 
 
 def _known(request: BuildRequest, store: BinaryStore, name: str | None) -> BinaryRecord | None:
+    if request.tree.digest is None:
+        return None
     known = store.with_request(request.key)
     if known is None:
         return None
@@ -219,5 +221,5 @@ def _record(request: BuildRequest, built: Built, found: Preflight, log: Path, na
         duration_s=built.duration_s,
         log=str(log),
         # The tree was edited meanwhile: nobody knows which state was built, so no later request may reuse it.
-        request=request.key if unchanged else None,
+        request=request.key if unchanged and tree.digest is not None else None,
     )

@@ -98,10 +98,22 @@ def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
             raise UsageError(f"--binary {value}: not ABI=PATH", remedy=f"ABI is one of {', '.join(ABIS)}")
         if abi in binaries:
             raise UsageError(f"--binary: {abi} is given twice")
-        if not is_script(Path(path)):
-            require(read_program(Path(path)), path, abi=abi)
-        binaries[abi] = Path(path)
+        binaries |= check_own_binaries({abi: path})
     return binaries
+
+
+def check_own_binaries(binaries: Mapping[str, str | Path]) -> dict[str, Path]:
+    """Look at the user's own binaries, which are given by ABI.
+
+    Raises:
+        UsageError: an unknown ABI, no such file, or no program for that ABI.
+    """
+    for abi, path in binaries.items():
+        if abi not in ABIS:
+            raise UsageError(f"a binary for {abi!r}: no such ABI", remedy=f"one of {', '.join(ABIS)}")
+        if not is_script(Path(path)):
+            require(read_program(Path(path)), str(path), abi=abi)
+    return {abi: Path(path) for abi, path in binaries.items()}
 
 
 def program_for(

@@ -5,7 +5,6 @@ Sources: RFC 9110 (Range, If-Range, Content-Range). Proxies are taken from the e
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 import requests
 
 from harness.errors import SetupError
+from harness.files.lock import held
 
 ATTEMPTS = 4
 """How often a broken connection is taken up again before the download is left for the next call."""
@@ -96,15 +96,11 @@ def _download(url: str, part: Path, progress: Progress, sha256: str | None) -> D
 def _alone(folder: Path, url: str) -> Iterator[Path]:
     """The file that an address is gathered in, held against a second process that wants the same."""
     part = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.part"
-    try:
-        lock = part.with_suffix(".lock").open("wb")
-    except OSError as error:
-        raise SetupError(f"cannot write {part}: {error.strerror}", remedy="free some room") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SetupError(f"{url}: another process is downloading it", remedy="wait for it") from None
+
+    def refuse() -> None:
+        raise SetupError(f"{url}: another process is downloading it", remedy="wait for it")
+
+    with held(part.with_suffix(".lock"), refuse):
         yield part
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.binaries.binary_store import BinaryStore, read_program_as, write_atomically
+from harness.binaries.binary_store import BinaryStore, read_program_as
 from harness.binaries.download import discard, download
 from harness.binaries.elf import Platform, require
 from harness.binaries.profiles import device_abi, is_android
@@ -16,6 +16,7 @@ from harness.binaries.record import BinaryRecord, new_record
 from harness.binaries.sources import Prebuilt
 from harness.errors import SetupError, UsageError
 from harness.files.lock import held
+from harness.files.whole_file import write_whole
 
 _HASHES = "hashes.json"
 
@@ -86,4 +87,4 @@ def _remember(folder: Path, url: str, sha256: str) -> None:
     # One after the other: what a process that reads at the same time writes would lack this hash.
     with held(folder / "hashes.lock"):
         text = json.dumps({**_known_hashes(folder), url: sha256}, indent=1, sort_keys=True)
-        write_atomically(folder / _HASHES, text.encode())
+        write_whole(folder / _HASHES, text.encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +30,9 @@ class SourceTree:
     commit: str | None
     """None where the tree is not in Git."""
     dirty: bool | None
-    digest: str
-    """Stands for the tree's content: equal digests mean that nothing has to be built anew."""
+    digest: str | None
+    """Stands for the tree's content: equal digests mean that nothing has to be built anew. None where the tree is not in Git: then
+    Bazel finds out whether a file has changed."""
     bazel_version: str | None
     """What `.bazelversion` asks for."""
     ndk_versions: tuple[int, ...]
@@ -62,7 +62,7 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
         raise UsageError(f"--source {path}: neither TensorFlow nor LiteRT", remedy=f"such a checkout holds {markers}")
     kind, source = found
     commit = _commit(path)
-    dirty, digest = (None, _stat_digest(path)) if commit is None else _git_state(path, commit)
+    dirty, digest = (None, None) if commit is None else _git_state(path, commit)
     demanded, wanted = rc_imports(_text(path / ".bazelrc"))
     return SourceTree(
         path=path,
@@ -80,9 +80,9 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
 
 
 def is_unchanged(tree: SourceTree) -> bool:
-    """Say whether a tree is still as it was when it was read."""
+    """Say whether a tree is still as it was when it was read, as far as Git knows it."""
     commit = _commit(tree.path)
-    digest = _stat_digest(tree.path) if commit is None else _git_state(tree.path, commit)[1]
+    digest = None if commit is None else _git_state(tree.path, commit)[1]
     return (commit, digest) == (tree.commit, tree.digest)
 
 
@@ -141,24 +141,6 @@ def _content(file: Path) -> bytes:
         return hashlib.sha256(file.read_bytes()).digest()
     except OSError:
         return b"-"
-
-
-def _stat_digest(path: Path) -> str:
-    """Digest a tree without Git: names, sizes and times of all files. If you touch a file, a build starts and finds nothing to do."""
-    digest = hashlib.sha256()
-    for relative, found in _files(path):
-        digest.update(f"{relative}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> Iterator[tuple[str, os.stat_result]]:
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if name != ".git" and not (Path(folder) / name).is_symlink())
-        for name in sorted(names):
-            file = Path(folder) / name
-            found = file.lstat()
-            if stat.S_ISREG(found.st_mode):
-                yield str(file.relative_to(path)), found
 
 
 def bazel_version(text: str) -> str | None:

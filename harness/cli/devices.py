@@ -14,7 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from harness.cli.device_selection import NO_DEVICE_REMEDY, AttachedDevice, default_port, list_devices, remedy_for
+from harness.api.attached_devices import NO_DEVICE_REMEDY, AttachedDevice, default_port, list_devices, remedy_for
 from harness.cli.device_watch import device_changes
 from harness.cli.run_summary import write_json
 from harness.conditions.device_settings import probe_support

@@ -18,12 +18,12 @@ from harness.analysis.cells import CellSummary, baseline_key, baseline_of, group
 from harness.analysis.comparison import RunContext, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules, Verdict
+from harness.api.run_outcome import RunOutcome
 from harness.formats import comparison_words, decision_words
 from harness.formats.terminal_text import printable
-from harness.measuring.schedule import Outcome
 from harness.records import CellKey, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
-from harness.runs.run_progress import adaptive_progress, unfinished
+from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run
 from harness.suite.expand import Expansion
 from harness.suite.suite_file import LoadedSuite
@@ -34,9 +34,9 @@ def write_json(document: object) -> None:
     click.echo(json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False))
 
 
-def print_summary(run: Run, report: Path | None) -> None:
-    """A table of each device's cells on stdout, then where the report lies, if there is one."""
-    console = _console()
+def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> None:
+    """A table of each device's cells, then where the report lies, if there is one."""
+    console = _console(on_stderr=on_stderr)
     found = summaries(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
     for serial in dict.fromkeys(cell.key.device for cell in found):
@@ -66,7 +66,10 @@ def print_summary(run: Run, report: Path | None) -> None:
         console.print(f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}", highlight=False)
     if run.manifest.adaptive is not None:
         _print_adaptive(run, run.manifest.adaptive, console)
-    click.echo(f"report: {report}" if report else f"no report was written; make it with: harness report {run.path}")
+    click.echo(
+        f"report: {report}" if report else f"no report was written; make it with: harness report {run.path}",
+        err=on_stderr,
+    )
 
 
 def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
@@ -78,22 +81,23 @@ def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
         console.print(escape(text), highlight=False)
 
 
-def _console() -> Console:
-    """On stdout. A pipe or a file has no width of its own: there lines are not folded to a terminal's 80 columns."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+def _console(*, on_stderr: bool = False) -> Console:
+    """A pipe or a file has no width of its own: there lines are not folded to a terminal's 80 columns."""
+    console = Console(stderr=on_stderr)
+    return console if console.is_terminal else Console(width=160, stderr=on_stderr)
 
 
-def summary_document(run: Run, report: Path | None, outcome: Outcome) -> dict[str, Any]:
+def summary_document(outcome: RunOutcome) -> dict[str, Any]:
     """The run for scripts."""
+    run = outcome.run
     found = summaries(run.results)
     return {
         "run": str(run.path),
         "run_id": run.manifest.run_id,
-        "report": str(report) if report else None,
+        "report": str(outcome.report) if outcome.report else None,
         "interrupted": outcome.interrupted,
-        "unfinished": unfinished(run),
-        "set_aside": outcome.set_aside,
+        "unfinished": outcome.unfinished,
+        "set_aside": dict(outcome.set_aside),
         "adaptive": _adaptive_document(run),
         "statuses": dict(Counter(str(result.status) for result in run.results)),
         "cells": [

@@ -40,6 +40,7 @@ from harness.errors import (
     StorageFull,
     StorageRefused,
 )
+from harness.files.whole_file import replacing
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,10 @@ _LOGGED_CHARACTERS = 200
 """How much of a command the log shows; the script of a trial has some thousands."""
 _WITNESS_S = 0.1
 """A process that is killed closes its sockets one after the other; this long is plenty."""
+
+
+class _NotThere(Exception):
+    """The device has no such file."""
 
 
 class AdbTarget:
@@ -121,37 +126,35 @@ class AdbTarget:
 
     def pull(self, remote: str, local: Path) -> bool:
         """See `Target.pull`."""
-        part = local.with_name(local.name + ".part")
         path = remote.encode()
         try:
+            # On the disk before the result that names it: a record must not outlive its evidence.
             with (
-                self._logged(f"pull {remote}") as outcome,
+                self._logged(f"pull {remote}"),
+                _written_to(local),
+                replacing(local, durable=True) as stream,
                 self._service("sync:", timeout_s=60.0) as sock,
-                part.open("wb") as stream,
             ):
                 sock.sendall(struct.pack("<4sI", b"RECV", len(path)) + path)
-                while True:
-                    kind, length = struct.unpack("<4sI", _read_exact(sock, 8))
-                    if kind == b"DATA":
-                        data = _read_exact(sock, length)
-                        with _written_to(part):
-                            stream.write(data)
-                    elif kind == b"DONE":
-                        # On the disk before the result that names it: a record must not outlive its evidence.
-                        with _written_to(part):
-                            stream.flush()
-                            os.fsync(stream.fileno())
-                        break
-                    else:
-                        reason = _read_exact(sock, min(length, 4096)).decode(errors="replace")
-                        if "No such file" in reason:
-                            outcome.append("it is not there")
-                            return False
-                        raise CommandFailed(f"pull {remote}", exit_code=1, output=reason, serial=self.serial)
-            part.replace(local)
-        finally:
-            part.unlink(missing_ok=True)
+                while (data := self._received(sock, remote)) is not None:
+                    with _written_to(local):
+                        stream.write(data)
+        except _NotThere:
+            log.debug("%s: %s is not there", self.serial, remote)
+            return False
         return True
+
+    def _received(self, sock: socket.socket, remote: str) -> bytes | None:
+        """The next part of a file that is pulled; None after the last."""
+        kind, length = struct.unpack("<4sI", _read_exact(sock, 8))
+        if kind == b"DATA":
+            return _read_exact(sock, length)
+        if kind == b"DONE":
+            return None
+        reason = _read_exact(sock, min(length, 4096)).decode(errors="replace")
+        if "No such file" in reason:
+            raise _NotThere
+        raise CommandFailed(f"pull {remote}", exit_code=1, output=reason, serial=self.serial)
 
     def stat(self, remote: str) -> RemoteStat | None:
         """See `Target.stat`. Size and time are 32 bit in this request: files of 4 GB and more are beyond it."""

@@ -1,7 +1,12 @@
-"""Writing a file that the user named: whole or not at all, and never anything but a file.
+"""The one way in which a file of this machine is written: whole or not at all.
 
-A result is written beside its place and moved over it, so that a full disk leaves no half table under the name that was asked for. That
-must not be done to what is no file: moved over `/dev/null` it would take the machine's device away, over `/dev/stdout` the link.
+What is written lies beside its place until it is complete, and then takes the place in one step. So a full disk or a kill leaves what was
+there before, and no half file under a name that somebody reads.
+
+    replacing       the step itself: a stream, errors as they come
+    write_whole     a file of the harness's own, that has to last
+    output_file     a file that the user named, which may be a pipe or a device: those are never replaced. Moved over `/dev/null` a file
+                    would take the machine's device away, over `/dev/stdout` the link
 """
 
 from __future__ import annotations
@@ -22,8 +27,68 @@ _WRONG_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.E
 
 
 @contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
+    """A stream for the new content of `path`, which changes when the block ends without an error.
+
+    Args:
+        path: the file; its folder is there.
+        durable: have it on the disk, so that it outlives a power cut, before the block ends.
+
+    Raises:
+        OSError: it cannot be written. What was there is as it was.
+    """
+    part = unfinished(path)
+    try:
+        with part.open("xb") as stream:
+            yield stream
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        put_in_place(part, path, durable=durable)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def unfinished(path: Path) -> Path:
+    """A name beside `path` for what is not whole yet. No reader looks for it."""
+    return path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def put_in_place(part: Path, path: Path, *, durable: bool) -> None:
+    """Give a whole file its final name, in one step.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    part.replace(path)
+    if durable:  # a name is on the disk when its folder is
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file of the harness's own; it is on the disk when this returns. Folders that are missing are made.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path, durable=True) as stream:
+            stream.write(data)
+    except OSError as error:
+        raise SetupError(
+            f"cannot write {path}: {error.strerror}", remedy="free some room, or see its permissions"
+        ) from error
+
+
+@contextmanager
 def output_file(path: Path) -> Iterator[IO[bytes]]:
-    """A stream into `path`. A file takes its place when the block ends without an error; a pipe or a device gets the bytes as they come.
+    """A stream into a file that the user named. A pipe or a device gets the bytes as they come.
 
     Raises:
         UsageError: `path` is no place to write to.
@@ -38,14 +103,8 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
             return
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        part = place.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            with part.open("xb") as stream:
-                yield stream
-            part.replace(place)
-        finally:
-            with suppress(OSError):
-                part.unlink()
+        with replacing(place) as stream:
+            yield stream
     except OSError as error:
         raise _translated(path, error) from error
 

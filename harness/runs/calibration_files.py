@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +20,10 @@ from harness.analysis.calibration import Calibration
 from harness.analysis.cell_selection import Pair
 from harness.analysis.comparability import Note
 from harness.analysis.comparison import Comparison, Table
-from harness.errors import SetupError, UsageError
+from harness.errors import UsageError
 from harness.files.lock import held
+from harness.files.user_folders import calibrations_folder
+from harness.files.whole_file import write_whole
 from harness.records import DeviceInfo
 
 FILE = "calibration.json"
@@ -60,15 +59,6 @@ class _Document:
 _DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
 _Key = tuple[str, str, str, str, str, int, str, str]
 Known = Mapping[_Key, CellCalibration]
-
-
-def state_folder() -> Path:
-    """`calibration` in `$HARNESS_STATE_DIR`, else `litert-device-harness/calibration` in `$XDG_STATE_HOME`, else in `~/.local/state`."""
-    if own := os.environ.get("HARNESS_STATE_DIR"):
-        return Path(own) / "calibration"
-    base = os.environ.get("XDG_STATE_HOME")
-    root = Path(base) if base else Path.home() / ".local" / "state"
-    return root / "litert-device-harness" / "calibration"
 
 
 def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceInfo]) -> list[Path]:
@@ -201,7 +191,7 @@ def _key(cell: CellCalibration) -> _Key:
 
 def _device_file(serial: str) -> Path:
     # A serial is the device's own word and no file name.
-    return state_folder() / f"{hashlib.sha256(serial.encode()).hexdigest()[:16]}.json"
+    return calibrations_folder() / f"{hashlib.sha256(serial.encode()).hexdigest()[:16]}.json"
 
 
 def _read(path: Path) -> tuple[CellCalibration, ...]:
@@ -225,18 +215,4 @@ def _read(path: Path) -> tuple[CellCalibration, ...]:
 
 
 def _write(path: Path, cells: Sequence[CellCalibration]) -> None:
-    # Not by output_file: no user named this place, and it must last as a run does.
-    part = path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("x", encoding="utf-8") as stream:
-                stream.write(json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(path)
-        finally:
-            with suppress(OSError):
-                part.unlink()
-    except OSError as error:
-        raise SetupError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, (json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n").encode())

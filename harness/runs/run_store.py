@@ -13,23 +13,22 @@ Format history (`format_version` in the manifest):
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import json
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import SetupError, UsageError
 from harness.files.append_only import LineFile, whole_lines
+from harness.files.lock import lock_if_free
+from harness.files.whole_file import write_whole
 from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 
@@ -106,13 +105,11 @@ class RunStore:
         self.manifest = manifest
         self._file = LineFile(path / TRIALS)
         self._decisions: LineFile | None = None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_if_free(self._file):
             self._file.close()
             raise SetupError(
                 f"{path} is being written by another harness process", remedy="wait for it, or choose another --out"
-            ) from None
+            )
         self._file.cut_torn_line()
         log.info("writes run %s in %s", manifest.run_id, path)
 
@@ -133,7 +130,7 @@ class RunStore:
             raise UsageError(
                 f"{path} already holds a run", remedy=f"go on with it: --resume {path}; or choose another --out"
             )
-        _write_atomically(path / MANIFEST, _dump(_MANIFEST, manifest, indent=1) + "\n")
+        write_whole(path / MANIFEST, _manifest_file(manifest))
         (path / LOGS).mkdir(exist_ok=True)
         return cls(path, manifest)
 
@@ -152,7 +149,7 @@ class RunStore:
 
     def extend_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest by one that holds more (used where recorded logs extend a run). The file changes atomically."""
-        _write_atomically(self.path / MANIFEST, _dump(_MANIFEST, manifest, indent=1) + "\n")
+        write_whole(self.path / MANIFEST, _manifest_file(manifest))
         self.manifest = manifest
 
     def append(self, result: Result) -> None:
@@ -161,7 +158,7 @@ class RunStore:
         Raises:
             SetupError: the disk is full or the folder is gone. Nothing half-written counts.
         """
-        self._file.append(_dump(_RESULT, result).encode(), remedy=self._remedy)
+        self._file.append(_RESULT.dump_json(result), remedy=self._remedy)
 
     def decisions(self) -> tuple[Decision, ...]:
         """What is decided so far."""
@@ -176,7 +173,7 @@ class RunStore:
         if self._decisions is None:
             self._decisions = LineFile(self.path / DECISIONS)
             self._decisions.cut_torn_line()
-        self._decisions.append(_dump(_DECISION, decision).encode(), remedy=self._remedy)
+        self._decisions.append(_DECISION.dump_json(decision), remedy=self._remedy)
 
     @property
     def _remedy(self) -> str:
@@ -287,23 +284,11 @@ def _read_decisions(path: Path) -> tuple[Decision, ...]:
     return tuple(seen.values())
 
 
-def _dump(adapter: TypeAdapter[Any], value: object, *, indent: int | None = None) -> str:
-    return adapter.dump_json(value, indent=indent).decode()
+def _manifest_file(manifest: Manifest) -> bytes:
+    return _MANIFEST.dump_json(manifest, indent=1) + b"\n"
 
 
 def _first(error: ValidationError) -> str:
     detail = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in detail["loc"])
     return f"{place}: {detail['msg']}" if place else detail["msg"]
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise SetupError(f"cannot write {path}: {error.strerror}") from error

@@ -204,7 +204,15 @@ def load_suite(path: Path) -> LoadedSuite:
     Raises:
         SuiteError: with file, line, key, and the nearest valid word.
     """
-    text = _read(path)
+    return read_suite(_read(path), path)
+
+
+def read_suite(text: str, path: Path) -> LoadedSuite:
+    """The same for a suite's text. Paths in it are relative to the folder of `path`, which errors name.
+
+    Raises:
+        SuiteError: as `load_suite`.
+    """
     suite = load_yaml_model_from_text(text, path, Suite)
     entries = [ModelPattern(path=one) if isinstance(one, str) else one.pattern() for one in suite.models]
     models = find_models(entries, text, path)

@@ -5,7 +5,6 @@ BASE/farm-XXXXXXXX/   lock, config.json, daemon.log, adb-home/, devices/SERIAL/
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import SetupError
+from harness.files.lock import lock_if_free
 
 _UNFINISHED, _FINISHED = "new-", "farm-"
 _ABANDONED_S = 600.0
@@ -46,7 +46,7 @@ def create(base: Path) -> tuple[Path, int]:
     unfinished = base / (_UNFINISHED + name)
     unfinished.mkdir(mode=0o700, parents=True)
     lock = os.open(unfinished / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock_if_free(lock)  # nobody else knows the folder yet
     # Swept only under its final name, which it gets when the lock is held.
     return unfinished.rename(base / (_FINISHED + name)), lock
 
@@ -79,12 +79,9 @@ def is_dead(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return lock_if_free(lock)
     finally:
         os.close(lock)
-    return True
 
 
 def remove_tree(folder: Path) -> None:

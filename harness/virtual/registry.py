@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.files.user_folders import farms_folder
+from harness.files.whole_file import replacing
+
 FORMAT = 1
 """1: the first."""
 
@@ -37,17 +40,9 @@ class _NewerFormat(Exception):
     """A newer harness wrote it."""
 
 
-def state_dir() -> Path:
-    """`$HARNESS_STATE_DIR`, else `litert-device-harness/virtual` in `$XDG_STATE_HOME`, else the same in `~/.local/state`."""
-    if named := os.environ.get("HARNESS_STATE_DIR"):
-        return Path(named)
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "litert-device-harness" / "virtual"
-
-
 def record_path(guardian_pid: int) -> Path:
     """Where the record of the farm of this guardian lies."""
-    return state_dir() / f"farm-{guardian_pid}.json"
+    return farms_folder() / f"farm-{guardian_pid}.json"
 
 
 def describe_farm(adb_port: int, serials: tuple[str, ...], profiles: tuple[str, ...], folder: Path) -> FarmRecord:
@@ -74,15 +69,14 @@ def write(record: FarmRecord) -> None:
     path = record_path(record.pid)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = {"format": FORMAT, **asdict(record), "started_at": record.started_at.isoformat()}
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(path)
+    with replacing(path) as stream:
+        stream.write((json.dumps(content, indent=1) + "\n").encode())
 
 
 def running_farms() -> list[FarmRecord]:
     """Farms that are alive, oldest first. Records of the dead are removed on the way."""
     farms = []
-    for path in state_dir().glob("farm-*.json"):
+    for path in farms_folder().glob("farm-*.json"):
         try:
             record = _read(path)
         except FileNotFoundError:

@@ -229,6 +229,20 @@ def test_an_interrupted_build_leaves_nothing_behind(site: Site, tmp_path: Path, 
     assert len(site.build("--abi", "linux_x86_64")) == 1
 
 
+def test_without_git_it_is_bazel_that_finds_nothing_to_do(site: Site) -> None:
+    repository, away = site.tree / ".git", site.tree.parent / "repository"
+    before = len(site.builds())
+    repository.rename(away)
+    try:
+        first, second = (site.build("--abi", "linux_x86_64")[0] for _ in range(2))
+    finally:
+        away.rename(repository)
+    assert len(site.builds()) == before + 2
+    assert (first["revision"], first["dirty"]) == (None, None)
+    assert (first["built"], second["built"], second["sha256"]) == (True, True, first["sha256"])
+    assert re.search(r"INFO: 1 process: 1 internal\.", Path(second["log"]).read_text())
+
+
 def test_two_that_ask_for_the_same_at_once_build_it_once(site: Site) -> None:
     generate = site.source("generate.sh")
     text = generate.read_text()

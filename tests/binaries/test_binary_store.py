@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.binaries.binary_store import BinaryStore, default_root
+from harness.binaries.binary_store import BinaryStore
 from harness.binaries.record import BinaryRecord, new_record
 from harness.errors import SetupError, UsageError
 from tests.binaries.programs import elf, write_elf
@@ -204,11 +204,3 @@ def test_a_file_in_the_way_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("in the way")
     with pytest.raises(SetupError, match="cannot write"):
         put(BinaryStore(tmp_path / "store"), write_elf(tmp_path / "p"))
-
-
-def test_the_place_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_STATE_DIR", "/s")
-    assert default_root() == Path("/s/binaries")
-    monkeypatch.delenv("HARNESS_STATE_DIR")
-    monkeypatch.setenv("XDG_DATA_HOME", "/x")
-    assert default_root() == Path("/x/litert-device-harness/binaries")

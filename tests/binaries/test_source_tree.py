@@ -64,6 +64,12 @@ def test_a_clean_tree_and_what_makes_it_dirty(tree: Path) -> None:
     assert not is_unchanged(clean)
 
 
+def test_without_git_nothing_is_claimed_of_the_content(tree: Path) -> None:
+    shutil.rmtree(tree / ".git")
+    found = read_tree(tree, SOURCES)
+    assert (found.kind, found.commit, found.dirty, found.digest) == ("tensorflow", None, None, None)
+
+
 def test_a_filter_of_the_users_hides_no_change(tree: Path) -> None:
     commit(tree, {".gitattributes": "*.cc diff=upper\n", "a.cc": "int a;\n"}, "v3")
     git(tree, "config", "diff.upper.textconv", "sh -c 'echo always the same'")

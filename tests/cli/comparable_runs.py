@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from harness.cli.main import run_cli
 from harness.records import DeviceInfo, Purpose, Result, Scalar
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.runs.run_store import Manifest, RunStore
@@ -70,3 +74,16 @@ def two_delegates(path: Path, *, head: float = 1100.0, model: str = "m", count: 
         )
     )
     return write_run(path, results, baseline={"delegate": "cpu"})
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """What `harness compare --json` prints."""
+    run_cli(["compare", *arguments, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert isinstance(document, dict)
+    return document
+
+
+def selections(run: Path) -> tuple[str, str]:
+    """The two sides of a run of `two_delegates`."""
+    return f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"

@@ -22,9 +22,8 @@ from harness.report.cell_summaries import report_cells
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm
+from tests.cli.running import harness, no_traceback, wait_for_lines
 from tests.cli.scripted_program import ABI, UNTIL_SEEN
-from tests.cli.test_run import no_traceback, wait_for_lines
-from tests.in_process import harness
 from tests.model_files import shipped
 
 # XNNPACK takes half as long with one thread, always; with two, in turn 0.4 and 0.6 times as long.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SetupError, UsageError
-from harness.files.whole_file import output_file
+from harness.files.whole_file import output_file, replacing, write_whole
 
 
 def write(path: Path, data: bytes = b"new") -> None:
@@ -117,3 +117,35 @@ def test_what_is_no_place_to_write_to_is_one_line(
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
     assert Path("file").read_bytes() == b"old"
+
+
+def test_a_file_of_our_own_gets_its_folders_and_replaces_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_of_our_own_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(SetupError, match=r"cannot write .*/file/x: ") as caught:
+        write_whole(tmp_path / "file" / "x", b"new")
+    assert caught.value.remedy
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_block_that_fails_leaves_the_old_content_and_nothing_beside_it(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with replacing(path, durable=durable) as stream:
+            stream.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -13,11 +13,11 @@ from harness.analysis.cells import group_by_cell, summaries
 from harness.analysis.comparison import RunContext, Table, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules
+from harness.api.run_outcome import RunOutcome
 from harness.cli.run_summary import print_summary, summary_document
 from harness.formats.comparison_json import comparison_document
 from harness.formats.comparison_table import comparison_rows
 from harness.formats.comparison_text import as_text
-from harness.measuring.schedule import Outcome
 from harness.records import DelegateRequest, Result
 from harness.report import render_report
 from harness.report.cell_summaries import report_cells
@@ -61,7 +61,7 @@ def table(run: Run) -> Table:
 
 def test_of_the_terminal_and_the_documents_of_a_run(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert [cell.median_us for cell in summaries(run.results)] == [12_500.0, 9_000.0]
-    document = summary_document(run, None, Outcome(interrupted=False, set_aside={}))
+    document = summary_document(RunOutcome(run=run))
     assert [cell["median_us"] for cell in document["cells"]] == [12_500.0, 9_000.0]
     cores = [(cell["cpus"], cell["cpus_label"], cell["cpus_mask"], cell["threads"]) for cell in document["cells"]]
     assert cores == [("big", "big", "f0", 1)] * 2

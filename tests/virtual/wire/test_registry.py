@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.files.user_folders import farms_folder
 from harness.virtual import registry
 from harness.virtual.registry import FarmRecord
 
@@ -43,7 +44,7 @@ def test_records_of_the_dead_are_removed(record: FarmRecord) -> None:
 
 def test_damaged_records_are_removed_and_newer_ones_left_alone(record: FarmRecord) -> None:
     registry.write(record)
-    folder = registry.state_dir()
+    folder = farms_folder()
     for name, content in (("farm-1.json", "{"), ("farm-2.json", "[]"), ("farm-3.json", '{"format": 1}')):
         (folder / name).write_text(content)
     (folder / "farm-4.json").write_text(json.dumps({"format": registry.FORMAT + 1}))
@@ -51,11 +52,6 @@ def test_damaged_records_are_removed_and_newer_ones_left_alone(record: FarmRecor
     assert {path.name for path in folder.iterdir()} == {registry.record_path(record.pid).name, "farm-4.json"}
 
 
-def test_where_the_state_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("HARNESS_STATE_DIR", raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert registry.state_dir() == tmp_path / "litert-device-harness/virtual"
+def test_without_a_folder_there_are_no_farms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HARNESS_STATE_DIR", str(tmp_path / "nowhere"))
     assert registry.running_farms() == []
-    monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert registry.state_dir() == tmp_path / ".local/state/litert-device-harness/virtual"

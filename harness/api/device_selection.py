@@ -4,48 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import os
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import adbutils
-import click
-from adbutils.errors import AdbError
-
-from harness.devices.adb_list import parse_list
-from harness.devices.adb_target import AdbTarget, server_is_up
+from harness.api.attached_devices import NO_DEVICE_REMEDY, AttachedDevice, list_devices, remedy_for
+from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import DeviceConfig
 from harness.devices.inventory import Inventory, take_inventory
 from harness.errors import DeviceError, SetupError, UsageError
 from harness.records import DeviceInfo
 from harness.suite.suite_file import MatchEntry
-from harness.virtual.farm import VirtualFarm, running_farms
-
-REMEDIES: Mapping[str, str] = {
-    "unauthorized": "unlock the phone and accept this computer's key",
-    "offline": "unplug it and plug it in again, or `adb reconnect offline`",
-    "no permissions": "a udev rule for its vendor is missing: install the package android-sdk-platform-tools-common, "
-    "join the group plugdev, then plug it in again",
-    "authorizing": "wait a moment, then accept this computer's key on the phone",
-    "recovery": "it is in recovery mode: reboot it",
-    "bootloader": "it is in its bootloader: reboot it",
-    "sideload": "it is in sideload mode: reboot it",
-}
-"""What to do about a device whose state is not `device`."""
-
-NO_DEVICE_REMEDY = "attach a phone with USB debugging on, or use virtual devices: --device virtual:2"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttachedDevice:
-    """A device as an ADB server lists it."""
-
-    serial: str
-    state: str
-    transport_id: int | None
-    port: int
+from harness.virtual.farm import VirtualFarm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,45 +26,12 @@ class ReadyDevice:
     inventory: Inventory
 
 
-def default_port() -> int:
-    """Port of the user's own ADB server.
-
-    Raises:
-        UsageError: the environment names none that is a number.
-    """
-    text = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise UsageError(f"ANDROID_ADB_SERVER_PORT is {text!r}, not a port")
-    return int(text)
-
-
-def list_devices() -> list[AttachedDevice]:
-    """Everything on the user's ADB server (started if need be, as `adb devices` does) and on virtual farms that are up.
-
-    Raises:
-        SetupError: there is no server, and none can be started.
-    """
-    farms = [farm.adb_port for farm in running_farms()]
-    own = default_port()
-    if not server_is_up(own):
-        # Virtual devices that are up must not hide a phone that was just plugged in; nor fail for want of a server for phones.
-        try:
-            start_server(own)
-        except SetupError:
-            if not farms:
-                raise
-    listed: list[AttachedDevice] = []
-    for port in dict.fromkeys([own, *farms]):
-        if server_is_up(port):
-            listed += _list(port)
-    return listed
-
-
 @contextlib.contextmanager
 def selected(
     selectors: Sequence[str],
     devices: str | MatchEntry | Sequence[str],
     configs: Mapping[str, DeviceConfig],
+    notice: Callable[[str], None],
     *,
     lenient: bool = False,
 ) -> Iterator[list[ReadyDevice]]:
@@ -104,6 +41,7 @@ def selected(
         selectors: values of `--device`: a serial, a config name, `any`, `virtual:N`, `virtual:PROFILE`.
         devices: the suite's `devices`, used where there are no selectors.
         configs: all device configs.
+        notice: told which devices are left out, and why.
         lenient: leave out, and say so, which of the named devices cannot be used, as long as one can.
 
     Raises:
@@ -120,7 +58,7 @@ def selected(
                 for s in farm.serials
             ]
         if others or not selectors:
-            live += _attached(others, devices, configs, lenient=lenient)
+            live += _attached(others, devices, configs, notice, lenient=lenient)
         if not live:
             raise SetupError("no device", remedy=NO_DEVICE_REMEDY)
         yield live
@@ -158,13 +96,14 @@ def _attached(
     names: Sequence[str],
     devices: str | MatchEntry | Sequence[str],
     configs: Mapping[str, DeviceConfig],
+    notice: Callable[[str], None],
     *,
     lenient: bool = False,
 ) -> list[ReadyDevice]:
     listed = list_devices()
     attached = ", ".join(one.serial for one in listed) or "none"
     if not names and isinstance(devices, MatchEntry):
-        found = [one for one in _usable(listed, configs) if matches(one.inventory.info, devices.match)]
+        found = [one for one in _usable(listed, configs, notice) if matches(one.inventory.info, devices.match)]
         if not found and listed:
             rule = ", ".join(f"{key} {value}" for key, value in devices.match.items())
             raise SetupError(f"no attached device matches the suite's rule: {rule}", remedy=f"attached: {attached}")
@@ -178,7 +117,7 @@ def _attached(
             if by_serial:
                 lives = [_the_only(by_serial, configs)]
             else:
-                usable = usable if usable is not None else _usable(listed, configs)
+                usable = usable if usable is not None else _usable(listed, configs, notice)
                 lives = usable if name == "any" else [one for one in usable if one.inventory.info.config == name]
                 if not lives and name != "any":
                     remedy = f"attached: {attached}; {NO_DEVICE_REMEDY}"
@@ -186,7 +125,7 @@ def _attached(
         except SetupError as error:
             if not lenient:
                 raise
-            click.echo(f"left out: {error}", err=True)
+            notice(f"left out: {error}")
             continue
         known = {one.target.serial for one in chosen}
         chosen += [one for one in lives if one.target.serial not in known]
@@ -206,7 +145,9 @@ def _the_only(by_serial: Sequence[AttachedDevice], configs: Mapping[str, DeviceC
     return _inventoried(by_serial[0], configs)
 
 
-def _usable(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> list[ReadyDevice]:
+def _usable(
+    listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig], notice: Callable[[str], None]
+) -> list[ReadyDevice]:
     """Every device that can be used. The others are left out and said: one hung phone must not stop the rest of the shelf."""
     usable: list[ReadyDevice] = []
     serials = [one.serial for one in listed]
@@ -217,18 +158,13 @@ def _usable(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig
                 raise SetupError(f"several attached devices say that they are {one.serial}")
             usable.append(_inventoried(one, configs))
         except SetupError as error:
-            click.echo(f"left out: {error}", err=True)
+            notice(f"left out: {error}")
     return usable
 
 
 def _refuse_unusable(one: AttachedDevice) -> None:
     if one.state != "device":
         raise SetupError(f"{one.serial} is {one.state}", remedy=remedy_for(one.state))
-
-
-def remedy_for(state: str) -> str | None:
-    """What to do about a state; ADB appends explanations to some."""
-    return next((text for word, text in REMEDIES.items() if state.startswith(word)), None)
 
 
 def matches(info: DeviceInfo, rules: Mapping[Any, str]) -> bool:
@@ -248,39 +184,4 @@ def _inventoried(one: AttachedDevice, configs: Mapping[str, DeviceConfig]) -> Re
     except DeviceError as error:
         raise SetupError(
             f"{error.message}", remedy=error.remedy or "unplug it and plug it in again, or leave it out with --device"
-        ) from error
-
-
-def _list(port: int) -> list[AttachedDevice]:
-    try:
-        # Not adbutils' own `list`: it takes the second word of a line for the state, and `no permissions` is two.
-        with adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).make_connection() as connection:
-            connection.send_command("host:devices-l")
-            connection.check_okay()
-            found = parse_list(connection.read_string_block())
-    except (AdbError, OSError, EOFError) as error:
-        raise SetupError(
-            f"the ADB server on port {port} does not answer: {error}", remedy="`adb kill-server`, then again"
-        ) from error
-    return [
-        AttachedDevice(serial=one.serial, state=one.state, transport_id=one.transport_id, port=port) for one in found
-    ]
-
-
-def start_server(port: int) -> None:
-    """Start an ADB server for this user, as `adb devices` does.
-
-    Raises:
-        SetupError: it does not start.
-    """
-    try:
-        subprocess.run(
-            [adbutils.adb_path(), "-P", str(port), "start-server"], check=True, capture_output=True, timeout=30
-        )
-    except (AdbError, OSError, subprocess.SubprocessError) as error:
-        output = getattr(error, "stderr", b"") or b""
-        reason = output.decode(errors="replace").strip().splitlines()
-        raise SetupError(
-            f"no ADB server on port {port}, and none can be started{': ' + reason[-1] if reason else ''}",
-            remedy="use virtual devices (--device virtual:2), or see `harness doctor`",
         ) from error

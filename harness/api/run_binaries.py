@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-
-import click
 
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.choice import Demands, Program, check_requests, demands_of, how_to_get, program_for, programs_for
@@ -30,7 +28,11 @@ def check_binaries(loaded: LoadedSuite, own: Mapping[str, Path]) -> None:
 
 
 def binaries_of(
-    loaded: LoadedSuite, devices: Mapping[str, DeviceInfo], own: Mapping[str, Path], scratch: Path
+    loaded: LoadedSuite,
+    devices: Mapping[str, DeviceInfo],
+    own: Mapping[str, Path],
+    scratch: Path,
+    warning: Callable[[str], None],
 ) -> dict[str, dict[str | None, Program]]:
     """Serial to binaries, by the names that trials know them by: None alone where the suite compares none.
 
@@ -39,6 +41,7 @@ def binaries_of(
         devices: by serial.
         own: `--binary`, by ABI.
         scratch: a folder in which the harness's own program may be written.
+        warning: told what a binary lacks of what the suite asks for.
 
     Raises:
         UsageError: a binary cannot run on its device.
@@ -56,7 +59,7 @@ def binaries_of(
     for serial, info in devices.items():
         program = program_for(info, own, scratch, store=store, demands=demands)
         if program.lacks:
-            click.echo(f"warning: {serial}: {'; '.join(program.lacks)}\n  {how_to_get(info, demands)}", err=True)
+            warning(f"{serial}: {'; '.join(program.lacks)}\n  {how_to_get(info, demands)}")
         programs[serial] = {None: program}
     return programs
 

@@ -1,0 +1,114 @@
+"""What is attached: everything that the user's ADB server and those of running virtual devices list, whatever its state."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import adbutils
+from adbutils.errors import AdbError
+
+from harness.devices.adb_list import parse_list
+from harness.devices.adb_target import server_is_up
+from harness.errors import SetupError, UsageError
+from harness.virtual.farm import running_farms
+
+REMEDIES: Mapping[str, str] = {
+    "unauthorized": "unlock the phone and accept this computer's key",
+    "offline": "unplug it and plug it in again, or `adb reconnect offline`",
+    "no permissions": "a udev rule for its vendor is missing: install the package android-sdk-platform-tools-common, "
+    "join the group plugdev, then plug it in again",
+    "authorizing": "wait a moment, then accept this computer's key on the phone",
+    "recovery": "it is in recovery mode: reboot it",
+    "bootloader": "it is in its bootloader: reboot it",
+    "sideload": "it is in sideload mode: reboot it",
+}
+"""What to do about a device whose state is not `device`."""
+
+NO_DEVICE_REMEDY = "attach a phone with USB debugging on, or use virtual devices: --device virtual:2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedDevice:
+    """A device as an ADB server lists it."""
+
+    serial: str
+    state: str
+    transport_id: int | None
+    port: int
+
+
+def default_port() -> int:
+    """Port of the user's own ADB server.
+
+    Raises:
+        UsageError: the environment names none that is a number.
+    """
+    text = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise UsageError(f"ANDROID_ADB_SERVER_PORT is {text!r}, not a port")
+    return int(text)
+
+
+def list_devices() -> list[AttachedDevice]:
+    """Everything on the user's ADB server (started if need be, as `adb devices` does) and on virtual farms that are up.
+
+    Raises:
+        SetupError: there is no server, and none can be started.
+    """
+    farms = [farm.adb_port for farm in running_farms()]
+    own = default_port()
+    if not server_is_up(own):
+        # Virtual devices that are up must not hide a phone that was just plugged in; nor fail for want of a server for phones.
+        try:
+            start_server(own)
+        except SetupError:
+            if not farms:
+                raise
+    listed: list[AttachedDevice] = []
+    for port in dict.fromkeys([own, *farms]):
+        if server_is_up(port):
+            listed += _list(port)
+    return listed
+
+
+def remedy_for(state: str) -> str | None:
+    """What to do about a state; ADB appends explanations to some."""
+    return next((text for word, text in REMEDIES.items() if state.startswith(word)), None)
+
+
+def _list(port: int) -> list[AttachedDevice]:
+    try:
+        # Not adbutils' own `list`: it takes the second word of a line for the state, and `no permissions` is two.
+        with adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).make_connection() as connection:
+            connection.send_command("host:devices-l")
+            connection.check_okay()
+            found = parse_list(connection.read_string_block())
+    except (AdbError, OSError, EOFError) as error:
+        raise SetupError(
+            f"the ADB server on port {port} does not answer: {error}", remedy="`adb kill-server`, then again"
+        ) from error
+    return [
+        AttachedDevice(serial=one.serial, state=one.state, transport_id=one.transport_id, port=port) for one in found
+    ]
+
+
+def start_server(port: int) -> None:
+    """Start an ADB server for this user, as `adb devices` does.
+
+    Raises:
+        SetupError: it does not start.
+    """
+    try:
+        subprocess.run(
+            [adbutils.adb_path(), "-P", str(port), "start-server"], check=True, capture_output=True, timeout=30
+        )
+    except (AdbError, OSError, subprocess.SubprocessError) as error:
+        output = getattr(error, "stderr", b"") or b""
+        reason = output.decode(errors="replace").strip().splitlines()
+        raise SetupError(
+            f"no ADB server on port {port}, and none can be started{': ' + reason[-1] if reason else ''}",
+            remedy="use virtual devices (--device virtual:2), or see `harness doctor`",
+        ) from error

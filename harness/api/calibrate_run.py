@@ -1,0 +1,177 @@
+"""`harness.calibrate`: what comparisons on this device and model are worth, by comparing what is alike.
+
+A run is compared with itself. `harness.run_for_calibration` makes such a run: every cell often enough to be both sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.analysis import calibration
+from harness.analysis.cell_selection import Selection, select
+from harness.analysis.cells import CellResults, group_by_cell
+from harness.analysis.metrics import Metric, counts, purpose_for
+from harness.analysis.ratio_interval import BUDGET, MIN_BLOCKS
+from harness.analysis.verdict import Rules
+from harness.api.compare_runs import metric_named
+from harness.api.run_outcome import RunOutcome
+from harness.api.run_suite import run
+from harness.api.run_watcher import RunWatcher
+from harness.api.suite_source import SuiteSource, loaded_suite
+from harness.errors import UsageError
+from harness.records import Purpose
+from harness.runs.calibration_files import CellCalibration, as_document, save
+from harness.runs.run_store import Run, load_run
+
+USUAL_SIZES = (5, 10, 20, 40)
+"""Processes a side for which the smallest detectable change is found, unless others are asked for."""
+
+BLOCKS = 2 * BUDGET
+"""Processes a cell that a suite is run with: each comparison takes one of a pair."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibratedRun:
+    """What was found of a run's cells.
+
+    Args:
+        path: the run's folder.
+        cells: one for each cell with enough processes.
+        left_out: how many cells had too few.
+        written: the files that keep it: in the run, for phones in the state folder, and the run's report where there was one.
+    """
+
+    path: Path
+    cells: tuple[CellCalibration, ...]
+    left_out: int
+    written: tuple[Path, ...]
+
+    def document(self) -> dict[str, Any]:
+        """What `harness calibrate --json` prints."""
+        return as_document(self.cells)
+
+
+def calibrate(
+    run: str | Path,
+    *,
+    where: Mapping[str, str] | None = None,
+    metric: Metric | str = Metric.INFERENCE_AVG,
+    min_effect: float = 0.01,
+    processes: Sequence[int] = (),
+    watcher: RunWatcher | None = None,
+) -> CalibratedRun:
+    """Measure how often a run's cells are called different though they are alike, and the smallest change that would be found.
+
+    What is found is kept in `RUN/calibration.json`, and for phones in the state folder: later comparisons show it.
+
+    Args:
+        run: the run's folder. A cell needs ten processes or more.
+        where: only these cells: `{"delegate": "gpu"}`. Values may hold `*` and `?`.
+        metric: as for `harness.compare`.
+        min_effect: smaller changes count as none, as a fraction.
+        processes: how many processes a side to find the smallest change for. Default: 5, 10, 20 and 40.
+        watcher: is told when the report is written anew, which takes seconds.
+
+    Raises:
+        UsageError: there is no such run, no such cell, or no cell has enough processes.
+        SetupError: it cannot be kept.
+
+    Example:
+        for cell in harness.calibrate("runs/monday").cells:
+            print(cell.model, cell.delegate, cell.found.false_positive_rate)
+    """
+    if min_effect <= 0:
+        raise UsageError("--min-effect must be more than 0%: no measurement shows that two things are exactly the same")
+    measured = metric_named(metric)
+    path = Path(run)
+    loaded = load_run(path)
+    chosen = select(group_by_cell(loaded.results), Selection(text=str(path), where=where or {}))
+    sizes = tuple(sorted(set(processes))) or USUAL_SIZES
+    rules = Rules(min_effect=min_effect)
+    found = [one for cell in chosen if (one := _calibrated(loaded, cell, measured, sizes, rules)) is not None]
+    if not found:
+        most = max((len(_values(cell, measured)) for cell in chosen), default=0)
+        raise UsageError(
+            f"{path}: no cell has enough processes to be compared with itself (the most is {most})",
+            remedy=f"measure with at least `processes: {2 * MIN_BLOCKS}` in the suite",
+        )
+    written = [*save(path, found, loaded.manifest.devices), *_report_again(path, watcher or RunWatcher())]
+    return CalibratedRun(path=path, cells=tuple(found), left_out=len(chosen) - len(found), written=tuple(written))
+
+
+def run_for_calibration(
+    suite: SuiteSource,
+    *,
+    blocks: int = BLOCKS,
+    devices: str | Sequence[str] = (),
+    binaries: Mapping[str, str | Path] | None = None,
+    out: str | Path | None = None,
+    watcher: RunWatcher | None = None,
+) -> RunOutcome:
+    """Run a suite for latency alone, with so many processes of each cell that it can be compared with itself.
+
+    Args:
+        suite: as for `harness.run`; its `purposes` and `processes` do not count.
+        blocks: processes of each cell, two for each pair.
+        devices: as for `harness.run`.
+        binaries: as for `harness.run`.
+        out: as for `harness.run`.
+        watcher: as for `harness.run`.
+
+    Raises:
+        UsageError, SetupError: as `harness.run`; and where the suite does not interleave.
+
+    Example:
+        outcome = harness.run_for_calibration("suite.yaml", devices="any", blocks=40)
+        harness.calibrate(outcome.path)
+    """
+    loaded = loaded_suite(suite)
+    if not loaded.suite.order.interleave:
+        raise UsageError(f"{loaded.path}: without interleaving, neighbours are not what a comparison compares")
+    changed = {"suite": f"{loaded.suite.suite} calibration", "purposes": [Purpose.LATENCY], "processes": blocks}
+    loaded = replace(loaded, suite=loaded.suite.model_copy(update=changed))
+    return run(loaded, devices=devices, binaries=binaries, out=out, watcher=watcher)
+
+
+def _report_again(path: Path, watcher: RunWatcher) -> list[Path]:
+    """Write the report where there is one: it shows the run's calibrations."""
+    from harness.report import REPORT, write_report  # pandas and the charts: not before they are needed
+
+    if not (path / REPORT).exists():
+        return []
+    with watcher.phase("writing the report"):
+        return [write_report(path)]
+
+
+def _calibrated(
+    run: Run, cell: CellResults, metric: Metric, sizes: tuple[int, ...], rules: Rules
+) -> CellCalibration | None:
+    found = calibration.calibrate(_values(cell, metric), processes=sizes, rules=rules)
+    if found is None:
+        return None
+    device = next((one for one in run.manifest.devices if one.serial == cell.key.device), None)
+    model = cell.results[0].trial.model
+    return CellCalibration(
+        run_id=run.manifest.run_id,
+        device=cell.key.device,
+        fingerprint=device.fingerprint if device else None,
+        model=cell.key.model,
+        model_sha256=model.sha256,
+        delegate=cell.key.delegate,
+        threads=cell.key.threads,
+        cpus=cell.key.cpus,
+        metric=str(metric),
+        found=found,
+        binary=cell.key.binary,
+        asked=model.asked,
+    )
+
+
+def _values(cell: CellResults, metric: Metric) -> list[float]:
+    purpose = purpose_for(cell.results, metric)
+    ordered = sorted(cell.results, key=lambda result: result.trial.block)
+    return [math.log(value) for result in ordered if (value := counts(result, metric, purpose)) is not None]

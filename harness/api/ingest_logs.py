@@ -1,0 +1,223 @@
+"""`harness.ingest`: logs that were recorded elsewhere become a run, or part of one, marked as what they are."""
+
+from __future__ import annotations
+
+import platform
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from harness import __version__
+from harness.api.recorded_log import STDOUT, ReadLog, RecordedLog, read_recorded, result_of, trial_of
+from harness.errors import SetupError, UsageError
+from harness.records import (
+    Artifact,
+    DelegateRequest,
+    DeviceInfo,
+    ModelRef,
+    Purpose,
+    Result,
+    Status,
+    Trial,
+)
+from harness.runs.run_store import MANIFEST, Manifest, RunStore, load_run
+
+_DELEGATE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What was added to a run.
+
+    Args:
+        path: the run's folder.
+        results: one for each log, in their order.
+    """
+
+    path: Path
+    results: tuple[Result, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether every log is of a process that did what was asked."""
+        return all(result.status is Status.OK for result in self.results)
+
+
+def ingest(
+    logs: str | Path | RecordedLog | Sequence[str | Path | RecordedLog],
+    *,
+    device: str,
+    model: str,
+    delegate: str,
+    out: str | Path,
+    process: int | None = None,
+    threads: int | None = None,
+) -> Ingested:
+    """Make or extend a run from outputs of `benchmark_model` that were recorded elsewhere. The raw logs are kept in the run.
+
+    Args:
+        logs: each the output of one process.
+        device: the device, by any name.
+        model: the model, by any name.
+        delegate: the delegate that was asked for: `cpu`, `xnnpack`, `gpu`, ...
+        out: the run to make or extend.
+        process: number of the first log's process. Default: the next that is free.
+        threads: CPU threads, where the logs do not say.
+
+    Raises:
+        UsageError: a log cannot be read, contradicts what is said of it, or is in the run already. Nothing is written then.
+        SetupError: the run cannot be written.
+
+    Example:
+        harness.ingest(["a.log", "b.log"], device="Pixel 6", model="mobilenet_v2", delegate="gpu", out="runs/recorded")
+    """
+    every = [logs] if isinstance(logs, str | Path | RecordedLog) else list(logs)
+    if not every:
+        raise UsageError("there is no log to take in")
+    request = _delegate(delegate)
+    for option, name in (("--device", device), ("--model", model)):
+        if not name.strip():
+            raise UsageError(f"{option} needs a name")
+    path = Path(out)
+    read = [
+        read_recorded(log if isinstance(log, RecordedLog) else RecordedLog.of_file(log), request, threads)
+        for log in every
+    ]
+    known, finished, last_block = _known(path)
+    results = _results(
+        finished,
+        read,
+        device=device,
+        model=_model(known, model, read),
+        delegate=request,
+        process=process,
+        last_block=last_block,
+    )
+    with _store(path, min(log.at for log in read)) as store:
+        store.extend_manifest(_extended(store.manifest, results))
+        for result, log in zip(results, read, strict=True):
+            _keep(store, result, log)
+    return Ingested(path=path, results=tuple(results))
+
+
+def _delegate(name: str) -> DelegateRequest:
+    name = name.strip().lower()
+    if not _DELEGATE.fullmatch(name):
+        raise UsageError(f"not a delegate's name: {name!r}", remedy="one word, such as cpu, xnnpack, gpu, nnapi")
+    return DelegateRequest(name=name)
+
+
+def _store(run: Path, started_at: datetime) -> RunStore:
+    if (run / MANIFEST).exists():
+        return RunStore.open(run)
+    manifest = Manifest(
+        run_id=f"{run.resolve().name}-{secrets.token_hex(3)}",
+        suite="recorded elsewhere",
+        suite_text="# This run was made by `harness ingest` from logs that were recorded elsewhere.\n",
+        started_at=started_at,
+        harness_version=__version__,
+        host={"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
+    )
+    return RunStore.create(run, manifest)
+
+
+def _known(run: Path) -> tuple[tuple[ModelRef, ...], dict[str, Result], int]:
+    """Models, finished trials and the last block of the run, if there is one, whether it has been run or not.
+
+    Read first: whatever is wrong with the request shows before anything is written.
+    """
+    if not (run / MANIFEST).exists():
+        return (), {}, -1
+    loaded = load_run(run)
+    manifest = loaded.manifest
+    trials = [*manifest.trials, *manifest.further, *(item.trial for item in manifest.impossible)]
+    trials += [result.trial for result in loaded.results]
+    return (
+        manifest.models,
+        {result.trial.trial_id: result for result in loaded.results},
+        max((trial.block for trial in trials), default=-1),
+    )
+
+
+def _keep(store: RunStore, result: Result, log: ReadLog) -> None:
+    file = store.log_dir(result.trial.trial_id) / STDOUT
+    try:
+        file.write_bytes(log.data)
+    except OSError as error:
+        raise SetupError(f"cannot write {file}: {error.strerror}", remedy="free some room") from error
+    store.append(result)
+
+
+def _model(models: tuple[ModelRef, ...], name: str, logs: list[ReadLog]) -> ModelRef:
+    """The model of that name in the run, or a new one that is known by name only."""
+    known = next((model for model in models if model.name == name), None)
+    if known is not None:
+        return known
+    sizes = [size for log in logs if (size := log.parsed.measurement.model_size_mb) is not None]
+    return ModelRef(name=name, path="", sha256="", size_bytes=round(sizes[0] * 1e6) if sizes else 0)
+
+
+def _results(
+    earlier: dict[str, Result],
+    logs: list[ReadLog],
+    *,
+    device: str,
+    model: ModelRef,
+    delegate: DelegateRequest,
+    process: int | None,
+    last_block: int,
+) -> list[Result]:
+    finished = dict(earlier)
+    taken: dict[tuple[str, str, str, int, Purpose], set[int]] = {}
+    for known in finished.values():
+        taken.setdefault(_cell(known.trial), set()).add(known.trial.process)
+    results: list[Result] = []
+    # A block of its own for each: what was recorded elsewhere did not take turns, and must not be compared as if it had.
+    block = last_block
+    for log in logs:
+        trial = trial_of(log, device=device, model=model, delegate=delegate)
+        same = finished.get(trial.trial_id)
+        if same is not None:
+            raise UsageError(
+                f"{log.source} is in the run already, as process {same.trial.process}",
+                remedy="the same output twice is not two processes",
+            )
+        used = taken.setdefault(_cell(trial), set())
+        number = next(n for n in range(len(used) + 1) if n not in used) if process is None else process + len(results)
+        if number in used:
+            raise UsageError(f"process {number} of this device, model and delegate is in the run already")
+        used.add(number)
+        block += 1
+        result = result_of(log, replace(trial, process=number, block=block))
+        finished[trial.trial_id] = result
+        results.append(result)
+    return results
+
+
+def _cell(trial: Trial) -> tuple[str, str, str, int, Purpose]:
+    return trial.device, trial.model.name, trial.delegate.label, trial.threads, trial.purpose
+
+
+def _extended(manifest: Manifest, results: list[Result]) -> Manifest:
+    devices = {info.serial: info for info in manifest.devices}
+    models = {(ref.name, ref.sha256): ref for ref in manifest.models}
+    artifacts = {artifact.origin: artifact for artifact in manifest.artifacts}
+    trials = {trial.trial_id: trial for trial in manifest.trials}
+    for result in results:
+        trial = result.trial
+        devices.setdefault(trial.device, DeviceInfo(serial=trial.device))
+        models.setdefault((trial.model.name, trial.model.sha256), trial.model)
+        trials.setdefault(trial.trial_id, trial)
+    if "recorded" not in artifacts:
+        recorded = Artifact(name="benchmark_model", sha256="", abi="", size_bytes=0, origin="recorded")
+        artifacts["recorded"] = recorded
+    return replace(
+        manifest,
+        devices=tuple(devices.values()),
+        models=tuple(models.values()),
+        artifacts=(*manifest.artifacts, *(a for a in artifacts.values() if a not in manifest.artifacts)),
+        trials=tuple(trials.values()),
+    )

@@ -1,0 +1,176 @@
+"""`harness.resume`: goes on with a run that was interrupted, once what it began with is found unchanged."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.api.device_selection import ReadyDevice
+from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
+from harness.api.run_binaries import binaries_of, suite_of
+from harness.api.run_outcome import RunOutcome, conclude
+from harness.api.run_suite import ready_devices
+from harness.api.run_watcher import RunWatcher
+from harness.binaries.choice import Program, check_own_binaries
+from harness.devices.device_config import load_device_configs
+from harness.errors import SetupError, UsageError
+from harness.measuring.schedule import Outcome
+from harness.records import DeviceInfo, ModelRef
+from harness.runs.run_progress import record_decisions, unfinished_on
+from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
+from harness.suite.expand import Expansion
+from harness.suite.suite_file import find_suite, model_ref
+
+
+def resume(
+    run: str | Path,
+    *,
+    suite: str | Path | None = None,
+    devices: str | Sequence[str] = (),
+    binaries: Mapping[str, str | Path] | None = None,
+    report: bool = True,
+    parallel_virtual: int = 1,
+    wait_s: float = 0.0,
+    quarantine_s: float = QUARANTINE_S,
+    watcher: RunWatcher | None = None,
+) -> RunOutcome:
+    """Run what an interrupted run has not got to; what is finished is kept.
+
+    Args:
+        run: the run's folder.
+        suite: must be the suite that the run began with; leave it out, a run keeps its own.
+        devices: as for `harness.run`. Default: the devices that the run began on; those that are away do not keep the others from going on.
+        binaries: as for `harness.run`; the same that the run began with.
+        report: write `report.html` anew.
+        parallel_virtual: as for `harness.run`.
+        wait_s: as for `harness.run`.
+        quarantine_s: as for `harness.run`.
+        watcher: is told what goes on.
+
+    Raises:
+        UsageError: there is no run, or a model, a device or a binary is not the one that it began with.
+        SetupError: as `harness.run`.
+
+    Example:
+        outcome = harness.resume("runs/first")
+    """
+    watcher = watcher or RunWatcher()
+    path = Path(run)
+    own = check_own_binaries(binaries or {})
+    manifest = read_manifest(path)
+    if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != manifest.suite_text:
+        raise UsageError(f"{suite} is not the suite of {path}", remedy="leave it out: a run keeps its own suite")
+    check_models(manifest.models)
+    if manifest.adaptive is not None:
+        with RunStore.open(path) as store:
+            record_decisions(store)
+    done = load_run(path)
+    left = unfinished_on(done)
+    if not left:
+        watcher.notice(f"{path}: all {len(done.results)} trials are finished")
+        return conclude(path, Outcome(), report=report, watcher=watcher)
+    effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
+    configs = load_device_configs()
+    # One phone that is away must not keep the others from going on; those that the user names must be there.
+    with (
+        ready_devices(devices or selectors_of(manifest), "any", configs, watcher, lenient=not devices) as ready,
+        tempfile.TemporaryDirectory(prefix="harness-") as scratch,
+    ):
+        by_serial = match_devices(manifest, ready)
+        infos = {serial: one.inventory.info for serial, one in by_serial.items()}
+        loaded = suite_of(manifest)
+        programs = binaries_of(loaded, infos, own, Path(scratch), watcher.warning)
+        _refuse_other_binaries(path, manifest, programs)
+        expansion = Expansion(
+            trials=manifest.trials,
+            further=manifest.further,
+            impossible=manifest.impossible,
+            warnings=(),
+            seed=manifest.seed or 0,
+        )
+        with RunStore.open(path) as store:
+            lanes = lanes_of(by_serial, programs, expansion, effort)
+            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
+        for device in manifest.devices:
+            if device.serial not in by_serial and left[device.serial]:
+                measured.set_aside[device.serial] = "not attached"
+    return conclude(path, measured, report=report, watcher=watcher)
+
+
+def _refuse_other_binaries(
+    path: Path, manifest: Manifest, programs: Mapping[str, Mapping[str | None, Program]]
+) -> None:
+    known = {(artifact.binary, artifact.sha256) for artifact in manifest.artifacts}
+    for serial, mine in programs.items():
+        for name, program in mine.items():
+            if (name, program.artifact.sha256) not in known:
+                raise UsageError(
+                    f"{serial}: the benchmark binary{f' {name}' if name else ''} is not the one that {path} began with",
+                    remedy="give the same --binary, or start a new run",
+                )
+
+
+def check_models(models: Sequence[ModelRef]) -> None:
+    """See that the files are those that the run began with.
+
+    Raises:
+        UsageError: one is gone or has changed.
+    """
+    for model in models:
+        try:
+            now = model_ref(Path(model.path), model.name)
+        except OSError as error:
+            raise UsageError(f"model {model.path} cannot be read: {error.strerror}") from None
+        if now.sha256 != model.sha256:
+            raise UsageError(f"model {model.path} has changed since the run began", remedy="start a new run")
+
+
+def selectors_of(manifest: Manifest) -> tuple[str, ...]:
+    """The devices of a run as selectors: virtual ones by profile, phones by serial."""
+    return tuple(f"virtual:{device.config}" if device.virtual else device.serial for device in manifest.devices)
+
+
+def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, ReadyDevice]:
+    """Serial in the manifest -> device now. The same serial is the same device.
+
+    Virtual ones may have been started anew: one whose serial is not here is the same as one of its profile that stands for no other.
+
+    Raises:
+        UsageError: a serial belongs to another phone or another system by now.
+        SetupError: none of the run's devices is here.
+    """
+    by_serial = {one.target.serial: one for one in live}
+    matched: dict[str, ReadyDevice] = {}
+    for device in manifest.devices:
+        one = by_serial.get(device.serial)
+        if one is None or one.inventory.info.virtual != device.virtual:
+            continue
+        if not device.virtual or one.inventory.info.config == device.config:
+            matched[device.serial] = one
+    free = [one for one in live if one.inventory.info.virtual and not any(one is other for other in matched.values())]
+    for device in manifest.devices:
+        if device.virtual and device.serial not in matched:
+            same = next((one for one in free if one.inventory.info.config == device.config), None)
+            if same is not None:
+                matched[device.serial] = same
+                free.remove(same)
+    for device in manifest.devices:
+        if device.serial in matched:
+            _refuse_changed(device, matched[device.serial].inventory.info)
+    if not matched:
+        raise SetupError(
+            "none of the run's devices is here", remedy=f"it began on {', '.join(d.serial for d in manifest.devices)}"
+        )
+    return matched
+
+
+def _refuse_changed(then: DeviceInfo, now: DeviceInfo) -> None:
+    """A serial is not a phone: cheap ones share theirs, and an update over night makes another system of the same one."""
+    for what in ("model", "soc", "fingerprint"):
+        before, after = getattr(then, what), getattr(now, what)
+        if before != after:
+            raise UsageError(
+                f"{then.serial} is not the device that the run began on: {what} was {before}, is {after}",
+                remedy="start a new run: its numbers must not be pooled with the old ones",
+            )

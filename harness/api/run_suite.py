@@ -1,0 +1,224 @@
+"""`harness.run`: a suite on devices, into a run folder with its report; `harness.plan`: what that would be."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import random
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import __version__
+from harness.api.device_selection import ReadyDevice, selected
+from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
+from harness.api.run_binaries import binaries_of, check_binaries
+from harness.api.run_outcome import RunOutcome, conclude
+from harness.api.run_watcher import RunWatcher
+from harness.api.suite_source import SuiteSource, loaded_suite
+from harness.binaries.choice import check_own_binaries
+from harness.devices.device_config import DeviceConfig, load_device_configs
+from harness.errors import SuiteError, UsageError
+from harness.files.strict_yaml import line_of
+from harness.runs.run_store import MANIFEST, Manifest, RunStore
+from harness.suite.expand import DevicePlan, Expansion, expand
+from harness.suite.suite_file import LoadedSuite, MatchEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """The trials of a suite on these devices, and what was found about them. Nothing has run."""
+
+    suite: LoadedSuite
+    expansion: Expansion
+
+
+def run(
+    suite: SuiteSource,
+    *,
+    devices: str | Sequence[str] = (),
+    binaries: Mapping[str, str | Path] | None = None,
+    out: str | Path | None = None,
+    report: bool = True,
+    parallel_virtual: int = 1,
+    wait_s: float = 0.0,
+    quarantine_s: float = QUARANTINE_S,
+    watcher: RunWatcher | None = None,
+) -> RunOutcome:
+    """Run a suite on devices, and write a run folder with its report.
+
+    Trials that fail are results, not errors: look at `RunOutcome.good`. Ctrl-C while trials run ends the run early and keeps what is
+    finished: `RunOutcome.interrupted`.
+
+    Args:
+        suite: the path of a suite, the name of one that ships with the harness, or the same keys as a dictionary.
+        devices: serials, config names, `any`, `virtual:N`, `virtual:PROFILE`. Replaces the suite's `devices`. Virtual devices are started
+            and stopped with the run.
+        binaries: the `benchmark_model` for the devices of each ABI. Default: from the store, or the harness's own on virtual devices.
+        out: folder of the run. Default: a new one under `runs/`.
+        report: write `report.html` into it.
+        parallel_virtual: how many virtual devices measure at a time. They share this machine's cores.
+        wait_s: how long to wait for a device that another harness process holds, in seconds.
+        quarantine_s: how long to wait for a device that keeps failing to get well, in seconds.
+        watcher: is told what goes on.
+
+    Raises:
+        UsageError: the request is wrong: the suite, a binary, a device's name; or `out` holds a run already.
+        SetupError: something is missing: a device, an ADB server, a binary; or the disk is full.
+
+    Example:
+        outcome = harness.run("quickstart", devices="virtual:2", out="runs/first")
+        print(outcome.counts, outcome.report)
+    """
+    watcher = watcher or RunWatcher()
+    loaded = loaded_suite(suite)
+    own = check_own_binaries(binaries or {})
+    folder = Path(out) if out is not None else None
+    effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
+    configs = load_device_configs()
+    with (
+        _expanded(loaded, devices, own, folder, configs, watcher) as (ready, expansion),
+        tempfile.TemporaryDirectory(prefix="harness-") as scratch,
+    ):
+        by_serial = {one.target.serial: one for one in ready}
+        infos = {serial: one.inventory.info for serial, one in by_serial.items()}
+        programs = binaries_of(loaded, infos, own, Path(scratch), watcher.warning)
+        for warning in expansion.warnings:
+            watcher.warning(warning)
+        started_at = datetime.now(UTC)
+        path = folder or _new_folder(loaded.suite.suite, started_at)
+        manifest = Manifest(
+            run_id=f"{_slug(path.resolve().name)}-{random.SystemRandom().randrange(16**6):06x}",
+            suite=loaded.suite.suite,
+            suite_text=loaded.text,
+            suite_path=str(loaded.path.resolve()),
+            started_at=started_at,
+            harness_version=__version__,
+            host=_host(),
+            devices=tuple(infos.values()),
+            artifacts=tuple(dict.fromkeys(p.artifact for mine in programs.values() for p in mine.values())),
+            models=loaded.models,
+            trials=expansion.trials,
+            further=expansion.further,
+            adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
+            impossible=expansion.impossible,
+            seed=expansion.seed,
+            baseline={str(key): value for key, value in loaded.suite.baseline.items()}
+            if loaded.suite.baseline
+            else None,
+        )
+        with RunStore.create(path, manifest) as store:
+            lanes = lanes_of(by_serial, programs, expansion, effort)
+            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
+    return conclude(path, measured, report=report, watcher=watcher)
+
+
+def plan(
+    suite: SuiteSource,
+    *,
+    devices: str | Sequence[str] = (),
+    binaries: Mapping[str, str | Path] | None = None,
+    out: str | Path | None = None,
+    watcher: RunWatcher | None = None,
+) -> RunPlan:
+    """The trials that `run` would make of the same arguments. Devices are asked what they are; nothing runs, nothing is written.
+
+    Raises:
+        UsageError, SetupError: as `run`, as far as it can be known before anything is pushed.
+
+    Example:
+        for trial in harness.plan("quickstart", devices="virtual:1").expansion.trials:
+            print(trial.model.name, trial.delegate.label, trial.threads)
+    """
+    loaded = loaded_suite(suite)
+    own = check_own_binaries(binaries or {})
+    folder = Path(out) if out is not None else None
+    with _expanded(loaded, devices, own, folder, load_device_configs(), watcher or RunWatcher()) as (_, expansion):
+        return RunPlan(suite=loaded, expansion=expansion)
+
+
+@contextlib.contextmanager
+def _expanded(
+    loaded: LoadedSuite,
+    selectors: str | Sequence[str],
+    own: Mapping[str, Path],
+    out: Path | None,
+    configs: Mapping[str, DeviceConfig],
+    watcher: RunWatcher,
+) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
+    """The devices, virtual ones as long as the context lasts, and the trials on them."""
+    suite = loaded.suite
+    if out is not None and (out / MANIFEST).exists():
+        raise UsageError(f"{out} already holds a run", remedy=f"go on with it: --resume {out}; or choose another --out")
+    check_binaries(loaded, own)
+    seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
+    with ready_devices(selectors, suite.devices, configs, watcher) as ready:
+        yield ready, _expand(loaded, [_plan(one, configs) for one in ready], seed)
+
+
+@contextlib.contextmanager
+def ready_devices(
+    selectors: str | Sequence[str],
+    devices: str | MatchEntry | Sequence[str],
+    configs: Mapping[str, DeviceConfig],
+    watcher: RunWatcher,
+    *,
+    lenient: bool = False,
+) -> Iterator[list[ReadyDevice]]:
+    """As `device_selection.selected`, with a word to the watcher while devices start or are asked."""
+    names = [selectors] if isinstance(selectors, str) else list(selectors)
+    starting = any(name.startswith("virtual:") for name in names)
+    with contextlib.ExitStack() as stack:
+        with watcher.phase("starting virtual devices" if starting else "asking devices what they are"):
+            ready = stack.enter_context(selected(names, devices, configs, watcher.notice, lenient=lenient))
+        yield ready
+
+
+def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expansion:
+    try:
+        return expand(loaded.suite, loaded.models, plans, seed=seed)
+    except UsageError as error:
+        # Which words of `cpus` mean something is known only with the devices; where the word stands is known to the suite.
+        for index, label in enumerate(loaded.suite.cpus):
+            if repr(label) in error.message:
+                line = line_of(loaded.text, ("cpus", index))
+                raise SuiteError(
+                    error.message, file=loaded.path, line=line, key=f"cpus[{index}]", remedy=error.remedy
+                ) from None
+        raise
+
+
+def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
+    config = configs.get(one.inventory.info.config or "")
+    return DevicePlan(
+        serial=one.target.serial,
+        topology=one.inventory.topology,
+        cpu_sets=dict(config.cpu_sets) if config else {},
+    )
+
+
+def _slug(name: str) -> str:
+    """A name that is one word for a shell and a plain part of a path."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "run"
+
+
+def _new_folder(name: str, now: datetime) -> Path:
+    base = Path("runs") / f"{_slug(name)}-{now:%Y%m%d-%H%M%S}"
+    path, number = base, 1
+    while path.exists():
+        number += 1
+        path = base.with_name(f"{base.name}-{number}")
+    return path
+
+
+def _host() -> dict[str, str]:
+    return {
+        "cores": str(os.cpu_count() or 0),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+    }

@@ -1,0 +1,114 @@
+"""A run that ends early, and going on with it: what is done is kept, and nothing runs twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from harness.runs.run_store import load_run
+from harness.virtual.farm import VirtualFarm
+from tests.cli.running import harness, no_traceback, started, wait_for_lines, write_suite
+from tests.model_files import shipped
+
+
+def test_killed_and_resumed_is_each_trial_once(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "delegates: [cpu, xnnpack]\nprocesses: 4\n")
+    out = tmp_path / "run"
+    process = started(suite, out)
+    try:
+        wait_for_lines(out / "trials.jsonl", 2)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    before = len(load_run(out).results)
+    assert 2 <= before < 8
+    done = harness("run", "--resume", out)
+    no_traceback(done)
+    assert done.returncode == 0, done.stderr
+    results = load_run(out).results  # itself refuses a trial that is there twice
+    assert len(results) == 8
+    assert {result.trial.trial_id for result in results} == {trial.trial_id for trial in load_run(out).manifest.trials}
+    again = harness("run", "--resume", out, "--json")
+    assert again.returncode == 0
+    assert "all 8 trials are finished" in again.stderr
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 40\n")
+    out = tmp_path / "run"
+    process = started(suite, out)
+    try:
+        wait_for_lines(out / "trials.jsonl", 2)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert f"--resume {out}" in stderr
+    assert (out / "report.html").exists()
+    assert 2 <= len(load_run(out).results) < 40
+
+
+def test_a_cancelled_job_ends_like_ctrl_c(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 40\n")
+    out = tmp_path / "run"
+    process = started(suite, out)
+    try:
+        wait_for_lines(out / "trials.jsonl", 1)
+        process.terminate()
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, stderr
+    assert f"--resume {out}" in stderr
+
+
+def test_skipped_cells_survive_a_resume(tmp_path: Path) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "cpus: [all, f00]\nprocesses: 1\n")
+    out = tmp_path / "run of two"
+    assert harness("run", suite, "--device", "virtual:1", "--out", out).returncode == 0
+    (out / "trials.jsonl").write_bytes(b"")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    again = harness("run", "--resume", out, cwd=elsewhere)
+    assert again.returncode == 0, again.stderr
+    assert sorted(result.status for result in load_run(out).results) == ["ok", "skipped"]
+
+
+def test_a_device_that_is_away_is_missed_only_where_it_has_something_left_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")])
+    out = tmp_path / "run"
+    with VirtualFarm(["virtual-flagship"] * 2) as farm:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(farm.adb_port))
+        here, away = farm.serials
+        assert harness("run", suite, "--device", here, "--device", away, "--out", out).returncode == 0
+        file = out / "trials.jsonl"
+        lines = {json.loads(line)["trial"]["device"]: line for line in file.read_text().splitlines(keepends=True)}
+        file.write_text(lines[away])
+        done = harness("run", "--resume", out, "--device", here)
+        assert (done.returncode, "not attached" in done.stderr) == (0, False), done.stderr
+        file.write_text("")
+        left = harness("run", "--resume", out, "--device", here)
+        assert (left.returncode, f"{away}: not attached" in left.stderr) == (1, True), left.stderr
+
+
+def test_without_a_report_what_was_measured_is_said_all_the_same(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")])
+    assert harness("run", suite, "--device", "virtual:1", "--out", out).returncode == 0
+    (out / "report.html").unlink()
+    (out / "report.html").mkdir()
+    done = harness("run", "--resume", out)
+    no_traceback(done)
+    assert done.returncode in (2, 3)
+    assert "cannot write" in done.stderr
+    assert f"harness report {out}" in done.stdout
+    assert "cnn_int8" in done.stdout
