@@ -134,7 +134,7 @@ class DeviceSession:
             trial, error, started_at=started_at, duration_s=time.monotonic() - started, attempt=len(earlier) + attempt
         )
         if self.down is None:
-            story = self._story(trial, ago_s=time.monotonic() - started)
+            story = {**story, **self._story(trial, ago_s=time.monotonic() - started)}
         causes = (setbacks[-1].cause,) if setbacks else failed.causes
         return self._with_all(replace(failed, causes=causes, logs=story), setbacks)
 
