@@ -1,5 +1,6 @@
 # `make demo`  a suite on virtual devices, into an HTML report (needs Python 3.11 or newer and nothing else)
 # `make test`  format check, lint, strict types, tests
+# `make mutants`  do the tests notice wrong code? ROOM=conditions tries one room (minutes each; not part of `make test`)
 # `make format`, `make clean`; PYTHON=python3.12 chooses another interpreter
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ TEST_WORKERS ?= 2
 # Everything that the package is made of: a change of it makes the environments anew.
 PACKAGED := pyproject.toml tools/make_env.py
 
-.PHONY: help demo test format lint types unit clean python-check
+.PHONY: help demo test format lint types unit mutants clean python-check
 .DEFAULT_GOAL := help
 
 help:
@@ -48,6 +49,13 @@ types: $(TEST_ENV)/.ready
 
 unit: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+$(TEST_ENV)/.mutants: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,mutants]'
+	@touch $@
+
+mutants: $(TEST_ENV)/.mutants
+	$(TEST_ENV)/bin/python -m tools.mutants $(ROOM) --workers $(TEST_WORKERS) $(MUTANTS_ARGS)
 
 format: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff format .
