@@ -13,7 +13,7 @@ STATUS_WORDS = ("NONE", "LIGHT", "MODERATE", "SEVERE", "CRITICAL", "EMERGENCY", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
+class GateRefusal:
     """Why a trial must not begin now.
 
     Args:
@@ -27,7 +27,7 @@ class Closed:
     wait_s: float
 
 
-def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings) -> Closed | None:
+def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings) -> GateRefusal | None:
     """None where the device is cool enough, or does not say how warm it is.
 
     Args:
@@ -37,23 +37,23 @@ def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings)
     """
     if request.max_status is not None and seen.thermal_status is not None and seen.thermal_status > request.max_status:
         evidence = f"{status_words(seen.thermal_status)}, at most {request.max_status} asked"
-        return Closed(cause=Cause.TOO_HOT, evidence=evidence, wait_s=request.wait_s)
+        return GateRefusal(cause=Cause.TOO_HOT, evidence=evidence, wait_s=request.wait_s)
     if below_c is not None and seen.temperature_c is not None and seen.temperature_c >= below_c:
         evidence = f"{seen.temperature_c:.1f} °C, below {below_c:g} °C asked"
-        return Closed(cause=Cause.TOO_HOT, evidence=evidence, wait_s=request.wait_s)
+        return GateRefusal(cause=Cause.TOO_HOT, evidence=evidence, wait_s=request.wait_s)
     return None
 
 
-def battery_gate(request: BatteryRequest, seen: Readings) -> Closed | None:
+def battery_gate(request: BatteryRequest, seen: Readings) -> GateRefusal | None:
     """None where the battery is full enough, or the device has none. Waiting is for a phone that is charging."""
     percent = seen.battery_percent
     if percent is None or percent >= request.min_percent:
         return None
     evidence = f"battery at {percent} %, {request.min_percent} % asked"
-    return Closed(cause=Cause.BATTERY_LOW, evidence=evidence, wait_s=request.wait_s if seen.charging else 0.0)
+    return GateRefusal(cause=Cause.BATTERY_LOW, evidence=evidence, wait_s=request.wait_s if seen.charging else 0.0)
 
 
-def load_gate(request: LoadRequest | None, seen: Readings, *, must_be_known: bool = True) -> Closed | None:
+def load_gate(request: LoadRequest | None, seen: Readings, *, must_be_known: bool = True) -> GateRefusal | None:
     """None where others keep few enough cores busy.
 
     Args:
@@ -64,11 +64,11 @@ def load_gate(request: LoadRequest | None, seen: Readings, *, must_be_known: boo
     if request is None or (seen.busy_cores is None and not must_be_known):
         return None
     if seen.busy_cores is None:
-        return Closed(cause=Cause.CONDITION_NOT_MET, evidence="the device does not tell its load", wait_s=0.0)
+        return GateRefusal(cause=Cause.CONDITION_NOT_MET, evidence="the device does not tell its load", wait_s=0.0)
     if seen.busy_cores <= request.max:
         return None
     evidence = f"{seen.busy_cores:g} cores busy with other work, at most {request.max:g} asked"
-    return Closed(cause=Cause.CONDITION_NOT_MET, evidence=evidence, wait_s=request.wait_s)
+    return GateRefusal(cause=Cause.CONDITION_NOT_MET, evidence=evidence, wait_s=request.wait_s)
 
 
 def status_words(status: int) -> str:

@@ -1,13 +1,13 @@
 """Task profile: the scheduling class that Android gives a process (`settaskprofile`, Android 13 and later; some need root).
 
-Unlike the other settings it belongs to the process, not to the device: each trial's shell takes it on before it becomes the benchmark, and
+Unlike the other settings it belongs to the process, not to the device: each trial's shell applies it before it becomes the benchmark, and
 it is gone with that.
 """
 
 from __future__ import annotations
 
 
-def take_on(profile: str, root: str | None) -> str:
+def apply_task_profile(profile: str, root: str | None) -> str:
     """Shell text for the trial's own shell (`$$`): tried as it is, then as root. Exit code 0 where it was accepted.
 
     Args:

@@ -13,10 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.conditions.device_settings import DeviceSettings
-from harness.conditions.gates import Closed, battery_gate, load_gate, thermal_gate
+from harness.conditions.gates import GateRefusal, battery_gate, load_gate, thermal_gate
 from harness.conditions.readings import Readings, read_readings, readings_script
 from harness.conditions.request import ConditionsRequest
-from harness.conditions.task_profile import take_on
+from harness.conditions.task_profile import apply_task_profile
 from harness.conditions.thermal_limits import Limits, findings
 from harness.devices.inventory import Inventory
 from harness.devices.lease import LEASE_S, renew_script
@@ -100,7 +100,7 @@ class Conditioning:
         if profile is not None:
             asked["task_profile"] = profile
             if self._settings.knows_task_profiles():
-                process = take_on(profile, inventory.become_root)
+                process = apply_task_profile(profile, inventory.become_root)
                 if not self._request.optional("task_profile"):
                     held["task_profile"] = profile
             else:
@@ -110,7 +110,7 @@ class Conditioning:
         self._unmet = {name: why for name, why in refused.items() if not self._request.optional(name)}
         for name, why in refused.items():
             self._note(f"{name}: {why}{'' if name in self._unmet else '; goes on without'}")
-        self._setup = Setup(asked=asked, held=held, take_on=process, read_back=state.read_back)
+        self._setup = Setup(asked=asked, held=held, apply_task_profile=process, read_back=state.read_back)
         return self._setup
 
     def mend(self, inventory: Inventory) -> DeviceSettings:
@@ -160,16 +160,16 @@ class Conditioning:
             raise Cancelled
         if trial.trial_id != self._waiting_for:
             self._waiting_for, self._waited_s = trial.trial_id, 0.0
-        closed = self._wait(self._below_c(repeats))
-        if closed is None and self._request.canary:
+        refusal = self._wait(self._below_c(repeats))
+        if refusal is None and self._request.canary:
             wait_s = self._request.thermal.wait_s
             if self._canary.before(trial, wait_s=wait_s, again=repeats > 0):
                 # It warms the device a little, or was waited for: what the gate saw is past.
                 self._last = None
-                closed = self._wait(self._below_c(repeats))
-        if closed is not None:
-            self._note(f"did not begin: {closed.evidence}")
-            return self._blocked(trial, closed)
+                refusal = self._wait(self._below_c(repeats))
+        if refusal is not None:
+            self._note(f"did not begin: {refusal.evidence}")
+            return self._blocked(trial, refusal)
         return None
 
     def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
@@ -233,25 +233,25 @@ class Conditioning:
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
-    def _wait(self, below_c: float | None) -> Closed | None:
+    def _wait(self, below_c: float | None) -> GateRefusal | None:
         began, pause = time.monotonic(), _POLL_S
         seen = self._fresh()
         while True:
-            closed = self._closed(seen or self._read(), below_c)
-            if closed is None:
+            refusal = self._refused(seen or self._read(), below_c)
+            if refusal is None:
                 return None
-            left_s = closed.wait_s - (time.monotonic() - began)
+            left_s = refusal.wait_s - (time.monotonic() - began)
             if seen is None:
                 if left_s <= 0:
-                    return closed
-                if closed.cause not in self._said:
-                    self._said.add(closed.cause)
-                    self._note(f"waits, {closed.wait_s:g} s at most: {closed.evidence}")
+                    return refusal
+                if refusal.cause not in self._said:
+                    self._said.add(refusal.cause)
+                    self._note(f"waits, {refusal.wait_s:g} s at most: {refusal.evidence}")
                 self._pause(min(pause, left_s))
                 pause = min(2 * pause, _LONGEST_POLL_S)
             seen = None
 
-    def _closed(self, seen: Readings, below_c: float | None) -> Closed | None:
+    def _refused(self, seen: Readings, below_c: float | None) -> GateRefusal | None:
         request = self._request
         return (
             battery_gate(request.battery, seen)
@@ -342,14 +342,14 @@ class Conditioning:
                 expected[core] = clock
         return expected
 
-    def _blocked(self, trial: Trial, closed: Closed) -> Result:
+    def _blocked(self, trial: Trial, refusal: GateRefusal) -> Result:
         return Result(
             trial=trial,
             status=Status.INVALID,
-            causes=(closed.cause,),
-            message=f"did not run: {closed.evidence}",
+            causes=(refusal.cause,),
+            message=f"did not run: {refusal.evidence}",
             conditions=Conditions(
-                settings_asked=self._setup.asked, waited_s=round(self._waited_s, 1), evidence=(closed.evidence,)
+                settings_asked=self._setup.asked, waited_s=round(self._waited_s, 1), evidence=(refusal.evidence,)
             ),
             started_at=datetime.now(UTC),
             duration_s=0.0,

@@ -29,7 +29,7 @@ from harness.errors import (
     TransientError,
 )
 from harness.measuring.conditioning import Conditioning
-from harness.measuring.lane_plan import LanePlan, Office
+from harness.measuring.lane_plan import LanePlan, RunServices
 from harness.measuring.runner import Bench, failed_result, run_trial, skipped_result
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
@@ -55,14 +55,16 @@ class DeviceSession:
     """One device while a lane runs on it.
 
     Args:
-        office: the run.
+        services: the run.
         lane: what the device is to do.
         not_me: serials of the run's devices, none of which this one can have come back as.
         twins: whether another device of the run has the same hardware serial, so that it cannot be told by that.
     """
 
-    def __init__(self, office: Office, lane: LanePlan, *, not_me: Collection[str] = (), twins: bool = False) -> None:
-        self._office = office
+    def __init__(
+        self, services: RunServices, lane: LanePlan, *, not_me: Collection[str] = (), twins: bool = False
+    ) -> None:
+        self._services = services
         self._lane = lane
         self._target = lane.target
         self._not_me = frozenset(not_me)
@@ -79,9 +81,9 @@ class DeviceSession:
         """What the device said last, if it did not come back after the last trial's fault."""
         self._conditions = Conditioning(
             lane.target,
-            office.conditions,
-            owner=office.lease[0],
-            cancel=office.cancel,
+            services.conditions,
+            owner=services.lease[0],
+            cancel=services.cancel,
             note=self._note,
             run_canary=self._run_canary,
         )
@@ -98,7 +100,7 @@ class DeviceSession:
             DeviceBusy: somebody else measures on the device.
             Cancelled: the run is being ended.
         """
-        attempts = self._office.patience.attempts
+        attempts = self._services.patience.attempts
         started_at, started = datetime.now(UTC), time.monotonic()
         if not earlier:
             self._kept_s = 0.0
@@ -158,8 +160,8 @@ class DeviceSession:
             now = self._look()
             output = self._target.run(
                 f"mkdir -p {BASE_DIR} && mkdir {folder} && rmdir {folder}",
-                timeout_s=self._office.patience.probe_timeout_s,
-                cancel=self._office.cancel,
+                timeout_s=self._services.patience.probe_timeout_s,
+                cancel=self._services.cancel,
             )
         except DeviceError:
             return False
@@ -176,9 +178,9 @@ class DeviceSession:
         if self._opened:
             return
         try:
-            open_folder(self._target, owner=self._office.lease[0])
+            open_folder(self._target, owner=self._services.lease[0])
             self._conditions.mend(self._lane.inventory)
-            close_folder(self._target, owner=self._office.lease[0])
+            close_folder(self._target, owner=self._services.lease[0])
         except DeviceBusy:
             pass  # somebody else's session has mended it by now
         except DeviceError as error:
@@ -189,15 +191,15 @@ class DeviceSession:
         if not self._opened:
             return
         deadline = time.monotonic() + (
-            0.0 if self.down or self._office.cancel.is_set() else self._office.patience.recovery_s
+            0.0 if self.down or self._services.cancel.is_set() else self._services.patience.recovery_s
         )
         while True:
             try:
                 self._conditions.exit()
-                close_folder(self._target, owner=self._office.lease[0])
+                close_folder(self._target, owner=self._services.lease[0])
             except DeviceError as error:
                 if time.monotonic() < deadline and isinstance(error, TransientError):
-                    self._office.cancel.wait(self._office.patience.backoff_s)
+                    self._services.cancel.wait(self._services.patience.backoff_s)
                     continue
                 self._note(f"could not be tidied up: {error.message}")
             break
@@ -220,15 +222,15 @@ class DeviceSession:
                 target=self._target,
                 inventory=self._lane.inventory,
                 program=program,
-                facts=self._office.facts(self._target, program),
-                owner=self._office.lease[0],
+                facts=self._services.facts(self._target, program),
+                owner=self._services.lease[0],
                 setup=setup,
             )
             for name, program in programs.items()
         }
 
     def _take_lease(self) -> dict[str, int]:
-        owner, wait_s = self._office.lease
+        owner, wait_s = self._services.lease
         deadline = time.monotonic() + wait_s
         said = False
         while True:
@@ -240,7 +242,7 @@ class DeviceSession:
                 if not said:
                     self._note(f"waits: {busy.message}")
                 said = True
-            if self._office.cancel.wait(min(2.0, max(0.1, deadline - time.monotonic()))):
+            if self._services.cancel.wait(min(2.0, max(0.1, deadline - time.monotonic()))):
                 raise Cancelled
 
     def _once(self, trial: Trial, ends_block: bool) -> Result:
@@ -259,8 +261,8 @@ class DeviceSession:
             not_run = self._conditions.before_trial(trial, repeats=repeats)
             if not_run is not None:
                 return not_run if spoiled is None else self._conditions.not_repeated(spoiled, not_run)
-            self._office.started(trial)
-            result = self._measure(trial, self._office.model(trial))
+            self._services.started(trial)
+            result = self._measure(trial, self._services.model(trial))
             result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
@@ -268,7 +270,7 @@ class DeviceSession:
 
     def _run_canary(self, trial: Trial) -> Result:
         # With what the suite says of this model: its signature and inputs, not those of the trial's.
-        model, file = self._office.canary_model()
+        model, file = self._services.canary_model()
         return self._measure(replace(trial, model=model), file)
 
     def _measure(self, trial: Trial, model: Blob) -> Result:
@@ -283,14 +285,14 @@ class DeviceSession:
             raise StableError("it was not set up again after it failed", serial=self._target.serial)
         slot, began = self._lane.slot, time.monotonic()
         while slot is not None and not slot.acquire(timeout=0.2):
-            if self._office.cancel.is_set():
+            if self._services.cancel.is_set():
                 raise Cancelled
         self._kept_s -= time.monotonic() - began
         began = time.monotonic()
         try:
-            return run_trial(bench, trial, model, self._office.log_dir(trial), self._office.cancel)
+            return run_trial(bench, trial, model, self._services.log_dir(trial), self._services.cancel)
         finally:
-            self._office.count_busy(self._target.serial, time.monotonic() - began)
+            self._services.count_busy(self._target.serial, time.monotonic() - began)
             if slot is not None:
                 slot.release()
 
@@ -310,12 +312,12 @@ class DeviceSession:
             DeviceDown: it does not answer for too long.
             Cancelled: the run is being ended.
         """
-        patience = self._office.patience
+        patience = self._services.patience
         self._benches = {}
         deadline = time.monotonic() + patience.recovery_s
         pause = patience.backoff_s * 2 ** max(0, attempt - 1)
         while True:
-            if self._office.cancel.wait(pause):
+            if self._services.cancel.wait(pause):
                 raise Cancelled
             try:
                 now = self._look()
@@ -342,7 +344,7 @@ class DeviceSession:
             DeviceError: it does not answer.
         """
         try:
-            self._target.run("true", timeout_s=self._office.patience.probe_timeout_s, cancel=self._office.cancel)
+            self._target.run("true", timeout_s=self._services.patience.probe_timeout_s, cancel=self._services.cancel)
         except AdbServerLost:
             if self._lane.revive_server is None:
                 raise
@@ -352,7 +354,7 @@ class DeviceSession:
         except DeviceLost:
             if not self._follow():
                 raise
-        return self._office.inventory(self._target)
+        return self._services.inventory(self._target)
 
     def _follow(self) -> bool:
         """Look for the device, by its hardware serial, among those that its server did not list before: cheap phones share theirs."""
@@ -364,7 +366,7 @@ class DeviceSession:
             if other.serial in self._bystanders:
                 continue
             try:
-                output = other.run(f"getprop {_HARDWARE_SERIAL}", timeout_s=self._office.patience.probe_timeout_s)
+                output = other.run(f"getprop {_HARDWARE_SERIAL}", timeout_s=self._services.patience.probe_timeout_s)
             except DeviceError:
                 continue
             if output.stdout.decode(errors="replace").strip() == me:
@@ -376,7 +378,7 @@ class DeviceSession:
         return True
 
     def _note(self, message: str) -> None:
-        self._office.note(self._lane.target.serial, message)
+        self._services.note(self._lane.target.serial, message)
 
 
 def _setback(error: DeviceError) -> Setback:

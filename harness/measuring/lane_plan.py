@@ -68,7 +68,7 @@ class LanePlan:
     revive_server: Callable[[], None] | None = None
 
 
-class Office(Protocol):
+class RunServices(Protocol):
     """What a session needs of the run that it belongs to."""
 
     cancel: threading.Event

@@ -63,13 +63,13 @@ class Setup:
     Args:
         asked: settings to values, as the suite asks for them.
         held: those of them that the device took on.
-        take_on: shell text for the process itself (its task profile), if any.
+        apply_task_profile: shell text for the process itself (its task profile), if any.
         read_back: shell text that reads the settings after a run.
     """
 
     asked: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, str] = field(default_factory=dict)
-    take_on: str | None = None
+    apply_task_profile: str | None = None
     read_back: str = ""
 
 
@@ -231,8 +231,8 @@ def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: 
     if trailer is None:
         return conditions
     settings = dict(trailer.settings)
-    if trailer.took_on is not None:
-        settings["task_profile"] = setup.asked.get("task_profile", "") if trailer.took_on else "refused"
+    if trailer.task_profile_applied is not None:
+        settings["task_profile"] = setup.asked.get("task_profile", "") if trailer.task_profile_applied else "refused"
     # Of several clusters the one at the highest clock: the others rest, or their clocks are asked for by somebody else.
     clocks = [max(sample.frequency_khz.values()) for sample in trailer.samples if sample.frequency_khz]
     return replace(
@@ -311,7 +311,7 @@ def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePl
         read_temperature=inventory.zone.read if inventory.zone else None,
         frequency_paths={cpu: f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq" for cpu in watched},
         nonce=secrets.token_hex(8),
-        take_on=bench.setup.take_on,
+        apply_task_profile=bench.setup.apply_task_profile,
         read_back=bench.setup.read_back,
     )
 

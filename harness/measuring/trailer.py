@@ -32,8 +32,8 @@ class Trailer:
     boot_id: str
     battery_percent: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
-    took_on: bool | None = None
-    """Whether `take_on` succeeded; None where there was none."""
+    task_profile_applied: bool | None = None
+    """Whether `apply_task_profile` succeeded; None where there was none."""
     samples: tuple[Sample, ...] = field(default_factory=tuple)
 
     @property
@@ -82,7 +82,7 @@ def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: boo
         boot_id=parts.get("boot", "").strip(),
         battery_percent=battery_percent(after),
         settings=read_values(parts.get("settings", "")),
-        took_on=parts["profile"].strip() == "0" if parts.get("profile", "").strip() else None,
+        task_profile_applied=parts["profile"].strip() == "0" if parts.get("profile", "").strip() else None,
         samples=_samples(parts.get("samples", ""), start or 0.0, cores, has_zone),
     )
 

@@ -44,7 +44,7 @@ class TrialScript:
         frequency_paths: core number -> file with its present clock in kHz.
         nonce: what no output can contain by chance.
         sample_every_s: how often the sampler looks; None: nothing is sampled, and the affinity is not known then.
-        take_on: shell text that the benchmark's own shell runs before it becomes the benchmark (a task profile).
+        apply_task_profile: shell text that the benchmark's own shell runs before it becomes the benchmark (a task profile).
         read_back: shell text run after the benchmark, for what must still be set (`harness.conditions.journal.read_script`).
     """
 
@@ -59,7 +59,7 @@ class TrialScript:
     frequency_paths: Mapping[int, str]
     nonce: str
     sample_every_s: float | None = SAMPLE_INTERVAL_S
-    take_on: str | None = None
+    apply_task_profile: str | None = None
     read_back: str = ""
 
     def look(self) -> str:
@@ -86,9 +86,9 @@ class TrialScript:
         pin_sampler = f"taskset -p {self.other_mask:x} $S >/dev/null 2>&1" if self.other_mask else ":"
         read_zone = self.read_temperature or ":"
         arguments = " ".join(q(flag) for flag in self.flags)
-        take_on = f"{self.take_on}; echo $? >profile; " if self.take_on else ""
+        apply_task_profile = f"{self.apply_task_profile}; echo $? >profile; " if self.apply_task_profile else ""
         # Pinned before the pid is written: the sampler must never see a mask that is not yet set.
-        start = q(f'echo $$ >pid || exit {CANNOT}; {take_on}exec "$@"')
+        start = q(f'echo $$ >pid || exit {CANNOT}; {apply_task_profile}exec "$@"')
         sampler = f"""{{ n=0
   while [ ! -s pid ] && [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done
   read p <pid; w=0.03

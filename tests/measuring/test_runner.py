@@ -161,7 +161,7 @@ def test_a_cpuset_that_cuts_the_mask_is_named(tmp_path: Path) -> None:
 def test_settings_are_read_back_after_the_run(tmp_path: Path, exit_code: str, observed: str | None) -> None:
     setup = Setup(
         asked={"governor:policy4": "performance", "task_profile": "MaxPerformance"},
-        take_on="settaskprofile $$ MaxPerformance",
+        apply_task_profile="settaskprofile $$ MaxPerformance",
         read_back="echo reads-the-governor",
     )
     phone = Phone(settings="=setting governor:policy4 schedutil", profile=exit_code)
