@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from scipy import special, stats
 
 from benchmarks.latency_model import Floats, Scenario, inferences, simulate
 from harness.analysis.ratio_interval import LEVEL, paired_many, unpaired_many
-from harness.analysis.sequential import Levels, levels_for
+from harness.analysis.sequential import look_level, repeated_p
 from harness.analysis.verdict import Rules
 
 Bools = npt.NDArray[np.bool_]
@@ -109,15 +110,16 @@ def peek(
 ) -> Peeking:
     """Look again and again, and stop when the interval is narrow or at a verdict. Not `controlled`: each look as if it were the only."""
     experiments, max_blocks = log_ratios.shape
-    levels = levels_for(min_blocks, max_blocks) if controlled else Levels(interval=LEVEL, alpha=RULES.alpha)
+    level = look_level(min_blocks, max_blocks) if controlled else LEVEL
+    alpha = _look_alpha(min_blocks, max_blocks) if controlled else RULES.alpha
     differs = np.zeros(experiments, dtype=np.bool_)
     covered = np.ones(experiments, dtype=np.bool_)
     blocks = np.zeros(experiments, dtype=np.int_)
     running = np.ones(experiments, dtype=np.bool_)
     truth = np.log1p(effect)
     for n in range(min_blocks, max_blocks + 1):
-        found = paired_many(log_ratios[:, :n], level=levels.interval)
-        said = (found.p_value <= levels.alpha) & ((found.low > EDGE) | (found.high < -EDGE))
+        found = paired_many(log_ratios[:, :n], level=level)
+        said = (found.p_value <= alpha) & ((found.low > EDGE) | (found.high < -EDGE))
         same = (found.low >= -EDGE) & (found.high <= EDGE)
         stops = np.expm1(found.high - found.low) <= until
         if stop_when_decided:
@@ -128,6 +130,16 @@ def peek(
         blocks[ends] = n
         running &= ~ends
     return Peeking(differs, covered, blocks)
+
+
+@cache
+def _look_alpha(min_blocks: int, max_blocks: int) -> float:
+    """The largest p-value of a look that is still at most `alpha` once all looks are allowed for."""
+    low, high = 0.0, RULES.alpha
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if repeated_p(middle, min_blocks, max_blocks) <= RULES.alpha else (low, middle)
+    return low
 
 
 def bca(log_ratios: Floats, *, resamples: int = 999) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""What comparisons of a cell's kind are worth, found by comparing the cell with itself (A/A). Pure.
+"""How often comparisons of such a cell are wrong, and what they can find, by comparing the cell with itself (A/A). Pure.
 
 Processes of neighbouring blocks are set against each other, with a coin deciding which is called base: nothing differs, so every
 `faster` or `slower` is false. The smallest detectable change is the one that, put on top of such differences, is found in nine of ten.

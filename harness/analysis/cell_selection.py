@@ -1,4 +1,4 @@
-"""Which cells of a run are meant, and which of them belong together. Pure.
+"""Which cells of a run a selection means, and which cells belong together. Pure.
 
 `RUN@delegate=gpu,threads=4` names cells by what they have in common. Two selections pair by every key that they do not fix differently.
 """
@@ -11,13 +11,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from harness.analysis.cells import CellKey, key_of
+from harness.analysis.cells import KEYS, CellResults
 from harness.errors import UsageError
-from harness.records import DeviceInfo, Result, Scalar
-
-KEYS = ("model", "device", "delegate", "threads", "cpus", "binary")
-"""What a selection may name, and what cells pair by."""
-
+from harness.records import CellKey, DeviceInfo, Scalar
 
 _NEXT_KEY = re.compile(r"\s*\w+\s*=")
 
@@ -28,16 +24,6 @@ class Selection:
 
     text: str
     where: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellResults:
-    """All results of a cell, in the order of running."""
-
-    key: CellKey
-    mask: str
-    """Of the cores, bare hex."""
-    results: tuple[Result, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +67,8 @@ def parse_where(text: str) -> dict[str, str]:
     return where
 
 
-def cells_of(results: Iterable[Result]) -> list[CellResults]:
-    """Group results by cell, in the order in which the cells first appear."""
-    groups: dict[CellKey, list[Result]] = {}
-    for result in results:
-        groups.setdefault(key_of(result.trial), []).append(result)
-    return [CellResults(key=key, mask=group[0].trial.cpus.hex, results=tuple(group)) for key, group in groups.items()]
-
-
 def select(cells: Sequence[CellResults], selection: Selection) -> list[CellResults]:
-    """The cells that a selection means.
+    """Find the cells that a selection means.
 
     Raises:
         UsageError: none, naming the first key without a match and the nearest value that would have one.

@@ -1,53 +1,70 @@
 """Results by cell: everything measured under the same question. Pure.
 
-The sample is one process: a cell's value is the median of its processes' averages, its spread is between processes.
+The sample is one process: a cell's value is the centre of its processes' averages (`analysis/centre.py`), its spread is between processes.
 """
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from harness.records import Purpose, Result, Scalar, Status, Trial
-from harness.records.adaptive_decisions import CellKey
+from harness.analysis.centre import Spread, centre, spread
+from harness.analysis.metrics import Metric, counted
+from harness.records import CellKey, Purpose, Result, Scalar, Status, Trial
 
-__all__ = ["Cell", "CellKey", "baseline_key", "baseline_of", "cells", "key_of"]
+KEYS = tuple(one.name for one in fields(CellKey))
+"""What names a cell, in order: what a selection may name, what cells pair by, and the dimensions of the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """The latency processes of a cell.
+class CellResults:
+    """All results of a cell, in the order of running."""
 
-    `values_us` holds the average latency of each process that is ok, in the order of running; nothing else ever counts as a latency.
+    key: CellKey
+    mask: str
+    """Of the cores, bare hex."""
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSummary:
+    """What the processes of a cell came to.
+
+    `values_us` holds the average latency of each latency process that counts, in the order given; nothing else ever counts as a latency.
     """
 
     key: CellKey
+    mask: str
+    """Of the cores, bare hex."""
     values_us: tuple[float, ...]
     statuses: Mapping[Status, int]
     causes: tuple[str, ...]
     synthetic: bool
+    """Any of its results was replayed or modelled instead of measured, whatever came of it."""
     profiled_us: tuple[float, ...] = ()
-    """The average latency of each profiled process that is ok, by its own account: what profiling makes of it, never a latency."""
+    """The average latency of each profiled process that counts, by its own account: what profiling makes of it, never a latency."""
+
+    @property
+    def latency(self) -> Spread | None:
+        """Of the processes that count, in microseconds; None without one."""
+        return spread(self.values_us)
 
     @property
     def profiling_overhead(self) -> float | None:
         """How much slower the profiled processes were, as a share: 0.02 for 2 %. None where one of both was not measured."""
-        middle = self.median_us
-        return statistics.median(self.profiled_us) / middle - 1 if self.profiled_us and middle else None
+        if not self.profiled_us or not self.values_us:
+            return None
+        return centre(self.profiled_us) / centre(self.values_us) - 1
 
     @property
     def median_us(self) -> float | None:
-        """Median over the processes; None without a good one."""
-        return statistics.median(self.values_us) if self.values_us else None
+        """Centre of the processes that count; None without one."""
+        return self.latency.centre if self.latency else None
 
     @property
     def spread(self) -> float | None:
-        """(largest - smallest) / median; None with fewer than two processes."""
-        middle = self.median_us
-        if middle is None or middle == 0 or len(self.values_us) < 2:
-            return None
-        return (max(self.values_us) - min(self.values_us)) / middle
+        """(largest - smallest) / centre; None with fewer than two processes."""
+        return self.latency.relative if self.latency else None
 
 
 def key_of(trial: Trial) -> CellKey:
@@ -62,15 +79,40 @@ def key_of(trial: Trial) -> CellKey:
     )
 
 
-def cells(results: Iterable[Result]) -> tuple[Cell, ...]:
-    """Group by cell, in the order in which the cells first appear."""
+def group_by_cell(results: Iterable[Result]) -> list[CellResults]:
+    """Group results by cell, in the order in which the cells first appear."""
     groups: dict[CellKey, list[Result]] = {}
     for result in results:
         groups.setdefault(key_of(result.trial), []).append(result)
-    return tuple(_cell(key, group) for key, group in groups.items())
+    return [CellResults(key=key, mask=group[0].trial.cpus.hex, results=tuple(group)) for key, group in groups.items()]
 
 
-def baseline_of(cell: Cell, all_cells: Sequence[Cell], baseline: Mapping[str, Scalar] | None) -> Cell | None:
+def summaries(results: Iterable[Result]) -> tuple[CellSummary, ...]:
+    """Summarise each cell, in the order in which the cells first appear."""
+    return tuple(summary_of(cell) for cell in group_by_cell(results))
+
+
+def summary_of(cell: CellResults) -> CellSummary:
+    """What the processes of a cell came to."""
+    statuses: dict[Status, int] = {}
+    causes: dict[str, None] = {}
+    for result in cell.results:
+        statuses[result.status] = statuses.get(result.status, 0) + 1
+        causes.update(dict.fromkeys(str(cause) for cause in result.causes))
+    return CellSummary(
+        key=cell.key,
+        mask=cell.mask,
+        values_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.LATENCY)),
+        statuses=statuses,
+        causes=tuple(causes),
+        synthetic=any(result.synthetic for result in cell.results),
+        profiled_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.PROFILE)),
+    )
+
+
+def baseline_of(
+    cell: CellSummary, all_cells: Sequence[CellSummary], baseline: Mapping[str, Scalar] | None
+) -> CellSummary | None:
     """The cell that `cell` is compared with: alike but for what `baseline` fixes. None without one, or where it has no value."""
     measured = {other.key: other for other in all_cells if other.values_us}
     key = baseline_key(cell.key, measured, baseline)
@@ -81,31 +123,5 @@ def baseline_key(key: CellKey, keys: Iterable[CellKey], baseline: Mapping[str, S
     """The one of `keys` that `key` is compared with: alike but for what `baseline` fixes; `key` itself where it is a baseline."""
     if not baseline:
         return None
-    names = ("model", "device", "delegate", "threads", "cpus", "binary")
-    wanted = [str(baseline.get(name, getattr(key, name))) for name in names]
-    return next((other for other in keys if [str(getattr(other, name)) for name in names] == wanted), None)
-
-
-def _cell(key: CellKey, group: Sequence[Result]) -> Cell:
-    statuses: dict[Status, int] = {}
-    causes: dict[str, None] = {}
-    values: list[float] = []
-    profiled: list[float] = []
-    for result in group:
-        statuses[result.status] = statuses.get(result.status, 0) + 1
-        causes.update(dict.fromkeys(str(cause) for cause in result.causes))
-        value = result.measurement.inference_avg_us if result.measurement else None
-        if result.status is not Status.OK or value is None:
-            continue
-        if result.trial.purpose is Purpose.LATENCY:
-            values.append(value)
-        elif result.trial.purpose is Purpose.PROFILE:
-            profiled.append(value)
-    return Cell(
-        key=key,
-        values_us=tuple(values),
-        statuses=statuses,
-        causes=tuple(causes),
-        synthetic=any(result.synthetic for result in group),
-        profiled_us=tuple(profiled),
-    )
+    wanted = [str(baseline.get(name, getattr(key, name))) for name in KEYS]
+    return next((other for other in keys if [str(getattr(other, name)) for name in KEYS] == wanted), None)

@@ -6,11 +6,12 @@ are there to be known.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.records import Conditions, DeviceInfo, Purpose, Result, Status
+from harness.analysis.centre import centre
+from harness.analysis.metrics import is_good
+from harness.records import Conditions, DeviceInfo, Purpose, Result
 
 TEMPERATURE_BAND_C = 5.0
 """Phones of one design change their clocks within a few degrees; the median start of the two sides may differ by this much."""
@@ -84,7 +85,7 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> 
 
 
 def _good(side: Side) -> list[Result]:
-    return [r for r in side.results if r.status is Status.OK and r.trial.purpose is Purpose.LATENCY]
+    return [result for result in side.results if is_good(result, Purpose.LATENCY)]
 
 
 def _devices(base: DeviceInfo | None, head: DeviceInfo | None) -> list[Note]:
@@ -178,7 +179,7 @@ def _throttling(base: Side, head: Side) -> list[Note]:
 
 def _median(side: Side, read: Callable[[Conditions], float | None]) -> float | None:
     values = [value for result in _good(side) if (value := read(result.conditions)) is not None]
-    return statistics.median(values) if values else None
+    return centre(values) if values else None
 
 
 def _list(values: Iterable[str]) -> str:

@@ -8,14 +8,14 @@ them the interval holds only what shows within either (a note says so).
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.analysis.cell_selection import CellResults, Pair
-from harness.analysis.cells import CellKey
+from harness.analysis.cell_selection import Pair
+from harness.analysis.cells import CellResults
+from harness.analysis.centre import centre
 from harness.analysis.comparability import Note, Side, compare_conditions
 from harness.analysis.metrics import Metric, counts, purpose_for
 from harness.analysis.op_diff import OpDiff, op_diff
@@ -23,7 +23,7 @@ from harness.analysis.op_profile import profile_of
 from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
 from harness.analysis.sequential import Looks
 from harness.analysis.verdict import Judgement, Rules, judge
-from harness.records import DeviceInfo, Result, Status
+from harness.records import CellKey, DeviceInfo, Result, Status
 from harness.records.adaptive_decisions import AdaptivePlan
 
 State = Literal["measured", "unmeasured", "skipped", "missing"]
@@ -31,7 +31,7 @@ State = Literal["measured", "unmeasured", "skipped", "missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class RunContext:
     """What a side's run knows besides its results."""
 
     run_id: str
@@ -43,9 +43,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideSummary:
-    """One side of a comparison. `estimate` is the median over its processes in the metric's unit; None without one."""
+    """One side of a comparison. `estimate` is the centre of its processes in the metric's unit; None without one."""
 
     key: CellKey | None
+    mask: str | None
+    """Of the cores, bare hex."""
     n: int
     estimate: float | None
     statuses: Mapping[str, int]
@@ -118,8 +120,8 @@ def failed_gate(one: Comparison, rules: Rules) -> bool:
 
 def compare(
     pairs: Sequence[Pair],
-    base: Source,
-    head: Source,
+    base: RunContext,
+    head: RunContext,
     *,
     metric: Metric,
     rules: Rules,
@@ -141,7 +143,7 @@ def compare(
     same_run = base.run_id == head.run_id
     # One plan each: the same run on both sides looked once.
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
-    estimates = [looks.worth(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
+    estimates = [looks.corrected(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
     judgements = judge(estimates, rules)
     diffs = [_op_diff(pair, interleaved=same_run and _took_turns(pair)) if ops else None for pair in pairs]
     op_judgements = _judge_ops(diffs, rules)
@@ -157,8 +159,8 @@ def compare(
 def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
     ours, theirs = (_by_block(cell, metric) for cell in (pair.base, pair.head))
     if same_run and (shared := [block for block in ours if block in theirs]):
-        return paired([_mean(theirs[block]) - _mean(ours[block]) for block in shared], level=level)
-    flat = [[value for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
+        return paired([_mean_log(theirs[block]) - _mean_log(ours[block]) for block in shared], level=level)
+    flat = [[math.log(value) for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
     return unpaired(flat[0], flat[1], level=level)
 
 
@@ -171,19 +173,19 @@ def _took_turns(pair: Pair) -> bool:
 
 
 def _by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
-    """Logarithms of the values of a cell's processes, by block."""
+    """Values of a cell's processes that count, by block."""
     blocks: dict[int, list[float]] = {}
     if cell is not None:
         purpose = purpose_for(cell.results, metric)
         for result in cell.results:
             value = counts(result, metric, purpose)
             if value is not None:
-                blocks.setdefault(result.trial.block, []).append(math.log(value))
+                blocks.setdefault(result.trial.block, []).append(value)
     return blocks
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+def _mean_log(values: Sequence[float]) -> float:
+    return math.fsum(math.log(value) for value in values) / len(values)
 
 
 def _op_diff(pair: Pair, *, interleaved: bool) -> OpDiff | None:
@@ -205,8 +207,8 @@ def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules) -> list[tuple[Judge
 
 def _comparison(
     pair: Pair,
-    base: Source,
-    head: Source,
+    base: RunContext,
+    head: RunContext,
     metric: Metric,
     estimate: Estimate,
     judgement: Judgement,
@@ -240,7 +242,7 @@ def _comparison(
     )
 
 
-def _side(source: Source, cell: CellResults) -> Side:
+def _side(source: RunContext, cell: CellResults) -> Side:
     return Side(
         run_id=source.run_id,
         results=cell.results,
@@ -261,15 +263,16 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
 
 def _summary(cell: CellResults | None, metric: Metric) -> SideSummary:
     if cell is None:
-        return SideSummary(key=None, n=0, estimate=None, statuses={}, causes=())
+        return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=())
     values = [value for values in _by_block(cell, metric).values() for value in values]
     purpose = purpose_for(cell.results, metric)
     asked: list[Result] = [result for result in cell.results if result.trial.purpose is purpose]
     causes = Counter(str(cause) for result in asked if result.status is not Status.OK for cause in result.causes)
     return SideSummary(
         key=cell.key,
+        mask=cell.mask,
         n=len(values),
-        estimate=math.exp(statistics.median(values)) if values else None,
+        estimate=centre(values) if values else None,
         statuses=dict(Counter(str(result.status) for result in asked)),
         causes=tuple(cause for cause, _ in causes.most_common()),
         synthetic=any(result.synthetic for result in cell.results if result.status is Status.OK),
@@ -310,7 +313,9 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             key = one.key
             groups.setdefault((key.model, key.delegate, key.threads, key.cpus, key.binary), []).append(one)
     several = {key: group for key, group in groups.items() if len({one.key.device for one in group}) > 1}
-    estimates = [looks.worth(pooled([one.estimate for one in group], level=looks.level)) for group in several.values()]
+    estimates = [
+        looks.corrected(pooled([one.estimate for one in group], level=looks.level)) for group in several.values()
+    ]
     return tuple(
         Overall(
             model=asked[0],

@@ -1,4 +1,4 @@
-"""How far the level of a run moved while it ran: what separate runs may lie apart by without a difference between them. Pure.
+"""How far the level of a run moved while it ran: two separate runs may lie that far apart though nothing differs between them. Pure.
 
 Processes that are independent of each other vary as much between neighbours as between any two. Where a phone warms up, throttles for a
 while or is busy with something else, neighbours are more alike than that: von Neumann's ratio (Annals of Mathematical Statistics 12, 1941),

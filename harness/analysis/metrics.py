@@ -7,6 +7,12 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from harness.records import Measurement, Purpose, Result, Status
+from harness.records.causes import Cause
+
+_FALLBACKS = frozenset(
+    {Cause.UNCONSUMED_FLAGS, Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL}
+)
+"""Causes for which something else ran than the delegate that was asked for, or, where all of the graph was asked for, than it alone."""
 
 
 class Metric(StrEnum):
@@ -67,9 +73,14 @@ def value_of(measurement: Measurement, metric: Metric) -> float | None:
         return runs.p5 if runs else None
     if metric is Metric.P95:
         return runs.p95 if runs else None
-    memory = measurement.memory
     if metric is Metric.MEMORY:
-        return memory.overall_delta_mb
+        return measurement.memory.overall_delta_mb
+    return peak_memory_mb(measurement)
+
+
+def peak_memory_mb(measurement: Measurement) -> float | None:
+    """Peak of the process: by periodic monitoring where the tool has it, else the older tools' own line."""
+    memory = measurement.memory
     return memory.periodic_peak_mb if memory.periodic_peak_mb is not None else memory.overall_peak_mb
 
 
@@ -80,9 +91,41 @@ def purpose_for(results: Iterable[Result], metric: Metric) -> Purpose:
     return Purpose.LATENCY
 
 
+def is_good(result: Result, purpose: Purpose) -> bool:
+    """Whether a process counts: it is ok, was run for the purpose, and said something. Every number of the harness asks this first."""
+    return result.status is Status.OK and result.trial.purpose is purpose and result.measurement is not None
+
+
 def counts(result: Result, metric: Metric, purpose: Purpose) -> float | None:
-    """The metric of a process that may count: it is ok, of the purpose, and its value is positive and finite. Else None."""
-    if result.status is not Status.OK or result.trial.purpose is not purpose or result.measurement is None:
-        return None
-    value = value_of(result.measurement, metric)
+    """The metric of a process that counts, if the value is positive and finite; else None."""
+    return _usable(result, metric) if is_good(result, purpose) else None
+
+
+def counted(results: Iterable[Result], metric: Metric, purpose: Purpose) -> list[float]:
+    """The metric of all processes that count, in the order given."""
+    return [value for result in results if (value := counts(result, metric, purpose)) is not None]
+
+
+def shown(result: Result, metric: Metric, purpose: Purpose) -> float | None:
+    """The metric of a process that counts, or that is invalid but ran what was asked: that may be shown, marked, and never counts.
+
+    A failed process shows nothing, whatever it printed, nor does one in which something else ran than the delegate that was asked for.
+    """
+    if result.status is Status.INVALID and result.trial.purpose is purpose and ran_as_asked(result):
+        return _usable(result, metric)
+    return counts(result, metric, purpose)
+
+
+def ran_as_asked(result: Result) -> bool:
+    """Whether the numbers are those of the delegate that was asked for: a fallback to the CPU has numbers too, and good ones."""
+    if result.status is Status.OK:
+        return True
+    if not _FALLBACKS.isdisjoint(result.causes):
+        return False
+    uses = result.measurement.delegates if result.measurement else ()
+    return result.trial.delegate.name != "cpu" or all(use.applied in ("none", "failed") for use in uses)
+
+
+def _usable(result: Result, metric: Metric) -> float | None:
+    value = value_of(result.measurement, metric) if result.measurement is not None else None
     return value if value is not None and 0 < value < math.inf else None

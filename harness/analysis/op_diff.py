@@ -15,7 +15,7 @@ from harness.analysis.op_alignment import align, is_renamed
 from harness.analysis.op_profile import OpProfile, OpRow
 from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, unpaired
 
-Kind = Literal["same", "renamed", "replaced", "new", "gone"]
+ChangeKind = Literal["same", "renamed", "replaced", "new", "gone"]
 """`replaced`: the ops of one side stand for those of the other as a whole, and no finer match is honest."""
 
 
@@ -23,7 +23,7 @@ Kind = Literal["same", "renamed", "replaced", "new", "gone"]
 class OpChange:
     """A group of ops and what it contributes."""
 
-    kind: Kind
+    kind: ChangeKind
     base: tuple[OpRow, ...]
     head: tuple[OpRow, ...]
     base_us: float
@@ -100,7 +100,7 @@ def _change(base: Sequence[OpRow], head: Sequence[OpRow], whole: float, interlea
     )
 
 
-def change_kind(base: Sequence[OpRow], head: Sequence[OpRow]) -> Kind:
+def change_kind(base: Sequence[OpRow], head: Sequence[OpRow]) -> ChangeKind:
     """What sort of change a group of aligned ops is."""
     if not base:
         return "new"

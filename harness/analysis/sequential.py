@@ -18,14 +18,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from scipy import special
 
 from harness.analysis.ranks import Floats, signed_rank_cdf
-from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, RANK_TEST_FROM, Estimate, joint_p, paired, t_alone_p
-from harness.analysis.verdict import Rules, Verdict
+from harness.analysis.ratio_interval import LEVEL, RANK_TEST_FROM, Estimate, joint_p, t_alone_p
 from harness.records.adaptive_decisions import AdaptivePlan
 
 MAX_BLOCKS = 200
@@ -37,45 +35,12 @@ METHOD = "repeated confidence intervals (Jennison and Turnbull 1989) at levels c
 _EXPERIMENTS = 20_000
 _SEED = 20_260_101
 
-Reason = Literal["narrow", "decided", "max_blocks", "max_device_time", "go_on"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What was agreed on before the first look. To change it afterwards is to cheat."""
-
-    min_blocks: int = MIN_BLOCKS
-    max_blocks: int = 30
-    until: float = 0.02
-    """Width at which the interval is narrow enough: its upper end over its lower end, less 1. 0.02 is about plus or minus 1 %."""
-    stop_when_decided: bool = False
-    """Stop at a verdict too, however wide the interval still is."""
-
-    def __post_init__(self) -> None:
-        if not MIN_BLOCKS <= self.min_blocks <= self.max_blocks <= MAX_BLOCKS:
-            raise ValueError(
-                f"{MIN_BLOCKS} <= min_blocks ({self.min_blocks}) <= max_blocks ({self.max_blocks}) <= {MAX_BLOCKS}"
-                " does not hold"
-            )
-        if not 0 < self.until < 1:
-            raise ValueError(f"until is {self.until}, not between 0 and 1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
-    """What each single look may spend."""
-
-    interval: float
-    """Level of the interval at each look; simultaneously they hold at 95 %."""
-    alpha: float
-    """A look's p-value must be below it for a verdict."""
-
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What intervals and p-values are worth where processes come from runs that chose their number themselves.
+    """Corrects intervals and p-values where processes come from runs that chose their number themselves.
 
-    With several such runs the strictest counts for all.
+    With several such runs the strictest plan counts for all.
     """
 
     plans: tuple[AdaptivePlan, ...]
@@ -83,75 +48,28 @@ class Looks:
     @property
     def level(self) -> float:
         """Of every interval; over all looks together it holds at `LEVEL`. Without an adaptive run, that itself."""
-        return max([LEVEL, *(levels_for(one.min_blocks, one.max_blocks).interval for one in self.plans)])
+        return max([LEVEL, *(look_level(one.min_blocks, one.max_blocks) for one in self.plans)])
 
-    def worth(self, estimate: Estimate) -> Estimate:
-        """The same with the p-value that all looks together leave of its own."""
+    def corrected(self, estimate: Estimate) -> Estimate:
+        """The same estimate with a p-value that allows for all looks."""
         p_value = estimate.p_value
         if p_value is None or not self.plans:
             return estimate
         return replace(estimate, p_value=max(repeated_p(p_value, one.min_blocks, one.max_blocks) for one in self.plans))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What a look comes to."""
-
-    stop: bool
-    reason: Reason
-    verdict: Verdict
-    estimate: Estimate
-    """With the interval at the level of a look: this is the one to report, the ordinary 95 % interval is too narrow after peeking."""
-
-
-def look(log_ratios: Sequence[float], plan: Plan, *, rules: Rules | None = None, out_of_time: bool = False) -> Decision:
-    """Decide after a block whether to measure on.
-
-    Args:
-        log_ratios: natural logarithm of head over base of every block so far.
-        plan: as agreed on before.
-        rules: how verdicts are reached; `rules.alpha` is what all looks together may err.
-        out_of_time: the limit of device time is reached.
-
-    Raises:
-        ValueError: there are more blocks than the plan allows.
-    """
-    rules = rules or Rules()
-    n = len(log_ratios)
-    if n > plan.max_blocks:
-        raise ValueError(f"{n} blocks, the plan ends at {plan.max_blocks}")
-    levels = levels_for(plan.min_blocks, plan.max_blocks, rules.alpha)
-    estimate = paired(log_ratios, level=levels.interval)
-    verdict = _verdict(estimate, levels, rules) if n >= plan.min_blocks else Verdict.INCONCLUSIVE
-    reason: Reason = "go_on"
-    if n >= plan.max_blocks:
-        reason = "max_blocks"
-    elif out_of_time:
-        reason = "max_device_time"
-    if n >= plan.min_blocks and estimate.ci_low is not None and estimate.ci_high is not None:
-        if plan.stop_when_decided and verdict is not Verdict.INCONCLUSIVE:
-            reason = "decided"
-        if estimate.ci_high / estimate.ci_low - 1 <= plan.until:
-            reason = "narrow"
-    return Decision(stop=reason != "go_on", reason=reason, verdict=verdict, estimate=estimate)
-
-
 @lru_cache(maxsize=64)
-def levels_for(min_blocks: int, max_blocks: int, alpha: float = 0.01) -> Levels:
-    """The level of each look, such that all looks together err no more than agreed.
+def look_level(min_blocks: int, max_blocks: int) -> float:
+    """The level of the interval at each look, such that all looks together miss in at most 5 % of all experiments.
 
     Takes half a second the first time for a limit of 30 blocks, four seconds for one of 200.
     """
     p_rank, p_t = _null_p_values(max_blocks)
-    at = range(min_blocks, max_blocks + 1)
-    return Levels(
-        interval=1 - _interval_alpha(p_rank, p_t, at, 1 - LEVEL),
-        alpha=_test_alpha(p_rank, p_t, at, alpha),
-    )
+    return 1 - _interval_alpha(p_rank, p_t, range(min_blocks, max_blocks + 1), 1 - LEVEL)
 
 
 def repeated_p(p_value: float, min_blocks: int, max_blocks: int) -> float:
-    """What a look's p-value is worth when there may have been a look after every block: below `u` with a chance of at most `u`.
+    """The p-value that allows for a look after every block: without a difference, below `u` with a chance of at most `u`.
 
     It is the share of experiments without a difference in which any look finds a p-value as small, so it can be corrected for many cells as
     any other. Where the simulation has too few such experiments to tell, the looks are counted instead (Bonferroni).
@@ -160,18 +78,6 @@ def repeated_p(p_value: float, min_blocks: int, max_blocks: int) -> float:
     as_small = int(np.searchsorted(smallest, p_value, side="right"))
     counted = (max_blocks - min_blocks + 1) * p_value
     return max(p_value, min(1.0, counted, (as_small + 1) / (len(smallest) + 1)))
-
-
-def _verdict(estimate: Estimate, levels: Levels, rules: Rules) -> Verdict:
-    low, high, p_value = estimate.ci_low, estimate.ci_high, estimate.p_value
-    if low is None or high is None or p_value is None:
-        return Verdict.INCONCLUSIVE
-    edge = 1 + rules.min_effect
-    if p_value <= levels.alpha and low > edge:
-        return Verdict.SLOWER
-    if p_value <= levels.alpha and high < 1 / edge:
-        return Verdict.FASTER
-    return Verdict.SAME if low >= 1 / edge and high <= edge else Verdict.INCONCLUSIVE
 
 
 def _interval_alpha(p_rank: Floats, p_t: Floats, at: Sequence[int], total: float) -> float:
@@ -185,13 +91,6 @@ def _interval_alpha(p_rank: Floats, p_t: Floats, at: Sequence[int], total: float
         missed = np.logical_or.reduce([p <= middle for p in used]).sum()
         low, high = (middle, high) if missed <= allowed else (low, middle)
     return low
-
-
-def _test_alpha(p_rank: Floats, p_t: Floats, at: Sequence[int], total: float) -> float:
-    """The largest level per look at which at most `total` of the experiments are ever rejected."""
-    smallest = _smallest(p_rank, p_t, at)
-    # The two tests in one spend less than they may; what is left over depends on the distribution, so no look gets more than the total.
-    return min(total, float(np.nextafter(smallest[math.floor(total * len(smallest))], 0)))
 
 
 @lru_cache(maxsize=64)

@@ -1,7 +1,7 @@
-"""Which trials of an adaptive run come next on a device, and which it needs no more. Pure.
+"""Which trials of an adaptive run come next on a device, and which it no longer needs. Pure.
 
 Every cell is compared with its baseline cell on the same device: one log ratio for each block in which both processes are ok. After
-each block, from the least number on, `sequential.look` decides about every comparison that still goes on. A cell whose comparison has
+each block, from the least number on, every comparison that still goes on ends if its interval is narrow enough. A cell whose comparison has
 ended drops out of later blocks; a baseline runs as long as any of its comparisons goes on, so that pairs stay within blocks. The
 intervals hold whatever ends a comparison, so that one may also end for want of time.
 
@@ -18,34 +18,34 @@ from datetime import datetime
 
 from harness.analysis.cells import baseline_key, key_of
 from harness.analysis.metrics import Metric, counts
-from harness.analysis.ratio_interval import Estimate
-from harness.analysis.sequential import METHOD, Plan, levels_for, look
-from harness.records import Purpose, Result, Scalar, Trial
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision, StopReason
+from harness.analysis.ratio_interval import Estimate, paired
+from harness.analysis.sequential import METHOD, look_level
+from harness.records import CellKey, Purpose, Result, Scalar, Trial
+from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReason
 
 _Ended = Mapping[CellKey | None, int]
 """Comparisons that have ended, by their head, with the last block that they took part in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """What the decision needs of a finished process: its average latency if it may count, and how long it kept the device."""
+class ProcessSummary:
+    """What the decision needs to know of a finished process: its average latency if it counts, and how long it kept the device."""
 
     value_us: float | None
     device_s: float
 
 
-def process_of(result: Result) -> Process:
+def process_of(result: Result) -> ProcessSummary:
     """A result as the decision sees it."""
     kept_s = result.device_s
     if kept_s is None:  # a run of a harness that did not count it: the last attempt alone
         kept_s = result.duration_s + (result.conditions.waited_s or 0.0)
-    return Process(counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY), kept_s)
+    return ProcessSummary(counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY), kept_s)
 
 
 def prepare(plan: AdaptivePlan) -> None:
     """Work out the level of a look, which may take seconds, before anything is measured that this might disturb."""
-    levels_for(plan.min_blocks, plan.max_blocks)
+    look_level(plan.min_blocks, plan.max_blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,6 @@ class Stopping:
 
     def __init__(self, plan: AdaptivePlan, trials: Sequence[Trial], baseline: Mapping[str, Scalar] | None) -> None:
         self._plan = plan
-        self._looks = Plan(min_blocks=plan.min_blocks, max_blocks=plan.max_blocks, until=plan.until)
         self._device = trials[0].device if trials else ""
         blocks: dict[int, list[tuple[CellKey, Trial]]] = {}
         for trial in trials:
@@ -92,7 +91,7 @@ class Stopping:
         pairs = {key: baseline_key(key, keys, baseline) for key in keys}
         self._base_of = {head: base for head, base in pairs.items() if base is not None and base != head}
 
-    def step(self, processes: Mapping[str, Process], decided: Iterable[Decision], now: datetime) -> Step:
+    def step(self, processes: Mapping[str, ProcessSummary], decided: Iterable[Decision], now: datetime) -> Step:
         """What comes next.
 
         Args:
@@ -149,7 +148,7 @@ class Stopping:
         return [(key, trial) for key, trial in block if key in needed]
 
     def _look(
-        self, index: int, processes: Mapping[str, Process], ended: _Ended, now: datetime
+        self, index: int, processes: Mapping[str, ProcessSummary], ended: _Ended, now: datetime
     ) -> tuple[list[Decision], float | None]:
         """Decisions after a block, and the widest interval of the comparisons that go on."""
         so_far = self._blocks[: index + 1]
@@ -187,26 +186,27 @@ class Stopping:
             if head in ended:
                 continue
             pairs = [cells[head] - cells[base] for cells in values if head in cells and base in cells]
-            seen = look(pairs, self._looks)
-            width = _width(seen.estimate)
+            estimate = paired(pairs, level=look_level(self._plan.min_blocks, self._plan.max_blocks))
+            width = _width(estimate)
+            enough = len(pairs) >= self._plan.min_blocks
             reason: StopReason | None = None
             if not pairs:
                 reason = "unmeasured"
-            elif seen.reason == "narrow":
+            elif enough and width is not None and width <= self._plan.until:
                 reason = "narrow"
             elif index + 1 == len(self._blocks):
                 reason = "max_blocks"
             elif late:
                 reason = "max_device_time"
             if reason is not None:
-                found.append(decision(head, reason, len(pairs), seen.estimate if pairs else None))
+                found.append(decision(head, reason, len(pairs), estimate if pairs else None))
             elif width is not None:
                 widths.append(width)
         return found, max(widths, default=None)
 
 
 def _values(
-    blocks: Sequence[Sequence[tuple[CellKey, Trial]]], processes: Mapping[str, Process]
+    blocks: Sequence[Sequence[tuple[CellKey, Trial]]], processes: Mapping[str, ProcessSummary]
 ) -> list[dict[CellKey, float]]:
     """Of each block the logarithms of the latencies that count, by cell."""
     return [

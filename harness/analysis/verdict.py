@@ -40,7 +40,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What an estimate comes to."""
+    """The verdict on an estimate, and what led to it."""
 
     verdict: Verdict
     q_value: float | None

@@ -19,7 +19,7 @@ from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
-from harness.benchmark_model.status import Facts, judge
+from harness.benchmark_model.status import Facts, status_of
 from harness.benchmark_model.text import decode, unwrap, without_markup
 from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
 from harness.benchmark_model.wrapped import rejoin
@@ -80,8 +80,8 @@ def parse_output(
     measurement = _with_result(measurement, result)
     measurement = _with_profile(measurement, reading, profile)
     measurement = _with_delegates(measurement, reading, runtime_info)
-    verdict = judge(_facts(reading, measurement, whole, code, requested))
-    return ParsedOutput(status=verdict.status, causes=verdict.causes, message=verdict.message, measurement=measurement)
+    found = status_of(_facts(reading, measurement, whole, code, requested))
+    return ParsedOutput(status=found.status, causes=found.causes, message=found.message, measurement=measurement)
 
 
 def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:

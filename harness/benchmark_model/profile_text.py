@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.benchmark_model.numbers import parse_statistics, whole
-from harness.benchmark_model.rows import Header, OpRow, parse_header, parse_op_row, parse_summary_row
+from harness.benchmark_model.rows import Header, PrintedRow, parse_header, parse_op_row, parse_summary_row
 from harness.records import OpTiming, OpTypeSummary, RunStatistics
 
 Phase = Literal["init", "run"]
@@ -47,8 +47,8 @@ class Block:
 
     phase: Phase | None
     subgraph: int | None
-    order: list[OpRow] = field(default_factory=list)
-    top: list[OpRow] = field(default_factory=list)
+    order: list[PrintedRow] = field(default_factory=list)
+    top: list[PrintedRow] = field(default_factory=list)
     summary: list[OpTypeSummary] = field(default_factory=list)
     timings: RunStatistics | None = None
     executed: int | None = None

@@ -25,7 +25,7 @@ _MOST_CELLS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpRow:
+class PrintedRow:
     """A row of `Run Order` or `Top by ...`, in microseconds; not yet placed in a table."""
 
     node_type: str
@@ -64,7 +64,7 @@ def parse_header(text: str) -> Header | None:
     return None
 
 
-def parse_op_row(text: str, header: Header | None) -> OpRow | None:
+def parse_op_row(text: str, header: Header | None) -> PrintedRow | None:
     """Read a row of operators; None where the line is none, or is cut short."""
     found = _split(text, header)
     if found is None:
@@ -91,7 +91,7 @@ def parse_op_row(text: str, header: Header | None) -> OpRow | None:
     name = joiner.join(cells[at + 4 :])
     if separator == "comma":
         name = name.replace("\t", ",")
-    return OpRow(
+    return PrintedRow(
         node_type=joiner.join(cells[: at - numbers]).strip(),
         name=name.strip(),
         start_us=scaled(start, 3),

@@ -91,7 +91,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class OutputStatus:
     """What an output comes to."""
 
     status: Status
@@ -99,7 +99,7 @@ class Verdict:
     message: str | None
 
 
-def judge(facts: Facts) -> Verdict:
+def status_of(facts: Facts) -> OutputStatus:
     """Decide status and causes; `message` is the line of the first cause."""
     hard = [item for item in facts.evidence if item.cause not in _SOFT]
     went_on = facts.complete and not facts.failing_line and facts.exit_code in (0, None)
@@ -136,10 +136,10 @@ def judge(facts: Facts) -> Verdict:
     if facts.unconsumed:
         found.insert(0, Evidence(Cause.UNCONSUMED_FLAGS, f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"))
     if not found:
-        return Verdict(status=Status.OK, causes=(), message=None)
+        return OutputStatus(status=Status.OK, causes=(), message=None)
     # Flags that the tool did not take make the result invalid, whatever the exit code (contract).
     status = Status.INVALID if facts.unconsumed or not failed else Status.FAILED
-    return Verdict(status=status, causes=tuple(item.cause for item in found), message=found[0].line[:2000])
+    return OutputStatus(status=status, causes=tuple(item.cause for item in found), message=found[0].line[:2000])
 
 
 def _delegate_failed(facts: Facts) -> bool:

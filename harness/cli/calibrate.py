@@ -20,7 +20,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.analysis.calibration import calibrate
-from harness.analysis.cell_selection import CellResults, Selection, cells_of, parse_where, select
+from harness.analysis.cell_selection import Selection, parse_where, select
+from harness.analysis.cells import CellResults, group_by_cell
 from harness.analysis.metrics import Metric, counts, purpose_for
 from harness.analysis.ratio_interval import BUDGET, MIN_BLOCKS
 from harness.analysis.verdict import Rules
@@ -164,7 +165,7 @@ def _calibrate(
     as_json: bool,
 ) -> None:
     run = load_run(path)
-    chosen = select(cells_of(run.results), Selection(text=str(path), where=where))
+    chosen = select(group_by_cell(run.results), Selection(text=str(path), where=where))
     sizes = tuple(sorted(set(processes))) or _USUAL_SIZES
     found = [one for cell in chosen if (one := _calibrated(run, cell, metric, sizes, rules)) is not None]
     if not found:

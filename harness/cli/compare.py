@@ -14,18 +14,16 @@ import click
 from rich.console import Console
 
 from harness.analysis.cell_selection import (
-    KEYS,
-    CellResults,
     Pair,
     Selection,
-    cells_of,
     fixed_apart,
     pair_cells,
     parse_where,
     same_devices,
     select,
 )
-from harness.analysis.comparison import Source, Table, compare
+from harness.analysis.cells import KEYS, CellResults, group_by_cell
+from harness.analysis.comparison import RunContext, Table, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules
 from harness.cli.export_overlays import write_overlays
@@ -37,7 +35,7 @@ from harness.files.whole_file import output_file, text_output_file
 from harness.formats.comparison_json import comparison_document
 from harness.formats.comparison_junit import junit
 from harness.formats.comparison_markdown import markdown
-from harness.formats.comparison_table import COLUMNS, TableName, comparison_rows
+from harness.formats.comparison_table import COMPARISON_COLUMNS, ComparisonTableName, comparison_rows
 from harness.formats.comparison_text import as_text, print_comparison
 from harness.formats.model_explorer import change_overlays
 from harness.runs import calibration_files
@@ -185,7 +183,7 @@ def _side(text: str, runs: dict[Path, Run]) -> _Side:
         runs[path] = load_run(path)
     run = runs[path]
     selection = Selection(text=text, where=parse_where(where) if where else {})
-    return _Side(text, run, selection, select(cells_of(run.results), selection))
+    return _Side(text, run, selection, select(group_by_cell(run.results), selection))
 
 
 def _divide(text: str) -> tuple[Path, str]:
@@ -203,8 +201,8 @@ def _divide(text: str) -> tuple[Path, str]:
     return Path(path_text), where
 
 
-def _source(run: Run) -> Source:
-    return Source(
+def _source(run: Run) -> RunContext:
+    return RunContext(
         run_id=run.manifest.run_id,
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
@@ -227,18 +225,25 @@ def _refuse_unlike(table: Table) -> None:
         )
 
 
-def _table_name(table: str | None, file_format: str, output: Path | None) -> TableName:
+def _table_name(table: str | None, file_format: str, output: Path | None) -> ComparisonTableName:
     if table is not None and file_format not in ("csv", "parquet"):
         raise UsageError(f"--table is of csv and parquet, not of {file_format}", remedy="--format csv")
     if file_format == "parquet" and (output is None or str(output) == "-"):
         raise UsageError(
             "Parquet is a binary format and is not written to a terminal or pipe", remedy="name a file: -o FILE"
         )
-    return cast(TableName, table or "cells")
+    return cast(ComparisonTableName, table or "cells")
 
 
 def _write(
-    compared: Table, base: str, head: str, file_format: str, output: Path | None, *, ops: int, table: TableName
+    compared: Table,
+    base: str,
+    head: str,
+    file_format: str,
+    output: Path | None,
+    *,
+    ops: int,
+    table: ComparisonTableName,
 ) -> None:
     to_stdout = output is None or str(output) == "-"
     if file_format == "text" and to_stdout:
@@ -250,7 +255,7 @@ def _write(
         return
     if file_format == "parquet":
         with output_file(cast(Path, output)) as binary:
-            write_parquet(COLUMNS[table], comparison_rows(compared, base, head, table), binary)
+            write_parquet(COMPARISON_COLUMNS[table], comparison_rows(compared, base, head, table), binary)
         return
     text = _as_text(compared, base, head, file_format, ops=ops, table=table)
     if output is None or to_stdout:
@@ -261,7 +266,7 @@ def _write(
         stream.write(text)
 
 
-def _as_text(compared: Table, base: str, head: str, file_format: str, *, ops: int, table: TableName) -> str:
+def _as_text(compared: Table, base: str, head: str, file_format: str, *, ops: int, table: ComparisonTableName) -> str:
     if file_format == "json":
         return json.dumps(comparison_document(compared, base, head), indent=1, allow_nan=False) + "\n"
     if file_format == "markdown":
@@ -270,6 +275,6 @@ def _as_text(compared: Table, base: str, head: str, file_format: str, *, ops: in
         return junit(compared, base, head)
     if file_format == "csv":
         out = io.StringIO(newline="")
-        write_csv(COLUMNS[table], comparison_rows(compared, base, head, table), out)
+        write_csv(COMPARISON_COLUMNS[table], comparison_rows(compared, base, head, table), out)
         return out.getvalue()
     return as_text(compared, ops=ops)

@@ -12,7 +12,8 @@ from typing import IO, cast
 
 import click
 
-from harness.analysis.cell_selection import CellResults, Selection, cells_of, parse_where, select
+from harness.analysis.cell_selection import Selection, parse_where, select
+from harness.analysis.cells import CellResults, group_by_cell
 from harness.cli.export_overlays import write_overlays
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
@@ -71,7 +72,9 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
     kept = [_with_cells(run, cells) if where.strip() else run for run, cells in zip(loaded, chosen, strict=True)]
     if file_format == "model-explorer":
         found = [
-            one for run, cells in zip(loaded, chosen, strict=True) for one in overlays(cells, cells_of(run.results))
+            one
+            for run, cells in zip(loaded, chosen, strict=True)
+            for one in overlays(cells, group_by_cell(run.results))
         ]
         write_overlays(found, target)
     elif file_format == "trace":
@@ -87,7 +90,7 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
 
 def _chosen(run: Run, where: str) -> list[CellResults]:
     selection = Selection(text=str(run.path), where=parse_where(where) if where.strip() else {})
-    return select(cells_of(run.results), selection)
+    return select(group_by_cell(run.results), selection)
 
 
 def _with_cells(run: Run, cells: Sequence[CellResults]) -> Run:

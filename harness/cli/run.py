@@ -34,7 +34,7 @@ from harness.errors import SetupError, SuiteError, UsageError
 from harness.files.strict_yaml import line_of
 from harness.measuring.schedule import LanePlan, Outcome, Patience, Schedule
 from harness.records import Impossible
-from harness.runs.run_progress import settle, unfinished_on
+from harness.runs.run_progress import record_decisions, unfinished_on
 from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
 from harness.suite.expand import DevicePlan, Expansion, expand
 from harness.suite.suite_file import LoadedSuite, MatchEntry, find_suite, load_suite
@@ -208,7 +208,7 @@ def _resume(path: Path, suite: str | None, options: _Options) -> int:
     selectors = options.selectors or selectors_of(manifest)
     if manifest.adaptive is not None:
         with RunStore.open(path) as store:
-            settle(store)
+            record_decisions(store)
     done = load_run(path)
     open_trials = unfinished_on(done)
     if not open_trials:

@@ -14,16 +14,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.analysis import cell_selection as selection
-from harness.analysis.cells import Cell, baseline_key, baseline_of, cells
-from harness.analysis.comparison import Source, compare
+from harness.analysis.cells import CellSummary, baseline_key, baseline_of, group_by_cell, summaries
+from harness.analysis.comparison import RunContext, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules, Verdict
-from harness.formats import decision_words
+from harness.formats import comparison_words, decision_words
 from harness.formats.terminal_text import printable
 from harness.measuring.schedule import Outcome
-from harness.records import Status, Trial
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey
-from harness.runs.run_progress import standing, unfinished
+from harness.records import CellKey, Status, Trial
+from harness.records.adaptive_decisions import AdaptivePlan
+from harness.runs.run_progress import adaptive_progress, unfinished
 from harness.runs.run_store import Run
 from harness.suite.expand import Expansion
 from harness.suite.suite_file import LoadedSuite
@@ -37,7 +37,7 @@ def write_json(document: object) -> None:
 def print_summary(run: Run, report: Path | None) -> None:
     """A table of each device's cells on stdout, then where the report lies, if there is one."""
     console = _console()
-    found = cells(run.results)
+    found = summaries(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
     for serial in dict.fromkeys(cell.key.device for cell in found):
         title = f"{escape(serial)}  {escape(names.get(serial, ''))}"
@@ -70,7 +70,7 @@ def print_summary(run: Run, report: Path | None) -> None:
 
 
 def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
-    for step in standing(run):
+    for step in adaptive_progress(run):
         console.print(f"{escape(step.device)}: {escape(decision_words.where(step, plan))}", highlight=False)
     levels = [one.level for one in run.decisions if one.ci_low is not None and one.level is not None]
     if levels:
@@ -86,7 +86,7 @@ def _console() -> Console:
 
 def summary_document(run: Run, report: Path | None, outcome: Outcome) -> dict[str, Any]:
     """The run for scripts."""
-    found = cells(run.results)
+    found = summaries(run.results)
     return {
         "run": str(run.path),
         "run_id": run.manifest.run_id,
@@ -103,6 +103,8 @@ def summary_document(run: Run, report: Path | None, outcome: Outcome) -> dict[st
                 "delegate": cell.key.delegate,
                 "threads": cell.key.threads,
                 "cpus": cell.key.cpus,
+                "cpus_label": cell.key.cpus,
+                "cpus_mask": cell.mask,
                 "binary": cell.key.binary or None,
                 "median_us": cell.median_us,
                 "spread": cell.spread,
@@ -134,7 +136,7 @@ def _adaptive_document(run: Run) -> dict[str, Any] | None:
                 "widest": step.widest,
                 "decisions": [{**asdict(one), "at": one.at.isoformat()} for one in (*step.earlier, *step.decisions)],
             }
-            for step in standing(run)
+            for step in adaptive_progress(run)
         ],
     }
 
@@ -174,7 +176,7 @@ def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
     if adaptive is not None:
         console.print(
             f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
-            f"{decision_words.percent(adaptive.until)}",
+            f"{comparison_words.percent(adaptive.until)}",
             highlight=False,
         )
     limit = f"; no further block after {_duration(adaptive.device_s)}" if adaptive and adaptive.device_s else ""
@@ -217,6 +219,8 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "threads": trial.threads,
         "cpus": trial.cpus.label,
         "mask": trial.cpus.hex,
+        "cpus_label": trial.cpus.label,
+        "cpus_mask": trial.cpus.hex,
         "binary": trial.binary,
         "start": trial.start,
         "purpose": str(trial.purpose),
@@ -226,14 +230,14 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def _ratios(run: Run) -> dict[CellKey, str]:
     """Each cell's ratio to its baseline, with the verdict where there is one: the numbers of `harness compare` and of the report."""
-    decided = {one.head: escape(decision_words.ratio(one)) for one in run.decisions if one.head and one.ratio}
-    results = {cell.key: cell for cell in selection.cells_of(run.results)}
+    decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
+    results = {cell.key: cell for cell in group_by_cell(run.results)}
     pairs = []
     for key, cell in results.items():
         base = baseline_key(key, results, run.manifest.baseline)
         if base is not None and base != key and key not in decided:
             pairs.append(selection.Pair(base=results[base], head=cell))
-    source = Source(
+    source = RunContext(
         run_id=run.manifest.run_id,
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
@@ -247,7 +251,7 @@ def _ratios(run: Run) -> dict[CellKey, str]:
     return decided
 
 
-def _row(cell: Cell, ratio: str, *, with_binary: bool) -> tuple[str, ...]:
+def _row(cell: CellSummary, ratio: str, *, with_binary: bool) -> tuple[str, ...]:
     median, spread = cell.median_us, cell.spread
     good = cell.statuses.get(Status.OK, 0)
     total = sum(cell.statuses.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.devices.thermal_zones import thermal_status, to_celsius
+from harness.devices.thermal_zones import read_heat
 
 _LOAD_WINDOW_S = 1
 _FIELDS_THAT_COUNT = 8
@@ -42,11 +42,11 @@ def readings_script(read_temperature: str | None, *, load: bool) -> str:
 
 def read_readings(text: str) -> Readings:
     """Make sense of what the script printed."""
-    temperature = re.search(r"^temp (\S+)", text, re.MULTILINE)
+    heat = read_heat(text)
     powered = re.findall(r"^ *[A-Za-z ]+ powered: (true|false)\s*$", text, re.MULTILINE)
     return Readings(
-        temperature_c=to_celsius(temperature.group(1)) if temperature else None,
-        thermal_status=thermal_status(text),
+        temperature_c=heat.temperature_c,
+        thermal_status=heat.thermal_status,
         battery_percent=battery_percent(text),
         charging="true" in powered if powered else None,
         busy_cores=_busy_cores(text),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _STATUS = re.compile(r"^\s*Thermal Status:\s*(\d+)\s*$", re.MULTILINE)
+_TEMPERATURE = re.compile(r"^temp (\S+)", re.MULTILINE)
 _PREFERENCE = (r"cpu-?big|cpu-?1-", r"cpuss|cpu", r"soc|^ap$|tsens", r"skin|quiet|case|xo")
 _NONSENSE_BELOW_C, _NONSENSE_ABOVE_C = -40.0, 150.0
 
@@ -48,6 +49,24 @@ class ThermalZone:
         name = self.type.replace(".", "\\.")
         pick = f"/^Current temperatures from HAL/,/^Current cooling/s/.*mValue=\\([^,]*\\), .*mName={name}, .*/\\1/p"
         return f"dumpsys thermalservice 2>/dev/null | sed -n '{pick}'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """How warm a device is at one moment. None where it does not say."""
+
+    temperature_c: float | None
+    """Of the sensor that matters."""
+    thermal_status: int | None
+    """0 none .. 6 shutdown, as `thermal_status` reads it."""
+
+
+def read_heat(text: str) -> Heat:
+    """Read what a script printed: `temp VALUE` of the sensor that matters, and lines of `dumpsys thermalservice`."""
+    temperature = _TEMPERATURE.search(text)
+    return Heat(
+        temperature_c=to_celsius(temperature.group(1)) if temperature else None, thermal_status=thermal_status(text)
+    )
 
 
 def to_celsius(text: str) -> float | None:

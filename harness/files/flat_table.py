@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Format = Literal["csv", "json", "parquet"]
-Cell = str | int | float | bool | None
-Row = tuple[Cell, ...]
-Kind = Literal["text", "integer", "number", "flag"]
+TableValue = str | int | float | bool | None
+Row = tuple[TableValue, ...]
+ColumnKind = Literal["text", "integer", "number", "flag"]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _PARQUET_BATCH = 50_000
@@ -36,12 +36,12 @@ class Column:
     """A column: its name and what its cells are."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
 
 
 def columns(text: str) -> tuple[Column, ...]:
     """Read `run_id:t threads:i init_us:n synthetic:f`: text, integer, number, flag."""
-    kinds: dict[str, Kind] = {"t": "text", "i": "integer", "n": "number", "f": "flag"}
+    kinds: dict[str, ColumnKind] = {"t": "text", "i": "integer", "n": "number", "f": "flag"}
     return tuple(Column(name, kinds[kind]) for name, kind in (word.split(":") for word in text.split()))
 
 
@@ -51,7 +51,7 @@ def plain(rows: Iterable[Row]) -> Iterator[Row]:
         yield tuple(_plain(cell) for cell in row)
 
 
-def _plain(cell: Cell) -> Cell:
+def _plain(cell: TableValue) -> TableValue:
     if isinstance(cell, float):
         return cell if math.isfinite(cell) else None
     if isinstance(cell, str) and not cell.isascii():
@@ -92,7 +92,7 @@ def write_parquet(table: Sequence[Column], rows: Iterable[Row], out: IO[bytes]) 
         writer.write_batch(_arrow_batch(batch, schema))
 
 
-def _csv_cell(value: Cell) -> Cell:
+def _csv_cell(value: TableValue) -> TableValue:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):

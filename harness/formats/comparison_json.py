@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.analysis.cell_selection import KEYS
+from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Overall, SideSummary, Table, failed_gate
 from harness.analysis.op_diff import OpChange
 from harness.analysis.ratio_interval import Estimate
@@ -62,6 +62,8 @@ def _key(one: Comparison) -> dict[str, Any]:
         "threads": key.threads,
         "cpus": one.mask,
         "cpus_asked": key.cpus,
+        "cpus_label": key.cpus,
+        "cpus_mask": one.mask,
         "binary": key.binary or None,
     }
 
@@ -71,6 +73,7 @@ def _side(side: SideSummary, unit: str) -> dict[str, Any]:
     cell = None
     if key is not None:
         cell = {name: getattr(key, name) or None for name in KEYS}
+        cell |= {"cpus_label": key.cpus, "cpus_mask": side.mask}
     return {
         "n": side.n,
         f"estimate_{unit}": side.estimate,
@@ -101,6 +104,7 @@ def _overall(one: Overall) -> dict[str, Any]:
         "delegate": one.delegate,
         "threads": one.threads,
         "cpus_asked": one.cpus,
+        "cpus_label": one.cpus,
         "binary": one.binary or None,
         "devices": list(one.devices),
         **_numbers(one.estimate, one.judgement),

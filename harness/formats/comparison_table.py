@@ -14,9 +14,9 @@ from harness.analysis.op_profile import OpRow
 from harness.analysis.verdict import Judgement
 from harness.files.flat_table import Column, Row, columns, plain
 
-TableName = Literal["cells", "ops"]
+ComparisonTableName = Literal["cells", "ops"]
 
-CELL_COLUMNS = columns(
+_CELL_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t base_device:t base_model:t base_delegate:t "
     "base_threads:i base_cpus_asked:t base_binary:t metric:t unit:t state:t base_n:i base_estimate:n head_n:i head_estimate:n ratio:n "
     "ci_low:n ci_high:n level:n p_value:n q_value:n design:t verdict:t more_processes:i gate_broken:f unlike:t notes:t base_causes:t "
@@ -26,17 +26,17 @@ CELL_COLUMNS = columns(
 `unit`. `gate_broken` is null without a gate. `unlike` names in which conditions the sides differ, `notes` is all that is said.
 `synthetic`: numbers of either side were replayed or modelled, not measured."""
 
-OP_COLUMNS = columns(
+_OP_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t row:i kind:t base_ops:t head_ops:t base_us:n "
     "head_us:n change_us:n share:n ratio:n ci_low:n ci_high:n q_value:n verdict:t synthetic:f"
 )
 """In the order of execution. The last row of a cell has `kind` `unexplained`: `change_us` of a cell's rows adds up to that of the whole."""
 
-COLUMNS: dict[TableName, tuple[Column, ...]] = {"cells": CELL_COLUMNS, "ops": OP_COLUMNS}
+COMPARISON_COLUMNS: dict[ComparisonTableName, tuple[Column, ...]] = {"cells": _CELL_COLUMNS, "ops": _OP_COLUMNS}
 
 
-def comparison_rows(table: Table, base: str, head: str, name: TableName) -> Iterator[Row]:
-    """Rows in the order of `COLUMNS[name]`.
+def comparison_rows(table: Table, base: str, head: str, name: ComparisonTableName) -> Iterator[Row]:
+    """Rows in the order of `COMPARISON_COLUMNS[name]`.
 
     Args:
         table: what was compared.

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from harness.analysis.cell_selection import KEYS
+from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words

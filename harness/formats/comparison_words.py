@@ -1,10 +1,10 @@
-"""How a comparison is put into words, the same in every format."""
+"""Puts a comparison into words, the same in every format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.analysis.cell_selection import KEYS
+from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Overall, SideSummary, Table
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
@@ -14,11 +14,11 @@ from harness.analysis.verdict import Judgement, Verdict
 
 def percent(fraction: float) -> str:
     """`3 %`, `1.5 %`: two digits that mean something."""
-    return f"{100 * fraction:.2g} %" if abs(fraction) < 1 else f"{100 * fraction:.0f} %"
+    return f"{100 * fraction:.2g} %" if abs(fraction) < 0.995 else f"{100 * fraction:.0f} %"
 
 
 def level(table: Table | None, *, space: str = " ") -> str:
-    """What intervals of a table are called: `95 %`, of an adaptive run the level of each look, such as `99.2 %`."""
+    """How to call the intervals of a table: `95 %`, or the level of each look of an adaptive run, such as `99.2 %`."""
     levels = [one.estimate.level for one in table.comparisons] if table else []
     return f"{100 * max(levels, default=LEVEL):.3g}{space}%"
 
@@ -96,7 +96,7 @@ def summary_line(counts: dict[Verdict, int]) -> str:
 
 
 def warnings(table: Table) -> dict[str, int]:
-    """Everything in which sides that were measured are unlike, numbered: the number stands beside each cell that it is of."""
+    """Number everything in which two measured sides are unlike: each affected cell shows the number."""
     texts = dict.fromkeys(
         note.text for one in table.comparisons if one.state == "measured" for note in one.notes if note.unlike
     )
@@ -146,7 +146,7 @@ def _by(factor: float, low: float, high: float, *, flipped: bool = False) -> str
 
 
 def gate(table: Table) -> str:
-    """`broken`, `holds`; where cells are undecided, which never breaks it, that is said: it is no proof that nothing became slower."""
+    """`broken` or `holds`; or how many cells are undecided: they never break the gate, and do not prove that nothing became slower."""
     if table.gate_broken:
         return "broken"
     measured = [one for one in table.comparisons if one.state == "measured"]

@@ -1,13 +1,15 @@
-"""How an adaptive run's decisions are put into words, the same while it runs and afterwards."""
+"""Puts the decisions of an adaptive run into words, the same while it runs and afterwards."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.analysis.cell_selection import KEYS
+from harness.analysis.cells import KEYS
 from harness.analysis.stopping import Step
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision, StopReason
+from harness.formats.comparison_words import percent
+from harness.records import CellKey
+from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReason
 
 _COUNTED: dict[StopReason, str] = {
     "narrow": "narrow enough",
@@ -16,7 +18,7 @@ _COUNTED: dict[StopReason, str] = {
     "unmeasured": "not measured",
     "nothing_to_compare": "nothing to compare",
 }
-"""After a number of ratios."""
+"""What follows a number of ratios."""
 
 CITED = "repeated confidence intervals (Jennison and Turnbull 1989)"
 """For a line of its own under a table."""
@@ -29,7 +31,7 @@ def cell(key: CellKey) -> str:
 
 
 def why(decision: Decision, plan: AdaptivePlan) -> str:
-    """Why a comparison was measured no longer, in one line."""
+    """Why the run stopped measuring a comparison, in one line."""
     if decision.head is None or decision.base is None:
         return f"no cell has its baseline on this device: {plan.min_blocks} processes of each, and no ratio"
     head, base = decision.head, decision.base
@@ -37,14 +39,14 @@ def why(decision: Decision, plan: AdaptivePlan) -> str:
     words = f"{cell(head)} against {against}: "
     if decision.reason == "unmeasured":
         return words + f"no block of {plan.min_blocks} has a good process on both sides"
-    words += f"{ratio(decision)} from {decision.blocks} blocks: "
+    words += f"{decided_ratio(decision)} from {decision.blocks} blocks: "
     if decision.reason == "narrow":
         return words + f"narrow enough ({percent(plan.until)})"
     limit = f"{plan.max_blocks} blocks" if decision.reason == "max_blocks" else f"{plan.device_s:g} s of device time"
     return words + f"wider than {percent(plan.until)}, but the limit of {limit} is reached"
 
 
-def ratio(decision: Decision) -> str:
+def decided_ratio(decision: Decision) -> str:
     """`0.285x [0.230, 0.334]`; empty without one."""
     if decision.ratio is None:
         return ""
@@ -53,7 +55,7 @@ def ratio(decision: Decision) -> str:
     return f"{decision.ratio:.3f}x [{decision.ci_low:.3f}, {decision.ci_high:.3f}]"
 
 
-def counts(decisions: Iterable[Decision]) -> str:
+def reason_counts(decisions: Iterable[Decision]) -> str:
     """`2 narrow enough, 1 still wide at the most blocks`."""
     found = Counter(one.reason for one in decisions)
     parts = [f"{found[reason]} {words}" for reason, words in _COUNTED.items() if found[reason]]
@@ -63,12 +65,7 @@ def counts(decisions: Iterable[Decision]) -> str:
 def where(step: Step, plan: AdaptivePlan) -> str:
     """Where a device stands after a block, in one line."""
     if not step.trials:
-        return f"stops after {step.blocks} blocks; of the ratios: {counts((*step.earlier, *step.decisions))}"
+        return f"stops after {step.blocks} blocks; of the ratios: {reason_counts((*step.earlier, *step.decisions))}"
     widest = f", the widest by {percent(step.widest)}" if step.widest is not None else ""
     asked = f"{percent(plan.until)} asked" if widest else f"until {percent(plan.until)}"
     return f"block {step.blocks} of at most {plan.max_blocks} done: {step.going_on} of {step.compared} ratios go on{widest} ({asked})"
-
-
-def percent(share: float) -> str:
-    """`2 %`, `0.5 %`, `12 %`."""
-    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"

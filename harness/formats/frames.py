@@ -13,12 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from harness.files.flat_table import Cell, Column, Kind
+from harness.files.flat_table import Column, ColumnKind, TableValue
 from harness.formats.run_tables import COLUMNS, TableName, rows
 from harness.runs.run_store import Manifest, Run, load_run
 
 # Any: pandas' stubs want each of these names as a literal at the call.
-_DTYPES: dict[Kind, Any] = {"text": "string", "integer": "Int64", "number": "Float64", "flag": "boolean"}
+_DTYPES: dict[ColumnKind, Any] = {"text": "string", "integer": "Int64", "number": "Float64", "flag": "boolean"}
 
 _SAMPLE_COLUMNS = (
     Column("trial_id", "text"),
@@ -68,7 +68,7 @@ class RunFrames:
         Columns: trial_id, t_s (from the start of the process), cpu, frequency_khz, temperature_c, affinity (core lists, joined by `;`).
         A reading without any clock is one row without `cpu`.
         """
-        data: list[tuple[Cell, ...]] = []
+        data: list[tuple[TableValue, ...]] = []
         for result in self.run.results:
             for sample in result.conditions.samples:
                 clocks: Iterable[tuple[int | None, int | None]] = sorted(sample.frequency_khz.items()) or [(None, None)]
@@ -90,7 +90,7 @@ def load(path: str | Path) -> RunFrames:
     return RunFrames(load_run(Path(path)))
 
 
-def _frame(data: list[tuple[Cell, ...]], columns: Sequence[Column]) -> pd.DataFrame:
+def _frame(data: list[tuple[TableValue, ...]], columns: Sequence[Column]) -> pd.DataFrame:
     values = list(zip(*data, strict=True)) if data else [() for _ in columns]
     return pd.DataFrame(
         {

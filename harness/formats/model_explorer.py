@@ -17,12 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.analysis.cell_selection import KEYS, CellResults
-from harness.analysis.cells import CellKey
+from harness.analysis.cells import KEYS, CellResults
 from harness.analysis.comparison import Comparison
 from harness.analysis.op_alignment import Group, align, tensors_of
 from harness.analysis.op_profile import OpProfile, OpRow, profile_of
-from harness.records import Status
+from harness.records import CellKey, Status
 
 _WHITE, _YELLOW, _RED, _BLUE = "#ffffff", "#ffd54f", "#d84315", "#1565c0"
 

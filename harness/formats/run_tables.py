@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Literal
 
+from harness.analysis.metrics import peak_memory_mb
 from harness.analysis.op_placement import on_delegate
-from harness.files.flat_table import Cell, Column, columns, plain, write_csv, write_json, write_parquet
+from harness.analysis.op_profile import cost_per_inference
+from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json, write_parquet
 from harness.records import Artifact, DeviceInfo, Measurement, Result
 from harness.runs.run_store import Run
 
@@ -37,7 +39,7 @@ OP_COLUMNS = columns(
 COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": OP_COLUMNS}
 
 
-def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[Cell, ...]]:
+def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[TableValue, ...]]:
     """Rows of a table over several runs, one after the other, each in the order of `COLUMNS[table]`."""
     make = _trial_rows if table == "trials" else _op_rows
     return plain(row for run in runs for row in make(run))
@@ -91,22 +93,16 @@ def delegated_nodes(measurement: Measurement | None, delegate: str) -> tuple[int
     return (sum(taken) if taken else None), (sum(total) if total else None)
 
 
-def peak_memory_mb(measurement: Measurement | None) -> float | None:
-    """Peak of the process: by periodic monitoring where the tool has it, else the older tools' own line."""
-    if measurement is None:
-        return None
-    memory = measurement.memory
-    return memory.periodic_peak_mb if memory.periodic_peak_mb is not None else memory.overall_peak_mb
-
-
-def _trial_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
+def _trial_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
     devices = {device.serial: device for device in run.manifest.devices}
     artifacts = {artifact.sha256: artifact for artifact in run.manifest.artifacts}
     for result in run.results:
         yield _trial_row(run, result, devices.get(result.trial.device), artifacts.get(result.artifact_sha256 or ""))
 
 
-def _trial_row(run: Run, result: Result, device: DeviceInfo | None, artifact: Artifact | None) -> tuple[Cell, ...]:
+def _trial_row(
+    run: Run, result: Result, device: DeviceInfo | None, artifact: Artifact | None
+) -> tuple[TableValue, ...]:
     trial, seen, conditions = result.trial, result.measurement, result.conditions
     runs = seen.runs if seen else None
     taken, total = delegated_nodes(seen, trial.delegate.name)
@@ -137,7 +133,7 @@ def _trial_row(run: Run, result: Result, device: DeviceInfo | None, artifact: Ar
         runs.max if runs else None,
         runs.std if runs else None,
         runs.count if runs else None,
-        peak_memory_mb(seen),
+        peak_memory_mb(seen) if seen else None,
         conditions.temperature_before_c,
         conditions.temperature_after_c,
         conditions.frequency_khz,
@@ -153,7 +149,7 @@ def _trial_row(run: Run, result: Result, device: DeviceInfo | None, artifact: Ar
     )
 
 
-def _op_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
+def _op_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
     for result in run.results:
         trial, seen = result.trial, result.measurement
         if seen is None:
@@ -177,7 +173,6 @@ def _op_rows(run: Run) -> Iterator[tuple[Cell, ...]]:
                 result.synthetic,
                 trial.binary,
                 trial.start,
-                # A table without the column has one call per inference.
-                seen.op_cost_us(op) if op.times_called is not None else op.avg_us,
+                cost_per_inference(seen, op),
                 trial.model.asked or None,
             )

@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import IO, Any
 
-from harness.analysis.cell_selection import CellResults
+from harness.analysis.cells import CellResults
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import OpProfile, OpRow, profile_of
 from harness.records import DeviceInfo, Result, Sample
 from harness.runs.run_store import Run
 
-Event = dict[str, Any]
+TraceEvent = dict[str, Any]
 
 _TRIALS, _WAITS, _SETBACKS = 1, 2, 3
 _THREADS = {_TRIALS: "trials", _WAITS: "waiting for the device", _SETBACKS: "setbacks"}
@@ -40,7 +40,9 @@ NOTES_OPS = (
 )
 
 
-def write_trace(events: Iterable[Event], out: IO[str], *, notes: Sequence[str], began: datetime | None = None) -> None:
+def write_trace(
+    events: Iterable[TraceEvent], out: IO[str], *, notes: Sequence[str], began: datetime | None = None
+) -> None:
     """Write events as one JSON document, an event a line.
 
     Args:
@@ -63,7 +65,7 @@ def began_of(runs: Iterable[Run]) -> datetime | None:
     return min((_began(result) for run in runs for result in run.results), default=None)
 
 
-def run_events(runs: Sequence[Run]) -> Iterator[Event]:
+def run_events(runs: Sequence[Run]) -> Iterator[TraceEvent]:
     """Events of the trials of some runs, on one time axis."""
     began = began_of(runs)
     pid = 0
@@ -80,7 +82,7 @@ def run_events(runs: Sequence[Run]) -> Iterator[Event]:
             yield from _device_events(pid, sorted(results, key=lambda one: one.started_at), began)
 
 
-def op_events(runs: Sequence[tuple[Run, Sequence[CellResults]]]) -> Iterator[Event]:
+def op_events(runs: Sequence[tuple[Run, Sequence[CellResults]]]) -> Iterator[TraceEvent]:
     """Events of one inference of each profiled cell, all beginning at 0."""
     pid = 0
     for run, cells in runs:
@@ -99,7 +101,7 @@ def op_events(runs: Sequence[tuple[Run, Sequence[CellResults]]]) -> Iterator[Eve
 # --- trials -------------------------------------------------------------------------------------------------------------
 
 
-def _device_events(pid: int, results: Sequence[Result], began: datetime) -> Iterator[Event]:
+def _device_events(pid: int, results: Sequence[Result], began: datetime) -> Iterator[TraceEvent]:
     free = 0  # nanoseconds at which the trial before was over
     for result in results:
         began_at = _ns(result.started_at - began)
@@ -121,7 +123,7 @@ def _device_events(pid: int, results: Sequence[Result], began: datetime) -> Iter
         yield from _counters(pid, result, start, end)
 
 
-def _counters(pid: int, result: Result, start: int, end: int) -> Iterator[Event]:
+def _counters(pid: int, result: Result, start: int, end: int) -> Iterator[TraceEvent]:
     seen = result.conditions
     temperature = "temperature C" + (" (simulated)" if "temperature_before_c" in seen.simulated else "")
     clock = "clock MHz cpu{}" + (" (simulated)" if "frequency_khz" in seen.simulated else "")
@@ -183,7 +185,7 @@ def _began(result: Result) -> datetime:
 # --- ops ----------------------------------------------------------------------------------------------------------------
 
 
-def _inference(pid: int, tid: int, cell: CellResults, profile: OpProfile) -> Iterator[Event]:
+def _inference(pid: int, tid: int, cell: CellResults, profile: OpProfile) -> Iterator[TraceEvent]:
     # Viewers draw a slice of no length inside the next one: one nanosecond at least.
     costs = [max(1, round(row.cost_us * 1000)) for row in profile.rows]
     whole = max(round(profile.whole_us * 1000), sum(costs))
@@ -237,7 +239,7 @@ def _device_name(serial: str, info: DeviceInfo | None) -> str:
     return f"{serial} ({info.model})" if info is not None and info.model else serial
 
 
-def _names(pid: int, process: str, threads: Mapping[int, str]) -> Iterator[Event]:
+def _names(pid: int, process: str, threads: Mapping[int, str]) -> Iterator[TraceEvent]:
     yield {"ph": "M", "pid": pid, "tid": 0, "name": "process_name", "args": {"name": process}}
     for tid, name in threads.items():
         yield {"ph": "M", "pid": pid, "tid": tid, "name": "thread_name", "args": {"name": name}}
@@ -245,12 +247,14 @@ def _names(pid: int, process: str, threads: Mapping[int, str]) -> Iterator[Event
 
 def _slice(
     pid: int, tid: int, name: str, start: int, end: int, args: Mapping[str, object], category: str = "harness"
-) -> Event:
+) -> TraceEvent:
     times = {"ts": start / 1000, "dur": (end - start) / 1000}
     return {"ph": "X", "pid": pid, "tid": tid, **times, "name": name, "cat": category, "args": dict(args)}
 
 
-def _instant(pid: int, tid: int, name: str, at: int, args: Mapping[str, object], category: str = "harness") -> Event:
+def _instant(
+    pid: int, tid: int, name: str, at: int, args: Mapping[str, object], category: str = "harness"
+) -> TraceEvent:
     return {
         **{"ph": "i", "s": "t", "pid": pid, "tid": tid, "ts": at / 1000, "name": name, "cat": category},
         "args": args,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.conditions.journal import read_values
 from harness.conditions.readings import battery_percent
 from harness.devices.cpu_list import format_list, parse_list
-from harness.devices.thermal_zones import thermal_status, to_celsius
+from harness.devices.thermal_zones import read_heat, to_celsius
 from harness.records import Sample
 
 MARK = "--8<-- harness "
@@ -71,25 +71,20 @@ def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: boo
     if "end" not in parts or not re.fullmatch(r"\d{1,3}", parts.get("rc", "").strip()):
         return own, None
     start, stop = _seconds(parts.get("start", "")), _seconds(parts.get("stop", ""))
-    before, after = parts.get("before", ""), parts.get("after", "")
+    before, after = read_heat(parts.get("before", "")), read_heat(parts.get("after", ""))
     return own, Trailer(
         exit_code=int(parts["rc"]),
         ran_s=stop - start if start is not None and stop is not None else None,
-        temperature_before_c=_temperature(before),
-        temperature_after_c=_temperature(after),
-        thermal_status_before=thermal_status(before),
-        thermal_status_after=thermal_status(after),
+        temperature_before_c=before.temperature_c,
+        temperature_after_c=after.temperature_c,
+        thermal_status_before=before.thermal_status,
+        thermal_status_after=after.thermal_status,
         boot_id=parts.get("boot", "").strip(),
-        battery_percent=battery_percent(after),
+        battery_percent=battery_percent(parts.get("after", "")),
         settings=read_values(parts.get("settings", "")),
         task_profile_applied=parts["profile"].strip() == "0" if parts.get("profile", "").strip() else None,
         samples=_samples(parts.get("samples", ""), start or 0.0, cores, has_zone),
     )
-
-
-def _temperature(text: str) -> float | None:
-    match = re.search(r"^temp (\S+)", text, re.MULTILINE)
-    return to_celsius(match.group(1)) if match else None
 
 
 def _seconds(text: str) -> float | None:

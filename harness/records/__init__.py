@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harness.records.asked import (
     BinaryRequest,
+    CellKey,
     CpuRequest,
     DelegateRequest,
     Impossible,
@@ -36,6 +37,7 @@ from harness.records.seen import Artifact, Conditions, CpuCluster, DeviceInfo, R
 __all__ = [
     "Artifact",
     "BinaryRequest",
+    "CellKey",
     "Conditions",
     "CpuCluster",
     "CpuRequest",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from harness.records.asked import CellKey
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptivePlan:
@@ -21,20 +23,6 @@ class AdaptivePlan:
     attempts and waits. What a killed harness had under way is not in it. None: no limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class CellKey:
-    """What a cell's processes have in common."""
-
-    model: str
-    device: str
-    delegate: str
-    threads: int
-    cpus: str
-    """The suite's word for the cores."""
-    binary: str = ""
-    """Name of the benchmark binary; empty where the run compares none."""
-
-
 StopReason = Literal["narrow", "max_blocks", "max_device_time", "unmeasured", "nothing_to_compare"]
 """`narrow`: the interval is as narrow as was asked for. `max_blocks`, `max_device_time`: it is not, but a limit was reached.
 `unmeasured`: none of the agreed least number of blocks has a good process on both sides, so more would be in vain.
@@ -43,9 +31,10 @@ StopReason = Literal["narrow", "max_blocks", "max_device_time", "unmeasured", "n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Why an adaptive run measured a comparison no longer. One line of `decisions.jsonl`.
+    """Why an adaptive run stopped measuring a comparison. One line of `decisions.jsonl`.
 
-    The interval is the one to report: it holds although there was a look after every block. What a cell was spared by it is not missing.
+    The interval is the one to report: it holds although there was a look after every block.
+    Trials that this decision made unnecessary do not count as missing.
     """
 
     device: str
@@ -57,7 +46,7 @@ class Decision:
     block: int
     """The block after which it was decided, as its trials number it."""
     blocks: int
-    """Blocks with a good process on both sides: those that the interval rests on."""
+    """Blocks with a good process on both sides: the interval rests on these."""
     ratio: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None

@@ -141,6 +141,21 @@ def trial_label(delegate: DelegateRequest, start: StartState) -> str:
     return delegate.label if start == "warm" else f"{delegate.label}, {start} start"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class CellKey:
+    """What the processes of a cell have in common: the one identity of a cell, from the plan to the report."""
+
+    model: str
+    """Its name in the suite; in a report, with the beginning of its hash where two files share a name."""
+    device: str
+    delegate: str
+    threads: int
+    cpus: str
+    """The suite's word for the cores."""
+    binary: str = ""
+    """Name of the benchmark binary; empty where the run compares none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impossible:
     """A cell that cannot run on a device, and why. Becomes a `skipped` result, never silence."""

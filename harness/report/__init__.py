@@ -16,7 +16,7 @@ from harness.files.shipped_data import data_dir
 from harness.files.whole_file import output_file
 from harness.formats.run_tables import iso_utc
 from harness.report.answer import answer_of, number_of, thread_words
-from harness.report.cell_summaries import Cell, cells_of
+from harness.report.cell_summaries import report_cells
 from harness.report.charts import chart_specs, vega_script
 from harness.report.embed import code_block, data_block, own_code, script_hashes
 from harness.report.matrix import matrix_of
@@ -58,7 +58,7 @@ def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_f
     Returns:
         A complete HTML document.
     """
-    cells = cells_of(run)
+    cells = report_cells(run)
     verdicts = verdicts_of(run, cells, calibrations or {})
     folder = data_dir("reports")
     vega, page = vega_script(), _page_script(folder / "js")
@@ -142,4 +142,4 @@ def _finished_at(run: Run) -> Any:
     return max((result.started_at for result in run.results), default=None)
 
 
-__all__ = ["REPORT", "Cell", "milliseconds", "render_report", "write_report"]
+__all__ = ["REPORT", "milliseconds", "render_report", "write_report"]

@@ -18,10 +18,10 @@ from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
 from harness.formats import decision_words
-from harness.records import DeviceInfo
+from harness.records import DeviceInfo, Scalar
 from harness.records.adaptive_decisions import Decision
-from harness.report.cell_summaries import Cell
-from harness.report.verdicts import Baseline, Verdicts, in_the_page, report_key
+from harness.report.cell_summaries import ReportCell, cell_id
+from harness.report.verdicts import Baseline, Verdicts, in_the_page
 
 _ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
 _SHOWN = {Verdict.SAME: "the same"}
@@ -34,7 +34,7 @@ _MESSAGE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReportAnswer:
     """Sentences, the most wanted first. All of it is markup that is safe to show."""
 
     lead: Markup
@@ -45,8 +45,8 @@ class Answer:
 
 
 def answer_of(
-    verdicts: Verdicts, cells: Sequence[Cell], devices: Sequence[DeviceInfo], decisions: Sequence[Decision] = ()
-) -> Answer:
+    verdicts: Verdicts, cells: Sequence[ReportCell], devices: Sequence[DeviceInfo], decisions: Sequence[Decision] = ()
+) -> ReportAnswer:
     """Put the comparisons of a run into words.
 
     Args:
@@ -57,7 +57,7 @@ def answer_of(
     """
     table = verdicts.table
     measured = [one for one in table.comparisons if one.state == "measured"] if table else []
-    return Answer(
+    return ReportAnswer(
         lead=_lead(verdicts, measured, devices),
         findings=(*_groups(measured, verdicts.baseline), *_extremes(measured)) if table else tuple(_latencies(cells)),
         method=_method(table, measured) + _stopping(decisions) if table and measured else None,
@@ -81,7 +81,7 @@ def name(text: str, limit: int = _NAME_LENGTH) -> Markup:
     return Markup("<bdi>{}</bdi>").format(text if len(text) <= limit else text[: limit - 1] + "\u2026")
 
 
-def baseline_words(changes: Mapping[str, str]) -> Markup:
+def baseline_words(changes: Mapping[str, Scalar]) -> Markup:
     """`cpu, 1 thread`."""
     return Markup(", ").join(_value(dimension, value) for dimension, value in changes.items())
 
@@ -93,10 +93,10 @@ def times(ratio: float) -> str:
     return f"{ratio:#.3g}\u00d7" if ratio < 100 else f"{ratio:.0f}\u00d7"
 
 
-def _value(dimension: str, value: str) -> Markup:
+def _value(dimension: str, value: Scalar) -> Markup:
     if dimension == "threads":
         return Markup("{}").format(thread_words(int(value)))
-    return Markup("binary {}").format(name(value)) if dimension == "binary" else name(value)
+    return Markup("binary {}").format(name(str(value))) if dimension == "binary" else name(str(value))
 
 
 def _lead(verdicts: Verdicts, measured: Sequence[Comparison], devices: Sequence[DeviceInfo]) -> Markup:
@@ -164,15 +164,15 @@ def _verdict_counts(counts: Mapping[Verdict, int]) -> str:
 
 def _groups(measured: Sequence[Comparison], baseline: Baseline) -> list[Markup]:
     """One line for each combination of the baseline's dimensions."""
-    groups: dict[tuple[str, ...], list[Comparison]] = {}
+    groups: dict[tuple[Scalar, ...], list[Comparison]] = {}
     for one in measured:
-        groups.setdefault(tuple(str(getattr(one.key, dim)) for dim in baseline.changes), []).append(one)
+        groups.setdefault(tuple(getattr(one.key, dim) for dim in baseline.changes), []).append(one)
     if len(groups) > _MOST_GROUPS:
         return []
     return [_group(dict(zip(baseline.changes, values, strict=True)), group) for values, group in groups.items()]
 
 
-def _group(values: Mapping[str, str], group: Sequence[Comparison]) -> Markup:
+def _group(values: Mapping[str, Scalar], group: Sequence[Comparison]) -> Markup:
     head = Markup("<strong>{}</strong>: ").format(baseline_words(values))
     ratios = [one.estimate.ratio for one in group if one.estimate.ratio is not None]
     if not ratios:
@@ -204,18 +204,18 @@ def _by_device(group: Sequence[Comparison]) -> Markup:
     return Markup(". By device: ") + Markup("; ").join(parts)
 
 
-def _latencies(cells: Sequence[Cell]) -> list[Markup]:
+def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
     """What can be said without anything to compare with: the latencies themselves."""
     measured = [cell for cell in cells if cell.state == "ok" and cell.latency]
     if len(measured) > _MOST_GROUPS:
         return []
     return [
         Markup('<a href="#cell={}" data-cell-link="{}">{}</a> on {}: <strong>{:.4g}\u202fms</strong>{}').format(
-            cell.key.id,
-            cell.key.id,
+            cell.id,
+            cell.id,
             name(cell.key.model),
             name(cell.key.device, 40),
-            cell.latency.median / 1000,
+            cell.latency.centre / 1000,
             f" (median of {cell.latency.count} processes, {cell.latency.low / 1000:.4g} to {cell.latency.high / 1000:.4g})"
             if cell.latency.count > 1
             else " (one process)",
@@ -249,7 +249,7 @@ def _link(one: Comparison) -> Markup:
     parts = [name(key.model), name(key.device, 40), name(key.delegate, 60), thread_words(key.threads)]
     parts += [name(key.cpus, 40)] + ([name(key.binary)] if key.binary else [])
     return Markup('<a href="#cell={}" data-cell-link="{}">{}</a>').format(
-        report_key(key).id, report_key(key).id, Markup(" \u00b7 ").join(parts)
+        cell_id(key), cell_id(key), Markup(" \u00b7 ").join(parts)
     )
 
 
@@ -286,7 +286,7 @@ def _stopping(decisions: Sequence[Decision]) -> Markup:
         return Markup("")
     return Markup(
         " The run chose its number of processes by its ratios ({}); intervals and p-values allow for the looking: {}."
-    ).format(decision_words.counts(decisions), decision_words.CITED)
+    ).format(decision_words.reason_counts(decisions), decision_words.CITED)
 
 
 def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
@@ -310,9 +310,9 @@ def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
     return found
 
 
-def _unmeasured(cells: Sequence[Cell]) -> list[Markup]:
+def _unmeasured(cells: Sequence[ReportCell]) -> list[Markup]:
     """Cells without a latency that counts, by what befell them."""
-    groups: dict[tuple[str, str, str, tuple[str, ...]], list[Cell]] = {}
+    groups: dict[tuple[str, str, str, tuple[str, ...]], list[ReportCell]] = {}
     for cell in cells:
         if cell.state in ("failed", "invalid", "skipped", "pending"):
             groups.setdefault((cell.key.delegate, cell.key.device, cell.state, cell.causes), []).append(cell)
@@ -324,14 +324,16 @@ def _unmeasured(cells: Sequence[Cell]) -> list[Markup]:
     return found
 
 
-def _group_unmeasured(delegate: str, device: str, state: str, causes: tuple[str, ...], group: Sequence[Cell]) -> Markup:
+def _group_unmeasured(
+    delegate: str, device: str, state: str, causes: tuple[str, ...], group: Sequence[ReportCell]
+) -> Markup:
     shown = "never ran" if state == "pending" else state
     text = Markup('{} on {}: {} <a href="#cell={}" data-cell-link="{}">{}</a>').format(
         name(delegate),
         name(device, 40),
         number_of(len(group), "cell"),
-        group[0].key.id,
-        group[0].key.id,
+        group[0].id,
+        group[0].id,
         shown,
     )
     if causes:

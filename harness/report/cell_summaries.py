@@ -1,7 +1,7 @@
-"""What a run's trials come to, cell by cell: one (model, device, delegate, threads, cpus, binary) with all its processes. Pure.
+"""The cells of a run as the report shows them: one (model, device, delegate, threads, cpus, binary) with all its processes. Pure.
 
 The latency of a process is the tool's own average over its timed runs (`Inference (avg)`), which every version prints. The latency of a
-cell is the median over its processes that are `ok`; only where there is none, over those that are `invalid`, and then it is marked as such.
+cell is the centre of its processes that are `ok`; only where there is none, over those that are `invalid`, and then it is marked as such.
 A failed process has no latency here, whatever it printed, nor has one in which something else ran than the delegate that was asked for.
 """
 
@@ -10,77 +10,48 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import median
 from typing import Literal
 
-from harness.formats.run_tables import peak_memory_mb
-from harness.records import CpuRequest, DelegateRequest, DelegateUse, ModelRef, Purpose, Result, Scalar, Status, Trial
-from harness.records.causes import Cause
-from harness.runs.run_progress import standing
+from harness.analysis.cells import KEYS, CellResults, CellSummary, key_of, summary_of
+from harness.analysis.centre import Spread, spread
+from harness.analysis.metrics import Metric, is_good, peak_memory_mb, ran_as_asked, shown
+from harness.records import (
+    CellKey,
+    CpuRequest,
+    DelegateRequest,
+    DelegateUse,
+    Measurement,
+    ModelRef,
+    Purpose,
+    Result,
+    Scalar,
+    Status,
+    Trial,
+)
+from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run
 
-DIMENSIONS = ("model", "device", "delegate", "threads", "cpus", "binary")
 CellState = Literal["ok", "invalid", "failed", "skipped", "pending", "unmeasured"]
-_FALLBACKS = frozenset(
-    {Cause.UNCONSUMED_FLAGS, Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL}
-)
-"""Causes for which something else ran than the delegate that was asked for, or, where all of the graph was asked for, than it alone."""
-
-Outcome = Literal["ok", "invalid", "failed", "skipped", "pending"]
-
-
-@dataclass(frozen=True, slots=True)
-class CellKey:
-    """What makes a cell. `model` is the name as shown: with the beginning of its hash where two files share a name."""
-
-    model: str
-    device: str
-    delegate: str
-    threads: str
-    cpus: str
-    binary: str = ""
-    """Empty where the run compares none."""
-
-    @property
-    def id(self) -> str:
-        """Short and stable, for links: the same cell has the same id in every report."""
-        values = self.values if self.binary else self.values[:-1]
-        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:10]
-
-    @property
-    def values(self) -> tuple[str, str, str, str, str, str]:
-        """In the order of `DIMENSIONS`."""
-        return (self.model, self.device, self.delegate, self.threads, self.cpus, self.binary)
-
-    @property
-    def config(self) -> tuple[str, str, str, str, str]:
-        """All but the model: the column of the matrix."""
-        return self.values[1:]
+ProcessOutcome = Literal["ok", "invalid", "failed", "skipped", "pending"]
+_MEMORY: Mapping[str, Callable[[Measurement], float | None]] = {
+    "init": lambda seen: seen.memory.init_delta_mb,
+    "overall": lambda seen: seen.memory.overall_delta_mb,
+    "peak": peak_memory_mb,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Median, smallest and largest of a few values of one unit."""
-
-    median: float
-    low: float
-    high: float
-    count: int
-
-    @property
-    def percent(self) -> float | None:
-        """(largest - smallest) / median in percent; None for a single value or a median of zero."""
-        if self.count < 2 or self.median == 0:
-            return None
-        return 100 * (self.high - self.low) / self.median
+def cell_id(key: CellKey) -> str:
+    """Short and stable, for links: the same cell has the same id in every report."""
+    values = [str(getattr(key, name)) for name in KEYS]
+    return hashlib.sha256(json.dumps(values if key.binary else values[:-1]).encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A cell with its planned trials and what came of them."""
+class ReportCell:
+    """A cell with its planned trials and what came of them. In its key, files that share a name are told apart by their hashes."""
 
     key: CellKey
     model: ModelRef
@@ -88,6 +59,11 @@ class Cell:
     cpus: CpuRequest
     trials: tuple[Trial, ...]
     results: tuple[Result, ...]
+
+    @cached_property
+    def id(self) -> str:
+        """For links."""
+        return cell_id(self.key)
 
     @cached_property
     def state(self) -> CellState:
@@ -100,46 +76,45 @@ class Cell:
                 return outcome
         return "pending"
 
-    def outcomes(self, purpose: Purpose) -> Counter[Outcome]:
+    def outcomes(self, purpose: Purpose) -> Counter[ProcessOutcome]:
         """How many of the planned processes of a purpose came to what."""
-        counts: Counter[Outcome] = Counter(r.status.value for r in self.results if r.trial.purpose is purpose)
+        counts: Counter[ProcessOutcome] = Counter(r.status.value for r in self.results if r.trial.purpose is purpose)
         planned = sum(trial.purpose is purpose for trial in self.trials)
         counts["pending"] = planned - counts.total()
         return +counts
 
     @cached_property
-    def latency(self) -> Spread | None:
-        """In microseconds, over the processes that `state` speaks of."""
-        if self.state not in ("ok", "invalid"):
-            return None
-        return spread(
-            [v for r in self._of(Purpose.LATENCY, Status(self.state)) if (v := latency_us(r)) is not None],
-        )
+    def summary(self) -> CellSummary:
+        """What counts, as everywhere else."""
+        return summary_of(CellResults(key=self.key, mask=self.cpus.hex, results=self.results))
 
     @cached_property
+    def latency(self) -> Spread | None:
+        """In microseconds, over the processes that `state` speaks of."""
+        return self._spread(Metric.INFERENCE_AVG)
+
+    @property
     def profiling_overhead(self) -> float | None:
         """How much slower the profiled processes were by their own account, as a share: 0.02 for 2 %. None where one was not measured."""
-        if self.state != "ok" or self.latency is None or not self.latency.median:
-            return None
-        seen = [r.measurement.inference_avg_us for r in self._of(Purpose.PROFILE, Status.OK) if r.measurement]
-        averages = [value for value in seen if value is not None]
-        return median(averages) / self.latency.median - 1 if averages else None
+        return self.summary.profiling_overhead
 
     @cached_property
     def init_us(self) -> Spread | None:
         """Time to load and prepare the model, over the same processes."""
-        return self._latency_detail("init_us")
+        return self._spread(Metric.INIT)
 
     @cached_property
     def first_inference_us(self) -> Spread | None:
         """The first inference after loading, over the same processes."""
-        return self._latency_detail("first_inference_us")
+        return self._spread(Metric.FIRST_INFERENCE)
 
-    def _latency_detail(self, name: Literal["init_us", "first_inference_us"]) -> Spread | None:
-        if self.state not in ("ok", "invalid"):
-            return None
-        seen = [r.measurement for r in self._of(Purpose.LATENCY, Status(self.state)) if as_delegated(r)]
-        return spread([v for m in seen if m is not None and (v := getattr(m, name)) is not None])
+    def values(self, metric: Metric, status: Status) -> list[float]:
+        """Of the latency processes of a status: those that count, or those that are invalid but ran what was asked."""
+        seen = (shown(r, metric, Purpose.LATENCY) for r in self.results if r.status is status)
+        return [value for value in seen if value is not None]
+
+    def _spread(self, metric: Metric) -> Spread | None:
+        return spread(self.values(metric, Status(self.state))) if self.state in ("ok", "invalid") else None
 
     @cached_property
     def causes(self) -> tuple[str, ...]:
@@ -147,10 +122,10 @@ class Cell:
         counts = Counter(cause.value for r in self.results if r.status is not Status.OK for cause in r.causes)
         return tuple(cause for cause, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
-    @cached_property
+    @property
     def synthetic(self) -> bool:
         """Whether any of its results was replayed or modelled instead of measured."""
-        return any(result.synthetic for result in self.results)
+        return self.summary.synthetic
 
     @cached_property
     def delegates(self) -> tuple[DelegateUse, ...]:
@@ -161,68 +136,29 @@ class Cell:
 
     @cached_property
     def memory_purpose(self) -> Purpose | None:
-        """Whose memory figures are shown: the memory processes' where one is ok, else the latency processes'."""
-        for purpose in (Purpose.MEMORY, Purpose.LATENCY):
-            if self._of(purpose, Status.OK):
-                return purpose
-        return None
+        """Whose memory figures are shown: those of the memory processes if one counts, else of the latency processes."""
+        purposes = (Purpose.MEMORY, Purpose.LATENCY)
+        return next((purpose for purpose in purposes if any(is_good(r, purpose) for r in self.results)), None)
 
-    def memory(self, name: Literal["init_delta_mb", "overall_delta_mb", "peak_mb"]) -> Spread | None:
-        """A memory figure in the tool's megabytes over the processes of `memory_purpose`."""
-        if self.memory_purpose is None:
-            return None
-        values: list[float] = []
-        for result in self._of(self.memory_purpose, Status.OK):
-            if result.measurement is None:
-                continue
-            value = (
-                peak_memory_mb(result.measurement) if name == "peak_mb" else getattr(result.measurement.memory, name)
-            )
-            if value is not None:
-                values.append(value)
-        return spread(values)
+    def memory(self, name: Literal["init", "overall", "peak"]) -> Spread | None:
+        """A memory figure in the tool's megabytes over the processes of `memory_purpose`. Zero is a figure: nothing grew."""
+        purpose = self.memory_purpose
+        seen = [r.measurement for r in self.results if purpose is not None and is_good(r, purpose)]
+        figures = (_MEMORY[name](measurement) for measurement in seen if measurement is not None)
+        return spread(figure for figure in figures if figure is not None)
 
     def profiled(self) -> tuple[Result, ...]:
-        """Profiled processes whose ops are shown: the ok ones, or, where there is none, the invalid ones."""
-        for status in (Status.OK, Status.INVALID):
-            found = [
-                r for r in self._of(Purpose.PROFILE, status) if r.measurement and r.measurement.ops and as_delegated(r)
-            ]
-            if found:
-                return tuple(found)
-        return ()
-
-    def _of(self, purpose: Purpose, status: Status) -> list[Result]:
-        return [r for r in self.results if r.trial.purpose is purpose and r.status is status]
+        """Profiled processes whose ops are shown: those that count, or, where there is none, invalid ones that ran what was asked."""
+        found = [r for r in self.results if r.trial.purpose is Purpose.PROFILE and r.measurement and r.measurement.ops]
+        good = [r for r in found if is_good(r, Purpose.PROFILE)]
+        return tuple(good or (r for r in found if r.status is Status.INVALID and ran_as_asked(r)))
 
 
-def latency_us(result: Result) -> float | None:
-    """The latency of a process that ran to its end; None for a failed one, and where something else than the delegate asked for ran."""
-    if result.status not in (Status.OK, Status.INVALID) or result.measurement is None or not as_delegated(result):
-        return None
-    return result.measurement.inference_avg_us
-
-
-def as_delegated(result: Result) -> bool:
-    """Whether the numbers are those of the delegate that was asked for: a fallback to the CPU has numbers too, and good ones."""
-    if result.status is Status.OK:
-        return True
-    if not _FALLBACKS.isdisjoint(result.causes):
-        return False
-    uses = result.measurement.delegates if result.measurement else ()
-    return result.trial.delegate.name != "cpu" or all(use.applied in ("none", "failed") for use in uses)
-
-
-def spread(values: list[float]) -> Spread | None:
-    """Median and range; None of nothing."""
-    return Spread(median(values), min(values), max(values), len(values)) if values else None
-
-
-def cells_of(run: Run) -> tuple[Cell, ...]:
+def report_cells(run: Run) -> tuple[ReportCell, ...]:
     """All cells, in the order in which the suite first names their models, devices, delegates, threads and cpus."""
     planned = {trial.trial_id: trial for trial in run.manifest.trials}
     # Of an adaptive run's further blocks those that ran, and what one that was cut off still needs.
-    for step in standing(run):
+    for step in adaptive_progress(run):
         planned |= {trial.trial_id: trial for trial in step.trials}
     for result in run.results:
         planned.setdefault(result.trial.trial_id, result.trial)
@@ -238,7 +174,7 @@ def cells_of(run: Run) -> tuple[Cell, ...]:
         trials.setdefault(key, [result.trial])  # never dropped in silence
         results.setdefault(key, []).append(result)
     return tuple(
-        Cell(
+        ReportCell(
             key=key,
             model=trials[key][0].model,
             delegate=trials[key][0].delegate,
@@ -250,19 +186,19 @@ def cells_of(run: Run) -> tuple[Cell, ...]:
     )
 
 
-def baseline_of(wanted: Mapping[str, Scalar] | None, cells: tuple[Cell, ...]) -> dict[str, str] | None:
+def baseline_as_shown(wanted: Mapping[str, Scalar] | None, cells: tuple[ReportCell, ...]) -> dict[str, Scalar] | None:
     """The manifest's baseline in the words that cells are shown with; None where it names nothing that this run has.
 
     A delegate may be named without its options (`gpu` for `gpu(precision=fp16)`) where that is unambiguous, cores by label or mask.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Scalar] = {}
     for dimension, value in (wanted or {}).items():
-        if dimension not in DIMENSIONS:
+        if dimension not in KEYS:
             return None
-        shown = {getattr(cell.key, dimension) for cell in cells}
+        there: dict[str, Scalar] = {str(getattr(cell.key, dimension)): getattr(cell.key, dimension) for cell in cells}
         aliases = {getattr(cell.key, dimension) for cell in cells if _aliases(cell, dimension, str(value))}
-        if str(value) in shown:
-            found[dimension] = str(value)
+        if str(value) in there:
+            found[dimension] = there[str(value)]
         elif len(aliases) == 1:
             found[dimension] = aliases.pop()
         else:
@@ -270,7 +206,7 @@ def baseline_of(wanted: Mapping[str, Scalar] | None, cells: tuple[Cell, ...]) ->
     return found or None
 
 
-def _aliases(cell: Cell, dimension: str, value: str) -> bool:
+def _aliases(cell: ReportCell, dimension: str, value: str) -> bool:
     if dimension == "delegate":
         return cell.delegate.name == value
     if dimension == "cpus":
@@ -279,8 +215,7 @@ def _aliases(cell: Cell, dimension: str, value: str) -> bool:
 
 
 def _key(trial: Trial, names: Mapping[tuple[str, str], str]) -> CellKey:
-    model = names[(trial.model.name, trial.model.sha256)]
-    return CellKey(model, trial.device, trial.delegate_label, str(trial.threads), trial.cpus.label, trial.binary or "")
+    return replace(key_of(trial), model=names[(trial.model.name, trial.model.sha256)])
 
 
 def _shown_model_names(models: list[ModelRef]) -> dict[tuple[str, str], str]:

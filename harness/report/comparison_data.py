@@ -9,14 +9,13 @@ from harness.analysis.comparison import Comparison, Overall, Table
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.verdict import Judgement, Rules
 from harness.formats import comparison_words as words
-from harness.report.cell_summaries import Cell
-from harness.report.embed import rounded
-from harness.report.verdicts import Verdicts, in_the_page, report_key
+from harness.records import CellKey
+from harness.report.cell_summaries import ReportCell, cell_id
+from harness.report.embed import Json, rounded
+from harness.report.verdicts import Verdicts, in_the_page
 
-Json = dict[str, Any]
 
-
-def comparison_data(verdicts: Verdicts, cells: Sequence[Cell]) -> Json:
+def comparison_data(verdicts: Verdicts, cells: Sequence[ReportCell]) -> Json:
     """All tables by the baseline's id; notes are kept once and pointed to."""
     numbers = {cell.key: index for index, cell in enumerate(cells)}
     notes: dict[tuple[str, str, bool], int] = {}
@@ -31,7 +30,7 @@ def comparison_data(verdicts: Verdicts, cells: Sequence[Cell]) -> Json:
     }
 
 
-def _table(table: Table, numbers: dict[Any, int], notes: dict[tuple[str, str, bool], int]) -> Json:
+def _table(table: Table, numbers: dict[CellKey, int], notes: dict[tuple[str, str, bool], int]) -> Json:
     return {
         "rows": [_row(one, numbers, notes) for one in table.comparisons],
         "overall": [_overall(one) for one in table.overall],
@@ -45,7 +44,7 @@ def _op_verdicts(table: Table) -> Json:
     for one in table.comparisons:
         if one.ops is None or one.base.key is None or not any(one.op_judgements):
             continue
-        found[f"{report_key(one.base.key).id},{report_key(one.key).id}"] = [
+        found[f"{cell_id(one.base.key)},{cell_id(one.key)}"] = [
             None
             if judgement is None or change.estimate is None
             else [
@@ -59,11 +58,11 @@ def _op_verdicts(table: Table) -> Json:
     return found
 
 
-def _row(one: Comparison, numbers: dict[Any, int], notes: dict[tuple[str, str, bool], int]) -> list[Any]:
-    """Cells of base and head, state, processes and medians (us) of both, numbers and words, notes."""
+def _row(one: Comparison, numbers: dict[CellKey, int], notes: dict[tuple[str, str, bool], int]) -> list[Any]:
+    """Cells of base and head, state, processes and centres (us) of both, numbers and words, notes."""
     return [
-        numbers[report_key(one.base.key)] if one.base.key is not None else None,
-        numbers[report_key(one.key)],
+        numbers[one.base.key] if one.base.key is not None else None,
+        numbers[one.key],
         one.state,
         one.base.n,
         one.head.n,
@@ -75,7 +74,7 @@ def _row(one: Comparison, numbers: dict[Any, int], notes: dict[tuple[str, str, b
 
 
 def _overall(one: Overall) -> list[Any]:
-    asked = (one.model, one.delegate, str(one.threads), one.cpus, one.binary)
+    asked = (one.model, one.delegate, one.threads, one.cpus, one.binary)
     return [*asked, list(one.devices), *_numbers(one.estimate, one.judgement)]
 
 

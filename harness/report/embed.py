@@ -8,9 +8,13 @@ import json
 import math
 import zlib
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
+
+Json = dict[str, Any]
+"""What becomes an object of the page's data."""
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _PLAIN_LIMIT = 1_000_000

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from harness.records import DeviceInfo, Purpose
-from harness.report.cell_summaries import Cell, CellKey
-
-Config = tuple[str, str, str, str, str]
+from harness.records import CellKey, DeviceInfo, Purpose
+from harness.report.cell_summaries import ReportCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Heading:
 class MatrixColumn:
     """A configuration: the fourth heading row, and what filters look at."""
 
-    threads: str
+    threads: int
     cpus: str
     mask: str
     binary: str
@@ -37,7 +35,7 @@ class MatrixColumn:
 class MatrixCell:
     """A cell, how many of its processes are not as its state says, and how many were planned."""
 
-    cell: Cell
+    cell: ReportCell
     troubled: int
     planned: int
 
@@ -52,40 +50,52 @@ class Matrix:
     rows: tuple[tuple[str, tuple[MatrixCell | None, ...]], ...]
 
 
-def matrix_of(cells: Sequence[Cell], devices: Sequence[DeviceInfo]) -> Matrix:
+def matrix_of(cells: Sequence[ReportCell], devices: Sequence[DeviceInfo]) -> Matrix:
     """Lay the cells out."""
     by_key = {cell.key: cell for cell in cells}
     known = {device.serial: device for device in devices}
-    config_cells = {cell.key.config: cell for cell in cells}
+    config_cells = {_config(cell.key): cell for cell in cells}
     # Equal devices and delegates must stand together for their headings to span them, in the order in which the first model has them.
-    serials = list(dict.fromkeys(config[0] for config in config_cells))
-    delegates = list(dict.fromkeys(config[1] for config in config_cells))
-    binaries = list(dict.fromkeys(config[4] for config in config_cells))
+    serials = list(dict.fromkeys(config.device for config in config_cells))
+    delegates = list(dict.fromkeys(config.delegate for config in config_cells))
+    binaries = list(dict.fromkeys(config.binary for config in config_cells))
     order = sorted(
         config_cells,
-        key=lambda c: (serials.index(c[0]), delegates.index(c[1]), int(c[2]), c[3], binaries.index(c[4])),
+        key=lambda c: (
+            serials.index(c.device),
+            delegates.index(c.delegate),
+            c.threads,
+            c.cpus,
+            binaries.index(c.binary),
+        ),
     )
     models = list(dict.fromkeys(cell.key.model for cell in cells))
     return Matrix(
         devices=tuple(
             _device_heading(serial, len(list(group)), known.get(serial))
-            for serial, group in groupby(order, key=lambda c: c[0])
+            for serial, group in groupby(order, key=lambda c: c.device)
         ),
         delegates=tuple(
-            Heading(delegate, len(list(group))) for (_, delegate), group in groupby(order, key=lambda c: c[:2])
+            Heading(delegate, len(list(group)))
+            for (_, delegate), group in groupby(order, key=lambda c: (c.device, c.delegate))
         ),
-        columns=tuple(MatrixColumn(c[2], c[3], config_cells[c].cpus.hex, c[4]) for c in order),
+        columns=tuple(MatrixColumn(c.threads, c.cpus, config_cells[c].cpus.hex, c.binary) for c in order),
         rows=tuple(
-            (model, tuple(_matrix_cell(by_key, CellKey(model, *config)) for config in order)) for model in models
+            (model, tuple(_matrix_cell(by_key, replace(config, model=model)) for config in order)) for model in models
         ),
     )
+
+
+def _config(key: CellKey) -> CellKey:
+    """All but the model: the column of the matrix."""
+    return replace(key, model="")
 
 
 def _device_heading(serial: str, span: int, device: DeviceInfo | None) -> Heading:
     return Heading(serial, span, device.model if device else None, virtual=device.virtual if device else False)
 
 
-def _matrix_cell(by_key: dict[CellKey, Cell], key: CellKey) -> MatrixCell | None:
+def _matrix_cell(by_key: dict[CellKey, ReportCell], key: CellKey) -> MatrixCell | None:
     cell = by_key.get(key)
     if cell is None:
         return None

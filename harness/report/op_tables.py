@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Any
 
-from harness.analysis.op_profile import OpRow
-from harness.records import Status
+from harness.analysis.centre import centre
+from harness.analysis.metrics import Metric, shown
+from harness.analysis.op_placement import on_delegate
+from harness.analysis.op_profile import OpRow, op_rows
+from harness.records import Purpose, Result, Status
 from harness.report.aligned import alignments
-from harness.report.cell_summaries import Cell
-from harness.report.embed import rounded
-from harness.report.ops import OpCost, OpProfile, profile_of
-from harness.report.verdicts import Verdicts, report_key
-
-Json = dict[str, Any]
+from harness.report.cell_summaries import ReportCell, cell_id
+from harness.report.embed import Json, rounded
+from harness.report.verdicts import Verdicts
 
 
 class OpTables:
@@ -33,38 +33,42 @@ class OpTables:
         """Of each list, the ops that a comparison speaks of: those of the primary graph that have a time."""
         self.profiles: list[Json] = []
 
-    def add(self, profile: OpProfile, *, invalid: bool, synthetic: bool) -> int:
-        """Keep a profile; the answer is its place in `profiles`."""
+    def add(self, ops: Sequence[OpRow], processes: Sequence[Result]) -> int:
+        """Keep the ops of some processes; the answer is their place in `profiles`."""
         rows = tuple(
-            (op.index, self._string(op.node_type), self._string(op.name), op.subgraph, op.on_delegate, _takes_part(op))
-            for op in profile.ops
+            (
+                op.index,
+                self._string(op.node_type),
+                self._string(op.name),
+                op.subgraph,
+                on_delegate(op.node_type, op.name),
+                op.adds_up,
+            )
+            for op in ops
         )
         if rows not in self.lists:
             self.lists[rows] = len(self.lists)
-            self.aligned.append(
-                [
-                    OpRow(index=op.index, node_type=op.node_type, name=op.name, costs_us=())
-                    for op in profile.ops
-                    if _takes_part(op)
-                ]
-            )
-        once = all(op.times_called == 1 and op.avg_us == op.cost_us for op in profile.ops)
-        alike = all(op.part_us == op.cost_us for op in profile.ops)
+            self.aligned.append([op for op in ops if op.adds_up])
+        once = all(op.times_called == 1 and op.avg_us == op.seen_us for op in ops)
+        parts = [op.cost_us if op.costs_us else None for op in ops]
+        averages = [
+            value for one in processes if (value := shown(one, Metric.INFERENCE_AVG, Purpose.PROFILE)) is not None
+        ]
         self.profiles.append(
             {
                 "list": self.lists[rows],
                 # Left out in the usual case, where every op is called once and its average is its cost.
-                "avg": None if once else [rounded(op.avg_us, min(4, self.digits)) for op in profile.ops],
-                "calls": None if once else [rounded(op.times_called) for op in profile.ops],
-                "cost": [rounded(op.cost_us, self.digits) for op in profile.ops],
+                "avg": None if once else [rounded(op.avg_us, min(4, self.digits)) for op in ops],
+                "calls": None if once else [rounded(op.times_called) for op in ops],
+                "cost": [rounded(op.seen_us, self.digits) for op in ops],
                 # Differs only where a process did not see an op.
-                "part": None if alike else [rounded(op.part_us, self.digits) for op in profile.ops],
-                "seen": None if all(op.processes == profile.processes for op in profile.ops) else self._seen(profile),
-                "processes": profile.processes,
-                "total": rounded(profile.total_us),
-                "run": rounded(profile.run_avg_us),
-                "invalid": invalid,
-                "synthetic": synthetic,
+                "part": None if parts == [op.seen_us for op in ops] else [rounded(part, self.digits) for part in parts],
+                "seen": None if all(op.seen_in == len(processes) for op in ops) else [op.seen_in for op in ops],
+                "processes": len(processes),
+                "total": rounded(sum(op.seen_us for op in ops if op.seen_us is not None and not op.nested)),
+                "run": rounded(centre(averages)) if averages else None,
+                "invalid": any(one.status is Status.INVALID for one in processes),
+                "synthetic": any(one.synthetic for one in processes),
             }
         )
         return len(self.profiles) - 1
@@ -90,23 +94,12 @@ class OpTables:
     def _string(self, text: str) -> int:
         return self.strings.setdefault(text, len(self.strings))
 
-    @staticmethod
-    def _seen(profile: OpProfile) -> list[int]:
-        return [op.processes for op in profile.ops]
 
-
-def op_data(cells: tuple[Cell, ...], verdicts: Verdicts | None = None) -> Json:
+def op_data(cells: tuple[ReportCell, ...], verdicts: Verdicts | None = None) -> Json:
     """The ops of all cells, which cell has which profile, and which ops stand for which: read by the page when it first shows ops."""
-    profiles = [(cell, profile) for cell in cells if (profile := profile_of(cell.profiled())) is not None]
-    tables = OpTables(_digits(sum(len(profile.ops) for _, profile in profiles)))
-    by_cell = {
-        cell.key.id: tables.add(
-            profile,
-            invalid=any(result.status is Status.INVALID for result in cell.profiled()),
-            synthetic=any(result.synthetic for result in cell.profiled()),
-        )
-        for cell, profile in profiles
-    }
+    profiles = [(cell, processes, op_rows(processes)) for cell in cells if (processes := cell.profiled())]
+    tables = OpTables(_digits(sum(len(ops) for *_, ops in profiles)))
+    by_cell = {cell.id: tables.add(ops, processes) for cell, processes, ops in profiles}
     list_of = {cell: tables.profiles[place]["list"] for cell, place in by_cell.items()}
     found, left_out = alignments(tables.aligned, _wanted(cells, verdicts, list_of))
     return {
@@ -117,17 +110,19 @@ def op_data(cells: tuple[Cell, ...], verdicts: Verdicts | None = None) -> Json:
     }
 
 
-def _wanted(cells: Sequence[Cell], verdicts: Verdicts | None, list_of: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+def _wanted(
+    cells: Sequence[ReportCell], verdicts: Verdicts | None, list_of: Mapping[str, int]
+) -> Iterator[tuple[int, int]]:
     """Pairs of lists: first those that the report's own baseline compares, then all others of a model."""
     for one in verdicts.table.comparisons if verdicts and verdicts.table else ():
         if one.base.key is not None and one.head.key is not None:
-            base, head = report_key(one.base.key).id, report_key(one.head.key).id
+            base, head = cell_id(one.base.key), cell_id(one.head.key)
             if base in list_of and head in list_of:
                 yield list_of[base], list_of[head]
     by_model: dict[str, dict[int, None]] = {}
     for cell in cells:
-        if cell.key.id in list_of:
-            by_model.setdefault(cell.key.model, {})[list_of[cell.key.id]] = None
+        if cell.id in list_of:
+            by_model.setdefault(cell.key.model, {})[list_of[cell.id]] = None
     for lists in by_model.values():
         yield from combinations_with_replacement(lists, 2)
 
@@ -135,7 +130,3 @@ def _wanted(cells: Sequence[Cell], verdicts: Verdicts | None, list_of: Mapping[s
 def _digits(costs: int) -> int:
     """Noise does not compress, so each digit of a million costs is half a megabyte. Three are still better than what a phone repeats."""
     return 5 if costs <= 300_000 else 4 if costs <= 600_000 else 3
-
-
-def _takes_part(op: OpCost) -> bool:
-    return not op.nested and op.part_us is not None

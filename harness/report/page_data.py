@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import Any
 
-from harness.records import DelegateUse, Purpose, Result, Sample, Status
-from harness.report.cell_summaries import DIMENSIONS, Cell, Spread, latency_us
+from harness.analysis.cells import KEYS
+from harness.analysis.centre import Spread
+from harness.analysis.metrics import Metric, shown
+from harness.records import DelegateUse, Purpose, Result, Sample, Scalar, Status
+from harness.report.cell_summaries import ReportCell
 from harness.report.comparison_data import comparison_data
-from harness.report.embed import log_href, rounded
+from harness.report.embed import Json, log_href, rounded
 from harness.report.verdicts import Verdicts
 from harness.runs.run_store import Run
 
-Json = dict[str, Any]
 _MOST_SAMPLES = 8
 
 
-def report_data(run: Run, cells: tuple[Cell, ...], verdicts: Verdicts) -> Json:
+def report_data(run: Run, cells: tuple[ReportCell, ...], verdicts: Verdicts) -> Json:
     """What the page needs to start. Names of keys are the scripts' side of the bargain: see `reports/js/model.js`."""
-    values = {name: list(dict.fromkeys(getattr(cell.key, name) for cell in cells)) for name in DIMENSIONS}
+    values: dict[str, list[Scalar]] = {
+        name: list(dict.fromkeys(getattr(cell.key, name) for cell in cells)) for name in KEYS
+    }
     return {
         "dimensions": values,
         "virtual": sorted(device.serial for device in run.manifest.devices if device.virtual),
@@ -29,15 +32,15 @@ def report_data(run: Run, cells: tuple[Cell, ...], verdicts: Verdicts) -> Json:
     }
 
 
-def trial_data(run: Run, cells: tuple[Cell, ...], *, log_prefix: str) -> list[Json]:
+def trial_data(run: Run, cells: tuple[ReportCell, ...], *, log_prefix: str) -> list[Json]:
     """Every process: read by the page when it first shows one."""
     return [_trial(run, index, result, log_prefix) for index, cell in enumerate(cells) for result in cell.results]
 
 
-def _cell(cell: Cell, values: dict[str, list[str]]) -> Json:
+def _cell(cell: ReportCell, values: Mapping[str, list[Scalar]]) -> Json:
     return {
-        "id": cell.key.id,
-        "key": [values[name].index(value) for name, value in zip(DIMENSIONS, cell.key.values, strict=True)],
+        "id": cell.id,
+        "key": [values[name].index(getattr(cell.key, name)) for name in KEYS],
         "mask": cell.cpus.hex,
         "state": cell.state,
         "outcomes": dict(cell.outcomes(Purpose.LATENCY)),
@@ -53,9 +56,9 @@ def _cell(cell: Cell, values: dict[str, list[str]]) -> Json:
         "delegates": [delegate_words(use) for use in cell.delegates],
         "memory": {
             "source": cell.memory_purpose.value if cell.memory_purpose else None,
-            "init": _spread(cell.memory("init_delta_mb")),
-            "overall": _spread(cell.memory("overall_delta_mb")),
-            "peak": _spread(cell.memory("peak_mb")),
+            "init": _spread(cell.memory("init")),
+            "overall": _spread(cell.memory("overall")),
+            "peak": _spread(cell.memory("peak")),
         },
     }
 
@@ -72,7 +75,7 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "causes": [cause.value for cause in result.causes],
             "message": result.message,
             # Only where it is a latency: not of profiled processes, and not of failed ones whatever they printed.
-            "latency": rounded(latency_us(result)) if trial.purpose is Purpose.LATENCY else None,
+            "latency": rounded(shown(result, Metric.INFERENCE_AVG, Purpose.LATENCY)),
             "at": round((result.started_at - run.manifest.started_at).total_seconds(), 3),
             "duration": round(result.duration_s, 3),
             "samples": _samples(result),
@@ -107,9 +110,8 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
     )
 
 
-def _latencies(cell: Cell, status: Status) -> list[float | int | None]:
-    chosen = [r for r in cell.results if r.trial.purpose is Purpose.LATENCY and r.status is status]
-    return [rounded(value) for result in chosen if (value := latency_us(result)) is not None]
+def _latencies(cell: ReportCell, status: Status) -> list[float | int | None]:
+    return [rounded(value) for value in cell.values(Metric.INFERENCE_AVG, status)]
 
 
 def _samples(result: Result) -> list[list[float | int | None]] | None:
@@ -145,12 +147,12 @@ def delegate_words(use: DelegateUse) -> str:
 
 
 def _spread(value: Spread | None) -> list[float | int | None] | None:
-    """Median, smallest, largest, count; of a single process just its value."""
+    """Centre, smallest, largest, count; of a single process just its value."""
     if value is None:
         return None
     if value.count == 1:
-        return [rounded(value.median)]
-    return [rounded(value.median), rounded(value.low), rounded(value.high), value.count]
+        return [rounded(value.centre)]
+    return [rounded(value.centre), rounded(value.low), rounded(value.high), value.count]
 
 
 def _pair(before: int | None, after: int | None) -> list[int | None] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.report.answer import number_of
-from harness.report.cell_summaries import Cell
+from harness.report.cell_summaries import ReportCell
 from harness.report.drift_sentences import drift_sentences
 from harness.runs.run_store import Run
 
@@ -25,7 +25,7 @@ class Summary:
     sentences: tuple[str, ...]
 
 
-def summarise(run: Run, cells: tuple[Cell, ...]) -> Summary:
+def summarise(run: Run, cells: tuple[ReportCell, ...]) -> Summary:
     """Put a run into a few sentences."""
     planned = sum(len(cell.trials) for cell in cells)
     counts = Counter(result.status.value for result in run.results)
@@ -92,7 +92,7 @@ def _virtual(run: Run) -> list[str]:
     ]
 
 
-def _profiles(cells: tuple[Cell, ...]) -> list[str]:
+def _profiles(cells: tuple[ReportCell, ...]) -> list[str]:
     profiled = sum(bool(cell.profiled()) for cell in cells)
     if not profiled:
         return []
@@ -100,7 +100,7 @@ def _profiles(cells: tuple[Cell, ...]) -> list[str]:
     return [f"{profiled} of {cells_word} {'has' if profiled == 1 else 'have'} a per-op profile.", *_overhead(cells)]
 
 
-def _overhead(cells: tuple[Cell, ...]) -> list[str]:
+def _overhead(cells: tuple[ReportCell, ...]) -> list[str]:
     """What profiling cost: the profiled processes' own average against the latency, cell by cell."""
     costs = [cell.profiling_overhead for cell in cells if not cell.synthetic]
     known = [cost for cost in costs if cost is not None]

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
-from harness.analysis.cell_selection import CellResults, pair_cells
-from harness.analysis.cells import CellKey as AnalysisKey
-from harness.analysis.comparison import Source, Table, compare
+from harness.analysis.cell_selection import pair_cells
+from harness.analysis.cells import KEYS, CellResults
+from harness.analysis.comparison import RunContext, Table, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules
-from harness.report.cell_summaries import DIMENSIONS, Cell, CellKey, baseline_of
+from harness.records import Scalar
+from harness.report.cell_summaries import ReportCell, baseline_as_shown
 from harness.runs import calibration_files
 from harness.runs.run_store import Run
 
@@ -39,7 +40,7 @@ _ASKED_FIRST = ("binary", "delegate", "threads", "cpus")
 class Baseline:
     """What cells are compared with: values by dimension, in the words that cells are shown with. Empty where `origin` is `nothing`."""
 
-    changes: Mapping[str, str]
+    changes: Mapping[str, Scalar]
     origin: Origin
 
     @property
@@ -63,7 +64,7 @@ class Verdicts:
 
 def verdicts_of(
     run: Run,
-    cells: tuple[Cell, ...],
+    cells: tuple[ReportCell, ...],
     calibrations: calibration_files.Known,
     *,
     most_pairs: int = MOST_PAIRS,
@@ -91,9 +92,9 @@ def verdicts_of(
     return Verdicts(baseline, {name: table for name, table in tables.items() if table.comparisons})
 
 
-def choose_baseline(run: Run, cells: tuple[Cell, ...]) -> Baseline:
+def choose_baseline(run: Run, cells: tuple[ReportCell, ...]) -> Baseline:
     """The suite's baseline, else the first value of the first dimension that a suite is usually about."""
-    named = baseline_of(run.manifest.baseline, cells)
+    named = baseline_as_shown(run.manifest.baseline, cells)
     if named:
         return Baseline(named, "suite")
     for dimension in _ASKED_FIRST:
@@ -103,12 +104,7 @@ def choose_baseline(run: Run, cells: tuple[Cell, ...]) -> Baseline:
     return Baseline({}, "nothing")
 
 
-def report_key(key: AnalysisKey) -> CellKey:
-    """The report's own key of a cell of a comparison."""
-    return CellKey(key.model, key.device, key.delegate, str(key.threads), key.cpus, key.binary)
-
-
-def _address(changes: Mapping[str, str]) -> str:
+def _address(changes: Mapping[str, Scalar]) -> str:
     # An undecodable byte of a file name has no UTF-8.
     return urlencode(changes, errors="replace")
 
@@ -119,28 +115,21 @@ def in_the_page(note: str) -> str:
     return re.sub(r"\b(BASE|HEAD)\b", lambda found: words[found[0]], note, count=1) if note[:4] in words else note
 
 
-def _others(cells: Sequence[Cell]) -> list[dict[str, str]]:
-    found = []
-    for dimension in DIMENSIONS:
+def _others(cells: Sequence[ReportCell]) -> list[dict[str, Scalar]]:
+    found: list[dict[str, Scalar]] = []
+    for dimension in KEYS:
         values = list(dict.fromkeys(getattr(cell.key, dimension) for cell in cells))
         if len(values) > 1 and dimension != "model":
             found += [{dimension: value} for value in values]
     return found
 
 
-def _results(run: Run, cells: Sequence[Cell]) -> list[CellResults]:
+def _results(run: Run, cells: Sequence[ReportCell]) -> list[CellResults]:
     """As the analysis groups them, but by the names that the report shows: two files of one name stay two models."""
     order = {result.trial.trial_id: index for index, result in enumerate(run.results)}
     return [
         CellResults(
-            key=AnalysisKey(
-                model=cell.key.model,
-                device=cell.key.device,
-                delegate=cell.key.delegate,
-                threads=int(cell.key.threads),
-                cpus=cell.key.cpus,
-                binary=cell.key.binary,
-            ),
+            key=cell.key,
             mask=cell.cpus.hex,
             results=tuple(sorted(cell.results, key=lambda result: order[result.trial.trial_id])),
         )
@@ -160,14 +149,14 @@ def _op_count(cells: Sequence[CellResults]) -> int:
 def _table(
     run: Run,
     cells: Sequence[CellResults],
-    changes: Mapping[str, str],
+    changes: Mapping[str, Scalar],
     calibrations: calibration_files.Known,
     *,
     ops: bool = False,
 ) -> Table:
-    base = [cell for cell in cells if all(str(getattr(cell.key, name)) == value for name, value in changes.items())]
+    base = [cell for cell in cells if all(getattr(cell.key, name) == value for name, value in changes.items())]
     pairs = pair_cells(base, cells, apart=changes)
-    source = Source(
+    source = RunContext(
         run_id=run.manifest.run_id,
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from harness.analysis.stopping import Process, Step, Stopping, process_of
+from harness.analysis.stopping import ProcessSummary, Step, Stopping, process_of
 from harness.records import Purpose, Result, Trial
 from harness.runs.run_store import Manifest, Run, RunStore
 
@@ -22,13 +22,13 @@ def stopping_of(manifest: Manifest) -> dict[str, Stopping]:
     return {serial: Stopping(manifest.adaptive, trials, manifest.baseline) for serial, trials in by_device.items()}
 
 
-def processes_of(results: Iterable[Result]) -> dict[str, Process]:
+def processes_of(results: Iterable[Result]) -> dict[str, ProcessSummary]:
     """What decides about further blocks, by trial."""
     return {r.trial.trial_id: process_of(r) for r in results if r.trial.purpose is Purpose.LATENCY}
 
 
-def settle(store: RunStore) -> None:
-    """Record what follows from an adaptive run's results: a harness that was killed after a block may not have come to it.
+def record_decisions(store: RunStore) -> None:
+    """Record the decisions that follow from an adaptive run's results: a harness that was killed after a block may have missed them.
 
     Raises:
         SetupError: it cannot be written.
@@ -39,8 +39,8 @@ def settle(store: RunStore) -> None:
             store.decide(decision)
 
 
-def standing(run: Run) -> tuple[Step, ...]:
-    """Where each device of an adaptive run stands; nothing for a run of another kind."""
+def adaptive_progress(run: Run) -> tuple[Step, ...]:
+    """How far each device of an adaptive run is; nothing for a run of another kind."""
     if run.manifest.adaptive is None:
         return ()
     processes = processes_of(run.results)
@@ -52,7 +52,7 @@ def standing(run: Run) -> tuple[Step, ...]:
 def unfinished_on(run: Run) -> Counter[str]:
     """How many trials of each device lack a result that they need. Of an adaptive run's further blocks, those of the next one at most."""
     done = {result.trial.trial_id for result in run.results}
-    needed = (*run.manifest.planned, *(trial for step in standing(run) for trial in step.trials))
+    needed = (*run.manifest.planned, *(trial for step in adaptive_progress(run) for trial in step.trials))
     left = {trial.trial_id: trial.device for trial in needed if trial.trial_id not in done}
     return Counter(left.values())
 

@@ -28,8 +28,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import SetupError, UsageError
 from harness.files.append_only import LineFile, whole_lines
-from harness.records import Artifact, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision
+from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
+from harness.records.adaptive_decisions import AdaptivePlan, Decision
 
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"

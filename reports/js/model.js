@@ -20,7 +20,7 @@ const DIMENSIONS = ['model', 'device', 'delegate', 'threads', 'cpus', 'binary'];
 const virtualDevices = new Set(data.virtual);
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many || one + 's'}`;
 /** Threads as they are asked for; -1 is the tool's own word for its default, which a log may be all that is left of. */
-const threadWords = (threads) => (Number(threads) > 0 ? plural(Number(threads), 'thread') : 'default threads');
+const threadWords = (threads) => (threads > 0 ? plural(threads, 'thread') : 'default threads');
 
 /** Median, smallest, largest, count; a single process is written as its value alone. */
 const whole = (spread) => (spread?.length === 1 ? [spread[0], spread[0], spread[0], 1] : spread);

@@ -84,7 +84,7 @@ const cellColumns = (cellOf) => [
   { key: 'model', label: 'Model', value: (row) => cellOf(row).model, show: (row) => stranger(cellOf(row).model) },
   { key: 'device', label: 'Device', value: (row) => cellOf(row).device, show: (row) => deviceName(cellOf(row)) },
   { key: 'delegate', label: 'Delegate', value: (row) => cellOf(row).delegate, show: (row) => stranger(cellOf(row).delegate) },
-  { key: 'threads', label: 'Threads', num: true, value: (row) => Number(cellOf(row).threads) },
+  { key: 'threads', label: 'Threads', num: true, value: (row) => cellOf(row).threads },
   { key: 'cpus', label: 'CPUs', value: (row) => cellOf(row).cpus, show: (row) => coresOf(cellOf(row)) },
   ...(data.dimensions.binary.some(Boolean) ? [{ key: 'binary', label: 'Binary', value: (row) => cellOf(row).binary, show: (row) => stranger(cellOf(row).binary) }] : []),
 ];

@@ -13,7 +13,8 @@ function baselineText() {
   if (raw !== baseline.raw) Object.assign(baseline, { raw, text: quoted(raw) });
   return baseline.text;
 }
-const changesOf = (text) => [...new URLSearchParams(text)].filter(([name]) => DIMENSIONS.includes(name));
+const changesOf = (text) => [...new URLSearchParams(text)].filter(([name]) => DIMENSIONS.includes(name))
+  .map(([name, value]) => [name, name === 'threads' ? Number(value) : value]);
 
 /** The cell that `cell` is compared with, or null: no baseline chosen, or the run has no such cell. */
 function baselineCell(cell) {

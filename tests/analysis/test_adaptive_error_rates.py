@@ -10,7 +10,7 @@ import pytest
 from benchmarks.adaptive import experiment, pooled_coverage, run_adaptively
 from benchmarks.latency_model import SCENARIOS, Scenario, simulate_cells
 from harness.analysis.sequential import repeated_p
-from harness.analysis.stopping import Process, Stopping
+from harness.analysis.stopping import ProcessSummary, Stopping
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from tests.analysis.made_up import BEGAN, result
 
@@ -29,13 +29,13 @@ def test_the_simulation_decides_as_the_schedule_does(device_s: float | None) -> 
     reasons = set()
     for number in range(12):
         stopping = Stopping(plan, trials, {"delegate": "cpu"})
-        processes: dict[str, Process] = {}
+        processes: dict[str, ProcessSummary] = {}
         decided: list[Decision] = []
         while (step := stopping.step(processes, decided, BEGAN)).trials:
             decided += step.decisions
             for trial in step.trials:
                 log = latencies[number, NAMES.index(trial.delegate.name), trial.block]
-                processes[trial.trial_id] = Process(1000 * math.exp(log), math.exp(log))
+                processes[trial.trial_id] = ProcessSummary(1000 * math.exp(log), math.exp(log))
         decided += step.decisions
         assert len(processes) == found.processes[number]
         for one in decided:

@@ -6,13 +6,13 @@ import pytest
 
 from harness.analysis.cell_selection import (
     Selection,
-    cells_of,
     fixed_apart,
     pair_cells,
     parse_where,
     same_devices,
     select,
 )
+from harness.analysis.cells import group_by_cell
 from harness.errors import UsageError
 from tests.analysis.made_up import OTHER_PHONE, PHONE, cell, result
 
@@ -21,7 +21,7 @@ def selection(**where: str) -> Selection:
     return Selection(text="RUN", where=where)
 
 
-CELLS = cells_of(
+CELLS = group_by_cell(
     [
         one
         for delegate in ("cpu", "xnnpack", "gpu")
@@ -95,7 +95,7 @@ def test_the_suites_baseline_decides_between_several() -> None:
 
 
 def test_cells_of_one_side_only_are_kept() -> None:
-    more = cells_of([result(1.0, delegate="nnapi")])
+    more = group_by_cell([result(1.0, delegate="nnapi")])
     pairs = pair_cells(CELLS[:1], more)
     assert [(pair.base is None, pair.head is None) for pair in pairs] == [(False, True), (True, False)]
 
@@ -111,14 +111,14 @@ def test_devices_pair_by_serial_or_as_the_only_two_of_a_kind() -> None:
 
 
 def test_a_twin_takes_the_place_of_the_device() -> None:
-    ours, theirs = cells_of(cell([1.0])), cells_of(cell([1.0], device="R5CT9"))
+    ours, theirs = group_by_cell(cell([1.0])), group_by_cell(cell([1.0], device="R5CT9"))
     (pair,) = pair_cells(ours, theirs, devices={PHONE.serial: "R5CT9"})
     assert pair.base is not None
     assert pair.head is not None
 
 
 def test_start_states_keep_their_comma_and_the_very_word_wins() -> None:
-    cells = cells_of([result(1.0, delegate="xnnpack"), result(2.0, delegate="xnnpack", start="cold")])
+    cells = group_by_cell([result(1.0, delegate="xnnpack"), result(2.0, delegate="xnnpack", start="cold")])
     assert parse_where("delegate=xnnpack, cold start,threads=1") == {"delegate": "xnnpack, cold start", "threads": "1"}
     (warm,) = select(cells, selection(delegate="xnnpack"))
     assert warm.key.delegate == "xnnpack"
@@ -128,8 +128,37 @@ def test_start_states_keep_their_comma_and_the_very_word_wins() -> None:
 
 
 def test_binaries_of_one_run_are_told_apart() -> None:
-    cells = cells_of([result(1.0, binary="main"), result(2.0, binary="change")])
+    cells = group_by_cell([result(1.0, binary="main"), result(2.0, binary="change")])
     base, head = selection(binary="main"), selection(binary="change")
     (pair,) = pair_cells(select(cells, base), select(cells, head), apart=fixed_apart(base, head))
     assert pair.base is not None
     assert (pair.base.key.binary, pair.shown.binary) == ("main", "change")
+
+
+@pytest.mark.parametrize("key", ["device", "model"])
+def test_a_device_or_model_that_one_side_names_narrows_and_does_not_part(key: str) -> None:
+    """`RUN@device=A` against `RUN` compares A with A, not A with every other device."""
+    named, other, open_side = selection(**{key: "a"}), selection(**{key: "b"}), selection()
+    assert fixed_apart(named, open_side) == []
+    assert fixed_apart(open_side, named) == []
+    assert fixed_apart(named, named) == []
+    assert fixed_apart(named, other) == [key]
+
+
+@pytest.mark.parametrize("key", ["delegate", "threads", "cpus", "binary"])
+def test_any_other_key_that_one_side_names_parts(key: str) -> None:
+    named, open_side = selection(**{key: "1"}), selection()
+    assert fixed_apart(named, open_side) == [key]
+    assert fixed_apart(open_side, named) == [key]
+    assert fixed_apart(named, named) == []
+
+
+def test_one_device_of_a_run_is_compared_with_itself_in_the_other() -> None:
+    monday = group_by_cell([*cell([1.0]), *cell([2.0], device=OTHER_PHONE.serial)])
+    tuesday = group_by_cell([*cell([3.0]), *cell([4.0], device=OTHER_PHONE.serial)])
+    base, head = selection(device=PHONE.serial), selection()
+    pairs = pair_cells(select(monday, base), select(tuesday, head), apart=fixed_apart(base, head))
+    assert [(pair.shown.device, pair.base is not None) for pair in pairs] == [
+        (PHONE.serial, True),
+        (OTHER_PHONE.serial, False),
+    ]

@@ -98,3 +98,38 @@ def test_the_canary_tells_that_the_device_was_not_alike() -> None:
 
 def test_another_binary_on_purpose_is_no_note() -> None:
     assert kinds(side(), side(one=result(1.0, artifact="another")), "binary") == {}
+
+
+@pytest.mark.parametrize(
+    ("celsius", "noted"), [(35.0, {}), (25.0, {}), (35.1, {"temperature": True}), (24.9, {"temperature": True})]
+)
+def test_starts_may_lie_five_degrees_apart(celsius: float, noted: dict[str, bool]) -> None:
+    assert kinds(side(), side(temperature_before_c=celsius)) == noted
+
+
+@pytest.mark.parametrize(
+    ("khz", "noted"),
+    [(2_099_000, {}), (1_901_000, {}), (2_100_100, {"frequency": True}), (1_899_000, {"frequency": True})],
+)
+def test_clocks_may_lie_five_percent_apart(khz: int, noted: dict[str, bool]) -> None:
+    assert kinds(side(), side(frequency_khz=khz)) == noted
+
+
+def test_a_phone_throttles_from_the_moderate_status_on() -> None:
+    assert kinds(side(), side(thermal_status_after=1)) == {}
+    assert kinds(side(), side(thermal_status_after=2)) == {"throttling": True}
+    both = compare_conditions(side(thermal_status_after=2), side(thermal_status_after=2))
+    assert [(note.kind, note.unlike) for note in both] == [("throttling", False)]
+    assert both[0].text == "throttled in 1 of 1 and 1 of 1 processes"
+
+
+def test_one_synthetic_process_of_a_side_makes_the_side_synthetic() -> None:
+    mixed = Side(run_id="a", results=[result(1.0), replace(result(1.0), synthetic=True)], device=PHONE)
+    measured = Side(run_id="a", results=[result(1.0), result(1.0)], device=PHONE)
+    [note] = compare_conditions(mixed, measured)
+    assert (note.kind, note.unlike) == ("synthetic", True)
+    assert note.text.startswith("BASE is synthetic")
+    [note] = compare_conditions(measured, mixed)
+    assert note.text.startswith("HEAD is synthetic")
+    [note] = compare_conditions(mixed, mixed)
+    assert (note.kind, note.unlike) == ("synthetic", False)

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.analysis.cell_selection import cells_of, pair_cells
-from harness.analysis.comparison import Source, Table, compare, failed_gate
+from harness.analysis.cell_selection import pair_cells
+from harness.analysis.cells import group_by_cell
+from harness.analysis.comparison import RunContext, Table, compare, failed_gate
 from harness.analysis.metrics import Metric
-from harness.analysis.ratio_interval import Estimate
-from harness.analysis.sequential import Plan, levels_for, look, repeated_p
+from harness.analysis.ratio_interval import Estimate, paired
+from harness.analysis.sequential import look_level, repeated_p
 from harness.analysis.verdict import Rules, Verdict
 from harness.records import Purpose, Result, Status
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -18,20 +19,20 @@ from harness.records.causes import Cause
 from tests.analysis.made_up import OTHER_PHONE, PHONE, cell, op, result
 
 DEVICES = {PHONE.serial: PHONE, OTHER_PHONE.serial: OTHER_PHONE}
-MONDAY = Source(run_id="monday", devices=DEVICES, harness_version="1")
-TUESDAY = Source(run_id="tuesday", devices=DEVICES, harness_version="1")
+MONDAY = RunContext(run_id="monday", devices=DEVICES, harness_version="1")
+TUESDAY = RunContext(run_id="tuesday", devices=DEVICES, harness_version="1")
 
 
 def table(
     base: list[Result],
     head: list[Result],
     *,
-    source: Source = MONDAY,
+    source: RunContext = MONDAY,
     apart: tuple[str, ...] = (),
     metric: Metric = Metric.INFERENCE_AVG,
     gate: float | None = None,
 ) -> Table:
-    pairs = pair_cells(cells_of(base), cells_of(head), apart=apart)
+    pairs = pair_cells(group_by_cell(base), group_by_cell(head), apart=apart)
     return compare(pairs, MONDAY, source, metric=metric, rules=Rules(gate=gate), apart=apart)
 
 
@@ -149,7 +150,7 @@ def test_a_run_that_chose_its_number_of_processes_gets_the_interval_of_a_look() 
     adaptive = replace(MONDAY, adaptive=PLAN)
     fixed, found = (
         compare(
-            pair_cells(cells_of(base), cells_of(head), apart=("delegate",)),
+            pair_cells(group_by_cell(base), group_by_cell(head), apart=("delegate",)),
             source,
             source,
             metric=Metric.INFERENCE_AVG,
@@ -158,10 +159,10 @@ def test_a_run_that_chose_its_number_of_processes_gets_the_interval_of_a_look() 
         ).comparisons[0]
         for source in (MONDAY, adaptive)
     )
-    assert found.estimate.level == levels_for(5, 20).interval > fixed.estimate.level == 0.95
+    assert found.estimate.level == look_level(5, 20) > fixed.estimate.level == 0.95
     logs = [[math.log(value or 0) for value in values] for values in (noise(1, 20), noise(2, 8, 1030.0))]
     ratios = [theirs - ours for ours, theirs in zip(*logs, strict=False)]
-    decided = look(ratios, Plan(min_blocks=5, max_blocks=20)).estimate
+    decided = paired(ratios, level=look_level(5, 20))
     assert (found.estimate.ci_low, found.estimate.ci_high) == (decided.ci_low, decided.ci_high)
     (low, high), (fixed_low, fixed_high) = (bounds(one.estimate) for one in (found, fixed))
     assert low < fixed_low < fixed_high < high
@@ -175,14 +176,16 @@ def test_a_run_that_chose_its_number_of_processes_gets_the_interval_of_a_look() 
 
 def test_five_blocks_of_an_adaptive_run_have_the_level_of_a_look_not_that_of_five_blocks() -> None:
     adaptive = replace(MONDAY, adaptive=PLAN)
-    pairs = pair_cells(cells_of(cell(noise(1, 5))), cells_of(cell(noise(2, 5), delegate="gpu")), apart=("delegate",))
+    pairs = pair_cells(
+        group_by_cell(cell(noise(1, 5))), group_by_cell(cell(noise(2, 5), delegate="gpu")), apart=("delegate",)
+    )
     (one,) = compare(pairs, adaptive, adaptive, metric=Metric.INIT, rules=Rules(), apart=("delegate",)).comparisons
     assert [note.kind for note in one.notes] == ["adaptive"]
 
 
 def test_an_adaptive_run_against_another_is_no_better_known() -> None:
     strict = AdaptivePlan(min_blocks=5, max_blocks=60, until=0.02)
-    pairs = pair_cells(cells_of(cell(noise(1))), cells_of(cell(noise(2))))
+    pairs = pair_cells(group_by_cell(cell(noise(1))), group_by_cell(cell(noise(2))))
     levels = []
     for ours, theirs in ((None, None), (PLAN, None), (None, PLAN), (PLAN, strict)):
         (one,) = compare(
@@ -194,20 +197,20 @@ def test_an_adaptive_run_against_another_is_no_better_known() -> None:
         ).comparisons
         levels.append(one.estimate.level)
         assert ("adaptive" in {note.kind for note in one.notes}) == (ours is not None or theirs is not None)
-    assert levels == [0.95, *[levels_for(5, 20).interval] * 2, levels_for(5, 60).interval]
+    assert levels == [0.95, *[look_level(5, 20)] * 2, look_level(5, 60)]
 
 
 def test_all_devices_of_an_adaptive_run_have_the_level_of_a_look_too() -> None:
     base = cell(noise(1)) + cell(noise(2), device=OTHER_PHONE.serial)
     head = cell(noise(3), delegate="gpu") + cell(noise(4), delegate="gpu", device=OTHER_PHONE.serial)
-    pairs = pair_cells(cells_of(base), cells_of(head), apart=("delegate",))
+    pairs = pair_cells(group_by_cell(base), group_by_cell(head), apart=("delegate",))
     found = [
         compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=("delegate",)).overall[0]
         for source in (MONDAY, replace(MONDAY, adaptive=PLAN))
     ]
     widths = [high / low for low, high in (bounds(one.estimate) for one in found)]
     assert widths[0] < widths[1]
-    assert found[1].estimate.level == levels_for(5, 20).interval
+    assert found[1].estimate.level == look_level(5, 20)
     p_values = [one.estimate.p_value for one in found]
     assert p_values[0] is not None
     assert p_values[1] is not None

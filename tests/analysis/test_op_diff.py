@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,35 +166,6 @@ def test_alignment_of_nothing() -> None:
     assert align(rows(*CPU[:1]), ()) == [(rows(*CPU[:1]), ())]
 
 
-def test_profiles_take_the_median_process_and_cost_per_inference() -> None:
-    results = [
-        result(whole, purpose=Purpose.PROFILE, block=block, ops=[op(0, "A", "[a]", cost, 3), op(1, "B", "[b]", 1.0)])
-        for block, (whole, cost) in enumerate([(40.0, 10.0), (44.0, 12.0), (99.0, 30.0)])
-    ]
-    found = profile_of([*results, result(1.0)])
-    assert found is not None
-    assert (found.processes, found.whole_us) == (3, 44.0)
-    assert [row.cost_us for row in found.rows] == [36.0, 1.0]
-
-
-def test_ops_of_called_subgraphs_are_part_of_their_callers() -> None:
-    found = profile_of(
-        [
-            result(
-                20.0,
-                purpose=Purpose.PROFILE,
-                ops=[op(0, "WHILE", "[w]", 18.0), op(1, "ADD", "[x]", 2.0, 5, subgraph=2)],
-            )
-        ]
-    )
-    assert found is not None
-    assert [row.node_type for row in found.rows] == ["WHILE"]
-
-
-def test_without_ops_there_is_no_profile() -> None:
-    assert profile_of([result(10.0), result(10.0, purpose=Purpose.PROFILE)]) is None
-
-
 def test_ops_profiled_often_enough_get_an_interval() -> None:
     def cell_of(factor: float) -> OpProfile:
         found = profile_of(
@@ -209,3 +181,50 @@ def test_ops_profiled_often_enough_get_an_interval() -> None:
     assert change.estimate is not None
     assert change.estimate.ratio == pytest.approx(1.5, abs=0.01)
     assert change.estimate.drift == 0
+
+
+def _cell(costs: Sequence[float], whole: float = 100.0) -> OpProfile:
+    found = profile_of(
+        [
+            result(whole, purpose=Purpose.PROFILE, block=block, ops=[op(0, "A", "[a]", cost)])
+            for block, cost in enumerate(costs)
+        ]
+    )
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("base", "head"), [([0.0] * 6, [4.0] * 6), ([4.0] * 6, [4.0] * 5 + [0.0])])
+def test_an_op_that_cost_nothing_in_a_process_has_a_change_and_no_ratio(base: list[float], head: list[float]) -> None:
+    (change,) = op_diff(_cell(base), _cell(head)).changes
+    assert change.estimate is None
+    assert change.change_us == _cell(head).rows[0].cost_us - _cell(base).rows[0].cost_us
+
+
+def test_an_interval_of_an_op_needs_five_processes_a_side() -> None:
+    four, five = _cell([4.0, 4.1, 4.2, 4.3]), _cell([4.0, 4.1, 4.2, 4.3, 4.4])
+    assert [op_diff(*sides).changes[0].estimate for sides in ((four, five), (five, four))] == [None, None]
+    estimate = op_diff(five, five).changes[0].estimate
+    assert estimate is not None
+    assert (estimate.ratio, estimate.base_n, estimate.head_n) == (1.0, 5, 5)
+
+
+def test_ops_of_separate_runs_allow_for_drift() -> None:
+    moving, still = _cell([4.0, 4.1, 4.2, 4.3, 4.4, 4.5]), _cell([4.0, 4.1] * 3)
+    together, apart = (op_diff(moving, still, interleaved=mixed).changes[0].estimate for mixed in (True, False))
+    assert together is not None
+    assert apart is not None
+    assert together.drift == 0 < apart.drift
+
+
+def test_what_no_op_explains_has_a_share_of_its_own() -> None:
+    diff = op_diff(_cell([10.0], 30.0), _cell([14.0], 40.0))
+    assert (diff.change_us, diff.unexplained_us, diff.unexplained_share) == (10.0, 6.0, 0.6)
+    assert [change.share for change in diff.changes] == [0.4]
+    assert (diff.base_processes, diff.head_processes) == (1, 1)
+
+
+def test_the_largest_contribution_comes_first_whatever_its_sign() -> None:
+    base = profile(("A", "[a]:0", 10.0), ("B", "[b]:1", 10.0), ("C", "[c]:2", 10.0))
+    head = profile(("A", "[a]:0", 12.0), ("B", "[b]:1", 1.0), ("C", "[c]:2", 15.0))
+    assert [change.base[0].node_type for change in op_diff(base, head).by_contribution()] == ["B", "C", "A"]

@@ -1,60 +1,41 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.procedures import peek
-from harness.analysis.ratio_interval import paired_many
-from harness.analysis.sequential import Plan, levels_for, look, repeated_p
-from harness.analysis.verdict import Verdict
-
-PLAN = Plan(min_blocks=5, max_blocks=12, until=0.02)
+from harness.analysis.ratio_interval import paired, paired_many
+from harness.analysis.sequential import Looks, look_level, repeated_p
+from harness.records.adaptive_decisions import AdaptivePlan
 
 
 def test_one_look_spends_everything_and_more_looks_share_it() -> None:
-    single, several = levels_for(10, 10), levels_for(5, 12)
-    assert single.interval == pytest.approx(0.95, abs=0.006)
-    assert 0.007 <= single.alpha <= 0.011
-    assert 0.96 < several.interval < 0.999
-    assert 0.0005 < several.alpha < single.alpha
-    assert levels_for(5, 12) is several
+    assert look_level(10, 10) == pytest.approx(0.95, abs=0.006)
+    assert look_level(10, 10) < look_level(5, 12) < look_level(5, 60) < 0.999
 
 
-def test_before_the_agreed_minimum_nothing_stops_it() -> None:
-    found = look([0.5, 0.5, 0.5, 0.5], Plan(min_blocks=5, stop_when_decided=True))
-    assert (found.stop, found.reason, found.verdict) == (False, "go_on", Verdict.INCONCLUSIVE)
+def test_the_level_of_a_look_is_found_once() -> None:
+    assert look_level(5, 12) is look_level(5, 12)
 
 
-def test_a_narrow_interval_stops_it() -> None:
-    found = look([0.030, 0.031, 0.029, 0.030, 0.0305, 0.0295, 0.030, 0.0301], PLAN)
-    assert (found.stop, found.reason, found.verdict) == (True, "narrow", Verdict.SLOWER)
-    assert found.estimate.level == levels_for(5, 12).interval
+def test_the_strictest_of_several_plans_counts() -> None:
+    short, long = (AdaptivePlan(min_blocks=5, max_blocks=most, until=0.02) for most in (12, 60))
+    assert Looks(()).level == 0.95
+    assert Looks((short, long)).level == look_level(5, 60)
+    estimate = paired([0.03, 0.05, 0.04, 0.06, 0.02, 0.05])
+    assert estimate.p_value is not None
+    assert Looks(()).corrected(estimate) is estimate
+    worst = max(repeated_p(estimate.p_value, 5, most) for most in (12, 60))
+    assert Looks((short, long)).corrected(estimate) == replace(estimate, p_value=worst)
+    assert worst > estimate.p_value
 
 
-def test_a_verdict_stops_it_only_where_that_was_agreed() -> None:
-    wide = [-1.00, -1.10, -0.90, -1.05, -0.95, -1.02, -0.98, -1.08]
-    assert not look(wide, PLAN).stop
-    decided = look(wide, Plan(min_blocks=5, max_blocks=12, stop_when_decided=True))
-    assert (decided.stop, decided.reason, decided.verdict) == (True, "decided", Verdict.FASTER)
-
-
-def test_limits_of_blocks_and_of_time_stop_it() -> None:
-    noise = [0.2 * (-1) ** index for index in range(12)]
-    assert look(noise, PLAN).reason == "max_blocks"
-    assert look(noise[:6], PLAN, out_of_time=True).reason == "max_device_time"
-    assert look(noise[:3], PLAN, out_of_time=True).stop
-    with pytest.raises(ValueError, match="the plan ends at 12"):
-        look([*noise, 0.0], PLAN)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"min_blocks": 3}, {"min_blocks": 9, "max_blocks": 8}, {"max_blocks": 999}, {"until": 0.0}]
-)
-def test_impossible_plans_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"does not hold|not between"):
-        Plan(**wrong)  # type: ignore[arg-type]  # whole numbers and fractions mixed on purpose
+def test_an_estimate_without_a_p_value_has_nothing_to_correct() -> None:
+    one = paired([0.03])
+    assert Looks((AdaptivePlan(min_blocks=5, max_blocks=12, until=0.02),)).corrected(one) is one
 
 
 def test_peeking_does_not_make_errors_more_frequent_than_agreed() -> None:
@@ -81,7 +62,7 @@ def test_it_may_end_after_any_block_however_many_there_may_be() -> None:
     """Two cells may end for each other's sake or for want of time, so the interval must hold after every block, also late ones."""
     shape = (2000, 60)
     noise = 0.06 * np.random.default_rng(4).standard_normal(shape)
-    level = levels_for(20, 60).interval
+    level = look_level(20, 60)
     ever_missed = np.zeros(2000, dtype=np.bool_)
     for n in range(20, 61):
         found = paired_many(noise[:, :n], level=level)
@@ -101,5 +82,3 @@ def test_the_p_value_of_many_looks_is_one_that_can_be_corrected_for_many_cells()
     assert repeated_p(1.0, 5, 20) == 1.0
     assert repeated_p(1e-9, 5, 20) == pytest.approx(16e-9)
     assert repeated_p(0.004, 9, 9) >= 0.004
-    alpha = levels_for(5, 20).alpha
-    assert repeated_p(alpha, 5, 20) == pytest.approx(0.01, rel=0.02)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from harness.analysis.ratio_interval import paired
-from harness.analysis.sequential import levels_for
-from harness.analysis.stopping import Process, Step, Stopping, process_of
+from harness.analysis.sequential import look_level
+from harness.analysis.stopping import ProcessSummary, Step, Stopping, process_of
 from harness.records import Conditions, Purpose, Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from tests.analysis.made_up import BEGAN, result
 
 PLAN = AdaptivePlan(min_blocks=5, max_blocks=12, until=0.02)
-LEVEL = levels_for(5, 12).interval
+LEVEL = look_level(5, 12)
 Latency = Callable[[str, int], float | None]
 """Delegate and block to microseconds; None for a process that is not ok."""
 
@@ -45,7 +45,7 @@ class Device:
     stopping: Stopping
     latency: Latency
     process_s: float = 1.0
-    processes: dict[str, Process] = field(default_factory=dict)
+    processes: dict[str, ProcessSummary] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     ran: list[tuple[str, int]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -56,7 +56,9 @@ class Device:
         self.decisions += step.decisions
         for trial in step.trials[:most]:
             self.ran.append((trial.delegate.name, trial.block))
-            self.processes[trial.trial_id] = Process(self.latency(trial.delegate.name, trial.block), self.process_s)
+            self.processes[trial.trial_id] = ProcessSummary(
+                self.latency(trial.delegate.name, trial.block), self.process_s
+            )
         return bool(step.trials)
 
     def to_the_end(self) -> Device:
@@ -219,7 +221,7 @@ def test_what_was_decided_stands() -> None:
     for block in range(6):
         for name in ("cpu", "xnnpack", "gpu"):
             trial = next(t for t in planned() if (t.delegate.name, t.block) == (name, block))
-            went_on.processes[trial.trial_id] = Process(steady(name, block), 1.0)
+            went_on.processes[trial.trial_id] = ProcessSummary(steady(name, block), 1.0)
     went_on.one_step()
     assert {one.block for one in went_on.decisions} == {5}
 
@@ -233,13 +235,38 @@ def test_devices_do_not_decide_for_each_other() -> None:
 
 
 def test_what_counts_of_a_result() -> None:
-    def seen(**changes: object) -> Process:
+    def seen(**changes: object) -> ProcessSummary:
         return process_of(replace(result(12.5), **changes))  # type: ignore[arg-type]  # any field of a Result
 
-    assert seen() == Process(12.5, 1.0)
+    assert seen() == ProcessSummary(12.5, 1.0)
     assert seen(status=Status.INVALID).value_us is None
     assert seen(measurement=None).value_us is None
     assert seen(conditions=Conditions(waited_s=30.0)).device_s == 31.0
     assert seen(conditions=Conditions(waited_s=30.0), device_s=75.0).device_s == 75.0, "with all attempts"
     profiled: Result = result(12.5, purpose=Purpose.PROFILE)
     assert process_of(profiled).value_us is None
+
+
+def test_fewer_good_pairs_than_the_agreed_least_are_never_enough() -> None:
+    """Four pairs that are exactly alike have an interval without width, and still say too little."""
+
+    def latency(name: str, block: int) -> float | None:
+        return None if (name, block) == ("gpu", 0) else steady("cpu", 0)
+
+    done = device(latency, delegates=("cpu", "gpu")).to_the_end()
+    (one,) = done.decisions
+    assert (one.reason, one.block, one.blocks) == ("narrow", 5, 5)
+    assert done.blocks_of("gpu") == 6
+
+
+@pytest.mark.parametrize(("slack", "blocks"), [(1e-6, 5), (-1e-6, 6)])
+def test_an_interval_may_be_as_wide_as_was_asked_for_and_no_wider(slack: float, blocks: int) -> None:
+    def latency(name: str, block: int) -> float:
+        return 1000.0 * math.exp(0.001 * block if name == "gpu" else 0.0)
+
+    seen = paired([0.001 * block for block in range(5)], level=LEVEL)
+    assert seen.ci_low is not None
+    assert seen.ci_high is not None
+    until = (seen.ci_high / seen.ci_low - 1) * (1 + slack)
+    done = device(latency, replace(PLAN, until=until), delegates=("cpu", "gpu")).to_the_end()
+    assert [one.blocks for one in done.decisions] == [blocks]

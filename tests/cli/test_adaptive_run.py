@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.sequential import levels_for
+from harness.analysis.sequential import look_level
 from harness.records import Purpose
 from harness.records.adaptive_decisions import Decision
 from harness.report import write_report
-from harness.report.cell_summaries import cells_of
+from harness.report.cell_summaries import report_cells
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, load_run
 from tests.cli.test_run import harness, no_traceback, wait_for_lines
@@ -87,7 +87,7 @@ WHOLE = {(delegate, threads, block) for delegate in ("cpu", "xnnpack") for threa
 
 
 def check_decisions(decisions: tuple[Decision, ...]) -> None:
-    level = levels_for(5, 9).interval
+    level = look_level(5, 9)
     found = [(d.head.threads, d.reason, d.block, d.blocks, d.level) for d in decisions if d.head is not None]
     assert found == [(1, "narrow", 4, 5, level), (2, "max_blocks", 8, 9, level)]
     assert decisions[0].ratio == pytest.approx(0.5)
@@ -151,7 +151,7 @@ def test_the_canary_is_timed_after_each_block_also_where_cells_have_dropped_out(
 
 def pending(run: Run) -> int:
     """How many processes the report says never ran."""
-    return sum(cell.outcomes(purpose)["pending"] for cell in cells_of(run) for purpose in Purpose)
+    return sum(cell.outcomes(purpose)["pending"] for cell in report_cells(run) for purpose in Purpose)
 
 
 def test_killed_and_resumed_it_decides_the_same(tmp_path: Path, arguments: list[object]) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.thermal_zones import ThermalZone, choose_zone, hal_zones, thermal_status, to_celsius
+from harness.devices.thermal_zones import (
+    Heat,
+    ThermalZone,
+    choose_zone,
+    hal_zones,
+    read_heat,
+    thermal_status,
+    to_celsius,
+)
 
 
 @pytest.mark.parametrize(
@@ -118,3 +126,17 @@ def test_without_a_config_the_hottest_cpu_zone_is_taken_and_unreadable_ones_are_
 
 def test_no_zone_that_matters_is_none() -> None:
     assert choose_zone([zone(0, "battery", 30.0), zone(1, "modem", 33.0)]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "heat"),
+    [
+        ("temp 31000\nThermal Status: 2\n", Heat(temperature_c=31.0, thermal_status=2)),
+        ("temp 45.5\n", Heat(temperature_c=45.5, thermal_status=None)),
+        ("Thermal Status: 0\n", Heat(temperature_c=None, thermal_status=0)),
+        ("temp \nwarm temp 31\n", Heat(temperature_c=None, thermal_status=None)),
+        ("", Heat(temperature_c=None, thermal_status=None)),
+    ],
+)
+def test_heat_is_read_alike_before_between_and_after_trials(text: str, heat: Heat) -> None:
+    assert read_heat(text) == heat

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.cells import cells
+from harness.analysis.cells import summaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.formats.run_tables import export_text
 from harness.records import Result, Status
 from harness.records.causes import Cause
-from harness.report.cell_summaries import cells_of
+from harness.report.cell_summaries import report_cells
 from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm
 from tests.model_files import shipped
@@ -87,8 +87,8 @@ def test_no_cell_carries_a_number_under_a_delegate_that_did_not_run(
         "external": (Status.INVALID, Cause.DELEGATE_NOT_APPLIED),
     }
     assert Cause.DELEGATE_NOT_APPLIED in by_delegate(run)["xnnpack"].causes
-    assert [cell.median_us for cell in cells(run.results)] == [None] * 5
-    assert [cell.latency for cell in cells_of(run)] == [None] * 5
+    assert [cell.median_us for cell in summaries(run.results)] == [None] * 5
+    assert [cell.latency for cell in report_cells(run)] == [None] * 5
     page = (run.path / "report.html").read_text()
     for words in ("XNNPACK took part of the graph", "Can not open OpenCL library", "nothing says that it was applied"):
         assert words in page
@@ -108,7 +108,7 @@ def test_flags_that_a_binary_lacks_are_no_delegate_either(tmp_path: Path, monkey
     taken = {row["delegate"]: row["delegated_nodes"] for row in rows(run)}
     assert taken["gpu"] is None
     assert taken["xnnpack"]
-    shown = {cell.delegate.name: cell.latency is not None for cell in cells_of(run)}
+    shown = {cell.delegate.name: cell.latency is not None for cell in report_cells(run)}
     assert shown == {"gpu": False, "nnapi": False, "xnnpack": True}
 
 
@@ -125,12 +125,12 @@ def test_what_is_played_back_is_synthetic_to_the_last_table(tmp_path: Path, monk
         assert row["inference_avg_us"] > 0
     ops = json.loads(export_text([run], "ops", "json"))
     assert {op["delegate"].partition("(")[0] for op in ops if op["synthetic"]} == set(working)
-    for cell in cells_of(run):
+    for cell in report_cells(run):
         assert cell.synthetic == (cell.delegate.name in working)
     assert "are synthetic: replayed" in (run.path / "report.html").read_text()
 
-    assert [cell.key.delegate for cell in cells_of(run) if cell.profiling_overhead is None] == []
-    assert [one.key.delegate for one in cells(run.results) if one.profiling_overhead is None] == []
+    assert [cell.key.delegate for cell in report_cells(run) if cell.profiling_overhead is None] == []
+    assert [one.key.delegate for one in summaries(run.results) if one.profiling_overhead is None] == []
     assert "Profiling changed the average latency by" in (run.path / "report.html").read_text()
 
     # The runtime info is pulled for each delegate, so that how much it took is known without a profile too.
@@ -147,7 +147,7 @@ def test_what_is_played_back_is_synthetic_to_the_last_table(tmp_path: Path, monk
 
     [partial] = full.results
     assert (partial.status, partial.causes) == (Status.INVALID, (Cause.DELEGATE_PARTIAL,))
-    assert [cell.latency for cell in cells_of(full)] == [None]
+    assert [cell.latency for cell in report_cells(full)] == [None]
 
 
 def test_start_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_start_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     init = {(r.trial.delegate.name, r.trial.start): r.measurement.init_us for r in run.results if r.measurement}
     assert init[("gpu", "cached")] < init[("gpu", "cold")]  # type: ignore[operator]  # both are there: every result is ok
     assert {row["start"] for row in rows(run)} == {"warm", "cold", "cached"}
-    assert {cell.key.delegate for cell in cells_of(run)} >= {"xnnpack", "xnnpack, cold start", "gpu, cached start"}
+    assert {cell.key.delegate for cell in report_cells(run)} >= {"xnnpack", "xnnpack, cold start", "gpu, cached start"}
     commands = {(r.trial.delegate.name, r.trial.start): " ".join(r.command) for r in run.results}
     model = run.results[0].trial.model.sha256[:16]
     assert "--delegate_serialize_" not in commands[("gpu", "warm")]

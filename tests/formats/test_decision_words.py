@@ -12,7 +12,8 @@ from rich.console import Console
 from harness.analysis.stopping import Step
 from harness.cli.progress import RunProgress
 from harness.formats import decision_words as words
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision, StopReason
+from harness.records import CellKey
+from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReason
 from tests.analysis.made_up import BEGAN, result
 
 PLAN = AdaptivePlan(min_blocks=5, max_blocks=30, until=0.02, device_s=1800)
@@ -61,7 +62,7 @@ def test_what_the_base_differs_in_is_named() -> None:
     )
     nothing = replace(NARROW, head=None, base=None, reason="nothing_to_compare", ratio=None)
     assert words.why(nothing, PLAN) == "no cell has its baseline on this device: 5 processes of each, and no ratio"
-    assert words.ratio(replace(NARROW, ci_low=None)) == "0.520x"
+    assert words.decided_ratio(replace(NARROW, ci_low=None)) == "0.520x"
 
 
 def test_where_a_device_stands() -> None:

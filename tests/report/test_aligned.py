@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.op_diff import op_diff
 from harness.analysis.op_profile import OpRow, profile_of
 from harness.report.aligned import KINDS, alignments
-from harness.report.cell_summaries import cells_of
+from harness.report.cell_summaries import report_cells
 from harness.report.op_tables import op_data
 from harness.report.verdicts import verdicts_of
 from tests.report.review_runs import review_run
@@ -48,7 +48,7 @@ def test_what_would_take_too_long_is_left_out_and_counted() -> None:
 
 def test_sums_of_the_page_are_those_of_compare(tmp_path: Path) -> None:
     run = review_run(tmp_path / "run")
-    cells = cells_of(run)
+    cells = report_cells(run)
     data = op_data(cells, verdicts_of(run, cells, {}))
     pairs = [(base, head) for base in cells for head in cells if base.key.model == head.key.model and base is not head]
     assert len(pairs) == 36
@@ -57,7 +57,7 @@ def test_sums_of_the_page_are_those_of_compare(tmp_path: Path) -> None:
         assert ours is not None
         assert theirs is not None
         wanted = op_diff(ours, theirs)
-        left, right = (data["profiles"][data["cells"][cell.key.id]] for cell in (base, head))
+        left, right = (data["profiles"][data["cells"][cell.id]] for cell in (base, head))
         assert (left["run"], right["run"]) == pytest.approx((wanted.base_whole_us, wanted.head_whole_us), rel=1e-5)
         groups = _groups(data, left, right)
         assert [group[0] for group in groups] == [change.kind for change in wanted.changes]
@@ -81,6 +81,6 @@ def _groups(data: Any, left: Any, right: Any) -> list[tuple[str, float, float]]:
 
 def test_every_pair_of_a_model_can_be_chosen(tmp_path: Path) -> None:
     run = demo_run(tmp_path / "run")
-    data = op_data(cells_of(run))
+    data = op_data(report_cells(run))
     assert data["unaligned"] == 0
     assert set(data["aligned"]) == {"0,0", "0,1", "1,1"}

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from harness.records import DelegateRequest, Purpose
 from harness.records.adaptive_decisions import Decision
-from harness.report.answer import Answer, answer_of, thread_words, times
-from harness.report.cell_summaries import cells_of
+from harness.report.answer import ReportAnswer, answer_of, thread_words, times
+from harness.report.cell_summaries import report_cells
 from harness.report.verdicts import verdicts_of
 from harness.runs.run_store import Run
 from tests.report.review_runs import review_run
 from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
 
 
-def _answer(run: Run) -> Answer:
-    cells = cells_of(run)
+def _answer(run: Run) -> ReportAnswer:
+    cells = report_cells(run)
     return answer_of(verdicts_of(run, cells, {}), cells, run.manifest.devices)
 
 
@@ -113,7 +113,7 @@ def test_near_one_the_third_digit_is_shown() -> None:
 
 def test_why_an_adaptive_run_stopped_is_said(tmp_path: Path) -> None:
     run = review_run(tmp_path / "run")
-    cells = cells_of(run)
+    cells = report_cells(run)
     narrow = Decision(
         device="d", head=None, base=None, reason="narrow", block=6, blocks=7, ratio=0.5, ci_low=0.49, ci_high=0.51,
         level=0.99, method="m", device_s=1.0, at=run.manifest.started_at,

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.metrics import Metric, shown
 from harness.records import DelegateRequest, DelegateUse, ModelRef, Purpose, Result, Status, Trial
 from harness.records.causes import Cause
-from harness.report.cell_summaries import Cell, baseline_of, cells_of, latency_us, spread
+from harness.report.cell_summaries import ReportCell, baseline_as_shown, report_cells
 from harness.runs.run_store import Run
 from tests.report.runs import PHONE, demo_results, demo_run, measurement_of, model_ref, trial_of, write_run
 
@@ -29,8 +30,8 @@ def _results(values: dict[int, tuple[Status, float | None]], model: ModelRef | N
     ]
 
 
-def _only_cell(tmp_path: Path, results: list[Result], pending: tuple[Trial, ...] = ()) -> Cell:
-    [cell] = cells_of(write_run(tmp_path / "run", results, devices=(PHONE,), pending=pending))
+def _only_cell(tmp_path: Path, results: list[Result], pending: tuple[Trial, ...] = ()) -> ReportCell:
+    [cell] = report_cells(write_run(tmp_path / "run", results, devices=(PHONE,), pending=pending))
     return cell
 
 
@@ -45,8 +46,8 @@ def test_the_latency_is_the_median_over_processes_that_are_ok(tmp_path: Path) ->
     cell = _only_cell(tmp_path, _results(values))
     assert cell.state == "ok"
     assert cell.latency is not None
-    assert (cell.latency.median, cell.latency.low, cell.latency.high, cell.latency.count) == (11.0, 10.0, 14.0, 3)
-    assert cell.latency.percent == pytest.approx(100 * 4 / 11)
+    assert (cell.latency.centre, cell.latency.low, cell.latency.high, cell.latency.count) == (11.0, 10.0, 14.0, 3)
+    assert cell.latency.relative == pytest.approx(4 / 11)
 
 
 def test_a_failed_cell_has_no_latency_even_where_the_tool_printed_one(tmp_path: Path) -> None:
@@ -55,14 +56,14 @@ def test_a_failed_cell_has_no_latency_even_where_the_tool_printed_one(tmp_path: 
     assert cell.latency is None
     assert cell.init_us is None
     assert cell.first_inference_us is None
-    assert [latency_us(result) for result in cell.results] == [None, None]
+    assert [shown(result, Metric.INFERENCE_AVG, Purpose.LATENCY) for result in cell.results] == [None, None]
 
 
 def test_an_invalid_cell_keeps_its_number_and_says_so(tmp_path: Path) -> None:
     cell = _only_cell(tmp_path, _results({0: (Status.INVALID, 5.0), 1: (Status.FAILED, 6.0)}))
     assert cell.state == "invalid"
     assert cell.latency is not None
-    assert cell.latency.median == 5.0
+    assert cell.latency.centre == 5.0
 
 
 def test_a_process_that_never_ran_is_pending(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_process_that_never_ran_is_pending(tmp_path: Path) -> None:
     cell = _only_cell(tmp_path, _results({0: (Status.OK, 5.0)}), (missing,))
     assert dict(cell.outcomes(Purpose.LATENCY)) == {"ok": 1, "pending": 1}
     empty = write_run(tmp_path / "empty", [], devices=(PHONE,), pending=(missing,))
-    assert [cell.state for cell in cells_of(empty)] == ["pending"]
+    assert [cell.state for cell in report_cells(empty)] == ["pending"]
 
 
 def test_a_cell_that_was_only_profiled_has_no_latency(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_two_files_of_one_name_are_two_cells(tmp_path: Path) -> None:
     other = replace(model_ref("m"), sha256="f" * 64)
     first, second = _results({0: (Status.OK, 5.0)}), _results({0: (Status.OK, 6.0)}, other)
     second = [replace(r, trial=replace(r.trial, trial_id="other")) for r in second]
-    names = [cell.key.model for cell in cells_of(write_run(tmp_path / "run", first + second, devices=(PHONE,)))]
+    names = [cell.key.model for cell in report_cells(write_run(tmp_path / "run", first + second, devices=(PHONE,)))]
     assert len(set(names)) == 2
     assert "m [ffffffff]" in names
 
@@ -95,13 +96,13 @@ def test_cells_come_in_the_order_of_the_suite_not_of_the_schedule(tmp_path: Path
     backwards = Run(
         path=run.path, manifest=replace(run.manifest, trials=run.manifest.trials[::-1]), results=run.results[::-1]
     )
-    assert [cell.key for cell in cells_of(backwards)] == [cell.key for cell in cells_of(run)]
-    assert cells_of(run)[0].key.delegate == "cpu"
+    assert [cell.key for cell in report_cells(backwards)] == [cell.key for cell in report_cells(run)]
+    assert report_cells(run)[0].key.delegate == "cpu"
 
 
 def test_ids_of_cells_do_not_change_between_reports(tmp_path: Path) -> None:
-    ids = [cell.key.id for cell in cells_of(demo_run(tmp_path / "a"))]
-    assert ids == [cell.key.id for cell in cells_of(demo_run(tmp_path / "b"))]
+    ids = [cell.id for cell in report_cells(demo_run(tmp_path / "a"))]
+    assert ids == [cell.id for cell in report_cells(demo_run(tmp_path / "b"))]
     assert len(set(ids)) == len(ids)
 
 
@@ -111,26 +112,26 @@ def test_the_baseline_is_found_by_label_name_and_mask(tmp_path: Path) -> None:
     run = write_run(
         tmp_path / "run", [replace(result, trial=trial_of(PHONE.serial, model_ref("m"), gpu, 1))], devices=(PHONE,)
     )
-    cells = cells_of(run)
-    assert baseline_of({"delegate": "gpu"}, cells) == {"delegate": "gpu(precision=fp16)"}
-    assert baseline_of({"cpus": "f0", "threads": 1}, cells) == {"cpus": "big", "threads": "1"}
-    assert baseline_of({"delegate": "nnapi"}, cells) is None
-    assert baseline_of({"phase": "moon"}, cells) is None
-    assert baseline_of(None, cells) is None
+    cells = report_cells(run)
+    assert baseline_as_shown({"delegate": "gpu"}, cells) == {"delegate": "gpu(precision=fp16)"}
+    assert baseline_as_shown({"cpus": "f0", "threads": 1}, cells) == {"cpus": "big", "threads": 1}
+    assert baseline_as_shown({"delegate": "nnapi"}, cells) is None
+    assert baseline_as_shown({"phase": "moon"}, cells) is None
+    assert baseline_as_shown(None, cells) is None
 
 
 def test_memory_comes_from_memory_processes_where_there_are_any(tmp_path: Path) -> None:
-    cell = cells_of(demo_run(tmp_path / "run"))[0]
+    cell = report_cells(demo_run(tmp_path / "run"))[0]
     assert cell.memory_purpose is Purpose.MEMORY
-    peak = cell.memory("peak_mb")
+    peak = cell.memory("peak")
     assert peak is not None
-    assert peak.median == 44.375
+    assert peak.centre == 44.375
     latency_only = _only_cell(tmp_path / "other", _results({0: (Status.OK, 5.0)}))
     assert latency_only.memory_purpose is Purpose.LATENCY
-    assert latency_only.memory("peak_mb") is None
-    overall = latency_only.memory("overall_delta_mb")
+    assert latency_only.memory("peak") is None
+    overall = latency_only.memory("overall")
     assert overall is not None
-    assert overall.median == 38.8008
+    assert overall.centre == 38.8008
 
 
 def test_delegation_is_said_once_and_as_fully_as_it_is_known(tmp_path: Path) -> None:
@@ -143,17 +144,10 @@ def test_delegation_is_said_once_and_as_fully_as_it_is_known(tmp_path: Path) -> 
     assert _only_cell(tmp_path, results).delegates == (uses[1],)
 
 
-def test_spread_of_one_value_has_no_width() -> None:
-    assert spread([]) is None
-    one = spread([3.0])
-    assert one is not None
-    assert one.percent is None
-
-
 def test_a_result_whose_model_is_not_the_planned_one_is_a_cell_of_its_own(tmp_path: Path) -> None:
     """As in a run that was put together by hand."""
     run = write_run(tmp_path / "run", _results({0: (Status.OK, 10.0)}), devices=(PHONE,))
     other = replace(run.results[0].trial.model, sha256="0" * 64)
     odd = replace(run.results[0], trial=replace(run.results[0].trial, model=other))
-    cells = cells_of(Run(path=run.path, manifest=run.manifest, results=(odd,)))
+    cells = report_cells(Run(path=run.path, manifest=run.manifest, results=(odd,)))
     assert {cell.key.model for cell in cells if cell.latency} == {"m [00000000]"}

@@ -12,7 +12,7 @@ from harness.cli.calibrate import calibrate_command
 from harness.cli.compare import compare_command
 from harness.records import Status
 from harness.records.adaptive_decisions import AdaptivePlan
-from harness.report.cell_summaries import cells_of
+from harness.report.cell_summaries import report_cells
 from harness.report.comparison_data import comparison_data
 from harness.report.verdicts import choose_baseline, verdicts_of
 from harness.runs import calibration_files
@@ -36,7 +36,7 @@ def _compare(*arguments: str) -> Any:
 
 def test_numbers_and_verdicts_are_those_of_compare(run: Run) -> None:
     """For the suite's baseline and for every other one that the reader may choose: not nearly the same, the same."""
-    found = verdicts_of(run, cells_of(run), {})
+    found = verdicts_of(run, report_cells(run), {})
     assert list(found.tables) == [
         "delegate=cpu",
         "device=R5CT1234567",
@@ -70,20 +70,20 @@ def test_the_baseline_is_the_suites_else_the_first_that_was_measured_and_that_is
     )
     only = [result for result in results if result.trial.delegate.name == "cpu" and result.trial.threads == 1]
     nothing = write_run(tmp_path / "nothing", only, devices=(PHONE,), baseline={})
-    chosen = [choose_baseline(one, cells_of(one)) for one in (suite, none, lacking, threads, nothing)]
+    chosen = [choose_baseline(one, report_cells(one)) for one in (suite, none, lacking, threads, nothing)]
     assert [(dict(one.changes), one.origin) for one in chosen] == [
         ({"delegate": "xnnpack"}, "suite"),
         ({"delegate": "cpu"}, "assumed"),
         ({"delegate": "cpu"}, "lacking"),
-        ({"threads": "1"}, "assumed"),
+        ({"threads": 1}, "assumed"),
         ({}, "nothing"),
     ]
-    assert verdicts_of(nothing, cells_of(nothing), {}).tables == {}
+    assert verdicts_of(nothing, report_cells(nothing), {}).tables == {}
 
 
 def test_with_too_many_cells_only_the_first_baseline_has_intervals(run: Run) -> None:
-    assert list(verdicts_of(run, cells_of(run), {}, most_pairs=11).tables) == ["delegate=cpu"]
-    assert len(verdicts_of(run, cells_of(run), {}, most_pairs=24).tables) == 3
+    assert list(verdicts_of(run, report_cells(run), {}, most_pairs=11).tables) == ["delegate=cpu"]
+    assert len(verdicts_of(run, report_cells(run), {}, most_pairs=24).tables) == 3
 
 
 def test_two_files_of_one_name_are_compared_apart(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_two_files_of_one_name_are_compared_apart(tmp_path: Path) -> None:
         for result in first
     ]
     run = write_run(tmp_path / "run", first + second, devices=(PHONE,))
-    table = verdicts_of(run, cells_of(run), {}).table
+    table = verdicts_of(run, report_cells(run), {}).table
     assert table is not None
     assert len({one.key.model for one in table.comparisons}) == 2
     assert {one.head.n for one in table.comparisons if one.state == "measured"} <= {4, 5}
@@ -106,7 +106,7 @@ def test_what_a_calibration_found_stands_beside_the_verdict(tmp_path: Path) -> N
     assert not calibration_files.of_run(path)
     result = CliRunner().invoke(calibrate_command, [str(path), "--where", "model=close"], standalone_mode=False)
     assert result.exception is None
-    table = verdicts_of(run, cells_of(run), calibration_files.of_run(path)).table
+    table = verdicts_of(run, report_cells(run), calibration_files.of_run(path)).table
     assert table is not None
     notes = {one.key.model: [note.text for note in one.notes] for one in table.comparisons}
     assert notes["fast"] == []
@@ -114,7 +114,7 @@ def test_what_a_calibration_found_stands_beside_the_verdict(tmp_path: Path) -> N
 
 
 def test_the_page_gets_the_same_numbers(run: Run) -> None:
-    cells = cells_of(run)
+    cells = report_cells(run)
     found = verdicts_of(run, cells, {})
     assert found.table is not None
     data = comparison_data(found, cells)
@@ -130,7 +130,7 @@ def test_the_page_gets_the_same_numbers(run: Run) -> None:
 
 def test_a_cell_that_failed_has_a_row_and_no_number(tmp_path: Path) -> None:
     run = demo_run(tmp_path / "run")
-    cells = cells_of(run)
+    cells = report_cells(run)
     data = comparison_data(verdicts_of(run, cells, {}), cells)
     rows = data["tables"]["delegate=cpu"]["rows"]
     failed = [row for row in rows if cells[row[1]].state == "failed"]
@@ -154,13 +154,13 @@ def test_a_run_that_chose_its_number_of_processes_shows_the_intervals_of_its_loo
     run = load_run(path)
     assert run.manifest.adaptive == plan
     wanted = _compare(f"{path}@delegate=cpu", str(path))["comparisons"]
-    found = verdicts_of(run, cells_of(run), {})
+    found = verdicts_of(run, report_cells(run), {})
     assert found.table is not None
     shown = {(one.key.model, one.key.device): one.estimate for one in found.table.comparisons}
     assert shown
     for other in wanted:
         one = shown[other["model"], other["device"]]
         assert (one.ci_low, one.ci_high, one.level) == (other["ci_low"], other["ci_high"], other["level"])
-    words = comparison_data(found, cells_of(run))["level"]
+    words = comparison_data(found, report_cells(run))["level"]
     assert words == f"{100 * wanted[0]['level']:.3g}\u202f%"
     assert words != "95\u202f%"

@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import SetupError, UsageError
 from harness.records import (
+    CellKey,
     CpuRequest,
     DelegateRequest,
     Measurement,
@@ -22,7 +23,7 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.records.adaptive_decisions import AdaptivePlan, CellKey, Decision
+from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from harness.records.causes import Cause
 from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from harness.analysis.ratio_interval import MIN_BLOCKS
-from harness.analysis.sequential import MAX_BLOCKS, Plan
+from harness.analysis.sequential import MAX_BLOCKS
 from harness.errors import SuiteError, UsageError
 from harness.records import ModelInput
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -151,8 +151,7 @@ def test_the_limits_of_an_adaptive_suite_are_those_of_its_statistics() -> None:
     properties = Suite.model_json_schema()["$defs"]["AdaptiveEntry"]["properties"]
     for name in ("min", "max"):
         assert (properties[name]["minimum"], properties[name]["maximum"]) == (MIN_BLOCKS, MAX_BLOCKS)
-    assert (properties["min"]["default"], properties["max"]["default"]) == (Plan().min_blocks, Plan().max_blocks)
-    assert properties["until"]["default"] == Plan().until
+    assert [properties[name]["default"] for name in ("min", "max", "until")] == [5, 30, 0.02]
 
 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
