@@ -1,6 +1,7 @@
 # `make demo`  a suite on virtual devices, into an HTML report (needs Python 3.11 or newer and nothing else)
 # `make test`  format check, lint, strict types, tests
 # `make rooms` draws docs/rooms.svg, the picture of the packages and their imports
+# `make mutants`  do the tests notice wrong code? ROOM=conditions tries one room (minutes each; not part of `make test`)
 # `make format`, `make clean`; PYTHON=python3.12 chooses another interpreter
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ TEST_WORKERS ?= 4
 # Everything that the package is made of: a change of it makes the environments anew.
 PACKAGED := pyproject.toml tools/make_env.py
 
-.PHONY: help demo test format lint types unit rooms clean python-check
+.PHONY: help demo test format lint types unit mutants rooms clean python-check
 .DEFAULT_GOAL := help
 
 help:
@@ -50,6 +51,13 @@ types: $(TEST_ENV)/.ready
 
 unit: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+$(TEST_ENV)/.mutants: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,mutants]'
+	@touch $@
+
+mutants: $(TEST_ENV)/.mutants
+	$(TEST_ENV)/bin/python -m tools.mutants $(ROOM) --workers $(TEST_WORKERS) $(MUTANTS_ARGS)
 
 format: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff format .

@@ -52,3 +52,66 @@ def test_what_makes_no_sense_names_its_key(text: str, key: str) -> None:
     with pytest.raises(SuiteError) as caught:
         load(text)
     assert (caught.value.key or "").startswith(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "most", "below", "above"),
+    [
+        ("thermal.max_status", "0", "6", "-1", "7"),
+        ("thermal.wait_s", "0", "21600", "-0.001", "21600.001"),
+        ("thermal.low_clock", "0.001", "1", "0", "1.001"),
+        ("battery.min_percent", "0", "100", "-1", "101"),
+        ("battery.wait_s", "0", "86400", "-0.001", "86400.001"),
+        ("load.max", "0.001", "64", "0", "64.001"),
+        ("idle_s", "0", "3600", "-0.001", "3600.001"),
+        ("repeat_invalid", "0", "20", "-1", "21"),
+    ],
+)
+def test_limits_belong_to_what_is_allowed(key: str, least: str, most: str, below: str, above: str) -> None:
+    part, _, name = key.rpartition(".")
+    pattern = f"{part}: {{{name}: %s}}" if part else f"{name}: %s"
+    for value in (least, most):
+        load(pattern % value)
+    for value in (below, above):
+        with pytest.raises(SuiteError) as caught:
+            load(pattern % value)
+        assert caught.value.key == key
+
+
+def test_a_load_may_be_waited_for_up_to_six_hours() -> None:
+    assert load("load: {max: 1, wait_s: 21600}").load is not None
+    for value in ("-0.001", "21600.001"):
+        with pytest.raises(SuiteError) as caught:
+            load(f"load: {{max: 1, wait_s: {value}}}")
+        assert caught.value.key == "load.wait_s"
+
+
+def test_what_is_waited_for_by_default() -> None:
+    default = load("load: {max: 1}")
+    assert (default.thermal.wait_s, default.thermal.low_clock, default.thermal.below_c) == (300, 0.9, None)
+    assert (default.battery.wait_s, default.repeat_invalid) == (0, 2)
+    assert default.load is not None
+    assert default.load.wait_s == 60
+
+
+@pytest.mark.parametrize("clock", ["1", "1%", "99%", "100%", "max", "min"])
+def test_clocks_that_can_be_asked_for(clock: str) -> None:
+    assert load(f"frequency: {{big: {clock}}}").frequency
+
+
+@pytest.mark.parametrize("clock", ["0", "101%", "-5", "1.5%"])
+def test_clocks_that_no_device_has(clock: str) -> None:
+    with pytest.raises(SuiteError):
+        load(f"frequency: {{big: {clock}}}")
+
+
+def test_a_screen_is_on_or_off_whether_yaml_takes_it_for_a_word_or_not() -> None:
+    words = [load(f"screen: {text}").screen for text in ("on", "off", "'on'", "'off'", "null")]
+    assert words == ["on", "off", "on", "off", None]
+
+
+def test_what_a_device_may_lack() -> None:
+    assert not load("{}").optional("governor")
+    assert load("when_supported: true").optional("governor")
+    listed = load("when_supported: [screen, battery]")
+    assert [listed.optional(name) for name in ("screen", "battery", "governor")] == [True, True, False]

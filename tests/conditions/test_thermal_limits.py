@@ -104,3 +104,128 @@ def test_a_setting_that_was_lost_during_the_run_counts() -> None:
     assert finding.evidence == "governor:policy4 was set to performance, after the run it read schedutil"
     assert not causes(Conditions(settings_observed={"governor:policy4": "performance"}), limits)
     assert not causes(Conditions(), limits), "a trial whose end was not seen says nothing of its settings"
+
+
+HIGH_KHZ, LOW_KHZ = 2_800_000, 1_400_000
+WATCHED = Limits(threads=1, expected_khz={4: HIGH_KHZ})
+
+
+def timed(*steps: tuple[float, int], cores: float = 1.0) -> Conditions:
+    """Samples at times in seconds, with the clock at each, of a process that keeps `cores` busy."""
+    return Conditions(samples=tuple(Sample(t_s=t, cpu_s=t * cores, frequency_khz={4: khz}) for t, khz in steps))
+
+
+@pytest.mark.parametrize(
+    ("steps", "throttled"),
+    [
+        # Low in 1 s of 2 s is not more than half.
+        ([(1, HIGH_KHZ), (2, HIGH_KHZ), (3, LOW_KHZ)], False),
+        ([(1, HIGH_KHZ), (2, HIGH_KHZ), (3.25, LOW_KHZ)], True),
+        # 0.9 s are enough to tell, less is not.
+        ([(1, LOW_KHZ), (1.875, LOW_KHZ)], False),
+        ([(1, LOW_KHZ), (1.9375, LOW_KHZ)], True),
+        # The first 0.6 s belong to the governor: 0.5 s of these 1.25 s do not count, so too little is left.
+        ([(0, LOW_KHZ), (0.5, LOW_KHZ), (1.25, LOW_KHZ)], False),
+        ([(0, LOW_KHZ), (0.75, LOW_KHZ), (1.25, LOW_KHZ)], True),
+        # Samples that did not move on, and one that went back in time.
+        ([(2, LOW_KHZ), (2, LOW_KHZ), (2, LOW_KHZ)], False),
+        ([(1, LOW_KHZ), (3, LOW_KHZ), (2, HIGH_KHZ)], True),
+    ],
+)
+def test_low_clocks_count_in_more_than_half_of_enough_time(steps: list[tuple[float, int]], throttled: bool) -> None:
+    assert bool(causes(timed(*steps), WATCHED)) is throttled
+
+
+def test_wake_up_ends_at_six_tenths() -> None:
+    exact = ((0.0, LOW_KHZ), (0.6, LOW_KHZ), (1.5, LOW_KHZ))
+    assert causes(timed(*exact), WATCHED) == [Cause.THROTTLED], "0.6 s + 0.9 s, all of it low"
+    (finding,) = findings(timed(*exact), WATCHED)
+    assert finding.evidence == "clock down to 1.40 GHz of 2.80, below 90% in 1.5 s of 1.5 s under full load"
+
+
+@pytest.mark.parametrize(("cores", "throttled"), [(0.8125, True), (0.8, True), (0.75, False)])
+def test_four_fifths_of_its_threads_time_is_full_load(cores: float, throttled: bool) -> None:
+    assert bool(causes(timed((1, LOW_KHZ), (2, LOW_KHZ), (3, LOW_KHZ), cores=cores), WATCHED)) is throttled
+
+
+@pytest.mark.parametrize(("khz", "throttled"), [(2_520_000, False), (2_519_999, True)])
+def test_nine_tenths_of_the_expected_clock_are_not_low(khz: int, throttled: bool) -> None:
+    assert bool(causes(timed((1, khz), (2, khz), (3, khz)), WATCHED)) is throttled
+
+
+def test_a_core_without_an_expected_clock_is_not_judged() -> None:
+    samples = tuple(Sample(t_s=t, cpu_s=t, frequency_khz={4: HIGH_KHZ, 7: 1}) for t in (1.0, 2.0, 3.0))
+    assert not causes(Conditions(samples=samples), WATCHED)
+    assert not causes(Conditions(samples=samples), replace(WATCHED, expected_khz={7: 0}))
+
+
+def test_waiting_is_counted_only_where_both_samples_tell_it() -> None:
+    half = timed((1, LOW_KHZ), (2, LOW_KHZ), (3, LOW_KHZ), cores=0.5).samples
+    waited = [replace(sample, waited_s=sample.t_s * 0.5) for sample in half]
+    assert causes(Conditions(samples=tuple(waited)), WATCHED) == [Cause.THROTTLED]
+    untold = (waited[0], replace(waited[1], waited_s=None), waited[2])
+    assert not causes(Conditions(samples=untold), WATCHED)
+    from_nothing = tuple(
+        replace(sample, waited_s=sample.t_s - 1) for sample in timed((1, LOW_KHZ), (2, LOW_KHZ), cores=0).samples
+    )
+    assert causes(Conditions(samples=from_nothing), WATCHED) == [Cause.THROTTLED], "0 s waited at first is told, too"
+
+
+@pytest.mark.parametrize(
+    ("limits", "evidence"),
+    [
+        (replace(LIMITS, canary_ratio=1.10), None),
+        (replace(LIMITS, canary_ratio=1.11), "canary 1.11 times as slow as when the session began"),
+        (
+            replace(LIMITS, canary_after_ratio=1.25),
+            "canary 1.25 times as slow after the block as when the session began",
+        ),
+    ],
+)
+def test_a_canary_may_be_a_tenth_slower(limits: Limits, evidence: str | None) -> None:
+    assert [finding.evidence for finding in findings(Conditions(), limits)] == ([evidence] if evidence else [])
+
+
+@pytest.mark.parametrize("allowed", range(7))
+def test_the_highest_status_allowed_is_allowed(allowed: int) -> None:
+    limits = replace(LIMITS, max_status=allowed)
+    for status in range(7):
+        after = causes(Conditions(thermal_status_after=status), limits)
+        before = causes(Conditions(thermal_status_before=status), limits)
+        assert after == ([Cause.THROTTLED] if status > allowed else [])
+        assert before == ([Cause.TOO_HOT] if status > allowed else [])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "evidence"),
+    [
+        (Conditions(thermal_status_after=2), "thermal status 2 (MODERATE) after the run"),
+        (Conditions(thermal_status_before=3), "thermal status 3 (SEVERE) before the run"),
+        (Conditions(temperature_before_c=40.0), "40.0 °C before the run, below 40 °C asked"),
+        (Conditions(temperature_after_c=75.0), "75.0 °C after the run, 75 °C is too hot"),
+        (Conditions(temperature_before_c=39.9, temperature_after_c=74.9), None),
+    ],
+)
+def test_evidence_says_what_was_read_and_what_was_allowed(conditions: Conditions, evidence: str | None) -> None:
+    limits = replace(LIMITS, below_c=40.0, too_hot_c=75.0)
+    assert [finding.evidence for finding in findings(conditions, limits)] == ([evidence] if evidence else [])
+
+
+def test_a_setting_that_reads_as_nothing_is_lost() -> None:
+    limits = replace(LIMITS, settings={"screen": "Asleep", "stay_awake": "15"})
+    (finding,) = findings(Conditions(settings_observed={"stay_awake": "15"}), limits)
+    assert finding.evidence == "screen was set to Asleep, after the run it read nothing"
+
+
+def test_the_most_telling_comes_first() -> None:
+    hot = Conditions(
+        samples=timed((1, LOW_KHZ), (2, LOW_KHZ), (3, LOW_KHZ)).samples,
+        thermal_status_before=1,
+        thermal_status_after=1,
+        settings_observed={"screen": "Awake"},
+    )
+    limits = replace(WATCHED, settings={"screen": "Asleep"}, canary_ratio=2.0)
+    assert [finding.evidence.split()[0] for finding in findings(hot, limits)] == [
+        *("clock", "canary", "thermal", "thermal", "screen")
+    ]
+    assert causes(hot, limits)[-2:] == [Cause.TOO_HOT, Cause.CONDITION_NOT_MET]
