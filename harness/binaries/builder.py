@@ -218,6 +218,6 @@ def _record(request: BuildRequest, built: Built, found: Preflight, log: Path, na
         ndk=found.android.ndk_revision if found.android and is_android(request.abi) else None,
         duration_s=built.duration_s,
         log=str(log),
-        # The tree was edited meanwhile: nobody knows which state was built, so no later request may reuse it.
+        # A tree that was edited meanwhile: nobody knows which of its states was built, so no later request may count on it.
         request=request.key if unchanged else None,
     )

@@ -80,7 +80,7 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
 
 
 def is_unchanged(tree: SourceTree) -> bool:
-    """Say whether a tree is still as it was when it was read."""
+    """Whether a tree is still what it was when it was read."""
     commit = _commit(tree.path)
     digest = _stat_digest(tree.path) if commit is None else _git_state(tree.path, commit)[1]
     return (commit, digest) == (tree.commit, tree.digest)
@@ -144,7 +144,7 @@ def _content(file: Path) -> bytes:
 
 
 def _stat_digest(path: Path) -> str:
-    """Digest a tree without Git: names, sizes and times of all files. If you touch a file, a build starts and finds nothing to do."""
+    """Of a tree without Git: names, sizes and times of all files. Touching a file costs a build, which then finds nothing to do."""
     digest = hashlib.sha256()
     for relative, found in _files(path):
         digest.update(f"{relative}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))

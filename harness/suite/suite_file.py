@@ -159,7 +159,7 @@ class RunEntry(_Strict):
 
 
 class BinaryEntry(_Strict):
-    """One of several benchmark binaries to compare: from the local store (`use`), or your own files (`path`)."""
+    """A benchmark binary among several that are compared: out of the local store (`use`), or files of one's own (`path`)."""
 
     name: str = Field(min_length=1, max_length=80, description="how it is called in tables")
     use: str | None = Field(

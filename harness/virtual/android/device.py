@@ -48,7 +48,7 @@ _refusal: str | None = None
 
 @contextmanager
 def _confined(host_cpus: set[int] | None) -> Iterator[None]:
-    """Confine what this thread starts meanwhile to these cores of the host; None: to all that the thread itself may use."""
+    """What this thread starts meanwhile may use these cores of the host only; None: all that the thread itself may use."""
     before = os.sched_getaffinity(0)
     try:
         if host_cpus is not None:
@@ -308,7 +308,7 @@ class VirtualAndroid:
         self._live_tree.update(live_files(self._state) | proc_files(self._state))
 
     def _absorb_writes(self) -> bool:
-        """Apply governors and limits that root wrote into the files of a policy. Undo what the kernel would refuse."""
+        """Governors and limits that root wrote into the files of a policy. What the kernel would refuse is put back."""
         found = False
         if not self._virtual.root:
             return found
