@@ -1,7 +1,7 @@
 # `make demo`  a suite on virtual devices, into an HTML report (needs Python 3.11 or newer and nothing else)
 # `make test`  format check, lint, strict types, tests
-# `make rooms` draws docs/rooms.svg, the picture of the packages and their imports
 # `make format`, `make clean`; PYTHON=python3.12 chooses another interpreter
+# `make rooms` draws docs/rooms.svg, the picture of the packages and their imports
 
 PYTHON ?= python3
 DEMO_ENV := .venv-demo
@@ -11,7 +11,7 @@ TEST_WORKERS ?= 2
 # Everything that the package is made of: a change of it makes the environments anew.
 PACKAGED := pyproject.toml tools/make_env.py
 
-.PHONY: help demo test format lint types unit rooms clean python-check
+.PHONY: help demo test format lint types unit clean python-check
 .DEFAULT_GOAL := help
 
 help:
@@ -54,6 +54,7 @@ format: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff format .
 	$(TEST_ENV)/bin/ruff check --fix .
 
+.PHONY: rooms
 rooms: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python -m tools.draw_rooms
 
