@@ -63,6 +63,7 @@ format: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff format .
 	$(TEST_ENV)/bin/ruff check --fix .
 
+.PHONY: rooms
 rooms: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python -m tools.draw_rooms
 

@@ -33,7 +33,7 @@ class HarnessError(Exception):
 
     Args:
         message: one sentence for the person at the terminal.
-        remedy: what to do about it, where that is known.
+        remedy: what to do about it, if that is known.
     """
 
     cause: Cause = Cause.UNKNOWN
@@ -52,7 +52,7 @@ class UsageError(HarnessError):
 
 
 class SuiteError(UsageError):
-    """A YAML file says something it cannot say.
+    """A YAML file holds a mistake.
 
     Args:
         message: what is wrong, without the place.

@@ -1,1 +1,1 @@
-"""Commands for the project itself. None of them is part of the installed package."""
+"""Programs for whoever works on the harness; none is shipped."""

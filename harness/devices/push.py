@@ -1,7 +1,7 @@
-"""What a device needs, pushed where it is missing.
+"""Pushes to a device the files that it needs and lacks.
 
 Files are named by their content (SHA-256), so a second run pushes nothing, and a model's own name, which is a stranger's text, never
-reaches the device. A file gets its name only after the device has computed the same hash: what was pushed by half is never executed.
+reaches the device. A file gets its name only after the device has computed the same hash: half a file is never executed.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Blob:
 
 
 def push_missing(target: Target, blobs: Iterable[Blob], present: Mapping[str, int]) -> list[Blob]:
-    """Push what is not there yet, and give each file its name once the device has hashed it.
+    """Push the files that are missing, and give each its name once the device has hashed it.
 
     Returns:
         What was pushed.
 
     Raises:
         PushFailed: the device computed another hash.
-        StorageFull: no room. What arrived by half is removed.
+        StorageFull: the storage is full. Half a file is removed.
     """
     missing = {blob.remote: blob for blob in blobs if present.get(Path(blob.remote).name) != blob.size}
     if not missing:

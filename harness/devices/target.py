@@ -64,7 +64,7 @@ class Target(Protocol):
         """None if there is no such file."""
 
     def close(self) -> None:
-        """Give back what this object holds; the device is left as it is."""
+        """Release what this object holds; leaves the device as it is."""
 
 
 @runtime_checkable
@@ -72,7 +72,7 @@ class Roaming(Protocol):
     """A target that may come back under another name: moved from USB to the network, or given another serial by its server."""
 
     def others(self) -> Sequence[Target]:
-        """Whoever else can be reached the same way now. Raises DeviceError where that cannot be told."""
+        """All other devices that can be reached the same way now. Raises DeviceError if that cannot be told."""
 
     def follow(self, other: Target) -> None:
         """Reach the device as that one from now on; `serial` stays what it was."""

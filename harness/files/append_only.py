@@ -1,6 +1,6 @@
 """A file of lines that only grows. A line counts once it is whole and on the disk.
 
-A last line without its newline is what a kill in the middle of a write leaves behind: readers pass over it, the next writer cuts it off.
+A process that is killed while it writes leaves a last line without a newline: readers skip it, the next writer cuts it off.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class LineFile:
     """The writing end.
 
     Args:
-        path: made where it is not there.
+        path: the file; made if it is missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class LineFile:
             raise SetupError(f"cannot write {self.path}: {error.strerror}", remedy=remedy) from error
 
     def cut_torn_line(self) -> None:
-        """Take off what a killed writer left. Only with the lock: the line may be another writer's."""
+        """Cut off what a killed writer left. Call this only with the lock: the line may be another writer's."""
         size = self._file.seek(0, os.SEEK_END)
         if size == 0:
             return
@@ -69,7 +69,7 @@ class LineFile:
 
 
 def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The number and the bytes of each whole line; none where there is no file."""
+    """Yield the number and the bytes of each whole line; nothing if there is no file."""
     if not path.exists():
         return
     with path.open("rb") as stream:

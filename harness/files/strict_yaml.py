@@ -1,4 +1,4 @@
-"""YAML into a pydantic model, where every mistake names the file, the line, the key and the nearest valid word.
+"""Reads YAML into a pydantic model. Every mistake is named with file, line, key and the nearest valid word.
 
 Only `yaml.SafeLoader` is used. A duplicate key is an error (YAML's own rule, which PyYAML does not enforce), and so are a document
 that contains itself and one that aliases blow up beyond any sensible size.
@@ -69,7 +69,7 @@ def load_yaml_model_from_text(text: str, source_name: Path | str, model: type[_M
 
 
 def line_of(text: str, loc: Sequence[str | int]) -> int | None:
-    """The 1-based line of a key in a document that has been read without error; None where it is not in it."""
+    """Find the 1-based line of a key in a document that was read without error; None if the key is not in it."""
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     line = None
     for part in loc:
@@ -189,7 +189,7 @@ class _Place:
 
 
 def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], source_name: Path | str) -> SuiteError:
-    """The most telling of the errors: in a union each branch complains, and the one that got furthest knows best."""
+    """Choose the most telling error: in a union each branch complains, and the branch that got furthest knows best."""
     found = [(detail, _locate(detail["loc"], root, model)) for detail in error.errors(include_url=False)]
     # Errors of unrelated keys stay in the order of the document; only within one key does depth decide.
     first_key = found[0][1].keys[:1]
@@ -238,7 +238,7 @@ def _nearest(word: str, valid: Sequence[str]) -> str | None:
 
 
 def _words_of(detail: ErrorDetails, expected: object) -> list[str]:
-    """The closed list that a value had to come from, where the error is about one."""
+    """The closed list that a value had to come from, if the error is about one."""
     if detail["type"] not in {"literal_error", "enum"}:
         return []
     words: list[str] = []

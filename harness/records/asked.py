@@ -24,7 +24,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInput:
-    """What an input of a model is fed with, where the tool's own choice does not do."""
+    """What to feed an input of a model with, if the tool's own choice does not suit it."""
 
     name: str
     shape: tuple[int, ...]
@@ -47,7 +47,7 @@ class ModelRef:
 
     @property
     def asked(self) -> str:
-        """Signature and inputs in a few words; empty where the suite says nothing of them."""
+        """Signature and inputs in a few words; empty if the suite does not name them."""
         words = [f"signature {self.signature}"] if self.signature is not None else []
         for one in self.inputs:
             within = f" in {one.range[0]}..{one.range[1]}" if one.range else ""
@@ -101,7 +101,7 @@ class RunLengths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BinaryRequest:
-    """A benchmark binary as the suite asks for it, where a run compares several: out of the local store, or by path."""
+    """One of several benchmark binaries that a suite compares: from the local store, or by path."""
 
     name: str
     use: str | None = None

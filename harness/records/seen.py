@@ -1,4 +1,4 @@
-"""What was there and what came of it: devices, binaries, conditions, results."""
+"""What a run found and what came of it: devices, binaries, conditions, results."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """Asked and observed, side by side. Temperatures are of the zone that matters for the CPU, where one is known."""
+    """Asked and observed, side by side. Temperatures are those of the zone that matters for the CPU, if one is known."""
 
     cpus_asked: str | None = None
     """Mask in bare hex."""
@@ -130,10 +130,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setback:
-    """An attempt at a trial that came to nothing, and was followed by another or is the last.
+    """A failed attempt at a trial; another attempt followed, or it was the last.
 
     Args:
-        cause: what was wrong with the device, or what befell the process.
+        cause: what was wrong with the device, or what happened to the process.
         message: in one sentence.
         at: when that was found.
     """
@@ -165,7 +165,7 @@ class Result:
     counted."""
     attempt: int = 0
     setbacks: tuple[Setback, ...] = ()
-    """What befell the attempts that the device or somebody on it spoiled, in order; the last of them too, where none succeeded."""
+    """What broke the attempts that the device or somebody on it spoiled, in order; includes the last one if none succeeded."""
     synthetic: bool = False
     """True where the numbers were replayed or modelled, not measured. Carried to the last table of the report."""
     logs: Mapping[str, str] = field(default_factory=dict)

@@ -32,7 +32,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellCalibration:
-    """A calibration with the cell that it is of. `device` is the serial; `fingerprint` is that of its system build."""
+    """A calibration and its cell. `device` is the serial; `fingerprint` is that of the device's system build."""
 
     run_id: str
     device: str
