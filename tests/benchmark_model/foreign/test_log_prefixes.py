@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.benchmark_model.foreign.log_prefixes import LogPrefixes, strip_log_prefix
+from harness.benchmark_model.prefixes import FOREIGN, Line
 from tests.benchmark_model.foreign.logs import prefixed, read
 from tests.benchmark_model.outputs import GOOD, RUN, START, TIMINGS
 
@@ -110,3 +112,50 @@ def test_logcat_in_its_long_format() -> None:
 def test_errors_in_a_logcat(line: str, status: str, causes: list[str]) -> None:
     got = read(f"{RUN}{TIMINGS}{line}\n")
     assert (got["status"], got["causes"], got["message"]) == (status, causes, line.partition(": ")[2])
+
+
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        ("08-17 21:47:50.315 29423 29423 E tflite  : it broke", Line("E", "it broke")),
+        ("08-17 21:47:50.315 29423 29423 E tflite  : INFO: it broke", Line("I", "it broke")),
+        ("08-17 21:47:50.315 29423 29423 I native  : x.cc:76 it broke", Line("I", "it broke")),
+        ("08-17 21:47:50.315 29423 29423 I tflite  : x.cc:76 it broke", Line("I", "x.cc:76 it broke")),
+        ("08-17 21:47:50.315 29423 29423 I litert  : [x.cc:76] it broke", Line("I", "it broke")),
+        ("08-17 21:47:50.315 29423 29423 W Other   : it broke", Line("W", "it broke", ours=False)),
+        ("E/tflite: it broke", Line("E", "it broke")),
+        ("E/Other: it broke", Line("E", "it broke", ours=False)),
+        ("... tflite  : it broke", Line("", "it broke")),
+        ("1629236870.315 29423 29423 E tflite  : it broke", Line("E", "it broke")),
+        ("> > > it broke", Line("", "it broke")),
+        ("[12:00:01] > # > it broke", Line("", "> it broke")),  # three deep, and no more
+        ("    # it broke", Line("", "it broke")),
+        ("  > it broke", Line("", "it broke")),
+        ("  it broke", Line("", "  it broke")),
+        ("  ERROR: it broke", Line("E", "it broke")),
+        ("  ADD: x", Line("", "  ADD: x")),
+        ("  [x.cc:76] y", Line("", "  [x.cc:76] y")),
+        ("  E/Other: it broke", Line("", "  E/Other: it broke")),
+        ("  08-17 21:47:50.315 1 1 W Other   : it broke", Line("W", "it broke", ours=False)),
+        ("[x.cc:76] it broke", Line("", "it broke")),
+        ("[2026-01-02 03:04:05] it broke", Line("", "it broke")),
+        ("[DriverLog:257] it broke", Line("", "it broke")),  # looks like a place in a source
+        ("[Driver Log] it broke", FOREIGN),
+        ("it broke", Line("", "it broke")),
+        ("", Line("", "")),
+    ],
+)  # fmt: skip
+def test_a_line_without_its_prefix(raw: str, line: Line) -> None:
+    assert strip_log_prefix(raw) == line
+
+
+def test_headers_above_messages() -> None:
+    strip = LogPrefixes()
+    header = "[ 08-17 21:47:50.315  2942: 2942 I/{} ]"
+    assert strip(header.format("Other")) == FOREIGN
+    assert strip("it broke") == Line("", "it broke", ours=False)
+    assert strip("ERROR: ") == Line("E", "")
+    assert strip(header.format("tflite")) == FOREIGN
+    assert strip("it broke") == Line("", "it broke")
+    assert strip("[ not a header ]") == FOREIGN
+    assert strip("it broke") == Line("", "it broke")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.benchmark_model.foreign.processes import last_process
 from tests.benchmark_model.foreign.logs import extract, read
 from tests.benchmark_model.outputs import CPU, GOOD, GPU, MEMORY, RUN, START, THOUGH, TIMINGS, named
 
@@ -86,3 +87,44 @@ def test_a_stream_that_was_appended_is_the_same_run() -> None:
     )
     assert (got["status"], got["inference_avg_us"], got["notes"]) == ("ok", 101.5, [])
     assert named(got) == [("XNNPACK", "implicit", None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "last", "earlier"),
+    [
+        ("STARTING!\na\n", "STARTING!\na\n", 0),
+        ("STARTING!\na\nINFO: STARTING!\nb\n", "INFO: STARTING!\nb\n", 1),
+        ("STARTING!\nSTARTING!  \nSTARTING!", "STARTING!", 2),
+        ("STARTING!\nit prints STARTING! twice\n", "STARTING!\nit prints STARTING! twice\n", 0),
+        (
+            "Log parameter values verbosely: [0]\na\nI/x: Log parameter values verbosely: [0]\nb",
+            "I/x: Log parameter values verbosely: [0]\nb",
+            1,
+        ),
+        ("", "", 0),
+    ],
+)
+def test_the_last_process_by_the_line_with_which_each_begins(text: str, last: str, earlier: int) -> None:
+    assert last_process(text) == (last, earlier)
+
+
+def test_a_last_run_that_began_and_did_not_finish_is_read_all_the_same() -> None:
+    begun = "Initialized session in 2ms.\nNode number 2 (CONV_2D) failed to invoke.\n"
+    got = read(extract(CPU, "101.5") + begun)
+    assert (got["status"], got["causes"], got["inference_avg_us"], got["delegates"]) == (
+        "failed",
+        ["invoke_failed"],
+        None,
+        [],
+    )
+    assert got["notes"] == ["the output holds 2 runs of the tool; only the last is read"]
+    maybe = read(extract(CPU, "101.5") + "Loaded model x\n")
+    assert (maybe["status"], maybe["inference_avg_us"], maybe["notes"]) == ("ok", 101.5, [])
+
+
+def test_three_extracts() -> None:
+    got = read(extract(GPU, "222.5") + extract(CPU, "333.5") + extract(CPU, "101.5"))
+    assert (got["inference_avg_us"], got["notes"]) == (
+        101.5,
+        ["the output holds 3 runs of the tool; only the last is read"],
+    )

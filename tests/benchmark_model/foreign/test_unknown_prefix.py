@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.benchmark_model.foreign.unknown_prefix import without_unknown_prefix
 from tests.benchmark_model.foreign.logs import read
 from tests.benchmark_model.outputs import GOOD, MEMORY
 
@@ -41,3 +42,29 @@ def test_prose_about_the_tool_is_no_output() -> None:
     ):
         got = read(text)
         assert (got["status"], got["inference_avg_us"]) == ("failed", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("| STARTING!\n| a\nb\n", "STARTING!\na\nb\n"),
+        ("| STARTING!", "STARTING!"),
+        ("7: STARTING!\n12: a\n", "STARTING!\na\n"),
+        ("[I] STARTING!\n[E] a\n[x] b\n", "STARTING!\na\n[x] b\n"),
+        ("<INFO> STARTING!\n<WARNING> a\n", "STARTING!\na\n"),
+        ("| STARTING! |\n| a |  \n| b\n", "STARTING!\na\nb\n"),
+        ("x  INFO: STARTING!\nx  INFO: a\n", "INFO: STARTING!\nINFO: a\n"),  # a level is known
+        # The form of most lines is taken off.
+        ("a Running benchmark for 1\nb Running benchmark for 1\nb Initialized session in 1\nb x\na x\n",
+         "a Running benchmark for 1\nRunning benchmark for 1\nInitialized session in 1\nx\na x\n"),
+        ("STARTING!\na\n", None),
+        ("  STARTING!\n", None),
+        ("= Timings (microseconds): count=1\n", None),
+        ("nothing\n", None),
+        ("x" * 120 + "STARTING!\n", "STARTING!\n"),
+        ("x" * 121 + "STARTING!\n", None),
+        ("| STARTING! is what the tool prints first\n", None),
+    ],
+)  # fmt: skip
+def test_what_is_learned_from_lines_that_are_the_tool_s(text: str, plain: str | None) -> None:
+    assert without_unknown_prefix(text) == plain

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.benchmark_model.foreign.wrapped import rejoin
 from tests.benchmark_model.foreign.logs import read
 from tests.benchmark_model.outputs import GOOD, RUN, START, TIMINGS, named
 
@@ -87,3 +88,36 @@ def test_what_follows_a_whole_message_is_not_a_part_of_it() -> None:
     assert read(GOOD + "\n9684\n")["inference_avg_us"] == 101.5
     alone = TIMINGS + "count=50 first=102 curr=99 min=98 max=104 avg=101.5 std=2\n"
     assert read(alone)["inference_avg_us"] == 101.5
+
+
+COUNT = "count=50 first=102 curr=99 min=98 max=104 avg=101.5 std=2"
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        (f"{COUNT[:20]}\n{COUNT[20:]}\nx\n", f"{COUNT}\nx\n"),
+        (f"{COUNT[:20]}\n{COUNT[20:]}", COUNT),
+        # Over four lines, and no more.
+        (f"{COUNT[:14]}\n{COUNT[14:22]}\n{COUNT[22:34]}\n{COUNT[34:]}\nx", f"{COUNT}\nx"),
+        (f"{COUNT[:14]}\n{COUNT[14:18]}\n{COUNT[18:22]}\n{COUNT[22:34]}\n{COUNT[34:]}\nx",
+         f"{COUNT[:14]}\n{COUNT[14:18]}\n{COUNT[18:22]}\n{COUNT[22:34]}\n{COUNT[34:]}\nx"),
+        # The prefix stays, and what follows has none.
+        (f"INFO: {COUNT[:20]}\n   {COUNT[20:]}\n", f"INFO: {COUNT}\n"),
+        (f"{COUNT}\n5 p5=98 median=101 p95=104\nx", f"{COUNT}5 p5=98 median=101 p95=104\nx"),
+        (f"{COUNT}\np5=98 median=101 p95=104\nx", f"{COUNT} p5=98 median=101 p95=104\nx"),
+        # Another message begins, a line is empty, or the text ends: nothing is made up.
+        (f"{COUNT[:20]}\nInference is slow\n", f"{COUNT[:20]}\nInference is slow\n"),
+        (f"{COUNT[:20]}\n\n{COUNT[20:]}\n", f"{COUNT[:20]}\n\n{COUNT[20:]}\n"),
+        (f"{COUNT[:20]}\n", f"{COUNT[:20]}\n"),
+        (COUNT[:20], COUNT[:20]),
+        # Two in one text.
+        (f"{COUNT[:20]}\n{COUNT[20:]}\n\n{COUNT[:30]}\n{COUNT[30:]}\n", f"{COUNT}\n\n{COUNT}\n"),
+        # Another program's.
+        (f"W/Other: {COUNT[:20]}\n{COUNT[20:]}\n", f"W/Other: {COUNT[:20]}\n{COUNT[20:]}\n"),
+        ("x" * 500 + f" {COUNT[:20]}\n{COUNT[20:]}\n", "x" * 500 + f" {COUNT[:20]}\n{COUNT[20:]}\n"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_what_was_broken_is_put_together(text: str, joined: str) -> None:
+    assert rejoin(text) == joined
