@@ -32,7 +32,7 @@ _KINDS = tuple(
     for pattern, kind in (
         (r"transpose_?conv|deconv", "deconvolution"),
         (r"depthwise|dwconv|vmulcaddc", "depthwise"),
-        (r"conv|fully.?connected|\bgemm\b", "convolution"),
+        (r"conv(?!ert)|fully.?connected|\bgemm\b", "convolution"),
         (r"batch.?mat.?mul|batch matrix", "matmul"),
         (r"soft_?max", "softmax"),
         (r"average.?pool|\bmean\b|global.?average", "mean"),

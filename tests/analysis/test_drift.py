@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.analysis.drift import DEVIATIONS, P_MOVED, rank_ratio_p, slow_movement
+from harness.analysis.ranks import Floats
 
 
 def test_a_ramp_and_a_step_in_the_middle_have_moved() -> None:
@@ -31,3 +33,39 @@ def test_few_processes_count_as_moved_by_whatever_they_show() -> None:
 def test_chance_alone_moves_as_often_as_it_is_said_to(n: int) -> None:
     values = np.random.default_rng(4).standard_t(3, (20_000, n))
     assert (rank_ratio_p(values) <= P_MOVED).mean() == pytest.approx(P_MOVED, abs=0.03)
+
+
+def test_the_rank_ratio_by_hand() -> None:
+    """Eight values: ranks 0..7, whose variance is n(n^2-1)/12 = 42; variance of the ratio 4*6*295 / (5*8*9*49)."""
+    deviation = math.sqrt(4 * 6 * 295 / (5 * 8 * 9 * 49))
+    ramp: Floats = np.arange(8.0) / 2
+    assert rank_ratio_p(ramp) == pytest.approx(stats.norm.cdf((7 / 42 - 2) / deviation))
+    assert rank_ratio_p(ramp) == pytest.approx(0.0019, abs=5e-5)
+    # Neighbours as unlike as can be: 7 + 6 + ... squared is 140.
+    assert rank_ratio_p(np.array([0, 7, 1, 6, 2, 5, 3, 4])) == pytest.approx(stats.norm.cdf((140 / 42 - 2) / deviation))
+    both = rank_ratio_p(np.stack([ramp, ramp[::-1]]))
+    assert both == pytest.approx(np.array([float(rank_ratio_p(ramp))] * 2)), "either direction, many runs at once"
+
+
+def test_from_eight_processes_on_chance_is_told_apart() -> None:
+    calm = np.array([0.0, 2.0, 1.0, 3.0, 2.0, 1.0, 3.0, 1.5])
+    assert rank_ratio_p(calm) > P_MOVED
+    assert slow_movement(calm) == 0
+    few = np.array([0.0, 1.0, 0.0, 0.0, 2.0, 2.0, 2.0])
+    # Mean 1, squares 1+0+1+1+1+1+1 = 6 over 6; differences 1, -1, 0, 2, 0, 0: 6 over 6, halved.
+    assert slow_movement(few) == pytest.approx(3 * math.sqrt(1 - 0.5))
+
+
+def test_what_moves_less_than_its_neighbours_differ_has_no_slow_part() -> None:
+    assert slow_movement(np.array([0.0, 2.0, 0.0, 2.0])) == 0
+
+
+def test_two_processes_by_hand() -> None:
+    # Of two values the variance is half the square of their difference, and so is the fast part.
+    assert slow_movement(np.array([0.0, 2.0])) == pytest.approx(0)
+
+
+def test_runs_are_told_apart_row_by_row() -> None:
+    ramp, zigzag = np.arange(8.0), np.array([0.0, 7.0, 1.0, 6.0, 2.0, 5.0, 3.0, 4.0])
+    moved = slow_movement(np.stack([ramp, zigzag]))
+    assert moved == pytest.approx([3 * math.sqrt(6 - 0.5), 0])

@@ -69,3 +69,101 @@ def test_too_few_values_have_no_interval() -> None:
 
 def test_ties_with_zero_make_no_difference_significant() -> None:
     assert two_sided_p(walsh_averages(np.zeros(10)), signed_rank_cdf(10)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("n", "ways"),
+    [
+        (1, [1, 1]),
+        (2, [1, 1, 1, 1]),
+        (4, [1, 1, 1, 2, 2, 2, 2, 2, 1, 1, 1]),
+        (5, [1, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 2, 2, 1, 1, 1]),
+    ],
+)
+def test_the_signed_rank_distribution_counts_the_ways_to_sign_the_ranks(n: int, ways: list[int]) -> None:
+    assert signed_rank_cdf(n) == pytest.approx(np.cumsum(ways) / 2**n)
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "ways"),
+    [
+        (1, 1, [1, 1]),
+        (1, 3, [1, 1, 1, 1]),
+        (3, 1, [1, 1, 1, 1]),
+        (2, 3, [1, 1, 2, 2, 2, 1, 1]),
+        (3, 3, [1, 1, 2, 3, 3, 3, 3, 2, 1, 1]),
+    ],
+)
+def test_the_rank_sum_distribution_counts_the_ways_to_divide_the_ranks(n: int, m: int, ways: list[int]) -> None:
+    assert rank_sum_cdf(n, m) == pytest.approx(np.cumsum(ways) / sum(ways))
+
+
+@pytest.mark.parametrize(
+    ("miss", "table"),
+    [
+        (0.05, {6: 0, 7: 2, 8: 3, 9: 5, 10: 8, 12: 13, 15: 25, 20: 52, 25: 89}),
+        (0.01, {8: 0, 9: 1, 10: 3, 12: 7, 15: 15, 20: 37, 25: 68}),
+    ],
+)
+def test_critical_values_of_the_signed_rank_test_are_the_published_ones(miss: float, table: dict[int, int]) -> None:
+    """Wilcoxon and Wilcox, Some Rapid Approximate Statistical Procedures (1964), two-sided."""
+    assert {n: order_for(signed_rank_cdf(n), miss) for n in table} == table
+
+
+@pytest.mark.parametrize(
+    ("miss", "table"),
+    [
+        (0.05, {(3, 5): 0, (4, 4): 0, (5, 5): 2, (6, 6): 5, (8, 8): 13, (5, 10): 8, (10, 10): 23, (20, 20): 127}),
+        (0.01, {(5, 5): 0, (8, 8): 7, (10, 10): 16, (20, 20): 105}),
+    ],
+)
+def test_critical_values_of_the_rank_sum_test_are_the_published_ones(
+    miss: float, table: dict[tuple[int, int], int]
+) -> None:
+    """Mann and Whitney's U, two-sided, as textbooks print it."""
+    assert {sizes: order_for(rank_sum_cdf(*sizes), miss) for sizes in table} == table
+
+
+def test_up_to_sixty_values_are_counted_out_and_more_approximated() -> None:
+    assert signed_rank_cdf(60)[0] == pytest.approx(0.5**60, rel=1e-9)
+    # Mean n(n+1)/4 = 945.5, variance n(n+1)(2n+1)/24 = 19382.75.
+    approximated = signed_rank_cdf(61)
+    assert len(approximated) == 61 * 62 // 2 + 1
+    assert approximated[945] == 0.5
+    assert approximated[1084] == pytest.approx(stats.norm.cdf(139 / 19382.75**0.5))
+    assert rank_sum_cdf(60, 2)[0] == pytest.approx(2 / (62 * 61), rel=1e-9)
+    # Mean n m / 2 = 61, variance n m (n + m + 1) / 12 = 650.67.
+    for approximated in (rank_sum_cdf(61, 2), rank_sum_cdf(2, 61)):
+        assert len(approximated) == 61 * 2 + 1
+        assert approximated[61] == pytest.approx(stats.norm.cdf(0.5 / (122 * 64 / 12) ** 0.5))
+        assert approximated[0] == pytest.approx(stats.norm.cdf(-60.5 / (122 * 64 / 12) ** 0.5))
+
+
+def test_averages_and_differences_of_many_experiments_at_once() -> None:
+    values = np.array([[4.0, 1.0, 2.0], [-1.0, 0.0, 5.0]])
+    assert walsh_averages(values).tolist() == [[1, 1.5, 2, 2.5, 3, 4], [-1, -0.5, 0, 2, 2.5, 5]]
+    base, head = np.array([[1.0, 3.0], [0.0, 10.0]]), np.array([[2.0, 7.0, 4.0], [1.0, 1.0, 1.0]])
+    assert pairwise_differences(base, head).tolist() == [[-1, 1, 1, 3, 4, 6], [-9, -9, -9, 1, 1, 1]]
+
+
+def test_an_interval_may_miss_exactly_as_often_as_it_was_asked_to() -> None:
+    cdf = np.array([0.125, 0.25, 0.5, 1.0])
+    assert [order_for(cdf, miss) for miss in (0.2, 0.25, 0.49, 0.5, 1.0)] == [None, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("averages", "p_value"),
+    [
+        ([-1, 2, 3], 0.4),  # one on the smaller side
+        ([-3, -2, 1], 0.4),
+        ([1, 2, 3], 0.2),  # none
+        ([-1, 0, 2], 0.8),  # one, and the half of a tie, rounded up
+        ([-1, 0, 0, 2], 0.8),
+        ([0, 1, 2], 0.4),
+        ([0, 0, 0], 0.8),
+        ([-2, -1, 0, 1, 2], 1.0),
+    ],
+)
+def test_ties_count_half_to_either_side_rounded_to_the_cautious_one(averages: list[float], p_value: float) -> None:
+    cdf = np.array([0.1, 0.2, 0.4, 0.9, 1.0])
+    assert two_sided_p(np.array(averages, dtype=np.float64), cdf) == pytest.approx(p_value)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from harness.analysis.ratio_interval import Estimate
+from harness.analysis.ratio_interval import Design, Estimate
 from harness.analysis.verdict import Rules, Verdict, benjamini_hochberg, judge, more_processes
 
 
@@ -98,62 +100,97 @@ def test_how_many_more_would_decide() -> None:
     assert more_processes(estimate(1.01, 0.99, 1.03, 0.2), Rules()) is None
 
 
-EDGE = 1.01
+def test_the_correction_by_hand() -> None:
+    # Sorted 0.005, 0.01, 0.03, 0.04 times 4/1, 4/2, 4/3, 4/4 is 0.02, 0.02, 0.04, 0.04.
+    assert benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    # What comes later and is smaller counts for those before: 0.02 * 3, 0.03 * 3/2, 0.03.
+    assert benjamini_hochberg([0.02, 0.03, 0.03]) == pytest.approx([0.03, 0.03, 0.03])
+    assert benjamini_hochberg([0.7]) == [0.7]
 
 
 @pytest.mark.parametrize(
     ("one", "expected"),
     [
-        (estimate(1.02, EDGE, 1.03, 0.001), Verdict.INCONCLUSIVE),  # the interval touches the region
-        (estimate(1.02, EDGE + 1e-9, 1.03, 0.001), Verdict.SLOWER),
-        (estimate(0.98, 0.97, 1 / EDGE, 0.001), Verdict.INCONCLUSIVE),
-        (estimate(0.98, 0.97, 1 / EDGE - 1e-9, 0.001), Verdict.FASTER),
-        (estimate(1.0, 1 / EDGE, EDGE, 0.9), Verdict.SAME),  # the region's ends belong to it
-        (estimate(1.0, 1 / EDGE - 1e-9, EDGE, 0.9), Verdict.INCONCLUSIVE),
-        (estimate(1.0, 1 / EDGE, EDGE + 1e-9, 0.9), Verdict.INCONCLUSIVE),
-        (estimate(1.05, 1.04, 1.06, 0.01), Verdict.SLOWER),  # at most alpha
-        (estimate(1.05, 1.04, 1.06, 0.0100001), Verdict.INCONCLUSIVE),
-        (estimate(1.05, 1.04, 1.06, 0.001, n=5), Verdict.SLOWER),
+        (estimate(1.25, 1.125, 1.3, 0.01), Verdict.SLOWER),
+        (estimate(1.25, 1.125, 1.3, 0.0101), Verdict.INCONCLUSIVE),
+        (estimate(1.25, 1.0625, 1.3, 0.001), Verdict.INCONCLUSIVE),  # the interval touches the region
+        (estimate(0.75, 0.7, 1 / 1.0625, 0.001), Verdict.INCONCLUSIVE),
+        (estimate(0.75, 0.7, 0.9375, 0.01), Verdict.FASTER),
+        (estimate(0.75, 0.7, 0.9375, 0.0101), Verdict.INCONCLUSIVE),
+        (estimate(1.0, 1 / 1.0625, 1.0625, 0.5), Verdict.SAME),
+        (estimate(1.0, 1 / 1.0626, 1.0625, 0.5), Verdict.INCONCLUSIVE),
+        (estimate(1.0, 1 / 1.0625, 1.0626, 0.5), Verdict.INCONCLUSIVE),
+        (estimate(1.25, 1.125, 1.3, 0.001, n=5), Verdict.SLOWER),
     ],
 )
-def test_the_ends_of_the_region_and_of_the_level(one: Estimate, expected: Verdict) -> None:
-    assert verdict(one) is expected
+def test_verdicts_on_the_edge(one: Estimate, expected: Verdict) -> None:
+    (found,) = judge([one], Rules(min_effect=0.0625))
+    assert found.verdict is expected
+    assert found.q_value == one.p_value
+    assert found.reasons == ()
+    if expected is not Verdict.INCONCLUSIVE:
+        assert found.more_processes is None
 
 
-def test_a_gate_is_broken_beyond_it_not_at_it() -> None:
-    assert not judge([estimate(1.05, 1.03, 1.08, 0.001)], Rules(gate=0.03))[0].gate_broken
-    assert judge([estimate(1.05, 1.03 + 1e-9, 1.08, 0.001)], Rules(gate=0.03))[0].gate_broken
-    # A gate may be finer than the region of indifference: it is the user's, the verdict is not.
-    [found] = judge([estimate(1.006, 1.004, 1.008, 0.001)], Rules(gate=0.003))
-    assert (found.verdict, found.gate_broken) == (Verdict.SAME, True)
+def test_the_rules_of_a_table_without_a_word_of_the_user() -> None:
+    assert (Rules().min_effect, Rules().alpha, Rules().gate) == (0.01, 0.01, None)
 
 
-def test_what_is_decided_needs_no_more_processes() -> None:
-    decided = [estimate(1.05, 1.04, 1.06, 0.001), estimate(0.9, 0.88, 0.92, 0.001), estimate(1.0, 0.995, 1.005, 0.9)]
-    assert [one.more_processes for one in judge(decided, Rules())] == [None, None, None]
-    assert [one.reasons for one in judge(decided, Rules())] == [(), (), ()]
+def test_a_gate_is_broken_beyond_it_not_on_it() -> None:
+    def broken(low: float, p: float) -> bool:
+        return judge([estimate(1.5, low, 1.6, p)], Rules(gate=0.125))[0].gate_broken
+
+    assert not broken(1.125, 0.001)
+    assert broken(1.126, 0.001)
+    assert broken(1.126, 0.01)
+    assert not broken(1.126, 0.0101)
 
 
-def test_nothing_can_be_forecast_from_one_process_or_without_an_interval() -> None:
-    assert more_processes(estimate(1.05, 1.0, 1.1, 0.5, n=1), Rules()) is None
-    assert more_processes(Estimate(design="paired", base_n=9, head_n=9, ratio=1.05), Rules()) is None
+def spread(ratio: float, half: float, *, design: Design = "paired", n: int = 10, drift: float = 0.0) -> Estimate:
+    """An estimate whose interval reaches `half` to either side, as logarithms."""
+    low, high = ratio * math.exp(-half), ratio * math.exp(half)
+    return Estimate(design=design, base_n=n, head_n=n, ratio=ratio, ci_low=low, ci_high=high, p_value=0.5, drift=drift)
 
 
-def test_drift_is_not_made_smaller_by_more_processes() -> None:
-    def separate(drift: float) -> Estimate:
-        return Estimate(
-            design="unpaired",
-            base_n=10,
-            head_n=10,
-            ratio=1.05,
-            ci_low=1.05 / (1.06 * (1 + drift)),
-            ci_high=1.05 * 1.06 * (1 + drift),
-            p_value=0.2,
-            drift=drift,
-        )
+@pytest.mark.parametrize(
+    ("one", "rules", "more"),
+    [
+        # Student's t by table. 10 pairs: t_9 = 2.2622, so an error of 0.00884; ln 1.02 less ln 1.01 are 0.00985.
+        # t_(n-1) sqrt(10/n) must fall to 1.1144: 1.1213 at 33, 1.1034 at 34.
+        (spread(1.02, 0.02), Rules(), 24),
+        (spread(1 / 1.02, 0.02), Rules(), 24),
+        # Two samples of 10: t_18 = 2.1009; to 1.0350: 1.0364 at 37, 1.0222 at 38.
+        (spread(1.02, 0.02, design="unpaired"), Rules(), 28),
+        # To be found the same: to 1.1255: 1.1401 at 32, 1.1213 at 33.
+        (spread(1.0, 0.02), Rules(), 23),
+        # With a drift of 1 % between two runs (the half width holds it), paired for the table's sake: to 1.0924, at 35.
+        (spread(1.03, 0.02 + math.log(1.01), drift=0.01), Rules(), 25),
+        # The p-value may ask for more than the interval: t at 0.1 % is 4.437 for 11, 4.318 for 12; to 3.8910, at 13.
+        (spread(1.035, 0.02), Rules(), 1),
+        (spread(1.035, 0.02), Rules(alpha=0.001), 3),
+        # Fewer than five never give a verdict.
+        (spread(1.5, 0.0001, n=2), Rules(), 3),
+        # A wider region of indifference: 0.0392 less ln 1.03 are 0.00966; to 1.0928, at 35.
+        (spread(1.04, 0.02), Rules(min_effect=0.03), 25),
+    ],
+)
+def test_how_many_more_processes_by_hand(one: Estimate, rules: Rules, more: int) -> None:
+    assert more_processes(one, rules) == more
 
-    calm, drifted = (more_processes(separate(drift), Rules()) for drift in (0.0, 0.02))
-    assert calm is not None
-    assert drifted is not None
-    assert calm < drifted
-    assert more_processes(separate(0.05), Rules()) is None, "the drift alone reaches into the region"
+
+def test_a_forecast_has_an_end() -> None:
+    one = spread(1.02, 0.02)
+    assert more_processes(one, Rules(), limit=24) == 24
+    assert more_processes(one, Rules(), limit=23) is None
+    assert more_processes(Estimate(design="paired", base_n=10, head_n=10, ratio=1.2), Rules()) is None
+    assert more_processes(spread(1.2, 0.1, n=1), Rules()) is None
+
+
+def test_what_cannot_be_judged_says_so_and_leaves_the_others_alone() -> None:
+    without = Estimate(design="paired", base_n=12, head_n=12, ratio=1.2)
+    first, second, third = judge([without, estimate(1.25, 1.2, 1.3, 0.004), spread(1.2, 0.5, n=4)], Rules())
+    assert (first.verdict, first.q_value, first.more_processes) == (Verdict.INCONCLUSIVE, None, None)
+    assert first.reasons == ("12 processes a side, a verdict needs at least 5",)
+    assert (second.verdict, second.q_value) == (Verdict.SLOWER, 0.004)
+    assert (third.q_value, third.gate_broken) == (None, False)
+    assert third.more_processes == more_processes(spread(1.2, 0.5, n=4), Rules())

@@ -30,6 +30,10 @@ def stat(*lines: str) -> str:
         # Old kernels print fewer fields; five are enough.
         ("cpu  0 0 0 0 0", "cpu  100 0 0 80 20", 1.0),
         ("cpu  0 0 0 0", "cpu  100 0 0 100", None),
+        # To a hundredth of a core, and from a single tick on.
+        ("cpu  0 0 0 0 0 0 0 0", "cpu  1 0 0 2 0 0 0 0", 0.67),
+        ("cpu  0 0 0 0 0 0 0 0", "cpu  1 0 0 0 0 0 0 0", 2.0),
+        ("cpu  5 0 0 9 0 0 0 0", "cpu  15 0 0 8 0 0 0 0", None),
         # No time has passed, or a counter went back.
         ("cpu  10 0 0 10 0 0 0 0", "cpu  10 0 0 10 0 0 0 0", None),
         ("cpu  0 0 0 100 0 0 0 0", "cpu  200 0 0 90 0 0 0 0", None),
@@ -43,6 +47,7 @@ def test_busy_cores_are_those_that_were_neither_idle_nor_waiting(before: str, af
 def test_without_a_second_look_or_cores_the_load_is_unknown() -> None:
     assert read_readings("cpu  0 0 0 0 0 0 0 0\ncpu0 1 1 1 1 1\n").busy_cores is None
     assert read_readings("cpu  0 0 0 0 0\n=later\ncpu  100 0 0 100 0\n").busy_cores is None
+    assert read_readings("=later\ncpu  100 0 0 100 0\ncpu0 1 1 1 1 1\n").busy_cores is None
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,7 @@ def test_without_a_second_look_or_cores_the_load_is_unknown() -> None:
         ("  level: 100\n  scale: 100\n", 100),
         ("  level: 1\n  scale: 3\n", 33),
         ("  level: 42\n", 42),
+        ("  level: 100\n", 100),
         ("  level: 101\n  scale: 100\n", None),
         ("  level: 0\n  scale: 0\n", None),
         ("  scale: 100\n", None),
@@ -85,6 +91,7 @@ def test_one_command_asks_a_phone_for_all(tmp_path: Path) -> None:
     seen = read_readings(text)
     assert (seen.temperature_c, seen.thermal_status, seen.battery_percent, seen.charging) == (38.5, 2, 80, True)
     assert "=later" in text
+    assert "; sleep 1; " in readings_script(None, load=True), "looks are a second apart"
     plain = phone.run(readings_script(None, load=False), timeout_s=20)
     assert plain.exit_code == 0
     seen = read_readings(plain.stdout.decode())

@@ -79,7 +79,8 @@ def test_limits_belong_to_what_is_allowed(key: str, least: str, most: str, below
 
 
 def test_a_load_may_be_waited_for_up_to_six_hours() -> None:
-    assert load("load: {max: 1, wait_s: 21600}").load is not None
+    for value in ("0", "21600"):
+        assert load(f"load: {{max: 1, wait_s: {value}}}").load is not None
     for value in ("-0.001", "21600.001"):
         with pytest.raises(SuiteError) as caught:
             load(f"load: {{max: 1, wait_s: {value}}}")
@@ -92,6 +93,12 @@ def test_what_is_waited_for_by_default() -> None:
     assert (default.battery.wait_s, default.repeat_invalid) == (0, 2)
     assert default.load is not None
     assert default.load.wait_s == 60
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf"])
+def test_what_is_no_number_is_no_temperature(value: str) -> None:
+    with pytest.raises(SuiteError):
+        load(f"thermal: {{below_c: {value}}}")
 
 
 @pytest.mark.parametrize("clock", ["1", "1%", "99%", "100%", "max", "min"])

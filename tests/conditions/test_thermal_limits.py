@@ -71,6 +71,60 @@ def test_samples_without_cpu_time_or_clock_are_not_guessed() -> None:
     assert not causes(Conditions(samples=tuple(replace(sample, frequency_khz={}) for sample in samples)))
 
 
+@pytest.mark.parametrize("gap", [0, 1, 2])
+def test_one_sample_without_cpu_time_costs_what_touches_it_and_no_more(gap: int) -> None:
+    samples = list(run_of([1_000_000] * 12).samples)
+    samples[gap] = replace(samples[gap], cpu_s=None)
+    assert causes(Conditions(samples=tuple(samples))) == [Cause.THROTTLED]
+
+
+def test_cpu_time_that_was_not_told_is_not_nought() -> None:
+    first, last = (Sample(t_s=t, cpu_s=cpu, frequency_khz={4: 1_000_000}) for t, cpu in ((1.0, None), (2.0, 2.0)))
+    assert not causes(Conditions(samples=(first, last)))
+
+
+def test_idle_time_in_between_does_not_end_the_judgement() -> None:
+    """Busy for a second, idle for one, busy for a second: two busy seconds, all of them low."""
+    samples = tuple(
+        Sample(t_s=t, cpu_s=cpu, frequency_khz={4: 1_000_000})
+        for t, cpu in ((1.0, 2.0), (2.0, 4.0), (3.0, 4.0), (4.0, 6.0))
+    )
+    (finding,) = findings(Conditions(samples=samples), LIMITS)
+    assert finding.evidence.endswith("in 2.0 s of 2.0 s under full load")
+
+
+def test_a_process_that_had_no_cpu_time_yet_began_with_none() -> None:
+    samples = tuple(Sample(t_s=t, cpu_s=max(0.0, t - 1), frequency_khz={4: 1_000_000}) for t in (1.0, 2.0))
+    one = Limits(threads=1, expected_khz={4: 2_800_000})
+    assert causes(Conditions(samples=samples), one) == [Cause.THROTTLED]
+    half = tuple(replace(sample, cpu_s=(sample.cpu_s or 0) / 2) for sample in samples)
+    assert not causes(Conditions(samples=half), one)
+
+
+def test_threads_that_ended_take_no_time_back() -> None:
+    """They had waited for 9 s; of the second between the samples the process computed nine tenths."""
+    samples = tuple(
+        Sample(t_s=t, cpu_s=0.9 * t, waited_s=waited, frequency_khz={4: 1_000_000})
+        for t, waited in ((1.0, 9.0), (2.0, 1.0), (3.0, 0.5))
+    )
+    assert causes(Conditions(samples=samples), Limits(threads=1, expected_khz={4: 2_800_000})) == [Cause.THROTTLED]
+
+
+@pytest.mark.parametrize(
+    ("khz", "expected_khz", "words"),
+    [(4_995_001, 9_985_000, "5.00 GHz of 9.98"), (4_994_999, 9_985_001, "4.99 GHz of 9.99")],
+)
+def test_clocks_are_told_in_gigahertz(khz: int, expected_khz: int, words: str) -> None:
+    samples = tuple(Sample(t_s=t, cpu_s=t, frequency_khz={4: khz}) for t in (1.0, 2.0, 3.0))
+    (finding,) = findings(Conditions(samples=samples), Limits(threads=1, expected_khz={4: expected_khz}))
+    assert finding.evidence.startswith(f"clock down to {words}, ")
+
+
+def test_exactly_four_fifths_are_enough() -> None:
+    samples = tuple(Sample(t_s=t, cpu_s=cpu, frequency_khz={4: 1_000_000}) for t, cpu in ((1.0, 0.0), (2.0, 0.8)))
+    assert causes(Conditions(samples=samples), WATCHED) == [Cause.THROTTLED]
+
+
 def test_clocks_can_be_left_unjudged() -> None:
     assert not causes(run_of([1_000_000] * 8), replace(LIMITS, low_clock=None))
 

@@ -100,6 +100,8 @@ def test_cores_are_set_through_their_policies() -> None:
     }
     (setting, value) = wanted({"governor": {"prime": "performance"}}).values["governor:policy7"]
     assert setting.write(value).startswith("su -c ")
+    (setting, value) = wanted({"frequency": {"prime": "max"}}).values["frequency:policy7"]
+    assert setting.write(value).startswith("su -c ")
 
 
 def test_without_root_neither_clocks_nor_governors() -> None:

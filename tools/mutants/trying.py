@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -173,6 +174,9 @@ def start_worker(trees: Queue[str], imported: Sequence[str], tests: Sequence[str
     for name in imported:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    # What is there now stays: children neither look through it nor copy its pages.
+    gc.collect()
+    gc.freeze()
     # Byte code of everything is written now, since no mutant writes any.
     output = _tree / "control.txt"
     code = _in_child(_tree, lambda: _pytest(tests), cpu_s=600, wall_s=1800, output=output, bytecode=True)
@@ -218,7 +222,7 @@ def _pytest(arguments: Sequence[str]) -> int:
     # The same examples for each mutant, and none kept for the next.
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None, deadline=None)
     hypothesis.settings.load_profile("mutants")
-    return int(pytest.main([*PYTEST, *arguments]))
+    return int(pytest.main([*PYTEST, "--basetemp=scratch", *arguments]))
 
 
 def _in_child(
