@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from harness.records import Status
 from harness.records.causes import Cause
 from harness.runs.run_store import Run, load_run
 from harness.virtual.farm import VirtualFarm
-from tests.cli.scripted_program import write_program
+from tests.cli.scripted_program import held_run, write_program
 from tests.in_process import harness
 from tests.litert_host import models as make
 from tests.model_files import HOSTILE_NAMES, copy_of_shipped, shipped, truncated, unresolved_custom_op
@@ -33,16 +31,6 @@ def write_suite(folder: Path, models: Sequence[Path | str], extra: str = "proces
     file = folder / "suite.yaml"
     file.write_text(f"suite: test\nmodels: {names}\n{QUICK}{extra}", encoding="utf-8")
     return file
-
-
-def started(suite: Path, out: Path) -> subprocess.Popen[str]:
-    """A run in the background on one virtual device; what it says is read from its stderr when it has ended."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness", "run", str(suite), "--device", "virtual:1", "--out", str(out)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def no_traceback(done: subprocess.CompletedProcess[str]) -> None:
@@ -107,17 +95,14 @@ def test_masks_are_mapped_to_the_hosts_cores_and_read_back(tmp_path: Path) -> No
 
 
 def test_killed_and_resumed_is_each_trial_once(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "delegates: [cpu, xnnpack]\nprocesses: 4\n")
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 8\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 2)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    before = len(load_run(out).results)
-    assert 2 <= before < 8
-    done = harness("run", "--resume", out)
+    binary = ("--binary", write_program(tmp_path))
+    with held_run(["run", suite, *binary], out, after=2) as held:
+        held.process.kill()
+        held.process.wait()
+    assert len(load_run(out).results) == 2
+    done = harness("run", "--resume", out, *binary)
     no_traceback(done)
     assert done.returncode == 0, done.stderr
     results = load_run(out).results  # itself refuses a trial that is there twice
@@ -129,30 +114,16 @@ def test_killed_and_resumed_is_each_trial_once(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 40\n")
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 4\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 2)
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130, stderr
+    with held_run(["run", suite, "--binary", write_program(tmp_path)], out, after=2) as held:
+        held.process.send_signal(signal.SIGINT)
+        _, stderr = held.process.communicate(timeout=120)
+    assert held.process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert f"--resume {out}" in stderr
     assert (out / "report.html").exists()
-    assert 2 <= len(load_run(out).results) < 40
-
-
-def wait_for_lines(file: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if file.exists() and file.read_bytes().count(b"\n") >= count:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{file} did not reach {count} lines")
+    assert len(load_run(out).results) == 2
 
 
 def test_a_second_run_pushes_nothing(tmp_path: Path) -> None:
@@ -354,17 +325,13 @@ def test_a_model_that_goes_away_fails_alone(tmp_path: Path) -> None:
     first, second = tmp_path / "first.tflite", tmp_path / "second.tflite"
     copy_of_shipped(first)
     copy_of_shipped(second, "cnn_int8.tflite")
-    suite = write_suite(tmp_path, [first, second], "processes: 3\norder: {interleave: false}\n")
+    suite = write_suite(tmp_path, [first, second], "processes: 2\norder: {interleave: false}\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 1)
+    with held_run(["run", suite, "--binary", write_program(tmp_path)], out, after=1) as held:
         second.unlink()
-        _, stderr = process.communicate(timeout=90)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 1, stderr
+        held.release()
+        _, stderr = held.process.communicate(timeout=120)
+    assert held.process.returncode == 1, stderr
     causes = {(result.trial.model.name, result.status, result.causes) for result in load_run(out).results}
     assert causes == {("first", Status.OK, ()), ("second", Status.FAILED, ("model_unreadable",))}
 
@@ -408,17 +375,12 @@ def test_one_delegate_in_two_spellings_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_cancelled_job_ends_like_ctrl_c(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 40\n")
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 3\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 1)
-        process.terminate()
-        _, stderr = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130, stderr
+    with held_run(["run", suite, "--binary", write_program(tmp_path)], out, after=1) as held:
+        held.process.terminate()
+        _, stderr = held.process.communicate(timeout=120)
+    assert held.process.returncode == 130, stderr
     assert f"--resume {out}" in stderr
 
 
