@@ -1,1 +1,1 @@
-"""From results to statements: values in, values out, no I/O."""
+"""Statistics on results: values in, values out, no I/O."""

@@ -107,7 +107,7 @@ def pair_cells(
         baseline: values that decide where several base cells would do (the suite's `baseline`).
 
     Raises:
-        UsageError: several base cells would do for one head cell.
+        UsageError: several base cells fit one head cell.
     """
     keys = [key for key in KEYS if key not in set(apart)]
     renamed = {theirs: ours for ours, theirs in (devices or {}).items()}

@@ -1,7 +1,6 @@
 """Whether two cells were measured under like conditions. Pure.
 
-What differs is said beside the number, because it may explain the number. `unlike` notes are what `--strict` refuses; the others
-are there to be known.
+Each difference is noted beside the number, because it may explain the number. `--strict` refuses `unlike` notes; the others only inform.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class RunContext:
     devices: Mapping[str, DeviceInfo] = field(default_factory=dict)
     harness_version: str = ""
     adaptive: AdaptivePlan | None = None
-    """How the run found its number of blocks, where that was not fixed: its intervals must hold whatever it looked at."""
+    """How the run chose its number of blocks, if that was not fixed: its intervals must hold for all of its looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class Table:
 
 
 def failed_gate(one: Comparison, rules: Rules) -> bool:
-    """Whether a cell breaks the gate. A head that no longer runs where base did is no pass: missing data must not look like good data."""
+    """Whether a cell breaks the gate. If head no longer runs and base did, that is no pass: missing data must not look like good data."""
     if rules.gate is None:
         return False
     return one.judgement.gate_broken or (one.state == "unmeasured" and one.base.n > 0 and one.head.n == 0)

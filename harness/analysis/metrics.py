@@ -85,7 +85,7 @@ def peak_memory_mb(measurement: Measurement) -> float | None:
 
 
 def purpose_for(results: Iterable[Result], metric: Metric) -> Purpose:
-    """Whose processes give the metric: those run for memory where memory is asked and such were run, else those run for latency."""
+    """Choose whose processes give the metric: those run for memory if memory is asked and there are any, else those run for latency."""
     if metric is Metric.PEAK_MEMORY and any(result.trial.purpose is Purpose.MEMORY for result in results):
         return Purpose.MEMORY
     return Purpose.LATENCY

@@ -1,4 +1,4 @@
-"""Which ops of one profile stand for which of another. Pure.
+"""Finds which ops of one profile stand for which of another. Pure.
 
 Three steps, each for what the one before leaves open:
 

@@ -1,4 +1,4 @@
-"""When to stop measuring, without paying for the peeking. Pure.
+"""Decides when to stop measuring such that the intervals stay valid although it looks after every block. Pure.
 
 Looking at the interval again and again and stopping when it pleases makes false verdicts more frequent than each look's level says. Here
 each look uses a stricter level, the same at every look (Pocock, Biometrika 64, 1977), found so that over all looks together the interval

@@ -90,7 +90,7 @@ Examples:
     metavar="PATH",
     help="Take a binary that is here.",
 )
-@click.option("--list", "listing", is_flag=True, help="Show the binaries that are here.")
+@click.option("--list", "listing", is_flag=True, help="List the binaries that you have.")
 @click.option("--print", "printing", is_flag=True, help="Print the Bazel command and stop.")
 @click.option("--check", "checking", is_flag=True, help="Look at what the build needs and stop.")
 @click.option("--force", is_flag=True, help="Build whatever the check finds.")

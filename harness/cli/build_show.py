@@ -1,4 +1,4 @@
-"""What `harness build` prints: commands, findings, and the binaries that are here."""
+"""What `harness build` prints: commands, findings, and the binaries in the store."""
 
 from __future__ import annotations
 

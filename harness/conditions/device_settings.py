@@ -1,4 +1,4 @@
-"""Sets what a suite asks on one device, reads it back, and gives it back; mends what a killed session left. See `conditions.setting`."""
+"""Sets what a suite asks on one device, reads it back, and restores it; repairs what a killed session left. See `conditions.journal`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Applied:
 
 
 def probe_support(target: Target, inventory: Inventory) -> dict[str, str | None]:
-    """Conditions to None where the device supports them, else to the reason why not. Leaves the device as it was.
+    """Map each condition to None if the device supports it, else to the reason. Leaves the device as it was.
 
     Raises:
         DeviceError: the device failed.
@@ -80,7 +80,7 @@ class DeviceSettings:
         )
 
     def mend(self) -> list[str]:
-        """Give back what the journal on the device says was changed. Costs one round trip where there is none.
+        """Restore what the journal on the device says was changed. Costs one round trip if there is none.
 
         Returns:
             What a watcher should know.
@@ -92,7 +92,7 @@ class DeviceSettings:
         return ["gave back what an earlier session left changed", *lines] if lines is not None else []
 
     def restore(self) -> list[str]:
-        """Give back what `apply` changed; nothing to say where that went well. Does nothing where nothing was changed.
+        """Restore what `apply` changed; returns nothing to say if that went well. Does nothing if nothing was changed.
 
         Raises:
             DeviceError: the device failed; to be called again when it is back.
@@ -104,7 +104,7 @@ class DeviceSettings:
         return lines
 
     def apply(self, request: ConditionsRequest) -> Applied:
-        """Set what is asked: journalled first, read back after. Nothing is sent where nothing is asked.
+        """Set what is asked: journal it first, read it back after. Sends nothing if nothing is asked.
 
         Raises:
             DeviceError: the device failed, or the journal cannot be written.

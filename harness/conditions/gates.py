@@ -28,7 +28,7 @@ class GateRefusal:
 
 
 def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings) -> GateRefusal | None:
-    """None where the device is cool enough, or does not say how warm it is.
+    """None if the device is cool enough, or does not say how warm it is.
 
     Args:
         request: the suite's.
@@ -45,7 +45,7 @@ def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings)
 
 
 def battery_gate(request: BatteryRequest, seen: Readings) -> GateRefusal | None:
-    """None where the battery is full enough, or the device has none. Waiting is for a phone that is charging."""
+    """None if the battery is full enough, or the device has none. Only a phone that charges is waited for."""
     percent = seen.battery_percent
     if percent is None or percent >= request.min_percent:
         return None
@@ -54,7 +54,7 @@ def battery_gate(request: BatteryRequest, seen: Readings) -> GateRefusal | None:
 
 
 def load_gate(request: LoadRequest | None, seen: Readings, *, must_be_known: bool = True) -> GateRefusal | None:
-    """None where others keep few enough cores busy.
+    """None if others keep few enough cores busy.
 
     Args:
         request: the suite's, if it has one.

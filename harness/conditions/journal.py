@@ -1,7 +1,7 @@
-"""A condition that changes the device: read, journalled, written, read back, and given back. Pure: values in, shell text out.
+"""A setting that changes the device: read it, journal it, write it, read it back, restore it. Pure: values in, shell text out.
 
-Before anything is changed its old value goes into a journal on the device. The end of a session plays the journal back; so does the next
-session, where one was killed before it could. A line holds a key and a value, never a command: what a file on a device says is not run.
+Before anything is changed its old value goes into a journal on the device. The end of a session plays the journal back; if a
+session is killed before, the next one does. A line holds a key and a value, never a command: what a file on a device says is not run.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def read_journal(text: str) -> dict[str, str]:
 def restore_script(
     folder: str, settings: Mapping[str, Setting], journal: Mapping[str, str], *, forget: bool = True
 ) -> str:
-    """Gives old values back, the last change first, and removes the journal once each of them reads as it did.
+    """Restores old values, the last change first, and removes the journal once each value reads as it did.
 
     Args:
         folder: ours on the device.

@@ -1,4 +1,4 @@
-"""What a device reads as while nothing of ours runs on it: heat, charge, and what others keep busy. One shell command asks for all."""
+"""Reads an idle device: heat, charge, and the cores that others keep busy. One shell command asks for all."""
 
 from __future__ import annotations
 

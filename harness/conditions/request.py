@@ -1,4 +1,4 @@
-"""What a suite asks of a device's conditions: its `conditions:` part.
+"""The `conditions:` part of a suite: what it asks of a device.
 
 Without one nothing on a device is changed. What is on by default only looks: no trial begins while Android reports thermal mitigation or
 the battery is nearly empty, since such numbers would have to be thrown away.

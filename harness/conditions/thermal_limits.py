@@ -1,4 +1,4 @@
-"""Whether heat or lost settings spoiled a trial, judged from what was seen while it ran. Pure; each finding carries its evidence.
+"""Judges whether heat or lost settings spoiled a trial, from what was seen while it ran. Pure; each finding carries its evidence.
 
 Throttling is read from clocks only where they must have been high: while as many cores were busy as the process has threads, a governor
 asks for the highest clock, so a lower one was imposed. A core in whose queue a thread of the process waits is busy, too, with somebody
@@ -69,7 +69,7 @@ class Limits:
 
 
 def findings(conditions: Conditions, limits: Limits) -> tuple[Finding, ...]:
-    """All that speaks against a trial's numbers, the most telling first."""
+    """Find everything that speaks against a trial's numbers, the most telling first."""
     return tuple(
         finding
         for finding in (

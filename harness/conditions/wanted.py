@@ -1,4 +1,4 @@
-"""From what a suite asks to the settings of one device: which there are, which it cannot have and why. Pure."""
+"""Translates what a suite asks into the settings of one device: which it can have, which not and why. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Abilities:
 
 @dataclass(slots=True)
 class Wanted:
-    """Settings and what they are to be; and what cannot be, by condition, with the reason."""
+    """Settings with their wanted values; and the conditions that the device cannot have, with the reason."""
 
     values: dict[str, tuple[Setting, str]] = field(default_factory=dict)
     impossible: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Wanted:
 
 
 def setting_of(key: str, able: Abilities) -> Setting | None:
-    """The setting that a line of a journal is about; None where this version or this device knows no such thing."""
+    """Find the setting that a journal line names; None if this version or this device does not know it."""
     condition, _, policy = key.partition(":policy")
     match condition:
         case "governor" | "frequency" if policy.isdigit() and able.root is not None:

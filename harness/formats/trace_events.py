@@ -1,6 +1,6 @@
 """A run as a trace in Chrome's JSON format (Trace Event Format), which Perfetto, `chrome://tracing` and others open. Pure.
 
-`run_events`: a process per device, a slice per trial in the time that it took, what was waited for before it, what befell it, and
+`run_events`: a process per device, a slice per trial in the time that it took, what was waited for before it, its setbacks, and
 temperature and clocks as counters. `op_events`: a process per device, a thread per profiled cell, one inference with its ops in the order
 of execution. The profiler prints averages, no time of day: a start there is the sum of what ran before, and no slice is one inference that
 was seen, but the medians of all.

@@ -1,4 +1,4 @@
-"""A short fixed workload, timed before and after each block of trials: shows that a device became slower, whatever it says of heat.
+"""A short fixed workload, timed before and after each block of trials: shows that a device became slower, whatever its thermal status says.
 
 It is the smallest model of the suite on XNNPACK with one thread, on the cores of the first trial.
 """
@@ -30,7 +30,7 @@ _FRESH_S = 5.0
 
 
 class _NotTimed(Exception):
-    """It ran to no number. The message says why; never leaves this module."""
+    """It gave no number. The message says why; never leaves this module."""
 
 
 class Canary:
@@ -68,7 +68,7 @@ class Canary:
         return self.after_us / self._first_us if self.after_us and self._first_us else None
 
     def before(self, trial: Trial, *, wait_s: float, again: bool = False) -> bool:
-        """Time it where a block begins. Where it is slow, wait for it to be itself again.
+        """Time it when a block begins. If it is slow, wait until it is as fast as at first.
 
         Args:
             trial: the next one.
@@ -113,7 +113,7 @@ class Canary:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def after(self, trial: Trial) -> None:
-        """Time it where a block has ended with this trial. A device that fails under it is left to the next command to find."""
+        """Time it when this trial has ended a block. If the device fails meanwhile, the next command finds out."""
         if self._template is None or trial.block != self._block:
             return
         template = replace(self._template, trial_id=f"canary-after-{trial.trial_id}")

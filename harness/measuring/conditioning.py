@@ -82,7 +82,7 @@ class Conditioning:
         self._canary = Canary(run_canary, note, self._pause)
 
     def enter(self, inventory: Inventory) -> Setup:
-        """Mend what a killed session left changed, then set what the suite asks and read it back.
+        """Repair what a killed session left changed, then set what the suite asks and read it back.
 
         Args:
             inventory: what the device is by now; anew after each reboot.
@@ -253,7 +253,7 @@ class Conditioning:
         )
 
     def _fresh(self) -> Readings | None:
-        """What the last trial read when it ended, if that was just now: saves a round trip for each trial."""
+        """Return what the last trial read at its end, if that was just now: saves a round trip for each trial."""
         if self._last is None or self._request.load is not None or time.monotonic() - self._last[0] > _FRESH_S:
             return None
         seen = self._last[1]

@@ -77,7 +77,7 @@ class DeviceSession:
 
         Args:
             trial: the next one.
-            earlier: what befell it before the device was taken out for a while.
+            earlier: what broke its attempts before the device was quarantined.
             ends_block: whether it is the last of its block to run: the canary is timed after it.
 
         Raises:

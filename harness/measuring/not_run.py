@@ -58,7 +58,7 @@ def blocked_result(trial: Trial, refusal: GateRefusal, *, asked: Mapping[str, st
 
 
 def not_repeated_result(spoiled: Result, not_run: Result) -> Result:
-    """What a trial that heat spoiled comes to where the device did not cool in time for another: its own numbers, and both reasons."""
+    """The result of a trial that heat spoiled, if the device did not cool in time for another: its own numbers, and both reasons."""
     why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
     seen = replace(
         spoiled.conditions,

@@ -1,4 +1,4 @@
-"""Which ops of one cell's profile stand for which of another's, worked out once for each pair of lists of ops. Pure.
+"""Aligns the ops of cells' profiles, once for each pair of lists of ops. Pure.
 
 Cells of a model and delegate share their list of ops (`data.OpTables`), and what stands for what depends on the lists alone, not on the
 times. So the page can set any two cells of a model against each other, though it aligns nothing itself. It is the alignment of

@@ -311,7 +311,7 @@ def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
 
 
 def _unmeasured(cells: Sequence[ReportCell]) -> list[Markup]:
-    """Cells without a latency that counts, by what befell them."""
+    """Cells without a latency that counts, by their causes."""
     groups: dict[tuple[str, str, str, tuple[str, ...]], list[ReportCell]] = {}
     for cell in cells:
         if cell.state in ("failed", "invalid", "skipped", "pending"):

@@ -2,7 +2,7 @@
 
 The latency of a process is the tool's own average over its timed runs (`Inference (avg)`), which every version prints. The latency of a
 cell is the centre of its processes that are `ok`; only where there is none, over those that are `invalid`, and then it is marked as such.
-A failed process has no latency here, whatever it printed, nor has one in which something else ran than the delegate that was asked for.
+A failed process has no latency here, whatever it printed. Neither has a process that ran something else than the delegate asked for.
 """
 
 from __future__ import annotations

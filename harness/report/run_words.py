@@ -1,4 +1,4 @@
-"""What a run came to, in words: how many processes, what befell them, what was waited for. Pure. What differs: `answer.py`."""
+"""Sums a run up in words: how many processes, their causes, what was waited for. Pure. `answer.py` says what differs."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class RunEntry(StrictEntry):
 
 
 class BinaryEntry(StrictEntry):
-    """A benchmark binary among several that are compared: out of the local store (`use`), or files of one's own (`path`)."""
+    """One of several benchmark binaries to compare: from the local store (`use`), or your own files (`path`)."""
 
     name: str = Field(min_length=1, max_length=80, description="how it is called in tables")
     use: str | None = Field(

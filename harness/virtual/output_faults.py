@@ -20,7 +20,7 @@ def late(pause_s: float) -> Callable[[Bytes], Awaitable[Bytes]]:
 
 
 def cut(left: int, *, framed: bool) -> Callable[[Bytes], Awaitable[Bytes]]:
-    """Lets `left` bytes of output through. The frames of the shell protocol stay whole, with less in them; its exit code passes."""
+    """Lets `left` bytes of output through. Frames of the shell protocol stay whole but hold less; the exit code passes."""
 
     async def shorten(data: Bytes) -> Bytes:
         nonlocal left

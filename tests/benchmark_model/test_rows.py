@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model.rows import Header, OpRow, parse_header, parse_op_row, parse_summary_row
+from harness.benchmark_model.rows import Header, PrintedRow, parse_header, parse_op_row, parse_summary_row
 from harness.records import OpTypeSummary
 
 TABS = Header(kind="ops", separator="tab", has_start=False)
@@ -38,12 +38,12 @@ def test_headings(line: str, header: Header | None) -> None:
     assert parse_header(line) == header
 
 
-def op(**values: Any) -> OpRow:
+def op(**values: Any) -> PrintedRow:
     known: dict[str, Any] = {
         "node_type": "ADD", "name": "[a]:0", "start_us": None, "first_us": 1500, "avg_us": 1250,
         "percent": 50.5, "cdf_percent": 60.25, "mem_kb": 4, "times_called": 2,
     }  # fmt: skip
-    return OpRow(**{**known, **values})
+    return PrintedRow(**{**known, **values})
 
 
 ROW = ("ADD", "1.500", "1.250", "50.500%", "60.250%", "4.000", "2", "[a]:0")
@@ -77,7 +77,7 @@ ROW = ("ADD", "1.500", "1.250", "50.500%", "60.250%", "4.000", "2", "[a]:0")
         ("\t".join((*ROW[:3], "-nan%", "-nan%", *ROW[5:])), TABS, op(percent=None, cdf_percent=None)),
     ],
 )
-def test_a_row_of_ops(row: str, header: Header | None, expected: OpRow) -> None:
+def test_a_row_of_ops(row: str, header: Header | None, expected: PrintedRow) -> None:
     assert parse_op_row(row, header) == expected
 
 

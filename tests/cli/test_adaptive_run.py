@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from harness.analysis.sequential import look_level
-from harness.devices.adb_target import AdbTarget
 from harness.records import Purpose
 from harness.records.adaptive_decisions import Decision
 from harness.report import write_report
 from harness.report.cell_summaries import report_cells
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, load_run
-from harness.virtual.farm import VirtualFarm
-from tests.cli.running import harness, no_traceback, wait_for_lines
-from tests.cli.scripted_program import ABI, UNTIL_SEEN
+from tests.cli.running import harness, no_traceback
+from tests.cli.scripted_program import ABI, HOLD, UNTIL_SEEN, held_run
 from tests.model_files import shipped
 
 # XNNPACK takes half as long with one thread, always; with two, in turn 0.4 and 0.6 times as long.
@@ -39,11 +32,9 @@ for a in "$@"; do
         applied='Explicitly applied XNNPACK delegate, and the model graph will be completely executed by the delegate.' ;;
     esac
 done
-if cd /data/local/tmp/hold 2>/dev/null; then
-    echo >>calls
-    [ "$(wc -l <calls)" = "$(cat at)" ] && sleep 600
-    cd "$OLDPWD"
-fi
+"""
+    + HOLD
+    + r"""
 if [ -n "$applied" ] && [ "$threads" = 2 ]; then
     turns=${0%/*}/turns
     echo >>"$turns"
@@ -87,35 +78,6 @@ def arguments(tmp_path: Path) -> list[object]:
     suite = tmp_path / "suite.yaml"
     suite.write_text(SUITE.format(model=json.dumps(str(shipped("cnn_fp32.tflite")))))
     return ["run", suite, "--binary", f"{ABI}={program}"]
-
-
-@contextmanager
-def run_that_holds(arguments: list[object], out: Path, after: int) -> Iterator[subprocess.Popen[str]]:
-    """A run whose program does not end once there are so many results: whoever waits for them has all the time he needs to end the run.
-
-    It holds on this device only: virtual devices of a run that is resumed are new ones.
-    """
-    with VirtualFarm(["virtual-flagship"]) as farm:
-        hold = f"mkdir /data/local/tmp/hold && echo {after + 1} >/data/local/tmp/hold/at"
-        assert AdbTarget(farm.serials[0], port=farm.adb_port).run(hold, timeout_s=60).exit_code == 0
-        command = [
-            sys.executable,
-            "-m",
-            "harness",
-            *map(str, arguments),
-            "--device",
-            farm.serials[0],
-            "--out",
-            str(out),
-        ]
-        environment = {**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)}
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            wait_for_lines(out / "trials.jsonl", after)
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
 
 
 def ran(run: Run) -> set[tuple[str, int, int]]:
@@ -199,9 +161,9 @@ def pending(run: Run) -> int:
 @pytest.mark.parametrize("done_before", [7, 22])
 def test_killed_and_resumed_it_decides_the_same(tmp_path: Path, arguments: list[object], done_before: int) -> None:
     out = tmp_path / "run"
-    with run_that_holds(arguments, out, done_before) as process:
-        process.kill()
-        process.wait()
+    with held_run(arguments, out, after=done_before) as held:
+        held.process.kill()
+        held.process.wait()
     before = load_run(out)
     assert len(before.results) == done_before
     assert unfinished(before) > 0
@@ -234,10 +196,10 @@ def test_a_decision_that_a_kill_prevented_is_made_up_for(tmp_path: Path, argumen
 
 def test_ctrl_c_keeps_what_is_done_and_says_that_more_is_needed(tmp_path: Path, arguments: list[object]) -> None:
     out = tmp_path / "run"
-    with run_that_holds(arguments, out, 22) as process:
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 130, stderr
+    with held_run(arguments, out, after=22) as held:
+        held.process.send_signal(signal.SIGINT)
+        stdout, stderr = held.process.communicate(timeout=120)
+    assert held.process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert "at least" in stderr
     assert f"--resume {out}" in stderr

@@ -20,6 +20,7 @@ from harness.records import Result, Status
 from harness.records.causes import Cause
 from harness.runs.run_store import load_run
 from harness.virtual.farm import VirtualFarm
+from tests.cli.scripted_program import write_program
 from tests.conditions.throttling_phone import CLOCK_SCALE, COOL_C, throttling_phone
 from tests.in_process import harness
 from tests.litert_host import models as make
@@ -39,13 +40,13 @@ def write_suite(folder: Path, conditions: str, *, lengths: str = SHORT, processe
     return file
 
 
-def verb(suite: Path, farm: VirtualFarm, out: Path) -> list[str]:
+def verb(suite: Path, farm: VirtualFarm, out: Path, *options: str) -> list[str]:
     devices = [word for serial in farm.serials for word in ("--device", serial)]
-    return ["run", str(suite), *devices, "--out", str(out)]
+    return ["run", str(suite), *devices, "--out", str(out), *options]
 
 
-def run(suite: Path, farm: VirtualFarm, out: Path) -> subprocess.CompletedProcess[str]:
-    done = harness(*verb(suite, farm, out), env={"ANDROID_ADB_SERVER_PORT": str(farm.adb_port)})
+def run(suite: Path, farm: VirtualFarm, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    done = harness(*verb(suite, farm, out, *options), env={"ANDROID_ADB_SERVER_PORT": str(farm.adb_port)})
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
@@ -235,7 +236,7 @@ def test_a_cpuset_that_cuts_the_mask_or_closes_it_is_affinity_not_honoured(
     suite = write_suite(tmp_path, "{}")
     suite.write_text(suite.read_text().replace("cpus: [big]", f"cpus: ['{cores}']"))
     with VirtualFarm([flagship.model_copy(update={"virtual": even_cores_only})]) as farm:
-        done = run(suite, farm, tmp_path / "run")
+        done = run(suite, farm, tmp_path / "run", "--binary", write_program(tmp_path))
     even, odd = sorted(os.sched_getaffinity(0))[:2]
     (result,) = load_run(tmp_path / "run").results
     assert done.returncode == 1

@@ -10,22 +10,20 @@ import pytest
 
 from harness.runs.run_store import load_run
 from harness.virtual.farm import VirtualFarm
-from tests.cli.running import harness, no_traceback, started, wait_for_lines, write_suite
+from tests.cli.running import harness, no_traceback, write_suite
+from tests.cli.scripted_program import held_run, write_program
 from tests.model_files import shipped
 
 
 def test_killed_and_resumed_is_each_trial_once(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "delegates: [cpu, xnnpack]\nprocesses: 4\n")
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 8\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 2)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    before = len(load_run(out).results)
-    assert 2 <= before < 8
-    done = harness("run", "--resume", out)
+    binary = ("--binary", write_program(tmp_path))
+    with held_run(["run", suite, *binary], out, after=2) as held:
+        held.process.kill()
+        held.process.wait()
+    assert len(load_run(out).results) == 2
+    done = harness("run", "--resume", out, *binary)
     no_traceback(done)
     assert done.returncode == 0, done.stderr
     results = load_run(out).results  # itself refuses a trial that is there twice
@@ -37,35 +35,25 @@ def test_killed_and_resumed_is_each_trial_once(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 40\n")
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 4\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 2)
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130, stderr
+    with held_run(["run", suite, "--binary", write_program(tmp_path)], out, after=2) as held:
+        held.process.send_signal(signal.SIGINT)
+        _, stderr = held.process.communicate(timeout=120)
+    assert held.process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert f"--resume {out}" in stderr
     assert (out / "report.html").exists()
-    assert 2 <= len(load_run(out).results) < 40
+    assert len(load_run(out).results) == 2
 
 
 def test_a_cancelled_job_ends_like_ctrl_c(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 40\n")
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 3\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 1)
-        process.terminate()
-        _, stderr = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130, stderr
+    with held_run(["run", suite, "--binary", write_program(tmp_path)], out, after=1) as held:
+        held.process.terminate()
+        _, stderr = held.process.communicate(timeout=120)
+    assert held.process.returncode == 130, stderr
     assert f"--resume {out}" in stderr
 
 

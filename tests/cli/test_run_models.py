@@ -9,7 +9,8 @@ from typing import Any
 from harness.records import Status
 from harness.records.causes import Cause
 from harness.runs.run_store import Run, load_run
-from tests.cli.running import QUICK, harness, no_traceback, started, wait_for_lines, write_suite
+from tests.cli.running import QUICK, harness, no_traceback, write_suite
+from tests.cli.scripted_program import held_run, write_program
 from tests.litert_host import models as make
 from tests.model_files import HOSTILE_NAMES, copy_of_shipped, shipped, truncated, unresolved_custom_op
 
@@ -84,17 +85,13 @@ def test_a_model_that_goes_away_fails_alone(tmp_path: Path) -> None:
     first, second = tmp_path / "first.tflite", tmp_path / "second.tflite"
     copy_of_shipped(first)
     copy_of_shipped(second, "cnn_int8.tflite")
-    suite = write_suite(tmp_path, [first, second], "processes: 3\norder: {interleave: false}\n")
+    suite = write_suite(tmp_path, [first, second], "processes: 2\norder: {interleave: false}\n")
     out = tmp_path / "run"
-    process = started(suite, out)
-    try:
-        wait_for_lines(out / "trials.jsonl", 1)
+    with held_run(["run", suite, "--binary", write_program(tmp_path)], out, after=1) as held:
         second.unlink()
-        _, stderr = process.communicate(timeout=90)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 1, stderr
+        held.release()
+        _, stderr = held.process.communicate(timeout=120)
+    assert held.process.returncode == 1, stderr
     causes = {(result.trial.model.name, result.status, result.causes) for result in load_run(out).results}
     assert causes == {("first", Status.OK, ()), ("second", Status.FAILED, ("model_unreadable",))}
 

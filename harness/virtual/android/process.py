@@ -166,7 +166,7 @@ def _set_size(fd: int, size: WindowSize) -> None:
 
 @contextmanager
 def confined(host_cpus: set[int] | None) -> Iterator[None]:
-    """What this thread starts meanwhile may use these cores of the host only; None: all that the thread itself may use."""
+    """Confine what this thread starts meanwhile to these cores of the host; None: to all that the thread itself may use."""
     before = os.sched_getaffinity(0)
     try:
         if host_cpus is not None:
