@@ -18,7 +18,7 @@ from harness.devices.adb_target import server_is_up
 from harness.devices.device_config import DeviceConfig
 from harness.devices.push import Blob
 from harness.errors import SetupError
-from harness.measuring.schedule import LanePlan, Outcome, Patience, Schedule
+from harness.measuring.schedule import LanePlan, LanesOutcome, Patience, Schedule
 from harness.runs.run_store import RunStore
 from harness.suite.expand import Expansion
 
@@ -85,7 +85,7 @@ def measure(
     conditions: ConditionsRequest,
     effort: Effort,
     watcher: RunWatcher,
-) -> Outcome:
+) -> LanesOutcome:
     """Run all trials that have no result yet. Ctrl-C keeps what is finished.
 
     Raises:

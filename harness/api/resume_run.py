@@ -9,13 +9,13 @@ from pathlib import Path
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
 from harness.api.run_binaries import binaries_of, suite_of
-from harness.api.run_outcome import RunOutcome, conclude
+from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_suite import ready_devices
 from harness.api.run_watcher import RunWatcher
 from harness.binaries.choice import Program, check_own_binaries
 from harness.devices.device_config import load_device_configs
 from harness.errors import SetupError, UsageError
-from harness.measuring.schedule import Outcome
+from harness.measuring.schedule import LanesOutcome
 from harness.records import DeviceInfo, ModelRef
 from harness.runs.run_progress import record_decisions, unfinished_on
 from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
@@ -69,7 +69,7 @@ def resume(
     left = unfinished_on(done)
     if not left:
         watcher.notice(f"{path}: all {len(done.results)} trials are finished")
-        return conclude(path, Outcome(), report=report, watcher=watcher)
+        return outcome_of(path, LanesOutcome(), report=report, watcher=watcher)
     effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
     configs = load_device_configs()
     # One phone that is away must not keep the others from going on; those that the user names must be there.
@@ -95,7 +95,7 @@ def resume(
         for device in manifest.devices:
             if device.serial not in by_serial and left[device.serial]:
                 measured.set_aside[device.serial] = "not attached"
-    return conclude(path, measured, report=report, watcher=watcher)
+    return outcome_of(path, measured, report=report, watcher=watcher)
 
 
 def _refuse_other_binaries(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.api.run_watcher import RunWatcher
 from harness.errors import SetupError, UsageError
-from harness.measuring.schedule import Outcome, bad
+from harness.measuring.schedule import LanesOutcome, bad
 from harness.records import Result, Status
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, load_run
@@ -57,7 +57,7 @@ class RunOutcome:
         return some and not self.interrupted and not self.unfinished and not bad(self.results)
 
 
-def conclude(path: Path, measured: Outcome, *, report: bool, watcher: RunWatcher) -> RunOutcome:
+def outcome_of(path: Path, measured: LanesOutcome, *, report: bool, watcher: RunWatcher) -> RunOutcome:
     """Write the report and read back what is there. A report that cannot be written does not cost what was measured."""
     from harness.report import write_report  # pandas and the charts: not before they are needed
 

@@ -17,7 +17,7 @@ from harness import __version__
 from harness.api.device_selection import ReadyDevice, selected
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
 from harness.api.run_binaries import binaries_of, check_binaries
-from harness.api.run_outcome import RunOutcome, conclude
+from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import SuiteSource, loaded_suite
 from harness.binaries.choice import check_own_binaries
@@ -114,7 +114,7 @@ def run(
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
             measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
-    return conclude(path, measured, report=report, watcher=watcher)
+    return outcome_of(path, measured, report=report, watcher=watcher)
 
 
 def plan(

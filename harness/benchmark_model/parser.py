@@ -55,7 +55,7 @@ def parse_output(
         errors = decode(stderr)
         reading.read(errors)
         text = f"{text}\n{errors}"
-    return conclude(
+    return conclude_output(
         reading,
         text,
         profile=profile,
@@ -66,7 +66,7 @@ def parse_output(
     )
 
 
-def conclude(
+def conclude_output(
     reading: Reading,
     text: str,
     *,

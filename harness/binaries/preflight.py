@@ -31,7 +31,7 @@ _INSTALL_BAZELISK = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class PreflightFinding:
     """One thing that was checked. `missing`: the build cannot work; `warning`: it may fail."""
 
     what: str
@@ -65,12 +65,12 @@ class AndroidSetup:
 class Preflight:
     """All findings, and the tools that the build will use."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[PreflightFinding, ...]
     bazel: BazelProgram | None
     android: AndroidSetup | None
 
     @property
-    def blocking(self) -> tuple[Finding, ...]:
+    def blocking(self) -> tuple[PreflightFinding, ...]:
         """What must be repaired first."""
         return tuple(finding for finding in self.findings if finding.state == "missing")
 
@@ -134,34 +134,36 @@ def preflight(tree: SourceTree, abis: Sequence[str], needs: AndroidNeeds, output
 # --- Bazel --------------------------------------------------------------------------------------------------------------
 
 
-def _bazel(tree: SourceTree) -> tuple[BazelProgram | None, list[Finding]]:
+def _bazel(tree: SourceTree) -> tuple[BazelProgram | None, list[PreflightFinding]]:
     path = find_bazel()
     if path is None:
         named = os.environ.get("BAZEL")
         detail = f"$BAZEL names {named}, which is not there" if named else "neither bazelisk nor bazel is installed"
-        return None, [Finding(what="Bazel", state="missing", detail=detail, remedy=_INSTALL_BAZELISK)]
+        return None, [PreflightFinding(what="Bazel", state="missing", detail=detail, remedy=_INSTALL_BAZELISK)]
     wanted = tree.bazel_version
     if "bazelisk" in Path(path).name:
         program = BazelProgram(path=path, bazelisk=True, version=None)
-        return program, [Finding(what="Bazel", state="ok", detail=f"bazelisk, which runs {wanted or 'the newest'}")]
+        return program, [
+            PreflightFinding(what="Bazel", state="ok", detail=f"bazelisk, which runs {wanted or 'the newest'}")
+        ]
     # In the tree: a wrapper (Debian's, or bazelisk under Bazel's name) chooses the version by the folder that it is called in.
     version, said = _ask_version(path, tree.path)
     if version is None and said is not None:
         detail = f"{path} does not run here: {said}"
-        return None, [Finding(what="Bazel", state="missing", detail=detail, remedy=_remedy(wanted))]
+        return None, [PreflightFinding(what="Bazel", state="missing", detail=detail, remedy=_remedy(wanted))]
     program = BazelProgram(path=path, bazelisk=False, version=version)
     if wanted is not None and version is not None and not _same_version(version, wanted):
         detail = f"{path} is {version}, the tree asks for {wanted} (.bazelversion)"
-        return program, [Finding(what="Bazel", state="missing", detail=detail, remedy=_remedy(wanted))]
+        return program, [PreflightFinding(what="Bazel", state="missing", detail=detail, remedy=_remedy(wanted))]
     if wanted is not None and version is None:
         detail = f"{path} does not say its version; the tree asks for {wanted} (.bazelversion)"
-        return program, [Finding(what="Bazel", state="warning", detail=detail, remedy=_remedy(wanted))]
-    return program, [Finding(what="Bazel", state="ok", detail=f"{version or 'of no known version'} ({path})")]
+        return program, [PreflightFinding(what="Bazel", state="warning", detail=detail, remedy=_remedy(wanted))]
+    return program, [PreflightFinding(what="Bazel", state="ok", detail=f"{version or 'of no known version'} ({path})")]
 
 
-def _configured(tree: SourceTree) -> list[Finding]:
+def _configured(tree: SourceTree) -> list[PreflightFinding]:
     return [
-        Finding(
+        PreflightFinding(
             what="configuration of the tree",
             state="missing",
             detail=f"{tree.path / '.bazelrc'} imports {name}, which is not there",
@@ -206,55 +208,57 @@ def _remedy(wanted: str | None) -> str:
 # --- disk ---------------------------------------------------------------------------------------------------------------
 
 
-def _disk(folder: Path) -> Finding:
+def _disk(folder: Path) -> PreflightFinding:
     while not folder.exists():
         folder = folder.parent
     free_gb = shutil.disk_usage(folder).free / 1e9
     detail = f"{free_gb:.1f} GB free at {folder}"
     if free_gb < LEAST_FREE_GB:
-        return Finding(what="disk", state="missing", detail=detail, remedy=f"free {GOOD_FREE_GB:g} GB")
+        return PreflightFinding(what="disk", state="missing", detail=detail, remedy=f"free {GOOD_FREE_GB:g} GB")
     if free_gb < GOOD_FREE_GB:
         remedy = f"a build of TensorFlow takes up to {GOOD_FREE_GB:g} GB"
-        return Finding(what="disk", state="warning", detail=detail, remedy=remedy)
-    return Finding(what="disk", state="ok", detail=detail)
+        return PreflightFinding(what="disk", state="warning", detail=detail, remedy=remedy)
+    return PreflightFinding(what="disk", state="ok", detail=detail)
 
 
 # --- Android ------------------------------------------------------------------------------------------------------------
 
 
-def _ndk(setup: AndroidSetup, tree: SourceTree, needs: AndroidNeeds) -> Finding:
+def _ndk(setup: AndroidSetup, tree: SourceTree, needs: AndroidNeeds) -> PreflightFinding:
     versions = tree.ndk_versions or tuple(needs.ndk_versions)
     wanted = ", ".join(f"r{version}" for version in versions)
     install = f"sdkmanager --install 'ndk;{_known_good(max(versions))}', then ANDROID_NDK_HOME=<its folder>"
     if setup.ndk_home is None:
         detail = f"ANDROID_NDK_HOME is not set; the tree supports {wanted}"
-        return Finding(what="Android NDK", state="missing", detail=detail, remedy=install)
+        return PreflightFinding(what="Android NDK", state="missing", detail=detail, remedy=install)
     if not os.path.isdir(setup.ndk_home):  # noqa: PTH112  # Path.is_dir raises where we may not look
         detail = f"ANDROID_NDK_HOME is {setup.ndk_home}, which is no folder that can be read"
-        return Finding(what="Android NDK", state="missing", detail=detail, remedy=install)
+        return PreflightFinding(what="Android NDK", state="missing", detail=detail, remedy=install)
     if setup.ndk_revision is None:
         detail = f"{setup.ndk_home} holds no source.properties with Pkg.Revision: it is no NDK"
-        return Finding(what="Android NDK", state="missing", detail=detail, remedy=install)
+        return PreflightFinding(what="Android NDK", state="missing", detail=detail, remedy=install)
     major = setup.ndk_revision.split(".")[0]
     if not major.isdigit() or int(major) not in versions:
         detail = f"r{major} ({setup.ndk_revision}) at {setup.ndk_home}; the tree supports {wanted}"
-        return Finding(what="Android NDK", state="missing", detail=detail, remedy=install)
-    return Finding(what="Android NDK", state="ok", detail=f"r{major} ({setup.ndk_revision}) at {setup.ndk_home}")
+        return PreflightFinding(what="Android NDK", state="missing", detail=detail, remedy=install)
+    return PreflightFinding(
+        what="Android NDK", state="ok", detail=f"r{major} ({setup.ndk_revision}) at {setup.ndk_home}"
+    )
 
 
-def _api_level(setup: AndroidSetup, tree: SourceTree, needs: AndroidNeeds) -> list[Finding]:
+def _api_level(setup: AndroidSetup, tree: SourceTree, needs: AndroidNeeds) -> list[PreflightFinding]:
     text = setup.environment.get("ANDROID_NDK_API_LEVEL") or tree.settings.get("ANDROID_NDK_API_LEVEL", "")
     least, most = needs.ndk_api_levels
     if setup.ndk_home is not None:
         least, most = max(least, _platform_range(setup.ndk_home)[0]), min(most, _platform_range(setup.ndk_home)[1])
     if text.isdigit() and least <= int(text) <= most:
-        return [Finding(what="NDK API level", state="ok", detail=text)]
+        return [PreflightFinding(what="NDK API level", state="ok", detail=text)]
     detail = f"ANDROID_NDK_API_LEVEL is {text!r}, not one of {least} to {most}"
     remedy = f"ANDROID_NDK_API_LEVEL={most}, or ./configure in the tree"
-    return [Finding(what="NDK API level", state="missing", detail=detail, remedy=remedy)]
+    return [PreflightFinding(what="NDK API level", state="missing", detail=detail, remedy=remedy)]
 
 
-def _sdk(setup: AndroidSetup, tree: SourceTree) -> list[Finding]:
+def _sdk(setup: AndroidSetup, tree: SourceTree) -> list[PreflightFinding]:
     home = setup.environment.get("ANDROID_SDK_HOME") or tree.settings.get("ANDROID_SDK_HOME")
     if not home or not os.path.isdir(home):  # noqa: PTH112  # as above
         detail = (
@@ -263,11 +267,11 @@ def _sdk(setup: AndroidSetup, tree: SourceTree) -> list[Finding]:
             else "ANDROID_SDK_HOME is not set"
         )
         remedy = "install Android's command line tools, then ANDROID_SDK_HOME=<their folder>"
-        return [Finding(what="Android SDK", state="missing", detail=detail, remedy=remedy)]
+        return [PreflightFinding(what="Android SDK", state="missing", detail=detail, remedy=remedy)]
     findings = []
     if "android-sdk-license" not in _names(Path(home) / "licenses"):
         findings.append(
-            Finding(
+            PreflightFinding(
                 what="licence of the Android SDK",
                 state="missing",
                 detail=f"not accepted at {home}",
@@ -280,14 +284,14 @@ def _sdk(setup: AndroidSetup, tree: SourceTree) -> list[Finding]:
     ):
         if not (setup.environment.get(name) or tree.settings.get(name)):
             findings.append(
-                Finding(
+                PreflightFinding(
                     what="Android SDK",
                     state="missing",
                     detail=f"{home} holds no {what.split(';')[0]}",
                     remedy=f"sdkmanager --sdk_root={home} --install '{what}'",
                 )
             )
-    return findings or [Finding(what="Android SDK", state="ok", detail=home)]
+    return findings or [PreflightFinding(what="Android SDK", state="ok", detail=home)]
 
 
 def _ndk_revision(home: Path) -> str | None:

@@ -30,7 +30,7 @@ Examples:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One thing that was looked at. `warning`: something works less well without it; `missing`: something does not work at all."""
 
     what: str
@@ -56,23 +56,25 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     ctx.exit(3 if any(finding.state == "missing" for finding in findings) else 0)
 
 
-def _python() -> Finding:
+def _python() -> DoctorFinding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return Finding("Python", "ok", f"{version} ({sys.executable})")
+    return DoctorFinding("Python", "ok", f"{version} ({sys.executable})")
 
 
-def _adb() -> Finding:
+def _adb() -> DoctorFinding:
     try:
         path = adbutils.adb_path()
         done = subprocess.run([path, "version"], capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
     except (AdbError, OSError, subprocess.SubprocessError) as error:
         why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
-        return Finding("adb", "missing", why, _adb_remedy())
+        return DoctorFinding("adb", "missing", why, _adb_remedy())
     first = next(iter(done.stdout.decode(errors="replace").splitlines()), "")
     if done.returncode != 0 or not first.startswith("Android Debug Bridge"):
         said = f"says {first!r}" if first else "says nothing"
-        return Finding("adb", "missing", f"{path} is no adb: it {said}, exit code {done.returncode}", _adb_remedy())
-    return Finding("adb", "ok", f"{first} ({path})")
+        return DoctorFinding(
+            "adb", "missing", f"{path} is no adb: it {said}, exit code {done.returncode}", _adb_remedy()
+        )
+    return DoctorFinding("adb", "ok", f"{first} ({path})")
 
 
 def _adb_remedy() -> str:
@@ -80,36 +82,36 @@ def _adb_remedy() -> str:
     return "unset ADBUTILS_ADB_PATH" if named else "pip install --force-reinstall adbutils"
 
 
-def _server() -> Finding:
+def _server() -> DoctorFinding:
     try:
         port = default_port()
     except UsageError as error:
-        return Finding("ADB server", "missing", error.message, "unset ANDROID_ADB_SERVER_PORT, or set it to 5037")
+        return DoctorFinding("ADB server", "missing", error.message, "unset ANDROID_ADB_SERVER_PORT, or set it to 5037")
     if not server_is_up(port):
-        return Finding("ADB server", "ok", f"none on port {port}; it is started when phones are asked for")
+        return DoctorFinding("ADB server", "ok", f"none on port {port}; it is started when phones are asked for")
     try:
         listed = list_devices()
     except HarnessError as error:
-        return Finding("ADB server", "missing", error.message, error.remedy)
+        return DoctorFinding("ADB server", "missing", error.message, error.remedy)
     unusable = [one for one in listed if one.state != "device"]
     detail = f"on port {port}, {len(listed)} devices" + (f", {len(unusable)} of them not usable" if unusable else "")
-    return Finding(
+    return DoctorFinding(
         "ADB server", "warning" if unusable else "ok", detail, "`harness devices` says why" if unusable else None
     )
 
 
-def _litert() -> Finding:
+def _litert() -> DoctorFinding:
     from harness.litert_host.library import Library  # loads a library of 20 MB: only when asked
 
     try:
         version = importlib.metadata.version("ai-edge-litert")
         Library()
     except (HarnessError, importlib.metadata.PackageNotFoundError) as error:
-        return Finding("LiteRT", "missing", str(error), "pip install --upgrade ai-edge-litert")
-    return Finding("LiteRT", "ok", f"ai-edge-litert {version}, for virtual devices")
+        return DoctorFinding("LiteRT", "missing", str(error), "pip install --upgrade ai-edge-litert")
+    return DoctorFinding("LiteRT", "ok", f"ai-edge-litert {version}, for virtual devices")
 
 
-def _namespaces() -> Finding:
+def _namespaces() -> DoctorFinding:
     unshare = shutil.which("unshare")
     command = [unshare or "unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "true"]
     try:
@@ -117,8 +119,8 @@ def _namespaces() -> Finding:
     except (OSError, subprocess.SubprocessError):
         works = False
     if works:
-        return Finding("namespaces", "ok", "virtual devices get a file system of their own")
-    return Finding(
+        return DoctorFinding("namespaces", "ok", "virtual devices get a file system of their own")
+    return DoctorFinding(
         "namespaces",
         "warning",
         "virtual devices fall back to path mapping: their /sys and /proc are this machine's",
@@ -126,41 +128,41 @@ def _namespaces() -> Finding:
     )
 
 
-def _mksh() -> Finding:
+def _mksh() -> DoctorFinding:
     return _debian("mksh", "Android's shell, for virtual devices; without it they use sh")
 
 
-def _toybox() -> Finding:
+def _toybox() -> DoctorFinding:
     return _debian("toybox", "Android's commands, for virtual devices; without it they use coreutils")
 
 
-def _debian(name: str, why: str) -> Finding:
+def _debian(name: str, why: str) -> DoctorFinding:
     path = shutil.which(name)
-    return Finding(name, "ok", path) if path else Finding(name, "warning", why, f"apt-get install {name}")
+    return DoctorFinding(name, "ok", path) if path else DoctorFinding(name, "warning", why, f"apt-get install {name}")
 
 
-def _bazel() -> Finding:
+def _bazel() -> DoctorFinding:
     if path := find_bazel():
-        return Finding("Bazel", "ok", path)
+        return DoctorFinding("Bazel", "ok", path)
     if named := os.environ.get("BAZEL"):
-        return Finding(
+        return DoctorFinding(
             "Bazel", "warning", f"$BAZEL names {named}, which is no program", "unset BAZEL, or name bazelisk"
         )
     detail = "not here; only needed to build benchmark_model yourself"
-    return Finding("Bazel", "warning", detail, "install bazelisk: https://github.com/bazelbuild/bazelisk")
+    return DoctorFinding("Bazel", "warning", detail, "install bazelisk: https://github.com/bazelbuild/bazelisk")
 
 
-def _binaries() -> Finding:
+def _binaries() -> DoctorFinding:
     what = "benchmark_model"
     store = BinaryStore()
     try:
         records = store.records()
     except HarnessError as error:
-        return Finding(what, "missing", error.message, error.remedy)
+        return DoctorFinding(what, "missing", error.message, error.remedy)
     abis = sorted({record.abi for record in records if record.platform != "linux"})
     if abis:
-        return Finding(what, "ok", f"for phones of {', '.join(abis)}; `harness build --list` shows all")
-    return Finding(
+        return DoctorFinding(what, "ok", f"for phones of {', '.join(abis)}; `harness build --list` shows all")
+    return DoctorFinding(
         what,
         "warning",
         f"none for phones in {store.root}; virtual devices bring their own",
@@ -168,17 +170,17 @@ def _binaries() -> Finding:
     )
 
 
-def _looked(what: str, check: Callable[[], Finding]) -> Finding:
+def _looked(what: str, check: Callable[[], DoctorFinding]) -> DoctorFinding:
     """A check of its own, so that what stops one hides none of the others."""
     try:
         return check()
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
         remedy = "see its permissions; HARNESS_STATE_DIR names another folder for the harness's own files"
-        return Finding(what, "missing", f"{where}{error.strerror or error}", remedy)
+        return DoctorFinding(what, "missing", f"{where}{error.strerror or error}", remedy)
 
 
-_CHECKS: dict[str, Callable[[], Finding]] = {
+_CHECKS: dict[str, Callable[[], DoctorFinding]] = {
     "Python": _python,
     "adb": _adb,
     "ADB server": _server,

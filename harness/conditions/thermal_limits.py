@@ -34,7 +34,7 @@ CANARY_RATIO = 1.10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class TrialFinding:
     """One cause and what shows it."""
 
     cause: Cause
@@ -42,7 +42,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ThermalLimits:
     """What a trial is held to.
 
     Args:
@@ -68,7 +68,7 @@ class Limits:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def findings(conditions: Conditions, limits: Limits) -> tuple[Finding, ...]:
+def findings(conditions: Conditions, limits: ThermalLimits) -> tuple[TrialFinding, ...]:
     """Find everything that speaks against a trial's numbers, the most telling first."""
     return tuple(
         finding
@@ -85,7 +85,7 @@ def findings(conditions: Conditions, limits: Limits) -> tuple[Finding, ...]:
     )
 
 
-def _low_clocks(samples: Sequence[Sample], limits: Limits) -> Finding | None:
+def _low_clocks(samples: Sequence[Sample], limits: ThermalLimits) -> TrialFinding | None:
     if limits.low_clock is None:
         return None
     busy_s = low_s = 0.0
@@ -104,7 +104,7 @@ def _low_clocks(samples: Sequence[Sample], limits: Limits) -> Finding | None:
     if lowest is None or busy_s < MIN_BUSY_S or low_s <= LOW_SHARE * busy_s:
         return None
     _, seen, expected = lowest
-    return Finding(
+    return TrialFinding(
         cause=Cause.THROTTLED,
         evidence=f"clock down to {seen / 1e6:.2f} GHz of {expected / 1e6:.2f}, below {limits.low_clock:.0%} in {low_s:.1f} s "
         f"of {busy_s:.1f} s under full load",
@@ -127,42 +127,44 @@ def _best_share(sample: Sample, expected_khz: Mapping[int, int]) -> tuple[float,
     return max(shares, default=None)
 
 
-def _canary(ratio: float | None, when: str) -> Finding | None:
+def _canary(ratio: float | None, when: str) -> TrialFinding | None:
     if ratio is None or ratio <= CANARY_RATIO:
         return None
-    return Finding(cause=Cause.THROTTLED, evidence=f"canary {ratio:.2f} times as slow {when}as when the session began")
+    return TrialFinding(
+        cause=Cause.THROTTLED, evidence=f"canary {ratio:.2f} times as slow {when}as when the session began"
+    )
 
 
-def _status_after(conditions: Conditions, limits: Limits) -> Finding | None:
+def _status_after(conditions: Conditions, limits: ThermalLimits) -> TrialFinding | None:
     status = conditions.thermal_status_after
     if status is None or limits.max_status is None or status <= limits.max_status:
         return None
-    return Finding(cause=Cause.THROTTLED, evidence=f"{status_words(status)} after the run")
+    return TrialFinding(cause=Cause.THROTTLED, evidence=f"{status_words(status)} after the run")
 
 
-def _hot_before(conditions: Conditions, limits: Limits) -> Finding | None:
+def _hot_before(conditions: Conditions, limits: ThermalLimits) -> TrialFinding | None:
     status, temperature = conditions.thermal_status_before, conditions.temperature_before_c
     if status is not None and limits.max_status is not None and status > limits.max_status:
-        return Finding(cause=Cause.TOO_HOT, evidence=f"{status_words(status)} before the run")
+        return TrialFinding(cause=Cause.TOO_HOT, evidence=f"{status_words(status)} before the run")
     if temperature is not None and limits.below_c is not None and temperature >= limits.below_c:
-        return Finding(
+        return TrialFinding(
             cause=Cause.TOO_HOT, evidence=f"{temperature:.1f} °C before the run, below {limits.below_c:g} °C asked"
         )
     return None
 
 
-def _hot_after(conditions: Conditions, limits: Limits) -> Finding | None:
+def _hot_after(conditions: Conditions, limits: ThermalLimits) -> TrialFinding | None:
     temperature = conditions.temperature_after_c
     if temperature is None or limits.too_hot_c is None or temperature < limits.too_hot_c:
         return None
-    return Finding(
+    return TrialFinding(
         cause=Cause.TOO_HOT, evidence=f"{temperature:.1f} °C after the run, {limits.too_hot_c:g} °C is too hot"
     )
 
 
-def _lost_settings(held: Mapping[str, str], observed: Mapping[str, str]) -> list[Finding]:
+def _lost_settings(held: Mapping[str, str], observed: Mapping[str, str]) -> list[TrialFinding]:
     return [
-        Finding(
+        TrialFinding(
             cause=Cause.CONDITION_NOT_MET,
             evidence=f"{key} was set to {value}, after the run it read {observed.get(key, 'nothing')}",
         )

@@ -122,7 +122,7 @@ class Cluster(_Strict):
     max_frequency_khz: int = Field(gt=0)
 
 
-class ThermalZone(_Strict):
+class ConfiguredZone(_Strict):
     """A zone that matters. `name` is the type of the sysfs zone or the mName of thermalservice; a glob is allowed."""
 
     name: str
@@ -132,7 +132,7 @@ class ThermalZone(_Strict):
 class Thermal(_Strict):
     """Zones that matter, and the temperatures between which a run counts."""
 
-    zones: tuple[ThermalZone, ...] = ()
+    zones: tuple[ConfiguredZone, ...] = ()
     start_below_c: float | None = Field(
         default=None, description="the zone for the CPU must be cooler than this before a run"
     )

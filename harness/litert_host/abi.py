@@ -6,7 +6,7 @@ import ctypes
 from enum import IntEnum
 
 
-class Status(IntEnum):
+class LiteRtStatus(IntEnum):
     """Those of LiteRT's status codes that this program tells apart. 0 is success."""
 
     OK = 0
@@ -65,7 +65,7 @@ class EnvironmentOption(ctypes.Structure):
     _fields_ = [("tag", ctypes.c_int), ("any", AnyValue)]
 
 
-class Layout(ctypes.Structure):
+class LiteRtLayout(ctypes.Structure):
     """`LiteRtLayout`. The low 7 bits of `rank_and_flags` are the rank."""
 
     _fields_ = [
@@ -83,7 +83,7 @@ class Layout(ctypes.Structure):
 class RankedTensorType(ctypes.Structure):
     """`LiteRtRankedTensorType`."""
 
-    _fields_ = [("element_type", ctypes.c_int32), ("layout", Layout)]
+    _fields_ = [("element_type", ctypes.c_int32), ("layout", LiteRtLayout)]
 
 
 class ProfilerEvent(ctypes.Structure):
@@ -102,7 +102,7 @@ class ProfilerEvent(ctypes.Structure):
     ]
 
 
-_SIZES = {EnvironmentOption: 24, Layout: 68, RankedTensorType: 72, ProfilerEvent: 104}
+_SIZES = {EnvironmentOption: 24, LiteRtLayout: 68, RankedTensorType: 72, ProfilerEvent: 104}
 for _struct, _size in _SIZES.items():
     if ctypes.sizeof(_struct) != _size:
         raise ImportError(

@@ -20,14 +20,14 @@ from harness.litert_host.model_file import ModelError, choose_signature, open_gr
 from harness.litert_host.profile import ModelProfile
 from harness.litert_host.recorder import EventRecorder
 from harness.litert_host.reports import (
-    Outcome,
+    BenchmarkOutcome,
     write_example,
     write_outputs,
     write_profile,
     write_result,
     write_runtime_info,
 )
-from harness.litert_host.runs import Limits, run_many
+from harness.litert_host.runs import RunLimits, run_many
 from harness.litert_host.session import CpuOptions, LiteRtError, Session
 from harness.litert_host.statistics import number
 
@@ -260,9 +260,9 @@ class Benchmark:
 
     # --- measurement --------------------------------------------------------------------------------------------------
 
-    def _limits(self, runs: str, seconds: str) -> Limits:
+    def _limits(self, runs: str, seconds: str) -> RunLimits:
         dry, options = self.options.on("dry_run"), self.options
-        return Limits(
+        return RunLimits(
             runs=0 if dry else options.whole(runs),
             min_s=-1 if dry else options.real(seconds),
             max_s=options.real("max_secs"),
@@ -292,7 +292,7 @@ class Benchmark:
             runs, good = run_many(session, self._limits("num_runs", "min_secs"), inputs, after=recorder.end_run)
         else:
             runs, good = run_many(session, self._limits("num_runs", "min_secs"), inputs)
-        outcome = Outcome(
+        outcome = BenchmarkOutcome(
             init_us=self.init_us,
             warmup=warmup,
             runs=runs,
@@ -309,7 +309,7 @@ class Benchmark:
         if not good:
             raise Failed
 
-    def _report(self, outcome: Outcome, profile: ModelProfile) -> None:
+    def _report(self, outcome: BenchmarkOutcome, profile: ModelProfile) -> None:
         options = self.options
         outcome.say()
         if options.on("enable_op_profiling"):

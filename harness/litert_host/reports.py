@@ -20,7 +20,7 @@ _NOTE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BenchmarkOutcome:
     """The numbers of a whole run. Memory in KB: `init_kb` and `overall_kb` are the growth of the peak."""
 
     init_us: int
@@ -118,7 +118,7 @@ def write_example(tensors: Sequence[Tensor], outputs: Sequence[bytes], path: Pat
     _write(str(path), example(named))
 
 
-def write_result(outcome: Outcome, path: str) -> None:
+def write_result(outcome: BenchmarkOutcome, path: str) -> None:
     """Write the summary as a proto."""
     from harness.litert_host.protos import benchmark_result
 

@@ -13,7 +13,7 @@ from harness.litert_host.statistics import Statistics, number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RunLimits:
     """When to stop: after `runs` and `min_s`, but never start a run after `max_s`. Pauses between runs in seconds, negative for none."""
 
     runs: int
@@ -29,7 +29,7 @@ def _nothing() -> None:
 
 def run_many(
     session: Session,
-    limits: Limits,
+    limits: RunLimits,
     inputs: Sequence[bytes],
     *,
     after: Callable[[], None] = _nothing,

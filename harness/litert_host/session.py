@@ -130,7 +130,7 @@ class Session:
         """
         self._signature = signature
         count = self._count("Output")
-        layouts = (abi.Layout * count)()
+        layouts = (abi.LiteRtLayout * count)()
         self._check("GetCompiledModelOutputTensorLayouts", self._compiled, signature, count, layouts, True)
         self._output_layouts = layouts
 

@@ -17,7 +17,7 @@ from harness.conditions.gates import GateRefusal, battery_gate, load_gate, therm
 from harness.conditions.readings import Readings, read_readings, readings_script
 from harness.conditions.request import ConditionsRequest
 from harness.conditions.task_profile import apply_task_profile
-from harness.conditions.thermal_limits import Limits, findings
+from harness.conditions.thermal_limits import ThermalLimits, findings
 from harness.devices.inventory import Inventory
 from harness.devices.lease import LEASE_S, renew_script
 from harness.devices.target import Cancelled, Target
@@ -293,10 +293,10 @@ class Conditioning:
 
     # --- judging ------------------------------------------------------------------------------------------------------
 
-    def _limits(self, trial: Trial, seen: Conditions, canary_ratio: float | None) -> Limits:
+    def _limits(self, trial: Trial, seen: Conditions, canary_ratio: float | None) -> ThermalLimits:
         config, thermal = self._here().config, self._request.thermal
         below_c = self._below_c(0)
-        return Limits(
+        return ThermalLimits(
             threads=trial.threads,
             expected_khz=expected_khz(self._here(), self._setup.held, self._peak_khz, seen),
             max_status=thermal.max_status,

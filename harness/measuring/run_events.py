@@ -30,7 +30,7 @@ class Progress(Protocol):
 
 
 @dataclass(slots=True)
-class Outcome:
+class LanesOutcome:
     """What a run came to beside its results."""
 
     interrupted: bool = False
@@ -49,7 +49,7 @@ class RunEvents:
         lock: held while the watcher is told; the schedule's own.
     """
 
-    def __init__(self, progress: Progress, outcome: Outcome, lock: threading.Lock) -> None:
+    def __init__(self, progress: Progress, outcome: LanesOutcome, lock: threading.Lock) -> None:
         self._progress, self._outcome, self._lock = progress, outcome, lock
 
     def started(self, trial: Trial) -> None:

@@ -1,4 +1,4 @@
-"""One trial: run it on a device, read what it said, and judge what the device itself shows of it.
+"""One trial: run it on a device, read what it said, and judge_trial what the device itself shows of it.
 
 Knows nothing of suites, of the order of trials, or of where results are kept.
 """
@@ -35,7 +35,7 @@ from harness.measuring.start_state import cache_place, fill_script, is_filled
 from harness.measuring.trailer import split_trailer
 from harness.measuring.trial_logs import pull_files, write_logs
 from harness.measuring.trial_script import CANNOT, TrialScript, kill_script
-from harness.measuring.trial_verdict import affinity_evidence, judge, observe
+from harness.measuring.trial_verdict import affinity_evidence, judge_trial, observe
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
 
@@ -126,7 +126,7 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         requested=trial.delegate,
     )
     conditions = observe(bench.inventory, trial, trailer, bench.setup)
-    status, causes, message = judge(trial, parsed, trailer, conditions)
+    status, causes, message = judge_trial(trial, parsed, trailer, conditions)
     if not filled and status is Status.OK:
         status, causes = Status.INVALID, (Cause.CONDITION_NOT_MET,)
         message = "a cached start was asked for, and the process that ran before left no cache"

@@ -29,7 +29,7 @@ from harness.measuring.lane_threads import LaneThreads
 from harness.measuring.not_run import skipped_result
 from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
-from harness.measuring.run_events import Outcome, Progress, RunEvents
+from harness.measuring.run_events import LanesOutcome, Progress, RunEvents
 from harness.measuring.run_services import RunServices
 from harness.records import Purpose, Result, Status, Trial
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 __all__ = [
     "HelpTexts",
     "LanePlan",
-    "Outcome",
+    "LanesOutcome",
     "Patience",
     "Progress",
     "Schedule",
@@ -90,7 +90,7 @@ class Schedule:
         if store.manifest.adaptive is not None:
             prepare(store.manifest.adaptive)
         self._decisions = list(store.decisions())
-        self._outcome = Outcome()
+        self._outcome = LanesOutcome()
         self._fatal: HarnessError | None = None
         self._cancel = threading.Event()
         self._events = RunEvents(progress, self._outcome, self._lock)
@@ -108,7 +108,7 @@ class Schedule:
             cancel=self._cancel,
         )
 
-    def run(self, lanes: Sequence[LanePlan]) -> Outcome:
+    def run(self, lanes: Sequence[LanePlan]) -> LanesOutcome:
         """Run all lanes. Ctrl-C keeps what is finished and ends what runs.
 
         Raises:

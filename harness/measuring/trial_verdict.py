@@ -59,7 +59,7 @@ def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: 
     )
 
 
-def judge(
+def judge_trial(
     trial: Trial, parsed: ParsedOutput, trailer: Trailer | None, conditions: Conditions
 ) -> tuple[Status, tuple[Cause, ...], str | None]:
     """The verdict of the output, sharpened by what the device knows: a deadline that struck, cores that were not the ones asked for."""

@@ -15,9 +15,9 @@ from harness.analysis.metrics import Metric, shown
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import OpRow, op_rows
 from harness.records import Purpose, Result, Status
-from harness.report.aligned import alignments
 from harness.report.cell_summaries import ReportCell, cell_id
 from harness.report.embed import Json, rounded
+from harness.report.op_pairs import alignments
 from harness.report.verdicts import Verdicts
 
 

@@ -24,6 +24,7 @@ from typing import Any, cast
 from harness.devices.device_config import DeviceConfig
 from harness.errors import HarnessError, SetupError
 from harness.virtual import registry
+from harness.virtual.adb_announcer import RollCall, serial_of
 from harness.virtual.adb_server import AdbServer, find_adb
 from harness.virtual.device_interface import AndroidDevice
 from harness.virtual.device_server import DeviceServer
@@ -31,7 +32,6 @@ from harness.virtual.farm_config import FarmConfig
 from harness.virtual.fault_injector import FaultInjector
 from harness.virtual.faults import FARM, DeviceFaults, FaultPlan
 from harness.virtual.faulty_device import Ailments, FaultyDevice
-from harness.virtual.roll_call import RollCall, serial_of
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,5 @@
 // What B does otherwise than A, op by op: the waterfall, and both profiles in the order of execution, side by side. Which op stands for which
-// was worked out by harness/report/aligned.py; here the times are added up, and what no op explains is a line of its own.
+// was worked out by harness/report/op_pairs.py; here the times are added up, and what no op explains is a line of its own.
 
 const KINDS = ['same', 'renamed', 'replaced', 'new', 'gone'];
 const KIND_WORDS = { same: 'same op', renamed: 'under another name', replaced: 'stands for as a whole', new: 'new in B', gone: 'gone in B' };

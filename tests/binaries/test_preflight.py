@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.binaries.preflight import Finding, preflight
+from harness.binaries.preflight import PreflightFinding, preflight
 from harness.binaries.source_tree import read_tree
 from harness.binaries.sources import load_sources
 from harness.errors import SetupError
@@ -47,7 +47,7 @@ def bazel(folder: Path, monkeypatch: pytest.MonkeyPatch, does: str, name: str = 
         monkeypatch.setenv("BAZEL", str(programs / "bazel"))
 
 
-def look(tree: Path, abi: str = "arm64-v8a") -> dict[str, Finding]:
+def look(tree: Path, abi: str = "arm64-v8a") -> dict[str, PreflightFinding]:
     sources = load_sources()
     return {f.what: f for f in preflight(read_tree(tree, sources), [abi], sources.android, tree).findings}
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.conditions.thermal_limits import Limits, findings
+from harness.conditions.thermal_limits import ThermalLimits, findings
 from harness.records import Conditions, Sample
 from harness.records.causes import Cause
 
-LIMITS = Limits(threads=2, expected_khz={4: 2_800_000, 7: 3_200_000})
+LIMITS = ThermalLimits(threads=2, expected_khz={4: 2_800_000, 7: 3_200_000})
 
 
 def run_of(clocks: Sequence[int], *, cores: float = 2.0, core: int = 4) -> Conditions:
@@ -22,7 +22,7 @@ def run_of(clocks: Sequence[int], *, cores: float = 2.0, core: int = 4) -> Condi
     )
 
 
-def causes(conditions: Conditions, limits: Limits = LIMITS) -> list[Cause]:
+def causes(conditions: Conditions, limits: ThermalLimits = LIMITS) -> list[Cause]:
     return [finding.cause for finding in findings(conditions, limits)]
 
 
@@ -95,7 +95,7 @@ def test_idle_time_in_between_does_not_end_the_judgement() -> None:
 
 def test_a_process_that_had_no_cpu_time_yet_began_with_none() -> None:
     samples = tuple(Sample(t_s=t, cpu_s=max(0.0, t - 1), frequency_khz={4: 1_000_000}) for t in (1.0, 2.0))
-    one = Limits(threads=1, expected_khz={4: 2_800_000})
+    one = ThermalLimits(threads=1, expected_khz={4: 2_800_000})
     assert causes(Conditions(samples=samples), one) == [Cause.THROTTLED]
     half = tuple(replace(sample, cpu_s=(sample.cpu_s or 0) / 2) for sample in samples)
     assert not causes(Conditions(samples=half), one)
@@ -107,7 +107,9 @@ def test_threads_that_ended_take_no_time_back() -> None:
         Sample(t_s=t, cpu_s=0.9 * t, waited_s=waited, frequency_khz={4: 1_000_000})
         for t, waited in ((1.0, 9.0), (2.0, 1.0), (3.0, 0.5))
     )
-    assert causes(Conditions(samples=samples), Limits(threads=1, expected_khz={4: 2_800_000})) == [Cause.THROTTLED]
+    assert causes(Conditions(samples=samples), ThermalLimits(threads=1, expected_khz={4: 2_800_000})) == [
+        Cause.THROTTLED
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_threads_that_ended_take_no_time_back() -> None:
 )
 def test_clocks_are_told_in_gigahertz(khz: int, expected_khz: int, words: str) -> None:
     samples = tuple(Sample(t_s=t, cpu_s=t, frequency_khz={4: khz}) for t in (1.0, 2.0, 3.0))
-    (finding,) = findings(Conditions(samples=samples), Limits(threads=1, expected_khz={4: expected_khz}))
+    (finding,) = findings(Conditions(samples=samples), ThermalLimits(threads=1, expected_khz={4: expected_khz}))
     assert finding.evidence.startswith(f"clock down to {words}, ")
 
 
@@ -145,7 +147,7 @@ def test_clocks_can_be_left_unjudged() -> None:
     ],
 )
 def test_heat_is_read_from_whatever_the_device_tells(
-    conditions: Conditions, limits: Limits, expected: list[Cause]
+    conditions: Conditions, limits: ThermalLimits, expected: list[Cause]
 ) -> None:
     assert causes(conditions, limits) == expected
 
@@ -161,7 +163,7 @@ def test_a_setting_that_was_lost_during_the_run_counts() -> None:
 
 
 HIGH_KHZ, LOW_KHZ = 2_800_000, 1_400_000
-WATCHED = Limits(threads=1, expected_khz={4: HIGH_KHZ})
+WATCHED = ThermalLimits(threads=1, expected_khz={4: HIGH_KHZ})
 
 
 def timed(*steps: tuple[float, int], cores: float = 1.0) -> Conditions:
@@ -236,7 +238,7 @@ def test_waiting_is_counted_only_where_both_samples_tell_it() -> None:
         ),
     ],
 )
-def test_a_canary_may_be_a_tenth_slower(limits: Limits, evidence: str | None) -> None:
+def test_a_canary_may_be_a_tenth_slower(limits: ThermalLimits, evidence: str | None) -> None:
     assert [finding.evidence for finding in findings(Conditions(), limits)] == ([evidence] if evidence else [])
 
 

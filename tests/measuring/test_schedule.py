@@ -25,7 +25,7 @@ from harness.devices.inventory import take_inventory
 from harness.devices.lease import close_folder, open_folder
 from harness.devices.push import Blob
 from harness.measuring.not_run import skipped_result
-from harness.measuring.schedule import LanePlan, Outcome, Patience, Schedule
+from harness.measuring.schedule import LanePlan, LanesOutcome, Patience, Schedule
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
 from harness.runs.run_progress import unfinished
@@ -68,7 +68,7 @@ class Finished:
     """What a run came to."""
 
     watcher: Watcher
-    outcome: Outcome
+    outcome: LanesOutcome
     serials: tuple[str, ...]
     planned: tuple[Trial, ...]
     left_behind: str

@@ -14,7 +14,7 @@ from harness.benchmark_model.foreign.recorded_command import (
 from harness.benchmark_model.foreign.recording import as_utf8, decode_log, without_markup
 from harness.benchmark_model.foreign.wrapped import rejoin
 from harness.benchmark_model.parameters import echoed_lengths, echoed_threads
-from harness.benchmark_model.parser import conclude
+from harness.benchmark_model.parser import conclude_output
 from harness.records import DelegateRequest, ParsedOutput, RunLengths
 
 
@@ -72,7 +72,7 @@ def read_foreign_log(
             reading.delegates.full_asked = True
     if exit_code is None:
         exit_code = recorded.exit_code if recorded.exit_code is not None else exit_code_in_prompt(recorded.stdout)
-    parsed = conclude(
+    parsed = conclude_output(
         reading,
         text,
         profile=None if profile is None else as_utf8(profile),

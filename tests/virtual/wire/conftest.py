@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import adbutils
 import pytest
 
+from harness.virtual.adb_announcer import RollCall, serial_of
 from harness.virtual.adb_server import AdbServer, find_adb
 from harness.virtual.device_server import DeviceServer
-from harness.virtual.roll_call import RollCall, serial_of
 from tests.virtual.wire.plain_device import PlainDevice
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ import pytest
 
 from harness.analysis.op_diff import op_diff
 from harness.analysis.op_profile import OpRow, profile_of
-from harness.report.aligned import KINDS, alignments
 from harness.report.cell_summaries import report_cells
+from harness.report.op_pairs import KINDS, alignments
 from harness.report.op_tables import op_data
 from harness.report.verdicts import verdicts_of
 from tests.report.review_runs import review_run
