@@ -65,35 +65,37 @@ Examples:
 @click.option(
     "--revision",
     metavar="REV",
-    help="Build this revision of --source in a tree of its own; without --source a pinned one is fetched.",
+    help="Build this revision of --source in a tree of its own. Without --source, fetch a pinned revision.",
 )
 @click.option("--abi", "abis", metavar="ABI[,ABI]", help=f"What to build for: {', '.join(BUILD_ABIS)}.")
-@click.option("--flex", is_flag=True, help="With Select TF ops.")
+@click.option("--flex", is_flag=True, help="Build with Select TF ops.")
 @click.option(
     "--target",
     type=click.Choice(get_args(TargetName)),
     default="tflite",
     show_default=True,
-    help="TensorFlow Lite's tool, or LiteRT's own newer one.",
+    help="Build TensorFlow Lite's tool, or LiteRT's own newer one.",
 )
-@click.option("--ruy-profiler", is_flag=True, help="With ruy's own profiler. Never for latencies.")
-@click.option("--flag", "flags", multiple=True, metavar="FLAG", help="One more flag of bazel build; may be repeated.")
-@click.option("--name", metavar="NAME", help="What to call it; suites refer to it by this name.")
+@click.option("--ruy-profiler", is_flag=True, help="Build with ruy's own profiler. Do not measure latencies with it.")
+@click.option(
+    "--flag", "flags", multiple=True, metavar="FLAG", help="One more flag for bazel build. May be given several times."
+)
+@click.option("--name", metavar="NAME", help="The name that suites use for it.")
 @click.option(
     "--prebuilt", "version", metavar="VERSION", help="Download an official binary: latest, nightly, 2.1.4, ..."
 )
-@click.option("--sha256", metavar="HEX", help="What --prebuilt must hash to.")
+@click.option("--sha256", metavar="HEX", help="The SHA-256 that the download must have.")
 @click.option(
     "--import",
     "imported",
     type=click.Path(path_type=Path, readable=False),  # what cannot be read is said where it is read, as everywhere else
     metavar="PATH",
-    help="Take a binary that is here.",
+    help="Import this file.",
 )
 @click.option("--list", "listing", is_flag=True, help="List the binaries that you have.")
 @click.option("--print", "printing", is_flag=True, help="Print the Bazel command and stop.")
-@click.option("--check", "checking", is_flag=True, help="Look at what the build needs and stop.")
-@click.option("--force", is_flag=True, help="Build whatever the check finds.")
+@click.option("--check", "checking", is_flag=True, help="Check what the build needs, and stop.")
+@click.option("--force", is_flag=True, help="Build even if the check finds a problem.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def build(
@@ -117,7 +119,8 @@ def build(
 ) -> None:
     """Get a benchmark_model: build it with Bazel, download an official one, or import your own.
 
-    Each is kept once by its content, with a record of where it came from; `harness run` picks among them by a device's ABI.
+    Each binary is kept once, with a record of where it came from. For each device, `harness run` picks the binary of its ABI that
+    supports most of what the suite asks for.
     """
     way = _one_way(source=source or revision, version=version, imported=imported, listing=listing)
     _check_options(ctx, way)

@@ -30,36 +30,35 @@ _EPILOG = """\b
 Examples:
   harness calibrate runs/monday
   harness calibrate runs/monday --where model=mobilenet_fp32 --processes 10 --processes 20 --json
-
   harness calibrate suite.yaml --device any --binary arm64-v8a=benchmark_model
   harness calibrate suites/quickstart.yaml --device virtual:1 --blocks 40
 
-Processes of neighbouring blocks are compared with each other, so a cell needs at least ten processes. What is found is kept in
-RUN/calibration.json, and for phones in the state folder; `harness compare` shows it beside later verdicts, and so does
-RUN/report.html, which is written again where it is there.
+Processes of neighbouring blocks are compared with each other, so a cell needs at least ten processes. The result is
+kept in RUN/calibration.json and, for phones, in the state folder. `harness compare` shows it beside later verdicts.
+If there is a RUN/report.html, it is made again and shows it too.
 
-A SUITE is run first, for latency alone, with as many processes a cell as --blocks says: two for each pair.
+A SUITE is run first, for latency alone, with --blocks processes of each cell: two for each pair.
 """
 _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 
 
 @click.command("calibrate", epilog=_EPILOG)
 @click.argument("source", metavar="RUN|SUITE")
-@click.option("--where", default="", metavar="KEY=VALUE,...", help="Only these cells.")
+@click.option("--where", default="", metavar="KEY=VALUE,...", help="Use only these cells.")
 @click.option(
     "--metric",
     type=click.Choice([str(metric) for metric in Metric]),
     default=str(Metric.INFERENCE_AVG),
     show_default=True,
-    help="What is compared.",
+    help="The number to compare.",
 )
-@click.option("--min-effect", type=PERCENT, default="1%", show_default=True, help="Smaller changes count as none.")
+@click.option("--min-effect", type=PERCENT, default="1%", show_default=True, help="Count smaller changes as none.")
 @click.option(
     "--processes",
     type=click.IntRange(MIN_BLOCKS, 500),
     multiple=True,
     metavar="N",
-    help="Find the smallest change that so many processes a side detect; may be given several times. [default: 5, 10, 20, 40]",
+    help="Find the smallest change that this many processes a side detect. May be given several times. [default: 5, 10, 20, 40]",
 )
 @click.option(
     "--device",
@@ -67,19 +66,23 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
     "selectors",
     multiple=True,
     metavar="SEL",
-    help="Where to run a SUITE: as for `harness run`. Replaces its `devices`.",
+    help="The devices to run a SUITE on, as for `harness run`. Replaces its `devices`.",
 )
 @click.option(
-    "--binary", "binaries", multiple=True, metavar="ABI=PATH", help="With which binary: as for `harness run`."
+    "--binary",
+    "binaries",
+    multiple=True,
+    metavar="ABI=PATH",
+    help="The binary to run a SUITE with, as for `harness run`.",
 )
-@click.option("--out", "-o", type=click.Path(path_type=Path), metavar="RUN", help="Folder of a SUITE's run.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), metavar="RUN", help="The folder for a SUITE's run.")
 @click.option(
     "--blocks",
     type=click.IntRange(2 * MIN_BLOCKS, 1000),
     default=BLOCKS,
     show_default=True,
     metavar="N",
-    help="Processes a cell that a SUITE is run with.",
+    help="How many processes of each cell a SUITE runs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
@@ -96,7 +99,7 @@ def calibrate_command(
     blocks: int,
     as_json: bool,
 ) -> None:
-    """Measure the false-positive rate and the smallest detectable change of a run's cells, or of a suite's."""
+    """Find the smallest change that you can detect with a run's cells (or a suite's), and how often a verdict is false."""
     if min_effect == 0:
         raise UsageError("--min-effect must be more than 0%: no measurement shows that two things are exactly the same")
     selection = parse_where(where) if where.strip() else {}

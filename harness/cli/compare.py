@@ -33,29 +33,30 @@ Examples:
   harness compare runs/monday runs/tuesday --format parquet --table ops -o ops.parquet
   harness compare runs/pr@binary=main runs/pr@binary=change --format model-explorer -o overlays/
 
-A selection may name model, device, delegate, threads, cpus and binary; values may hold * and ?. Cells pair by every key that
-the two selections do not fix differently. With several base cells to choose from, the suite's `baseline` decides.
+A selection names model, device, delegate, threads, cpus and binary; values may hold * and ?. Two cells are compared
+if they agree in every key, except those that the two selections fix differently. If several base cells fit, the
+suite's `baseline` decides.
 
-The gate fails only where the interval says so: exit code 1. A head that no longer runs where base did breaks it too.
+The gate exits with 1 only if a whole interval lies beyond it, or if head cannot run a cell that base could.
 """
 
 
 @click.command("compare", epilog=_EPILOG)
 @click.argument("base", metavar="BASE")
 @click.argument("head", metavar="HEAD")
-@click.option("--by", multiple=True, metavar="KEY", help="A key in which the sides differ; may be given several times.")
-@click.option("--gate", type=PERCENT, metavar="PERCENT", help="Exit 1 where a cell is surely slower by more than this.")
-@click.option("--min-effect", type=PERCENT, default="1%", show_default=True, help="Smaller changes count as `same`.")
+@click.option("--by", multiple=True, metavar="KEY", help="A key in which the sides differ. May be given several times.")
+@click.option("--gate", type=PERCENT, metavar="PERCENT", help="Exit 1 if a cell is surely slower by more than this.")
+@click.option("--min-effect", type=PERCENT, default="1%", show_default=True, help="Count smaller changes as `same`.")
 @click.option(
     "--metric",
     type=click.Choice([str(metric) for metric in Metric]),
     default=str(Metric.INFERENCE_AVG),
     show_default=True,
-    help="What is compared.",
+    help="The number to compare.",
 )
-@click.option("--strict", is_flag=True, help="Refuse to compare what was measured under unlike conditions.")
+@click.option("--strict", is_flag=True, help="Refuse to compare sides that were measured under unlike conditions.")
 @click.option(
-    "--ops", type=click.IntRange(0), default=5, show_default=True, help="Ops to list for a cell that differs."
+    "--ops", type=click.IntRange(0), default=5, show_default=True, help="How many ops to list for a cell that differs."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout (as --format json).")
 @click.option(
@@ -64,18 +65,18 @@ The gate fails only where the interval says so: exit code 1. A head that no long
     type=click.Choice(["text", "json", "markdown", "junit", "csv", "parquet", "model-explorer"]),
     default="text",
     show_default=True,
-    help="Format.",
+    help="The format of the output.",
 )
 @click.option(
     "--table",
     type=click.Choice(["cells", "ops"]),
-    help="What a row of csv and parquet is.  [default: cells]",
+    help="What a row is, for csv and parquet.  [default: cells]",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write instead of standard output; for model-explorer a folder, or a .json file for one cell.",
+    help="The file to write instead of standard output. For model-explorer: a folder, or a .json file for one cell.",
 )
 def compare_command(
     base: str,

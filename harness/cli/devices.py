@@ -53,18 +53,21 @@ class _Row:
 
 @click.command(epilog=_EPILOG)
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document on stdout; with --watch one a line, after each change."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON document on stdout; with --watch one line after each change.",
 )
 @click.option(
-    "--watch", is_flag=True, help="List again whenever a device comes, goes or changes its state. Ends with Ctrl-C."
+    "--watch", is_flag=True, help="List again whenever a device comes, goes or changes its state. Stop with Ctrl-C."
 )
-@click.option("--init", "init", metavar="SERIAL", help="Write a device config from what this device says of itself.")
+@click.option("--init", "init", metavar="SERIAL", help="Write a device config from what this device says about itself.")
 @click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where --init writes. Default: standard output.",
+    help="The file that --init writes. Default: standard output.",
 )
 def devices(as_json: bool, watch: bool, init: str | None, out: Path | None) -> None:
     """List the attached devices: phones on your ADB server, and virtual devices that are up."""

@@ -43,7 +43,7 @@ class DoctorFinding:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Look for what the harness needs. Changes nothing and starts nothing."""
+    """Check this machine for what the harness needs. Changes nothing and starts nothing."""
     findings = [_looked(what, check) for what, check in _CHECKS.items()]
     if as_json:
         write_json({"findings": [asdict(finding) for finding in findings]})

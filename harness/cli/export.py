@@ -32,31 +32,33 @@ Examples:
   harness export runs/monday --table ops --where delegate=xnnpack,threads=4 --format trace -o inference.json
   harness export runs/monday --table ops --format model-explorer -o overlays/
 
-Null is an empty cell in CSV and null in JSON and Parquet. In CSV a text cell that a spreadsheet would take for a formula gets an
-apostrophe in front; JSON and Parquet hold all text exactly. Parquet needs `pip install 'litert-device-harness[parquet]'`.
+An unknown value is empty in CSV and null in JSON and Parquet. In CSV, a text that a spreadsheet would take for a
+formula gets an apostrophe in front; JSON and Parquet hold all text exactly. Parquet needs
+`pip install 'litert-device-harness[parquet]'`.
 
-A trace opens in ui.perfetto.dev or chrome://tracing: the trials of a run, or with --table ops one inference of each profiled cell. Overlays
-are per-op times for Google's Model Explorer (`Add per-node data`), one file for each profiled cell.
+Open a trace in ui.perfetto.dev or chrome://tracing. It shows the trials of a run, or with --table ops one inference
+of each profiled cell. Open overlays in Google's Model Explorer (`Add per-node data`): per-op times, one file for each
+profiled cell.
 """
 
 
 @click.command("export", epilog=_EPILOG)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--table", type=click.Choice(["trials", "ops"]), help="What a row is.  [default: trials]")
-@click.option("--where", default="", metavar="KEY=VALUE,...", help="Only these cells.")
+@click.option("--where", default="", metavar="KEY=VALUE,...", help="Export only these cells.")
 @click.option(
     "--format",
     "file_format",
     type=click.Choice(["csv", "json", "parquet", "trace", "model-explorer"]),
     default="csv",
     show_default=True,
-    help="Format.",
+    help="The format of the output.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write instead of standard output; for model-explorer a folder, or a .json file for one cell.",
+    help="The file to write instead of standard output. For model-explorer: a folder, or a .json file for one cell.",
 )
 def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: str, output: Path | None) -> None:
     """Write the trials or the ops of one or more runs as a table, a trace or overlays."""

@@ -19,22 +19,25 @@ Examples:
   harness ingest pixel6/*.log --device "Pixel 6" --model mobilenet_v2 --delegate gpu -o runs/recorded
   harness report runs/recorded
 
-The model is known by its name alone, the cores that were used are unknown, and the time of a process is that of its file.
-A log with a profile counts as a profile: its latency is not compared with that of a process that did not profile.
+The run knows the model only by its name, does not know the cores, and takes a process's time from its file. A log
+with a profile counts as a profile: its latency is not compared with that of a process that did not profile.
 """
 
 
 @click.command("ingest", epilog=_EPILOG)
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--device", required=True, metavar="NAME", help="The device, by any name.")
-@click.option("--model", required=True, metavar="NAME", help="The model, by any name.")
+@click.option("--device", required=True, metavar="NAME", help="A name for the device.")
+@click.option("--model", required=True, metavar="NAME", help="A name for the model.")
 @click.option(
     "--delegate", required=True, metavar="NAME", help="The delegate that was asked for: cpu, xnnpack, gpu, ..."
 )
 @click.option(
-    "--process", type=click.IntRange(min=0), metavar="N", help="Number of the first log's process; else the next free."
+    "--process",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="The number of the first log's process. Default: the next free one.",
 )
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads, where the logs do not say.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads, if the logs do not say.")
 @click.option(
     "-o",
     "--output",
@@ -42,7 +45,7 @@ A log with a profile counts as a profile: its latency is not compared with that 
     required=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Run to make or extend.",
+    help="The run to make or extend.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def ingest(

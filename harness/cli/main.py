@@ -63,7 +63,7 @@ class _Verbs(click.Group):
 @click.command(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Example, with no phone at hand: harness run suites/quickstart.yaml --device virtual:2",
+    epilog="Try it without a phone: harness run suites/quickstart.yaml --device virtual:2",
 )
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:

@@ -20,14 +20,20 @@ _FILE = click.Path(path_type=Path, dir_okay=True)
 
 @click.command("parse", epilog="Example: harness parse phone.log --profile profile.pb --json")
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--stderr", "stderr_file", type=_FILE, metavar="FILE", help="What the process printed on stderr.")
-@click.option("--profile", "profile_file", type=_FILE, metavar="FILE", help="File of --op_profiling_output_file.")
-@click.option("--result", "result_file", type=_FILE, metavar="FILE", help="File of --result_file_path.")
+@click.option("--stderr", "stderr_file", type=_FILE, metavar="FILE", help="The file with the process's stderr.")
 @click.option(
-    "--runtime-info", "runtime_info_file", type=_FILE, metavar="FILE", help="File of --model_runtime_info_output_file."
+    "--profile", "profile_file", type=_FILE, metavar="FILE", help="The file that --op_profiling_output_file named."
 )
-@click.option("--exit-code", type=int, metavar="N", help="Exit code of the process, where it is known.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; a list for several logs.")
+@click.option("--result", "result_file", type=_FILE, metavar="FILE", help="The file that --result_file_path named.")
+@click.option(
+    "--runtime-info",
+    "runtime_info_file",
+    type=_FILE,
+    metavar="FILE",
+    help="The file that --model_runtime_info_output_file named.",
+)
+@click.option("--exit-code", type=int, metavar="N", help="The exit code of the process, if you know it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout; a list for several logs.")
 def parse(
     logs: tuple[str, ...],
     stderr_file: Path | None,
@@ -39,8 +45,8 @@ def parse(
 ) -> None:
     """Read what benchmark_model printed and wrote, of any version, and say what it is worth.
 
-    LOG is a file or `-` for standard input: stdout of the tool, both streams merged, a logcat, or an excerpt. The exit code of this
-    command is 1 where something that was read is not ok.
+    LOG is a file, or `-` for standard input: the tool's stdout, both streams merged, a logcat, or an excerpt. Exits
+    with 1 if an output is not ok.
     """
     side_files = (stderr_file, profile_file, result_file, runtime_info_file)
     if len(logs) > 1 and (exit_code is not None or any(file is not None for file in side_files)):

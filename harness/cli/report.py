@@ -15,15 +15,15 @@ Examples:
   harness report runs/2026-08-01
   harness report runs/2026-08-01 -o /tmp/monday.html --open
 
-The report is one file that loads nothing. Made again from the same run by the same harness, it has the same bytes.
+The report is one file that loads nothing. The same harness makes the same bytes from the same run.
 """
 
 
 @click.command("report", epilog=_EPILOG)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write instead of RUN/report.html.")
-@click.option("--open", "show", is_flag=True, help="Show it in the web browser.")
-@click.option("--json", "as_json", is_flag=True, help="Print where it is as JSON.")
+@click.option("--open", "show", is_flag=True, help="Open the report in your web browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print its path as JSON.")
 def report(run: Path, output: Path | None, show: bool, as_json: bool) -> None:
     """Make the HTML report of a run."""
     path = write_report(run, output)

@@ -33,7 +33,7 @@ Examples:
     "selectors",
     multiple=True,
     metavar="SEL",
-    help="A serial, a config name, any, virtual:N or virtual:PROFILE; may be repeated. Replaces the suite's `devices`.",
+    help="A serial, a config name, any, virtual:N or virtual:PROFILE. May be given several times. Replaces the suite's `devices`.",
 )
 @click.option(
     "--binary",
@@ -47,13 +47,13 @@ Examples:
     "-o",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Folder of the run. Default: a new one under runs/.",
+    help="The folder for the run. Default: a new one under runs/.",
 )
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with an interrupted run; what is finished is kept.",
+    help="Continue an interrupted run. Finished trials are kept.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the trials and an estimate of device time, and stop.")
 @click.option(
@@ -62,7 +62,7 @@ Examples:
     default=1,
     show_default=True,
     metavar="N",
-    help="How many virtual devices measure at a time. They share this machine's cores: more than one disturbs the others' latencies.",
+    help="How many virtual devices measure at a time. They share this machine's cores, so more than one disturbs latencies.",
 )
 @click.option(
     "--wait",
@@ -79,7 +79,7 @@ Examples:
     default=QUARANTINE_S,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for a device that keeps failing to get well.",
+    help="How long to wait until a device that keeps failing is well again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context

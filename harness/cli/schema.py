@@ -12,7 +12,7 @@ _EPILOG = """\b
 Examples:
   harness schema suite > suite.schema.json
   harness schema device > device.schema.json
-In a YAML file, for editors that know the convention:
+To have your editor check a YAML file, begin the file with:
   # yaml-language-server: $schema=suite.schema.json
 """
 

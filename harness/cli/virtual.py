@@ -28,7 +28,7 @@ Examples:
   harness virtual start                                    one device, the first profile
   harness virtual start --count 3                          three, of different profiles
   harness virtual start --profile virtual-old --count 2    two of this one
-  harness virtual start --count 3 --faults faults.yaml     of which something goes wrong now and then
+  harness virtual start --count 3 --faults faults.yaml     three that fail now and then
   harness virtual list
   harness virtual stop --all
 """
@@ -38,28 +38,32 @@ Examples:
 def virtual() -> None:
     """Virtual Android devices behind a private ADB server.
 
-    They are programs on this machine: their inference is real, their temperatures and clocks are a model's. Your own ADB
-    server and your phones are left alone: use the `adb -P PORT` that `start` prints.
+    They run on this machine. Their inference is real; their temperatures and clocks come from a model. Your own ADB
+    server and phones are not touched: use the `adb -P PORT` that `start` prints.
     """
 
 
 @virtual.command(epilog=_EPILOG)
 @click.option(
-    "--count", type=int, metavar="N", help="How many; of each profile, where profiles are named.  [default: 1]"
+    "--count", type=int, metavar="N", help="How many devices; if you name profiles, how many of each.  [default: 1]"
 )
 @click.option(
-    "--profile", "names", multiple=True, metavar="NAME", help="A device config with a `virtual` part; repeatable."
+    "--profile",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A device config with a `virtual` part. May be given several times.",
 )
 @click.option("--refuse-keys", is_flag=True, help="Devices that ask for an ADB key stay `unauthorized`.")
 @click.option(
     "--faults",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A YAML file of what goes wrong on them, and when (docs/faults.md).",
+    help="A YAML file that says what goes wrong, and when (docs/faults.md).",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Path | None, as_json: bool) -> None:
-    """Start devices and leave them running; prints how to reach them."""
+    """Start devices, leave them running, and print how to reach them."""
     plan = load_fault_plan(faults) if faults is not None else None
     profiles = _choose(count, names)
     click.echo(f"starting {_devices(len(profiles))} ...", err=True)
@@ -74,7 +78,7 @@ def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Pa
 @virtual.command("list", epilog=_EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def list_farms(as_json: bool) -> None:
-    """Show what `start` left running."""
+    """List the devices that `start` left running."""
     farms = running_farms()
     if as_json:
         click.echo(json.dumps([_describe(farm) for farm in farms]))
@@ -88,9 +92,9 @@ def list_farms(as_json: bool) -> None:
 @virtual.command(epilog=_EPILOG)
 @click.argument("port", type=int, required=False)
 @click.option("--all", "every", is_flag=True, help="All of them.")
-@click.option("--json", "as_json", is_flag=True, help="What was stopped, as one JSON document on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was stopped as one JSON document on stdout.")
 def stop(port: int | None, every: bool, as_json: bool) -> None:
-    """Stop the devices behind PORT, or all; without either, the only ones there are."""
+    """Stop the devices behind PORT, or all. Without either: stop the only farm that runs."""
     farms = _to_stop(port, every)
     for farm in farms:
         stop_persistent(farm)
