@@ -117,7 +117,7 @@ def test_five_clusters_have_numbers() -> None:
     ],
 )
 def test_clusters_are_called_as_their_cores(sizes: tuple[int, ...], names: list[str]) -> None:
-    capacities = {}
+    capacities: dict[int, int] = {}
     for rank, size in enumerate(sizes):
         capacities |= {len(capacities) + index: 100 * (rank + 1) for index in range(size)}
     topology = build_topology(present="", online="", capacities=capacities, max_frequencies_khz={})
