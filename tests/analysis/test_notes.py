@@ -116,9 +116,9 @@ def test_what_was_set() -> None:
         ({"frequency_khz": 2_000_000}, {}, None),
         ({"canary_us": 4000.0}, {"canary_us": 4199.0}, None),
         (
-            {"canary_us": 4000.0},
-            {"canary_us": 4210.0},
-            "the same fixed workload took 4.00 and 4.21 ms (medians): the device was not alike",
+            {"canary_us": 8000.0},
+            {"canary_us": 9000.0},
+            "the same fixed workload took 8.00 and 9.00 ms (medians): the device was not alike",
         ),
         ({}, {"canary_us": 4210.0}, None),
     ],

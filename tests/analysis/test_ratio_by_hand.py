@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.ratio_interval import Design, Estimate, paired, pooled, unpaired
+from harness.analysis.ratio_interval import Design, Estimate, paired, pooled, unpaired, unpaired_many
 
 EIGHT = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 5.0]
 
@@ -179,3 +179,19 @@ def test_a_device_without_a_sound_interval_leaves_nothing_to_pool(lacking: Estim
     assert (found.ratio, found.ci_low, found.p_value) == (None, None, None)
     assert found.base_n == found.head_n == 5 + lacking.base_n
     assert pooled([device(0.1, 0.01, 5)]).ratio is not None, "five are enough"
+
+
+def test_blocks_without_any_difference_prove_none() -> None:
+    assert paired([0.0] * 5).p_value == 1.0
+
+
+@pytest.mark.parametrize("drifts", [True, False])
+def test_many_experiments_at_once_are_each_as_alone(drifts: bool) -> None:
+    rng = np.random.default_rng(5)
+    base, head = rng.normal(0.0, 0.01, (4, 9)).cumsum(axis=-1), rng.normal(0.02, 0.01, (4, 8))
+    found = unpaired_many(base, head, drifts=drifts)
+    for index, (ours, theirs) in enumerate(zip(base, head, strict=True)):
+        alone = unpaired(list(ours), list(theirs), drifts=drifts)
+        assert math.log(alone.ratio or 0) == pytest.approx(found.centre[index])
+        assert ends(alone) == pytest.approx((found.low[index], found.high[index]))
+        assert alone.p_value == pytest.approx(found.p_value[index])

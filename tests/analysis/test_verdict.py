@@ -194,3 +194,8 @@ def test_what_cannot_be_judged_says_so_and_leaves_the_others_alone() -> None:
     assert (second.verdict, second.q_value) == (Verdict.SLOWER, 0.004)
     assert (third.q_value, third.gate_broken) == (None, False)
     assert third.more_processes == more_processes(spread(1.2, 0.5, n=4), Rules())
+
+
+def test_a_p_value_of_nought_is_one() -> None:
+    (found,) = judge([estimate(1.25, 1.2, 1.3, 0.0)], Rules())
+    assert (found.verdict, found.q_value) == (Verdict.SLOWER, 0.0)

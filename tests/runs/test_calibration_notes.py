@@ -75,7 +75,9 @@ def notes(known: Known, fingerprint: str | None = PHONE.fingerprint) -> list[str
     run = RunContext(run_id="monday")
     table = compare(pairs, run, run, metric=Metric.INFERENCE_AVG, rules=Rules())
     found = noted(table, pairs, known, {PHONE.serial: fingerprint})
-    return [note.text for one in found.comparisons for note in one.notes if note.kind == "calibration"]
+    said = [note for one in found.comparisons for note in one.notes if note.kind == "calibration"]
+    assert not any(note.unlike for note in said), "it is there to be known"
+    return [note.text for note in said]
 
 
 WORDS = (
@@ -97,6 +99,14 @@ def test_head_s_calibration_counts_before_base_s() -> None:
     base_alone = calibrated(delegate="cpu", found=replace(FOUND, false_positive_rate=0.5))
     assert notes(base_alone)[0].startswith("calibrated: 50.0% false positives")
     assert notes({**base_alone, **calibrated()}) == [f"calibrated: {WORDS}"]
+
+
+def test_a_cell_that_head_lacks_has_base_s_calibration() -> None:
+    pairs = [replace(pair(), head=None)]
+    run = RunContext(run_id="monday")
+    table = compare(pairs, run, run, metric=Metric.INFERENCE_AVG, rules=Rules())
+    (one,) = noted(table, pairs, calibrated(delegate="cpu"), {PHONE.serial: PHONE.fingerprint}).comparisons
+    assert [note.text for note in one.notes if note.kind == "calibration"] == [f"calibrated: {WORDS}"]
 
 
 @pytest.mark.parametrize("changes", [{"delegate": "nnapi"}, {"threads": 2}, {"cpus": "little"}, {"metric": "init"}])
@@ -156,9 +166,9 @@ def test_damage_names_the_file_and_the_way_out(tmp_path: Path, text: str) -> Non
 
 def test_damage_names_the_first_key_that_is_wrong(tmp_path: Path) -> None:
     document = as_document([GPU])
-    document["cells"][0]["threads"] = "many"
+    document["cells"][0] |= {"delegate": 3, "threads": "many"}
     (tmp_path / FILE).write_text(json.dumps(document))
-    with pytest.raises(UsageError, match=r"damaged: cells\.0\.threads: "):
+    with pytest.raises(UsageError, match=r"damaged: cells\.0\.delegate: "):
         of_run(tmp_path)
 
 

@@ -89,10 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"no such room: {', '.join(unknown)}; there are {', '.join(rooms)}")
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
-    scores = []
-    for name in asked.rooms or rooms:
-        scores.append(_try_room(rooms[name], asked))
-        _print_survivors(scores[-1])
+    scores = [_try_room(rooms[name], asked) for name in asked.rooms or rooms]
     print("\n" + "\n".join(score.line for score in scores))
     return 0 if all(score.share >= settings["least_score"] for score in scores) else 1
 
@@ -151,10 +148,14 @@ def _try_all(
             tests = tests_of(mutant)
             waiting[pool.submit(try_mutant, mutant, tests, sum(seconds[test] for test in tests))] = mutant
         for done in as_completed(waiting):
-            tried.append((waiting[done], done.result()))
+            mutant, outcome = waiting[done], done.result()
+            tried.append((mutant, outcome))
+            if outcome is Outcome.SURVIVED:
+                shown = f"{mutant.module}:{mutant.line}: {mutant.operator}\n  - {mutant.before}\n  + {mutant.after}"
+                print(shown, flush=True)
             if len(tried) % 50 == 0:
                 print(f"  {len(tried)} of {len(mutants)}", file=sys.stderr)
-    return sorted(tried, key=lambda pair: (pair[0].module, pair[0].line, pair[0].after))
+    return tried
 
 
 def _equivalent(room: str) -> set[tuple[str, str, str]]:
@@ -170,12 +171,6 @@ def _equivalent(room: str) -> set[tuple[str, str, str]]:
         if not path.is_file() or before not in {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}:
             raise SystemExit(f"{EQUIVALENT.name} names a line that is not there any more: {file}: {before}")
     return listed
-
-
-def _print_survivors(score: Score) -> None:
-    for mutant, outcome in score.tried:
-        if outcome is Outcome.SURVIVED:
-            print(f"{mutant.module}:{mutant.line}: {mutant.operator}\n  - {mutant.before}\n  + {mutant.after}")
 
 
 if __name__ == "__main__":

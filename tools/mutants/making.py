@@ -186,6 +186,6 @@ def _compiles(code: str) -> bool:
 def _first_difference(source: str, code: str) -> tuple[int, str, str]:
     old, new = source.splitlines(), code.splitlines()
     for number, (before, after) in enumerate(itertools.zip_longest(old, new, fillvalue=""), start=1):
-        if before != after:
+        if before.strip() != after.strip():
             return number, before.strip(), after.strip() if len(old) == len(new) else ""
     raise AssertionError("a mutant differs from its source")

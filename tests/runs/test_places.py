@@ -1,0 +1,148 @@
+"""Where files of a run and of calibrations lie, what they look like, and what is said where they cannot be written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.errors import SetupError, UsageError
+from harness.runs.calibration_files import FILE, load, save
+from harness.runs.run_store import RunStore, load_run
+from tests.analysis.made_up import PHONE
+from tests.runs.test_calibration_notes import FOUND, GPU
+from tests.runs.test_run_store import decision, manifest, result, trial
+
+OF_THE_PHONE = "e0f435f60f81db29.json"
+"""The first 16 digits of the SHA-256 of its serial, R5CT1."""
+
+
+def test_a_phone_s_calibrations_lie_in_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def place() -> Path:
+        return save(tmp_path / "run", [GPU], [PHONE])[1]
+
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("HARNESS_STATE_DIR", str(tmp_path / "own"))
+    assert place() == tmp_path / "own" / "calibration" / OF_THE_PHONE
+    monkeypatch.delenv("HARNESS_STATE_DIR")
+    assert place() == tmp_path / "xdg" / "litert-device-harness" / "calibration" / OF_THE_PHONE
+    monkeypatch.delenv("XDG_STATE_HOME")
+    assert place() == tmp_path / "home" / ".local" / "state" / "litert-device-harness" / "calibration" / OF_THE_PHONE
+    assert list(load([], [PHONE]).values()) == [GPU]
+
+
+def test_a_virtual_device_before_a_phone_does_not_keep_it_from_being_known(tmp_path: Path) -> None:
+    virtual = replace(PHONE, serial="emulator-5554", virtual=True)
+    cells = [GPU, replace(GPU, device=virtual.serial)]
+    assert [path.name for path in save(tmp_path, cells, [virtual, PHONE])] == [FILE, OF_THE_PHONE]
+
+
+def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "b", [GPU], [])
+    assert (tmp_path / "a" / "b" / FILE).is_file()
+    RunStore.create(tmp_path / "c" / "d", manifest()).close()
+    assert (tmp_path / "c" / "d" / "logs").is_dir()
+
+
+def test_files_are_indented_by_one_and_end_with_a_line(tmp_path: Path) -> None:
+    save(tmp_path / "a", [GPU], [])
+    text = (tmp_path / "a" / FILE).read_text()
+    assert text.startswith('{\n "format_version": 1,\n "cells": [\n  {\n   "run_id": "monday",\n')
+    assert text.endswith("\n}\n")
+    with RunStore.create(tmp_path / "b", manifest()) as store:
+        first = (tmp_path / "b" / "manifest.json").read_text()
+        store.extend_manifest(manifest())
+    for text in (first, (tmp_path / "b" / "manifest.json").read_text()):
+        assert text.startswith('{\n "run_id": "r",\n "suite": "s",\n')
+        assert text.endswith("\n}\n")
+        assert json.loads(text)["format_version"] == 2
+
+
+def test_what_is_no_number_reaches_no_file(tmp_path: Path) -> None:
+    broken = replace(GPU, found=replace(FOUND, spread=float("nan")))
+    with pytest.raises(ValueError, match="nan"):
+        save(tmp_path, [broken], [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_may_grow(tmp_path: Path) -> None:
+    more = replace(manifest(), trials=(trial(0), trial(1), trial(2)))
+    with RunStore.create(tmp_path, manifest()) as store:
+        store.extend_manifest(more)
+        assert store.manifest == more
+    assert load_run(tmp_path).manifest == more
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").mkdir()
+    with RunStore(tmp_path, more) as store, pytest.raises(SetupError, match=r"cannot write .*manifest\.json"):
+        store.extend_manifest(manifest())
+    assert store.manifest == more
+
+
+def test_a_run_needs_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UsageError, match="is not a folder"):
+            RunStore.create(path, manifest())
+    with pytest.raises(UsageError, match=r"cannot make .*: File name too long"):
+        RunStore.create(tmp_path / ("x" * 300), manifest())
+
+
+def test_a_folder_of_logs_that_is_there_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    RunStore.create(tmp_path, manifest()).close()
+    assert load_run(tmp_path).results == ()
+
+
+def test_each_trial_has_its_folder_of_logs(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        folder = store.log_dir("0123abcd")
+        assert folder == tmp_path / "logs" / "0123abcd"
+        assert folder.is_dir()
+        assert store.log_dir("0123abcd") == folder, "a second time it is there"
+        folder.rmdir()
+        (tmp_path / "logs").rmdir()
+        assert store.log_dir("0123abcd").is_dir(), "somebody tidied up"
+        folder.rmdir()
+        folder.write_text("")
+        with pytest.raises(SetupError, match="cannot make") as caught:
+            store.log_dir("0123abcd")
+        assert caught.value.remedy == "free some room"
+
+
+def test_a_full_disk_tells_how_to_go_on(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, manifest()).close()
+    (tmp_path / "trials.jsonl").unlink()
+    (tmp_path / "trials.jsonl").symlink_to("/dev/full")
+    (tmp_path / "decisions.jsonl").symlink_to("/dev/full")
+    with RunStore(tmp_path, manifest()) as store:
+        with pytest.raises(SetupError) as of_a_result:
+            store.append(result(1))
+        with pytest.raises(SetupError) as of_a_decision:
+            store.decide(decision())
+    for caught in (of_a_result, of_a_decision):
+        assert caught.value.remedy == f"free some room, then --resume {tmp_path}"
+
+
+def test_damage_is_named_by_line_and_first_key(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, manifest()).close()
+    (tmp_path / "decisions.jsonl").write_text('{"device": "x"}\n')
+    with pytest.raises(UsageError, match=r"decisions\.jsonl:1 is damaged: head: Field required"):
+        load_run(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"suite": 3}')
+    with pytest.raises(UsageError, match=r"manifest\.json is damaged: run_id: Field required"):
+        load_run(tmp_path)
+
+
+def test_formats_that_are_read(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, manifest()).close()
+    file = tmp_path / "manifest.json"
+    data = json.loads(file.read_text())
+    for version in (1, 2):
+        file.write_text(json.dumps(data | {"format_version": version}))
+        assert load_run(tmp_path).manifest.format_version == version
+    file.write_text(json.dumps(data | {"format_version": 3}))
+    with pytest.raises(UsageError, match="has format 3, this harness reads up to 2"):
+        load_run(tmp_path)
