@@ -214,6 +214,8 @@ def test_what_begins_and_does_not_end_is_cut_short() -> None:
     assert not fed(RUNS, ORDER, HEADING, row("A"), "1 nodes observed").cut_short
     assert not fed(RUNS).cut_short
     assert not fed(TIMINGS).cut_short
+    (block,) = fed(TIMINGS).phase_blocks("run")
+    assert block.timings is not None
     assert not fed(RUNS, ORDER, HEADING, row("A")).complete
     assert not fed(INIT, ORDER, HEADING, row("A"), "1 nodes observed").complete
     assert not fed().complete
