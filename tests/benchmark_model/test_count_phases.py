@@ -116,6 +116,7 @@ def test_a_phase_cannot_have_made_as_many_runs(text: str, expected: tuple[int | 
         (count(5, 106) + count(50, 99), (5, None)),
         (count(9, 7) + count(50, 101.5), (None, 50)),
         ("count=0\n" + count(50, 101.5), (0, 50)),
+        ("count=0\n" + "count=50 first=1\n", (None, None)),
     ],
 )
 def test_with_the_line_of_averages(lines: str, expected: tuple[int | None, int | None]) -> None:
