@@ -143,6 +143,19 @@ def test_mistakes_are_named(name: str, options: dict[str, Scalar], words: str) -
         check_delegate(DelegateRequest(name=name, options=options))
 
 
+@pytest.mark.parametrize(
+    ("value", "good"), [(0, True), (7, True), (-1, False), (True, False), (1.5, False), ("7", False)]
+)
+def test_a_whole_number_is_none_below_zero(value: Scalar, good: bool) -> None:
+    request = DelegateRequest(name="gpu", options={"max_partitions": value})
+    if good:
+        check_delegate(request)
+        assert f"--max_delegated_partitions={value}" in flags(request)
+    else:
+        with pytest.raises(UsageError, match="is unknown"):
+            check_delegate(request)
+
+
 def test_a_help_with_or_without_prefix_is_read() -> None:
     text = "ERROR: usage: x <flags>\nFlags:\n\t--num_runs=50     \tint32\toptional\texpected, see --min_secs=1\n\t--use_gpu=false\tbool\n"
     assert read_help(text).flags == {"num_runs", "use_gpu"}
@@ -157,6 +170,9 @@ def test_help_tells_the_two_tools_apart() -> None:
     other = read_help(prefix + "usage: x\n\t--use_cpu=true\tbool\n\t--use_npu=false\tbool\n\t--use_gpu=false\tbool\n")
     assert other.tool == "litert"
     assert read_help("").tool == "tflite"
+    # One flag of that name may come to the other tool; two are no chance.
+    assert read_help("--use_cpu=true\n--graph=x\n").tool == "tflite"
+    assert read_help("--use_cpu=true\n--use_npu=true\n").tool == "litert"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ W5, R90 = count(5, 120_000), count(90, 11_400)
         # The second announcement was lost, or the first.
         (WARMUP + W5 + "\n" + R90, (5, 90)),
         (W5 + "\n" + TIMED + R90, (5, 90)),
+        (WARMUP + W5 + "\n" + count(50, 101), (5, 50)),
+        (WARMUP + R90 + "\n" + count(5, 101), (None, None)),
         # Neither was announced.
         (W5 + R90, (5, 90)),
         (R90, (None, None)),
@@ -71,7 +73,8 @@ def test_without_the_line_of_averages(text: str, expected: tuple[int | None, int
         # It goes on for more runs only while it is short of seconds: 4 runs of 128 ms are 0.512 s before the fifth.
         (WARMUP + count(5, 120_000), (5, None)),
         (WARMUP + count(5, 128_000), (None, None)),
-        (WARMUP + count(5, 127_000), (5, None)),
+        (WARMUP + count(5, 127_500), (5, None)),
+        (WARMUP + count(5, 127_500).replace("127500", "127500.1"), (None, None)),
         # Without seconds no more runs are made than announced.
         ("Running benchmark for 1 iterations\n" + count(2, 100), (None, None)),
         # Far too short for the seconds announced, while nothing stopped it.
@@ -113,6 +116,7 @@ def test_a_phase_cannot_have_made_as_many_runs(text: str, expected: tuple[int | 
         (count(5, 106) + count(50, 99), (5, None)),
         (count(9, 7) + count(50, 101.5), (None, 50)),
         ("count=0\n" + count(50, 101.5), (0, 50)),
+        ("count=0\n" + "count=50 first=1\n", (None, None)),
     ],
 )
 def test_with_the_line_of_averages(lines: str, expected: tuple[int | None, int | None]) -> None:

@@ -88,3 +88,31 @@ def test_a_profile_that_stops_is_no_whole_output() -> None:
     table = "node type, first, avg_ms, %, cdf%, mem KB, times called, name\nADD, 1.5, 1.25, 50%, 50%, 0, 1, [a]:0\n"
     for end, status in (("", "failed"), ("2 nodes observed\n", "ok")):
         assert read(GOOD, profile=(table + end).encode(), exit_code=0)["status"] == status
+
+
+def test_a_count_line_shows_that_the_average_was_cut_in_the_middle_of_the_text() -> None:
+    got = read(START + RUN + TIMINGS.replace("101.5", "101") + "more\n")
+    assert got["inference_avg_us"] is None
+    assert "the timings line is cut in the middle of its last number, or may be: it is not used" in got["notes"]
+    # 0 is how any number may begin, and what a run below half a microsecond takes.
+    zero = read(START + RUN.replace("avg=101.5", "avg=0.25") + TIMINGS.replace("101.5", "0"))
+    assert zero["inference_avg_us"] == 0
+
+
+def test_an_excerpt_without_its_beginning_ends_with_its_profile() -> None:
+    profile = (
+        "Operator-wise Profiling Info for Regular Benchmark Runs:\n==== Run Order ====\n"
+        "\t[node type]\t[first]\t[avg ms]\t[%]\t[cdf%]\t[mem KB]\t[times called]\t[Name]\n"
+        "\tADD\t1.500\t1.250\t50.000%\t50.000%\t0.000\t1\t[a]:0\n1 nodes observed\n"
+    )
+    assert read(profile)["status"] == "ok"
+    assert read(profile, exit_code=0)["status"] == "ok"
+    # With its beginning the timings must be there, too.
+    for beginning in (START, RUN):
+        got = read(beginning + profile)
+        assert (got["status"], got["causes"]) == ("failed", ["truncated_output"])
+
+
+def test_litert_s_average_is_as_good_as_the_timings_line() -> None:
+    assert read("Inference (avg):      0.46 ms (7 runs)\n")["status"] == "ok"
+    assert read("Inference (min):      0.46 ms\n")["causes"] == ["truncated_output"]

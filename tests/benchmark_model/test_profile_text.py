@@ -214,6 +214,8 @@ def test_what_begins_and_does_not_end_is_cut_short() -> None:
     assert not fed(RUNS, ORDER, HEADING, row("A"), "1 nodes observed").cut_short
     assert not fed(RUNS).cut_short
     assert not fed(TIMINGS).cut_short
+    (block,) = fed(TIMINGS).phase_blocks("run")
+    assert block.timings is not None
     assert not fed(RUNS, ORDER, HEADING, row("A")).complete
     assert not fed(INIT, ORDER, HEADING, row("A"), "1 nodes observed").complete
     assert not fed().complete
@@ -243,3 +245,23 @@ def test_rows_that_the_profile_observed_and_does_not_list_are_noted() -> None:
     assert read(text.format(2).replace("2 nodes observed\n", ""))["notes"] == [
         "the profile is cut short: ops may be missing"
     ]
+
+
+def test_lines_of_the_profile_are_used_up() -> None:
+    made = ProfileText()
+    lines = (
+        RUNS, "Primary graph (name: main) profile:", ORDER, HEADING, row("A"), "Number of nodes executed: 1", SUMMARY, SUMMARY_HEADING,
+        summary_row("A"), TIMINGS, "1 nodes observed",
+    )  # fmt: skip
+    assert [made.feed(line) for line in lines] == [True] * len(lines)
+    assert ProfileText().feed(row("A"), cut=True)
+    assert ProfileText().feed(summary_row("A"), cut=True)
+
+
+def test_commas_are_known_from_the_heading_of_the_table() -> None:
+    made = fed(
+        RUNS, ORDER, "node type, first, avg_ms, %, cdf%, mem KB, times called, name", "A, 0.002, 0.001, 50%, 50%, 0, 1, a, b:0",
+        TOP, "A, 0.002, 0.001, 50%, 50%, 0, 1, a, b:0",
+    )  # fmt: skip
+    assert [op.name for op in made.ops("run") or ()] == ["a, b:0"]
+    assert [op.name for op in made.blocks[0].top] == ["a, b:0"]

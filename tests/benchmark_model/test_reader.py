@@ -117,7 +117,7 @@ def test_a_size_that_may_lack_digits_is_noted() -> None:
 
 def test_flags_that_were_not_understood() -> None:
     assert reading("Unconsumed cmdline flags: --a --b=1").unconsumed == ["--a", "--b=1"]
-    assert reading("Unconsumed cmdline flags: --a --b=1", cut=True).unconsumed == ["--a"]
+    assert reading("Unconsumed cmdline flags: --a --b=1 --c", cut=True).unconsumed == ["--a", "--b=1"]
     assert reading("WARN: WARNING: unrecognized commandline flag: --c").unconsumed == ["--c"]
 
 

@@ -73,6 +73,7 @@ def test_bold_figures() -> None:
         ("STARTING".encode("utf-16-be"), "STARTING"),
         ("STARTIN".encode("utf-16-le"), "STARTIN"),  # by dropping what is no text
         (("a" * 11 + "\u4e00").encode("utf-16-le"), "a" * 11 + "\u4e00"),
+        (("a" * 11 + "\u4e00").encode("utf-16-be"), "a" * 11 + "\u4e00"),
         (b"plain text of more than eight characters", "plain text of more than eight characters"),
     ],
 )
