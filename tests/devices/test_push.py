@@ -106,17 +106,18 @@ def test_of_two_sessions_at_once_one_gets_the_device(farm: VirtualFarm, target: 
 def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualFarm) -> None:
     """A shell that writes a file empties it first: who looks in between must not take the device."""
     lease_of(target, pid=os.getpid(), host=socket.gethostname())
-    once = "n=$((n+1)); : >lease; sleep 0.1; cat whole >lease; sleep 0.02"
-    renewing = f"cd {BASE_DIR}; cp lease whole; n=0; while [ $n -lt 30 ]; do {once}; done"
+    # A pipe is read when it is written, however slow either side is: the first look finds nothing, the second one finds the line.
+    once = ': >lease; sleep 0.2; echo "$whole" >lease; n=$((n+1))'
+    renewing = f"cd {BASE_DIR}; whole=$(cat lease); rm lease; mkfifo lease; n=0; while [ $n -lt 3 ]; do {once}; done"
     other = AdbTarget(farm.serials[0], port=farm.adb_port)
-    renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=60))
+    renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=200))
     renewer.start()
-    try:
-        for _ in range(4):
-            with pytest.raises(DeviceBusy):
-                open_folder(target, owner="second")
-    finally:
-        renewer.join()
+    while target.run(f"[ -p {BASE_DIR}/lease ]", timeout_s=60).exit_code != 0:
+        assert renewer.is_alive()
+    for _ in range(3):
+        with pytest.raises(DeviceBusy):
+            open_folder(target, owner="second")
+    renewer.join()
 
 
 def test_a_lease_that_a_crash_left_empty_is_nobody_s(target: AdbTarget) -> None:
