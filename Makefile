@@ -10,6 +10,8 @@ TEST_ENV := .venv-test
 DEMO_OUT ?= runs/demo
 # More than there are cores: a test waits for devices most of its time.
 TEST_WORKERS ?= 4
+# Containers often forbid bytecode: each process that a test starts would compile the whole package anew.
+export PYTHONDONTWRITEBYTECODE :=
 # Everything that the package is made of: a change of it makes the environments anew.
 PACKAGED := pyproject.toml tools/make_env.py
 

@@ -104,13 +104,14 @@ def adb(port: int, *arguments: str) -> str:
 
 
 def test_sixteen_devices_at_once(tmp_path: Path) -> None:
-    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], "processes: 2\n")
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], "processes: 3\n")
     out = tmp_path / "run"
-    done = harness("run", suite, "--device", "virtual:16", "--out", out, "--parallel-virtual", "16")
+    sixteen = ("--device", "virtual:16", "--parallel-virtual", "16", "--binary", write_program(tmp_path))
+    done = harness("run", suite, *sixteen, "--out", out)
     no_traceback(done)
     assert done.returncode == 0, done.stderr
     results = load_run(out).results
-    assert len(results) == 32
+    assert len(results) == 48
     assert len({result.trial.device for result in results}) == 16
 
 

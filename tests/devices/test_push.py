@@ -115,7 +115,7 @@ def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualF
         f"cd {BASE_DIR}; n=0; while [ $n -lt {looks} ]; do n=$((n+1)); : >lease; sleep 0.05; cat whole >lease; done"
     )
     other = AdbTarget(farm.serials[0], port=farm.adb_port)
-    renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=60))
+    renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=200))
     renewer.start()
     try:
         for _ in range(looks):
