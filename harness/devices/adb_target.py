@@ -127,21 +127,21 @@ class AdbTarget:
     def pull(self, remote: str, local: Path) -> bool:
         """See `Target.pull`."""
         path = remote.encode()
-        try:
-            # On the disk before the result that names it: a record must not outlive its evidence.
-            with (
-                self._logged(f"pull {remote}"),
-                _written_to(local),
-                replacing(local, durable=True) as stream,
-                self._service("sync:", timeout_s=60.0) as sock,
-            ):
-                sock.sendall(struct.pack("<4sI", b"RECV", len(path)) + path)
-                while (data := self._received(sock, remote)) is not None:
-                    with _written_to(local):
-                        stream.write(data)
-        except _NotThere:
-            log.debug("%s: %s is not there", self.serial, remote)
-            return False
+        with self._logged(f"pull {remote}") as outcome:
+            try:
+                # On the disk before the result that names it: a record must not outlive its evidence.
+                with (
+                    _written_to(local),
+                    replacing(local, durable=True) as stream,
+                    self._service("sync:", timeout_s=60.0) as sock,
+                ):
+                    sock.sendall(struct.pack("<4sI", b"RECV", len(path)) + path)
+                    while (data := self._received(sock, remote)) is not None:
+                        with _written_to(local):
+                            stream.write(data)
+            except _NotThere:
+                outcome.append("it is not there")
+                return False
         return True
 
     def _received(self, sock: socket.socket, remote: str) -> bytes | None:
