@@ -1,4 +1,4 @@
-"""The way back to a device after a fault: wait until it answers, find it under another name, and tell what befell it.
+"""The way back to a device after a fault: wait until it answers, find it under another name, and tell what happened to it.
 
 Why a connection closed can often be told only when the device answers again: a new boot id says that it rebooted, and a battery that is
 nearly empty says why.
@@ -77,7 +77,7 @@ class Recovery:
 
         Args:
             attempt: how many attempts came to nothing so far; the pause grows with it.
-            setbacks: what befell them.
+            setbacks: what went wrong with them.
             before: what the device was.
 
         Returns:
