@@ -12,6 +12,7 @@ What each does, and what it raises, stands in its docstring; docs/api.md has the
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from harness.formats.frames import RunFrames, load
 
 __version__ = "0.1.0"
+
+# Without logging set up, a library says nothing.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 __all__ = [
     "CalibratedRun",
     "HarnessError",

@@ -86,6 +86,8 @@ def calibrate(
     """
     if min_effect <= 0:
         raise UsageError("--min-effect must be more than 0%: no measurement shows that two things are exactly the same")
+    if any(size < MIN_BLOCKS for size in processes):
+        raise UsageError(f"--processes must be at least {MIN_BLOCKS}")
     measured = metric_named(metric)
     path = Path(run)
     loaded = load_run(path)
@@ -129,6 +131,8 @@ def run_for_calibration(
         outcome = harness.run_for_calibration("suite.yaml", devices="any", blocks=40)
         harness.calibrate(outcome.path)
     """
+    if blocks < 2 * MIN_BLOCKS:
+        raise UsageError(f"--blocks must be at least {2 * MIN_BLOCKS}: two for each pair")
     loaded = loaded_suite(suite)
     if not loaded.suite.order.interleave:
         raise UsageError(f"{loaded.path}: without interleaving, neighbours are not what a comparison compares")

@@ -72,7 +72,7 @@ def _split(selectors: Sequence[str], configs: Mapping[str, DeviceConfig]) -> tup
         kind, colon, what = selector.partition(":")
         if kind != "virtual" or not colon:
             others.append(selector)
-        elif what.isdigit() and 0 < int(what) <= 64:
+        elif what.isascii() and what.isdecimal() and 0 < int(what[:9]) <= 64:
             profiles += [known[i % len(known)] for i in range(int(what))]
         elif what in known or f"virtual-{what}" in known:
             profiles.append(what if what in known else f"virtual-{what}")

@@ -77,6 +77,10 @@ def ingest(
     every = [logs] if isinstance(logs, str | Path | RecordedLog) else list(logs)
     if not every:
         raise UsageError("there is no log to take in")
+    if process is not None and process < 0:
+        raise UsageError(f"--process is {process}: processes are counted from 0")
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads is {threads}: it is at least 1")
     request = _delegate(delegate)
     for option, name in (("--device", device), ("--model", model)):
         if not name.strip():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from harness.conditions.request import ConditionsRequest
 from harness.devices.adb_target import server_is_up
 from harness.devices.device_config import DeviceConfig
 from harness.devices.push import Blob
-from harness.errors import SetupError
+from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanePlan, LanesOutcome, Patience, Schedule
 from harness.runs.run_store import RunStore
 from harness.suite.expand import Expansion
@@ -38,6 +39,13 @@ class Effort:
     parallel_virtual: int = 1
     wait_s: float = 0.0
     quarantine_s: float = QUARANTINE_S
+
+    def __post_init__(self) -> None:
+        if self.parallel_virtual < 1:
+            raise UsageError(f"--parallel-virtual is {self.parallel_virtual}: at least one device must measure")
+        for option, seconds in (("--wait", self.wait_s), ("--quarantine", self.quarantine_s)):
+            if not 0 <= seconds < math.inf:
+                raise UsageError(f"{option} is {seconds}: it is a number of seconds")
 
 
 def lanes_of(

@@ -54,7 +54,8 @@ class BuildRequest:
     def key(self) -> str:
         """Hash of all that the result depends on, as far as it can be known without starting Bazel."""
         what = {
-            "source": [self.tree.kind, self.tree.commit, self.tree.digest],
+            # A tree without Git is known by its place alone: two of them must not share a log or a lock.
+            "source": [self.tree.kind, self.tree.commit, self.tree.digest or str(self.tree.path.resolve())],
             "command": self.command,
             "environment": self.environment,
             "bazel": [self.tree.bazel_version, bazel_identity()],

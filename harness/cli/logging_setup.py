@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from harness.errors import UsageError
-from harness.runs.run_log import LINE, LOGGER, TRACEBACK_FILE, EarlyRecords, IgnoresWriteErrors, internal_error
+from harness.runs.run_log import LOGGER, TRACEBACK_FILE, EarlyRecords, IgnoresWriteErrors, LineFormatter, internal_error
 
 VARIABLE = "HARNESS_LOG"
 _LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
@@ -50,6 +50,8 @@ def configure(verbosity: int = 0) -> None:
         logger.removeHandler(handler)
         handler.close()
     wish = os.environ.get(VARIABLE, "")
+    if wish.upper() in logging.getLevelNamesMapping() and wish.lower() not in _LEVELS:
+        raise UsageError(f"{VARIABLE} is {wish!r}", remedy="info, debug or a file (./NAME for one of that name)")
     shown = min(_LEVELS.get(wish.lower(), _NO_LEVEL), (_NO_LEVEL, logging.INFO, logging.DEBUG)[min(verbosity, 2)])
     handlers: list[logging.Handler] = [EarlyRecords()]
     if shown < _NO_LEVEL:
@@ -57,7 +59,7 @@ def configure(verbosity: int = 0) -> None:
     if wish and wish.lower() not in _LEVELS:
         handlers.append(_log_file(Path(wish)))
     for handler in handlers:
-        handler.setFormatter(logging.Formatter(LINE))
+        handler.setFormatter(LineFormatter())
         logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
 

@@ -10,7 +10,6 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 
 import click
@@ -57,6 +56,8 @@ class _Verbs(click.Group):
                 raise
             raise UsageError(f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port") from None
         assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
+        for inner in command.commands.values() if isinstance(command, click.Group) else ():
+            add_verbose_option(inner)
         return add_verbose_option(command)
 
 
@@ -141,8 +142,6 @@ def _shown(name: object) -> str:
 
 
 def _bug(error: Exception) -> int:
-    if os.environ.get("HARNESS_TRACEBACK"):
-        traceback.print_exception(error)
     click.echo(f"harness: {keep_traceback(error)}", err=True)
     return SETUP
 

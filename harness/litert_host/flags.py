@@ -19,7 +19,7 @@ _BY_NAME: dict[str, Flag] = {flag.name: flag for flag in reversed(FLAGS)}  # the
 _ALWAYS = ("verbose", "graph", "signature_to_run_for")
 _NOT_VERBOSE = frozenset({"list_signatures"})
 """Announced where given, and never else."""
-_INT = re.compile(r"\s*[+-]?\d+")
+_INT = re.compile(r"\s*([+-]?)0*(\d+)")
 _FLOAT = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _EMPTY: dict[Kind, Value] = {"int32": 0, "float": 0.0, "bool": False, "string": ""}
 _BOOLS = {"true": True, "1": True, "false": False, "0": False}
@@ -47,7 +47,8 @@ def _read(kind: Kind, text: str) -> Value | None:
     if match is None:
         return (0 if kind == "int32" else 0.0) if re.fullmatch(r"\s*[+-]?", text) else None
     if kind == "int32":
-        whole = int(match[0])
+        # Python refuses to read numbers of thousands of digits; any of more than 18 is beyond the type.
+        whole = int(match[1] + match[2][:19])
         if -(2**31) <= whole < 2**31:
             return whole
         at_end = match.end() == len(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from array import array
@@ -54,7 +55,7 @@ def _shape(text: str) -> tuple[int, ...]:
     sizes = text.split(",")
     if len(sizes) > 1 and not sizes[-1]:
         sizes.pop()
-    matches = [re.match(r"\s*([+-]?\d+)", size) for size in sizes]
+    matches = [re.match(r"\s*([+-]?\d{1,18})(?!\d)", size) for size in sizes]
     shape = tuple(int(match[1]) for match in matches if match is not None)
     if len(shape) != len(sizes):
         raise FatalInput(f"Incorrect size string specified: {text}")
@@ -192,5 +193,7 @@ def _half_floats(low: float, high: float, count: int, randomness: random.Random)
     import struct
 
     pool = min(count, _POOL) or 1
-    packed = struct.pack(f"<{pool}e", *(low + (high - low) * randomness.random() for _ in range(pool)))
+    values = (low + (high - low) * randomness.random() for _ in range(pool))
+    # 65,520 and more is infinite in half precision.
+    packed = struct.pack(f"<{pool}e", *(math.copysign(math.inf, v) if abs(v) >= 65_520 else v for v in values))
     return (packed * (count // pool + 1))[: 2 * count]

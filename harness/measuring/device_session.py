@@ -20,7 +20,7 @@ from harness.devices.push import Blob, push_missing
 from harness.devices.target import Cancelled
 from harness.errors import DeviceBusy, DeviceError, DeviceUnauthorized, StableError, TransientError
 from harness.measuring.conditioning import Conditioning
-from harness.measuring.failure_logs import STORY, collect
+from harness.measuring.failure_logs import STORY, collect, left_a_tombstone
 from harness.measuring.lane_plan import LanePlan
 from harness.measuring.not_run import failed_result, not_repeated_result, skipped_result
 from harness.measuring.program_facts import facts_of
@@ -138,13 +138,13 @@ class DeviceSession:
         causes = (setbacks[-1].cause,) if setbacks else failed.causes
         return self._with_all(replace(failed, causes=causes, logs=story), setbacks)
 
-    def _story(self, trial: Trial, *, ago_s: float) -> dict[str, str]:
-        """Keep what the device logged since a trial began that it could not run. Kind to path, as a result has it."""
+    def _story(self, trial: Trial, *, ago_s: float, tombstone: bool = False) -> dict[str, str]:
+        """Keep what the device logged since a trial began that failed. Kind to path, as a result has it."""
         story = collect(
             self._target,
             trial_folder(trial),
             ago_s=ago_s,
-            tombstone=False,
+            tombstone=tombstone,
             root=self._lane.inventory.become_root,
             cancel=self._services.cancel,
         )
@@ -293,11 +293,18 @@ class DeviceSession:
         self._kept_s -= time.monotonic() - began
         began = time.monotonic()
         try:
-            return run_trial(bench, trial, model, self._services.log_dir(trial.trial_id), self._services.cancel)
+            result = run_trial(bench, trial, model, self._services.log_dir(trial.trial_id), self._services.cancel)
         finally:
-            self._services.events.kept_busy(self._target.serial, time.monotonic() - began)
             if slot is not None:
                 slot.release()
+        if result.status is not Status.FAILED:
+            return result
+        # Asked when nobody waits for this device's turn any more, and no part of what the trial took.
+        asked = time.monotonic()
+        tombstone = left_a_tombstone(result.causes, result.exit_code)
+        story = self._story(trial, ago_s=asked - began, tombstone=tombstone)
+        self._kept_s -= time.monotonic() - asked
+        return replace(result, logs={**result.logs, **story})
 
     def _push(self, blob: Blob) -> None:
         if self._present.get(Path(blob.remote).name) != blob.size:

@@ -141,12 +141,15 @@ else timeout {_COMMAND_TIMEOUT_S} logcat -d -v threadtime -t {_KEPT_LINES} 2>/de
         # `su` takes a command line as one word: the folder and the PID are written into it.
         find = f'{root} "set -- $D $p; "{shlex.quote(find)}' if root else f'set -- "$D" "$p"; {find}'
         dropbox = f"timeout {_COMMAND_TIMEOUT_S} dumpsys dropbox --print SYSTEM_TOMBSTONE 2>/dev/null"
+        # Without a PID there is nothing to wait for; where the file itself was found, nothing else to look for.
         text += f"""
-{begins} tombstones
-[ "$p" ] && {{ {find}
-}}
+t=; [ "$p" ] && t=$( {find}
+)
+{begins} tombstones; [ -z "$t" ] || echo "$t"
 {begins} dropbox
-n=0; until {dropbox} | grep -q "^pid: $p, " || [ $n -ge {_DROPBOX_LOOKS} ]; do sleep 0.5; n=$((n+1)); done
-{dropbox} | tail -c {_KEPT_BYTES}
+if [ -z "$t" ]; then
+  n=0; until [ -z "$p" ] || {dropbox} | grep -q "^pid: $p, " || [ $n -ge {_DROPBOX_LOOKS} ]; do sleep 0.5; n=$((n+1)); done
+  {dropbox} | tail -c {_KEPT_BYTES}
+fi
 """
     return text + f"{begins} end\n"

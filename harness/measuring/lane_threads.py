@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Mapping
 
@@ -30,7 +31,11 @@ class LaneThreads:
         Args:
             lanes: what each does; it must not raise.
         """
-        threads = [threading.Thread(target=self._guarded, args=(lane,), name=name) for name, lane in lanes.items()]
+        # Each in a copy of this thread's context: what a lane logs belongs to the same run (`runs.run_log`).
+        threads = [
+            threading.Thread(target=contextvars.copy_context().run, args=(self._guarded, lane), name=name)
+            for name, lane in lanes.items()
+        ]
         interrupts = 0
         over = False
         while not over:

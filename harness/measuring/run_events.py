@@ -36,21 +36,18 @@ class LanesOutcome:
     interrupted: bool = False
     set_aside: dict[str, str] = field(default_factory=dict)
     """Serial to reason, for devices that did not get to all their trials."""
-    busy_s: dict[str, float] = field(default_factory=dict)
-    """Serial to seconds in which the device ran `benchmark_model`."""
 
 
 class RunEvents:
-    """Implements `SessionEvents`: tells the watcher one thing at a time, and adds up how long each device was busy.
+    """Implements `SessionEvents`: tells the watcher one thing at a time.
 
     Args:
         progress: who watches.
-        outcome: where the time is added up.
         lock: held while the watcher is told; the schedule's own.
     """
 
-    def __init__(self, progress: Progress, outcome: LanesOutcome, lock: threading.Lock) -> None:
-        self._progress, self._outcome, self._lock = progress, outcome, lock
+    def __init__(self, progress: Progress, lock: threading.Lock) -> None:
+        self._progress, self._lock = progress, lock
 
     def started(self, trial: Trial) -> None:
         """See `SessionEvents.started`."""
@@ -63,8 +60,3 @@ class RunEvents:
         log.info("%s: %s", serial, message)
         with self._lock:
             self._progress.note(serial, message)
-
-    def kept_busy(self, serial: str, seconds: float) -> None:
-        """See `SessionEvents.kept_busy`."""
-        with self._lock:
-            self._outcome.busy_s[serial] = self._outcome.busy_s.get(serial, 0.0) + seconds

@@ -25,9 +25,6 @@ class SessionEvents(Protocol):
     def note(self, serial: str, message: str) -> None:
         """Something that a watcher should know."""
 
-    def kept_busy(self, serial: str, seconds: float) -> None:
-        """A device ran the benchmark for so long."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServices:

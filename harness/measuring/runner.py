@@ -1,4 +1,4 @@
-"""One trial: run it on a device, read what it said, and judge_trial what the device itself shows of it.
+"""One trial: run it on a device, read what it said, and judge what the device itself shows of it.
 
 Knows nothing of suites, of the order of trials, or of where results are kept.
 """
@@ -29,7 +29,6 @@ from harness.devices.push import Blob
 from harness.devices.target import Cancelled, Target
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
 from harness.measuring.device_setup import Setup
-from harness.measuring.failure_logs import collect, left_a_tombstone
 from harness.measuring.not_run import skipped_result
 from harness.measuring.start_state import cache_place, fill_script, is_filled
 from harness.measuring.trailer import split_trailer
@@ -139,16 +138,6 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         message = f"did not run: cores {format_list(from_mask(trial.cpus.mask))} were refused"
     if Cause.AFFINITY_NOT_HONOURED in causes:
         conditions = replace(conditions, evidence=(affinity_evidence(bench.inventory, trial, conditions),))
-    if status is Status.FAILED:
-        story = collect(
-            bench.target,
-            folder,
-            ago_s=time.monotonic() - started,
-            tombstone=left_a_tombstone(causes, exit_code),
-            root=bench.inventory.become_root,
-            cancel=cancel,
-        )
-        paths |= write_logs(log_dir, story)
     return Result(
         trial=trial,
         status=status,

@@ -93,7 +93,7 @@ class Schedule:
         self._outcome = LanesOutcome()
         self._fatal: HarnessError | None = None
         self._cancel = threading.Event()
-        self._events = RunEvents(progress, self._outcome, self._lock)
+        self._events = RunEvents(progress, self._lock)
         self._services = RunServices(
             owner=owner,
             wait_for_lease_s=wait_for_lease_s,

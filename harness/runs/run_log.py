@@ -7,9 +7,11 @@ is full it becomes `harness.log.1`, in the place of the one before. What was log
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import logging.handlers
 import sys
+import threading
 import traceback
 from collections import deque
 from collections.abc import Iterator
@@ -53,34 +55,103 @@ class IgnoresWriteErrors(logging.Handler):
             super().handleError(record)
 
 
+class LineFormatter(logging.Formatter):
+    """A record is one line: what a device said in it can neither move a terminal's cursor nor pass for a line of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(LINE)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # logging's name
+        """See `logging.Formatter.formatMessage`."""
+        line = super().formatMessage(record)
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+
+
+_run: contextvars.ContextVar[Path | None] = contextvars.ContextVar("run", default=None)
+"""The `logs` folder of the run that the present thread works for."""
+
+
 class _RunLogFile(IgnoresWriteErrors, logging.handlers.RotatingFileHandler):
-    """`RUN/logs/harness.log`."""
+    """`RUN/logs/harness.log`: what is logged for that run, and not for another that goes on at the same time."""
+
+    def __init__(self, logs: Path) -> None:
+        super().__init__(logs / LOG_FILE, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8", delay=True)
+        self.setFormatter(LineFormatter())
+        self.addFilter(lambda _: _run.get() == logs)
+
+
+class _Verbosity:
+    """Lets the package's loggers say everything while runs go on; what the user's own logging gets stays what it was."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs = 0
+        self._before = (logging.NOTSET, True)
+        self._forward = _ToTheUser()
+
+    def raise_(self) -> None:
+        """A run begins."""
+        logger = logging.getLogger(LOGGER)
+        with self._lock:
+            self._runs += 1
+            if self._runs > 1:
+                return
+            self._before = (logger.level, logger.propagate)
+            if logger.propagate:
+                self._forward.setLevel(logger.getEffectiveLevel())
+                logger.addHandler(self._forward)
+            logger.propagate = False
+            logger.setLevel(logging.DEBUG)
+
+    def lower(self) -> None:
+        """A run has ended."""
+        logger = logging.getLogger(LOGGER)
+        with self._lock:
+            self._runs -= 1
+            if self._runs:
+                return
+            logger.removeHandler(self._forward)
+            level, logger.propagate = self._before
+            logger.setLevel(level)
+
+
+class _ToTheUser(logging.Handler):
+    """Stands for the way up to the root logger."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
+        root = logging.getLogger()
+        if root.handlers:
+            root.callHandlers(record)
+
+
+_verbosity = _Verbosity()
 
 
 @contextlib.contextmanager
 def run_log(logs: Path) -> Iterator[None]:
-    """Log into a run's folder meanwhile. A resumed run goes on with its log.
+    """Log into a run's folder meanwhile, from this thread and those that copy its context. A resumed run goes on with its log.
 
     Args:
         logs: the run's `logs` folder.
     """
     logger = logging.getLogger(LOGGER)
-    handler = _RunLogFile(logs / LOG_FILE, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter(LINE))
-    level = logger.level
+    handler = _RunLogFile(logs)
+    token = _run.set(logs)
     for early in logger.handlers:
         if isinstance(early, EarlyRecords):
             early.logs = logs
             while early.kept:
                 handler.handle(early.kept.popleft())
     logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
+    _verbosity.raise_()
     try:
         yield
     finally:
-        logger.setLevel(level)
+        _verbosity.lower()
         logger.removeHandler(handler)
         handler.close()
+        _run.reset(token)
 
 
 def internal_error(error: Exception, where: str, file: Path | None) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import harness
+from harness.api.lanes import Effort
 from harness.errors import UsageError
 from harness.records import Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -150,3 +152,17 @@ def test_a_report_that_cannot_be_written_costs_nothing_that_was_measured(tmp_pat
     outcome = harness.resume(path)
     assert (outcome.report, len(outcome.results)) == (None, 10)
     assert isinstance(outcome.report_error, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"parallel_virtual": 0}, "at least one device"),
+        ({"parallel_virtual": -1}, "at least one device"),
+        ({"wait_s": -1.0}, "--wait"),
+        ({"quarantine_s": float("nan")}, "--quarantine"),
+    ],
+)
+def test_efforts_that_make_no_sense_are_refused_before_anything_starts(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Effort(**arguments)

@@ -124,3 +124,13 @@ def test_an_error_after_a_run_began_is_kept_in_the_run(tmp_path: Path, capsys: p
     lines = [line.rpartition(": ")[2] for line in (tmp_path / "harness.log").read_text().splitlines()]
     assert lines == ["asks", "in detail", "measures"], "what was said before the run had a folder comes first"
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_level_that_is_none_of_ours_is_not_taken_for_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_LOG", "warning")
+    assert run_cli(["talk"]) == 2
+    assert "info, debug or a file" in capsys.readouterr().err
+    assert not (tmp_path / "warning").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import stat
 import struct
@@ -298,3 +299,13 @@ def test_launcher_passes_arguments_as_they_are_and_needs_no_path(launcher: Path,
     )
     assert shown.stderr.startswith(f"ERROR: usage: {launcher} <flags>\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_that_no_type_holds_are_answered_without_a_traceback() -> None:
+    options = parse("b", ["--input_layer=x", "--input_layer_shape=3", "--input_layer_value_range=x,100000,100000"])
+    (layer,) = input_layers(options)
+    half = input_bytes(Tensor("x", 1, (3,), (3,), False), (3,), layer, random.Random(1))
+    assert struct.unpack("<3e", half) == (math.inf,) * 3
+    assert parse("b", ["--num_runs=" + "9" * 5000]).whole("num_runs") == 2**31 - 1
+    with pytest.raises(FatalInput):
+        input_layers(parse("b", ["--input_layer=x", "--input_layer_shape=" + "9" * 5000]))

@@ -139,7 +139,7 @@ def test_a_warm_phone_is_waited_for_and_the_wait_is_counted() -> None:
     assert conditioning.before_trial(TRIAL) is None
     waited_s = conditioning.after_trial(result()).conditions.waited_s
     assert waited_s is not None
-    assert 0.9 < waited_s < 5
+    assert 0.9 < waited_s < 60
     assert notes == ["waits, 300 s at most: thermal status 1 (LIGHT), at most 0 asked"]
 
 

@@ -123,13 +123,13 @@ def test_arguments_reach_the_program_as_they_are(tmp_path: Path, argument: str) 
     assert seen.exit_code == 7
     assert seen.affinity == "0"
     assert seen.ran_s is not None
-    assert 0.3 < seen.ran_s < 5
+    assert 0.3 < seen.ran_s < 60
     assert not list(tmp_path.rglob("hacked"))
 
 
 def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
     program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nexec sleep 30\n")
+    program.write_text("#!/bin/sh\nexec sleep 300\n")
     program.chmod(0o755)
     script = script_for(tmp_path / "run", str(program), [], timeout_s=1)
     done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
@@ -137,7 +137,7 @@ def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
     assert seen is not None
     assert seen.exit_code == 137
     assert seen.ran_s is not None
-    assert 0.9 < seen.ran_s < 5
+    assert 0.9 < seen.ran_s < 60
 
 
 def test_signals_of_an_old_toybox_are_put_right(tmp_path: Path) -> None:

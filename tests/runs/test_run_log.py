@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.runs import run_log as module
-from harness.runs.run_log import LOGGER, EarlyRecords, internal_error, run_log
+from harness.runs.run_log import LOG_FILE, LOGGER, EarlyRecords, internal_error, run_log
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +96,68 @@ def test_an_internal_error_with_no_room_for_its_traceback_is_still_told(tmp_path
             internal_error(ValueError("bad"), "", file)
             == "internal error: ValueError: bad; this is a bug in the harness"
         )
+
+
+class _Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def test_a_users_own_logging_gets_no_more_than_before(tmp_path: Path) -> None:
+    """In a program that set up its own logging, a run adds none of the harness's debug lines to it."""
+    root, user, ours = logging.getLogger(), _Kept(), logging.getLogger("harness.devices")
+    level, package = root.level, logging.getLogger("harness")
+    kept = package.level, list(package.handlers)
+    root.addHandler(user)
+    root.setLevel(logging.INFO)
+    try:
+        package.setLevel(logging.NOTSET)
+        for handler in kept[1]:
+            package.removeHandler(handler)
+        with run_log(tmp_path):
+            ours.debug("a command")
+            ours.info("an attempt")
+        assert user.lines == ["an attempt"]
+        assert (package.level, package.propagate) == (logging.NOTSET, True)
+    finally:
+        root.removeHandler(user)
+        root.setLevel(level)
+        package.setLevel(kept[0])
+        for handler in kept[1]:
+            package.addHandler(handler)
+    assert "a command" in (tmp_path / LOG_FILE).read_text()
+
+
+def test_two_runs_at_once_keep_a_log_each(tmp_path: Path) -> None:
+    ours, both, lines = logging.getLogger("harness.devices"), threading.Barrier(2), 20
+
+    def run(name: str) -> None:
+        (tmp_path / name).mkdir()
+        with run_log(tmp_path / name):
+            both.wait(timeout=60)
+            for number in range(lines):
+                ours.debug("%s %d", name, number)
+            both.wait(timeout=60)
+
+    level = logging.getLogger("harness").level
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, other in (("one", "two"), ("two", "one")):
+        text = (tmp_path / name / LOG_FILE).read_text()
+        assert text.count(f": {name} ") == lines
+        assert f": {other} " not in text
+    assert logging.getLogger("harness").level == level
+
+
+def test_what_a_device_says_is_one_line_of_the_log(tmp_path: Path) -> None:
+    with run_log(tmp_path):
+        logging.getLogger("harness.devices").warning("it said: %s", "a\n2026-01-01 ERROR forged\x1b]0;owned\x07")
+    [line] = (tmp_path / LOG_FILE).read_text().splitlines()
+    assert line.endswith("it said: a\\n2026-01-01 ERROR forged\\x1b]0;owned\\x07")
