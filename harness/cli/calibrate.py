@@ -19,6 +19,7 @@ from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.api.calibrate_run import BLOCKS, CalibratedRun, calibrate, run_for_calibration
 from harness.binaries.choice import parse_binary_option
+from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
 from harness.cli.percentages import PERCENT
 from harness.cli.terminal_watcher import TerminalWatcher
@@ -83,6 +84,7 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
+@outlives_its_terminal()
 def calibrate_command(
     ctx: click.Context,
     source: str,

@@ -131,7 +131,7 @@ def _write(
         return
     text = _as_text(found, file_format, ops=ops, table=table)
     if output is None or to_stdout:
-        with reader_may_leave():
+        with reader_may_leave(document=file_format == "json"):
             click.echo(text, nl=False)
         return
     with text_output_file(output) as stream:

@@ -11,6 +11,7 @@ from harness.api.resume_run import resume as resume_run
 from harness.api.run_suite import plan
 from harness.api.run_suite import run as run_suite
 from harness.binaries.choice import parse_binary_option
+from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
 from harness.cli.run_summary import dry_run_document, print_dry_run, write_json
 from harness.cli.terminal_watcher import TerminalWatcher
@@ -83,6 +84,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
+@outlives_its_terminal()
 def run(
     ctx: click.Context,
     suite: str | None,

@@ -29,7 +29,7 @@ from harness.measuring.lane_threads import LaneThreads
 from harness.measuring.not_run import skipped_result
 from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
-from harness.measuring.run_events import Outcome, Progress, RunEvents
+from harness.measuring.run_events import Outcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
 from harness.records import Purpose, Result, Status, Trial
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
@@ -78,7 +78,7 @@ class Schedule:
         patience: Patience | None = None,
     ) -> None:
         self._store = store
-        self._progress = progress
+        self._progress = Unheard(progress)
         self._patience = patience or Patience()
         self._hardware: Counter[str] = Counter()
         self._serials: frozenset[str] = frozenset(device.serial for device in store.manifest.devices)
@@ -93,7 +93,7 @@ class Schedule:
         self._outcome = Outcome()
         self._fatal: HarnessError | None = None
         self._cancel = threading.Event()
-        self._events = RunEvents(progress, self._outcome, self._lock)
+        self._events = RunEvents(self._progress, self._outcome, self._lock)
         self._services = RunServices(
             owner=owner,
             wait_for_lease_s=wait_for_lease_s,
