@@ -128,12 +128,12 @@ def _write_lease(owner: str, seconds: float) -> str:
 
 
 def close_folder(target: Target, *, owner: str) -> None:
-    """End what a lost attempt may have left running, give the lease back and remove the trials' folders.
+    """End what a lost attempt may have left running, give the lease back and remove the trials' folders and half files.
 
     Pushed files stay for the next run.
     """
     target.run(
-        f"cd {BASE_DIR} && read o rest <lease && [ $o = {shlex.quote(owner)} ] || exit 0\n{_END_LEFTOVERS}\nrm -rf run lease",
+        f"cd {BASE_DIR} && read o rest <lease && [ $o = {shlex.quote(owner)} ] || exit 0\n{_END_LEFTOVERS}\nrm -rf run blobs/*.part lease",
         timeout_s=_TIMEOUT_S,
     )
 
