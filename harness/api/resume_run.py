@@ -61,6 +61,8 @@ def resume(
     manifest = read_manifest(path)
     if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != manifest.suite_text:
         raise UsageError(f"{suite} is not the suite of {path}", remedy="leave it out: a run keeps its own suite")
+    if any(artifact.origin == "recorded" for artifact in manifest.artifacts):
+        raise UsageError(f"{path} holds recorded logs: recorded runs cannot be resumed", remedy="start a new run")
     check_models(manifest.models)
     if manifest.adaptive is not None:
         with RunStore.open(path) as store:

@@ -24,7 +24,7 @@ from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.strict_yaml import line_of
-from harness.runs.run_store import MANIFEST, Manifest, RunStore
+from harness.runs.run_store import Manifest, RunStore, refuse_occupied
 from harness.suite.expand import DevicePlan, Expansion, expand
 from harness.suite.suite_file import LoadedSuite, MatchEntry
 
@@ -67,7 +67,7 @@ def run(
         watcher: is told what goes on.
 
     Raises:
-        UsageError: the request is wrong: the suite, a binary, a device's name; or `out` holds a run already.
+        UsageError: the request is wrong: the suite, a binary, a device's name; or `out` holds a run or other files already.
         SetupError: something is missing: a device, an ADB server, a binary; or the disk is full.
 
     Example:
@@ -77,7 +77,7 @@ def run(
     watcher = watcher or RunWatcher()
     loaded = loaded_suite(suite)
     own = check_own_binaries(binaries or {})
-    folder = Path(out) if out is not None else None
+    folder = _named(out)
     effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
     configs = load_device_configs()
     with (
@@ -136,7 +136,7 @@ def plan(
     """
     loaded = loaded_suite(suite)
     own = check_own_binaries(binaries or {})
-    folder = Path(out) if out is not None else None
+    folder = _named(out)
     with _expanded(loaded, devices, own, folder, load_device_configs(), watcher or RunWatcher()) as (_, expansion):
         return RunPlan(suite=loaded, expansion=expansion)
 
@@ -152,8 +152,8 @@ def _expanded(
 ) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
     """The devices, virtual ones as long as the context lasts, and the trials on them."""
     suite = loaded.suite
-    if out is not None and (out / MANIFEST).exists():
-        raise UsageError(f"{out} already holds a run", remedy=f"go on with it: --resume {out}; or choose another --out")
+    if out is not None:
+        refuse_occupied(out)
     check_binaries(loaded, own)
     seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
     with ready_devices(selectors, suite.devices, configs, watcher) as ready:
@@ -201,18 +201,32 @@ def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
     )
 
 
+def _named(out: str | Path | None) -> Path | None:
+    if out == "":
+        raise UsageError("the run's folder needs a name")  # Path("") is the working folder
+    return None if out is None else Path(out)
+
+
 def _slug(name: str) -> str:
     """A name that is one word for a shell and a plain part of a path."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "run"
 
 
 def _new_folder(name: str, now: datetime) -> Path:
+    """Make a folder that no other run has."""
     base = Path("runs") / f"{_slug(name)}-{now:%Y%m%d-%H%M%S}"
     path, number = base, 1
-    while path.exists():
-        number += 1
-        path = base.with_name(f"{base.name}-{number}")
-    return path
+    try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                path.mkdir()  # in one step: another run may begin in the same second
+                return path
+            except FileExistsError:
+                number += 1
+                path = base.with_name(f"{base.name}-{number}")
+    except OSError as error:
+        raise UsageError(f"cannot make {path}: {error.strerror}", remedy="choose another folder: --out") from None
 
 
 def _host() -> dict[str, str]:

@@ -21,6 +21,7 @@ from harness.api.calibrate_run import BLOCKS, CalibratedRun, calibrate, run_for_
 from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
+from harness.cli.output_option import OutputPath
 from harness.cli.percentages import PERCENT
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
@@ -73,7 +74,7 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 @click.option(
     "--binary", "binaries", multiple=True, metavar="ABI=PATH", help="With which binary: as for `harness run`."
 )
-@click.option("--out", "-o", type=click.Path(path_type=Path), metavar="RUN", help="Folder of a SUITE's run.")
+@click.option("--out", "-o", type=OutputPath(), metavar="RUN", help="Folder of a SUITE's run.")
 @click.option(
     "--blocks",
     type=click.IntRange(2 * MIN_BLOCKS, 1000),

@@ -13,6 +13,7 @@ from rich.console import Console
 from harness.analysis.metrics import Metric
 from harness.api.compare_runs import RunComparison, compare
 from harness.cli.export_overlays import write_overlays
+from harness.cli.output_option import OutputFile
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
@@ -74,7 +75,7 @@ The gate fails only where the interval says so: exit code 1. A head that no long
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     help="File to write instead of standard output; for model-explorer a folder, or a .json file for one cell.",
 )
 def compare_command(

@@ -15,6 +15,7 @@ import click
 from harness.analysis.cell_selection import Selection, parse_where, select
 from harness.analysis.cells import CellResults, group_by_cell
 from harness.cli.export_overlays import write_overlays
+from harness.cli.output_option import OutputFile
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
 from harness.files.flat_table import require_parquet
@@ -55,7 +56,7 @@ are per-op times for Google's Model Explorer (`Add per-node data`), one file for
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     help="File to write instead of standard output; for model-explorer a folder, or a .json file for one cell.",
 )
 def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: str, output: Path | None) -> None:

@@ -13,6 +13,7 @@ from harness.api.run_suite import run as run_suite
 from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
+from harness.cli.output_option import OutputPath
 from harness.cli.run_summary import dry_run_document, print_dry_run, write_json
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
@@ -46,7 +47,7 @@ Examples:
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     metavar="RUN",
     help="Folder of the run. Default: a new one under runs/.",
 )

@@ -16,6 +16,7 @@ import contextlib
 import gc
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import SetupError, UsageError
 from harness.files.append_only import LineFile, whole_lines
-from harness.files.lock import lock_if_free
+from harness.files.lock import lock_if_free, lock_when_free
 from harness.files.whole_file import write_whole
 from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
@@ -39,6 +40,7 @@ MANIFEST = "manifest.json"
 TRIALS = "trials.jsonl"
 DECISIONS = "decisions.jsonl"
 LOGS = "logs"
+REPORT = "report.html"
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
@@ -100,12 +102,14 @@ class RunStore:
     Use `create` or `open`; use as a context manager.
     """
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    def __init__(self, path: Path, manifest: Manifest, *, wait: bool = False) -> None:
         self.path = path
         self.manifest = manifest
         self._file = LineFile(path / TRIALS)
         self._decisions: LineFile | None = None
-        if not lock_if_free(self._file):
+        if wait:
+            lock_when_free(self._file)
+        elif not lock_if_free(self._file):
             self._file.close()
             raise SetupError(
                 f"{path} is being written by another harness process", remedy="wait for it, or choose another --out"
@@ -114,11 +118,17 @@ class RunStore:
         log.info("writes run %s in %s", manifest.run_id, path)
 
     @classmethod
-    def create(cls, path: Path, manifest: Manifest) -> RunStore:
-        """Make a new run.
+    def create(cls, path: Path, manifest: Manifest, *, wait: bool = False) -> RunStore:
+        """Make a new run. A folder that is refused stays as it was.
+
+        Args:
+            path: its folder: a new one, or one that is empty.
+            manifest: what it is to do.
+            wait: wait for a process that writes there.
 
         Raises:
-            UsageError: `path` holds a run already, or is a file.
+            UsageError: `path` holds a run or other files already, or is a file.
+            SetupError: another process writes there, or the disk is full.
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -126,22 +136,41 @@ class RunStore:
             raise UsageError(f"{path} is not a folder", remedy="name a new folder") from None
         except OSError as error:
             raise UsageError(f"cannot make {path}: {error.strerror}") from None
-        if (path / MANIFEST).exists():
-            raise UsageError(
-                f"{path} already holds a run", remedy=f"go on with it: --resume {path}; or choose another --out"
-            )
-        write_whole(path / MANIFEST, _manifest_file(manifest))
-        (path / LOGS).mkdir(exist_ok=True)
-        return cls(path, manifest)
+        refuse_occupied(path)
+        try:
+            store = cls(path, manifest, wait=wait)
+        except OSError as error:
+            raise UsageError(f"cannot write into {path}: {error.strerror}") from None
+        try:
+            # Again, with the lock: of two that come at once the second finds the first one's run. The manifest makes it a run, so it
+            # comes last.
+            refuse_occupied(path)
+            (path / LOGS).mkdir(exist_ok=True)
+            write_whole(path / MANIFEST, _manifest_file(manifest))
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     @classmethod
-    def open(cls, path: Path) -> RunStore:
+    def open(cls, path: Path, *, wait: bool = False) -> RunStore:
         """Open an existing run to go on with it.
+
+        Args:
+            path: its folder.
+            wait: wait for a process that writes there.
 
         Raises:
             UsageError: there is no run, or it was written by a newer harness.
+            SetupError: another process writes there.
         """
-        return cls(path, read_manifest(path))
+        store = cls(path, read_manifest(path), wait=wait)
+        try:
+            store.manifest = read_manifest(path)  # with the lock: another process may have extended it meanwhile
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def results(self) -> tuple[Result, ...]:
         """What is finished so far."""
@@ -203,6 +232,51 @@ class RunStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def refuse_occupied(path: Path) -> None:
+    """See that a new run may be made in a folder: it is not there yet, or empty.
+
+    Raises:
+        UsageError: it holds a run, or files that are not ours.
+    """
+    if (path / MANIFEST).exists():
+        raise UsageError(
+            f"{path} already holds a run", remedy=f"go on with it: --resume {path}; or choose another --out"
+        )
+    try:
+        # What a process that makes a run here writes before its manifest is no run yet.
+        stranger = next((one.name for one in sorted(path.iterdir()) if not _is_begun(one)), None)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if stranger is not None:
+        raise UsageError(f"{path} is not empty and holds no run: it has {stranger}", remedy="name a new folder")
+
+
+def _is_begun(entry: Path) -> bool:
+    if entry.name == TRIALS:
+        return entry.is_file() and entry.stat().st_size == 0
+    return entry.name.startswith(".part-") or (entry.name == LOGS and entry.is_dir() and not any(entry.iterdir()))
+
+
+def refuse_own_file(output: Path, *, replaces_report: bool = False) -> None:
+    """See that what a user names as an output is none of a run's own files: what was measured is there once.
+
+    Args:
+        output: a file.
+        replaces_report: whether it may be a run's report.
+
+    Raises:
+        UsageError: it is one.
+    """
+    names = {MANIFEST, TRIALS, DECISIONS, LOGS, *(() if replaces_report else (REPORT,))}
+    place = Path(os.path.realpath(output))
+    for folder in place.parents:
+        own = place.relative_to(folder).parts[0]
+        if own in names and (folder / MANIFEST).exists():
+            raise UsageError(f"{output} is part of the run in {folder}", remedy="name another file: -o FILE")
 
 
 @contextlib.contextmanager

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import harness
+from harness.api.run_suite import _new_folder
 from harness.errors import UsageError
 from harness.records import Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -150,3 +153,22 @@ def test_a_report_that_cannot_be_written_costs_nothing_that_was_measured(tmp_pat
     outcome = harness.resume(path)
     assert (outcome.report, len(outcome.results)) == (None, 10)
     assert isinstance(outcome.report_error, UsageError)
+
+
+def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    count = 8
+    together = threading.Barrier(count, timeout=60)
+    found: list[Path] = []
+
+    def name() -> None:
+        together.wait()
+        found.append(_new_folder("suite", datetime(2026, 11, 22, tzinfo=UTC)))
+
+    threads = [threading.Thread(target=name) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == count
+    assert all(path.is_dir() for path in found)

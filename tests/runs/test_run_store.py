@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ from harness.records import (
 )
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from harness.records.causes import Cause
-from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
+from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run, refuse_own_file
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -247,3 +249,81 @@ def test_the_collector_is_paused_and_comes_back_whatever_happens() -> None:
         assert not gc.isenabled()  # it was off before: that is somebody's wish
     finally:
         gc.enable()
+
+
+def made(path: Path, content: str | None) -> Path:
+    """A file, or without content a folder."""
+    if content is None:
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("report.html", "mine"), ("trials.jsonl", "{}\n"), ("logs/x", "mine"), ("photos", None)]
+)
+def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_was(
+    tmp_path: Path, name: str, content: str | None
+) -> None:
+    made(tmp_path / "folder" / name, content)
+    before = sorted((tmp_path / "folder").rglob("*"))
+    with pytest.raises(UsageError, match=f"not empty and holds no run: it has {name.partition('/')[0]}"):
+        RunStore.create(tmp_path / "folder", manifest())
+    assert sorted((tmp_path / "folder").rglob("*")) == before
+
+
+def test_what_a_kill_left_before_the_manifest_is_no_hindrance(tmp_path: Path) -> None:
+    made(tmp_path / "trials.jsonl", "")
+    made(tmp_path / "logs", None)
+    RunStore.create(tmp_path, manifest()).close()
+
+
+def test_of_many_that_make_a_run_in_one_folder_one_does(tmp_path: Path) -> None:
+    count = 8
+    together = threading.Barrier(count, timeout=60)
+    stores: list[RunStore] = []
+
+    def make(number: int) -> None:
+        together.wait()
+        with contextlib.suppress(SetupError, UsageError):
+            stores.append(RunStore.create(tmp_path / "run", replace(manifest(), run_id=f"r{number}")))
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [store] = stores
+    assert load_run(tmp_path / "run").manifest.run_id == store.manifest.run_id
+    store.close()
+
+
+def test_whoever_waits_for_a_run_sees_what_was_added_meanwhile(tmp_path: Path) -> None:
+    first = RunStore.create(tmp_path / "run", manifest())
+    seen: list[str] = []
+
+    def wait() -> None:
+        with RunStore.open(tmp_path / "run", wait=True) as store:
+            seen.append(store.manifest.suite)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    first.extend_manifest(replace(manifest(), suite="more"))
+    first.close()
+    waiting.join()
+    assert seen == ["more"]
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "trials.jsonl", "decisions.jsonl", "logs/t/stdout.txt", "report.html"]
+)
+def test_a_run_s_own_files_are_no_outputs(tmp_path: Path, name: str) -> None:
+    RunStore.create(tmp_path / "run", manifest()).close()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    with pytest.raises(UsageError, match="part of the run"):
+        refuse_own_file(tmp_path / "link" / name)
+    refuse_own_file(tmp_path / name)
+    refuse_own_file(tmp_path / "run" / "trials.csv")
+    refuse_own_file(tmp_path / "run" / "report.html", replaces_report=True)
