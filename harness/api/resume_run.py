@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from harness import __version__
+from harness.api.attached_devices import attached_serials
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
 from harness.api.run_binaries import binaries_of, suite_of
@@ -21,6 +24,7 @@ from harness.runs.run_progress import record_decisions, unfinished_on
 from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
 from harness.suite.expand import Expansion
 from harness.suite.suite_file import find_suite, model_ref
+from harness.virtual.farm import running_farms
 
 
 def resume(
@@ -76,7 +80,9 @@ def resume(
     configs = load_device_configs()
     # One phone that is away must not keep the others from going on; those that the user names must be there.
     with (
-        ready_devices(devices or selectors_of(manifest), "any", configs, watcher, lenient=not devices) as ready,
+        ready_devices(
+            devices or _selectors(manifest, left, watcher), "any", configs, watcher, lenient=not devices
+        ) as ready,
         tempfile.TemporaryDirectory(prefix="harness-") as scratch,
     ):
         by_serial = match_devices(manifest, ready)
@@ -92,6 +98,7 @@ def resume(
             seed=manifest.seed or 0,
         )
         with RunStore.open(path) as store:
+            _note_version(store, watcher)
             lanes = lanes_of(by_serial, programs, expansion, effort)
             measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
         for device in manifest.devices:
@@ -128,9 +135,37 @@ def check_models(models: Sequence[ModelRef]) -> None:
             raise UsageError(f"model {model.path} has changed since the run began", remedy="start a new run")
 
 
-def selectors_of(manifest: Manifest) -> tuple[str, ...]:
-    """The devices of a run as selectors: virtual ones by profile, phones by serial."""
-    return tuple(f"virtual:{device.config}" if device.virtual else device.serial for device in manifest.devices)
+def _note_version(store: RunStore, watcher: RunWatcher) -> None:
+    """Keep in the manifest that another harness goes on: what it measures need not be what the first one would have."""
+    manifest = store.manifest
+    if __version__ in (manifest.harness_version, *manifest.resumed_by):
+        return
+    watcher.warning(f"the run began with harness {manifest.harness_version}, this is {__version__}")
+    store.extend_manifest(replace(manifest, resumed_by=(*manifest.resumed_by, __version__)))
+
+
+def _selectors(manifest: Manifest, left: Mapping[str, int], watcher: RunWatcher) -> tuple[str, ...]:
+    # A serial is a place among virtual devices: another profile may stand there by now.
+    kinds = {serial: kind for farm in running_farms() for serial, kind in zip(farm.serials, farm.profiles, strict=True)}
+    others = {one.serial for one in manifest.devices if one.virtual and kinds.get(one.serial, one.config) != one.config}
+    here = attached_serials() - others
+    for device in manifest.devices:
+        if device.virtual and left.get(device.serial) and device.serial not in here:
+            watcher.notice(f"{device.serial} is not up any more: its trials run on a new virtual device of its kind")
+    return selectors_of(manifest, here)
+
+
+def selectors_of(manifest: Manifest, here: Collection[str]) -> tuple[str, ...]:
+    """The devices of a run as selectors: those that are up, and phones, by serial; other virtual ones by profile, to be started anew.
+
+    Args:
+        manifest: of the run.
+        here: serials that are attached now.
+    """
+    return tuple(
+        f"virtual:{device.config}" if device.virtual and device.serial not in here else device.serial
+        for device in manifest.devices
+    )
 
 
 def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, ReadyDevice]:

@@ -72,6 +72,8 @@ class Manifest:
     further: tuple[Trial, ...] = ()
     """Trials of an adaptive run beyond its least number of blocks, in order: each runs only if its comparison needs it by then. One
     that did not run because it was not needed is not missing."""
+    resumed_by: tuple[str, ...] = ()
+    """Versions of the harness, other than `harness_version`, that went on with it: what each measured may differ for that reason."""
     format_version: int = FORMAT_VERSION
 
     @property
