@@ -83,3 +83,12 @@ def test_a_word_for_cores_that_means_nothing_is_named_with_its_line(tmp_path: Pa
     done = harness("run", suite, "--device", "virtual:1", "--dry-run")
     assert done.returncode == 2
     assert f"{suite}:5: cpus[1]: 'huge'" in done.stderr
+
+
+@pytest.mark.parametrize("label", ["3-0", "0-99999999999", "0,7-4", "5000,1"])
+def test_a_list_of_cores_that_is_none_is_named_with_its_line(tmp_path: Path, label: str) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], f"processes: 1\ncpus: [all, '{label}']\n")
+    done = harness("run", suite, "--device", "virtual:1", "--dry-run")
+    no_traceback(done)
+    assert done.returncode == 2
+    assert f"{suite}:5: cpus[1]: {label!r} is not a list of cores such as 0-3 or 0,2-3" in done.stderr
