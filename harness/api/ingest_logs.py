@@ -23,8 +23,9 @@ from harness.records import (
     Status,
     Trial,
 )
+from harness.runs.run_folder import MANIFEST, refuse_occupied
 from harness.runs.run_progress import unfinished
-from harness.runs.run_store import MANIFEST, Manifest, RunStore, load_run, refuse_occupied
+from harness.runs.run_store import Manifest, RunStore, load_run
 
 _DELEGATE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 

@@ -11,6 +11,7 @@ from harness import __version__
 from harness.api.attached_devices import attached_serials
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
+from harness.api.retried_trials import Retry, to_retry
 from harness.api.run_binaries import binaries_of, suite_of
 from harness.api.run_outcome import RunOutcome, conclude
 from harness.api.run_suite import ready_devices
@@ -37,6 +38,7 @@ def resume(
     parallel_virtual: int = 1,
     wait_s: float = 0.0,
     quarantine_s: float = QUARANTINE_S,
+    retry: Retry | None = None,
     watcher: RunWatcher | None = None,
 ) -> RunOutcome:
     """Run what an interrupted run has not got to; what is finished is kept.
@@ -50,6 +52,8 @@ def resume(
         parallel_virtual: as for `harness.run`.
         wait_s: as for `harness.run`.
         quarantine_s: as for `harness.run`.
+        retry: run trials again that have a result: `failed`, all that failed; `environment`, those that failed or are invalid for what the
+            device or its conditions did (`ENVIRONMENT`). The new result counts, and the manifest names the trial.
         watcher: is told what goes on.
 
     Raises:
@@ -72,7 +76,8 @@ def resume(
         with RunStore.open(path) as store:
             record_decisions(store)
     done = load_run(path)
-    left = unfinished_on(done)
+    again = to_retry(done, retry)
+    left = unfinished_on(replace(done, results=tuple(r for r in done.results if r.trial.trial_id not in again)))
     if not left:
         watcher.notice(f"{path}: all {len(done.results)} trials are finished")
         return conclude(path, Outcome(), report=report, watcher=watcher)
@@ -99,8 +104,14 @@ def resume(
         )
         with RunStore.open(path) as store:
             _note_version(store, watcher)
+            # Those of devices that are away keep the result that they have.
+            again = again & {
+                trial.trial_id for trial in (*manifest.trials, *manifest.further) if trial.device in by_serial
+            }
+            if again:
+                store.retry(again)
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
+            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher, again)
         for device in manifest.devices:
             if device.serial not in by_serial and left[device.serial]:
                 measured.set_aside[device.serial] = "not attached"

@@ -24,7 +24,8 @@ from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.strict_yaml import line_of
-from harness.runs.run_store import Manifest, RunStore, refuse_occupied
+from harness.runs.run_folder import refuse_occupied
+from harness.runs.run_store import Manifest, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
 from harness.suite.suite_file import LoadedSuite, MatchEntry
 

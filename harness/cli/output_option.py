@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.runs.run_store import refuse_own_file
+from harness.runs.run_folder import refuse_own_file
 
 
 class OutputPath(click.Path):

@@ -24,7 +24,8 @@ from harness.report.page_data import report_data, trial_data
 from harness.report.run_words import summarise
 from harness.report.verdicts import verdicts_of
 from harness.runs import calibration_files
-from harness.runs.run_store import REPORT, Run, collector_paused, load_run, refuse_own_file
+from harness.runs.run_folder import REPORT, refuse_own_file
+from harness.runs.run_store import Run, collector_paused, load_run
 
 _SCRIPTS = (
     "model.js",

@@ -27,7 +27,8 @@ from harness.records import (
 )
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from harness.records.causes import Cause
-from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run, refuse_own_file
+from harness.runs.run_folder import refuse_own_file
+from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -125,13 +126,41 @@ def test_damage_is_one_clear_error(tmp_path: Path, content: str) -> None:
         load_run(tmp_path)
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b'{"trial": 3}', b"", b"\xff{", b"null"])
+def test_a_damaged_line_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture, line: bytes) -> None:
     with RunStore.create(tmp_path, manifest()) as store:
         store.append(result(0))
     with (tmp_path / "trials.jsonl").open("ab") as stream:
-        stream.write(b'{"trial": 3}\n')
-    with pytest.raises(UsageError, match=r"trials\.jsonl:2"):
-        load_run(tmp_path)
+        stream.write(line + b"\n")
+    with RunStore.open(tmp_path) as store:
+        assert store.results() == (result(0),)
+        store.append(result(1))
+    caplog.clear()
+    run = load_run(tmp_path)
+    assert (run.results, run.damaged) == ((result(0), result(1)), (2,))
+    [said] = caplog.messages
+    assert "trials.jsonl:2 is damaged and left out: " in said
+
+
+def test_of_a_trial_that_was_to_run_again_the_last_result_counts_and_all_logs_are_kept(tmp_path: Path) -> None:
+    first, again = result(0), replace(result(0), duration_s=2.0)
+    name = first.trial.trial_id
+    with RunStore.create(tmp_path / "run", manifest()) as store:
+        (store.log_dir(name) / "stdout.txt").write_text("first")
+        store.append(first)
+        store.append(result(1))
+    assert load_run(tmp_path / "run").manifest.format_version == 2
+    with RunStore.open(tmp_path / "run") as store:
+        store.retry([name])
+        assert store.results() == (first, result(1)), "as long as there is no other"
+        (store.log_dir(name) / "stdout.txt").write_text("second")
+        assert store.log_dir(name) == tmp_path / "run" / "logs" / name
+        store.append(again)
+    run = load_run(tmp_path / "run")
+    assert run.results == (result(1), again)
+    assert (run.manifest.retried, run.manifest.format_version) == ((name,), 3)
+    logs = {file.parent.name: file.read_text() for file in (tmp_path / "run" / "logs").glob("*/stdout.txt")}
+    assert logs == {name: "second", f"{name}.1": "first"}
 
 
 def test_two_results_of_one_trial_are_damage_but_one_line_twice_is_not(tmp_path: Path) -> None:
