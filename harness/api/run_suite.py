@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__
+from harness.analysis.cells import key_of
 from harness.api.device_selection import ReadyDevice, selected
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
 from harness.api.run_binaries import binaries_of, check_binaries
@@ -181,7 +182,7 @@ def ready_devices(
 
 def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expansion:
     try:
-        return expand(loaded.suite, loaded.models, plans, seed=seed)
+        expansion = expand(loaded.suite, loaded.models, plans, seed=seed)
     except UsageError as error:
         # Which words of `cpus` mean something is known only with the devices; where the word stands is known to the suite.
         for index, label in enumerate(loaded.suite.cpus):
@@ -191,6 +192,24 @@ def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expa
                     error.message, file=loaded.path, line=line, key=f"cpus[{index}]", remedy=error.remedy
                 ) from None
         raise
+    _check_baseline(loaded, expansion)
+    return expansion
+
+
+def _check_baseline(loaded: LoadedSuite, expansion: Expansion) -> None:
+    """See that there are cells that ratios can refer to; those that a device cannot run count, they are elsewhere."""
+    trials = (*expansion.trials, *expansion.further, *(item.trial for item in expansion.impossible))
+    keys = {key_of(trial) for trial in trials}
+    for name, value in (loaded.suite.baseline or {}).items():
+        there = sorted({str(getattr(key, name)) for key in keys})
+        if str(value) not in there:
+            raise SuiteError(
+                f"no cell has {name} {value!r}: there would be nothing to compare with",
+                file=loaded.path,
+                line=line_of(loaded.text, ("baseline",)),
+                key="baseline",
+                remedy=f"one of {', '.join(filter(None, there))}" if any(there) else f"the suite names no {name}",
+            )
 
 
 def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
