@@ -41,7 +41,8 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.runs.run_store import TRIALS, Manifest, RunStore
+from harness.runs.run_folder import TRIALS
+from harness.runs.run_store import Manifest, RunStore
 
 BEGAN = datetime(2026, 8, 1, 9, 30, tzinfo=UTC)
 LIMITS = {

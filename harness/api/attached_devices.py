@@ -74,6 +74,12 @@ def list_devices() -> list[AttachedDevice]:
     return listed
 
 
+def attached_serials() -> frozenset[str]:
+    """Serials of all devices that can be used on servers that are up. Starts none."""
+    ports = dict.fromkeys([default_port(), *(farm.adb_port for farm in running_farms())])
+    return frozenset(one.serial for port in ports if server_is_up(port) for one in _list(port) if one.state == "device")
+
+
 def remedy_for(state: str) -> str | None:
     """What to do about a state; ADB appends explanations to some."""
     return next((text for word, text in REMEDIES.items() if state.startswith(word)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +54,12 @@ def selected(
         live: list[ReadyDevice] = []
         if profiles:
             farm = stack.enter_context(VirtualFarm(profiles))
-            live += [
-                _inventoried(AttachedDevice(serial=s, state="device", transport_id=None, port=farm.adb_port), configs)
-                for s in farm.serials
+            started = [
+                AttachedDevice(serial=serial, state="device", transport_id=None, port=farm.adb_port)
+                for serial in farm.serials
             ]
+            answers = _asked(started, configs)
+            live += [_answer_of(one, answers) for one in started]
         if others or not selectors:
             live += _attached(others, devices, configs, notice, lenient=lenient)
         if not live:
@@ -103,21 +106,24 @@ def _attached(
     listed = list_devices()
     attached = ", ".join(one.serial for one in listed) or "none"
     if not names and isinstance(devices, MatchEntry):
-        found = [one for one in _usable(listed, configs, notice) if matches(one.inventory.info, devices.match)]
+        everybody = _usable(listed, _asked(listed, configs), notice)
+        found = [one for one in everybody if matches(one.inventory.info, devices.match)]
         if not found and listed:
             rule = ", ".join(f"{key} {value}" for key, value in devices.match.items())
             raise SetupError(f"no attached device matches the suite's rule: {rule}", remedy=f"attached: {attached}")
         return found
     wanted = list(names) or ([devices] if isinstance(devices, str) else [str(name) for name in devices])
+    only_serials = {one.serial for one in listed}.issuperset(wanted)
+    answers = _asked([one for one in listed if not only_serials or one.serial in wanted], configs)
     chosen: list[ReadyDevice] = []
     usable: list[ReadyDevice] | None = None
     for name in wanted:
         by_serial = [one for one in listed if one.serial == name]
         try:
             if by_serial:
-                lives = [_the_only(by_serial, configs)]
+                lives = [_the_only(by_serial, answers)]
             else:
-                usable = usable if usable is not None else _usable(listed, configs, notice)
+                usable = usable if usable is not None else _usable(listed, answers, notice)
                 lives = usable if name == "any" else [one for one in usable if one.inventory.info.config == name]
                 if not lives and name != "any":
                     remedy = f"attached: {attached}; {NO_DEVICE_REMEDY}"
@@ -135,19 +141,37 @@ def _attached(
     return chosen
 
 
-def _the_only(by_serial: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> ReadyDevice:
+_AT_ONCE = 64
+
+_Answers = Mapping[AttachedDevice, ReadyDevice | SetupError]
+"""What devices are, or why that cannot be told."""
+
+
+def _asked(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> _Answers:
+    """Ask them all at once: one that hangs takes half a minute, ten of them must not take five."""
+    able = [one for one in listed if one.state == "device"]
+    with ThreadPoolExecutor(min(len(able), _AT_ONCE) or 1) as pool:
+        return dict(zip(able, pool.map(lambda one: _inventoried(one, configs), able), strict=True))
+
+
+def _answer_of(one: AttachedDevice, answers: _Answers) -> ReadyDevice:
+    answer = answers[one]
+    if isinstance(answer, SetupError):
+        raise answer
+    return answer
+
+
+def _the_only(by_serial: Sequence[AttachedDevice], answers: _Answers) -> ReadyDevice:
     _refuse_unusable(by_serial[0])
     if len(by_serial) > 1:
         raise SetupError(
             f"{len(by_serial)} attached devices say that they are {by_serial[0].serial}",
             remedy="a run could not tell them apart: unplug all but one",
         )
-    return _inventoried(by_serial[0], configs)
+    return _answer_of(by_serial[0], answers)
 
 
-def _usable(
-    listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig], notice: Callable[[str], None]
-) -> list[ReadyDevice]:
+def _usable(listed: Sequence[AttachedDevice], answers: _Answers, notice: Callable[[str], None]) -> list[ReadyDevice]:
     """Every device that can be used. The others are left out and said: one hung phone must not stop the rest of the shelf."""
     usable: list[ReadyDevice] = []
     serials = [one.serial for one in listed]
@@ -156,7 +180,7 @@ def _usable(
             _refuse_unusable(one)
             if serials.count(one.serial) > 1:
                 raise SetupError(f"several attached devices say that they are {one.serial}")
-            usable.append(_inventoried(one, configs))
+            usable.append(_answer_of(one, answers))
         except SetupError as error:
             notice(f"left out: {error}")
     return usable
@@ -176,12 +200,12 @@ def matches(info: DeviceInfo, rules: Mapping[Any, str]) -> bool:
     return True
 
 
-def _inventoried(one: AttachedDevice, configs: Mapping[str, DeviceConfig]) -> ReadyDevice:
+def _inventoried(one: AttachedDevice, configs: Mapping[str, DeviceConfig]) -> ReadyDevice | SetupError:
     # By serial, not by transport id: a server that is started anew counts its transports from 1, and an old id then names another device.
     target = AdbTarget(one.serial, port=one.port)
     try:
         return ReadyDevice(target=target, inventory=take_inventory(target, configs))
     except DeviceError as error:
-        raise SetupError(
+        return SetupError(
             f"{error.message}", remedy=error.remedy or "unplug it and plug it in again, or leave it out with --device"
-        ) from error
+        )

@@ -23,7 +23,9 @@ from harness.records import (
     Status,
     Trial,
 )
-from harness.runs.run_store import MANIFEST, Manifest, RunStore, load_run
+from harness.runs.run_folder import MANIFEST, refuse_occupied
+from harness.runs.run_progress import unfinished
+from harness.runs.run_store import Manifest, RunStore, load_run
 
 _DELEGATE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 
@@ -85,22 +87,29 @@ def ingest(
     for option, name in (("--device", device), ("--model", model)):
         if not name.strip():
             raise UsageError(f"{option} needs a name")
+    if out == "":
+        raise UsageError("the run needs a name")
     path = Path(out)
     read = [
         read_recorded(log if isinstance(log, RecordedLog) else RecordedLog.of_file(log), request, threads)
         for log in every
     ]
-    known, finished, last_block = _known(path)
-    results = _results(
-        finished,
-        read,
-        device=device,
-        model=_model(known, model, read),
-        delegate=request,
-        process=process,
-        last_block=last_block,
-    )
+
+    def taken() -> list[Result]:
+        known, finished, last_block = _known(path)
+        return _results(
+            finished,
+            read,
+            device=device,
+            model=_model(known, model, read),
+            delegate=request,
+            process=process,
+            last_block=last_block,
+        )
+
+    taken()  # whatever is wrong with the request shows before anything is written
     with _store(path, min(log.at for log in read)) as store:
+        results = taken()  # another one may have extended the run meanwhile
         store.extend_manifest(_extended(store.manifest, results))
         for result, log in zip(results, read, strict=True):
             _keep(store, result, log)
@@ -115,8 +124,9 @@ def _delegate(name: str) -> DelegateRequest:
 
 
 def _store(run: Path, started_at: datetime) -> RunStore:
+    """The run, locked. Waits for another one that takes logs in."""
     if (run / MANIFEST).exists():
-        return RunStore.open(run)
+        return RunStore.open(run, wait=True)
     manifest = Manifest(
         run_id=f"{run.resolve().name}-{secrets.token_hex(3)}",
         suite="recorded elsewhere",
@@ -125,17 +135,30 @@ def _store(run: Path, started_at: datetime) -> RunStore:
         harness_version=__version__,
         host={"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
     )
-    return RunStore.create(run, manifest)
+    try:
+        return RunStore.create(run, manifest, wait=True)
+    except UsageError:
+        if not (run / MANIFEST).exists():
+            raise
+        return RunStore.open(run, wait=True)  # another one has made it meanwhile
 
 
 def _known(run: Path) -> tuple[tuple[ModelRef, ...], dict[str, Result], int]:
     """Models, finished trials and the last block of the run, if there is one, whether it has been run or not.
 
-    Read first: whatever is wrong with the request shows before anything is written.
+    Raises:
+        UsageError: it waits to be resumed, or its folder holds something else.
     """
     if not (run / MANIFEST).exists():
+        refuse_occupied(run)
         return (), {}, -1
     loaded = load_run(run)
+    recorded = any(artifact.origin == "recorded" for artifact in loaded.manifest.artifacts)
+    if not recorded and (left := unfinished(loaded)):
+        raise UsageError(
+            f"{run} was interrupted: {left} of its trials did not run, and with recorded logs in it they never could",
+            remedy=f"finish it: harness run --resume {run}; or name another run",
+        )
     manifest = loaded.manifest
     trials = [*manifest.trials, *manifest.further, *(item.trial for item in manifest.impossible)]
     trials += [result.trial for result in loaded.results]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,8 +93,9 @@ def measure(
     conditions: ConditionsRequest,
     effort: Effort,
     watcher: RunWatcher,
+    again: Collection[str] = (),
 ) -> LanesOutcome:
-    """Run all trials that have no result yet. Ctrl-C keeps what is finished.
+    """Run all trials that have no result yet, and those of `again`. Ctrl-C keeps what is finished.
 
     Raises:
         SetupError: results cannot be kept (a full disk); what is stored so far stays.
@@ -102,7 +103,7 @@ def measure(
     manifest = store.manifest
     models = {ref.sha256: Blob(path=Path(ref.path), sha256=ref.sha256, size=ref.size_bytes) for ref in manifest.models}
     total = len(manifest.planned) + len(manifest.further)
-    with watcher.measuring(total, len(store.results()), manifest.adaptive):
+    with watcher.measuring(total, len(store.results()) - len(again), manifest.adaptive):
         schedule = Schedule(
             store,
             models,
@@ -113,6 +114,7 @@ def measure(
             patience=Patience(quarantine_s=effort.quarantine_s),
             help_texts=BinaryStore(),
             conditions=conditions,
+            again=again,
         )
         return schedule.run(lanes)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from harness import __version__
+from harness.api.attached_devices import attached_serials
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
+from harness.api.retried_trials import Retry, to_retry
 from harness.api.run_binaries import binaries_of, suite_of
 from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_suite import ready_devices
@@ -21,6 +25,7 @@ from harness.runs.run_progress import record_decisions, unfinished_on
 from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
 from harness.suite.expand import Expansion
 from harness.suite.suite_file import find_suite, model_ref
+from harness.virtual.farm import running_farms
 
 
 def resume(
@@ -33,6 +38,7 @@ def resume(
     parallel_virtual: int = 1,
     wait_s: float = 0.0,
     quarantine_s: float = QUARANTINE_S,
+    retry: Retry | None = None,
     watcher: RunWatcher | None = None,
 ) -> RunOutcome:
     """Run what an interrupted run has not got to; what is finished is kept.
@@ -46,6 +52,8 @@ def resume(
         parallel_virtual: as for `harness.run`.
         wait_s: as for `harness.run`.
         quarantine_s: as for `harness.run`.
+        retry: run trials again that have a result: `failed`, all that failed; `environment`, those that failed or are invalid for what the
+            device or its conditions did (`ENVIRONMENT`). The new result counts, and the manifest names the trial.
         watcher: is told what goes on.
 
     Raises:
@@ -61,12 +69,15 @@ def resume(
     manifest = read_manifest(path)
     if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != manifest.suite_text:
         raise UsageError(f"{suite} is not the suite of {path}", remedy="leave it out: a run keeps its own suite")
+    if any(artifact.origin == "recorded" for artifact in manifest.artifacts):
+        raise UsageError(f"{path} holds recorded logs: recorded runs cannot be resumed", remedy="start a new run")
     check_models(manifest.models)
     if manifest.adaptive is not None:
         with RunStore.open(path) as store:
             record_decisions(store)
     done = load_run(path)
-    left = unfinished_on(done)
+    again = to_retry(done, retry)
+    left = unfinished_on(replace(done, results=tuple(r for r in done.results if r.trial.trial_id not in again)))
     if not left:
         watcher.notice(f"{path}: all {len(done.results)} trials are finished")
         return outcome_of(path, LanesOutcome(), report=report, watcher=watcher)
@@ -74,7 +85,9 @@ def resume(
     configs = load_device_configs()
     # One phone that is away must not keep the others from going on; those that the user names must be there.
     with (
-        ready_devices(devices or selectors_of(manifest), "any", configs, watcher, lenient=not devices) as ready,
+        ready_devices(
+            devices or _selectors(manifest, left, watcher), "any", configs, watcher, lenient=not devices
+        ) as ready,
         tempfile.TemporaryDirectory(prefix="harness-") as scratch,
     ):
         by_serial = match_devices(manifest, ready)
@@ -90,8 +103,15 @@ def resume(
             seed=manifest.seed or 0,
         )
         with RunStore.open(path) as store:
+            _note_version(store, watcher)
+            # Those of devices that are away keep the result that they have.
+            again = again & {
+                trial.trial_id for trial in (*manifest.trials, *manifest.further) if trial.device in by_serial
+            }
+            if again:
+                store.retry(again)
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
+            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher, again)
         for device in manifest.devices:
             if device.serial not in by_serial and left[device.serial]:
                 measured.set_aside[device.serial] = "not attached"
@@ -126,9 +146,37 @@ def check_models(models: Sequence[ModelRef]) -> None:
             raise UsageError(f"model {model.path} has changed since the run began", remedy="start a new run")
 
 
-def selectors_of(manifest: Manifest) -> tuple[str, ...]:
-    """The devices of a run as selectors: virtual ones by profile, phones by serial."""
-    return tuple(f"virtual:{device.config}" if device.virtual else device.serial for device in manifest.devices)
+def _note_version(store: RunStore, watcher: RunWatcher) -> None:
+    """Keep in the manifest that another harness goes on: what it measures need not be what the first one would have."""
+    manifest = store.manifest
+    if __version__ in (manifest.harness_version, *manifest.resumed_by):
+        return
+    watcher.warning(f"the run began with harness {manifest.harness_version}, this is {__version__}")
+    store.extend_manifest(replace(manifest, resumed_by=(*manifest.resumed_by, __version__)))
+
+
+def _selectors(manifest: Manifest, left: Mapping[str, int], watcher: RunWatcher) -> tuple[str, ...]:
+    # A serial is a place among virtual devices: another profile may stand there by now.
+    kinds = {serial: kind for farm in running_farms() for serial, kind in zip(farm.serials, farm.profiles, strict=True)}
+    others = {one.serial for one in manifest.devices if one.virtual and kinds.get(one.serial, one.config) != one.config}
+    here = attached_serials() - others
+    for device in manifest.devices:
+        if device.virtual and left.get(device.serial) and device.serial not in here:
+            watcher.notice(f"{device.serial} is not up any more: its trials run on a new virtual device of its kind")
+    return selectors_of(manifest, here)
+
+
+def selectors_of(manifest: Manifest, here: Collection[str]) -> tuple[str, ...]:
+    """The devices of a run as selectors: those that are up, and phones, by serial; other virtual ones by profile, to be started anew.
+
+    Args:
+        manifest: of the run.
+        here: serials that are attached now.
+    """
+    return tuple(
+        f"virtual:{device.config}" if device.virtual and device.serial not in here else device.serial
+        for device in manifest.devices
+    )
 
 
 def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, ReadyDevice]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__
+from harness.analysis.cells import key_of
 from harness.api.device_selection import ReadyDevice, selected
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
 from harness.api.run_binaries import binaries_of, check_binaries
@@ -24,7 +25,8 @@ from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.strict_yaml import line_of
-from harness.runs.run_store import MANIFEST, Manifest, RunStore
+from harness.runs.run_folder import refuse_occupied
+from harness.runs.run_store import Manifest, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
 from harness.suite.suite_file import LoadedSuite, MatchEntry
 
@@ -67,7 +69,7 @@ def run(
         watcher: is told what goes on.
 
     Raises:
-        UsageError: the request is wrong: the suite, a binary, a device's name; or `out` holds a run already.
+        UsageError: the request is wrong: the suite, a binary, a device's name; or `out` holds a run or other files already.
         SetupError: something is missing: a device, an ADB server, a binary; or the disk is full.
 
     Example:
@@ -77,7 +79,7 @@ def run(
     watcher = watcher or RunWatcher()
     loaded = loaded_suite(suite)
     own = check_own_binaries(binaries or {})
-    folder = Path(out) if out is not None else None
+    folder = _named(out)
     effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
     configs = load_device_configs()
     with (
@@ -136,7 +138,7 @@ def plan(
     """
     loaded = loaded_suite(suite)
     own = check_own_binaries(binaries or {})
-    folder = Path(out) if out is not None else None
+    folder = _named(out)
     with _expanded(loaded, devices, own, folder, load_device_configs(), watcher or RunWatcher()) as (_, expansion):
         return RunPlan(suite=loaded, expansion=expansion)
 
@@ -152,8 +154,8 @@ def _expanded(
 ) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
     """The devices, virtual ones as long as the context lasts, and the trials on them."""
     suite = loaded.suite
-    if out is not None and (out / MANIFEST).exists():
-        raise UsageError(f"{out} already holds a run", remedy=f"go on with it: --resume {out}; or choose another --out")
+    if out is not None:
+        refuse_occupied(out)
     check_binaries(loaded, own)
     seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
     with ready_devices(selectors, suite.devices, configs, watcher) as ready:
@@ -180,7 +182,7 @@ def ready_devices(
 
 def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expansion:
     try:
-        return expand(loaded.suite, loaded.models, plans, seed=seed)
+        expansion = expand(loaded.suite, loaded.models, plans, seed=seed)
     except UsageError as error:
         # Which words of `cpus` mean something is known only with the devices; where the word stands is known to the suite.
         for index, label in enumerate(loaded.suite.cpus):
@@ -190,6 +192,24 @@ def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expa
                     error.message, file=loaded.path, line=line, key=f"cpus[{index}]", remedy=error.remedy
                 ) from None
         raise
+    _check_baseline(loaded, expansion)
+    return expansion
+
+
+def _check_baseline(loaded: LoadedSuite, expansion: Expansion) -> None:
+    """See that there are cells that ratios can refer to; those that a device cannot run count, they are elsewhere."""
+    trials = (*expansion.trials, *expansion.further, *(item.trial for item in expansion.impossible))
+    keys = {key_of(trial) for trial in trials}
+    for name, value in (loaded.suite.baseline or {}).items():
+        there = sorted({str(getattr(key, name)) for key in keys})
+        if str(value) not in there:
+            raise SuiteError(
+                f"no cell has {name} {value!r}: there would be nothing to compare with",
+                file=loaded.path,
+                line=line_of(loaded.text, ("baseline",)),
+                key="baseline",
+                remedy=f"one of {', '.join(filter(None, there))}" if any(there) else f"the suite names no {name}",
+            )
 
 
 def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
@@ -201,18 +221,32 @@ def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
     )
 
 
+def _named(out: str | Path | None) -> Path | None:
+    if out == "":
+        raise UsageError("the run's folder needs a name")  # Path("") is the working folder
+    return None if out is None else Path(out)
+
+
 def _slug(name: str) -> str:
     """A name that is one word for a shell and a plain part of a path."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "run"
 
 
 def _new_folder(name: str, now: datetime) -> Path:
+    """Make a folder that no other run has."""
     base = Path("runs") / f"{_slug(name)}-{now:%Y%m%d-%H%M%S}"
     path, number = base, 1
-    while path.exists():
-        number += 1
-        path = base.with_name(f"{base.name}-{number}")
-    return path
+    try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                path.mkdir()  # in one step: another run may begin in the same second
+                return path
+            except FileExistsError:
+                number += 1
+                path = base.with_name(f"{base.name}-{number}")
+    except OSError as error:
+        raise UsageError(f"cannot make {path}: {error.strerror}", remedy="choose another folder: --out") from None
 
 
 def _host() -> dict[str, str]:

@@ -19,7 +19,9 @@ from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.api.calibrate_run import BLOCKS, CalibratedRun, calibrate, run_for_calibration
 from harness.binaries.choice import parse_binary_option
+from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
+from harness.cli.output_option import OutputPath
 from harness.cli.percentages import PERCENT
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
@@ -75,7 +77,7 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
     metavar="ABI=PATH",
     help="The binary to run a SUITE with, as for `harness run`.",
 )
-@click.option("--out", "-o", type=click.Path(path_type=Path), metavar="RUN", help="The folder for a SUITE's run.")
+@click.option("--out", "-o", type=OutputPath(), metavar="RUN", help="The folder for a SUITE's run.")
 @click.option(
     "--blocks",
     type=click.IntRange(2 * MIN_BLOCKS, 1000),
@@ -86,6 +88,7 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
+@outlives_its_terminal()
 def calibrate_command(
     ctx: click.Context,
     source: str,

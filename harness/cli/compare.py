@@ -13,6 +13,7 @@ from rich.console import Console
 from harness.analysis.metrics import Metric
 from harness.api.compare_runs import RunComparison, compare
 from harness.cli.export_overlays import write_overlays
+from harness.cli.output_option import OutputFile
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
@@ -75,7 +76,7 @@ The gate exits with 1 only if a whole interval lies beyond it, or if head cannot
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     help="The file to write instead of standard output. For model-explorer: a folder, or a .json file for one cell.",
 )
 def compare_command(
@@ -132,7 +133,7 @@ def _write(
         return
     text = _as_text(found, file_format, ops=ops, table=table)
     if output is None or to_stdout:
-        with reader_may_leave():
+        with reader_may_leave(document=file_format == "json"):
             click.echo(text, nl=False)
         return
     with text_output_file(output) as stream:

@@ -7,6 +7,7 @@ import click
 from harness.api.run_outcome import RunOutcome
 from harness.cli.printing import reader_may_leave
 from harness.cli.run_summary import print_summary, summary_document, write_json
+from harness.errors import SetupError
 
 
 def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = False) -> int:
@@ -18,13 +19,17 @@ def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = Fa
         on_stderr: leave stdout to whoever called this.
 
     Raises:
-        SetupError, UsageError: the report could not be written. What was measured is said first.
+        SetupError, UsageError: the report or the JSON document could not be written. What was measured is said first.
     """
-    with reader_may_leave():
-        if as_json:
-            write_json(summary_document(outcome))
-        else:
-            print_summary(outcome.run, outcome.report, on_stderr=on_stderr)
+    lost: SetupError | None = None
+    try:
+        with reader_may_leave(document=as_json):
+            if as_json:
+                write_json(summary_document(outcome))
+            else:
+                print_summary(outcome.run, outcome.report, on_stderr=on_stderr)
+    except SetupError as error:
+        lost = error
     for serial, reason in outcome.set_aside.items():
         click.echo(f"{serial}: {reason}", err=True)
     if outcome.unfinished:
@@ -32,8 +37,8 @@ def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = Fa
         click.echo(
             f"{least}{outcome.unfinished} trials did not run; go on with: harness run --resume {outcome.path}", err=True
         )
-    if outcome.report_error is not None:
-        raise outcome.report_error
+    if (trouble := lost or outcome.report_error) is not None:
+        raise trouble
     return _exit_code(outcome)
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from harness.api.attached_devices import NO_DEVICE_REMEDY, AttachedDevice, default_port, list_devices, remedy_for
 from harness.cli.device_watch import device_changes
+from harness.cli.output_option import OutputFile
 from harness.cli.run_summary import write_json
 from harness.conditions.device_settings import probe_support
 from harness.devices.adb_target import AdbTarget, server_is_up
@@ -65,7 +66,7 @@ class _Row:
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="The file that --init writes. Default: standard output.",
 )

@@ -94,7 +94,14 @@ def _server() -> DoctorFinding:
     except HarnessError as error:
         return DoctorFinding("ADB server", "missing", error.message, error.remedy)
     unusable = [one for one in listed if one.state != "device"]
-    detail = f"on port {port}, {len(listed)} devices" + (f", {len(unusable)} of them not usable" if unusable else "")
+    # Virtual devices that are up stand behind servers of their own.
+    ports = dict.fromkeys([port, *sorted(one.port for one in listed)], 0)
+    for one in listed:
+        ports[one.port] += 1
+    detail = "; ".join(
+        f"on port {number}, {count} device{'' if count == 1 else 's'}" for number, count in ports.items()
+    )
+    detail += f", {len(unusable)} of them not usable" if unusable else ""
     return DoctorFinding(
         "ADB server", "warning" if unusable else "ok", detail, "`harness devices` says why" if unusable else None
     )

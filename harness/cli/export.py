@@ -15,6 +15,7 @@ import click
 from harness.analysis.cell_selection import Selection, parse_where, select
 from harness.analysis.cells import CellResults, group_by_cell
 from harness.cli.export_overlays import write_overlays
+from harness.cli.output_option import OutputFile
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
 from harness.files.flat_table import require_parquet
@@ -57,7 +58,7 @@ profiled cell.
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=OutputFile(),
     help="The file to write instead of standard output. For model-explorer: a folder, or a .json file for one cell.",
 )
 def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: str, output: Path | None) -> None:

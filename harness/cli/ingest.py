@@ -11,6 +11,7 @@ import click
 from harness.api.ingest_logs import Ingested
 from harness.api.ingest_logs import ingest as ingest_logs
 from harness.api.recorded_log import RecordedLog
+from harness.cli.output_option import OutputPath
 from harness.cli.parse import read_log
 from harness.records import Status
 
@@ -43,7 +44,7 @@ with a profile counts as a profile: its latency is not compared with that of a p
     "--output",
     "run",
     required=True,
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     metavar="RUN",
     help="The run to make or extend.",
 )

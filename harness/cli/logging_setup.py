@@ -32,6 +32,22 @@ class _Stderr(IgnoresWriteErrors):
             self.handleError(record)
 
 
+class _Warnings(IgnoresWriteErrors):
+    """Says on stderr what a user should know of a run that was read, once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.addFilter(logging.Filter("harness.runs.run_store"))
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
+        message = record.getMessage()
+        if message not in self._said:
+            self._said.add(message)
+            click.echo(f"warning: {message}", err=True)
+
+
 class _LogFile(IgnoresWriteErrors, logging.FileHandler):
     """The file that the user named."""
 
@@ -53,7 +69,7 @@ def configure(verbosity: int = 0) -> None:
     if wish.upper() in logging.getLevelNamesMapping() and wish.lower() not in _LEVELS:
         raise UsageError(f"{VARIABLE} is {wish!r}", remedy="info, debug or a file (./NAME for one of that name)")
     shown = min(_LEVELS.get(wish.lower(), _NO_LEVEL), (_NO_LEVEL, logging.INFO, logging.DEBUG)[min(verbosity, 2)])
-    handlers: list[logging.Handler] = [EarlyRecords()]
+    handlers: list[logging.Handler] = [EarlyRecords(), _Warnings()]
     if shown < _NO_LEVEL:
         handlers.append(_Stderr(shown))
     if wish and wish.lower() not in _LEVELS:

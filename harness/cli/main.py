@@ -16,6 +16,8 @@ import click
 
 from harness import __version__
 from harness.cli.logging_setup import add_verbose_option, configure, keep_traceback
+from harness.cli.printing import document_lost
+from harness.cli.standard_streams import let_stderr_fail, open_streams
 from harness.errors import DeviceError, HarnessError, SetupError, UsageError
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
@@ -77,22 +79,12 @@ add_verbose_option(cli)
 def main() -> None:
     """Entry point of the console script."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # A cancelled job or a closed terminal ends like Ctrl-C: devices are tidied up, and what is done is kept.
+        # A cancelled job or a closed terminal ends like Ctrl-C: devices are tidied up, and what is done is kept. A run outlives the latter.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
-    _open_standard_streams()
+    open_streams()
+    let_stderr_fail()
     sys.exit(run_cli(sys.argv[1:]))
-
-
-def _open_standard_streams() -> None:
-    """A stream that the caller closed (`>&-`) goes nowhere; left closed, its number would be the next file's that is opened."""
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDWR)
-            if null != number:
-                os.dup2(null, number)
-                os.close(null)
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # for good
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -121,7 +113,7 @@ def run_cli(arguments: list[str]) -> int:
         return _say(error, BAD)
     except SystemExit:
         # The reader of our output has gone (`| head`): click ends so. That says nothing of what was measured.
-        return 0
+        return _say(document_lost(), SETUP) if "--json" in arguments else 0
     except OSError as error:
         if error.filename is not None and error.errno in _NAMED_BADLY:
             # Whoever asks whether a path is a file may already be refused: in a folder that is closed to us, say.

@@ -69,7 +69,7 @@ def parse(
         text = json.dumps(documents if len(logs) > 1 else documents[0], indent=1, ensure_ascii=False)
     else:
         text = "\n\n".join(render(log, item) for log, item in zip(logs, parsed, strict=True))
-    with reader_may_leave():
+    with reader_may_leave(document=as_json):
         click.echo(text)
     if any(item.status is not Status.OK for item in parsed):
         click.get_current_context().exit(1)

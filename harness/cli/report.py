@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.output_option import OutputFile
 from harness.report import write_report
 
 _EPILOG = """\b
@@ -21,7 +22,9 @@ The report is one file that loads nothing. The same harness makes the same bytes
 
 @click.command("report", epilog=_EPILOG)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write instead of RUN/report.html.")
+@click.option(
+    "-o", "--output", type=OutputFile(replaces_report=True), help="The file to write instead of RUN/report.html."
+)
 @click.option("--open", "show", is_flag=True, help="Open the report in your web browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print its path as JSON.")
 def report(run: Path, output: Path | None, show: bool, as_json: bool) -> None:

@@ -8,10 +8,13 @@ import click
 
 from harness.api.lanes import QUARANTINE_S
 from harness.api.resume_run import resume as resume_run
+from harness.api.retried_trials import Retry
 from harness.api.run_suite import plan
 from harness.api.run_suite import run as run_suite
 from harness.binaries.choice import parse_binary_option
+from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
+from harness.cli.output_option import OutputPath
 from harness.cli.run_summary import dry_run_document, print_dry_run, write_json
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
@@ -22,6 +25,7 @@ Examples:
   harness run suite.yaml --device any --binary arm64-v8a=benchmark_model
   harness run suite.yaml --device R5CT30ABCDE --dry-run
   harness run --resume runs/quickstart-20261122-101500
+  harness run --resume runs/quickstart-20261122-101500 --retry environment
 """
 
 
@@ -45,7 +49,7 @@ Examples:
 @click.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     metavar="RUN",
     help="The folder for the run. Default: a new one under runs/.",
 )
@@ -54,6 +58,11 @@ Examples:
     type=click.Path(path_type=Path),
     metavar="RUN",
     help="Continue an interrupted run. Finished trials are kept.",
+)
+@click.option(
+    "--retry",
+    type=click.Choice(["failed", "environment"]),
+    help="With --resume: run trials again that failed, or only those that failed or are invalid for what the device did.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the trials and an estimate of device time, and stop.")
 @click.option(
@@ -83,6 +92,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
+@outlives_its_terminal()
 def run(
     ctx: click.Context,
     suite: str | None,
@@ -90,6 +100,7 @@ def run(
     binaries: tuple[str, ...],
     out: Path | None,
     resume: Path | None,
+    retry: Retry | None,
     dry_run: bool,
     parallel_virtual: int,
     wait_s: float,
@@ -110,9 +121,12 @@ def run(
             parallel_virtual=parallel_virtual,
             wait_s=wait_s,
             quarantine_s=quarantine_s,
+            retry=retry,
             watcher=watcher,
         )
         ctx.exit(conclude(outcome, as_json=as_json))
+    if retry is not None:
+        raise UsageError("--retry goes with --resume RUN")
     if suite is None:
         raise UsageError("which suite?", remedy="harness run suites/quickstart.yaml --device virtual:2")
     if dry_run:

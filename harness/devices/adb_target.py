@@ -4,7 +4,8 @@ Two things are done on adbutils' open connections rather than through its helper
 
 * the shell protocol is read with a deadline in wall time (`shell_stream`; adbutils' `timeout` counts per receive: a chatty command
   outlives it);
-* files are sent in frames of 64 KB, the most the sync protocol allows (adbutils sends 4 KB and is half as fast as `adb push`).
+* files are sent in frames of 64 KB, the most the sync protocol allows (adbutils sends 4 KB and is half as fast as `adb push`), and both
+  ways up to a deadline in wall time (`socket_deadline`).
 
 Formats: AOSP `packages/modules/adb`, SERVICES.TXT, SYNC.TXT and the shell protocol (one byte id, u32 length, payload).
 """
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import select
 import socket
 import stat as stat_module
@@ -26,8 +26,9 @@ from pathlib import Path
 import adbutils
 from adbutils.errors import AdbConnectionError, AdbError, AdbTimeout
 
-from harness.devices.shell_stream import NoEnd, close_stdin, read_output
-from harness.devices.target import Cancelled, CommandOutput, RemoteStat, Target
+from harness.devices.shell_stream import close_stdin, read_output
+from harness.devices.socket_deadline import NoEnd, Transfer
+from harness.devices.target import PULL_TIMEOUT_S, Cancelled, CommandOutput, RemoteStat, Target, push_timeout_s
 from harness.errors import (
     AdbServerLost,
     CommandFailed,
@@ -94,37 +95,52 @@ class AdbTarget:
             outcome.append(f"exit code {output.exit_code}, {len(output.stdout)} + {len(output.stderr)} bytes")
             return output
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+    def push(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        timeout_s: float | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
         """See `Target.push`."""
         size = local.stat().st_size
-        # 2 MB/s is slower than any USB 2 phone; below it something is wrong.
+        limit_s = push_timeout_s(size) if timeout_s is None else timeout_s
         with (
             self._logged(f"push {remote}, {size} bytes"),
-            self._service("sync:", timeout_s=30 + size / 2e6) as sock,
-            local.open("rb") as stream,
+            self._transfer(f"{remote} did not arrive", limit_s, cancel) as stream,
+            local.open("rb") as file,
         ):
             destination = f"{remote},{stat_module.S_IFREG | mode}".encode()
-            sock.sendall(struct.pack("<4sI", b"SEND", len(destination)) + destination)
+            stream.send([struct.pack("<4sI", b"SEND", len(destination)), destination])
             try:
-                while data := stream.read(_FRAME * _BATCH):
+                while data := file.read(_FRAME * _BATCH):
                     view = memoryview(data)
                     frames: list[bytes | memoryview] = []
                     for start in range(0, len(data), _FRAME):
                         chunk = view[start : start + _FRAME]
                         frames += [struct.pack("<4sI", b"DATA", len(chunk)), chunk]
-                    _send_all(sock, frames)
+                    stream.send(frames)
                     self.bytes_pushed += len(data)
-                sock.sendall(struct.pack("<4sI", b"DONE", int(local.stat().st_mtime) & 0xFFFFFFFF))
+                stream.send([struct.pack("<4sI", b"DONE", int(local.stat().st_mtime) & 0xFFFFFFFF)])
             except (BrokenPipeError, ConnectionResetError):
                 # What it said before it hung up, if anything, is still to be read; else the next line says that it is gone.
                 pass
-            kind, length = struct.unpack("<4sI", _read_exact(sock, 8))
+            kind, length = struct.unpack("<4sI", stream.receive(8))
             if kind == b"OKAY":
                 return
-            reason = _read_exact(sock, min(length, 4096)).decode(errors="replace") if kind == b"FAIL" else repr(kind)
+            reason = stream.receive(min(length, 4096)).decode(errors="replace") if kind == b"FAIL" else repr(kind)
             raise self._push_error(reason, remote)
 
-    def pull(self, remote: str, local: Path) -> bool:
+    def pull(
+        self,
+        remote: str,
+        local: Path,
+        *,
+        timeout_s: float = PULL_TIMEOUT_S,
+        cancel: threading.Event | None = None,
+    ) -> bool:
         """See `Target.pull`."""
         path = remote.encode()
         with self._logged(f"pull {remote}") as outcome:
@@ -132,26 +148,26 @@ class AdbTarget:
                 # On the disk before the result that names it: a record must not outlive its evidence.
                 with (
                     _written_to(local),
-                    replacing(local, durable=True) as stream,
-                    self._service("sync:", timeout_s=60.0) as sock,
+                    replacing(local, durable=True) as file,
+                    self._transfer(f"{remote} did not come", timeout_s, cancel) as stream,
                 ):
-                    sock.sendall(struct.pack("<4sI", b"RECV", len(path)) + path)
-                    while (data := self._received(sock, remote)) is not None:
+                    stream.send([struct.pack("<4sI", b"RECV", len(path)), path])
+                    while (data := self._received(stream, remote)) is not None:
                         with _written_to(local):
-                            stream.write(data)
+                            file.write(data)
             except _NotThere:
                 outcome.append("it is not there")
                 return False
         return True
 
-    def _received(self, sock: socket.socket, remote: str) -> bytes | None:
+    def _received(self, stream: Transfer, remote: str) -> bytes | None:
         """The next part of a file that is pulled; None after the last."""
-        kind, length = struct.unpack("<4sI", _read_exact(sock, 8))
+        kind, length = struct.unpack("<4sI", stream.receive(8))
         if kind == b"DATA":
-            return _read_exact(sock, length)
+            return stream.receive(length)
         if kind == b"DONE":
             return None
-        reason = _read_exact(sock, min(length, 4096)).decode(errors="replace")
+        reason = stream.receive(min(length, 4096)).decode(errors="replace")
         if "No such file" in reason:
             raise _NotThere
         raise CommandFailed(f"pull {remote}", exit_code=1, output=reason, serial=self.serial)
@@ -159,9 +175,9 @@ class AdbTarget:
     def stat(self, remote: str) -> RemoteStat | None:
         """See `Target.stat`. Size and time are 32 bit in this request: files of 4 GB and more are beyond it."""
         path = remote.encode()
-        with self._logged(f"stat {remote}"), self._service("sync:", timeout_s=_OPEN_TIMEOUT_S) as sock:
-            sock.sendall(struct.pack("<4sI", b"STAT", len(path)) + path)
-            _, mode, size, mtime = struct.unpack("<4sIII", _read_exact(sock, 16))
+        with self._logged(f"stat {remote}"), self._transfer("no answer", _OPEN_TIMEOUT_S, None) as stream:
+            stream.send([struct.pack("<4sI", b"STAT", len(path)), path])
+            _, mode, size, mtime = struct.unpack("<4sIII", stream.receive(16))
         return RemoteStat(mode=mode, size=size, mtime=mtime) if mode else None
 
     def close(self) -> None:
@@ -209,6 +225,16 @@ class AdbTarget:
             finally:
                 # Not connection.close(): it sleeps 10 ms each time.
                 sock.close()
+
+    @contextlib.contextmanager
+    def _transfer(self, late: str, timeout_s: float, cancel: threading.Event | None) -> Iterator[Transfer]:
+        """The sync service up to a deadline in wall time; `late` says what did not happen by then."""
+        deadline = time.monotonic() + timeout_s
+        with self._service("sync:", timeout_s=min(timeout_s, _OPEN_TIMEOUT_S)) as sock:
+            try:
+                yield Transfer(sock, deadline, cancel)
+            except NoEnd:
+                raise DeviceHung(f"{late} within {timeout_s:g} s", serial=self.serial) from None
 
     @contextlib.contextmanager
     def _witnessed(self) -> Iterator[None]:
@@ -314,24 +340,3 @@ def _has_ended(sock: socket.socket, patience_s: float) -> bool:
         return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:
         return True
-
-
-def _read_exact(sock: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        chunk = sock.recv(min(size - len(data), 1 << 20))
-        if not chunk:
-            raise EOFError("the connection closed in the middle of a transfer")
-        data += chunk
-    return bytes(data)
-
-
-def _send_all(sock: socket.socket, parts: list[bytes | memoryview]) -> None:
-    pending = [memoryview(part) for part in parts]
-    limit = min(len(pending), os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names else 16)
-    while pending:
-        sent = sock.sendmsg(pending[:limit])
-        while pending and sent >= len(pending[0]):
-            sent -= len(pending.pop(0))
-        if sent:
-            pending[0] = pending[0][sent:]

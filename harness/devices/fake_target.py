@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.devices.target import Cancelled, CommandOutput, RemoteStat
+from harness.devices.target import PULL_TIMEOUT_S, Cancelled, CommandOutput, RemoteStat, push_timeout_s
 from harness.errors import CommandFailed, DeviceHung
 from harness.files.whole_file import output_file
 
@@ -162,14 +162,30 @@ class FakeTarget:
             answer = self._answer_to(command) if fault is None else fault
         return self._play(answer, command, timeout_s, cancel)
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+    def push(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        timeout_s: float | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
         """See `Target.push`."""
-        self._fail(self._note("push", remote), remote)
+        limit_s = push_timeout_s(local.stat().st_size) if timeout_s is None else timeout_s
+        self._fail(self._note("push", remote), remote, limit_s, cancel)
         self.files[remote] = FakeFile(data=local.read_bytes(), mode=mode, mtime=int(local.stat().st_mtime))
 
-    def pull(self, remote: str, local: Path) -> bool:
+    def pull(
+        self,
+        remote: str,
+        local: Path,
+        *,
+        timeout_s: float = PULL_TIMEOUT_S,
+        cancel: threading.Event | None = None,
+    ) -> bool:
         """See `Target.pull`."""
-        self._fail(self._note("pull", remote), remote)
+        self._fail(self._note("pull", remote), remote, timeout_s, cancel)
         if remote not in self.files:
             if self._is_folder(remote):
                 raise CommandFailed(f"pull {remote}", exit_code=1, output="Is a directory", serial=self.serial)
@@ -180,7 +196,7 @@ class FakeTarget:
 
     def stat(self, remote: str) -> RemoteStat | None:
         """See `Target.stat`. What has files below it is a folder."""
-        self._fail(self._note("stat", remote), remote)
+        self._fail(self._note("stat", remote), remote, 0.0, None)
         if (found := self.files.get(remote)) is not None:
             return RemoteStat(mode=stat.S_IFREG | found.mode, size=len(found.data), mtime=found.mtime)
         return RemoteStat(mode=stat.S_IFDIR | 0o755, size=4096, mtime=0) if self._is_folder(remote) else None
@@ -245,10 +261,17 @@ class FakeTarget:
                     raise AssertionError(f"nobody has cancelled this command within {LONGEST_WAIT_S:g} s:\n{command}")
                 raise Cancelled
 
-    def _fail(self, fault: BaseException | Hang | None, path: str) -> None:
+    def _fail(
+        self, fault: BaseException | Hang | None, path: str, timeout_s: float, cancel: threading.Event | None
+    ) -> None:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
         if isinstance(fault, BaseException):
             raise fault
+        if fault is Hang.UNTIL_CANCELLED and cancel is not None:
+            self._play(fault, path, timeout_s, cancel)
         if fault is not None:
+            self.clock.sleep(timeout_s)
             raise DeviceHung(f"it does not answer about {path}", serial=self.serial)
 
     def _is_folder(self, path: str) -> bool:

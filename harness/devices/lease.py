@@ -1,7 +1,11 @@
 """The lease: who measures on a device, and which files of ours are there already.
 
 The lease is a line in `lease` in our folder: owner, end (seconds of the device's uptime), boot id, and who that is. It keeps two harness
-processes from measuring on one phone at a time, and it expires by itself.
+processes from measuring on one phone at a time, and it expires by itself: a lease that is renewed is alive, wherever its owner lives.
+
+Only of a process that this one can see does anybody know that it is dead before that. Host names do not tell: containers share them, and
+each may have process ids of its own. So a lease also says where its owner's process id counts: on which boot of which kernel, in which
+namespace.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import re
 import shlex
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR, storage_error
 from harness.devices.target import Target
@@ -37,26 +42,44 @@ class Holder:
     user: str
     host: str
     pid: int
+    pids: str
+    """Where its process id counts, as `pids_of_this_process` says it; empty where that is not known."""
     left_s: int
 
     @property
     def is_dead(self) -> bool:
-        """Whether it was a process of this machine that no longer runs."""
-        if self.host != socket.gethostname():
+        """Whether it was a process that this one could see, and no longer runs."""
+        if not self.pids or self.pids != pids_of_this_process():
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
-        except PermissionError:
+        except OSError:
             return False
         return False
 
+    @property
+    def word(self) -> str:
+        """The same as the lease has it; see `who_am_i`."""
+        return f"{self.user}@{self.host}:{self.pid}{':' if self.pids else ''}{self.pids}"
+
+
+def pids_of_this_process() -> str:
+    """Where process ids mean what they mean to this process: this boot of this kernel, this namespace. Empty where that cannot be read."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        namespace = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return ""
+    return f"{boot}.{namespace}"
+
 
 def who_am_i() -> str:
-    """Who holds a lease, in one word that a shell can read: user@host:pid."""
+    """Who holds a lease, in one word that a shell can read: user@host:pid:pids."""
     user = re.sub(r"[^A-Za-z0-9._-]", "_", os.environ.get("USER", "") or str(os.getuid()))
-    return f"{user}@{socket.gethostname()}:{os.getpid()}"
+    pids = pids_of_this_process()
+    return f"{user}@{socket.gethostname()}:{os.getpid()}{':' if pids else ''}{pids}"
 
 
 def open_folder(target: Target, *, owner: str) -> dict[str, int]:
@@ -73,11 +96,12 @@ def open_folder(target: Target, *, owner: str) -> dict[str, int]:
         DeviceBusy: another process holds the device.
         DeviceError: the device cannot be reached, or its storage cannot be written.
     """
-    output = target.run(_open_script(owner, force=False), timeout_s=_TIMEOUT_S)
+    output = target.run(_open_script(owner), timeout_s=_TIMEOUT_S)
     holder = _holder(output.stdout.decode(errors="replace"))
     if holder is not None and holder.is_dead:
-        output = target.run(_open_script(owner, force=True), timeout_s=_TIMEOUT_S)
-    elif holder is not None:
+        output = target.run(_open_script(owner, dead=holder.word), timeout_s=_TIMEOUT_S)
+        holder = _holder(output.stdout.decode(errors="replace"))
+    if holder is not None:
         raise DeviceBusy(
             f"{holder.user}@{holder.host} (pid {holder.pid}) measures on it, for {holder.left_s} s more at most",
             serial=target.serial,
@@ -104,17 +128,18 @@ def _write_lease(owner: str, seconds: float) -> str:
 
 
 def close_folder(target: Target, *, owner: str) -> None:
-    """End what a lost attempt may have left running, give the lease back and remove the trials' folders.
+    """End what a lost attempt may have left running, give the lease back and remove the trials' folders and half files.
 
     Pushed files stay for the next run.
     """
     target.run(
-        f"cd {BASE_DIR} && read o rest <lease && [ $o = {shlex.quote(owner)} ] || exit 0\n{_END_LEFTOVERS}\nrm -rf run lease",
+        f"cd {BASE_DIR} && read o rest <lease && [ $o = {shlex.quote(owner)} ] || exit 0\n{_END_LEFTOVERS}\nrm -rf run blobs/*.part lease",
         timeout_s=_TIMEOUT_S,
     )
 
 
-def _open_script(owner: str, *, force: bool) -> str:
+def _open_script(owner: str, *, dead: str = "") -> str:
+    """Shell text that takes the lease; of another one's that has not ended only where `dead` is who holds it."""
     me = shlex.quote(owner)
     return f"""
 mkdir -p {BASE_DIR}/blobs && cd {BASE_DIR} || exit 1
@@ -128,7 +153,7 @@ read boot </proc/sys/kernel/random/boot_id
 # Read once, and again where it is empty: its holder renews it just now (a shell empties what it writes first), or crashed then.
 n=0; o=
 while [ -e lease ] && ! read o until b who <lease && [ $n -lt 10 ]; do n=$((n+1)); sleep 0.1; done
-if [ {int(force)} = 0 ] && [ -n "$o" ] &&
+if [ -n "$o" ] && [ "$who" != {shlex.quote(dead)} ] &&
    [ "$b" = "$boot" ] && [ "$o" != {me} ] && [ "$until" -gt $up ]; then
   rmdir lock 2>/dev/null; echo "held $o $who $((until-up))"; exit 0
 fi
@@ -143,8 +168,8 @@ echo ready
 
 
 def _holder(text: str) -> Holder | None:
-    match = re.search(r"^held (\S+) ([^@\s]+)@([^:\s]+):(\d{1,10}) (\d{1,10})$", text, re.MULTILINE)
+    match = re.search(r"^held (\S+) ([^@\s]+)@([^:\s]+):(\d{1,10})(?::(\S+))? (\d{1,10})$", text, re.MULTILINE)
     if match is None:
         return None
-    owner, user, host, pid, left = match.groups()
-    return Holder(owner=owner, user=user, host=host, pid=int(pid), left_s=int(left))
+    owner, user, host, pid, pids, left = match.groups()
+    return Holder(owner=owner, user=user, host=host, pid=int(pid), pids=pids or "", left_s=int(left))

@@ -7,6 +7,7 @@ reaches the device. A file gets its name only after the device has computed the 
 from __future__ import annotations
 
 import shlex
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +35,22 @@ class Blob:
         return f"{BASE_DIR}/blobs/{self.sha256}{'-benchmark_model' if self.executable else '.tflite'}"
 
 
-def push_missing(target: Target, blobs: Iterable[Blob], present: Mapping[str, int]) -> list[Blob]:
+def push_missing(
+    target: Target, blobs: Iterable[Blob], present: Mapping[str, int], cancel: threading.Event | None = None
+) -> list[Blob]:
     """Push the files that are missing, and give each its name once the device has hashed it.
+
+    Args:
+        target: the device.
+        blobs: what it needs.
+        present: what it has: file names with their sizes.
+        cancel: set by another thread to give up early.
 
     Returns:
         What was pushed.
 
     Raises:
+        Cancelled: `cancel` was set.
         PushFailed: the device computed another hash.
         StorageFull: the storage is full. Half a file is removed.
     """
@@ -51,7 +61,7 @@ def push_missing(target: Target, blobs: Iterable[Blob], present: Mapping[str, in
     for remote, blob in missing.items():
         part = remote + ".part"
         try:
-            target.push(blob.path, part, mode=0o755 if blob.executable else 0o644)
+            target.push(blob.path, part, mode=0o755 if blob.executable else 0o644, cancel=cancel)
         except (StorageFull, PushFailed):
             target.run(f"rm -f {shlex.quote(part)}", timeout_s=_TIMEOUT_S)
             raise
@@ -61,7 +71,7 @@ def push_missing(target: Target, blobs: Iterable[Blob], present: Mapping[str, in
             f"if [ $h = {blob.sha256} ]; then mv -f {part} {remote} && echo placed {blob.sha256}; else rm -f {part}; fi"
         )
     timeout_s = _TIMEOUT_S + sum(blob.size for blob in missing.values()) / _HASH_BYTES_PER_S
-    text = target.run("\n".join(script), timeout_s=timeout_s).stdout.decode(errors="replace")
+    text = target.run("\n".join(script), timeout_s=timeout_s, cancel=cancel).stdout.decode(errors="replace")
     for blob in missing.values():
         if f"placed {blob.sha256}" not in text:
             raise PushFailed(f"{blob.path.name} did not arrive whole", serial=target.serial)

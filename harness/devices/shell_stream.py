@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import struct
 import threading
-import time
 from collections import deque
 
-from harness.devices.target import Cancelled, CommandOutput
+from harness.devices.socket_deadline import wait_for
+from harness.devices.target import CommandOutput
 
 STDOUT, STDERR, EXIT, CLOSE_STDIN = 1, 2, 3, 4
-_POLL_S = 0.2
 _KEPT_HEAD_BYTES = _KEPT_TAIL_BYTES = 16 * 1024 * 1024
-
-
-class NoEnd(Exception):
-    """The deadline passed, and the command has not ended."""
 
 
 def close_stdin(sock: socket.socket) -> None:
@@ -55,13 +49,7 @@ def read_output(sock: socket.socket, deadline: float, cancel: threading.Event | 
                 )
             if kind in streams:
                 streams[kind].add(payload)
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise NoEnd
-        wait = min(remaining, _POLL_S) if cancel is not None else remaining
-        if not select.select([sock], [], [], wait)[0]:
+        if not wait_for(sock, deadline, cancel):
             continue
         data = sock.recv(1 << 20)
         if not data:

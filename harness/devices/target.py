@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+PULL_TIMEOUT_S = 60.0
+"""Wall time for a file from a device: logs and profiles are megabytes at most."""
+
+
+def push_timeout_s(size: int) -> float:
+    """Wall time for a file of so many bytes to a device: 2 MB/s is slower than any USB 2 phone, below it something is wrong."""
+    return 30 + size / 2e6
+
 
 class Cancelled(Exception):
-    """The caller's cancel event was set while a command ran. Not an error of the device."""
+    """The caller's cancel event was set while something went on. Not an error of the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +58,49 @@ class Target(Protocol):
             Cancelled: `cancel` was set.
         """
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+    def push(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        timeout_s: float | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
         """Copy a file to the device.
+
+        Args:
+            local: what to copy.
+            remote: the file on the device.
+            mode: its permissions.
+            timeout_s: wall time after which DeviceHung is raised. Default: `push_timeout_s` of its size.
+            cancel: set by another thread to give up early.
 
         Raises:
             StorageFull, PushFailed, DeviceLost, DeviceHung.
+            Cancelled: `cancel` was set.
         """
 
-    def pull(self, remote: str, local: Path) -> bool:
-        """Copy a file from the device; False if it is not there. `local` is written whole or not at all."""
+    def pull(
+        self,
+        remote: str,
+        local: Path,
+        *,
+        timeout_s: float = PULL_TIMEOUT_S,
+        cancel: threading.Event | None = None,
+    ) -> bool:
+        """Copy a file from the device; False if it is not there. `local` is written whole or not at all.
+
+        Args:
+            remote: the file on the device.
+            local: where to copy it.
+            timeout_s: wall time after which DeviceHung is raised.
+            cancel: set by another thread to give up early.
+
+        Raises:
+            DeviceLost, DeviceHung.
+            Cancelled: `cancel` was set.
+        """
 
     def stat(self, remote: str) -> RemoteStat | None:
         """None if there is no such file."""

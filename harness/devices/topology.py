@@ -119,7 +119,10 @@ def resolve(label: str, topology: Topology, extra: Mapping[str, Sequence[int]] |
     elif label in NAMES:
         return None
     elif ("-" in label or "," in label) and _LIST.fullmatch(label):
-        mask = to_mask(parse_list(label))
+        try:
+            mask = to_mask(parse_list(label))
+        except ValueError as error:  # backwards, or beyond any phone's cores
+            raise UsageError(str(error)) from None
     elif _MASK.fullmatch(label) and len(label) <= 256:
         mask = int(label, 16)
     else:

@@ -34,6 +34,11 @@ def lock_if_free(file: _OpenFile | int) -> bool:
     return True
 
 
+def lock_when_free(file: _OpenFile | int) -> None:
+    """The same, but wait for whoever holds it."""
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
 @contextmanager
 def held(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a lock file; wait where another process holds it.
@@ -56,5 +61,5 @@ def held(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None
         if not lock_if_free(lock):
             if waiting is not None:
                 waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock_when_free(lock)
         yield

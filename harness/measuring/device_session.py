@@ -6,6 +6,7 @@ is not. Whatever an attempt came to is kept in the result (`Result.setbacks`), s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -199,11 +200,14 @@ class DeviceSession:
         )
         while True:
             try:
-                self._conditions.exit()
+                with contextlib.suppress(
+                    Cancelled
+                ):  # in the last canary: what was set is given back by then, the lease is not
+                    self._conditions.exit()
                 close_folder(self._target, owner=self._services.owner)
             except DeviceError as error:
-                if time.monotonic() < deadline and isinstance(error, TransientError):
-                    self._services.cancel.wait(self._services.patience.backoff_s)
+                again = isinstance(error, TransientError) and time.monotonic() < deadline
+                if again and not self._services.cancel.wait(self._services.patience.backoff_s):
                     continue
                 self._note(f"could not be tidied up: {error.message}")
             break
@@ -308,7 +312,7 @@ class DeviceSession:
 
     def _push(self, blob: Blob) -> None:
         if self._present.get(Path(blob.remote).name) != blob.size:
-            push_missing(self._target, [blob], self._present)
+            push_missing(self._target, [blob], self._present, self._services.cancel)
             self._present[Path(blob.remote).name] = blob.size
 
     # --- the way back -------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +29,46 @@ class Progress(Protocol):
 
     def looked(self, step: Step) -> None:
         """A block of an adaptive run is complete: what was decided, and what comes next."""
+
+
+class Unheard:
+    """Implements `Progress`: tells a watcher, and goes on where that one cannot say it to anybody. What is told is in the run's log too.
+
+    Args:
+        watcher: who watches. Its own mistakes are raised.
+    """
+
+    def __init__(self, watcher: Progress) -> None:
+        self._watcher = watcher
+
+    def started(self, trial: Trial) -> None:
+        """See `Progress.started`."""
+        with _unheard():
+            self._watcher.started(trial)
+
+    def finished(self, result: Result) -> None:
+        """See `Progress.finished`."""
+        with _unheard():
+            self._watcher.finished(result)
+
+    def note(self, serial: str, message: str) -> None:
+        """See `Progress.note`."""
+        with _unheard():
+            self._watcher.note(serial, message)
+
+    def looked(self, step: Step) -> None:
+        """See `Progress.looked`."""
+        with _unheard():
+            self._watcher.looked(step)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """A pipe whose reader left, a full disk: rich then ends the thread that prints, as if a program had only one."""
+    try:
+        yield
+    except (OSError, SystemExit) as error:
+        log.debug("what goes on cannot be shown: %s", error)
 
 
 @dataclass(slots=True)

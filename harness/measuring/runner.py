@@ -113,7 +113,7 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     if trailer is not None and bench.inventory.boot_id and trailer.boot_id != bench.inventory.boot_id:
         raise DeviceRebooted("it rebooted since the run began", serial=trial.device)
     logs = {"stdout": output.stdout, "stderr": stderr}
-    logs |= pull_files(bench.target, folder, log_dir, script.flags)
+    logs |= pull_files(bench.target, folder, log_dir, script.flags, cancel)
     paths = write_logs(log_dir, logs)
     exit_code = trailer.exit_code if trailer else output.exit_code
     parsed = parse_output(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -29,12 +29,13 @@ from harness.measuring.lane_threads import LaneThreads
 from harness.measuring.not_run import skipped_result
 from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
-from harness.measuring.run_events import LanesOutcome, Progress, RunEvents
+from harness.measuring.run_events import LanesOutcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
 from harness.records import Purpose, Result, Status, Trial
+from harness.runs.run_folder import LOGS
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of
-from harness.runs.run_store import LOGS, RunStore
+from harness.runs.run_store import RunStore
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Schedule:
         help_texts: what binaries have printed for `--help` before; each is asked only once.
         conditions: what the suite asks of the devices' conditions.
         patience: how long and how often to try.
+        again: trials that run although they have a result.
     """
 
     def __init__(
@@ -76,14 +78,15 @@ class Schedule:
         help_texts: HelpTexts | None = None,
         conditions: ConditionsRequest | None = None,
         patience: Patience | None = None,
+        again: Collection[str] = (),
     ) -> None:
         self._store = store
-        self._progress = progress
+        self._progress = Unheard(progress)
         self._patience = patience or Patience()
         self._hardware: Counter[str] = Counter()
         self._serials: frozenset[str] = frozenset(device.serial for device in store.manifest.devices)
         self._lock = threading.Lock()
-        results = store.results()
+        results = [result for result in store.results() if result.trial.trial_id not in again]
         self._done = {result.trial.trial_id for result in results}
         self._stopping = stopping_of(store.manifest)
         self._processes = processes_of(results) if self._stopping else {}
@@ -93,7 +96,7 @@ class Schedule:
         self._outcome = LanesOutcome()
         self._fatal: HarnessError | None = None
         self._cancel = threading.Event()
-        self._events = RunEvents(progress, self._lock)
+        self._events = RunEvents(self._progress, self._lock)
         self._services = RunServices(
             owner=owner,
             wait_for_lease_s=wait_for_lease_s,

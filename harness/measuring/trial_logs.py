@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +21,9 @@ _NAMES: Mapping[str, str] = {
 _PULLED = frozenset({"profile", "runtime_info"})
 
 
-def pull_files(target: Target, folder: str, log_dir: Path, flags: Sequence[str]) -> dict[str, bytes]:
+def pull_files(
+    target: Target, folder: str, log_dir: Path, flags: Sequence[str], cancel: threading.Event
+) -> dict[str, bytes]:
     """The files that the flags name, as far as they were written."""
     pulled = {}
     for kind in sorted(_PULLED):
@@ -28,7 +31,7 @@ def pull_files(target: Target, folder: str, log_dir: Path, flags: Sequence[str])
         if not any(flag.endswith(f"={name}") for flag in flags):
             continue
         local = log_dir / name
-        if target.pull(f"{folder}/{name}", local):
+        if target.pull(f"{folder}/{name}", local, cancel=cancel):
             pulled[kind] = local.read_bytes()
     return pulled
 

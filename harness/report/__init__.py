@@ -24,9 +24,9 @@ from harness.report.page_data import report_data, trial_data
 from harness.report.run_words import summarise
 from harness.report.verdicts import verdicts_of
 from harness.runs import calibration_files
+from harness.runs.run_folder import REPORT, refuse_own_file
 from harness.runs.run_store import Run, collector_paused, load_run
 
-REPORT = "report.html"
 _SCRIPTS = (
     "model.js",
     "format.js",
@@ -105,6 +105,7 @@ def write_report(run_dir: Path, output: Path | None = None) -> Path:
         SetupError: the disk is full, or writing failed otherwise.
     """
     target = output or run_dir / REPORT
+    refuse_own_file(target, replaces_report=True)
     with collector_paused():
         run = load_run(run_dir)
         # Only the run's own calibrations: the page must be the same on every machine.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 import harness
 from harness.api.lanes import Effort
+from harness.api.run_suite import _new_folder
 from harness.errors import UsageError
 from harness.records import Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -166,3 +169,22 @@ def test_a_report_that_cannot_be_written_costs_nothing_that_was_measured(tmp_pat
 def test_efforts_that_make_no_sense_are_refused_before_anything_starts(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Effort(**arguments)
+
+
+def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    count = 8
+    together = threading.Barrier(count, timeout=60)
+    found: list[Path] = []
+
+    def name() -> None:
+        together.wait()
+        found.append(_new_folder("suite", datetime(2026, 11, 22, tzinfo=UTC)))
+
+    threads = [threading.Thread(target=name) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == count
+    assert all(path.is_dir() for path in found)

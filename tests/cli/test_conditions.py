@@ -66,20 +66,20 @@ def was_busy(results: Sequence[Result]) -> bool:
     return bool(shares) and min(shares) > BUSY
 
 
-def test_a_phone_that_throttles_is_found_out(tmp_path: Path) -> None:
+def test_a_virtual_phone_that_throttles_is_found_out_and_its_latencies_count(tmp_path: Path) -> None:
     suite = write_suite(tmp_path, "{thermal: {max_status: null}, repeat_invalid: 0}", lengths=LONG, processes=5)
     with VirtualFarm([throttling_phone()], clock_scale=CLOCK_SCALE) as farm:
         done = run(suite, farm, tmp_path / "run")
     results = load_run(tmp_path / "run").results
-    throttled = [result for result in results if Cause.THROTTLED in result.causes]
+    simulated = "simulated: clock down to"
+    throttled = [r for r in results if any(text.startswith(simulated) for text in r.conditions.evidence)]
     if not throttled and not was_busy(results):
         pytest.skip("this machine is too busy: the processes got too little of it to make the phone hot")
-    assert done.returncode == 1
+    assert done.returncode == 0, done.stderr
     assert throttled
-    assert results[0].status is Status.OK, "it began cool"
+    assert not any(text.startswith(simulated) for text in results[0].conditions.evidence), "it began cool"
     for result in throttled:
-        assert result.status is Status.INVALID
-        assert any(text.startswith("clock down to") for text in result.conditions.evidence)
+        assert result.status is Status.OK, "what is made up spoils nothing that was measured"
         assert "samples" in result.conditions.simulated
     first, hottest = results[0].conditions, max(r.conditions.temperature_after_c or 0 for r in results)
     assert first.temperature_before_c is not None
@@ -117,6 +117,10 @@ def test_a_thread_that_may_run_on_all_cores_is_not_throttled_for_that(tmp_path: 
     assert [(result.status, result.conditions.evidence) for result in results] == [(Status.OK, ())] * len(PROFILES)
 
 
+def _spoiling(result: Result) -> list[str]:
+    return [text for text in result.conditions.evidence if not text.startswith("simulated: ")]
+
+
 def test_one_suite_fits_phones_that_differ(tmp_path: Path) -> None:
     """All three profiles, and a phone that no config is for; each condition where it is supported."""
     conditions = (
@@ -133,12 +137,10 @@ def test_one_suite_fits_phones_that_differ(tmp_path: Path) -> None:
         ]
     assert [device.config for device in finished.manifest.devices] == [*PROFILES, None]
     # The canary is a real measurement: on a busy machine it may find that this became slower.
-    spoiled = [text for result in finished.results for text in result.conditions.evidence]
-    assert all(text.startswith("canary ") for text in spoiled), spoiled
-    assert done.returncode == bool(spoiled), done.stderr
-    assert [r.status for r in finished.results] == [
-        Status.INVALID if r.conditions.evidence else Status.OK for r in finished.results
-    ]
+    spoiled = [_spoiling(result) for result in finished.results]
+    assert all(text.startswith("canary ") for texts in spoiled for text in texts), spoiled
+    assert done.returncode == any(spoiled), done.stderr
+    assert [r.status for r in finished.results] == [Status.INVALID if texts else Status.OK for texts in spoiled]
     assert journals == [None] * 4, "everything was given back"
     seen = {result.trial.device: result.conditions for result in finished.results}
     flagship, midrange, old, unknown = (seen[serial] for serial in farm_serials(finished.manifest.devices))

@@ -13,6 +13,7 @@ import pytest
 
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.record import new_record
+from harness.virtual.farm import VirtualFarm
 from tests import in_process
 from tests.binaries.programs import write_elf
 
@@ -120,3 +121,18 @@ def test_a_state_folder_that_cannot_be_read_hides_no_other_finding(tmp_path: Pat
     found = json.loads(done.stdout)["findings"]
     assert [one["what"] for one in found] == CHECKS
     assert all("Permission denied" in one["detail"] and one["remedy"] for one in found if one["state"] == "missing")
+
+
+def test_devices_are_counted_at_the_server_that_lists_them(tmp_path: Path) -> None:
+    own = free_port()
+    started = harness(tmp_path, "virtual", "start", "--count", "2", "--json")
+    assert started.returncode == 0, started.stderr
+    farm = json.loads(started.stdout)["adb_port"]
+    try:
+        with VirtualFarm(["virtual-old"]) as phones:
+            server = findings(tmp_path, ANDROID_ADB_SERVER_PORT=str(phones.adb_port))["ADB server"]
+            assert server["detail"] == f"on port {phones.adb_port}, 1 device; on port {farm}, 2 devices"
+        nobody = findings(tmp_path, ANDROID_ADB_SERVER_PORT=str(own))["ADB server"]
+        assert nobody["detail"].startswith(f"none on port {own}")
+    finally:
+        harness(tmp_path, "virtual", "stop", "--all")

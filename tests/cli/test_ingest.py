@@ -14,6 +14,7 @@ import pytest
 from harness.records import Purpose, Status
 from harness.runs.run_store import load_run
 from tests.benchmark_model.recorded import LOGS, other_log
+from tests.cli.running import write_suite
 from tests.in_process import harness
 from tests.model_files import shipped
 
@@ -147,24 +148,44 @@ def test_of_several_runs_in_one_log_the_last_says_how_it_ran(tmp_path: Path) -> 
     assert any("2 runs of the tool" in note for note in result.measurement.notes)
 
 
-def test_what_was_recorded_takes_no_block_that_is_still_to_be_run(tmp_path: Path) -> None:
+def test_a_measured_run_takes_recorded_logs_once_it_is_finished_and_is_not_resumed_after_it(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    suite = tmp_path / "suite.yaml"
-    suite.write_text(
-        f"suite: s\nmodels: [{shipped('cnn_int8.tflite')}]\nprocesses: 3\n"
-        "run: {min_runs: 1, min_s: 0, max_s: 1, warmup_runs: 0, warmup_s: 0, timeout_s: 20}\n"
-    )
-    command = [sys.executable, "-m", "harness", "run", str(suite), "--device", "virtual:1", "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    lines = (out / "trials.jsonl").read_bytes().splitlines(keepends=True)
-    (out / "trials.jsonl").write_bytes(lines[0])  # as a controller leaves it that was killed after the first
-    log = next((out / "logs").glob("*/stdout.txt"))
-    done = [sys.executable, "-m", "harness", "ingest", str(log), "--device", "d", "--model", "m", "--delegate", "cpu"]
-    subprocess.run([*done, "-o", str(out)], check=False, capture_output=True, timeout=60)
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], "processes: 3\n")
+    assert harness("run", suite, "--device", "virtual:1", "--out", out).returncode == 0
+    whole = (out / "trials.jsonl").read_bytes()
+    (out / "trials.jsonl").write_bytes(whole.splitlines(keepends=True)[0])  # as a controller leaves it that was killed
+    manifest = (out / "manifest.json").read_bytes()
+    refused = ingest(out, HOST / "01_default_fp32.log")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"finish it: harness run --resume {out}" in refused.stderr
+    assert (out / "manifest.json").read_bytes() == manifest
+    (out / "trials.jsonl").write_bytes(whole)
+    assert ingest(out, HOST / "01_default_fp32.log").returncode == 0
     run = load_run(out)
-    planned = {trial.block for trial in run.manifest.trials if trial.device != "d"}
-    assert planned == {0, 1, 2}
-    assert {r.trial.block for r in run.results if r.trial.device == "d"} == {3}
+    assert [r.trial.block for r in run.results] == [0, 1, 2, 3], "none took turns with another"
+    again = harness("run", "--resume", out)
+    assert (again.returncode, "recorded runs cannot be resumed" in again.stderr) == (2, True), again.stderr
+
+
+def test_of_two_at_once_into_one_run_none_is_lost(tmp_path: Path) -> None:
+    logs = sorted(HOST.glob("11_threads_*.log"))
+    run = tmp_path / "run"
+    words = [sys.executable, "-m", "harness", "ingest", "--device", "d", "--model", "m", "--delegate", "xnnpack"]
+    at_once = [subprocess.Popen([*words, str(log), "-o", str(run)], stdout=subprocess.DEVNULL) for log in logs]
+    assert [one.wait() for one in at_once] == [0] * len(logs)
+    loaded = load_run(run)
+    assert len(loaded.results) == len(loaded.manifest.trials) == len(logs)
+    assert sorted(trial.block for trial in loaded.manifest.trials) == list(range(len(logs)))
+
+
+@pytest.mark.parametrize("name", ["", "mine"])
+def test_a_folder_of_other_files_is_no_place_for_a_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.html").write_text("mine")
+    done = harness("ingest", HOST / "01_default_fp32.log", "--device", "d", "--model", "m", "--delegate", "cpu",
+                   "-o", name, cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 2, done.stdout
+    assert [file.name for file in tmp_path.rglob("*")] == ["mine", "report.html"]
 
 
 @pytest.mark.parametrize(("delegate", "code"), [("nnapi", 0), ("gpu", 1)])

@@ -48,17 +48,21 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert "harness" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("reader", ["head -c 10", "true"])
-def test_a_reader_that_leaves_does_not_change_the_verdict(tmp_path: Path, repository: Path, reader: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "reader", "code"), [("", "head -c 10", 1), ("", "true", 1), ("--json", "cat", 1), ("--json", "true", 3)]
+)
+def test_a_reader_that_leaves_does_not_change_the_verdict_but_lacks_its_document(
+    tmp_path: Path, repository: Path, options: str, reader: str, code: int
+) -> None:
     log = tmp_path / "failed.log"
     log.write_text(
         "STARTING!\nERROR: Could not open 'x'.\nERROR: Failed to load model x\nERROR: Benchmarking failed.\n" * 3000
     )
-    command = f"{sys.executable} -m harness parse {log} {log} --json | {reader} >/dev/null; exit ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m harness parse {log} {log} {options} | {reader} >/dev/null; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, cwd=repository, timeout=60, check=False
     )
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -83,3 +83,38 @@ def test_a_word_for_cores_that_means_nothing_is_named_with_its_line(tmp_path: Pa
     done = harness("run", suite, "--device", "virtual:1", "--dry-run")
     assert done.returncode == 2
     assert f"{suite}:5: cpus[1]: 'huge'" in done.stderr
+
+
+@pytest.mark.parametrize("label", ["3-0", "0-99999999999", "0,7-4", "5000,1"])
+def test_a_list_of_cores_that_is_none_is_named_with_its_line(tmp_path: Path, label: str) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], f"processes: 1\ncpus: [all, '{label}']\n")
+    done = harness("run", suite, "--device", "virtual:1", "--dry-run")
+    no_traceback(done)
+    assert done.returncode == 2
+    assert f"{suite}:5: cpus[1]: {label!r} is not a list of cores such as 0-3 or 0,2-3" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("baseline", "what", "remedy"),
+    [
+        ("{delegate: gpu}", "delegate 'gpu'", "one of cpu, xnnpack"),
+        ("{delegate: cpu, threads: 2}", "threads 2", "one of 1, 4"),
+        ("{model: other}", "model 'other'", "one of cnn_int8"),
+        ("{binary: old}", "binary 'old'", "the suite names no binary"),
+    ],
+)
+def test_a_baseline_that_is_no_cell_is_named_with_its_line(
+    tmp_path: Path, baseline: str, what: str, remedy: str
+) -> None:
+    extra = f"processes: 1\ndelegates: [cpu, xnnpack]\nthreads: [1, 4]\nbaseline: {baseline}\n"
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], extra)
+    done = harness("run", suite, "--device", "virtual:1", "--dry-run")
+    assert done.returncode == 2
+    assert f"{suite}:7: baseline: no cell has {what}: there would be nothing to compare with" in done.stderr
+    assert remedy in done.stderr
+
+
+def test_a_baseline_whose_cells_this_device_lacks_is_one(tmp_path: Path) -> None:
+    extra = "processes: 1\ncpus: [all, f00]\nbaseline: {cpus: f00}\n"
+    suite = write_suite(tmp_path, [shipped("cnn_int8.tflite")], extra)
+    assert harness("run", suite, "--device", "virtual:1", "--dry-run").returncode == 0

@@ -148,11 +148,19 @@ class ShellPhone:
         )
         return CommandOutput(stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode)
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+    def push(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        timeout_s: float | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
         """Not needed."""
         raise NotImplementedError
 
-    def pull(self, remote: str, local: Path) -> bool:
+    def pull(self, remote: str, local: Path, *, timeout_s: float = 60.0, cancel: threading.Event | None = None) -> bool:
         """Not needed."""
         raise NotImplementedError
 

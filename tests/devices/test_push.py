@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +17,14 @@ import pytest
 
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_folder import BASE_DIR
-from harness.devices.lease import LEASE_LOST, close_folder, open_folder, renew_script
+from harness.devices.lease import (
+    LEASE_LOST,
+    _open_script,
+    close_folder,
+    open_folder,
+    pids_of_this_process,
+    renew_script,
+)
 from harness.devices.push import Blob, push_missing
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, PushFailed
 from harness.measuring.trial_script import TrialScript, kill_script
@@ -40,10 +50,14 @@ def blob(folder: Path, data: bytes) -> Blob:
     return Blob(path=path, sha256=hashlib.sha256(data).hexdigest(), size=len(data), executable=True)
 
 
-def lease_of(target: AdbTarget, *, pid: int, host: str, left_s: int = 300) -> None:
+GONE = 2**22 - 3
+"""No process has this id: it is nearly the greatest that there can be."""
+
+
+def lease_of(target: AdbTarget, *, pid: int, host: str, pids: str = "", left_s: int = 300) -> None:
     target.run(
         f"mkdir -p {BASE_DIR}; read up r </proc/uptime; read b </proc/sys/kernel/random/boot_id;"
-        f" echo other $((${{up%.*}}+{left_s})) $b me@{host}:{pid} >{BASE_DIR}/lease",
+        f" echo other $((${{up%.*}}+{left_s})) $b me@{host}:{pid}{pids and ':' + pids} >{BASE_DIR}/lease",
         timeout_s=20,
     )
 
@@ -67,17 +81,56 @@ def test_what_arrives_changed_never_gets_its_name(target: AdbTarget, tmp_path: P
     assert open_folder(target, owner="a") == {}
 
 
-def test_a_live_holder_is_named_and_a_dead_one_of_this_machine_is_not_waited_for(target: AdbTarget) -> None:
-    lease_of(target, pid=os.getpid(), host=socket.gethostname())
+def test_a_live_holder_is_named_and_a_dead_one_that_we_can_see_is_not_waited_for(target: AdbTarget) -> None:
+    here = pids_of_this_process()
+    lease_of(target, pid=os.getpid(), host=socket.gethostname(), pids=here)
     with pytest.raises(DeviceBusy, match=f"pid {os.getpid()}"):
         open_folder(target, owner="a")
     lease_of(target, pid=1, host="another-machine")
     with pytest.raises(DeviceBusy, match="another-machine"):
         open_folder(target, owner="a")
-    lease_of(target, pid=2**22 - 3, host=socket.gethostname())
+    lease_of(target, pid=GONE, host=socket.gethostname(), pids=here)
     open_folder(target, owner="a")
     lease_of(target, pid=1, host="another-machine", left_s=-1)
     open_folder(target, owner="a")
+
+
+@pytest.mark.parametrize(
+    "pids",
+    [
+        "",
+        f"{pids_of_this_process()}1",
+        re.sub("^.{8}", "01234567", pids_of_this_process()),
+        pids_of_this_process().replace(".", "." * 2),
+    ],
+    ids=["an older harness", "another namespace", "another boot", "nonsense"],
+)
+def test_a_process_that_we_cannot_see_is_alive_whatever_its_host_is_called(target: AdbTarget, pids: str) -> None:
+    lease_of(target, pid=GONE, host=socket.gethostname(), pids=pids)
+    with pytest.raises(DeviceBusy, match=f"pid {GONE}"):
+        open_folder(target, owner="a")
+
+
+def test_a_session_in_another_container_keeps_its_device(target: AdbTarget, farm: VirtualFarm) -> None:
+    """The same host name, process ids of its own, and it still runs: as containers on the host's network are."""
+    opens = (
+        "from harness.devices.adb_target import AdbTarget; from harness.devices.lease import open_folder;"
+        f" open_folder(AdbTarget({farm.serials[0]!r}, port={farm.adb_port}), owner='container');"
+        " print('has it', flush=True); input()"
+    )
+    words = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", sys.executable, "-c", opens]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as container:
+        assert container.stdout is not None
+        assert container.stdout.readline() == "has it\n"
+        with pytest.raises(DeviceBusy):
+            open_folder(target, owner="a")
+        container.communicate("\n")
+
+
+def test_a_dead_holder_s_lease_is_not_taken_from_who_took_it_meanwhile(target: AdbTarget) -> None:
+    lease_of(target, pid=1, host="the-next")
+    output = target.run(_open_script("a", dead=f"me@{socket.gethostname()}:{GONE}"), timeout_s=60)
+    assert output.stdout.startswith(b"held other me@the-next:1 ")
 
 
 def test_of_two_sessions_at_once_one_gets_the_device(farm: VirtualFarm, target: AdbTarget) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -180,6 +181,37 @@ def test_a_throttled_trial_is_repeated_once_it_has_cooled_up_to_the_limit() -> N
     assert good.conditions.waited_s > 0.9
     assert not conditioning.worth_repeating(slow, 1)
     assert any(note.startswith("again once it has cooled: clock down to 1.40 GHz") for note in notes)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [{"khz": 1_400_000}, {"thermal_status_after": 3}, {"thermal_status_before": 3}],
+    ids=lambda seen: next(iter(seen)),
+)
+def test_what_is_simulated_is_told_and_spoils_nothing(seen: dict[str, Any]) -> None:
+    conditioning, _ = session(phone_that_shows(COOL), {"repeat_invalid": 1})
+    assert conditioning.before_trial(TRIAL) is None
+    names = ("samples", "thermal_status_after", "thermal_status_before", "temperature_after_c", "temperature_before_c")
+    judged = conditioning.after_trial(result(**seen, simulated=names))
+    assert (judged.status, judged.causes) == (Status.OK, ())
+    [evidence] = judged.conditions.evidence
+    assert evidence.startswith("simulated: ")
+    assert not conditioning.worth_repeating(judged, 0)
+
+
+def test_a_slow_canary_counts_where_clocks_are_simulated() -> None:
+    times = iter([100.0, 130.0])
+    conditioning, _ = session(
+        phone_that_shows(COOL),
+        {"canary": True, "thermal": {"wait_s": 0}},
+        lambda trial: result(trial, run_min_us=next(times), simulated=("samples",)),
+    )
+    for block in (0, 1):
+        trial = replace(TRIAL, trial_id=f"t{block}", block=block)
+        assert conditioning.before_trial(trial) is None
+        judged = conditioning.after_trial(result(trial, khz=1_400_000, simulated=("samples",)))
+    assert judged.causes == (Cause.THROTTLED,)
+    assert judged.conditions.evidence[0].startswith("canary 1.30 times")
 
 
 def test_what_failed_stays_failed_whatever_the_clocks_were() -> None:

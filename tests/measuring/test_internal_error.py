@@ -51,10 +51,18 @@ class Phone:
         self.when_asked()
         return CommandOutput(stdout=b"", stderr=b"", exit_code=0)
 
-    def push(self, local: Path, remote: str, *, mode: int = 0o644) -> None:
+    def push(
+        self,
+        local: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        timeout_s: float | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
         raise AssertionError("nothing is pushed")
 
-    def pull(self, remote: str, local: Path) -> bool:
+    def pull(self, remote: str, local: Path, *, timeout_s: float = 60.0, cancel: threading.Event | None = None) -> bool:
         return False
 
     def stat(self, remote: str) -> RemoteStat | None:

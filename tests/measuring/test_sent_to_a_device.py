@@ -23,8 +23,8 @@ from harness.virtual.farm import VirtualFarm
 SHA = "0" * 64
 SENT = {
     "inventory": PROBE_SCRIPT,
-    "open folder": lease._open_script("run-1", force=False),
-    "open folder by force": lease._open_script("run-1", force=True),
+    "open folder": lease._open_script("run-1"),
+    "open folder by force": lease._open_script("run-1", dead="me@host:1"),
     "renew lease": lease.renew_script("run-1", 60),
     "trial": TrialScript(
         folder=f"{BASE_DIR}/run/t",

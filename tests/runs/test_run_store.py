@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ from harness.records import (
 )
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from harness.records.causes import Cause
+from harness.runs.run_folder import refuse_own_file
 from harness.runs.run_store import FORMAT_VERSION, Manifest, RunStore, collector_paused, load_run
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -123,13 +126,41 @@ def test_damage_is_one_clear_error(tmp_path: Path, content: str) -> None:
         load_run(tmp_path)
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b'{"trial": 3}', b"", b"\xff{", b"null"])
+def test_a_damaged_line_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture, line: bytes) -> None:
     with RunStore.create(tmp_path, manifest()) as store:
         store.append(result(0))
     with (tmp_path / "trials.jsonl").open("ab") as stream:
-        stream.write(b'{"trial": 3}\n')
-    with pytest.raises(UsageError, match=r"trials\.jsonl:2"):
-        load_run(tmp_path)
+        stream.write(line + b"\n")
+    with RunStore.open(tmp_path) as store:
+        assert store.results() == (result(0),)
+        store.append(result(1))
+    caplog.clear()
+    run = load_run(tmp_path)
+    assert (run.results, run.damaged) == ((result(0), result(1)), (2,))
+    [said] = caplog.messages
+    assert "trials.jsonl:2 is damaged and left out: " in said
+
+
+def test_of_a_trial_that_was_to_run_again_the_last_result_counts_and_all_logs_are_kept(tmp_path: Path) -> None:
+    first, again = result(0), replace(result(0), duration_s=2.0)
+    name = first.trial.trial_id
+    with RunStore.create(tmp_path / "run", manifest()) as store:
+        (store.log_dir(name) / "stdout.txt").write_text("first")
+        store.append(first)
+        store.append(result(1))
+    assert load_run(tmp_path / "run").manifest.format_version == 2
+    with RunStore.open(tmp_path / "run") as store:
+        store.retry([name])
+        assert store.results() == (first, result(1)), "as long as there is no other"
+        (store.log_dir(name) / "stdout.txt").write_text("second")
+        assert store.log_dir(name) == tmp_path / "run" / "logs" / name
+        store.append(again)
+    run = load_run(tmp_path / "run")
+    assert run.results == (result(1), again)
+    assert (run.manifest.retried, run.manifest.format_version) == ((name,), 3)
+    logs = {file.parent.name: file.read_text() for file in (tmp_path / "run" / "logs").glob("*/stdout.txt")}
+    assert logs == {name: "second", f"{name}.1": "first"}
 
 
 def test_two_results_of_one_trial_are_damage_but_one_line_twice_is_not(tmp_path: Path) -> None:
@@ -247,3 +278,81 @@ def test_the_collector_is_paused_and_comes_back_whatever_happens() -> None:
         assert not gc.isenabled()  # it was off before: that is somebody's wish
     finally:
         gc.enable()
+
+
+def made(path: Path, content: str | None) -> Path:
+    """A file, or without content a folder."""
+    if content is None:
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("report.html", "mine"), ("trials.jsonl", "{}\n"), ("logs/x", "mine"), ("photos", None)]
+)
+def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_was(
+    tmp_path: Path, name: str, content: str | None
+) -> None:
+    made(tmp_path / "folder" / name, content)
+    before = sorted((tmp_path / "folder").rglob("*"))
+    with pytest.raises(UsageError, match=f"not empty and holds no run: it has {name.partition('/')[0]}"):
+        RunStore.create(tmp_path / "folder", manifest())
+    assert sorted((tmp_path / "folder").rglob("*")) == before
+
+
+def test_what_a_kill_left_before_the_manifest_is_no_hindrance(tmp_path: Path) -> None:
+    made(tmp_path / "trials.jsonl", "")
+    made(tmp_path / "logs", None)
+    RunStore.create(tmp_path, manifest()).close()
+
+
+def test_of_many_that_make_a_run_in_one_folder_one_does(tmp_path: Path) -> None:
+    count = 8
+    together = threading.Barrier(count, timeout=60)
+    stores: list[RunStore] = []
+
+    def make(number: int) -> None:
+        together.wait()
+        with contextlib.suppress(SetupError, UsageError):
+            stores.append(RunStore.create(tmp_path / "run", replace(manifest(), run_id=f"r{number}")))
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [store] = stores
+    assert load_run(tmp_path / "run").manifest.run_id == store.manifest.run_id
+    store.close()
+
+
+def test_whoever_waits_for_a_run_sees_what_was_added_meanwhile(tmp_path: Path) -> None:
+    first = RunStore.create(tmp_path / "run", manifest())
+    seen: list[str] = []
+
+    def wait() -> None:
+        with RunStore.open(tmp_path / "run", wait=True) as store:
+            seen.append(store.manifest.suite)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    first.extend_manifest(replace(manifest(), suite="more"))
+    first.close()
+    waiting.join()
+    assert seen == ["more"]
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "trials.jsonl", "decisions.jsonl", "logs/t/stdout.txt", "report.html"]
+)
+def test_a_run_s_own_files_are_no_outputs(tmp_path: Path, name: str) -> None:
+    RunStore.create(tmp_path / "run", manifest()).close()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    with pytest.raises(UsageError, match="part of the run"):
+        refuse_own_file(tmp_path / "link" / name)
+    refuse_own_file(tmp_path / name)
+    refuse_own_file(tmp_path / "run" / "trials.csv")
+    refuse_own_file(tmp_path / "run" / "report.html", replaces_report=True)

@@ -1,0 +1,59 @@
+"""The folder of a run: what its files are called, and that neither a new run nor an output takes the place of what is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from harness.errors import UsageError
+
+MANIFEST = "manifest.json"
+TRIALS = "trials.jsonl"
+DECISIONS = "decisions.jsonl"
+LOGS = "logs"
+REPORT = "report.html"
+
+
+def refuse_occupied(path: Path) -> None:
+    """See that a new run may be made in a folder: it is not there yet, or empty.
+
+    Raises:
+        UsageError: it holds a run, or files that are not ours.
+    """
+    if (path / MANIFEST).exists():
+        raise UsageError(
+            f"{path} already holds a run", remedy=f"go on with it: --resume {path}; or choose another --out"
+        )
+    try:
+        # What a process that makes a run here writes before its manifest is no run yet.
+        stranger = next((one.name for one in sorted(path.iterdir()) if not _is_begun(one)), None)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if stranger is not None:
+        raise UsageError(f"{path} is not empty and holds no run: it has {stranger}", remedy="name a new folder")
+
+
+def _is_begun(entry: Path) -> bool:
+    if entry.name == TRIALS:
+        return entry.is_file() and entry.stat().st_size == 0
+    return entry.name.startswith(".part-") or (entry.name == LOGS and entry.is_dir() and not any(entry.iterdir()))
+
+
+def refuse_own_file(output: Path, *, replaces_report: bool = False) -> None:
+    """See that what a user names as an output is none of a run's own files: what was measured is there once.
+
+    Args:
+        output: a file.
+        replaces_report: whether it may be a run's report.
+
+    Raises:
+        UsageError: it is one.
+    """
+    names = {MANIFEST, TRIALS, DECISIONS, LOGS, *(() if replaces_report else (REPORT,))}
+    place = Path(os.path.realpath(output))
+    for folder in place.parents:
+        own = place.relative_to(folder).parts[0]
+        if own in names and (folder / MANIFEST).exists():
+            raise UsageError(f"{output} is part of the run in {folder}", remedy="name another file: -o FILE")

@@ -1,0 +1,91 @@
+"""Files to and from a device that stops answering, or takes a byte now and then: the deadline is wall time, and a cancel counts at once."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.devices.adb_target import AdbTarget
+from harness.devices.target import Cancelled
+from harness.errors import DeviceHung
+
+NEVER_S = 10_000.0
+"""A deadline that no test comes to."""
+
+Behaviour = Callable[[socket.socket, threading.Event], None]
+
+
+def silent(sock: socket.socket, over: threading.Event) -> None:
+    """Takes nothing more and says nothing more."""
+    over.wait()
+
+
+def byte_by_byte(sock: socket.socket, over: threading.Event) -> None:
+    """Sends a file one byte at a time, without end; each receive succeeds."""
+    with contextlib.suppress(OSError):
+        while not over.wait(0.02):
+            sock.sendall(struct.pack("<4sI", b"DATA", 1) + b"x")
+
+
+@contextlib.contextmanager
+def phone(behaviour: Behaviour) -> Iterator[AdbTarget]:
+    """Behind a server that takes every request, and then does as it is told."""
+    over = threading.Event()
+
+    def serve(sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError, ValueError):
+            while True:
+                size = int(sock.recv(4, socket.MSG_WAITALL), 16)
+                request = sock.recv(size, socket.MSG_WAITALL)
+                sock.sendall(b"OKAY" + (bytes(8) if request.startswith(b"host:tport") else b""))
+                if request == b"sync:":
+                    behaviour(sock, over)
+                    return
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield AdbTarget("phone", port=server.getsockname()[1])
+        finally:
+            over.set()
+
+
+def push(target: AdbTarget, folder: Path, timeout_s: float, cancel: threading.Event | None = None) -> None:
+    file = folder / "big"
+    file.write_bytes(bytes(20_000_000))  # more than what the kernel keeps for a reader
+    target.push(file, "/data/local/tmp/big", timeout_s=timeout_s, cancel=cancel)
+
+
+def pull(target: AdbTarget, folder: Path, timeout_s: float, cancel: threading.Event | None = None) -> None:
+    target.pull("/data/local/tmp/big", folder / "back", timeout_s=timeout_s, cancel=cancel)
+
+
+CASES = [(push, silent), (pull, silent), (pull, byte_by_byte)]
+IDS = ["a push that stands still", "a pull that stands still", "a pull byte by byte"]
+
+
+@pytest.mark.parametrize(("transfer", "behaviour"), CASES, ids=IDS)
+def test_a_deadline_ends_it(tmp_path: Path, transfer: Callable[..., None], behaviour: Behaviour) -> None:
+    with phone(behaviour) as target, pytest.raises(DeviceHung, match=r"within 0\.5 s"):
+        transfer(target, tmp_path, 0.5)
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.parametrize(("transfer", "behaviour"), CASES, ids=IDS)
+def test_a_cancel_ends_it(tmp_path: Path, transfer: Callable[..., None], behaviour: Behaviour) -> None:
+    cancel = threading.Event()
+    threading.Timer(0.3, cancel.set).start()
+    with phone(behaviour) as target, pytest.raises(Cancelled):
+        transfer(target, tmp_path, NEVER_S, cancel)
+    assert [file.name for file in tmp_path.iterdir()] in ([], ["big"]), "nothing half"
