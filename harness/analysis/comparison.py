@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.analysis.cell_selection import Pair
-from harness.analysis.cells import CellResults
+from harness.analysis.cells import CellResults, key_of
 from harness.analysis.centre import centre
 from harness.analysis.comparability import Note, Side, compare_conditions
 from harness.analysis.metrics import Metric, counts, purpose_for
@@ -22,12 +22,15 @@ from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
 from harness.analysis.sequential import Looks
-from harness.analysis.verdict import Judgement, Rules, judge
-from harness.records import CellKey, DeviceInfo, Result, Status
+from harness.analysis.verdict import Judgement, Rules, Verdict, judge
+from harness.records import CellKey, DeviceInfo, Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
 
 State = Literal["measured", "unmeasured", "skipped", "missing"]
 """`unmeasured`: a side has results, but none that is ok. `skipped`: it could not run there. `missing`: a side has no such cell."""
+Breach = Literal["slower", "not_measured", "interrupted"]
+"""Why a cell breaks the gate. `not_measured`: base has a number and head has none. `interrupted`: head's run ended before this cell had
+its processes, and those that it has decide nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,20 @@ class RunContext:
     harness_version: str = ""
     adaptive: AdaptivePlan | None = None
     """How the run chose its number of blocks, if that was not fixed: its intervals must hold for all of its looks."""
+    planned: int = 0
+    """How many trials the run was to have."""
+    left: tuple[Trial, ...] = ()
+    """Trials that the run was to have and that have no result: it was interrupted, or still runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incomplete:
+    """A side whose run did not finish."""
+
+    side: Literal["BASE", "HEAD"]
+    left: int
+    """How many of its trials have no result."""
+    planned: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +71,8 @@ class SideSummary:
     causes: tuple[str, ...]
     synthetic: bool = False
     """A number of this side, of its ops too, was replayed or modelled, not measured."""
+    left: int = 0
+    """How many processes of this side never ran, since its run was interrupted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,18 +123,35 @@ class Table:
     overall: tuple[Overall, ...]
     rules: Rules
     metric: Metric
+    incomplete: tuple[Incomplete, ...] = ()
+    """Sides whose runs did not finish."""
 
     @property
     def gate_broken(self) -> bool:
-        """Whether any cell is slower than the gate allows, surely; or, with a gate set, could not be measured on head's side alone."""
+        """Whether, with a gate set, any cell breaks it (`gate_breach`)."""
         return any(failed_gate(one, self.rules) for one in self.comparisons)
+
+    @property
+    def base_measured(self) -> bool:
+        """Whether base has a number in any cell: without one there is nothing that a gate could hold head against."""
+        return any(one.base.n for one in self.comparisons)
+
+
+def gate_breach(one: Comparison, rules: Rules) -> Breach | None:
+    """Why a cell breaks the gate; None where it does not. Missing data must not look like good data: what base measured, head must too."""
+    if rules.gate is None:
+        return None
+    if one.judgement.gate_broken:
+        return "slower"
+    if one.base.n and not one.head.n:
+        return "not_measured"
+    undecided = one.judgement.verdict is Verdict.INCONCLUSIVE
+    return "interrupted" if one.base.n and one.head.left and undecided else None
 
 
 def failed_gate(one: Comparison, rules: Rules) -> bool:
-    """Whether a cell breaks the gate. If head no longer runs and base did, that is no pass: missing data must not look like good data."""
-    if rules.gate is None:
-        return False
-    return one.judgement.gate_broken or (one.state == "unmeasured" and one.base.n > 0 and one.head.n == 0)
+    """Whether a cell breaks the gate."""
+    return gate_breach(one, rules) is not None
 
 
 def compare(
@@ -153,7 +189,20 @@ def compare(
             pairs, estimates, judgements, diffs, op_judgements, strict=True
         )
     )
-    return Table(comparisons=comparisons, overall=_overall(comparisons, rules, looks), rules=rules, metric=metric)
+    return Table(
+        comparisons=comparisons,
+        overall=_overall(comparisons, rules, looks),
+        rules=rules,
+        metric=metric,
+        incomplete=tuple(_incomplete(base, head)),
+    )
+
+
+def _incomplete(base: RunContext, head: RunContext) -> Iterable[Incomplete]:
+    if base.left and base.run_id != head.run_id:
+        yield Incomplete(side="BASE", left=len(base.left), planned=base.planned)
+    if head.left:
+        yield Incomplete(side="HEAD", left=len(head.left), planned=head.planned)
 
 
 def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
@@ -218,7 +267,7 @@ def _comparison(
 ) -> Comparison:
     shown = pair.head or pair.base
     assert shown is not None  # noqa: S101  # a pair of nothing is never made
-    ours, theirs = _summary(pair.base, metric), _summary(pair.head, metric)
+    ours, theirs = _summary(pair.base, metric, base), _summary(pair.head, metric, head)
     notes = list(_failures(ours, theirs))
     if pair.base is not None and pair.head is not None:
         if base.run_id == head.run_id and not _took_turns(pair):
@@ -261,7 +310,7 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
     return "unmeasured"
 
 
-def _summary(cell: CellResults | None, metric: Metric) -> SideSummary:
+def _summary(cell: CellResults | None, metric: Metric, source: RunContext) -> SideSummary:
     if cell is None:
         return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=())
     values = [value for values in _by_block(cell, metric).values() for value in values]
@@ -276,6 +325,7 @@ def _summary(cell: CellResults | None, metric: Metric) -> SideSummary:
         statuses=dict(Counter(str(result.status) for result in asked)),
         causes=tuple(cause for cause, _ in causes.most_common()),
         synthetic=any(result.synthetic for result in cell.results if result.status is Status.OK),
+        left=sum(trial.purpose is purpose and key_of(trial) == cell.key for trial in source.left),
     )
 
 
@@ -290,6 +340,8 @@ def _failures(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
             yield Note("failures", f"{name}: {bad} of {total} processes are not ok{why}", False)
         elif not side.n:
             yield Note("no_value", f"{name} holds no value of this metric", False)
+        if side.left:
+            yield Note("interrupted", f"{name}: {side.left} of {total + side.left} processes never ran", False)
 
 
 def _sample_notes(estimate: Estimate) -> Iterable[Note]:

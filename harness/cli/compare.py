@@ -37,7 +37,7 @@ A selection names model, device, delegate, threads, cpus and binary; values may 
 if they agree in every key, except those that the two selections fix differently. If several base cells fit, the
 suite's `baseline` decides.
 
-The gate exits with 1 only if a whole interval lies beyond it, or if head cannot run a cell that base could.
+The gate exits with 1 if a whole interval lies beyond it, or if base measured a cell and head did not.
 """
 
 

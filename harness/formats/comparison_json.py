@@ -9,6 +9,7 @@ from harness.analysis.comparison import Comparison, Overall, SideSummary, Table,
 from harness.analysis.op_diff import OpChange
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.verdict import Judgement
+from harness.formats import comparison_words as words
 
 
 def comparison_document(table: Table, base: str, head: str) -> dict[str, Any]:
@@ -32,6 +33,8 @@ def comparison_document(table: Table, base: str, head: str) -> dict[str, Any]:
             "gate": rules.gate,
         },
         "gate_broken": table.gate_broken,
+        "gate": words.gate(table) if rules.gate is not None else None,
+        "incomplete": [{"side": one.side, "left": one.left, "planned": one.planned} for one in table.incomplete],
         "comparisons": [_comparison(one, table) for one in table.comparisons],
         "overall": [_overall(one) for one in table.overall],
         "ops": [_ops(one) for one in table.comparisons if one.ops is not None],

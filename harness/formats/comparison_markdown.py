@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 
 from harness.analysis.comparison import Comparison, Table, failed_gate
@@ -24,10 +23,10 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
         head: HEAD as given.
         ops: how many ops to list for each cell that differs.
     """
-    counts = Counter(one.judgement.verdict for one in table.comparisons if one.state != "missing")
-    lines = [f"### {_escape(table.metric.words)}: {words.summary_line(counts)}", ""]
+    lines = [f"### {_escape(table.metric.words)}: {words.summary_line(table)}", ""]
+    lines += [f"**{line}**\n" for line in words.incomplete(table)]
     if table.rules.gate is not None:
-        verdict = f"**{words.gate(table)}**" if table.gate_broken else words.gate(table)
+        verdict = words.gate(table).replace("broken", "**broken**", 1) if table.gate_broken else words.gate(table)
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]
     lines += [f"| | cell | base | head | head/base ({words.level(table)}) | verdict |", "|---|---|--:|--:|--:|---|"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -45,8 +44,9 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     for one in table.comparisons:
         if ops and one.ops is not None and one.judgement.verdict in (Verdict.SLOWER, Verdict.FASTER):
             _print_ops(one, console, ops)
-    counts = Counter(one.judgement.verdict for one in rows)
-    console.print(f"\n{table.metric.words}: {words.summary_line(counts)}", highlight=False)
+    console.print(f"\n{table.metric.words}: {words.summary_line(table)}", highlight=False)
+    for line in words.incomplete(table):
+        console.print(f"[magenta]{line}[/]", highlight=False)
     tested = sum(one.judgement.q_value is not None for one in table.comparisons)
     if tested:
         console.print(
@@ -101,7 +101,8 @@ def _numbers(one: Comparison) -> tuple[str, ...]:
 
 def _verdict(one: Comparison, table: Table) -> str:
     if one.state != "measured":
-        return f"[magenta]{'not measured' if one.state == 'unmeasured' else 'skipped'}[/]"
+        text = "not measured" if one.state == "unmeasured" else "skipped"
+        return f"[bold red]{text}, breaks the gate[/]" if failed_gate(one, table.rules) else f"[magenta]{text}[/]"
     judgement = one.judgement
     text = str(judgement.verdict)
     if judgement.more_processes is not None:

@@ -114,7 +114,7 @@ def test_skipped_and_missing_cells_are_told_apart() -> None:
     skipped = cell([None] * 3, delegate="gpu", status=Status.SKIPPED)
     (one,) = table(cell(noise(1)), skipped, apart=("delegate",)).comparisons
     assert one.state == "skipped"
-    assert not failed_gate(one, Rules(gate=0.0))
+    assert failed_gate(one, Rules(gate=0.0)), "base measured it and head did not, whatever the reason"
     missing = table(cell(noise(1)), cell(noise(1), delegate="gpu"), source=TUESDAY).comparisons
     assert [one.state for one in missing] == ["missing", "missing"]
     assert {one.notes[0].text for one in missing} == {"BASE has no such cell", "HEAD has no such cell"}
