@@ -20,8 +20,9 @@ from harness.analysis.cell_selection import (
     select,
 )
 from harness.analysis.cells import KEYS, CellResults, group_by_cell
-from harness.analysis.comparison import Comparison, RunContext, Table
+from harness.analysis.comparison import Comparison, Table
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.errors import UsageError
 from harness.formats.comparison_json import comparison_document
@@ -106,10 +107,7 @@ def compare(
     ours, theirs = _side(str(base), runs), _side(str(head), runs)
     table = _compared(ours, theirs, keys, measured, Rules(min_effect=min_effect, gate=gate))
     if gate is not None and not table.base_measured:
-        raise UsageError(
-            f"{ours.text} has no {measured.words} of any cell that is compared: there is nothing to hold {theirs.text} against",
-            remedy=f"choose another --metric than {measured}, or measure it in BASE",
-        )
+        raise _nothing_to_hold_against(ours, theirs, table)
     if strict:
         _refuse_unlike(table)
     return RunComparison(base=ours.text, head=theirs.text, table=table)
@@ -162,6 +160,18 @@ def _nothing_to_compare(ours: _Side, theirs: _Side, apart: Sequence[str], *, sam
                 f"{key}: {', '.join(sorted(here))} against {', '.join(sorted(there))} (--by {key} would pair them)"
             )
     return f"no cell of {theirs.text} pairs with one of {ours.text}" + (f"; {'; '.join(lines)}" if lines else "")
+
+
+def _nothing_to_hold_against(ours: _Side, theirs: _Side, table: Table) -> UsageError:
+    if any(one.base.n for one in table.comparisons):
+        return UsageError(
+            f"of {ours.text} and {theirs.text} one is synthetic and the other was measured: no gate can hold one against the other",
+            remedy="compare without --gate, or measure both",
+        )
+    return UsageError(
+        f"{ours.text} has no {table.metric.words} of any cell that is compared: there is nothing to hold {theirs.text} against",
+        remedy=f"choose another --metric than {table.metric}, or measure it in BASE",
+    )
 
 
 def _check_keys(by: Sequence[str]) -> None:

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from harness.analysis import cell_selection as selection
 from harness.analysis.cells import CellSummary, baseline_key, baseline_of, group_by_cell, summaries
-from harness.analysis.comparison import RunContext, compare
+from harness.analysis.comparison import compare
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.formats import comparison_words, decision_words
@@ -239,7 +240,7 @@ def _ratios(run: Run) -> dict[CellKey, str]:
     pairs = []
     for key, cell in results.items():
         base = baseline_key(key, results, run.manifest.baseline)
-        if base is not None and base != key and key not in decided:
+        if base is not None and base != key:
             pairs.append(selection.Pair(base=results[base], head=cell))
     source = RunContext(
         run_id=run.manifest.run_id,
@@ -249,9 +250,9 @@ def _ratios(run: Run) -> dict[CellKey, str]:
     )
     table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
     for one in table.comparisons:
-        if one.estimate.ratio is not None:
-            sure = one.judgement.verdict is not Verdict.INCONCLUSIVE
-            decided[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {one.judgement.verdict}" if sure else "")
+        if one.estimate.ratio is not None and (one.key not in decided or one.state == "incomparable"):
+            sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
+            decided[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {one.verdict}" if sure else "")
     return decided
 
 

@@ -62,15 +62,15 @@ def _outcome(one: Comparison, table: Table) -> tuple[str, str, str] | None:
         return None
     if one.state == "unmeasured" and table.rules.gate is None:
         return "error", "unmeasured", words.trouble(one)
-    return "skipped", one.state, words.trouble(one)
+    return "skipped", one.state, words.verdict(one)
 
 
 def _evidence(one: Comparison) -> str:
     unit = one.metric.unit
-    verdict = words.change(one.estimate, one.judgement) if one.state == "measured" else "not measured"
+    verdict = words.verdict(one) if words.has_ratio(one) else "not measured"
     lines = [
         f"{one.metric.words}: base {words.side(one.base, unit)}, head {words.side(one.head, unit)}",
-        f"head/base {words.ratio(one.estimate)}: {verdict}",
+        f"head/base {words.ratio_of(one)}: {verdict}",
         *(note.text for note in one.notes),
     ]
     return "\n".join(lines)

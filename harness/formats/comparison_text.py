@@ -42,7 +42,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
         console.print(f"all devices: {escape(words.overall_name(overall))}: {verdict}", highlight=False)
     _notes(table, console, numbered)
     for one in table.comparisons:
-        if ops and one.ops is not None and one.judgement.verdict in (Verdict.SLOWER, Verdict.FASTER):
+        if ops and one.ops is not None and one.verdict in (Verdict.SLOWER, Verdict.FASTER):
             _print_ops(one, console, ops)
     console.print(f"\n{table.metric.words}: {words.summary_line(table)}", highlight=False)
     for line in words.incomplete(table):
@@ -100,6 +100,8 @@ def _numbers(one: Comparison) -> tuple[str, ...]:
 
 
 def _verdict(one: Comparison, table: Table) -> str:
+    if one.state == "incomparable":
+        return "[magenta]no verdict[/]"
     if one.state != "measured":
         text = "not measured" if one.state == "unmeasured" else "skipped"
         return f"[bold red]{text}, breaks the gate[/]" if failed_gate(one, table.rules) else f"[magenta]{text}[/]"
@@ -116,7 +118,7 @@ def _verdict(one: Comparison, table: Table) -> str:
 def _notes(table: Table, console: Console, numbered: Mapping[str, int]) -> None:
     notes: dict[tuple[bool, str], int] = {}
     for one in table.comparisons:
-        for note in one.notes if one.state == "measured" else ():
+        for note in one.notes if words.has_ratio(one) else ():
             notes[note.unlike, note.text] = notes.get((note.unlike, note.text), 0) + 1
     for one in table.comparisons:
         if one.state in ("unmeasured", "skipped"):

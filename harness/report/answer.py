@@ -61,7 +61,7 @@ def answer_of(
         lead=_lead(verdicts, measured, devices),
         findings=(*_groups(measured, verdicts.baseline), *_extremes(measured)) if table else tuple(_latencies(cells)),
         method=_method(table, measured) + _stopping(decisions) if table and measured else None,
-        cautions=tuple(_cautions(measured)),
+        cautions=tuple(_cautions([one for one in table.comparisons if words.has_ratio(one)] if table else [])),
         unmeasured=tuple(_unmeasured(cells)),
     )
 
@@ -113,12 +113,17 @@ def _lead(verdicts: Verdicts, measured: Sequence[Comparison], devices: Sequence[
         return Markup("Nothing could be compared {}.").format(against)
     where = _devices_words({one.key.device for one in measured}, devices)
     counts = Counter(one.judgement.verdict for one in measured)
-    lacking = planned - len(measured)
+    mixed = sum(one.state == "incomparable" for one in table.comparisons) if table else 0
+    lacking = planned - len(measured) - mixed
     text = Markup("{} of the average latency {}{}: {}").format(
         number_of(planned, "comparison"), against, where, _verdict_counts(counts) or "none could be made"
     )
     if lacking and measured:
         text += Markup("; {} could not be made, as a side was not measured").format(lacking)
+    if mixed:
+        text += Markup(
+            '; {} without a verdict, as one side is <strong class="tag synthetic">synthetic</strong>'
+        ).format(mixed)
     return text + Markup(".") + _synthetic(measured)
 
 
@@ -181,7 +186,7 @@ def _group(values: Mapping[str, Scalar], group: Sequence[Comparison]) -> Markup:
         one = group[0]
         interval = words.interval(one.estimate)
         return head + Markup("{} the latency{}, {} ({})").format(
-            times(ratios[0]), f" {interval}" if interval else "", words.change(one.estimate, one.judgement), _link(one)
+            times(ratios[0]), f" {interval}" if interval else "", words.verdict(one), _link(one)
         )
     text = head + Markup("{} the latency (median of {}, from {} to {}): {}").format(
         times(median(ratios)),
@@ -239,7 +244,7 @@ def _extremes(measured: Sequence[Comparison]) -> list[Markup]:
         ("Largest speed-up", faster[-1:]),
     ):
         if chosen:
-            listed = [Markup("{}, {}").format(_link(one), words.change(one.estimate, one.judgement)) for one in chosen]
+            listed = [Markup("{}, {}").format(_link(one), words.verdict(one)) for one in chosen]
             found.append(Markup("{}: {}").format(title, Markup("; ").join(listed)))
     return found
 

@@ -145,7 +145,7 @@ function drawTypes(a, b) {
     value: (name) => types.get(name)?.us ?? null, show: (name) => (types.has(name) ? us(types.get(name).us) : none('–')),
   });
   const count = (letter, types) => ({ key: `n${letter}`, label: `ops ${letter.toUpperCase()}`, num: true, value: (name) => types.get(name)?.count ?? null });
-  const difference = (name) => (left.has(name) && right.has(name) ? right.get(name).us - left.get(name).us : null);
+  const difference = (name) => (left.has(name) && right.has(name) && a.synthetic === b.synthetic ? right.get(name).us - left.get(name).us : null);
   new Table(document.getElementById('types-table'), {
     id: 'types', label: 'Time by op type', rows: () => names, text: (name) => name.toLowerCase(), filter: 'oq', empty: 'No op.',
     columns: [

@@ -8,10 +8,11 @@ import pytest
 
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import group_by_cell
-from harness.analysis.comparison import RunContext, Table, compare, failed_gate
+from harness.analysis.comparison import Table, compare, failed_gate
 from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import Estimate, paired
 from harness.analysis.sequential import look_level, repeated_p
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict
 from harness.records import Purpose, Result, Status
 from harness.records.adaptive_decisions import AdaptivePlan
