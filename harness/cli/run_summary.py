@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from rich.table import Table
 
 from harness.analysis import cell_selection as selection
 from harness.analysis.cells import CellSummary, baseline_key, baseline_of, group_by_cell, summaries
+from harness.analysis.comparison import Table as ComparisonTable
 from harness.analysis.comparison import compare
 from harness.analysis.metrics import Metric
 from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.formats import comparison_words, decision_words
+from harness.formats.headline import headlines
 from harness.formats.terminal_text import printable
-from harness.records import CellKey, Status, Trial
+from harness.records import CellKey, Scalar, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run
@@ -40,6 +43,11 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
     console = _console(on_stderr=on_stderr)
     found = summaries(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
+    compared = _against_baseline(run)
+    ratios = _ratios(run, compared)
+    if run.manifest.baseline:
+        _print_headlines(compared, run.manifest.baseline, console)
+        console.print()
     for serial in dict.fromkeys(cell.key.device for cell in found):
         title = f"{escape(serial)}  {escape(names.get(serial, ''))}"
         table = Table(
@@ -50,7 +58,6 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
             table.add_column(heading, overflow="fold")
         for heading in ("median ms", "spread", "ratio", "n"):
             table.add_column(heading, justify="right", no_wrap=True)
-        ratios = _ratios(run)
         table.add_column("status", overflow="fold")
         for cell in sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key):
             is_base = baseline_of(cell, found, run.manifest.baseline) is cell
@@ -233,9 +240,8 @@ def _trial(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _ratios(run: Run) -> dict[CellKey, str]:
-    """Each cell's ratio to its baseline, with the verdict where there is one: the numbers of `harness compare` and of the report."""
-    decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
+def _against_baseline(run: Run) -> ComparisonTable:
+    """Every cell against its baseline: the numbers of `harness compare` and of the report."""
     results = {cell.key: cell for cell in group_by_cell(run.results)}
     pairs = []
     for key, cell in results.items():
@@ -248,7 +254,27 @@ def _ratios(run: Run) -> dict[CellKey, str]:
         harness_version=run.manifest.harness_version,
         adaptive=run.manifest.adaptive,
     )
-    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
+    return compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
+
+
+def _print_headlines(table: ComparisonTable, baseline: Mapping[str, Scalar], console: Console) -> None:
+    """The answer, before the numbers: `xnnpack is 3.2x faster than cpu`."""
+    for one in headlines(table, list(baseline)):
+        who, against = (", ".join(_value_words(*item) for item in values.items()) for values in (one.values, baseline))
+        evidence = f" ({one.evidence()})" if one.evidence() else ""
+        text = f"{who} is {one.words().format(against)}{one.everywhere()}"
+        console.print(f"[bold]{escape(printable(text))}[/]{escape(evidence)}.", highlight=False)
+
+
+def _value_words(dimension: str, value: Scalar) -> str:
+    if dimension == "threads":
+        return f"{value} thread{'s' * (value != 1)}"
+    return f"binary {value}" if dimension == "binary" else str(value)
+
+
+def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
+    """Each cell's ratio to its baseline, with the verdict where there is one."""
+    decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
     for one in table.comparisons:
         if one.estimate.ratio is not None and (one.key not in decided or one.state == "incomparable"):
             sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
