@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import cast
 
 import click
-from rich.console import Console
 
 from harness.analysis.metrics import Metric
 from harness.api.compare_runs import RunComparison, compare
+from harness.cli.console import open_console
 from harness.cli.export_overlays import write_overlays
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
@@ -119,7 +119,7 @@ def _write(
     to_stdout = output is None or str(output) == "-"
     if file_format == "text" and to_stdout:
         with reader_may_leave():
-            print_comparison(found.table, Console(), ops=ops)
+            print_comparison(found.table, open_console(), ops=ops)
         return
     if file_format == "model-explorer":
         write_overlays(change_overlays(found.comparisons), None if to_stdout else output)
