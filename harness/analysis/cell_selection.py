@@ -136,6 +136,12 @@ def pair_cells(
         pairs.append(Pair(base=found, head=cell))
     if not apart:
         pairs += [Pair(base=cell, head=None) for cell in base if cell.key not in used]
+    else:
+        # Of several base cells in one place only one is asked for; but a place that head does not have at all is something that it lacks.
+        taken = {place(cell, is_head=True) for cell in head}
+        for there, candidates in by_place.items():
+            if there not in taken:
+                pairs += [Pair(base=cell, head=None) for cell in _narrowed(candidates, keys, baseline)]
     # The order of running is random by design and would make every table look different.
     return sorted(pairs, key=lambda pair: pair.shown)
 
@@ -151,6 +157,16 @@ def fixed_apart(base: Selection, head: Selection) -> list[str]:
         if base.where.get(key) != head.where.get(key)
         and (key not in ("model", "device") or (key in base.where and key in head.where))
     ]
+
+
+def narrowed(cells: Sequence[CellResults], own: Selection, other: Selection) -> list[CellResults]:
+    """The cells of one side that the other side's selection lets pair: a model or a device that only one side names is meant for both."""
+    left = list(cells)
+    for key in ("model", "device"):
+        if key in other.where and key not in own.where:
+            # A device may stand for another one, whose serial nothing here has.
+            left = [cell for cell in left if _matches(cell, key, other.where[key])] or left
+    return left
 
 
 def same_devices(base: Sequence[DeviceInfo], head: Sequence[DeviceInfo]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Whether two cells were measured under like conditions. Pure.
 
 Each difference is noted beside the number, because it may explain the number. `--strict` refuses `unlike` notes; the others only inform.
+What a virtual device's model makes up (temperatures, clocks) is no condition: it has no influence on inference, which is real.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.analysis.centre import centre
 from harness.analysis.metrics import is_good
-from harness.records import Conditions, DeviceInfo, Purpose, Result
+from harness.records import DeviceInfo, Purpose, Result
 
 TEMPERATURE_BAND_C = 5.0
 """Phones of one design change their clocks within a few degrees; the median start of the two sides may differ by this much."""
@@ -140,21 +141,21 @@ def _synthetic(base: Side, head: Side) -> list[Note]:
 
 
 def _temperatures(base: Side, head: Side) -> list[Note]:
-    ours, theirs = (_median(side, lambda c: c.temperature_before_c) for side in (base, head))
+    ours, theirs = (_median(side, "temperature_before_c") for side in (base, head))
     if ours is None or theirs is None or abs(ours - theirs) <= TEMPERATURE_BAND_C:
         return []
     return [Note("temperature", f"started at {ours:.1f} and {theirs:.1f} degrees Celsius (medians)", True)]
 
 
 def _frequencies(base: Side, head: Side) -> list[Note]:
-    ours, theirs = (_median(side, lambda c: c.frequency_khz) for side in (base, head))
+    ours, theirs = (_median(side, "frequency_khz") for side in (base, head))
     if not ours or not theirs or abs(theirs / ours - 1) <= FREQUENCY_BAND:
         return []
     return [Note("frequency", f"clocks of {ours / 1000:.0f} and {theirs / 1000:.0f} MHz (medians)", True)]
 
 
 def _canaries(base: Side, head: Side) -> list[Note]:
-    ours, theirs = (_median(side, lambda c: c.canary_us) for side in (base, head))
+    ours, theirs = (_median(side, "canary_us") for side in (base, head))
     if not ours or not theirs or abs(theirs / ours - 1) <= FREQUENCY_BAND:
         return []
     text = (
@@ -165,9 +166,7 @@ def _canaries(base: Side, head: Side) -> list[Note]:
 
 def _throttling(base: Side, head: Side) -> list[Note]:
     # Thermal status 2 is Android's "moderate": the first at which it throttles noticeably.
-    counts = [
-        sum((result.conditions.thermal_status_after or 0) >= 2 for result in _good(side)) for side in (base, head)
-    ]
+    counts = [sum(status >= 2 for status in _sensed(side, "thermal_status_after")) for side in (base, head)]
     if not any(counts):
         return []
     totals = [len(_good(side)) for side in (base, head)]
@@ -176,9 +175,15 @@ def _throttling(base: Side, head: Side) -> list[Note]:
     return [Note("throttling", text, unlike)]
 
 
-def _median(side: Side, read: Callable[[Conditions], float | None]) -> float | None:
-    values = [value for result in _good(side) if (value := read(result.conditions)) is not None]
+def _median(side: Side, name: str) -> float | None:
+    values = _sensed(side, name)
     return centre(values) if values else None
+
+
+def _sensed(side: Side, name: str) -> list[float]:
+    """A condition of all processes that count, as far as a sensor and no model said it."""
+    seen = [result.conditions for result in _good(side)]
+    return [value for one in seen if name not in one.simulated and (value := getattr(one, name)) is not None]
 
 
 def _list(values: Iterable[str]) -> str:

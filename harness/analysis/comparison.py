@@ -8,52 +8,39 @@ them the interval holds only what shows within either (a note says so).
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
-from harness.analysis.centre import centre
 from harness.analysis.comparability import Note, Side, compare_conditions
-from harness.analysis.metrics import Metric, counts, purpose_for
+from harness.analysis.metrics import Metric
 from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
 from harness.analysis.sequential import Looks
-from harness.analysis.verdict import Judgement, Rules, judge
-from harness.records import CellKey, DeviceInfo, Result, Status
-from harness.records.adaptive_decisions import AdaptivePlan
+from harness.analysis.sides import (
+    Incomplete,
+    RunContext,
+    SideSummary,
+    by_block,
+    failure_notes,
+    half_synthetic,
+    incomplete_sides,
+    summary_of_side,
+    took_turns,
+)
+from harness.analysis.verdict import Judgement, Rules, Verdict, judge
+from harness.records import CellKey, Status
 
-State = Literal["measured", "unmeasured", "skipped", "missing"]
-"""`unmeasured`: a side has results, but none that is ok. `skipped`: it could not run there. `missing`: a side has no such cell."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
-    """What a side's run knows besides its results."""
-
-    run_id: str
-    devices: Mapping[str, DeviceInfo] = field(default_factory=dict)
-    harness_version: str = ""
-    adaptive: AdaptivePlan | None = None
-    """How the run chose its number of blocks, if that was not fixed: its intervals must hold for all of its looks."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideSummary:
-    """One side of a comparison. `estimate` is the centre of its processes in the metric's unit; None without one."""
-
-    key: CellKey | None
-    mask: str | None
-    """Of the cores, bare hex."""
-    n: int
-    estimate: float | None
-    statuses: Mapping[str, int]
-    causes: tuple[str, ...]
-    synthetic: bool = False
-    """A number of this side, of its ops too, was replayed or modelled, not measured."""
+State = Literal["measured", "unmeasured", "skipped", "missing", "incomparable"]
+"""`unmeasured`: a side has results, but none that is ok. `skipped`: it could not run there. `missing`: a side has no such cell.
+`incomparable`: one side was measured, the other replayed or modelled. That has a ratio to look at, but no interval, no verdict and no
+ops that stand for each other: chance between processes says nothing of what separates a measurement from a model."""
+Breach = Literal["slower", "not_measured", "interrupted"]
+"""Why a cell breaks the gate. `not_measured`: base has a number and head has none. `interrupted`: head's run ended before this cell had
+its processes, and those that it has decide nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +66,11 @@ class Comparison:
         """Whether a number of either side was replayed or modelled, not measured."""
         return self.base.synthetic or self.head.synthetic
 
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict on what both sides measured; None where there was nothing to judge."""
+        return self.judgement.verdict if self.state == "measured" else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overall:
@@ -93,7 +85,7 @@ class Overall:
     estimate: Estimate
     judgement: Judgement
     synthetic: bool = False
-    """Numbers of at least one device are."""
+    """The numbers of all its devices are: measured and synthetic ones are never taken together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,18 +96,34 @@ class Table:
     overall: tuple[Overall, ...]
     rules: Rules
     metric: Metric
+    incomplete: tuple[Incomplete, ...] = ()
+    """Sides whose runs did not finish."""
 
     @property
     def gate_broken(self) -> bool:
-        """Whether any cell is slower than the gate allows, surely; or, with a gate set, could not be measured on head's side alone."""
+        """Whether, with a gate set, any cell breaks it (`gate_breach`)."""
         return any(failed_gate(one, self.rules) for one in self.comparisons)
+
+    @property
+    def base_measured(self) -> bool:
+        """Whether base has a number in any cell that can be judged: without one there is nothing that a gate could hold head against."""
+        return any(one.base.n for one in self.comparisons if one.state != "incomparable")
+
+
+def gate_breach(one: Comparison, rules: Rules) -> Breach | None:
+    """Why a cell breaks the gate; None where it does not. Missing data must not look like good data: what base measured, head must too."""
+    if rules.gate is None:
+        return None
+    if one.judgement.gate_broken:
+        return "slower"
+    if one.base.n and not one.head.n:
+        return "not_measured"
+    return "interrupted" if one.head.left and one.verdict is Verdict.INCONCLUSIVE else None
 
 
 def failed_gate(one: Comparison, rules: Rules) -> bool:
-    """Whether a cell breaks the gate. If head no longer runs and base did, that is no pass: missing data must not look like good data."""
-    if rules.gate is None:
-        return False
-    return one.judgement.gate_broken or (one.state == "unmeasured" and one.base.n > 0 and one.head.n == 0)
+    """Whether a cell breaks the gate."""
+    return gate_breach(one, rules) is not None
 
 
 def compare(
@@ -144,8 +152,13 @@ def compare(
     # One plan each: the same run on both sides looked once.
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
     estimates = [looks.corrected(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
-    judgements = judge(estimates, rules)
-    diffs = [_op_diff(pair, interleaved=same_run and _took_turns(pair)) if ops else None for pair in pairs]
+    mixed = [half_synthetic(pair) for pair in pairs]
+    estimates = [_bare(one) if bare else one for one, bare in zip(estimates, mixed, strict=True)]
+    judgements = [_NO_VERDICT if bare else one for one, bare in zip(judge(estimates, rules), mixed, strict=True)]
+    diffs = [
+        _op_diff(pair, interleaved=same_run and took_turns(pair)) if ops and not bare else None
+        for pair, bare in zip(pairs, mixed, strict=True)
+    ]
     op_judgements = _judge_ops(diffs, rules)
     comparisons = tuple(
         _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)
@@ -153,35 +166,35 @@ def compare(
             pairs, estimates, judgements, diffs, op_judgements, strict=True
         )
     )
-    return Table(comparisons=comparisons, overall=_overall(comparisons, rules, looks), rules=rules, metric=metric)
+    return Table(
+        comparisons=comparisons,
+        overall=_overall(comparisons, rules, looks),
+        rules=rules,
+        metric=metric,
+        incomplete=tuple(incomplete_sides(base, head)),
+    )
 
 
 def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
-    ours, theirs = (_by_block(cell, metric) for cell in (pair.base, pair.head))
+    ours, theirs = (by_block(cell, metric) for cell in (pair.base, pair.head))
     if same_run and (shared := [block for block in ours if block in theirs]):
         return paired([_mean_log(theirs[block]) - _mean_log(ours[block]) for block in shared], level=level)
     flat = [[math.log(value) for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
     return unpaired(flat[0], flat[1], level=level)
 
 
-def _took_turns(pair: Pair) -> bool:
-    """Whether the two cells of a run were measured in the same blocks: not so without `interleave`, nor with recorded logs."""
-    if pair.base is None or pair.head is None:
-        return False
-    ours, theirs = ({result.trial.block for result in cell.results} for cell in (pair.base, pair.head))
-    return not ours.isdisjoint(theirs)
+def _bare(estimate: Estimate) -> Estimate:
+    """The ratio alone: between a measurement and a model no interval and no p-value means anything."""
+    return replace(estimate, ci_low=None, ci_high=None, p_value=None, drift=0.0)
 
 
-def _by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
-    """Values of a cell's processes that count, by block."""
-    blocks: dict[int, list[float]] = {}
-    if cell is not None:
-        purpose = purpose_for(cell.results, metric)
-        for result in cell.results:
-            value = counts(result, metric, purpose)
-            if value is not None:
-                blocks.setdefault(result.trial.block, []).append(value)
-    return blocks
+_NO_VERDICT = Judgement(
+    verdict=Verdict.INCONCLUSIVE,
+    q_value=None,
+    gate_broken=False,
+    more_processes=None,
+    reasons=("one side is synthetic",),
+)
 
 
 def _mean_log(values: Sequence[float]) -> float:
@@ -218,10 +231,10 @@ def _comparison(
 ) -> Comparison:
     shown = pair.head or pair.base
     assert shown is not None  # noqa: S101  # a pair of nothing is never made
-    ours, theirs = _summary(pair.base, metric), _summary(pair.head, metric)
-    notes = list(_failures(ours, theirs))
+    ours, theirs = summary_of_side(pair.base, metric, base), summary_of_side(pair.head, metric, head)
+    notes = list(failure_notes(ours, theirs))
     if pair.base is not None and pair.head is not None:
-        if base.run_id == head.run_id and not _took_turns(pair):
+        if base.run_id == head.run_id and not took_turns(pair):
             notes.append(
                 Note("not_interleaved", "the two sides did not take turns: a drift may look like a difference", False)
             )
@@ -255,41 +268,10 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
     if pair.base is None or pair.head is None:
         return "missing"
     if ours.n and theirs.n:
-        return "measured"
+        return "incomparable" if ours.synthetic != theirs.synthetic else "measured"
     if any(set(side.statuses) <= {str(Status.SKIPPED)} for side in (ours, theirs)):
         return "skipped"
     return "unmeasured"
-
-
-def _summary(cell: CellResults | None, metric: Metric) -> SideSummary:
-    if cell is None:
-        return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=())
-    values = [value for values in _by_block(cell, metric).values() for value in values]
-    purpose = purpose_for(cell.results, metric)
-    asked: list[Result] = [result for result in cell.results if result.trial.purpose is purpose]
-    causes = Counter(str(cause) for result in asked if result.status is not Status.OK for cause in result.causes)
-    return SideSummary(
-        key=cell.key,
-        mask=cell.mask,
-        n=len(values),
-        estimate=centre(values) if values else None,
-        statuses=dict(Counter(str(result.status) for result in asked)),
-        causes=tuple(cause for cause, _ in causes.most_common()),
-        synthetic=any(result.synthetic for result in cell.results if result.status is Status.OK),
-    )
-
-
-def _failures(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
-    for name, side in (("BASE", ours), ("HEAD", theirs)):
-        total = sum(side.statuses.values())
-        bad = total - side.statuses.get(str(Status.OK), 0)
-        if side.key is None:
-            yield Note("missing", f"{name} has no such cell", False)
-        elif bad:
-            why = f": {', '.join(side.causes)}" if side.causes else ""
-            yield Note("failures", f"{name}: {bad} of {total} processes are not ok{why}", False)
-        elif not side.n:
-            yield Note("no_value", f"{name} holds no value of this metric", False)
 
 
 def _sample_notes(estimate: Estimate) -> Iterable[Note]:
@@ -307,11 +289,13 @@ def _sample_notes(estimate: Estimate) -> Iterable[Note]:
 
 
 def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> tuple[Overall, ...]:
-    groups: dict[tuple[str, str, int, str, str], list[Comparison]] = {}
+    groups: dict[tuple[str, str, int, str, str, bool], list[Comparison]] = {}
     for one in comparisons:
         if one.state == "measured" and one.judgement.q_value is not None:
             key = one.key
-            groups.setdefault((key.model, key.delegate, key.threads, key.cpus, key.binary), []).append(one)
+            # What is replayed on one device says nothing of what was measured on another.
+            asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, one.synthetic)
+            groups.setdefault(asked, []).append(one)
     several = {key: group for key, group in groups.items() if len({one.key.device for one in group}) > 1}
     estimates = [
         looks.corrected(pooled([one.estimate for one in group], level=looks.level)) for group in several.values()
@@ -326,7 +310,7 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             devices=tuple(one.key.device for one in group),
             estimate=estimate,
             judgement=judgement,
-            synthetic=any(one.synthetic for one in group),
+            synthetic=asked[5],
         )
         for (asked, group), estimate, judgement in zip(several.items(), estimates, judge(estimates, rules), strict=True)
     )

@@ -13,18 +13,21 @@ from harness.analysis.cell_selection import (
     Pair,
     Selection,
     fixed_apart,
+    narrowed,
     pair_cells,
     parse_where,
     same_devices,
     select,
 )
 from harness.analysis.cells import KEYS, CellResults, group_by_cell
-from harness.analysis.comparison import Comparison, RunContext, Table
+from harness.analysis.comparison import Comparison, Table
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.errors import UsageError
 from harness.formats.comparison_json import comparison_document
 from harness.runs import calibration_files
+from harness.runs.run_progress import unfinished_trials
 from harness.runs.run_store import Run, load_run
 
 
@@ -49,7 +52,7 @@ class RunComparison:
 
     @property
     def gate_broken(self) -> bool:
-        """Whether a cell is surely slower than the gate allows, or no longer runs on head's side. False without a gate."""
+        """Whether a cell is surely slower than the gate allows, or was measured by base and not by head. False without a gate."""
         return self.table.gate_broken
 
     def document(self) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def compare(
         strict: refuse to compare what was measured under unlike conditions.
 
     Raises:
-        UsageError: there is no such run, key or metric; nothing pairs; or `strict` refuses.
+        UsageError: there is no such run, key or metric; nothing pairs; base has nothing for the `gate`; or `strict` refuses.
 
     Example:
         found = harness.compare("runs/pr@binary=main", "runs/pr@binary=change", gate=0.03)
@@ -103,6 +106,8 @@ def compare(
     runs: dict[Path, Run] = {}
     ours, theirs = _side(str(base), runs), _side(str(head), runs)
     table = _compared(ours, theirs, keys, measured, Rules(min_effect=min_effect, gate=gate))
+    if gate is not None and not table.base_measured:
+        raise _nothing_to_hold_against(ours, theirs, table)
     if strict:
         _refuse_unlike(table)
     return RunComparison(base=ours.text, head=theirs.text, table=table)
@@ -127,8 +132,8 @@ def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rul
     same_run = ours.run.manifest.run_id == theirs.run.manifest.run_id
     apart = list(dict.fromkeys([*fixed_apart(ours.selection, theirs.selection), *by]))
     pairs = pair_cells(
-        ours.cells,
-        theirs.cells,
+        narrowed(ours.cells, ours.selection, theirs.selection),
+        narrowed(theirs.cells, theirs.selection, ours.selection),
         apart=apart,
         devices=same_devices(ours.run.manifest.devices, theirs.run.manifest.devices),
         baseline=ours.run.manifest.baseline,
@@ -155,6 +160,18 @@ def _nothing_to_compare(ours: _Side, theirs: _Side, apart: Sequence[str], *, sam
                 f"{key}: {', '.join(sorted(here))} against {', '.join(sorted(there))} (--by {key} would pair them)"
             )
     return f"no cell of {theirs.text} pairs with one of {ours.text}" + (f"; {'; '.join(lines)}" if lines else "")
+
+
+def _nothing_to_hold_against(ours: _Side, theirs: _Side, table: Table) -> UsageError:
+    if any(one.base.n for one in table.comparisons):
+        return UsageError(
+            f"of {ours.text} and {theirs.text} one is synthetic and the other was measured: no gate can hold one against the other",
+            remedy="compare without --gate, or measure both",
+        )
+    return UsageError(
+        f"{ours.text} has no {table.metric.words} of any cell that is compared: there is nothing to hold {theirs.text} against",
+        remedy=f"choose another --metric than {table.metric}, or measure it in BASE",
+    )
 
 
 def _check_keys(by: Sequence[str]) -> None:
@@ -195,6 +212,8 @@ def _source(run: Run) -> RunContext:
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
         adaptive=run.manifest.adaptive,
+        planned=len(run.manifest.planned),
+        left=unfinished_trials(run),
     )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import cast
 
 import click
-from rich.console import Console
 
 from harness.analysis.metrics import Metric
 from harness.api.compare_runs import RunComparison, compare
+from harness.cli.console import open_console
 from harness.cli.export_overlays import write_overlays
 from harness.cli.output_option import OutputFile
 from harness.cli.percentages import PERCENT
@@ -38,7 +38,7 @@ A selection names model, device, delegate, threads, cpus and binary; values may 
 if they agree in every key, except those that the two selections fix differently. If several base cells fit, the
 suite's `baseline` decides.
 
-The gate exits with 1 only if a whole interval lies beyond it, or if head cannot run a cell that base could.
+The gate exits with 1 if a whole interval lies beyond it, or if base measured a cell and head did not.
 """
 
 
@@ -120,7 +120,7 @@ def _write(
     to_stdout = output is None or str(output) == "-"
     if file_format == "text" and to_stdout:
         with reader_may_leave():
-            print_comparison(found.table, Console(), ops=ops)
+            print_comparison(found.table, open_console(), ops=ops)
         return
     if file_format == "model-explorer":
         write_overlays(change_overlays(found.comparisons), None if to_stdout else output)

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
-import os
 import signal
 import sys
 from types import FrameType
@@ -18,53 +16,15 @@ from harness import __version__
 from harness.cli.logging_setup import add_verbose_option, configure, keep_traceback
 from harness.cli.printing import document_lost
 from harness.cli.standard_streams import let_stderr_fail, open_streams
+from harness.cli.verbs import Verbs
 from harness.errors import DeviceError, HarnessError, SetupError, UsageError
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
 _NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
-# Loaded when named: `harness parse` need not wait for pandas, nor `harness --help` for anything.
-_VERBS = {
-    "build": "harness.cli.build:build",
-    "calibrate": "harness.cli.calibrate:calibrate_command",
-    "compare": "harness.cli.compare:compare_command",
-    "devices": "harness.cli.devices:devices",
-    "doctor": "harness.cli.doctor:doctor",
-    "export": "harness.cli.export:export",
-    "ingest": "harness.cli.ingest:ingest",
-    "parse": "harness.cli.parse:parse",
-    "report": "harness.cli.report:report",
-    "run": "harness.cli.run:run",
-    "schema": "harness.cli.schema:schema",
-    "virtual": "harness.cli.virtual:virtual",
-}
-
-
-class _Verbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _VERBS.get(cmd_name)
-        if place is None:
-            return None
-        module, _, name = place.partition(":")
-        try:
-            command = getattr(importlib.import_module(module), name)
-        except ValueError:
-            # The ADB library reads its port when it is loaded: for some verbs only.
-            port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
-            if port.isascii() and port.isdigit():
-                raise
-            raise UsageError(f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port") from None
-        assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
-        for inner in command.commands.values() if isinstance(command, click.Group) else ():
-            add_verbose_option(inner)
-        return add_verbose_option(command)
-
 
 @click.command(
-    cls=_Verbs,
+    cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Try it without a phone: harness run suites/quickstart.yaml --device virtual:2",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,21 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from harness.analysis import cell_selection as selection
 from harness.analysis.cells import CellSummary, baseline_key, baseline_of, group_by_cell, summaries
-from harness.analysis.comparison import RunContext, compare
+from harness.analysis.comparison import Table as ComparisonTable
+from harness.analysis.comparison import compare
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict
 from harness.api.run_outcome import RunOutcome
+from harness.cli.console import open_console
 from harness.formats import comparison_words, decision_words
+from harness.formats.headline import headlines
+from harness.formats.narrow_table import Column, print_table, say
 from harness.formats.terminal_text import printable
-from harness.records import CellKey, Status, Trial
+from harness.records import CellKey, Scalar, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run
@@ -36,34 +41,29 @@ def write_json(document: object) -> None:
 
 def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> None:
     """A table of each device's cells, then where the report lies, if there is one."""
-    console = _console(on_stderr=on_stderr)
+    console = open_console(on_stderr=on_stderr)
     found = summaries(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
+    compared = _against_baseline(run)
+    ratios = _ratios(run, compared)
+    if run.manifest.baseline:
+        _print_headlines(compared, run.manifest.baseline, console)
+        console.print()
     for serial in dict.fromkeys(cell.key.device for cell in found):
-        title = f"{escape(serial)}  {escape(names.get(serial, ''))}"
-        table = Table(
-            title=title, title_justify="left", title_style="bold", box=None, header_style="dim", pad_edge=False
-        )
-        several = any(cell.key.binary for cell in found)
-        for heading in ("model", "delegate", "threads", "cpus", *(("binary",) if several else ())):
-            table.add_column(heading, overflow="fold")
-        for heading in ("median ms", "spread", "ratio", "n"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        ratios = _ratios(run)
-        table.add_column("status", overflow="fold")
-        for cell in sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key):
-            is_base = baseline_of(cell, found, run.manifest.baseline) is cell
-            table.add_row(*_row(cell, "1.00x" if is_base else ratios.get(cell.key, ""), with_binary=several))
-        console.print(table)
+        cells = sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key)
+        title = f"[bold]{escape(printable(serial))}  {escape(printable(names.get(serial, '')))}[/]"
+        bases = {cell.key for cell in cells if baseline_of(cell, found, run.manifest.baseline) is cell}
+        shown = {cell.key: "1.00x" if cell.key in bases else ratios.get(cell.key, "") for cell in cells}
+        print_table(console, _columns(cells, shown), title=title)
         console.print()
     counts = Counter(result.status for result in run.results)
     synthetic = sum(result.synthetic for result in run.results)
     words = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
     fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
-    console.print(f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
+    say(console, f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
     if fixed:
         how = "block by block; faster, slower or same where that is sure"
-        console.print(f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}", highlight=False)
+        say(console, f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}")
     if run.manifest.adaptive is not None:
         _print_adaptive(run, run.manifest.adaptive, console)
     click.echo(
@@ -74,17 +74,11 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
 
 def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
     for step in adaptive_progress(run):
-        console.print(f"{escape(step.device)}: {escape(decision_words.where(step, plan))}", highlight=False)
+        say(console, f"{escape(step.device)}: {escape(decision_words.where(step, plan))}")
     levels = [one.level for one in run.decisions if one.ci_low is not None and one.level is not None]
     if levels:
         text = f"[a, b]: holds at 95 % however often was looked, at {100 * levels[0]:.1f} % for one look; {decision_words.CITED}"
-        console.print(escape(text), highlight=False)
-
-
-def _console(*, on_stderr: bool = False) -> Console:
-    """A pipe or a file has no width of its own: there lines are not folded to a terminal's 80 columns."""
-    console = Console(stderr=on_stderr)
-    return console if console.is_terminal else Console(width=160, stderr=on_stderr)
+        say(console, escape(text))
 
 
 def summary_document(outcome: RunOutcome) -> dict[str, Any]:
@@ -147,48 +141,42 @@ def _adaptive_document(run: Run) -> dict[str, Any] | None:
 
 def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
     """The trials of a suite and what they will cost."""
-    console = _console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    several = any(trial.binary for trial in expansion.trials)
-    binary = ("binary",) if several else ()
-    for heading in ("device", "block", "model", "delegate", "threads", "cpus", *binary, "purpose", "process"):
-        table.add_column(heading, overflow="fold")
-    for trial in expansion.trials:
-        table.add_row(
-            escape(trial.device),
-            str(trial.block),
-            escape(trial.model.name),
-            escape(trial.delegate_label),
-            str(trial.threads),
-            f"{escape(trial.cpus.label)} ({trial.cpus.hex})",
-            *((escape(trial.binary or ""),) if several else ()),
-            trial.purpose,
-            str(trial.process),
-        )
-    console.print(table)
+    console = open_console()
+    trials = expansion.trials
+    several = any(trial.binary for trial in trials)
+    columns = [
+        Column("device", [escape(printable(trial.device)) for trial in trials]),
+        Column("block", [str(trial.block) for trial in trials], drop=1),
+        Column("model", [escape(printable(trial.model.name)) for trial in trials]),
+        Column("delegate", [escape(trial.delegate_label) for trial in trials]),
+        Column("threads", [str(trial.threads) for trial in trials], drop=2),
+        Column("cpus", [f"{escape(trial.cpus.label)} ({trial.cpus.hex})" for trial in trials], drop=3),
+        *([Column("binary", [escape(trial.binary or "") for trial in trials])] if several else []),
+        Column("purpose", [str(trial.purpose) for trial in trials], bare=True, drop=1),
+        Column("process", [str(trial.process) for trial in trials], drop=1),
+    ]
+    print_table(console, columns)
     for item in expansion.impossible:
-        console.print(
-            f"skipped: {escape(item.trial.device)} {escape(item.trial.model.name)}: {escape(item.reason)}",
-            highlight=False,
-        )
+        name = printable(f"{item.trial.device} {item.trial.model.name}")
+        say(console, f"skipped: {escape(name)}: {escape(item.reason)}")
     for warning in expansion.warnings:
         click.echo(f"warning: {warning}", err=True)
     adaptive = loaded.suite.adaptive
     count = len(expansion.trials)
     many = f"{count} to {count + len(expansion.further)}" if adaptive else str(count)
-    console.print(f"\n{many} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
+    say(console, f"\n{many} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
     if adaptive is not None:
-        console.print(
+        say(
+            console,
             f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
             f"{comparison_words.percent(adaptive.until)}",
-            highlight=False,
         )
     limit = f"; no further block after {_duration(adaptive.device_s)}" if adaptive and adaptive.device_s else ""
     for serial in dict.fromkeys(trial.device for trial in expansion.trials):
         least, most = expansion.device_seconds(serial)
-        console.print(
+        say(
+            console,
             f"{escape(serial)}: at least {_duration(least)} of device time, {_duration(most)} if every trial times out{limit}",
-            highlight=False,
         )
 
 
@@ -232,14 +220,13 @@ def _trial(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _ratios(run: Run) -> dict[CellKey, str]:
-    """Each cell's ratio to its baseline, with the verdict where there is one: the numbers of `harness compare` and of the report."""
-    decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
+def _against_baseline(run: Run) -> ComparisonTable:
+    """Every cell against its baseline: the numbers of `harness compare` and of the report."""
     results = {cell.key: cell for cell in group_by_cell(run.results)}
     pairs = []
     for key, cell in results.items():
         base = baseline_key(key, results, run.manifest.baseline)
-        if base is not None and base != key and key not in decided:
+        if base is not None and base != key:
             pairs.append(selection.Pair(base=results[base], head=cell))
     source = RunContext(
         run_id=run.manifest.run_id,
@@ -247,31 +234,61 @@ def _ratios(run: Run) -> dict[CellKey, str]:
         harness_version=run.manifest.harness_version,
         adaptive=run.manifest.adaptive,
     )
-    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
+    return compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
+
+
+def _print_headlines(table: ComparisonTable, baseline: Mapping[str, Scalar], console: Console) -> None:
+    """The answer, before the numbers: `xnnpack is 3.2x faster than cpu`."""
+    for one in headlines(table, list(baseline)):
+        who, against = (", ".join(_value_words(*item) for item in values.items()) for values in (one.values, baseline))
+        evidence = f" ({one.evidence()})" if one.evidence() else ""
+        text = f"{who} is {one.words().format(against)}{one.everywhere()}"
+        say(console, f"[bold]{escape(printable(text))}[/]{escape(evidence)}.")
+
+
+def _value_words(dimension: str, value: Scalar) -> str:
+    if dimension == "threads":
+        return f"{value} thread{'s' * (value != 1)}"
+    return f"binary {value}" if dimension == "binary" else str(value)
+
+
+def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
+    """Each cell's ratio to its baseline, with the verdict where there is one."""
+    decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
     for one in table.comparisons:
-        if one.estimate.ratio is not None:
-            sure = one.judgement.verdict is not Verdict.INCONCLUSIVE
-            decided[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {one.judgement.verdict}" if sure else "")
+        if one.estimate.ratio is not None and (one.key not in decided or one.state == "incomparable"):
+            sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
+            decided[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {one.verdict}" if sure else "")
     return decided
 
 
-def _row(cell: CellSummary, ratio: str, *, with_binary: bool) -> tuple[str, ...]:
-    median, spread = cell.median_us, cell.spread
-    good = cell.statuses.get(Status.OK, 0)
-    total = sum(cell.statuses.values())
+def _columns(cells: Sequence[CellSummary], ratios: Mapping[CellKey, str]) -> list[Column]:
+    """Of one device. What names a cell and its status never goes; spread and number of processes go first."""
+    binaries = [escape(printable(cell.key.binary)) for cell in cells]
+    return [
+        Column("model", [escape(printable(cell.key.model)) for cell in cells]),
+        Column("delegate", [escape(printable(cell.key.delegate)) for cell in cells]),
+        Column("threads", [str(cell.key.threads) for cell in cells], drop=1),
+        Column("cpus", [escape(printable(cell.key.cpus)) for cell in cells], drop=2),
+        *([Column("binary", binaries)] if any(binaries) else []),
+        Column("median ms", [_ms(cell.median_us) for cell in cells], right=True),
+        Column(
+            "spread", [f"{cell.spread:.1%}" if cell.spread is not None else "" for cell in cells], right=True, drop=4
+        ),
+        Column("ratio", [ratios[cell.key] for cell in cells], right=True),
+        Column("n", [str(len(cell.values_us)) for cell in cells], right=True, drop=3),
+        Column("status", [_status(cell) for cell in cells]),
+    ]
+
+
+def _ms(us: float | None) -> str:
+    return f"{us / 1000:.3f}" if us is not None else "-"
+
+
+def _status(cell: CellSummary) -> str:
+    good, total = cell.statuses.get(Status.OK, 0), sum(cell.statuses.values())
     status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"
-    return (
-        escape(printable(cell.key.model)),
-        escape(cell.key.delegate),
-        str(cell.key.threads),
-        escape(cell.key.cpus),
-        *((escape(cell.key.binary),) if with_binary else ()),
-        f"{median / 1000:.3f}" if median is not None else "-",
-        f"{spread:.1%}" if spread is not None else "",
-        ratio,
-        str(len(cell.values_us)),
-        status + (" [magenta]synthetic[/]" if cell.synthetic else ""),
-    )
+    return status + (" [magenta]synthetic[/]" if cell.synthetic else "")
 
 
 def _duration(seconds: float) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from harness.analysis.cells import KEYS
-from harness.analysis.comparison import Comparison, Overall, SideSummary, Table, failed_gate
+from harness.analysis.comparison import Comparison, Overall, Table, failed_gate
 from harness.analysis.op_diff import OpChange
 from harness.analysis.ratio_interval import Estimate
+from harness.analysis.sides import SideSummary
 from harness.analysis.verdict import Judgement
+from harness.formats import comparison_words as words
 
 
 def comparison_document(table: Table, base: str, head: str) -> dict[str, Any]:
@@ -32,6 +34,8 @@ def comparison_document(table: Table, base: str, head: str) -> dict[str, Any]:
             "gate": rules.gate,
         },
         "gate_broken": table.gate_broken,
+        "gate": words.gate(table) if rules.gate is not None else None,
+        "incomplete": [{"side": one.side, "left": one.left, "planned": one.planned} for one in table.incomplete],
         "comparisons": [_comparison(one, table) for one in table.comparisons],
         "overall": [_overall(one) for one in table.overall],
         "ops": [_ops(one) for one in table.comparisons if one.ops is not None],
@@ -46,6 +50,7 @@ def _comparison(one: Comparison, table: Table) -> dict[str, Any]:
         "base": _side(one.base, one.metric.unit),
         "head": _side(one.head, one.metric.unit),
         **_numbers(one.estimate, one.judgement),
+        "verdict": one.verdict and str(one.verdict),
         "gate_broken": failed_gate(one, table.rules),
         "notes": [note.text for note in one.notes],
         "unlike": [note.kind for note in one.notes if note.unlike],

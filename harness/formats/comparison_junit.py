@@ -1,6 +1,7 @@
 """A comparison as JUnit XML, as Jenkins and GitLab read it: a suite per device, a case per cell.
 
-`failure`: the gate is broken. `error`: the cell could not be measured. `skipped`: it could not run there, or one side has no such cell.
+`failure`: the cell breaks the gate. `error`: it could not be measured, and no gate is set. `skipped`: it could not run there, one side has
+no such cell, or base gives the gate nothing to hold head against: then the gate does not fail the job, and neither does this file.
 Structure after the schema of Jenkins' xUnit plugin (junit-10.xsd).
 """
 
@@ -8,8 +9,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # writes only; nothing is parsed here
 
-from harness.analysis.comparison import Comparison, Table, failed_gate
-from harness.analysis.verdict import Rules
+from harness.analysis.comparison import Comparison, Table
 from harness.formats import comparison_words as words
 
 
@@ -21,7 +21,7 @@ def junit(table: Table, base: str, head: str) -> str:
     root = ET.Element("testsuites", {"name": _clean(f"harness compare {base} {head}")})
     totals = {"tests": 0, "failures": 0, "errors": 0}
     for device, cells in suites.items():
-        suite = _suite(device, cells, table.rules)
+        suite = _suite(device, cells, table)
         root.append(suite)
         for name in totals:
             totals[name] += int(suite.get(name, "0"))
@@ -31,20 +31,22 @@ def junit(table: Table, base: str, head: str) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(device: str, cells: list[Comparison], rules: Rules) -> ET.Element:
+def _suite(device: str, cells: list[Comparison], table: Table) -> ET.Element:
     suite = ET.Element("testsuite", {"name": _clean(device)})
     counts = {"failure": 0, "error": 0, "skipped": 0}
     for one in cells:
         case = ET.SubElement(
             suite, "testcase", {"name": _clean(words.cell_name(one)), "classname": _clean(one.key.model)}
         )
-        outcome = _outcome(one, rules)
+        outcome = _outcome(one, table)
         if outcome is not None:
             kind, cause, message = outcome
             counts[kind] += 1
             ET.SubElement(case, kind, {"type": cause, "message": _clean(message)})
         text = ET.SubElement(case, "system-out")
         text.text = _clean(_evidence(one))
+    if table.incomplete:
+        ET.SubElement(suite, "system-out").text = _clean("\n".join(words.incomplete(table)))
     suite.set("tests", str(len(cells)))
     suite.set("failures", str(counts["failure"]))
     suite.set("errors", str(counts["error"]))
@@ -52,22 +54,23 @@ def _suite(device: str, cells: list[Comparison], rules: Rules) -> ET.Element:
     return suite
 
 
-def _outcome(one: Comparison, rules: Rules) -> tuple[str, str, str] | None:
+def _outcome(one: Comparison, table: Table) -> tuple[str, str, str] | None:
+    reason = words.breach_reason(one, table)
+    if reason is not None:
+        return "failure", "gate", reason
     if one.state == "measured":
-        if failed_gate(one, rules) and rules.gate is not None:
-            verdict = words.change(one.estimate, one.judgement)
-            return "failure", "gate", f"{verdict}, the gate is {words.percent(rules.gate)}"
         return None
-    if one.state == "unmeasured":
+    if one.state == "unmeasured" and table.rules.gate is None:
         return "error", "unmeasured", words.trouble(one)
-    return "skipped", one.state, words.trouble(one)
+    return "skipped", one.state, words.verdict(one)
 
 
 def _evidence(one: Comparison) -> str:
     unit = one.metric.unit
+    verdict = words.verdict(one) if words.has_ratio(one) else "not measured"
     lines = [
         f"{one.metric.words}: base {words.side(one.base, unit)}, head {words.side(one.head, unit)}",
-        f"head/base {words.ratio(one.estimate)}: {words.change(one.estimate, one.judgement)}",
+        f"head/base {words.ratio_of(one)}: {verdict}",
         *(note.text for note in one.notes),
     ]
     return "\n".join(lines)

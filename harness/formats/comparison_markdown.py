@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 
 from harness.analysis.comparison import Comparison, Table, failed_gate
@@ -24,10 +23,10 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
         head: HEAD as given.
         ops: how many ops to list for each cell that differs.
     """
-    counts = Counter(one.judgement.verdict for one in table.comparisons if one.state != "missing")
-    lines = [f"### {_escape(table.metric.words)}: {words.summary_line(counts)}", ""]
+    lines = [f"### {_escape(table.metric.words)}: {words.summary_line(table)}", ""]
+    lines += [f"**{line}**\n" for line in words.incomplete(table)]
     if table.rules.gate is not None:
-        verdict = f"**{words.gate(table)}**" if table.gate_broken else words.gate(table)
+        verdict = words.gate(table).replace("broken", "**broken**", 1) if table.gate_broken else words.gate(table)
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]
     lines += [f"| | cell | base | head | head/base ({words.level(table)}) | verdict |", "|---|---|--:|--:|--:|---|"]
@@ -49,7 +48,7 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
 
 def _row(one: Comparison, table: Table, numbered: Mapping[str, int]) -> str:
     unit = one.metric.unit
-    verdict = words.change(one.estimate, one.judgement) if one.state == "measured" else _escape(words.trouble(one))
+    verdict = words.verdict(one) if words.has_ratio(one) else _escape(words.verdict(one))
     if failed_gate(one, table.rules):
         verdict = f"**{verdict}**"
     verdict += "".join(f" ⚠️{number}" for number in words.numbers_of(one, numbered))
@@ -58,7 +57,7 @@ def _row(one: Comparison, table: Table, numbered: Mapping[str, int]) -> str:
         _escape(words.cell_name(one)),
         words.side(one.base, unit),
         words.side(one.head, unit),
-        _escape(words.ratio(one.estimate)),
+        _escape(words.ratio_of(one)),
         verdict,
     )
     return f"| {' | '.join(cells)} |"
@@ -67,12 +66,12 @@ def _row(one: Comparison, table: Table, numbered: Mapping[str, int]) -> str:
 def _notes(table: Table, numbered: Mapping[str, int]) -> list[str]:
     cells: dict[str, list[str]] = {}
     for one in table.comparisons:
-        for note in one.notes if one.state == "measured" else ():
+        for note in one.notes if words.has_ratio(one) else ():
             text = (f"⚠️{numbered[note.text]} " if note.unlike else "") + _escape(note.text)
             cells.setdefault(text, []).append(_escape(words.cell_name(one)))
     if not cells:
         return []
-    everywhere = sum(one.state == "measured" for one in table.comparisons)
+    everywhere = sum(words.has_ratio(one) for one in table.comparisons)
     lines = [
         f"- {text}" + ("" if len(names) == everywhere else f": {'; '.join(names[:5])}{' ...' * (len(names) > 5)}")
         for text, names in cells.items()
@@ -96,7 +95,7 @@ def _absent(table: Table) -> list[str]:
 def _ops(table: Table, limit: int) -> list[str]:
     lines: list[str] = []
     for one in table.comparisons:
-        differs = one.judgement.verdict in (Verdict.SLOWER, Verdict.FASTER)
+        differs = one.verdict in (Verdict.SLOWER, Verdict.FASTER)
         if one.ops is None or not limit or not differs:
             continue
         diff = one.ops

@@ -23,7 +23,8 @@ _CELL_COLUMNS = columns(
     "head_causes:t synthetic:f"
 )
 """`base` and `head` are as given; `device` to `binary` are head's cell (base's where head has none), `base_...` base's. Estimates are in
-`unit`. `gate_broken` is null without a gate. `unlike` names in which conditions the sides differ, `notes` is all that is said.
+`unit`. `verdict` is null where nothing was judged: not measured, or one side synthetic and the other not.
+`gate_broken` is null without a gate. `unlike` names in which conditions the sides differ, `notes` is all that is said.
 `synthetic`: numbers of either side were replayed or modelled, not measured."""
 
 _OP_COLUMNS = columns(
@@ -73,7 +74,7 @@ def _cell(one: Comparison, table: Table) -> Row:
         estimate.p_value,
         one.judgement.q_value,
         estimate.design,
-        str(one.judgement.verdict),
+        one.verdict and str(one.verdict),
         one.judgement.more_processes,
         failed_gate(one, table.rules) if table.rules.gate is not None else None,
         ",".join(dict.fromkeys(note.kind for note in one.notes if note.unlike)) or None,

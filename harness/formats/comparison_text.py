@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as Grid
 
 from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
+from harness.formats.narrow_table import Column, print_table, say
 from harness.formats.terminal_text import printable
 
 _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.SAME: "", Verdict.INCONCLUSIVE: "yellow"}
@@ -25,7 +24,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     varying = [name for name in KEYS if len({_value(one, name) for one in rows}) > 1] or ["model"]
     constant = [name for name in KEYS if name not in varying and rows and _value(rows[0], name)]
     if constant:
-        console.print(escape(", ".join(f"{name} {_value(rows[0], name)}" for name in constant)), highlight=False)
+        say(console, escape(", ".join(f"{name} {_value(rows[0], name)}" for name in constant)))
     numbered = words.warnings(table)
     # A device's name takes too much of a line to stand in each.
     groups: dict[str, list[Comparison]] = {}
@@ -34,51 +33,59 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     varying = [name for name in varying if name != "device"] or ["model"]
     for device, group in groups.items():
         if device:
-            console.print(f"[bold]{escape(device)}[/]", highlight=False)
-        console.print(_grid(group, varying, table, numbered))
+            say(console, f"[bold]{escape(device)}[/]")
+        print_table(console, _columns(group, varying, table, numbered))
     if any(one.judgement.more_processes is not None for one in table.comparisons):
-        console.print("+N: about so many more processes a side would decide", highlight=False)
+        say(console, "+N: about so many more processes a side would decide")
     for overall in table.overall:
         verdict = words.change(overall.estimate, overall.judgement)
-        console.print(f"all devices: {escape(words.overall_name(overall))}: {verdict}", highlight=False)
+        say(console, f"all devices: {escape(words.overall_name(overall))}: {verdict}")
     _notes(table, console, numbered)
     for one in table.comparisons:
-        if ops and one.ops is not None and one.judgement.verdict in (Verdict.SLOWER, Verdict.FASTER):
+        if ops and one.ops is not None and one.verdict in (Verdict.SLOWER, Verdict.FASTER):
             _print_ops(one, console, ops)
-    counts = Counter(one.judgement.verdict for one in rows)
-    console.print(f"\n{table.metric.words}: {words.summary_line(counts)}", highlight=False)
+    say(console, f"\n{table.metric.words}: {words.summary_line(table)}")
+    for line in words.incomplete(table):
+        say(console, f"[magenta]{line}[/]")
     tested = sum(one.judgement.q_value is not None for one in table.comparisons)
     if tested:
-        console.print(
+        say(
+            console,
             f"p-values corrected for {tested} cell{'s' * (tested > 1)} (Benjamini-Hochberg), at most {table.rules.alpha:g}; "
             f"same: within {words.percent(table.rules.min_effect)}",
-            highlight=False,
         )
     if table.rules.gate is not None:
         state = f"[red]{words.gate(table)}[/]" if table.gate_broken else words.gate(table)
-        console.print(f"gate of {words.percent(table.rules.gate)}: {state}", highlight=False)
+        say(console, f"gate of {words.percent(table.rules.gate)}: {state}")
 
 
 def as_text(table: Table, *, ops: int) -> str:
     """The same as plain text, for a file."""
     buffer = io.StringIO()
-    print_comparison(table, Console(file=buffer, width=160, color_system=None), ops=ops)
+    print_comparison(table, Console(file=buffer, width=10_000, color_system=None), ops=ops)
     return buffer.getvalue()
 
 
-def _grid(rows: Sequence[Comparison], varying: Sequence[str], table: Table, numbered: Mapping[str, int]) -> Grid:
+def _columns(
+    rows: Sequence[Comparison], varying: Sequence[str], table: Table, numbered: Mapping[str, int]
+) -> list[Column]:
+    """Of a device. Names, the ratio and the verdict with its marks never go; base, head and the number of processes go first."""
     unit = "MB" if table.metric.unit == "mb" else "ms"
-    grid = Grid(box=None, header_style="bold", pad_edge=False)
-    for name in varying:
-        grid.add_column(name, overflow="fold")
-    for heading in (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("verdict", no_wrap=True)
-    for one in rows:
-        marks = " [magenta]synthetic[/]" if one.synthetic else ""
-        marks += "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
-        grid.add_row(*(escape(_value(one, name)) for name in varying), *_numbers(one), _verdict(one, table) + marks)
-    return grid
+    numbers = list(zip(*(_numbers(one) for one in rows), strict=True))
+    headings = (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval")
+    return [
+        *(Column(name, [escape(_value(one, name)) for one in rows]) for name in varying),
+        *(
+            Column(heading, values, right=True, drop=drop)
+            for heading, values, drop in zip(headings, numbers, (2, 1, 4, 0, 3), strict=True)
+        ),
+        Column("verdict", [_verdict(one, table) + _marks(one, numbered) for one in rows]),
+    ]
+
+
+def _marks(one: Comparison, numbered: Mapping[str, int]) -> str:
+    synthetic = " [magenta]synthetic[/]" if one.synthetic else ""
+    return synthetic + "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
 
 
 def _value(one: Comparison, name: str) -> str:
@@ -100,8 +107,11 @@ def _numbers(one: Comparison) -> tuple[str, ...]:
 
 
 def _verdict(one: Comparison, table: Table) -> str:
+    if one.state == "incomparable":
+        return "[magenta]no verdict[/]"
     if one.state != "measured":
-        return f"[magenta]{'not measured' if one.state == 'unmeasured' else 'skipped'}[/]"
+        text = "not measured" if one.state == "unmeasured" else "skipped"
+        return f"[bold red]{text}, breaks the gate[/]" if failed_gate(one, table.rules) else f"[magenta]{text}[/]"
     judgement = one.judgement
     text = str(judgement.verdict)
     if judgement.more_processes is not None:
@@ -115,57 +125,62 @@ def _verdict(one: Comparison, table: Table) -> str:
 def _notes(table: Table, console: Console, numbered: Mapping[str, int]) -> None:
     notes: dict[tuple[bool, str], int] = {}
     for one in table.comparisons:
-        for note in one.notes if one.state == "measured" else ():
+        for note in one.notes if words.has_ratio(one) else ():
             notes[note.unlike, note.text] = notes.get((note.unlike, note.text), 0) + 1
     for one in table.comparisons:
         if one.state in ("unmeasured", "skipped"):
-            console.print(
-                f"[magenta]{one.state}[/]: {escape(words.cell_name(one))}: {escape(words.trouble(one))}",
-                highlight=False,
+            say(
+                console,
+                f"[magenta]{one.state}[/]: {escape(printable(words.cell_name(one)))}: {escape(words.trouble(one))}",
             )
     for side in ("base", "head"):
         absent = [one for one in table.comparisons if one.state == "missing" and getattr(one, side).key is None]
         if absent:
             names = "; ".join(words.cell_name(one) for one in absent[:3]) + ("; ..." if len(absent) > 3 else "")
-            console.print(f"not in {side.upper()}: {len(absent)} cells: {escape(names)}", highlight=False)
+            say(console, f"not in {side.upper()}: {len(absent)} cells: {escape(printable(names))}")
     for (unlike, text), count in sorted(notes.items(), key=lambda item: not item[0][0]):
         mark = f"[yellow]!{numbered[text]} unlike[/]" if unlike else "note"
-        console.print(f"{mark}: {escape(text)}" + (f" ({count} cells)" if count > 1 else ""), highlight=False)
+        say(console, f"{mark}: {escape(printable(text))}" + (f" ({count} cells)" if count > 1 else ""))
 
 
 def _print_ops(one: Comparison, console: Console, limit: int) -> None:
     diff = one.ops
     assert diff is not None  # noqa: S101  # the caller has looked
-    console.print(
-        f"\nops of {escape(words.cell_name(one))}: profiled {diff.base_whole_us / 1000:.3f} -> "
+    say(
+        console,
+        f"\nops of {escape(printable(words.cell_name(one)))}: profiled {diff.base_whole_us / 1000:.3f} -> "
         f"{diff.head_whole_us / 1000:.3f} ms, {diff.change_us / 1000:+.3f} ms{', synthetic' if one.synthetic else ''}",
-        highlight=False,
     )
-    grid = Grid(box=None, header_style="bold", pad_edge=False)
-    for heading in ("change ms", "share", "base ms", "head ms"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("", no_wrap=True)
-    grid.add_column("op", overflow="fold")
     shown = diff.by_contribution()
-    for change in shown[:limit]:
-        share = f"{change.share:.1%}" if change.share is not None else ""
-        grid.add_row(
+    rows: list[tuple[str, ...]] = [
+        (
             f"{change.change_us / 1000:+.3f}",
-            share,
+            f"{change.share:.1%}" if change.share is not None else "",
             f"{change.base_us / 1000:.3f}",
             f"{change.head_us / 1000:.3f}",
             change.kind,
-            escape(words.ops_name(change)),
+            escape(printable(words.ops_name(change))),
         )
+        for change in shown[:limit]
+    ]
     rest = shown[limit:]
     if rest:
         moved = sum(change.change_us for change in rest)
-        grid.add_row(f"{moved / 1000:+.3f}", _share(moved, diff.change_us), "", "", "", f"{len(rest)} more")
-    grid.add_row(
-        f"{diff.unexplained_us / 1000:+.3f}", _share(diff.unexplained_us, diff.change_us), "", "", "", "in no op"
+        rows.append((f"{moved / 1000:+.3f}", _share(moved, diff.change_us), "", "", "", f"{len(rest)} more"))
+    rows.append(
+        (f"{diff.unexplained_us / 1000:+.3f}", _share(diff.unexplained_us, diff.change_us), "", "", "", "in no op")
     )
-    grid.add_row(f"{diff.change_us / 1000:+.3f}", "100.0%" if diff.change_us else "", "", "", "", "sum")
-    console.print(grid)
+    rows.append((f"{diff.change_us / 1000:+.3f}", "100.0%" if diff.change_us else "", "", "", "", "sum"))
+    change_ms, share, base_ms, head_ms, kind, name = zip(*rows, strict=True)
+    columns = [
+        Column("change ms", change_ms, right=True),
+        Column("share", share, right=True, drop=1),
+        Column("base ms", base_ms, right=True, drop=3),
+        Column("head ms", head_ms, right=True, drop=2),
+        Column("", kind, drop=4, bare=True),
+        Column("op", name),
+    ]
+    print_table(console, columns)
 
 
 def _share(part: float, whole: float) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from harness.analysis.cells import KEYS
-from harness.analysis.comparison import Comparison, Overall, SideSummary, Table
+from harness.analysis.comparison import Breach, Comparison, Overall, Table, gate_breach
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
 from harness.analysis.ratio_interval import LEVEL, Estimate
+from harness.analysis.sides import SideSummary
 from harness.analysis.verdict import Judgement, Verdict
 
 
@@ -61,6 +63,25 @@ def change(estimate: Estimate, judgement: Judgement) -> str:
     return f"faster {_by(1 / estimate.ratio, 1 / high, 1 / low, flipped=True)}"
 
 
+def verdict(one: Comparison) -> str:
+    """What came of a cell: `slower by 3.1 % (...)`, marked where it is synthetic; or why there is no verdict."""
+    if one.state == "incomparable":
+        return f"no verdict: {'BASE' if one.base.synthetic else 'HEAD'} is synthetic, the other side was measured"
+    if one.state != "measured":
+        return trouble(one)
+    return change(one.estimate, one.judgement) + (" (synthetic)" if one.synthetic else "")
+
+
+def ratio_of(one: Comparison) -> str:
+    """`0.877 [0.856, 0.899]`; `0.877 (synthetic)` where a side is."""
+    return ratio(one.estimate) + (" (synthetic)" if one.synthetic and one.estimate.ratio is not None else "")
+
+
+def has_ratio(one: Comparison) -> bool:
+    """Whether both sides have a number, be there a verdict or not."""
+    return one.state in ("measured", "incomparable")
+
+
 def inconclusive(judgement: Judgement) -> str:
     """Why there is no verdict, and what would bring one."""
     parts = ["inconclusive", *judgement.reasons]
@@ -90,22 +111,31 @@ def overall_name(one: Overall) -> str:
     return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
 
 
-def summary_line(counts: dict[Verdict, int]) -> str:
-    """`2 slower, 1 same, 3 inconclusive`."""
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts.get(verdict)) or "nothing compared"
+def summary_line(table: Table) -> str:
+    """`2 slower, 1 same, 3 inconclusive, 2 not measured`."""
+    counts = Counter(one.judgement.verdict for one in table.comparisons if one.state == "measured")
+    parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    states = Counter(one.state for one in table.comparisons)
+    lacking = states["unmeasured"] + states["skipped"]
+    parts += [f"{states['incomparable']} synthetic against measured"] if states["incomparable"] else []
+    parts += [f"{lacking} not measured"] if lacking else []
+    return ", ".join(parts) or "nothing compared"
+
+
+def incomplete(table: Table) -> list[str]:
+    """`HEAD is incomplete: 20 of 28 trials never ran`: a line for each side whose run did not finish."""
+    return [f"{one.side} is incomplete: {one.left} of {one.planned} trials never ran" for one in table.incomplete]
 
 
 def warnings(table: Table) -> dict[str, int]:
     """Number everything in which two measured sides are unlike: each affected cell shows the number."""
-    texts = dict.fromkeys(
-        note.text for one in table.comparisons if one.state == "measured" for note in one.notes if note.unlike
-    )
+    texts = dict.fromkeys(note.text for one in table.comparisons if has_ratio(one) for note in one.notes if note.unlike)
     return {text: number for number, text in enumerate(texts, 1)}
 
 
 def numbers_of(one: Comparison, numbered: Mapping[str, int]) -> list[int]:
     """The numbers of a cell's warnings."""
-    if one.state != "measured":
+    if not has_ratio(one):
         return []
     return [numbered[note.text] for note in one.notes if note.unlike]
 
@@ -145,10 +175,40 @@ def _by(factor: float, low: float, high: float, *, flipped: bool = False) -> str
     return f"by {100 * (factor - 1):.1f} % ({100 * (low - 1):.1f} % to {100 * (high - 1):.1f} %)"
 
 
+_BREACHES: dict[Breach, str] = {
+    "slower": "slower",
+    "not_measured": "measured in BASE and not in HEAD",
+    "interrupted": "undecided, as HEAD was interrupted",
+}
+
+
 def gate(table: Table) -> str:
-    """`broken` or `holds`; or how many cells are undecided: they never break the gate, and do not prove that nothing became slower."""
+    """`broken (2 of 5 cells measured in BASE and not in HEAD)` or `holds`; or what keeps it from holding without being a breach.
+
+    Cells that are undecided do not break the gate, and do not prove that nothing became slower; nor do those that base never measured.
+    """
+    cells = table.comparisons
     if table.gate_broken:
-        return "broken"
-    measured = [one for one in table.comparisons if one.state == "measured"]
+        counts = Counter(gate_breach(one, table.rules) for one in cells)
+        parts = [
+            f"{counts[breach]} of {len(cells)} cells {text}" for breach, text in _BREACHES.items() if counts[breach]
+        ]
+        return f"broken ({'; '.join(parts)})"
+    measured = [one for one in cells if one.state == "measured"]
     undecided = sum(one.judgement.verdict is Verdict.INCONCLUSIVE for one in measured)
-    return f"not broken ({undecided} of {len(measured)} inconclusive)" if undecided else "holds"
+    unknown = sum(not one.base.n for one in cells)
+    parts = [f"{undecided} of {len(measured)} inconclusive"] if undecided else []
+    mixed = sum(one.state == "incomparable" for one in cells)
+    parts += [f"{unknown} of {len(cells)} cells not measured in BASE"] if unknown else []
+    parts += [f"{mixed} of {len(cells)} cells synthetic on one side only"] if mixed else []
+    return f"not broken ({'; '.join(parts)})" if parts else "holds"
+
+
+def breach_reason(one: Comparison, table: Table) -> str | None:
+    """Why a cell breaks the gate: `slower by 9.8 % (...), the gate is 3 %`, `measured in BASE and not in HEAD: ...`; else None."""
+    breach = gate_breach(one, table.rules)
+    if breach is None or table.rules.gate is None:
+        return None
+    if breach == "slower":
+        return f"{verdict(one)}, the gate is {percent(table.rules.gate)}"
+    return f"{_BREACHES[breach]}: {trouble(one)}"

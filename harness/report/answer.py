@@ -18,6 +18,7 @@ from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
 from harness.formats import decision_words
+from harness.formats.headline import Headline, headlines
 from harness.records import DeviceInfo, Scalar
 from harness.records.adaptive_decisions import Decision
 from harness.report.cell_summaries import ReportCell, cell_id
@@ -26,6 +27,8 @@ from harness.report.verdicts import Baseline, Verdicts, in_the_page
 _ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
 _SHOWN = {Verdict.SAME: "the same"}
 _MOST_GROUPS = 8
+_MOST_SENTENCES = 3
+_MOST_TOGETHER = 6
 _MOST_SLOWER = 3
 _MOST_UNMEASURED = 6
 _MOST_CAUTIONS = 6
@@ -59,9 +62,11 @@ def answer_of(
     measured = [one for one in table.comparisons if one.state == "measured"] if table else []
     return ReportAnswer(
         lead=_lead(verdicts, measured, devices),
-        findings=(*_groups(measured, verdicts.baseline), *_extremes(measured)) if table else tuple(_latencies(cells)),
+        findings=(*_groups(measured, verdicts.baseline), *_together(table), *_extremes(measured))
+        if table
+        else tuple(_latencies(cells)),
         method=_method(table, measured) + _stopping(decisions) if table and measured else None,
-        cautions=tuple(_cautions(measured)),
+        cautions=tuple(_cautions([one for one in table.comparisons if words.has_ratio(one)] if table else [])),
         unmeasured=tuple(_unmeasured(cells)),
     )
 
@@ -113,13 +118,37 @@ def _lead(verdicts: Verdicts, measured: Sequence[Comparison], devices: Sequence[
         return Markup("Nothing could be compared {}.").format(against)
     where = _devices_words({one.key.device for one in measured}, devices)
     counts = Counter(one.judgement.verdict for one in measured)
-    lacking = planned - len(measured)
-    text = Markup("{} of the average latency {}{}: {}").format(
+    mixed = sum(one.state == "incomparable" for one in table.comparisons) if table else 0
+    lacking = planned - len(measured) - mixed
+    text = (
+        Markup("").join(
+            Markup("<strong>{}</strong>{}. ").format(_sentence(one, baseline), _evidence(one))
+            for one in headlines(table, list(baseline.changes))[:_MOST_SENTENCES]
+        )
+        if table
+        else Markup("")
+    )
+    text += Markup("{} of the average latency {}{}: {}").format(
         number_of(planned, "comparison"), against, where, _verdict_counts(counts) or "none could be made"
     )
     if lacking and measured:
         text += Markup("; {} could not be made, as a side was not measured").format(lacking)
+    if mixed:
+        text += Markup(
+            '; {} without a verdict, as one side is <strong class="tag synthetic">synthetic</strong>'
+        ).format(mixed)
     return text + Markup(".") + _synthetic(measured)
+
+
+def _sentence(one: Headline, baseline: Baseline) -> Markup:
+    before, _, after = one.words().partition("{}")
+    return Markup("{} is {}{}{}{}").format(
+        baseline_words(one.values), before, baseline_words(baseline.changes), after, one.everywhere()
+    )
+
+
+def _evidence(one: Headline) -> Markup:
+    return Markup(" ({})").format(one.evidence()) if one.evidence() else Markup("")
 
 
 def _synthetic(measured: Sequence[Comparison]) -> Markup:
@@ -135,7 +164,7 @@ def _synthetic(measured: Sequence[Comparison]) -> Markup:
 def _against(baseline: Baseline) -> Markup:
     base = Markup("<strong>{}</strong>").format(baseline_words(baseline.changes))
     if baseline.origin == "suite":
-        return Markup("against {}, the suite\u2019s baseline,").format(base)
+        return Markup("against {} (the suite\u2019s baseline)").format(base)
     if baseline.origin == "lacking":
         return Markup("against {} (the run has nothing of the baseline that the suite names)").format(base)
     return Markup("against {} (the suite names no baseline; this is the first that it measures)").format(base)
@@ -150,12 +179,17 @@ def _devices_words(serials: Iterable[str], devices: Sequence[DeviceInfo]) -> Mar
         return Markup("")
     if len(shown) > 3:
         return Markup(" on {}").format(number_of(len(shown), "device"))
-    listed = [
-        name((device.model if (device := known.get(serial)) else None) or serial, 40)
-        + (" (virtual)" if (device := known.get(serial)) and device.virtual else "")
-        for serial in shown
-    ]
+    # Two units of one phone are told apart by their serials.
+    models = Counter(device.model for serial in shown if (device := known.get(serial)))
+    listed = [_device_words(serial, known.get(serial), models) for serial in shown]
     return Markup(" on ") + Markup(" and ").join(listed)
+
+
+def _device_words(serial: str, device: DeviceInfo | None, models: Mapping[str | None, int]) -> Markup:
+    if device is None or not device.model:
+        return name(serial, 40)
+    marks = [*([name(serial, 40)] if models[device.model] > 1 else []), *(["virtual"] if device.virtual else [])]
+    return name(device.model, 40) + (Markup(" ({})").format(Markup(", ").join(marks)) if marks else Markup(""))
 
 
 def _verdict_counts(counts: Mapping[Verdict, int]) -> str:
@@ -179,9 +213,11 @@ def _group(values: Mapping[str, Scalar], group: Sequence[Comparison]) -> Markup:
         return head + Markup("no ratio")
     if len(group) == 1:
         one = group[0]
+        if one.verdict in (Verdict.FASTER, Verdict.SLOWER):
+            return head + Markup("{} ({})").format(words.verdict(one), _link(one))
         interval = words.interval(one.estimate)
         return head + Markup("{} the latency{}, {} ({})").format(
-            times(ratios[0]), f" {interval}" if interval else "", words.change(one.estimate, one.judgement), _link(one)
+            times(ratios[0]), f" {interval}" if interval else "", words.verdict(one), _link(one)
         )
     text = head + Markup("{} the latency (median of {}, from {} to {}): {}").format(
         times(median(ratios)),
@@ -226,6 +262,24 @@ def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
     ]
 
 
+def _together(table: Table) -> list[Markup]:
+    """The verdicts on all devices together, those that decide something first."""
+    decided = [one for one in table.overall if one.judgement.verdict is not Verdict.INCONCLUSIVE]
+    if not decided:
+        return []
+    listed = [
+        Markup("{} {}{}, {}").format(
+            name(one.model),
+            name(one.delegate, 60),
+            Markup(" ({})").format(thread_words(one.threads)) if len({o.threads for o in table.overall}) > 1 else "",
+            words.change(one.estimate, one.judgement) + (" (synthetic)" if one.synthetic else ""),
+        )
+        for one in decided[:_MOST_TOGETHER]
+    ]
+    more = Markup("; and {} more below").format(len(decided) - _MOST_TOGETHER) if len(decided) > _MOST_TOGETHER else ""
+    return [Markup("All devices together: {}{}").format(Markup("; ").join(listed), more)]
+
+
 def _extremes(measured: Sequence[Comparison]) -> list[Markup]:
     """The largest slowdowns and the largest speed-up, where there are enough comparisons for them to be lost in the groups."""
     if len(measured) < 3:
@@ -239,7 +293,7 @@ def _extremes(measured: Sequence[Comparison]) -> list[Markup]:
         ("Largest speed-up", faster[-1:]),
     ):
         if chosen:
-            listed = [Markup("{}, {}").format(_link(one), words.change(one.estimate, one.judgement)) for one in chosen]
+            listed = [Markup("{}, {}").format(_link(one), words.verdict(one)) for one in chosen]
             found.append(Markup("{}: {}").format(title, Markup("; ").join(listed)))
     return found
 

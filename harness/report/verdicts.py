@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import KEYS, CellResults
-from harness.analysis.comparison import RunContext, Table, compare
+from harness.analysis.comparison import Table, compare
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.records import Scalar
 from harness.report.cell_summaries import ReportCell, baseline_as_shown

@@ -49,12 +49,16 @@ def adaptive_progress(run: Run) -> tuple[Step, ...]:
     )
 
 
-def unfinished_on(run: Run) -> Counter[str]:
-    """How many trials of each device lack a result that they need. Of an adaptive run's further blocks, those of the next one at most."""
+def unfinished_trials(run: Run) -> tuple[Trial, ...]:
+    """The trials that lack a result that they need. Of an adaptive run's further blocks, those of the next one at most."""
     done = {result.trial.trial_id for result in run.results}
     needed = (*run.manifest.planned, *(trial for step in adaptive_progress(run) for trial in step.trials))
-    left = {trial.trial_id: trial.device for trial in needed if trial.trial_id not in done}
-    return Counter(left.values())
+    return tuple({trial.trial_id: trial for trial in needed if trial.trial_id not in done}.values())
+
+
+def unfinished_on(run: Run) -> Counter[str]:
+    """How many trials of each device lack a result that they need."""
+    return Counter(trial.device for trial in unfinished_trials(run))
 
 
 def unfinished(run: Run) -> int:

@@ -92,7 +92,7 @@ function verdictPart(cell) {
     const facts = [known(row.p) ? `p = ${row.p}` : null, known(row.q) ? `corrected ${row.q}` : null, `${row.baseN === row.headN ? row.headN : `${row.baseN} and ${row.headN}`} processes a side`].filter(Boolean);
     parts.push(el('p', { class: 'verdict-line' }, verdictTag(row), ' ', el('strong', {}, times(row.ratio)), ` ${intervalWords(row)} the latency of ${against}: ${row.words}`),
       el('p', { class: 'note' }, facts.join(' · ')), row.notes.length ? noteLines(row.notes) : '');
-  } else if (row) parts.push(el('p', {}, `Against ${against}: ${stateWords(row)}.`), row.notes.length ? noteLines(row.notes) : '');
+  } else if (row) parts.push(el('p', {}, `Against ${against}: ${row.state === 'incomparable' && known(row.ratio) ? `${times(row.ratio)} the latency (synthetic), ` : ''}${stateWords(row)}.`), row.notes.length ? noteLines(row.notes) : '');
   else if (ratio) parts.push(el('p', {}, `${times(ratio.value)} the latency of ${against} (ratio of the medians; no interval was made for this baseline).`));
   else parts.push(el('p', { class: 'note' }, against ? `Nothing to compare with: ${against} has no such cell, or it was not measured.` : 'No baseline is chosen.'));
   return parts;

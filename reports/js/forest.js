@@ -77,16 +77,16 @@ function forestColumns(scale, rows, common) {
   return [
     { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => el('span', {}, cellLink(row.cell, stranger(row.cell.model)), el('span', { class: 'sub narrow-only' }, varyingConfig(row.cell))) },
     { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => varyingConfig(row.cell) },
-    { key: 'plot', label: `Ratio with its ${data.comparisons.level} interval`, title: 'Sorts by the lower end of the interval', value: (row) => row.low ?? null, head: () => forestAxis(scale), show: (row) => (known(row.ratio) ? forestMark(row, scale) : none(stateWords(row))) },
+    { key: 'plot', label: `Ratio with its ${data.comparisons.level} interval`, title: 'Sorts by the lower end of the interval', value: (row) => row.low ?? null, head: () => forestAxis(scale), show: (row) => (known(row.ratio) && row.state === 'measured' ? forestMark(row, scale) : none(stateWords(row))) },
     { key: 'ratio', label: 'Ratio', title: 'Its latency over the baseline’s: below 1 is faster', num: true, value: (row) => row.ratio ?? null, show: ratioWords },
-    { key: 'verdict', label: 'Verdict', value: (row) => (row.state === 'measured' ? row.verdict : null), show: (row) => (row.state === 'measured' ? verdictCell(row) : none(stateWords(row))) },
+    { key: 'verdict', label: 'Verdict', value: (row) => (row.state === 'measured' ? row.verdict : null), show: (row) => (row.state === 'measured' ? verdictCell(row) : el('span', {}, none(stateWords(row)), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '')) },
     { key: 'headUs', label: 'Baseline → this (ms)', title: 'Medians over the processes; sorts by this cell’s', num: true, value: (row) => row.headUs ?? null, show: (row) => el('span', { class: 'nowrap' }, `${known(row.baseUs) ? ms(row.baseUs) : '–'} → ${known(row.headUs) ? ms(row.headUs) : '–'}`) },
     { key: 'n', label: 'n', title: 'Processes a side that count', num: true, value: (row) => Math.min(row.baseN, row.headN), show: (row) => (row.baseN === row.headN ? String(row.headN) : `${row.baseN}/${row.headN}`) },
     ...(rows.some((row) => own(row).length) ? [{ key: 'notes', label: 'Notes', title: 'What to know about the number; sorts by how many', value: (row) => own(row).length, show: (row) => (own(row).length ? noteLines(own(row)) : '') }] : []),
   ];
 }
 
-const stateWords = (row) => ({ measured: 'no ratio', unmeasured: 'not measured', skipped: 'skipped', missing: 'no such cell' })[row.state];
+const stateWords = (row) => ({ measured: 'no ratio', unmeasured: 'not measured', skipped: 'skipped', missing: 'no such cell', incomparable: 'no verdict: one side is synthetic' })[row.state];
 
 function cellLink(cell, shown) {
   return el('a', { href: `#cell=${cell.id}`, 'data-cell-link': cell.id, title: 'Every process of this cell' }, shown);

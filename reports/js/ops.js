@@ -55,9 +55,21 @@ function chosenPair() {
   const [a, b] = [profiledCell(state.get('a')), profiledCell(state.get('b'))];
   if (a && b) return [a, b];
   if (b) return [counterpart(b), b];
+  if (!a) { const pair = mostDifferent(); if (pair) return pair; }
   const first = a || opCells.find((cell) => baselineCell(cell) === cell) || opCells[0];
   // Against a baseline, the cell that was compared with it; else the same cell with another binary or on another delegate.
   return [first, opCells.find((cell) => cell !== first && baselineCell(cell) === first) || alikeTo(first)];
+}
+
+/** Of the model that takes longest, the baseline and the cell that differs most from it; null where no profiled cell has a ratio. */
+function mostDifferent() {
+  const pairs = opCells.map((cell) => [baselineCell(cell), cell, ratioOf(cell)])
+    .filter(([base, cell, ratio]) => ratio && !ratio.base && base.profiled && base.synthetic === cell.synthetic);
+  const slowest = Math.max(...pairs.map(([base]) => base.latency[0]));
+  const model = pairs.find(([base]) => base.latency[0] === slowest)?.[0].model;
+  const size = ([, , ratio]) => Math.abs(Math.log(ratio.value));
+  const ranked = pairs.filter(([base]) => base.model === model).sort((x, y) => size(y) - size(x));
+  return ranked.length ? ranked[0].slice(0, 2) : null;
 }
 
 function counterpart(cell) {
@@ -145,7 +157,7 @@ function drawTypes(a, b) {
     value: (name) => types.get(name)?.us ?? null, show: (name) => (types.has(name) ? us(types.get(name).us) : none('–')),
   });
   const count = (letter, types) => ({ key: `n${letter}`, label: `ops ${letter.toUpperCase()}`, num: true, value: (name) => types.get(name)?.count ?? null });
-  const difference = (name) => (left.has(name) && right.has(name) ? right.get(name).us - left.get(name).us : null);
+  const difference = (name) => (left.has(name) && right.has(name) && a.synthetic === b.synthetic ? right.get(name).us - left.get(name).us : null);
   new Table(document.getElementById('types-table'), {
     id: 'types', label: 'Time by op type', rows: () => names, text: (name) => name.toLowerCase(), filter: 'oq', empty: 'No op.',
     columns: [

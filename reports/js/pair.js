@@ -8,6 +8,8 @@ const WATERFALL_ROWS = 12;
 
 /** Groups of ops of A and of B that stand for each other, in the order of execution; null where the two lists were not aligned. */
 function alignedGroups(left, right) {
+  // Nothing measured stands for something that was replayed or modelled.
+  if (left.synthetic !== right.synthetic) return null;
   const forward = ops.aligned[`${left.list},${right.list}`];
   const runs = forward || ops.aligned[`${right.list},${left.list}`];
   if (!runs) return null;
@@ -152,9 +154,10 @@ function pairWords(left, right) {
   // A pair of the suite's baseline has a verdict whatever baseline is chosen now.
   const row = comparisons(data.baseline.id)?.byCell.get(b);
   if (a === b) lines.push('A and B are the same cell: choose another.');
+  else if (left.synthetic !== right.synthetic) lines.push(`${left.synthetic ? 'A' : 'B'} is synthetic (replayed or modelled) and ${left.synthetic ? 'B' : 'A'} was measured: no verdict, and no op of one stands for an op of the other.`);
   else if (row && row.base === a && row.state === 'measured') lines.push(`Latency of B over A: ${times(row.ratio)} ${intervalWords(row)}, ${row.words}.`);
   else if (a.latency && b.latency && a.state === 'ok' && b.state === 'ok' && a.latency[0]) lines.push(`Latency of B over A: ${times(b.latency[0] / a.latency[0])} (medians of processes; no interval was made for this pair).`);
-  if (known(left.run) && known(right.run)) lines.push(`With profiling ${ms(left.run)} and ${ms(right.run)} ms: the whole changed by ${change(right.run - left.run)} µs.`);
+  if (known(left.run) && known(right.run) && left.synthetic === right.synthetic) lines.push(`With profiling ${ms(left.run)} and ${ms(right.run)} ms: the whole changed by ${change(right.run - left.run)} µs.`);
   if (left.invalid || right.invalid) lines.push('A side is invalid: its profile may be of something else than was asked for.');
   return lines.join(' ');
 }
@@ -162,11 +165,13 @@ function pairWords(left, right) {
 function drawPair(left, right) {
   document.getElementById('pair-words').replaceChildren(pairWords(left, right), ...(left.synthetic || right.synthetic ? [' ', tag('synthetic')] : []));
   drawRibbon(left, right);
-  const found = left.cell === right.cell ? null : differenceOf(left, right);
+  const mixed = left.synthetic !== right.synthetic;
+  const found = left.cell === right.cell || mixed ? null : differenceOf(left, right);
   for (const id of ['pair-body', 'aligned']) document.getElementById(id).hidden = !found;
   const reason = document.getElementById('pair-none');
   reason.hidden = Boolean(found) || left.cell === right.cell;
-  reason.textContent = left.cell.model !== right.cell.model ? 'The two cells are of different models: no op of one stands for an op of the other. Times by type are below.'
+  reason.textContent = mixed ? 'One profile is synthetic, the other was measured: their ops are not set against each other. Each stands by itself below.'
+    : left.cell.model !== right.cell.model ? 'The two cells are of different models: no op of one stands for an op of the other. Times by type are below.'
     : known(left.run) && known(right.run) ? `The ops of these two were not aligned, as the run has too many different profiles (${ops.unaligned} pairs were left out); harness compare does it. Times by type are below.` : 'A profiled process did not say its average, so there is no whole that the ops could add up to.';
   pairFall?.();
   if (!found) return;

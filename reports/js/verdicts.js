@@ -91,6 +91,7 @@ function ratioMark(cell) {
   if (ratio.base) return el('span', { class: 'ratio is-base', title: 'The baseline' }, 'base');
   if (!ratio.row) return el('span', { class: 'ratio bare', title: 'Ratio of the medians; no interval was made for this baseline' }, times(ratio.value));
   const { row } = ratio;
+  if (row.state === 'incomparable') return el('span', { class: 'ratio bare', title: 'No verdict: one side is synthetic, the other was measured' }, times(ratio.value), ' ', tag('synthetic'));
   const unlike = unlikeNotes(row);
   const title = [`${row.words} ${intervalWords(row)}`, ...unlike.map((note) => `not measured alike: ${note.text}`)].join('\n');
   return el('span', { class: `ratio ${row.verdict}`, title }, times(ratio.value), el('span', { class: 'hidden' }, ` ${row.verdict}`), unlike.length ? el('span', { class: 'unlike', 'aria-label': ', not measured alike' }, '\u26a0') : '');

@@ -8,10 +8,11 @@ import pytest
 
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import group_by_cell
-from harness.analysis.comparison import RunContext, Table, compare, failed_gate
+from harness.analysis.comparison import Table, compare, failed_gate
 from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import Estimate, paired
 from harness.analysis.sequential import look_level, repeated_p
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict
 from harness.records import Purpose, Result, Status
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -114,7 +115,7 @@ def test_skipped_and_missing_cells_are_told_apart() -> None:
     skipped = cell([None] * 3, delegate="gpu", status=Status.SKIPPED)
     (one,) = table(cell(noise(1)), skipped, apart=("delegate",)).comparisons
     assert one.state == "skipped"
-    assert not failed_gate(one, Rules(gate=0.0))
+    assert failed_gate(one, Rules(gate=0.0)), "base measured it and head did not, whatever the reason"
     missing = table(cell(noise(1)), cell(noise(1), delegate="gpu"), source=TUESDAY).comparisons
     assert [one.state for one in missing] == ["missing", "missing"]
     assert {one.notes[0].text for one in missing} == {"BASE has no such cell", "HEAD has no such cell"}

@@ -9,9 +9,10 @@ import pytest
 
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import group_by_cell
-from harness.analysis.comparison import Comparison, RunContext, compare
+from harness.analysis.comparison import Comparison, Overall, Table, compare
 from harness.analysis.metrics import Metric
-from harness.analysis.verdict import Rules
+from harness.analysis.sides import RunContext
+from harness.analysis.verdict import Rules, Verdict
 from harness.records import CpuRequest, Purpose, Result, Status
 from harness.records.causes import Cause
 from tests.analysis.made_up import OTHER_PHONE, PHONE, cell, op, result
@@ -19,9 +20,13 @@ from tests.analysis.made_up import OTHER_PHONE, PHONE, cell, op, result
 RUN = RunContext(run_id="a", devices={PHONE.serial: PHONE, OTHER_PHONE.serial: OTHER_PHONE})
 
 
-def compared(base: list[Result], head: list[Result], metric: Metric = Metric.INFERENCE_AVG) -> Comparison:
+def table(base: list[Result], head: list[Result], metric: Metric = Metric.INFERENCE_AVG) -> Table:
     pairs = pair_cells(group_by_cell(base), group_by_cell(head), apart=("delegate",))
-    [one] = compare(pairs, RUN, RUN, metric=metric, rules=Rules(), apart=("delegate",)).comparisons
+    return compare(pairs, RUN, RUN, metric=metric, rules=Rules(), apart=("delegate",))
+
+
+def compared(base: list[Result], head: list[Result], metric: Metric = Metric.INFERENCE_AVG) -> Comparison:
+    [one] = table(base, head, metric).comparisons
     return one
 
 
@@ -83,23 +88,66 @@ def test_one_synthetic_process_makes_a_side_and_the_comparison_synthetic(which: 
     assert not compared(base, head).synthetic
 
 
+def profiled(delegate: str, *, replayed: bool) -> list[Result]:
+    """Ten processes that take 1 ms (0.5 ms with a GPU), and a profile."""
+    centre = 500.0 if delegate == "gpu" else 1000.0
+    values = [centre * (1 + 0.001 * step) for step in range(10)]
+    ops = [op(0, "CONV_2D", "[c]", centre)]
+    made = [*cell(values, delegate=delegate), result(centre, purpose=Purpose.PROFILE, delegate=delegate, ops=ops)]
+    return [replace(one, synthetic=replayed) for one in made]
+
+
+@pytest.mark.parametrize("base_replayed", [True, False])
+def test_between_measured_and_replayed_there_is_no_verdict_no_interval_and_no_op_that_stands_for_another(
+    base_replayed: bool,
+) -> None:
+    one = compared(profiled("cpu", replayed=base_replayed), profiled("gpu", replayed=not base_replayed))
+    assert (one.state, one.verdict, one.judgement.gate_broken) == ("incomparable", None, False)
+    assert one.estimate.ratio == pytest.approx(0.5)
+    assert (one.estimate.ci_low, one.estimate.ci_high, one.estimate.p_value) == (None, None, None)
+    assert one.judgement.more_processes is None
+    assert one.ops is None
+    assert (one.base.n, one.head.n) == (10, 10)
+
+
+@pytest.mark.parametrize("replayed", [True, False])
+def test_like_is_compared_with_like(replayed: bool) -> None:
+    one = compared(profiled("cpu", replayed=replayed), profiled("gpu", replayed=replayed))
+    assert (one.state, one.verdict, one.synthetic) == ("measured", Verdict.FASTER, replayed)
+    assert one.ops is not None
+
+
+def test_numbers_that_cannot_be_compared_take_no_part_in_the_correction() -> None:
+    def named_n(results: list[Result]) -> list[Result]:
+        return [replace(r, trial=replace(r.trial, model=replace(r.trial.model, name="n"))) for r in results]
+
+    ours, theirs = profiled("cpu", replayed=False), profiled("gpu", replayed=False)
+    [alone] = table(ours, theirs).comparisons
+    found = table([*ours, *named_n(ours)], [*theirs, *named_n(profiled("gpu", replayed=True))]).comparisons
+    assert [one.state for one in found] == ["measured", "incomparable"]
+    assert found[0].judgement.q_value == alone.judgement.q_value
+
+
 def test_what_failed_gives_no_number_so_it_makes_none_synthetic() -> None:
     base = cell([1.0] * 5)
     failed = replace(result(None, delegate="gpu", block=9, status=Status.FAILED), synthetic=True)
     assert not compared(base, [*cell([1.0] * 5, delegate="gpu"), failed]).synthetic
 
 
-def test_one_synthetic_device_makes_all_devices_together_synthetic() -> None:
+def test_what_is_replayed_on_one_device_is_not_pooled_with_what_was_measured_on_another() -> None:
     def both(delegate: str, *which: int) -> list[Result]:
         here = cell([1.0, 1.01, 0.99, 1.0, 1.02], delegate=delegate)
         there = cell([2.0, 2.02, 1.98, 2.0, 2.04], delegate=delegate, device=OTHER_PHONE.serial)
         return [*here, *synthetic(there, *which)]
 
-    for which, expected in (((), False), ((2,), True)):
-        pairs = pair_cells(group_by_cell(both("cpu")), group_by_cell(both("gpu", *which)), apart=("delegate",))
-        found = compare(pairs, RUN, RUN, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=("delegate",))
-        assert [one.synthetic for one in found.overall] == [expected]
-        assert [set(one.devices) for one in found.overall] == [{PHONE.serial, OTHER_PHONE.serial}]
+    def pooled(*which: int) -> tuple[Overall, ...]:
+        sides = [group_by_cell(both(delegate, *which)) for delegate in ("cpu", "gpu")]
+        pairs = pair_cells(*sides, apart=("delegate",))
+        return compare(pairs, RUN, RUN, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=("delegate",)).overall
+
+    [measured] = pooled()
+    assert (set(measured.devices), measured.synthetic) == ({PHONE.serial, OTHER_PHONE.serial}, False)
+    assert pooled(2) == ()
 
 
 def test_ops_that_cost_nothing_and_ops_without_a_call_count_are_compared() -> None:

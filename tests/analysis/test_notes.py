@@ -163,3 +163,22 @@ def test_what_is_replayed_or_modelled() -> None:
     assert texts(made_up, made_up) == ["synthetic: both sides are replayed or modelled, not measured"]
     assert texts(made_up, side()) == ["BASE is synthetic (replayed or modelled), the other side is measured"]
     assert texts(side(), made_up) == ["HEAD is synthetic (replayed or modelled), the other side is measured"]
+
+
+def test_what_a_model_made_up_is_no_condition() -> None:
+    made_up = (
+        "temperature_before_c",
+        "temperature_after_c",
+        "thermal_status_before",
+        "thermal_status_after",
+        "frequency_khz",
+    )
+    cold = {"temperature_before_c": 20.0, "frequency_khz": 2_000_000, "thermal_status_after": 0}
+    warm = {"temperature_before_c": 40.0, "frequency_khz": 1_000_000, "thermal_status_after": 3}
+    assert texts(side(under(**cold, simulated=made_up)), side(under(**warm, simulated=made_up))) == []
+    assert len(texts(side(under(**cold)), side(under(**warm)))) == 3
+    # One side from a sensor is not held against a model of the other.
+    assert texts(side(under(**cold)), side(under(**{**warm, "thermal_status_after": 0}, simulated=made_up))) == []
+    # The canary really ran on a virtual device, too.
+    quick, slow = (side(under(canary_us=us, simulated=made_up)) for us in (1000.0, 1200.0))
+    assert len(texts(quick, slow)) == 1

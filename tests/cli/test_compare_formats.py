@@ -135,7 +135,7 @@ def test_a_cell_without_a_number_has_empty_columns(tmp_path: Path) -> None:
         None,
         None,
     )
-    assert (failed["head_causes"], failed["verdict"], failed["gate_broken"]) == ("crashed", "inconclusive", None)
+    assert (failed["head_causes"], failed["verdict"], failed["gate_broken"]) == ("crashed", None, None)
     assert (missing["state"], missing["delegate"], missing["base_n"]) == ("missing", "gpu", 10)
 
 
@@ -157,32 +157,63 @@ def test_synthetic_numbers_are_marked_in_every_format(tmp_path: Path, capsys: py
     document = run_json(capsys, base, head)
     both = {PHONE.serial: False, OTHER_PHONE.serial: True}
     assert {one["device"]: one["synthetic"] for one in document["comparisons"]} == both
-    assert {one["device"]: one["synthetic"] for one in document["ops"]} == both
-    assert [one["synthetic"] for one in document["overall"]] == [True]
+    assert [one["verdict"] for one in document["comparisons"]] == ["slower", None]
+    assert [one["ci_low"] is None for one in document["comparisons"]] == [False, True]
+    assert [one["device"] for one in document["ops"]] == [PHONE.serial]
+    assert document["overall"] == []
     marks = [(one["base"]["synthetic"], one["head"]["synthetic"]) for one in document["comparisons"]]
     assert marks == [(False, False), (True, False)]
 
-    for table in ("cells", "ops"):
+    for table, devices in (("cells", both), ("ops", {PHONE.serial: False})):
         file = tmp_path / f"{table}.parquet"
         assert run_cli(["compare", base, head, "--format", "parquet", "--table", table, "-o", str(file)]) == 0
-        assert {row["device"]: row["synthetic"] for row in pq.read_table(file).to_pylist()} == both
+        assert {row["device"]: row["synthetic"] for row in pq.read_table(file).to_pylist()} == devices
     capsys.readouterr()
 
     run_cli(["compare", base, head, "--format", "markdown"])
     lines = capsys.readouterr().out.splitlines()
     rows = [line for line in lines if " on R5CT" in line and "ms (n=" in line]
     assert [row.count("(n=10, synthetic)") for row in rows] == [0, 1]
-    assert ["synthetic" in line for line in lines if line.startswith("<details>")] == [False, True]
-    assert [line for line in lines if "2 devices, synthetic" in line]
+    assert ["| no verdict: BASE is synthetic, the other side was measured" in row for row in rows] == [False, True]
+    assert sum(line.startswith("<details>") for line in lines) == 1
+    assert lines[0] == "### average latency: 1 slower, 1 synthetic against measured"
 
     run_cli(["compare", base, head])
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     # Of each device its name, the headings, and its one row.
     rows = [lines[at + 2] for at, line in enumerate(lines) if line.strip() in both]
-    assert ["synthetic" in row for row in rows] == [False, True]
-    # Of two tables of ops.
-    assert " ".join(printed.split()).count(" ms, synthetic change ms ") == 1
+    assert ["no verdict synthetic" in row for row in rows] == [False, True]
+    assert "average latency: 1 slower, 1 synthetic against measured" in printed
+
+
+def test_what_was_replayed_on_both_sides_has_a_verdict_that_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = [replace(one, synthetic=True) for one in load_run(two_delegates(tmp_path / "measured")).results]
+    sides = selections(write_run(tmp_path / "run", results))
+    run_cli(["compare", *sides, "--format", "markdown"])
+    [row] = [line for line in capsys.readouterr().out.splitlines() if "ms (n=" in line]
+    assert row.count("synthetic") == 4, "base, head, ratio and verdict"
+    run_cli(["compare", *sides, "--gate", "3%", "--format", "junit"])
+    document = etree.fromstring(capsys.readouterr().out.encode())
+    assert "(synthetic), the gate is 3 %" in (next(document.iter("failure")).get("message") or "")
+    run_cli(["compare", *sides])
+    assert " ms, synthetic change ms " in " ".join(capsys.readouterr().out.split())
+
+
+def test_no_gate_holds_a_measurement_against_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = list(load_run(two_delegates(tmp_path / "measured")).results)
+    half = [replace(one, synthetic=one.trial.delegate.name == "cpu") for one in results]
+    assert run_cli(["compare", *selections(write_run(tmp_path / "half", half)), "--gate", "3%"]) == 2
+    assert "one is synthetic and the other was measured" in capsys.readouterr().err
+    fine = [
+        one
+        for part in (cell(noise(5), model="n"), cell(noise(6, 900.0), model="n", delegate="xnnpack"))
+        for one in part
+    ]
+    assert run_cli(["compare", *selections(write_run(tmp_path / "both", half + fine)), "--gate", "3%"]) == 0
+    assert "gate of 3 %: not broken (1 of 2 cells synthetic on one side only)" in capsys.readouterr().out
 
 
 def test_junit_marks_synthetic_numbers_where_there_is_nothing_to_compare_with_too(

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli, run_cli
+from harness.cli.verbs import VERBS as VERB_TABLE
 
 VERBS = sorted(cli.list_commands(None))  # type: ignore[arg-type]  # the list does not depend on the context
 
@@ -26,6 +28,57 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
     done = CliRunner().invoke(cli, [verb, "--help"])
     assert done.exit_code == 0
     assert f"harness {verb}" in done.output.partition("Example")[2]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_list_of_verbs_says_what_the_verb_itself_says(verb: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    assert command.get_short_help_str(1000) == VERB_TABLE[verb].line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["--help"], {}, "parse"),
+        (["--version"], {}, "harness, version"),
+        ([], {"_HARNESS_COMPLETE": "bash_complete", "COMP_WORDS": "harness p", "COMP_CWORD": "1"}, "plain,parse"),
+        ([], {"_HARNESS_COMPLETE": "zsh_source"}, "compdef"),
+    ],
+    ids=["help", "version", "completion", "completion script"],
+)
+def test_what_names_no_verb_loads_none(arguments: list[str], environment: dict[str, str], said: str) -> None:
+    script = (
+        "import sys; from harness.cli import main\n"
+        "try: main.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'numpy', 'scipy', 'adbutils', 'pydantic', 'google.protobuf', 'jinja2', 'rich', 'yaml'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_parse_loads_nothing_that_measures_or_compares(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("STARTING!\n")
+    script = (
+        "import sys; from harness.cli.main import run_cli; run_cli(sys.argv[1:])\n"
+        "print(sorted({'pandas', 'numpy', 'scipy', 'adbutils', 'jinja2', 'pydantic'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "parse", str(log)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "truncated_output" in done.stdout
+    assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize("kind", ["suite", "device"])

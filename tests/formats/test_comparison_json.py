@@ -6,8 +6,9 @@ from typing import Any
 
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import group_by_cell
-from harness.analysis.comparison import RunContext, compare
+from harness.analysis.comparison import compare
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.formats.comparison_json import comparison_document
 from harness.records import CpuRequest, Purpose, Result

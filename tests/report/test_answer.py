@@ -13,7 +13,7 @@ from harness.report.cell_summaries import report_cells
 from harness.report.verdicts import verdicts_of
 from harness.runs.run_store import Run
 from tests.report.review_runs import review_run
-from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
+from tests.report.runs import PHONE, VIRTUAL, demo_results, demo_run, model_ref, write_run
 
 
 def _answer(run: Run) -> ReportAnswer:
@@ -28,8 +28,9 @@ def _text(markup: object) -> str:
 def test_what_changed_by_how_much_how_sure_and_where(tmp_path: Path) -> None:
     answer = _answer(review_run(tmp_path / "run"))
     assert _text(answer.lead) == (
-        "6 comparisons of the average latency against cpu, the suite\u2019s baseline, on Pixel 8 and Virtual mid-range "
-        "(virtual): 2 faster, 2 the same, 2 inconclusive."
+        "xnnpack is faster than cpu in 2 of 6 comparisons, as fast in 2, undecided in 2. 6 comparisons of the average "
+        "latency against cpu (the suite\u2019s baseline) on Pixel 8 and Virtual mid-range (virtual): 2 faster, 2 the "
+        "same, 2 inconclusive."
     )
     assert _text(answer.findings[0]).startswith("xnnpack: 1.000\u00d7 the latency (median of 6 comparisons, from 0.399")
     assert "Largest speed-up: fast \u00b7 R5CT1234567 \u00b7 xnnpack \u00b7 1 thread" in _text(answer.findings[-1])
@@ -37,6 +38,38 @@ def test_what_changed_by_how_much_how_sure_and_where(tmp_path: Path) -> None:
     assert "corrected for all 6 comparisons" in _text(answer.method)
     assert "10 processes a side" in _text(answer.method)
     assert answer.unmeasured == ()
+
+
+def test_a_sure_answer_comes_first_and_all_devices_together_have_their_line(tmp_path: Path) -> None:
+    run = review_run(tmp_path / "run")
+    fast = [r for r in run.results if r.trial.model.name == "fast"]
+    answer = _answer(write_run(tmp_path / "fast", fast))
+    assert re.match(
+        r"xnnpack is 2\.5x faster than cpu on both devices \(2\.\dx to 2\.\dx\)\. 2 comp", _text(answer.lead)
+    )
+    assert any(
+        _text(finding).startswith("All devices together: fast xnnpack, faster 2.5") for finding in answer.findings
+    )
+
+
+def test_a_single_comparison_is_not_said_twice(tmp_path: Path) -> None:
+    run = review_run(tmp_path / "run")
+    one = [r for r in run.results if r.trial.model.name == "fast" and r.trial.device == PHONE.serial]
+    answer = _answer(write_run(tmp_path / "one", one))
+    assert re.match(r"xnnpack: faster 2\.\d\dx \(2\.\d\dx to 2\.\d\dx\) \(fast", _text(answer.findings[0]))
+
+
+def test_two_units_of_one_phone_are_told_apart(tmp_path: Path) -> None:
+    run = review_run(tmp_path / "run")
+    twin = replace(VIRTUAL, serial="emulator-5556")
+    second = [
+        replace(r, trial=replace(r.trial, device=twin.serial, trial_id=f"t{n}"))
+        for n, r in enumerate(run.results)
+        if r.trial.device == VIRTUAL.serial
+    ]
+    mine = [r for r in run.results if r.trial.device == VIRTUAL.serial]
+    lead = _text(_answer(write_run(tmp_path / "two", [*mine, *second], devices=(VIRTUAL, twin))).lead)
+    assert f"on Virtual mid-range ({VIRTUAL.serial}, virtual) and Virtual mid-range (emulator-5556, virtual)" in lead
 
 
 def test_what_could_not_be_measured_and_why(tmp_path: Path) -> None:

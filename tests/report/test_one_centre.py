@@ -10,8 +10,9 @@ import pytest
 
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import group_by_cell, summaries
-from harness.analysis.comparison import RunContext, Table, compare
+from harness.analysis.comparison import Table, compare
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.api.run_outcome import RunOutcome
 from harness.cli.run_summary import print_summary, summary_document

@@ -11,8 +11,9 @@ import pytest
 from harness.analysis.calibration import Calibration
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import group_by_cell
-from harness.analysis.comparison import RunContext, compare
+from harness.analysis.comparison import compare
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.errors import UsageError
 from harness.runs.calibration_files import (

@@ -1,0 +1,132 @@
+"""The two sides of a comparison: what a run knows, and what a cell's processes came to. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.analysis.cell_selection import Pair
+from harness.analysis.cells import CellResults, key_of
+from harness.analysis.centre import centre
+from harness.analysis.comparability import Note
+from harness.analysis.metrics import Metric, counts, purpose_for
+from harness.records import CellKey, DeviceInfo, Result, Status, Trial
+from harness.records.adaptive_decisions import AdaptivePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What a side's run knows besides its results."""
+
+    run_id: str
+    devices: Mapping[str, DeviceInfo] = field(default_factory=dict)
+    harness_version: str = ""
+    adaptive: AdaptivePlan | None = None
+    """How the run chose its number of blocks, if that was not fixed: its intervals must hold for all of its looks."""
+    planned: int = 0
+    """How many trials the run was to have."""
+    left: tuple[Trial, ...] = ()
+    """Trials that the run was to have and that have no result: it was interrupted, or still runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incomplete:
+    """A side whose run did not finish."""
+
+    side: Literal["BASE", "HEAD"]
+    left: int
+    """How many of its trials have no result."""
+    planned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideSummary:
+    """One side of a comparison. `estimate` is the centre of its processes in the metric's unit; None without one."""
+
+    key: CellKey | None
+    mask: str | None
+    """Of the cores, bare hex."""
+    n: int
+    estimate: float | None
+    statuses: Mapping[str, int]
+    causes: tuple[str, ...]
+    synthetic: bool = False
+    """A number of this side, of its ops too, was replayed or modelled, not measured."""
+    left: int = 0
+    """How many processes of this side never ran, since its run was interrupted."""
+
+
+def took_turns(pair: Pair) -> bool:
+    """Whether the two cells of a run were measured in the same blocks: not so without `interleave`, nor with recorded logs."""
+    if pair.base is None or pair.head is None:
+        return False
+    ours, theirs = ({result.trial.block for result in cell.results} for cell in (pair.base, pair.head))
+    return not ours.isdisjoint(theirs)
+
+
+def by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
+    """Values of a cell's processes that count, by block."""
+    blocks: dict[int, list[float]] = {}
+    if cell is not None:
+        purpose = purpose_for(cell.results, metric)
+        for result in cell.results:
+            value = counts(result, metric, purpose)
+            if value is not None:
+                blocks.setdefault(result.trial.block, []).append(value)
+    return blocks
+
+
+def summary_of_side(cell: CellResults | None, metric: Metric, source: RunContext) -> SideSummary:
+    """What a cell's processes came to in a metric; of a side without the cell, nothing."""
+    if cell is None:
+        return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=())
+    values = [value for values in by_block(cell, metric).values() for value in values]
+    purpose = purpose_for(cell.results, metric)
+    asked: list[Result] = [result for result in cell.results if result.trial.purpose is purpose]
+    causes = Counter(str(cause) for result in asked if result.status is not Status.OK for cause in result.causes)
+    return SideSummary(
+        key=cell.key,
+        mask=cell.mask,
+        n=len(values),
+        estimate=centre(values) if values else None,
+        statuses=dict(Counter(str(result.status) for result in asked)),
+        causes=tuple(cause for cause, _ in causes.most_common()),
+        synthetic=is_synthetic(cell),
+        left=sum(trial.purpose is purpose and key_of(trial) == cell.key for trial in source.left),
+    )
+
+
+def is_synthetic(cell: CellResults) -> bool:
+    """Whether any number of a cell was replayed or modelled, not measured."""
+    return any(result.synthetic for result in cell.results if result.status is Status.OK)
+
+
+def half_synthetic(pair: Pair) -> bool:
+    """Whether one side of a pair was measured and the other was not."""
+    return pair.base is not None and pair.head is not None and is_synthetic(pair.base) != is_synthetic(pair.head)
+
+
+def failure_notes(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
+    """What is missing from either side, and why."""
+    for name, side in (("BASE", ours), ("HEAD", theirs)):
+        total = sum(side.statuses.values())
+        bad = total - side.statuses.get(str(Status.OK), 0)
+        if side.key is None:
+            yield Note("missing", f"{name} has no such cell", False)
+        elif bad:
+            why = f": {', '.join(side.causes)}" if side.causes else ""
+            yield Note("failures", f"{name}: {bad} of {total} processes are not ok{why}", False)
+        elif not side.n:
+            yield Note("no_value", f"{name} holds no value of this metric", False)
+        if side.left:
+            yield Note("interrupted", f"{name}: {side.left} of {total + side.left} processes never ran", False)
+
+
+def incomplete_sides(base: RunContext, head: RunContext) -> Iterable[Incomplete]:
+    """The sides whose runs did not finish; of one run, head."""
+    if base.left and base.run_id != head.run_id:
+        yield Incomplete(side="BASE", left=len(base.left), planned=base.planned)
+    if head.left:
+        yield Incomplete(side="HEAD", left=len(head.left), planned=head.planned)

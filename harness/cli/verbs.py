@@ -1,0 +1,108 @@
+"""The verbs of `harness`: where each is, and the line that the list of verbs shows of it.
+
+A verb's module is loaded when the verb is named. `harness --help` and the completion of a verb's name need the lines alone: with all
+modules they would wait for pandas, scipy and the ADB library.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import textwrap
+from typing import NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+from harness.cli.logging_setup import add_verbose_option
+from harness.errors import UsageError
+
+
+class _Verb(NamedTuple):
+    place: str
+    """`module:name` of the command."""
+    line: str
+    """The first sentence of its help."""
+
+
+VERBS = {
+    "build": _Verb(
+        "harness.cli.build:build",
+        "Get a benchmark_model: build it with Bazel, download an official one, or import your own.",
+    ),
+    "calibrate": _Verb(
+        "harness.cli.calibrate:calibrate_command",
+        "Find the smallest change that you can detect with a run's cells (or a suite's), and how often a verdict is false.",
+    ),
+    "compare": _Verb(
+        "harness.cli.compare:compare_command", "Compare two runs, or two selections of cells, cell by cell."
+    ),
+    "devices": _Verb(
+        "harness.cli.devices:devices",
+        "List the attached devices: phones on your ADB server, and virtual devices that are up.",
+    ),
+    "doctor": _Verb("harness.cli.doctor:doctor", "Check this machine for what the harness needs."),
+    "export": _Verb(
+        "harness.cli.export:export",
+        "Write the trials or the ops of one or more runs as a table, a trace or overlays.",
+    ),
+    "ingest": _Verb(
+        "harness.cli.ingest:ingest",
+        "Make or extend a run from outputs of benchmark_model that were recorded elsewhere.",
+    ),
+    "parse": _Verb(
+        "harness.cli.parse:parse",
+        "Read what benchmark_model printed and wrote, of any version, and say what it is worth.",
+    ),
+    "report": _Verb("harness.cli.report:report", "Make the HTML report of a run."),
+    "run": _Verb("harness.cli.run:run", "Run SUITE on devices and write a run folder with its report."),
+    "schema": _Verb("harness.cli.schema:schema", "Print the JSON Schema of suite files or of device configs."),
+    "virtual": _Verb("harness.cli.virtual:virtual", "Virtual Android devices behind a private ADB server."),
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are loaded when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all verbs."""
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a verb's command.
+
+        Raises:
+            UsageError: the environment names an ADB port that is none.
+        """
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        module, _, name = verb.place.partition(":")
+        try:
+            command = getattr(importlib.import_module(module), name)
+        except ValueError:
+            # The ADB library reads its port when it is loaded: for some verbs only.
+            port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
+            if port.isascii() and port.isdigit():
+                raise
+            raise UsageError(f"ANDROID_ADB_SERVER_PORT is {port!r}, not a port") from None
+        assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
+        for inner in command.commands.values() if isinstance(command, click.Group) else ():
+            add_verbose_option(inner)
+        return add_verbose_option(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without loading them."""
+        room = formatter.width - 6 - max(len(name) for name in VERBS)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _shortened(VERBS[name].line, room)) for name in self.list_commands(ctx)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs that begin so, without loading them; then what every command completes (options)."""
+        found = [CompletionItem(name, help=VERBS[name].line) for name in sorted(VERBS) if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _shortened(line: str, room: int) -> str:
+    """Whole words, as many as there is room for, as click does it for commands that it has loaded."""
+    return line if len(line) <= room else textwrap.shorten(line, room, placeholder="...")
