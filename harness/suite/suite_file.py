@@ -31,7 +31,7 @@ from harness.records import (
     StartState,
     trial_label,
 )
-from harness.suite.adaptive_entry import AdaptiveEntry, Processes, why_not
+from harness.suite.adaptive_entry import AdaptiveEntry, Processes, PurposeEntry, why_not
 from harness.suite.model_files import ModelPattern, find_models, model_ref
 from harness.suite.suite_entries import (
     BinaryEntry,
@@ -73,7 +73,8 @@ class Suite(StrictEntry):
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
     processes: Processes = Field(
         default=10,
-        description="of each cell, for purpose latency; the others run once. {min: 5, max: 30, until: 2%}: as many as it takes",
+        description="of each cell, for purpose latency; the others run once. {latency: 10, profile: 5, memory: 5}: of each "
+        "purpose. {min: 5, max: 30, until: 2%}: as many as it takes",
     )
     run: RunEntry = RunEntry()
     order: OrderEntry = OrderEntry()
@@ -137,15 +138,30 @@ class Suite(StrictEntry):
                 raise ValueError(f"{label!r} is listed twice")
         return value
 
-    @property
-    def adaptive(self) -> AdaptiveEntry | None:
-        """How the run finds its number of processes; None if the number is fixed."""
-        return self.processes if isinstance(self.processes, AdaptiveEntry) else None
+    @field_validator("processes")
+    @classmethod
+    def _purposes_are_asked_for(cls, value: Processes, info: ValidationInfo) -> Processes:
+        purposes = info.data.get("purposes")
+        if isinstance(value, PurposeEntry) and purposes is not None:
+            for name in (one.value for one in Purpose if one.value in value.model_fields_set and one not in purposes):
+                raise ValueError(f"gives a number for {name}, which `purposes` does not ask for: add it there")
+        return value
 
     @property
-    def most_processes(self) -> int:
-        """The most latency processes of a cell."""
-        return self.processes.max if isinstance(self.processes, AdaptiveEntry) else self.processes
+    def adaptive(self) -> AdaptiveEntry | None:
+        """How the run finds its number of latency processes; None if the number is fixed."""
+        latency = self.processes.latency if isinstance(self.processes, PurposeEntry) else self.processes
+        return latency if isinstance(latency, AdaptiveEntry) else None
+
+    def most_processes(self, purpose: Purpose) -> int:
+        """The most processes of a cell for a purpose."""
+        asked = self.processes
+        if isinstance(asked, PurposeEntry):
+            counts = {Purpose.LATENCY: asked.latency, Purpose.PROFILE: asked.profile, Purpose.MEMORY: asked.memory}
+        else:
+            counts = {Purpose.LATENCY: asked}
+        count = counts.get(purpose, 1)
+        return count.max if isinstance(count, AdaptiveEntry) else count
 
     def starts_of(self, delegate: DelegateRequest) -> tuple[StartState, ...]:
         """Start states of a delegate's trials. A delegate that keeps no cache starts in only one way."""

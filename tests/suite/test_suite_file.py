@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.analysis.sequential import MAX_BLOCKS
 from harness.errors import SuiteError, UsageError
-from harness.records import ModelInput
+from harness.records import ModelInput, Purpose
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.suite.suite_file import LoadedSuite, Suite, find_suite, load_suite
 
@@ -118,6 +118,41 @@ def test_the_number_of_processes_may_be_left_to_the_ratios(tmp_path: Path) -> No
     assert load(tmp_path, HEAD + "processes: 7\n").suite.adaptive is None
 
 
+def test_each_purpose_may_have_its_own_number_of_processes(tmp_path: Path) -> None:
+    asked = "purposes: [latency, profile, memory]\n"
+    suite = load(tmp_path, HEAD + asked + "processes: {latency: 8, profile: 3, memory: 5}\n").suite
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [8, 3, 5]
+    suite = load(tmp_path, HEAD + asked + "processes: {memory: 5}\n").suite
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [10, 1, 5]
+    suite = load(tmp_path, HEAD + asked + "processes: 4\n").suite
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [4, 1, 1]
+    text = TWO + BASELINE + asked + "processes: {latency: {min: 6, until: 3%}, memory: 5}\n"
+    suite = load(tmp_path, text).suite
+    assert suite.adaptive is not None
+    assert suite.adaptive.plan() == AdaptivePlan(min_blocks=6, max_blocks=30, until=0.03, device_s=None)
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [30, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (HEAD + "processes: {memory: 5}\n", 3, ["processes", "memory", "`purposes`"]),
+        (HEAD + "processes: {latency: 0}\n", 3, ["processes.latency", "greater than or equal to 1"]),
+        (HEAD + "processes:\n  latency: 3\n  profil: 5\n", 5, ["processes.profil", "`profile`"]),
+        (HEAD + "processes: {memry: 5}\n", 3, ["processes.memry", "`memory`"]),
+        (HEAD + "processes: {latency: 5, min: 5}\n", 3, ["processes.min", "latency, profile, memory"]),
+        (HEAD + "processes: {latency: {maxi: 9}}\n", 3, ["processes.latency.maxi", "`max`"]),
+        (TWO + "processes: {latency: {until: 2%}}\n", 4, ["processes", "baseline"]),
+    ],
+)
+def test_processes_by_purpose_that_cannot_be(tmp_path: Path, text: str, line: int, words: list[str]) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, text)
+    assert caught.value.line == line
+    for word in words:
+        assert word in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -197,7 +232,14 @@ def test_the_schema_accepts_what_the_loader_accepts(tmp_path: Path, repository: 
     jsonschema.validate(document, schema)
     for until in ("2%", "1.5 %", 0.02):
         jsonschema.validate({**document, "processes": {"min": 5, "max": 30, "until": until, "device_s": 60}}, schema)
-    for wrong in ({"delegate": ["cpu"]}, {"processes": {"until": "two"}}, {"processes": {"min": 4}}):
+    for processes in (3, {"latency": 5, "memory": 5}, {"latency": {"until": "2%"}, "profile": 2}):
+        jsonschema.validate({**document, "processes": processes}, schema)
+    for wrong in (
+        {"processes": {"latency": 0}},
+        {"delegate": ["cpu"]},
+        {"processes": {"until": "two"}},
+        {"processes": {"min": 4}},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**document, **wrong}, schema)
 
