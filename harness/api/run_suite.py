@@ -23,7 +23,7 @@ from harness.api.suite_source import SuiteSource, loaded_suite
 from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
-from harness.files.strict_yaml import line_of
+from harness.files.yaml_document import line_of
 from harness.runs.run_store import MANIFEST, Manifest, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
 from harness.suite.suite_file import LoadedSuite, MatchEntry

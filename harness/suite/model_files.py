@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import SuiteError
-from harness.files.strict_yaml import dotted, line_of
+from harness.files.yaml_document import dotted, line_of
 from harness.records import ModelInput, ModelRef
 from harness.suite.model_inputs import Mismatch, matched_to_file
 

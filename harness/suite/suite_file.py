@@ -21,7 +21,8 @@ from harness.benchmark_model.command_line import NO_CACHE, check_delegate
 from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
-from harness.files.strict_yaml import line_of, load_yaml_model_from_text
+from harness.files.strict_yaml import load_yaml_model_from_text
+from harness.files.yaml_document import line_of
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
