@@ -74,22 +74,57 @@ class _Place:
     expected: Any
 
 
+_Found = tuple[ErrorDetails, _Place]
+
+
 def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], source_name: Path | str) -> SuiteError:
-    """Choose the most telling error: in a union each branch complains, and the branch that got furthest knows best."""
-    found = [(detail, _locate(detail["loc"], root, model)) for detail in error.errors(include_url=False)]
-    # Errors of unrelated keys stay in the order of the document; only within one key does depth decide.
-    first_key = found[0][1].keys[:1]
-    same_key = [item for item in found if item[1].keys[:1] == first_key]
-    depth = max(len(place.keys) for _, place in same_key)
-    detail, place = next(item for item in same_key if len(item[1].keys) == depth)
-    if (
-        detail["type"] == "missing"
-    ):  # a misspelt key shows as one missing and one unknown: the unknown one is what to mend
-        strangers = (i for i in found if i[0]["type"] == "extra_forbidden" and i[1].keys[:-1] == place.keys[:-1])
-        detail, place = next(strangers, (detail, place))
-    alternatives = [d for d, p in same_key if p.keys == place.keys]
-    message, remedy = _sentence(detail, alternatives, place)
-    return SuiteError(message, file=source_name, line=place.line, key=dotted(place.keys) or None, remedy=remedy)
+    """Every mistake as a sentence, in the order of the document. In a union each branch complains: the most telling one is taken."""
+    groups: dict[Loc, list[_Found]] = {}
+    for detail in error.errors(include_url=False):
+        place = _locate(detail["loc"], root, model)
+        groups.setdefault(_mistake(detail["loc"], place), []).append((detail, place))
+    chosen = [item for group in groups.values() for item in _most_telling(group)]
+    chosen = [item for item in chosen if not _is_misspelt(item, chosen)]
+    errors = []
+    for detail, place in sorted(chosen, key=lambda item: item[1].line):
+        group = groups[_mistake(detail["loc"], place)]
+        message, remedy = _sentence(detail, [d for d, p in group if p.keys == place.keys], place)
+        key = dotted(place.keys) or None
+        errors.append(SuiteError(message, file=source_name, line=place.line, key=key, remedy=remedy))
+    return SuiteError.of(errors)
+
+
+def _mistake(loc: Loc, place: _Place) -> Loc:
+    """What pydantic's errors of one mistake have in common: the way to the value, up to the first name of a union's branch."""
+    same = 0
+    while same < min(len(loc), len(place.keys)) and loc[same] == place.keys[same]:
+        same += 1
+    return ("value", *loc) if same == len(loc) else ("union", *loc[:same])
+
+
+def _most_telling(group: Sequence[_Found]) -> list[_Found]:
+    """Of a union's complaints those of the branch that got furthest: it knows best."""
+    depth = max(len(place.keys) for _, place in group)
+    first = next(item for item in group if len(item[1].keys) == depth)
+    above = first[0]["loc"][:-1]
+    telling: dict[Loc, _Found] = {}
+    for item in group:
+        if item[0]["loc"][:-1] == above and len(item[1].keys) == depth:
+            telling.setdefault(item[1].keys, item)
+    return list(telling.values())
+
+
+def _is_misspelt(item: _Found, chosen: Sequence[_Found]) -> bool:
+    """A misspelt key shows as one missing and one unknown: the unknown one is what to mend."""
+    detail, place = item
+    if detail["type"] != "missing":
+        return False
+    strangers = [
+        str(other.keys[-1]).lower()
+        for one, other in chosen
+        if one["type"] == "extra_forbidden" and other.keys[:-1] == place.keys[:-1]
+    ]
+    return bool(get_close_matches(str(place.keys[-1]).lower(), strangers, n=1, cutoff=0.6))
 
 
 def _sentence(detail: ErrorDetails, alternatives: Sequence[ErrorDetails], place: _Place) -> tuple[str, str | None]:

@@ -55,8 +55,9 @@ def parse_document(text: str, source_name: Path | str, text_keys: Sequence[str] 
             if node is None:
                 return None, None
             _refuse_self_reference(node, source_name)
-            _refuse_duplicates(node, source_name)
             _keep_as_text(node, text_keys)
+            if mistakes := _mistakes(node, source_name):
+                raise SuiteError.of(mistakes)
             return node, loader.construct_document(node)
         finally:
             loader.dispose()
@@ -109,7 +110,9 @@ def _refuse_self_reference(root: yaml.Node, source_name: Path | str) -> None:
         raise SuiteError("its aliases expand to an absurd size", file=source_name)
 
 
-def _refuse_duplicates(root: yaml.Node, source_name: Path | str) -> None:
+def _mistakes(root: yaml.Node, source_name: Path | str) -> list[SuiteError]:
+    """Keys that are given twice, and numbers that YAML reads otherwise than people do."""
+    found: list[SuiteError] = []
     seen_nodes: set[int] = set()
     pending: list[tuple[yaml.Node, Loc]] = [(root, ())]
     while pending:
@@ -117,7 +120,10 @@ def _refuse_duplicates(root: yaml.Node, source_name: Path | str) -> None:
         if id(node) in seen_nodes:
             continue
         seen_nodes.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.ScalarNode):
+            if (odd := _odd_number(node)) is not None:
+                found.append(SuiteError(odd, file=source_name, line=line_number(node), key=dotted(loc) or None))
+        elif isinstance(node, yaml.SequenceNode):
             pending += [(child, (*loc, index)) for index, child in enumerate(node.value)]
         elif isinstance(node, yaml.MappingNode):
             first: dict[tuple[str, str], yaml.Node] = {}
@@ -127,8 +133,22 @@ def _refuse_duplicates(root: yaml.Node, source_name: Path | str) -> None:
                     earlier = first.setdefault((key.tag, key.value), key)
                     if earlier is not key:
                         message = f"is given twice (first in line {line_number(earlier)})"
-                        raise SuiteError(message, file=source_name, line=line_number(key), key=dotted(here))
+                        found.append(SuiteError(message, file=source_name, line=line_number(key), key=dotted(here)))
                 pending.append((value, here))
+    return sorted(found, key=lambda error: error.line or 0)
+
+
+def _odd_number(node: yaml.ScalarNode) -> str | None:
+    """YAML 1.1 reads 010 as octal and 1:30 as sexagesimal. Whoever writes them means something else."""
+    text = node.value
+    digits = text.lstrip("+-").replace("_", "")
+    if node.tag == "tag:yaml.org,2002:int" and len(digits) > 1 and digits[0] == "0" and digits.isdigit():
+        sign = "-" if text.startswith("-") else ""
+        octal = f"{sign}{int(digits, 8)}"
+        return f"{text} is {octal} in YAML: write {sign}{digits.lstrip('0') or '0'}, or {octal}"
+    if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and ":" in text:
+        return f"{text} is a number to the base of 60 in YAML: write it in full, or in quotes"
+    return None
 
 
 def line_number(node: yaml.Node) -> int:

@@ -189,6 +189,18 @@ def test_the_limits_of_an_adaptive_suite_are_those_of_its_statistics() -> None:
     assert [properties[name]["default"] for name in ("min", "max", "until")] == [5, 30, 0.02]
 
 
+def test_all_mistakes_of_a_suite_are_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, HEAD + "threads: [0, 010]\nrun: {min_run: 3}\ncpus: [010]\n")
+    assert [(one.line, one.key) for one in (caught.value, *caught.value.further)] == [(3, "threads[1]")]
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, HEAD + "threads: [0]\ndelegates: [gpux]\nrun: {min_run: 3}\n")
+    assert [one.line for one in (caught.value, *caught.value.further)] == [3, 4, 5]
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, "suite: s\nmodels:\n  - none.tflite\n  - m.tflite\n  - not_*.tflite\n")
+    assert [one.key for one in (caught.value, *caught.value.further)] == ["models[0]", "models[2]"]
+
+
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="two models are called 'm'"):
         load(tmp_path, "suite: s\nmodels: [a/m.tflite, b/m.tflite]\n", "a/m.tflite", "b/m.tflite")
