@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
+from harness.api.resume_plan import check_models, left_of, refuse_other_suite
 from harness.api.run_binaries import binaries_of, suite_of
 from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_suite import ready_devices
@@ -16,11 +17,10 @@ from harness.binaries.choice import Program, check_own_binaries
 from harness.devices.device_config import load_device_configs
 from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanesOutcome
-from harness.records import DeviceInfo, ModelRef
+from harness.records import DeviceInfo
 from harness.runs.run_progress import record_decisions, unfinished_on
 from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
 from harness.suite.expand import Expansion
-from harness.suite.suite_file import find_suite, model_ref
 
 
 def resume(
@@ -59,9 +59,8 @@ def resume(
     path = Path(run)
     own = check_own_binaries(binaries or {})
     manifest = read_manifest(path)
-    if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != manifest.suite_text:
-        raise UsageError(f"{suite} is not the suite of {path}", remedy="leave it out: a run keeps its own suite")
-    check_models(manifest.models)
+    refuse_other_suite(path, manifest.suite_text, suite)
+    check_models(manifest.models, left_of(load_run(path)))
     if manifest.adaptive is not None:
         with RunStore.open(path) as store:
             record_decisions(store)
@@ -109,21 +108,6 @@ def _refuse_other_binaries(
                     f"{serial}: the benchmark binary{f' {name}' if name else ''} is not the one that {path} began with",
                     remedy="give the same --binary, or start a new run",
                 )
-
-
-def check_models(models: Sequence[ModelRef]) -> None:
-    """See that the files are those that the run began with.
-
-    Raises:
-        UsageError: one is gone or has changed.
-    """
-    for model in models:
-        try:
-            now = model_ref(Path(model.path), model.name)
-        except OSError as error:
-            raise UsageError(f"model {model.path} cannot be read: {error.strerror}") from None
-        if now.sha256 != model.sha256:
-            raise UsageError(f"model {model.path} has changed since the run began", remedy="start a new run")
 
 
 def selectors_of(manifest: Manifest) -> tuple[str, ...]:

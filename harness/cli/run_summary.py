@@ -19,14 +19,12 @@ from harness.analysis.comparison import RunContext, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Rules, Verdict
 from harness.api.run_outcome import RunOutcome
-from harness.formats import comparison_words, decision_words
+from harness.formats import decision_words
 from harness.formats.terminal_text import printable
-from harness.records import CellKey, Status, Trial
+from harness.records import CellKey, Status
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run
-from harness.suite.expand import Expansion
-from harness.suite.suite_file import LoadedSuite
 
 
 def write_json(document: object) -> None:
@@ -36,7 +34,7 @@ def write_json(document: object) -> None:
 
 def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> None:
     """A table of each device's cells, then where the report lies, if there is one."""
-    console = _console(on_stderr=on_stderr)
+    console = terminal_width_console(on_stderr=on_stderr)
     found = summaries(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
     for serial in dict.fromkeys(cell.key.device for cell in found):
@@ -81,7 +79,7 @@ def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
         console.print(escape(text), highlight=False)
 
 
-def _console(*, on_stderr: bool = False) -> Console:
+def terminal_width_console(*, on_stderr: bool = False) -> Console:
     """A pipe or a file has no width of its own: there lines are not folded to a terminal's 80 columns."""
     console = Console(stderr=on_stderr)
     return console if console.is_terminal else Console(width=160, stderr=on_stderr)
@@ -145,93 +143,6 @@ def _adaptive_document(run: Run) -> dict[str, Any] | None:
     }
 
 
-def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
-    """The trials of a suite and what they will cost."""
-    console = _console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    several = any(trial.binary for trial in expansion.trials)
-    binary = ("binary",) if several else ()
-    for heading in ("device", "block", "model", "delegate", "threads", "cpus", *binary, "purpose", "process"):
-        table.add_column(heading, overflow="fold")
-    for trial in expansion.trials:
-        table.add_row(
-            escape(trial.device),
-            str(trial.block),
-            escape(trial.model.name),
-            escape(trial.delegate_label),
-            str(trial.threads),
-            f"{escape(trial.cpus.label)} ({trial.cpus.hex})",
-            *((escape(trial.binary or ""),) if several else ()),
-            trial.purpose,
-            str(trial.process),
-        )
-    console.print(table)
-    for item in expansion.impossible:
-        console.print(
-            f"skipped: {escape(item.trial.device)} {escape(item.trial.model.name)}: {escape(item.reason)}",
-            highlight=False,
-        )
-    for warning in expansion.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    adaptive = loaded.suite.adaptive
-    count = len(expansion.trials)
-    many = f"{count} to {count + len(expansion.further)}" if adaptive else str(count)
-    console.print(f"\n{many} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
-    if adaptive is not None:
-        console.print(
-            f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
-            f"{comparison_words.percent(adaptive.until)}",
-            highlight=False,
-        )
-    limit = f"; no further block after {_duration(adaptive.device_s)}" if adaptive and adaptive.device_s else ""
-    for serial in dict.fromkeys(trial.device for trial in expansion.trials):
-        least, most = expansion.device_seconds(serial)
-        console.print(
-            f"{escape(serial)}: at least {_duration(least)} of device time, {_duration(most)} if every trial times out{limit}",
-            highlight=False,
-        )
-
-
-def dry_run_document(loaded: LoadedSuite, expansion: Expansion) -> dict[str, Any]:
-    """The same for scripts."""
-    serials = dict.fromkeys(trial.device for trial in expansion.trials)
-    return {
-        "suite": loaded.suite.suite,
-        "seed": expansion.seed,
-        "count": len(expansion.trials),
-        "count_at_most": len(expansion.trials) + len(expansion.further),
-        "adaptive": asdict(loaded.suite.adaptive.plan()) if loaded.suite.adaptive else None,
-        "device_seconds": {
-            serial: {"at_least": least, "at_most": most}
-            for serial in serials
-            for least, most in [expansion.device_seconds(serial)]
-        },
-        "warnings": list(expansion.warnings),
-        "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],
-        "trials": [_trial(trial) for trial in expansion.trials],
-        "further": [_trial(trial) for trial in expansion.further],
-    }
-
-
-def _trial(trial: Trial) -> dict[str, Any]:
-    return {
-        "trial_id": trial.trial_id,
-        "device": trial.device,
-        "block": trial.block,
-        "model": trial.model.name,
-        "delegate": trial.delegate.label,
-        "threads": trial.threads,
-        "cpus": trial.cpus.label,
-        "mask": trial.cpus.hex,
-        "cpus_label": trial.cpus.label,
-        "cpus_mask": trial.cpus.hex,
-        "binary": trial.binary,
-        "start": trial.start,
-        "purpose": str(trial.purpose),
-        "process": trial.process,
-    }
-
-
 def _ratios(run: Run) -> dict[CellKey, str]:
     """Each cell's ratio to its baseline, with the verdict where there is one: the numbers of `harness compare` and of the report."""
     decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
@@ -272,9 +183,3 @@ def _row(cell: CellSummary, ratio: str, *, with_binary: bool) -> tuple[str, ...]
         str(len(cell.values_us)),
         status + (" [magenta]synthetic[/]" if cell.synthetic else ""),
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
