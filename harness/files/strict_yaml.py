@@ -139,7 +139,8 @@ def _sentence(detail: ErrorDetails, alternatives: Sequence[ErrorDetails], place:
         return f"{_shown(detail['input'])} is not one of the valid words", _nearest(str(detail["input"]), words)
     if kind in {"value_error", "assertion_error"} and "error" in context:
         return str(context["error"]), None
-    messages = dict.fromkeys(other["msg"][:1].lower() + other["msg"][1:] for other in alternatives)
+    own = (other["msg"].removeprefix("Value error, ") for other in alternatives)
+    messages = dict.fromkeys(text[:1].lower() + text[1:] for text in own)
     shown = "" if isinstance(detail["input"], (Mapping, list)) else f", not {_shown(detail['input'])}"
     return ", or ".join(m.removeprefix("input ") for m in messages) + shown, None
 

@@ -21,6 +21,8 @@ def _percent(value: object) -> object:
     if isinstance(value, str) and (found := re.fullmatch(_PERCENT, value)):
         return float(found[1]) / 100
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if value >= 1:
+            raise ValueError(f"must be a share below 1, not {value:g}: write {value:g}% for {value:g} per cent")
         return value
     raise ValueError(f"must be a share such as 2% or 0.02, not {value!r}")
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from harness.benchmark_model.command_line import check_delegate, flag_name
 from harness.errors import UsageError
 from harness.records import BinaryRequest, DelegateRequest, ModelInput, RunLengths, Scalar
+from harness.suite.delegate_schema import add_options
 from harness.suite.model_files import ModelPattern
 
 
@@ -70,7 +71,7 @@ class ModelEntry(StrictEntry):
 class DelegateEntry(BaseModel):
     """A delegate by name; every other key is an option of that delegate."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=add_options)
 
     name: str
     require: Literal["full", "partial", "any"] = Field(

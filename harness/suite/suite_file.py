@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import (
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 
@@ -33,6 +34,7 @@ from harness.records import (
     trial_label,
 )
 from harness.suite.adaptive_entry import AdaptiveEntry, Processes, PurposeEntry, why_not
+from harness.suite.delegate_schema import DELEGATE_NAMES
 from harness.suite.model_files import ModelPattern, find_models, model_ref
 from harness.suite.suite_entries import (
     BinaryEntry,
@@ -47,7 +49,10 @@ from harness.suite.suite_entries import (
 __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "model_ref"]
 
 
-_Delegates = Annotated[list[str | DelegateEntry], Field(min_length=1)]
+_DelegateName = Annotated[str, WithJsonSchema(DELEGATE_NAMES)]
+_Delegates = Annotated[list[_DelegateName | DelegateEntry], Field(min_length=1)]
+_AsWritten = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
+"""Below the keys of `yaml_text_keys`: to an editor 80 is a number."""
 _Threads = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -68,7 +73,7 @@ class Suite(StrictEntry):
         description="warm: as it is by default; cold: an empty cache; cached: one that an earlier process filled",
     )
     threads: list[_Threads] = Field(default=[1], min_length=1)
-    cpus: list[str] = Field(
+    cpus: list[_AsWritten] = Field(
         default=["all"], min_length=1, description="big, little, middle, prime, all, masks (f0), lists (0-3)"
     )
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
@@ -82,7 +87,7 @@ class Suite(StrictEntry):
     conditions: ConditionsRequest = Field(
         default=ConditionsRequest(), description="what is set on a device, waited for, and held against a trial"
     )
-    binaries: list[str | BinaryEntry] = Field(
+    binaries: list[_AsWritten | BinaryEntry] = Field(
         default=[],
         description="benchmark binaries to compare in one interleaved run; without them each device gets one",
     )

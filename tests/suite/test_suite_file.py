@@ -256,6 +256,55 @@ def test_the_schema_accepts_what_the_loader_accepts(tmp_path: Path, repository: 
             jsonschema.validate({**document, **wrong}, schema)
 
 
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("cpus: [80, 0-3, big]", True),
+        ("cpus: [{a: 1}]", False),
+        ("binaries: [2.16, old]", True),
+        ("delegates: [cpu, {name: gpu, precision: fp16, require: full}]", True),
+        ("delegates: [{name: external, path: /x.so}, npu]", True),
+        ("delegates: [gpux]", False),
+        ("delegates: [{name: gpux}]", False),
+        ("delegates: [{name: gpu, precison: fp16}]", False),
+        ("delegates: [{name: gpu, precision: fp8}]", False),
+        ("delegates: [{name: external}]", False),
+        ("delegates: [{name: cpu, force_fp16: true}]", False),
+    ],
+)
+def test_an_editor_and_the_loader_know_the_same(tmp_path: Path, text: str, good: bool) -> None:
+    import yaml
+
+    validator = jsonschema.Draft202012Validator(Suite.model_json_schema())
+    assert validator.is_valid(yaml.safe_load(HEAD + text)) is good
+    if good:
+        load(tmp_path, HEAD + text + "\n")
+    else:
+        with pytest.raises(SuiteError):
+            load(tmp_path, HEAD + text + "\n")
+
+
+def test_a_bare_number_of_per_cent_is_answered_with_its_sign(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=r"processes\.until: must be a share below 1, not 2: write 2% for 2 per cent"):
+        load(tmp_path, TWO + BASELINE + "processes: {until: 2}\n")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ("governor: {all: per formance}", "must be one word"),
+        ("task_profile: 'a;b'", "must be one word"),
+        ("frequency: {big: half}", "must be kHz, a share such as 70%, max or min"),
+    ],
+)
+def test_no_message_shows_a_regular_expression(tmp_path: Path, conditions: str, words: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, HEAD + f"conditions: {{{conditions}}}\n")
+    assert words in str(caught.value)
+    assert "pattern" not in str(caught.value)
+    assert "[A-Z" not in str(caught.value)
+
+
 def test_a_model_is_fed_as_the_suite_says(tmp_path: Path) -> None:
     text = (
         "suite: s\nmodels:\n  - path: m.tflite\n    name: ids\n    signature: encode\n"
