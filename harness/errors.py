@@ -23,6 +23,7 @@ HarnessError                 everything below; carries `message`, `remedy` and `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.records.causes import Cause
@@ -60,7 +61,11 @@ class SuiteError(UsageError):
         line: 1-based line, where known.
         key: dotted key, such as `run.min_runs`, where known.
         remedy: the nearest valid word, or what to write instead.
+
+    `further` holds the other mistakes of the same file.
     """
+
+    further: tuple[SuiteError, ...] = ()
 
     def __init__(
         self,
@@ -74,6 +79,16 @@ class SuiteError(UsageError):
         self.file, self.line, self.key = str(file), line, key
         place = self.file + (f":{line}" if line else "")
         super().__init__(f"{place}: {key + ': ' if key else ''}{message}", remedy=remedy)
+
+    @staticmethod
+    def of(errors: Sequence[SuiteError]) -> SuiteError:
+        """All mistakes of a file as one error: the first one, with the others behind it."""
+        first = errors[0]
+        first.further = tuple(errors[1:])
+        return first
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *map(str, self.further)])
 
 
 class SetupError(HarnessError):

@@ -11,6 +11,7 @@ from harness import __version__
 from harness.api.attached_devices import attached_serials
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
+from harness.api.resume_plan import check_models, left_of, refuse_other_suite
 from harness.api.retried_trials import Retry, to_retry
 from harness.api.run_binaries import binaries_of, suite_of
 from harness.api.run_outcome import RunOutcome, outcome_of
@@ -20,11 +21,10 @@ from harness.binaries.choice import Program, check_own_binaries
 from harness.devices.device_config import load_device_configs
 from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanesOutcome
-from harness.records import DeviceInfo, ModelRef
+from harness.records import DeviceInfo
 from harness.runs.run_progress import record_decisions, unfinished_on
-from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
+from harness.runs.run_store import Manifest, Run, RunStore, load_run, read_manifest
 from harness.suite.expand import Expansion
-from harness.suite.suite_file import find_suite, model_ref
 from harness.virtual.farm import running_farms
 
 
@@ -67,17 +67,16 @@ def resume(
     path = Path(run)
     own = check_own_binaries(binaries or {})
     manifest = read_manifest(path)
-    if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != manifest.suite_text:
-        raise UsageError(f"{suite} is not the suite of {path}", remedy="leave it out: a run keeps its own suite")
+    refuse_other_suite(path, manifest.suite_text, suite)
     if any(artifact.origin == "recorded" for artifact in manifest.artifacts):
         raise UsageError(f"{path} holds recorded logs: recorded runs cannot be resumed", remedy="start a new run")
-    check_models(manifest.models)
+    check_models(manifest.models, left_of(_without(load_run(path), retry)))
     if manifest.adaptive is not None:
         with RunStore.open(path) as store:
             record_decisions(store)
     done = load_run(path)
     again = to_retry(done, retry)
-    left = unfinished_on(replace(done, results=tuple(r for r in done.results if r.trial.trial_id not in again)))
+    left = unfinished_on(_without(done, retry))
     if not left:
         watcher.notice(f"{path}: all {len(done.results)} trials are finished")
         return outcome_of(path, LanesOutcome(), report=report, watcher=watcher)
@@ -131,19 +130,10 @@ def _refuse_other_binaries(
                 )
 
 
-def check_models(models: Sequence[ModelRef]) -> None:
-    """See that the files are those that the run began with.
-
-    Raises:
-        UsageError: one is gone or has changed.
-    """
-    for model in models:
-        try:
-            now = model_ref(Path(model.path), model.name)
-        except OSError as error:
-            raise UsageError(f"model {model.path} cannot be read: {error.strerror}") from None
-        if now.sha256 != model.sha256:
-            raise UsageError(f"model {model.path} has changed since the run began", remedy="start a new run")
+def _without(run: Run, retry: Retry | None) -> Run:
+    """A run as if the trials that are to be repeated had no result."""
+    again = to_retry(run, retry)
+    return replace(run, results=tuple(result for result in run.results if result.trial.trial_id not in again))
 
 
 def _note_version(store: RunStore, watcher: RunWatcher) -> None:

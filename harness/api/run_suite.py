@@ -9,7 +9,7 @@ import random
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,10 +24,11 @@ from harness.api.suite_source import SuiteSource, loaded_suite
 from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
-from harness.files.strict_yaml import line_of
+from harness.files.yaml_document import line_of
 from harness.runs.run_folder import refuse_occupied
-from harness.runs.run_store import Manifest, RunStore
+from harness.runs.run_store import Manifest, Run, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
+from harness.suite.model_formats import warnings_about
 from harness.suite.suite_file import LoadedSuite, MatchEntry
 
 
@@ -37,6 +38,8 @@ class RunPlan:
 
     suite: LoadedSuite
     expansion: Expansion
+    resumes: Run | None = None
+    """The run that would be gone on with; None for a new one."""
 
 
 def run(
@@ -183,6 +186,7 @@ def ready_devices(
 def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expansion:
     try:
         expansion = expand(loaded.suite, loaded.models, plans, seed=seed)
+        expansion = replace(expansion, warnings=(*warnings_about(loaded.models), *expansion.warnings))
     except UsageError as error:
         # Which words of `cpus` mean something is known only with the devices; where the word stands is known to the suite.
         for index, label in enumerate(loaded.suite.cpus):

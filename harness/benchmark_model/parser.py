@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.benchmark_model.command_line import flag_name
 from harness.benchmark_model.delegates import (
     DelegateBook,
     asked_for,
@@ -252,12 +253,25 @@ def _facts(
         and not reading.old_form
         and (reading.begins or any(tells_of_delegates(book, name) for name in asked)),
         no_number=not_a_number(reading, measurement),
+        misnamed=_misnamed_input(reading),
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,
         delegate_lines=book.lines,
         delegate_errors=book.recoverable_errors,
         asked_by_unconsumed=[name for flag in reading.unconsumed if (name := requested_by_flag(flag)) is not None],
     )
+
+
+def _misnamed_input(reading: Reading) -> str | None:
+    """The warning that the flags call an input by another's name, where that can have fed it with another's values.
+
+    The tool goes by the order of the names. One input alone has nothing to be mixed up with, and a name that the flags cannot carry is
+    written otherwise on purpose.
+    """
+    if reading.parameters.get("Input layers", ",").count(",") == 0:
+        return None
+    lines = (line for line, tensor, flag in reading.misnamed if flag_name(tensor) != flag_name(flag))
+    return next(lines, None)
 
 
 def _noted(measurement: Measurement, note: str) -> Measurement:

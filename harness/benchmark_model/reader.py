@@ -64,6 +64,8 @@ class Reading:
     evidence: list[Evidence] = field(default_factory=list)
     fatal: str | None = None
     first_error: str | None = None
+    misnamed: list[tuple[str, str, str]] = field(default_factory=list)
+    """Warnings that the flags call an input by another name: the line, the tensor's name, the name in the flags."""
     notes: list[str] = field(default_factory=list)
     profile: ProfileText = field(default_factory=ProfileText)
     profile_cut: bool = False
@@ -239,6 +241,14 @@ class Reading:
         self.notes.append(f"{text}; of a duplicate the first counts")
         return True
 
+    def _tensor(self, text: str, cut: bool) -> bool:
+        head, found, flag = text.partition(" but flags call it ")
+        place, named, tensor = head.partition(" is named ")
+        if not (found and named and place.startswith("Tensor # ")) or cut:
+            return False
+        self.misnamed.append((text, tensor, flag))
+        return True
+
     def _failing(self, text: str, cut: bool) -> bool:
         if text != "Benchmarking failed.":
             return False
@@ -311,6 +321,7 @@ _HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
     "compiler": Reading._dispatch,
     "Saved": Reading._loaded_result,
     "Failed": Reading._failed,
+    "Tensor": Reading._tensor,
 }
 """By the first word of a message."""
 

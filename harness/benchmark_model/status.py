@@ -81,6 +81,8 @@ class StatusFacts:
     """The output tells which delegates were applied, so one without a trace was not."""
     no_number: str | None
     """The average as it is printed, where that is no time."""
+    misnamed: str | None = None
+    """The warning that the flags call one of several inputs by another name: it was fed with what another was meant to have."""
     cpu_asked: bool
     delegates: Sequence[DelegateUse]
     asked_by_unconsumed: Sequence[str]
@@ -116,6 +118,8 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         failures.append(Evidence(Cause.UNKNOWN, f"the average of the runs is printed as {facts.no_number}"))
     failed = bool(failures) or facts.failing_line or facts.fatal is not None
     validity = _delegation(facts)
+    if facts.misnamed is not None and facts.complete:
+        validity.append(Evidence(Cause.BAD_INPUT, facts.misnamed))
     if facts.exit_code not in (0, None):
         failed = True
         failures += _exit_evidence(facts, bool(failures))

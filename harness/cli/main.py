@@ -17,7 +17,7 @@ from harness.cli.logging_setup import add_verbose_option, configure, keep_traceb
 from harness.cli.printing import document_lost
 from harness.cli.standard_streams import let_stderr_fail, open_streams
 from harness.cli.verbs import Verbs
-from harness.errors import DeviceError, HarnessError, SetupError, UsageError
+from harness.errors import DeviceError, HarnessError, SetupError, SuiteError, UsageError
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
 _NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
@@ -99,9 +99,10 @@ def _bug(error: Exception) -> int:
 
 
 def _say(error: HarnessError, code: int) -> int:
-    click.echo(f"harness: {error.message}", err=True)
-    if error.remedy:
-        click.echo(f"  {error.remedy}", err=True)
+    for one in (error, *(error.further if isinstance(error, SuiteError) else ())):
+        click.echo(f"harness: {one.message}", err=True)
+        if one.remedy:
+            click.echo(f"  {one.remedy}", err=True)
     return code
 
 

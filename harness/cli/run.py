@@ -7,15 +7,17 @@ from pathlib import Path
 import click
 
 from harness.api.lanes import QUARANTINE_S
+from harness.api.resume_plan import plan_resume
 from harness.api.resume_run import resume as resume_run
 from harness.api.retried_trials import Retry
-from harness.api.run_suite import plan
+from harness.api.run_suite import RunPlan, plan
 from harness.api.run_suite import run as run_suite
 from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
+from harness.cli.dry_run import dry_run_document, print_dry_run
 from harness.cli.output_option import OutputPath
-from harness.cli.run_summary import dry_run_document, print_dry_run, write_json
+from harness.cli.run_summary import write_json
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
 
@@ -64,7 +66,11 @@ Examples:
     type=click.Choice(["failed", "environment"]),
     help="With --resume: run trials again that failed, or only those that failed or are invalid for what the device did.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the trials and an estimate of device time, and stop.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the cells and an estimate of device time, and stop. With --json every trial. With --resume what is left.",
+)
 @click.option(
     "--parallel-virtual",
     type=click.IntRange(1, 64),
@@ -111,8 +117,11 @@ def run(
     own = parse_binary_option(binaries)
     watcher = TerminalWatcher()
     if resume is not None:
-        if dry_run or out is not None:
-            raise UsageError("--resume goes with neither --dry-run nor --out")
+        if out is not None:
+            raise UsageError("--resume does not go with --out")
+        if dry_run:
+            _print_plan(plan_resume(resume, suite=suite), as_json=as_json)
+            return
         outcome = resume_run(
             resume,
             suite=suite,
@@ -130,11 +139,7 @@ def run(
     if suite is None:
         raise UsageError("which suite?", remedy="harness run suites/quickstart.yaml --device virtual:2")
     if dry_run:
-        planned = plan(suite, devices=selectors, binaries=own, out=out, watcher=watcher)
-        if as_json:
-            write_json(dry_run_document(planned.suite, planned.expansion))
-        else:
-            print_dry_run(planned.suite, planned.expansion)
+        _print_plan(plan(suite, devices=selectors, binaries=own, out=out, watcher=watcher), as_json=as_json)
         return
     outcome = run_suite(
         suite,
@@ -147,3 +152,10 @@ def run(
         watcher=watcher,
     )
     ctx.exit(conclude(outcome, as_json=as_json))
+
+
+def _print_plan(planned: RunPlan, *, as_json: bool) -> None:
+    if as_json:
+        write_json(dry_run_document(planned))
+    else:
+        print_dry_run(planned)

@@ -22,16 +22,14 @@ from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.cli.console import open_console
-from harness.formats import comparison_words, decision_words
+from harness.formats import decision_words
 from harness.formats.headline import headlines
 from harness.formats.narrow_table import Column, print_table, say
 from harness.formats.terminal_text import printable
-from harness.records import CellKey, Scalar, Status, Trial
+from harness.records import CellKey, Scalar, Status
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run
-from harness.suite.expand import Expansion
-from harness.suite.suite_file import LoadedSuite
 
 
 def write_json(document: object) -> None:
@@ -139,87 +137,6 @@ def _adaptive_document(run: Run) -> dict[str, Any] | None:
     }
 
 
-def print_dry_run(loaded: LoadedSuite, expansion: Expansion) -> None:
-    """The trials of a suite and what they will cost."""
-    console = open_console()
-    trials = expansion.trials
-    several = any(trial.binary for trial in trials)
-    columns = [
-        Column("device", [escape(printable(trial.device)) for trial in trials]),
-        Column("block", [str(trial.block) for trial in trials], drop=1),
-        Column("model", [escape(printable(trial.model.name)) for trial in trials]),
-        Column("delegate", [escape(trial.delegate_label) for trial in trials]),
-        Column("threads", [str(trial.threads) for trial in trials], drop=2),
-        Column("cpus", [f"{escape(trial.cpus.label)} ({trial.cpus.hex})" for trial in trials], drop=3),
-        *([Column("binary", [escape(trial.binary or "") for trial in trials])] if several else []),
-        Column("purpose", [str(trial.purpose) for trial in trials], bare=True, drop=1),
-        Column("process", [str(trial.process) for trial in trials], drop=1),
-    ]
-    print_table(console, columns)
-    for item in expansion.impossible:
-        name = printable(f"{item.trial.device} {item.trial.model.name}")
-        say(console, f"skipped: {escape(name)}: {escape(item.reason)}")
-    for warning in expansion.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    adaptive = loaded.suite.adaptive
-    count = len(expansion.trials)
-    many = f"{count} to {count + len(expansion.further)}" if adaptive else str(count)
-    say(console, f"\n{many} trials of suite {escape(loaded.suite.suite)}, seed {expansion.seed}")
-    if adaptive is not None:
-        say(
-            console,
-            f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
-            f"{comparison_words.percent(adaptive.until)}",
-        )
-    limit = f"; no further block after {_duration(adaptive.device_s)}" if adaptive and adaptive.device_s else ""
-    for serial in dict.fromkeys(trial.device for trial in expansion.trials):
-        least, most = expansion.device_seconds(serial)
-        say(
-            console,
-            f"{escape(serial)}: at least {_duration(least)} of device time, {_duration(most)} if every trial times out{limit}",
-        )
-
-
-def dry_run_document(loaded: LoadedSuite, expansion: Expansion) -> dict[str, Any]:
-    """The same for scripts."""
-    serials = dict.fromkeys(trial.device for trial in expansion.trials)
-    return {
-        "suite": loaded.suite.suite,
-        "seed": expansion.seed,
-        "count": len(expansion.trials),
-        "count_at_most": len(expansion.trials) + len(expansion.further),
-        "adaptive": asdict(loaded.suite.adaptive.plan()) if loaded.suite.adaptive else None,
-        "device_seconds": {
-            serial: {"at_least": least, "at_most": most}
-            for serial in serials
-            for least, most in [expansion.device_seconds(serial)]
-        },
-        "warnings": list(expansion.warnings),
-        "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],
-        "trials": [_trial(trial) for trial in expansion.trials],
-        "further": [_trial(trial) for trial in expansion.further],
-    }
-
-
-def _trial(trial: Trial) -> dict[str, Any]:
-    return {
-        "trial_id": trial.trial_id,
-        "device": trial.device,
-        "block": trial.block,
-        "model": trial.model.name,
-        "delegate": trial.delegate.label,
-        "threads": trial.threads,
-        "cpus": trial.cpus.label,
-        "mask": trial.cpus.hex,
-        "cpus_label": trial.cpus.label,
-        "cpus_mask": trial.cpus.hex,
-        "binary": trial.binary,
-        "start": trial.start,
-        "purpose": str(trial.purpose),
-        "process": trial.process,
-    }
-
-
 def _against_baseline(run: Run) -> ComparisonTable:
     """Every cell against its baseline: the numbers of `harness compare` and of the report."""
     results = {cell.key: cell for cell in group_by_cell(run.results)}
@@ -289,9 +206,3 @@ def _status(cell: CellSummary) -> str:
     good, total = cell.statuses.get(Status.OK, 0), sum(cell.statuses.values())
     status = "[green]ok[/]" if good == total else f"[red]{good} of {total} ok: {escape(', '.join(cell.causes))}[/]"
     return status + (" [magenta]synthetic[/]" if cell.synthetic else "")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from harness.files.written_form import Written
+
 _Condition = Literal[
     "airplane_mode",
     "battery",
@@ -23,8 +25,11 @@ _Condition = Literal[
     "task_profile",
     "thermal",
 ]
-_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-_Clock = Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=r"^(max|min|[1-9]\d?%|100%)$")]
+_Word = Annotated[str, Written(r"[A-Za-z0-9_.-]{1,64}", "one word of letters, digits, `_`, `.` and `-`")]
+_Clock = (
+    Annotated[int, Field(gt=0)]
+    | Annotated[str, Written(r"max|min|[1-9]\d?%|100%", "kHz, a share such as 70%, max or min")]
+)
 
 
 LOW_CLOCK = 0.9

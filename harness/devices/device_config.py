@@ -20,6 +20,7 @@ from harness.devices.cpu_list import format_list, parse_list
 from harness.errors import SuiteError
 from harness.files.shipped_data import data_dir
 from harness.files.strict_yaml import load_yaml_model
+from harness.files.written_form import Written
 
 MAX_CPUS = 64
 
@@ -114,7 +115,7 @@ _PROPERTIES_OF_RULE = {
 class Cluster(_Strict):
     """Cores that share a clock domain (a cpufreq policy)."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    name: Annotated[str, Written(r"[a-z][a-z0-9_-]*", "lower-case letters, digits, `_` and `-`, a letter first")]
     cpus: CpuList
     capacity: int | None = Field(
         default=None, ge=1, le=1024, description="what cpu_capacity says, 1024 for the fastest core"
@@ -200,10 +201,10 @@ class VirtualDevice(_Strict):
     api_level: int = Field(ge=21, le=99)
     manufacturer: str
     model: str
-    device: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    device: Annotated[str, Written(r"[A-Za-z0-9_.-]+", "one word of letters, digits, `_`, `.` and `-`")]
     soc_manufacturer: str
     ram_mb: int = Field(ge=256)
-    screen: str = Field(default="1080x2400", pattern=r"^\d+x\d+$")
+    screen: Annotated[str, Written(r"\d+x\d+", "width x height in pixels, such as 1080x2400")] = "1080x2400"
     density: int = 420
     properties: Mapping[str, str] = Field(default_factory=dict, description="more properties, or other values of them")
     root: bool = Field(default=False, description="`su` works, and root may change governors and clocks")
@@ -231,7 +232,7 @@ class VirtualDevice(_Strict):
 class DeviceConfig(_Strict):
     """One phone model. `virtual` is present where the config can be played on a host."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    name: Annotated[str, Written(r"[a-z0-9][a-z0-9_.-]*", "lower-case letters, digits, `_`, `.` and `-`")]
     match: MatchRules
     soc: str
     clusters: tuple[Cluster, ...] = Field(min_length=1)

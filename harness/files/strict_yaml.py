@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -20,12 +20,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import SuiteError
+from harness.files.yaml_document import Loc, dotted, line_number, parse_document, step_to
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_Loc = tuple[str | int, ...]
-
-_MAX_NODES = 200_000
-"""Nodes that a document may have once its aliases are followed. A suite has hundreds."""
 
 
 def load_yaml_model(path: Path, model: type[_Model]) -> _Model:
@@ -55,155 +52,79 @@ def load_yaml_model_from_text(text: str, source_name: Path | str, model: type[_M
     Raises:
         SuiteError: the text is not YAML, or is not what the model allows.
     """
-    node, data = _parse(text, source_name, getattr(model, "yaml_text_keys", ()))
+    node, data = parse_document(text, source_name, getattr(model, "yaml_text_keys", ()))
     if not isinstance(node, yaml.MappingNode):
         what = "is empty" if node is None else "must be a mapping (key: value)"
-        raise SuiteError(what, file=source_name, line=None if node is None else _line(node))
+        raise SuiteError(what, file=source_name, line=None if node is None else line_number(node))
     try:
         return model.model_validate(data)
     except ValidationError as error:
         raise _translate(error, node, model, source_name) from error
 
 
-# --- text to data -----------------------------------------------------------------------------------------------------
-
-
-def line_of(text: str, loc: Sequence[str | int]) -> int | None:
-    """Find the 1-based line of a key in a document that was read without error; None if the key is not in it."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    line = None
-    for part in loc:
-        step = _step(node, part)
-        if step is None:
-            return line
-        node, line = step
-    return line
-
-
-def _parse(text: str, source_name: Path | str, text_keys: Sequence[str] = ()) -> tuple[yaml.Node | None, Any]:
-    try:
-        loader = yaml.SafeLoader(text)
-        try:
-            node = loader.get_single_node()
-            if node is None:
-                return None, None
-            _refuse_self_reference(node, source_name)
-            _refuse_duplicates(node, source_name)
-            _keep_as_text(node, text_keys)
-            return node, loader.construct_document(node)
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = ": ".join(part for part in (error.context, error.problem) if part)
-        raise SuiteError(
-            f"is not valid YAML: {problem}", file=source_name, line=mark.line + 1 if mark else None
-        ) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise SuiteError(f"is not valid YAML: {' '.join(str(error).split())}", file=source_name) from error
-    except RecursionError as error:
-        raise SuiteError("is nested too deeply", file=source_name) from error
-
-
-def _keep_as_text(root: yaml.Node, keys: Sequence[str]) -> None:
-    """Values of these top-level keys stay as written: YAML would read the CPU mask 80 as a number, 010 as 8 and 0e1 as 0.0."""
-    if isinstance(root, yaml.MappingNode):
-        for key, value in root.value:
-            if key.value in keys:
-                for scalar in (value, *_children(value)):
-                    if isinstance(scalar, yaml.ScalarNode):
-                        scalar.tag = "tag:yaml.org,2002:str"
-
-
-def _children(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield key
-            yield value
-    elif isinstance(node, yaml.SequenceNode):
-        yield from node.value
-
-
-def _refuse_self_reference(root: yaml.Node, source_name: Path | str) -> None:
-    """A document that contains itself, or whose aliases expand without end, must not reach the validator."""
-    sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
-
-    def size(node: yaml.Node) -> int:
-        if id(node) in open_nodes:
-            raise SuiteError("an alias refers to the value that contains it", file=source_name, line=_line(node))
-        if id(node) not in sizes:
-            open_nodes.add(id(node))
-            sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
-            open_nodes.remove(id(node))
-        return sizes[id(node)]
-
-    if size(root) > _MAX_NODES:
-        raise SuiteError("its aliases expand to an absurd size", file=source_name)
-
-
-def _refuse_duplicates(root: yaml.Node, source_name: Path | str) -> None:
-    seen_nodes: set[int] = set()
-    pending: list[tuple[yaml.Node, _Loc]] = [(root, ())]
-    while pending:
-        node, loc = pending.pop()
-        if id(node) in seen_nodes:
-            continue
-        seen_nodes.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            pending += [(child, (*loc, index)) for index, child in enumerate(node.value)]
-        elif isinstance(node, yaml.MappingNode):
-            first: dict[tuple[str, str], yaml.Node] = {}
-            for key, value in node.value:
-                here = (*loc, str(key.value))
-                if isinstance(key, yaml.ScalarNode):
-                    earlier = first.setdefault((key.tag, key.value), key)
-                    if earlier is not key:
-                        message = f"is given twice (first in line {_line(earlier)})"
-                        raise SuiteError(message, file=source_name, line=_line(key), key=dotted(here))
-                pending.append((value, here))
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
 # --- a pydantic error to one sentence ---------------------------------------------------------------------------------
-
-
-def dotted(loc: Sequence[str | int]) -> str:
-    """A key as people write it: `models[2].path`."""
-    text = ""
-    for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where an error's `loc` leads: the keys that are really in the document, their line, and the type expected there."""
 
-    keys: _Loc
+    keys: Loc
     line: int
     expected: Any
 
 
+_Found = tuple[ErrorDetails, _Place]
+
+
 def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], source_name: Path | str) -> SuiteError:
-    """Choose the most telling error: in a union each branch complains, and the branch that got furthest knows best."""
-    found = [(detail, _locate(detail["loc"], root, model)) for detail in error.errors(include_url=False)]
-    # Errors of unrelated keys stay in the order of the document; only within one key does depth decide.
-    first_key = found[0][1].keys[:1]
-    same_key = [item for item in found if item[1].keys[:1] == first_key]
-    depth = max(len(place.keys) for _, place in same_key)
-    detail, place = next(item for item in same_key if len(item[1].keys) == depth)
-    if (
-        detail["type"] == "missing"
-    ):  # a misspelt key shows as one missing and one unknown: the unknown one is what to mend
-        strangers = (i for i in found if i[0]["type"] == "extra_forbidden" and i[1].keys[:-1] == place.keys[:-1])
-        detail, place = next(strangers, (detail, place))
-    alternatives = [d for d, p in same_key if p.keys == place.keys]
-    message, remedy = _sentence(detail, alternatives, place)
-    return SuiteError(message, file=source_name, line=place.line, key=dotted(place.keys) or None, remedy=remedy)
+    """Every mistake as a sentence, in the order of the document. In a union each branch complains: the most telling one is taken."""
+    groups: dict[Loc, list[_Found]] = {}
+    for detail in error.errors(include_url=False):
+        place = _locate(detail["loc"], root, model)
+        groups.setdefault(_mistake(detail["loc"], place), []).append((detail, place))
+    chosen = [item for group in groups.values() for item in _most_telling(group)]
+    chosen = [item for item in chosen if not _is_misspelt(item, chosen)]
+    errors = []
+    for detail, place in sorted(chosen, key=lambda item: item[1].line):
+        group = groups[_mistake(detail["loc"], place)]
+        message, remedy = _sentence(detail, [d for d, p in group if p.keys == place.keys], place)
+        key = dotted(place.keys) or None
+        errors.append(SuiteError(message, file=source_name, line=place.line, key=key, remedy=remedy))
+    return SuiteError.of(errors)
+
+
+def _mistake(loc: Loc, place: _Place) -> Loc:
+    """What pydantic's errors of one mistake have in common: the way to the value, up to the first name of a union's branch."""
+    same = 0
+    while same < min(len(loc), len(place.keys)) and loc[same] == place.keys[same]:
+        same += 1
+    return ("value", *loc) if same == len(loc) else ("union", *loc[:same])
+
+
+def _most_telling(group: Sequence[_Found]) -> list[_Found]:
+    """Of a union's complaints those of the branch that got furthest: it knows best."""
+    depth = max(len(place.keys) for _, place in group)
+    first = next(item for item in group if len(item[1].keys) == depth)
+    above = first[0]["loc"][:-1]
+    telling: dict[Loc, _Found] = {}
+    for item in group:
+        if item[0]["loc"][:-1] == above and len(item[1].keys) == depth:
+            telling.setdefault(item[1].keys, item)
+    return list(telling.values())
+
+
+def _is_misspelt(item: _Found, chosen: Sequence[_Found]) -> bool:
+    """A misspelt key shows as one missing and one unknown: the unknown one is what to mend."""
+    detail, place = item
+    if detail["type"] != "missing":
+        return False
+    strangers = [
+        str(other.keys[-1]).lower()
+        for one, other in chosen
+        if one["type"] == "extra_forbidden" and other.keys[:-1] == place.keys[:-1]
+    ]
+    return bool(get_close_matches(str(place.keys[-1]).lower(), strangers, n=1, cutoff=0.6))
 
 
 def _sentence(detail: ErrorDetails, alternatives: Sequence[ErrorDetails], place: _Place) -> tuple[str, str | None]:
@@ -218,7 +139,8 @@ def _sentence(detail: ErrorDetails, alternatives: Sequence[ErrorDetails], place:
         return f"{_shown(detail['input'])} is not one of the valid words", _nearest(str(detail["input"]), words)
     if kind in {"value_error", "assertion_error"} and "error" in context:
         return str(context["error"]), None
-    messages = dict.fromkeys(other["msg"][:1].lower() + other["msg"][1:] for other in alternatives)
+    own = (other["msg"].removeprefix("Value error, ") for other in alternatives)
+    messages = dict.fromkeys(text[:1].lower() + text[1:] for text in own)
     shown = "" if isinstance(detail["input"], (Mapping, list)) else f", not {_shown(detail['input'])}"
     return ", or ".join(m.removeprefix("input ") for m in messages) + shown, None
 
@@ -269,15 +191,15 @@ def _branches(expected: object) -> list[Any]:
     return [expected]
 
 
-def _locate(loc: _Loc, root: yaml.Node, model: type[BaseModel]) -> _Place:
+def _locate(loc: Loc, root: yaml.Node, model: type[BaseModel]) -> _Place:
     """Follow `loc` through the document. Parts that name no key there are pydantic's names of union branches."""
     node: yaml.Node | None = root
-    line = _line(root)
-    place_keys: _Loc = ()
+    line = line_number(root)
+    place_keys: Loc = ()
     current: Any = model
     holder: Any = model
     for index, part in enumerate(loc):
-        step = _step(node, part)
+        step = step_to(node, part)
         if step is not None:
             node, line = step
             place_keys, holder = (*place_keys, part), current
@@ -288,16 +210,6 @@ def _locate(loc: _Loc, root: yaml.Node, model: type[BaseModel]) -> _Place:
             place_keys = (*place_keys, part)  # the missing key itself: the line stays that of its holder
     unknown = bool(loc) and bool(place_keys) and place_keys[-1] == loc[-1] and current is None
     return _Place(place_keys, line, holder if unknown else current)
-
-
-def _step(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, int] | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part], _line(node.value[part])
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if str(key.value) == str(part):
-                return value, _line(key)
-    return None
 
 
 def _type_of_child(expected: object, part: str | int) -> Any:

@@ -178,15 +178,18 @@ class Benchmark:
         self.shapes = {index: tensor.shape for index, tensor in enumerate(tensors)}
         if not self.layers:
             return
-        if len(self.layers) != len(tensors):
-            raise FatalInput(f"Inputs mismatch: Model inputs #:{len(tensors)} expected: {len(self.layers)}")
-        for index, (layer, tensor) in enumerate(zip(self.layers, tensors, strict=True)):
-            label = self.input_tensors[index]
+        # Flags go by the subgraph's order, which a signature need not share.
+        labels = self.subgraph.inputs
+        if len(self.layers) != len(labels):
+            raise FatalInput(f"Inputs mismatch: Model inputs #:{len(labels)} expected: {len(self.layers)}")
+        for layer, label in zip(self.layers, labels, strict=True):
+            tensor = self.subgraph.tensors[label]
             if layer.name != tensor.name:
                 output.warning(f"Tensor # {label} is named {tensor.name} but flags call it {layer.name}")
             if len(layer.shape) != len(tensor.shape):
                 raise FlagError(f"Input tensor #{label} should have {len(tensor.shape)} dimensions!")
-            self.layer_of[index] = layer
+            if label in self.input_tensors:
+                self.layer_of[self.input_tensors.index(label)] = layer
 
     def _resize(self) -> None:
         for index, layer in self.layer_of.items():

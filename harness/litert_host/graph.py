@@ -67,6 +67,8 @@ class Signature:
     subgraph: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...] = ()
+    input_names: tuple[str, ...] = ()
+    """What the signature calls its inputs, in the order of `inputs`. The tensors' own names often differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def read_graph(data: mmap.mmap | bytes) -> Graph:
                 table.scalar(4, "I"),
                 tuple(entry.scalar(1, "I") for entry in table.tables(0)),
                 tuple(entry.scalar(1, "I") for entry in table.tables(1)),
+                tuple(entry.text(0) for entry in table.tables(0)),
             )
             for table in model.tables(7)
         )

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from harness.analysis.stopping import Step, prepare, process_of
 from harness.conditions.request import ConditionsRequest
@@ -104,7 +105,11 @@ class Schedule:
             patience=self._patience,
             configs=configs,
             models=models,
-            canary_model=min(store.manifest.models, key=lambda model: (model.size_bytes, model.sha256)),
+            # A resumed run may be through with a model whose file is gone.
+            canary_model=min(
+                store.manifest.models,
+                key=lambda model: (not Path(model.path).is_file(), model.size_bytes, model.sha256),
+            ),
             help_texts=help_texts,
             log_dir=store.log_dir,
             events=self._events,

@@ -1,9 +1,13 @@
-"""`processes: {min, max, until, device_s}` of a suite: measures until the compared ratios are known well enough."""
+"""`processes` of a suite: a number, a number for each purpose, or `{min, max, until, device_s}`.
+
+The last form measures until the compared ratios are known well enough.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
@@ -17,6 +21,8 @@ def _percent(value: object) -> object:
     if isinstance(value, str) and (found := re.fullmatch(_PERCENT, value)):
         return float(found[1]) / 100
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if value >= 1:
+            raise ValueError(f"must be a share below 1, not {value:g}: write {value:g}% for {value:g} per cent")
         return value
     raise ValueError(f"must be a share such as 2% or 0.02, not {value!r}")
 
@@ -66,10 +72,38 @@ class AdaptiveEntry(BaseModel):
         return AdaptivePlan(min_blocks=self.min, max_blocks=self.max, until=self.until, device_s=self.device_s)
 
 
-# Chosen beforehand, so that a mistake is not answered with what the other form would need.
-Processes = Annotated[
-    Annotated[int, Field(ge=1, le=10_000), Tag("int")] | Annotated[AdaptiveEntry, Tag("AdaptiveEntry")],
+_Count = Annotated[int, Field(ge=1, le=10_000)]
+
+# Chosen beforehand, so that a mistake is not answered with what another form would need.
+_LatencyProcesses = Annotated[
+    Annotated[_Count, Tag("int")] | Annotated[AdaptiveEntry, Tag("AdaptiveEntry")],
     Discriminator(lambda value: "AdaptiveEntry" if isinstance(value, Mapping | AdaptiveEntry) else "int"),
+]
+
+
+class PurposeEntry(BaseModel):
+    """How many processes each cell runs for each purpose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    latency: _LatencyProcesses = Field(default=10, description="a number, or {min, max, until, device_s}")
+    profile: _Count = Field(default=1, description="processes that measure each op")
+    memory: _Count = Field(default=1, description="processes whose memory is watched; five give an interval")
+
+
+def _form(value: object) -> str:
+    if not isinstance(value, Mapping):
+        return type(value).__name__ if isinstance(value, AdaptiveEntry | PurposeEntry) else "int"
+    words = [*PurposeEntry.model_fields, *AdaptiveEntry.model_fields]
+    nearest = (get_close_matches(str(key), words, n=1) for key in value)
+    return "PurposeEntry" if any(word[0] in PurposeEntry.model_fields for word in nearest if word) else "AdaptiveEntry"
+
+
+Processes = Annotated[
+    Annotated[_Count, Tag("int")]
+    | Annotated[AdaptiveEntry, Tag("AdaptiveEntry")]
+    | Annotated[PurposeEntry, Tag("PurposeEntry")],
+    Discriminator(_form),
 ]
 
 

@@ -138,7 +138,7 @@ def _blocks(suite: Suite, cells: list[_Cell], rng: random.Random) -> list[tuple[
     blocks: list[tuple[Purpose, int, list[_Cell]]] = []
     purposes = sorted(suite.purposes, key=list(Purpose).index)
     for purpose in purposes:
-        processes = suite.most_processes if purpose is Purpose.LATENCY else 1
+        processes = suite.most_processes(purpose)
         if not suite.order.interleave:
             blocks += [(purpose, process, [cell]) for cell in cells for process in range(processes)]
             continue

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import SuiteError
-from harness.files.strict_yaml import line_of
+from harness.files.yaml_document import dotted, line_of
 from harness.records import ModelInput, ModelRef
+from harness.suite.model_inputs import Mismatch, matched_to_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,36 +34,51 @@ def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple
         file: the suite file.
 
     Raises:
-        SuiteError: a file is missing or cannot be read, or two models have the same name.
+        SuiteError: a file is missing or cannot be read, two models have the same name, or a model has no such signature or input.
     """
     found: dict[str, ModelRef] = {}
+    mistakes: list[SuiteError] = []
     for index, entry in enumerate(entries):
-        pattern, name = entry.path, entry.name
-
-        def wrong(message: str, remedy: str | None = None, index: int = index) -> SuiteError:
-            line = line_of(text, ("models", index))
-            return SuiteError(message, file=file, line=line, key=f"models[{index}]", remedy=remedy)
-
-        paths = _expand(pattern, file.parent)
-        if not paths:
-            if glob.has_magic(pattern):
-                raise wrong(f"no file matches {pattern!r}", f"looked in {file.parent.resolve()}")
-            raise wrong(f"no such model file: {pattern!r}", _neighbours(file.parent / pattern))
-        if name and len(paths) > 1:
-            raise wrong(f"{len(paths)} files match {pattern!r}, but one name is given", "leave the name out")
-        for path in paths:
-            if _is_no_text(path):
-                raise wrong(f"the name of {os.fsencode(path)!r} is not UTF-8", "rename it")
-            try:
-                ref = replace(model_ref(path, name), signature=entry.signature, inputs=entry.inputs)
-            except OSError as error:
-                raise wrong(f"{path} cannot be read: {error.strerror}") from None
-            known = found.get(ref.name)
-            if known is not None and known != ref:
-                files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, asked in two ways"
-                raise wrong(f"two models are called {ref.name!r}: {files}", "give one of them a name")
-            found[ref.name] = ref
+        try:
+            _find(entry, index, text, file, found)
+        except SuiteError as error:
+            mistakes.append(error)
+    if mistakes:
+        raise SuiteError.of(mistakes)
     return tuple(found.values())
+
+
+def _find(entry: ModelPattern, index: int, text: str, file: Path, found: dict[str, ModelRef]) -> None:
+    """Add the files of one entry to `found`, which holds models by name."""
+    pattern, name = entry.path, entry.name
+
+    def wrong(message: str, remedy: str | None = None, below: Sequence[str | int] = ()) -> SuiteError:
+        key = ("models", index, *below)
+        return SuiteError(message, file=file, line=line_of(text, key), key=dotted(key), remedy=remedy)
+
+    paths = _expand(pattern, file.parent)
+    if not paths:
+        if glob.has_magic(pattern):
+            raise wrong(f"no file matches {pattern!r}", f"looked in {file.parent.resolve()}")
+        raise wrong(f"no such model file: {pattern!r}", _neighbours(file.parent / pattern))
+    if name and len(paths) > 1:
+        raise wrong(f"{len(paths)} files match {pattern!r}, but one name is given", "leave the name out")
+    for path in paths:
+        if _is_no_text(path):
+            raise wrong(f"the name of {os.fsencode(path)!r} is not UTF-8", "rename it")
+        try:
+            ref = replace(model_ref(path, name), signature=entry.signature, inputs=entry.inputs)
+        except OSError as error:
+            raise wrong(f"{path} cannot be read: {error.strerror}") from None
+        try:
+            ref = matched_to_file(ref)
+        except Mismatch as error:
+            raise wrong(error.message, error.remedy, error.keys) from None
+        known = found.get(ref.name)
+        if known is not None and known != ref:
+            files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, asked in two ways"
+            raise wrong(f"two models are called {ref.name!r}: {files}", "give one of them a name")
+        found[ref.name] = ref
 
 
 def _is_no_text(path: Path) -> bool:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from harness.benchmark_model.command_line import check_delegate, flag_name
 from harness.errors import UsageError
 from harness.records import BinaryRequest, DelegateRequest, ModelInput, RunLengths, Scalar
+from harness.suite.delegate_schema import add_options
 from harness.suite.model_files import ModelPattern
 
 
@@ -23,7 +24,7 @@ class StrictEntry(BaseModel):
 class InputEntry(StrictEntry):
     """What an input of a model is fed with."""
 
-    name: str = Field(min_length=1, description="the tensor's; the tool warns where it differs, and goes by the order")
+    name: str = Field(min_length=1, description="as the signature or the tensor is called in the file")
     shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="sizes; the tool takes no scalars")
     range: tuple[int, int] | None = Field(
         default=None, description="random values lie in it, both ends included; the tool's own choice without it"
@@ -45,7 +46,7 @@ class ModelEntry(StrictEntry):
     )
     signature: str | None = Field(default=None, min_length=1, description="which of its signatures runs")
     inputs: list[InputEntry] = Field(
-        default=[], description="all of its inputs in their order: shapes where the file leaves them open, ranges"
+        default=[], description="all of its inputs, in any order: shapes where the file leaves them open, ranges"
     )
 
     @field_validator("inputs")
@@ -70,7 +71,7 @@ class ModelEntry(StrictEntry):
 class DelegateEntry(BaseModel):
     """A delegate by name; every other key is an option of that delegate."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=add_options)
 
     name: str
     require: Literal["full", "partial", "any"] = Field(

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import (
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 
@@ -21,7 +22,8 @@ from harness.benchmark_model.command_line import NO_CACHE, check_delegate
 from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
-from harness.files.strict_yaml import line_of, load_yaml_model_from_text
+from harness.files.strict_yaml import load_yaml_model_from_text
+from harness.files.yaml_document import line_of
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
@@ -31,7 +33,8 @@ from harness.records import (
     StartState,
     trial_label,
 )
-from harness.suite.adaptive_entry import AdaptiveEntry, Processes, why_not
+from harness.suite.adaptive_entry import AdaptiveEntry, Processes, PurposeEntry, why_not
+from harness.suite.delegate_schema import DELEGATE_NAMES
 from harness.suite.model_files import ModelPattern, find_models, model_ref
 from harness.suite.suite_entries import (
     BinaryEntry,
@@ -46,7 +49,10 @@ from harness.suite.suite_entries import (
 __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "model_ref"]
 
 
-_Delegates = Annotated[list[str | DelegateEntry], Field(min_length=1)]
+_DelegateName = Annotated[str, WithJsonSchema(DELEGATE_NAMES)]
+_Delegates = Annotated[list[_DelegateName | DelegateEntry], Field(min_length=1)]
+_AsWritten = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
+"""Below the keys of `yaml_text_keys`: to an editor 80 is a number."""
 _Threads = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -67,20 +73,21 @@ class Suite(StrictEntry):
         description="warm: as it is by default; cold: an empty cache; cached: one that an earlier process filled",
     )
     threads: list[_Threads] = Field(default=[1], min_length=1)
-    cpus: list[str] = Field(
+    cpus: list[_AsWritten] = Field(
         default=["all"], min_length=1, description="big, little, middle, prime, all, masks (f0), lists (0-3)"
     )
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
     processes: Processes = Field(
         default=10,
-        description="of each cell, for purpose latency; the others run once. {min: 5, max: 30, until: 2%}: as many as it takes",
+        description="of each cell, for purpose latency; the others run once. {latency: 10, profile: 5, memory: 5}: of each "
+        "purpose. {min: 5, max: 30, until: 2%}: as many as it takes",
     )
     run: RunEntry = RunEntry()
     order: OrderEntry = OrderEntry()
     conditions: ConditionsRequest = Field(
         default=ConditionsRequest(), description="what is set on a device, waited for, and held against a trial"
     )
-    binaries: list[str | BinaryEntry] = Field(
+    binaries: list[_AsWritten | BinaryEntry] = Field(
         default=[],
         description="benchmark binaries to compare in one interleaved run; without them each device gets one",
     )
@@ -137,15 +144,30 @@ class Suite(StrictEntry):
                 raise ValueError(f"{label!r} is listed twice")
         return value
 
-    @property
-    def adaptive(self) -> AdaptiveEntry | None:
-        """How the run finds its number of processes; None if the number is fixed."""
-        return self.processes if isinstance(self.processes, AdaptiveEntry) else None
+    @field_validator("processes")
+    @classmethod
+    def _purposes_are_asked_for(cls, value: Processes, info: ValidationInfo) -> Processes:
+        purposes = info.data.get("purposes")
+        if isinstance(value, PurposeEntry) and purposes is not None:
+            for name in (one.value for one in Purpose if one.value in value.model_fields_set and one not in purposes):
+                raise ValueError(f"gives a number for {name}, which `purposes` does not ask for: add it there")
+        return value
 
     @property
-    def most_processes(self) -> int:
-        """The most latency processes of a cell."""
-        return self.processes.max if isinstance(self.processes, AdaptiveEntry) else self.processes
+    def adaptive(self) -> AdaptiveEntry | None:
+        """How the run finds its number of latency processes; None if the number is fixed."""
+        latency = self.processes.latency if isinstance(self.processes, PurposeEntry) else self.processes
+        return latency if isinstance(latency, AdaptiveEntry) else None
+
+    def most_processes(self, purpose: Purpose) -> int:
+        """The most processes of a cell for a purpose."""
+        asked = self.processes
+        if isinstance(asked, PurposeEntry):
+            counts = {Purpose.LATENCY: asked.latency, Purpose.PROFILE: asked.profile, Purpose.MEMORY: asked.memory}
+        else:
+            counts = {Purpose.LATENCY: asked}
+        count = counts.get(purpose, 1)
+        return count.max if isinstance(count, AdaptiveEntry) else count
 
     def starts_of(self, delegate: DelegateRequest) -> tuple[StartState, ...]:
         """Start states of a delegate's trials. A delegate that keeps no cache starts in only one way."""

@@ -90,7 +90,7 @@ def test_two_files_of_one_name_are_an_error(tmp_path: Path) -> None:
         ("soc: S1", "soc: S1\ncpu_sets: {big: 4-7}", "names cores that no cluster has: 4-7"),
         ("source: test", "", "this key is required"),
         ("2000000", ".nan", "not nan"),
-        ("name: phone", "name: Phone One", "should match pattern"),
+        ("name: phone", "name: Phone One", "must be lower-case letters, digits"),
     ],
 )
 def test_mistakes_in_a_config(tmp_path: Path, old: str, new: str, words: str) -> None:

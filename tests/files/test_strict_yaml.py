@@ -93,6 +93,45 @@ def test_every_mistake_names_its_line_and_key(text: str, line: int | None, key: 
     assert "\n" not in str(error)
 
 
+def test_all_mistakes_are_said_at_once_in_the_order_of_the_document() -> None:
+    text = (
+        "titel: t\nlimit: -1\nitems:\n  - {nam: b, threads: 0, precision: fp61}\n  - 3\n"
+        "by_name: {x: {name: 1}}\nnested: {threads: 2}\nstray: 1\n"
+    )
+    error = error_of(text)
+    found = [(one.line, one.key) for one in (error, *error.further)]
+    assert found == [
+        (1, "titel"),
+        (2, "limit"),
+        (4, "items[0].precision"),
+        (4, "items[0].threads"),
+        (4, "items[0].nam"),
+        (5, "items[1]"),
+        (6, "by_name.x.name"),
+        (7, "nested.name"),
+        (8, "stray"),
+    ]
+    lines = str(error).split("\n")
+    assert len(lines) == len(found)
+    assert all(line.startswith(f"doc.yaml:{number}: {key}: ") for line, (number, key) in zip(lines, found, strict=True))
+
+
+def test_all_keys_that_are_given_twice_are_said_at_once() -> None:
+    error = error_of("title: t\ntitle: u\nnested: {name: a, name: b}\n")
+    assert [(one.line, one.key) for one in (error, *error.further)] == [(2, "title"), (3, "nested.name")]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [("010", "010 is 8 in YAML: write 10, or 8"), ("-017", "is -15"), ("1:30", "base of 60"), ("1:30.5", "base of 60")],
+)
+def test_numbers_that_yaml_reads_otherwise_than_people_are_refused(number: str, words: str) -> None:
+    error = error_of(f"title: t\nother-name: {number}\n")
+    assert (error.line, error.key) == (2, "other-name")
+    assert words in str(error)
+    assert load_yaml_model_from_text("title: '010'\nother-name: 0\n", "doc.yaml", Document).title == "010"
+
+
 def test_aliases_that_blow_up_are_refused() -> None:
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 9))
     assert "absurd size" in str(error_of("l0: &l0 [x]\n" + levels + "title: t\n"))

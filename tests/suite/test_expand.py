@@ -44,6 +44,19 @@ def test_profile_and_memory_run_once_and_after_the_latencies() -> None:
     assert [trial.purpose for trial in expansion.trials[:8]] == [Purpose.LATENCY] * 8
 
 
+def test_each_purpose_runs_as_often_as_asked_and_known_ids_stay() -> None:
+    purposes = ["latency", "profile", "memory"]
+    once = run(purposes=purposes, processes=2)
+    more = run(purposes=purposes, processes={"latency": 2, "profile": 3, "memory": 4})
+    assert Counter(t.purpose for t in more.trials) == {Purpose.LATENCY: 8, Purpose.PROFILE: 12, Purpose.MEMORY: 16}
+    assert {t.process for t in more.trials if t.purpose is Purpose.MEMORY} == {0, 1, 2, 3}
+    assert {t.trial_id for t in once.trials} < {t.trial_id for t in more.trials}
+    assert [t.trial_id for t in more.trials[:8]] == [t.trial_id for t in once.trials[:8]]
+    for block in {t.block for t in more.trials}:
+        asked = [(t.model.name, t.delegate.name, t.purpose) for t in more.trials if t.block == block]
+        assert len(set(asked)) == len(asked) == 4
+
+
 def test_the_seed_decides_the_order_and_nothing_else() -> None:
     first, again, other = run(processes=4), run(processes=4), run(processes=4, seed=2)
     assert first == again

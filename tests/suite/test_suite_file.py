@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.analysis.sequential import MAX_BLOCKS
 from harness.errors import SuiteError, UsageError
-from harness.records import ModelInput
+from harness.records import ModelInput, Purpose
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.suite.suite_file import LoadedSuite, Suite, find_suite, load_suite
 
@@ -118,6 +118,41 @@ def test_the_number_of_processes_may_be_left_to_the_ratios(tmp_path: Path) -> No
     assert load(tmp_path, HEAD + "processes: 7\n").suite.adaptive is None
 
 
+def test_each_purpose_may_have_its_own_number_of_processes(tmp_path: Path) -> None:
+    asked = "purposes: [latency, profile, memory]\n"
+    suite = load(tmp_path, HEAD + asked + "processes: {latency: 8, profile: 3, memory: 5}\n").suite
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [8, 3, 5]
+    suite = load(tmp_path, HEAD + asked + "processes: {memory: 5}\n").suite
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [10, 1, 5]
+    suite = load(tmp_path, HEAD + asked + "processes: 4\n").suite
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [4, 1, 1]
+    text = TWO + BASELINE + asked + "processes: {latency: {min: 6, until: 3%}, memory: 5}\n"
+    suite = load(tmp_path, text).suite
+    assert suite.adaptive is not None
+    assert suite.adaptive.plan() == AdaptivePlan(min_blocks=6, max_blocks=30, until=0.03, device_s=None)
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [30, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (HEAD + "processes: {memory: 5}\n", 3, ["processes", "memory", "`purposes`"]),
+        (HEAD + "processes: {latency: 0}\n", 3, ["processes.latency", "greater than or equal to 1"]),
+        (HEAD + "processes:\n  latency: 3\n  profil: 5\n", 5, ["processes.profil", "`profile`"]),
+        (HEAD + "processes: {memry: 5}\n", 3, ["processes.memry", "`memory`"]),
+        (HEAD + "processes: {latency: 5, min: 5}\n", 3, ["processes.min", "latency, profile, memory"]),
+        (HEAD + "processes: {latency: {maxi: 9}}\n", 3, ["processes.latency.maxi", "`max`"]),
+        (TWO + "processes: {latency: {until: 2%}}\n", 4, ["processes", "baseline"]),
+    ],
+)
+def test_processes_by_purpose_that_cannot_be(tmp_path: Path, text: str, line: int, words: list[str]) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, text)
+    assert caught.value.line == line
+    for word in words:
+        assert word in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -152,6 +187,18 @@ def test_the_limits_of_an_adaptive_suite_are_those_of_its_statistics() -> None:
     for name in ("min", "max"):
         assert (properties[name]["minimum"], properties[name]["maximum"]) == (MIN_BLOCKS, MAX_BLOCKS)
     assert [properties[name]["default"] for name in ("min", "max", "until")] == [5, 30, 0.02]
+
+
+def test_all_mistakes_of_a_suite_are_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, HEAD + "threads: [0, 010]\nrun: {min_run: 3}\ncpus: [010]\n")
+    assert [(one.line, one.key) for one in (caught.value, *caught.value.further)] == [(3, "threads[1]")]
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, HEAD + "threads: [0]\ndelegates: [gpux]\nrun: {min_run: 3}\n")
+    assert [one.line for one in (caught.value, *caught.value.further)] == [3, 4, 5]
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, "suite: s\nmodels:\n  - none.tflite\n  - m.tflite\n  - not_*.tflite\n")
+    assert [one.key for one in (caught.value, *caught.value.further)] == ["models[0]", "models[2]"]
 
 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -197,9 +244,65 @@ def test_the_schema_accepts_what_the_loader_accepts(tmp_path: Path, repository: 
     jsonschema.validate(document, schema)
     for until in ("2%", "1.5 %", 0.02):
         jsonschema.validate({**document, "processes": {"min": 5, "max": 30, "until": until, "device_s": 60}}, schema)
-    for wrong in ({"delegate": ["cpu"]}, {"processes": {"until": "two"}}, {"processes": {"min": 4}}):
+    for processes in (3, {"latency": 5, "memory": 5}, {"latency": {"until": "2%"}, "profile": 2}):
+        jsonschema.validate({**document, "processes": processes}, schema)
+    for wrong in (
+        {"processes": {"latency": 0}},
+        {"delegate": ["cpu"]},
+        {"processes": {"until": "two"}},
+        {"processes": {"min": 4}},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**document, **wrong}, schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("cpus: [80, 0-3, big]", True),
+        ("cpus: [{a: 1}]", False),
+        ("binaries: [2.16, old]", True),
+        ("delegates: [cpu, {name: gpu, precision: fp16, require: full}]", True),
+        ("delegates: [{name: external, path: /x.so}, npu]", True),
+        ("delegates: [gpux]", False),
+        ("delegates: [{name: gpux}]", False),
+        ("delegates: [{name: gpu, precison: fp16}]", False),
+        ("delegates: [{name: gpu, precision: fp8}]", False),
+        ("delegates: [{name: external}]", False),
+        ("delegates: [{name: cpu, force_fp16: true}]", False),
+    ],
+)
+def test_an_editor_and_the_loader_know_the_same(tmp_path: Path, text: str, good: bool) -> None:
+    import yaml
+
+    validator = jsonschema.Draft202012Validator(Suite.model_json_schema())
+    assert validator.is_valid(yaml.safe_load(HEAD + text)) is good
+    if good:
+        load(tmp_path, HEAD + text + "\n")
+    else:
+        with pytest.raises(SuiteError):
+            load(tmp_path, HEAD + text + "\n")
+
+
+def test_a_bare_number_of_per_cent_is_answered_with_its_sign(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=r"processes\.until: must be a share below 1, not 2: write 2% for 2 per cent"):
+        load(tmp_path, TWO + BASELINE + "processes: {until: 2}\n")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ("governor: {all: per formance}", "must be one word"),
+        ("task_profile: 'a;b'", "must be one word"),
+        ("frequency: {big: half}", "must be kHz, a share such as 70%, max or min"),
+    ],
+)
+def test_no_message_shows_a_regular_expression(tmp_path: Path, conditions: str, words: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, HEAD + f"conditions: {{{conditions}}}\n")
+    assert words in str(caught.value)
+    assert "pattern" not in str(caught.value)
+    assert "[A-Z" not in str(caught.value)
 
 
 def test_a_model_is_fed_as_the_suite_says(tmp_path: Path) -> None:
