@@ -15,7 +15,7 @@ from harness.benchmark_model.profile_proto import ProfileProto, read_profile, re
 from harness.benchmark_model.profile_text import ProfileText
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
-from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
+from harness.benchmark_model.runtime_info import RuntimeInfo, read_runtime_info, read_runtime_info_text
 from harness.benchmark_model.status import StatusFacts, decide_status
 from harness.benchmark_model.text import decode
 from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
@@ -86,7 +86,7 @@ def conclude(
     measurement = read_timings(reading)
     measurement = _with_result(measurement, result)
     measurement = _with_profile(measurement, reading, profile)
-    measurement = _with_delegates(measurement, reading, runtime_info)
+    measurement = _with_delegates(measurement, reading, runtime_info, requested)
     decided = decide_status(_facts(reading, measurement, text, exit_code, requested))
     return ParsedOutput(status=decided.status, causes=decided.causes, message=decided.message, measurement=measurement)
 
@@ -197,16 +197,18 @@ def _is_profile(lines: list[str]) -> bool:
     return not lines[0].startswith(("subgraphs", "model_id"))
 
 
-def _with_delegates(measurement: Measurement, reading: Reading, data: bytes | None) -> Measurement:
+def _with_delegates(
+    measurement: Measurement, reading: Reading, data: bytes | None, requested: DelegateRequest | None
+) -> Measurement:
     book = reading.delegates
-    info: tuple[Delegated, ...] | None = None
+    info: RuntimeInfo | None = None
     if data is not None:
         info = read_runtime_info(data)
         if info is None:
             measurement = _noted(measurement, "the runtime info file cannot be read: it is no ModelRuntimeDetails")
     if info is None and reading.protos and reading.proto_lines <= MOST_PROTO_LINES:
         info = read_runtime_info_text([line for lines in reading.protos if not _is_profile(lines) for line in lines])
-    for item in info or ():
+    for item in info.delegated if info is not None else ():
         before = book.uses.get(item.name)
         book.observed(item.name, nodes=item.nodes, total=item.total, kernels=item.kernels)
         if before is not None and before.nodes_delegated not in (None, item.nodes):
@@ -214,6 +216,8 @@ def _with_delegates(measurement: Measurement, reading: Reading, data: bytes | No
                 measurement,
                 f"{item.name}: a message says {before.nodes_delegated} nodes and the runtime info {item.nodes}; the info is used",
             )
+    if info is not None:
+        book.untouched(info.total, [item.name for item in info.delegated], asked_for(book, requested))
     book.rows(measurement.ops or ())
     return replace(measurement, delegates=book.result())
 
@@ -247,17 +251,25 @@ def _facts(
         asked=asked,
         full_asked=book.full_asked if requested is None else requested.require == "full",
         any_allowed=requested is not None and requested.require == "any",
+        external_path=_external_path(reading, requested) if "EXTERNAL" in asked else None,
+        initialized=reading.initialized or timed,
         # An excerpt may lack the line, and the oldest versions do not print one.
-        traceless=(timed or reading.failing_line)
+        traceless=(timed or reading.initialized)
         and not reading.old_form
         and (reading.begins or any(tells_of_delegates(book, name) for name in asked)),
         no_number=not_a_number(reading, measurement),
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,
+        on_cpu=book.on_cpu,
         delegate_lines=book.lines,
         delegate_errors=book.recoverable_errors,
         asked_by_unconsumed=[name for flag in reading.unconsumed if (name := requested_by_flag(flag)) is not None],
     )
+
+
+def _external_path(reading: Reading, requested: DelegateRequest | None) -> str | None:
+    asked = requested.options.get("path") if requested is not None else None
+    return reading.parameters.get("External delegate path") or (str(asked) if asked else None)
 
 
 def _noted(measurement: Measurement, note: str) -> Measurement:

@@ -9,11 +9,19 @@ from typing import Literal
 
 from harness.benchmark_model.count_lines import CountLines
 from harness.benchmark_model.delegates import DelegateBook
-from harness.benchmark_model.failures import MESSAGE_WORDS, Evidence, match_message
+from harness.benchmark_model.failures import (
+    MESSAGE_WORDS,
+    REASON_WORDS,
+    Evidence,
+    match_fatal,
+    match_message,
+    tells_why,
+)
 from harness.benchmark_model.litert_results import LitertResults
 from harness.benchmark_model.numbers import NUMBER, number, whole_size
 from harness.benchmark_model.prefixes import Line, strip_tool_prefix
 from harness.benchmark_model.profile_text import ProfileText
+from harness.records.causes import Cause
 
 _TIMING_FIELD = re.compile(
     rf"(Init|First inference|Warmup(?: \(avg\))?|Inference(?: \(avg\))?|no stats): ({NUMBER}|-?nan|-?inf)"
@@ -64,6 +72,10 @@ class Reading:
     evidence: list[Evidence] = field(default_factory=list)
     fatal: str | None = None
     first_error: str | None = None
+    initialized: bool = False
+    """The interpreter was made and delegates were applied, as far as they were."""
+    reason: str | None = None
+    """The first error of the phase that is under way; what fails after it fails for that reason."""
     notes: list[str] = field(default_factory=list)
     profile: ProfileText = field(default_factory=ProfileText)
     profile_cut: bool = False
@@ -133,6 +145,8 @@ class Reading:
             return False
         # `label_image` says that it loaded a model, too.
         self.begun = "surely" if text.startswith("Init") else "maybe"
+        self.initialized = self.initialized or text.startswith("Init")
+        self.reason = None
         return True
 
     def _loaded_result(self, text: str, cut: bool) -> bool:
@@ -142,6 +156,7 @@ class Reading:
         if not self.counts.announce(text):
             return False
         self.begun = "surely"
+        self.initialized, self.reason = True, None
         return True
 
     def _count(self, text: str, cut: bool) -> bool:
@@ -266,15 +281,20 @@ class Reading:
         elif self.litert.feed(message, cut=cut):
             self.ours = True
             return
-        cause = match_message(message)
+        cause = match_fatal(message) if level == "F" else match_message(message)
         if cause is not None:
             self.ours = True
             self.begun = "maybe"
-            self.evidence.append(Evidence(cause, message))
+            self.evidence.append(Evidence(cause, message, reason=self.reason))
+            self.initialized = (
+                self.initialized or cause is Cause.DELEGATE_PARTIAL
+            )  # it was found when all had been applied
         elif level == "F" and self.fatal is None:
             self.fatal = message
-        elif level == "E" and self.first_error is None:
-            self.first_error = message
+        elif tells_why(level, message):
+            self.reason = self.reason or message
+            if level == "E" and self.first_error is None:
+                self.first_error = message
 
     def _proto_line(self, raw: str) -> int:
         """Add a line to the proto that is being printed; how deep it is nested after it."""
@@ -315,40 +335,44 @@ _HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
 """By the first word of a message."""
 
 _ENDS = ("]", "created.", "partitions", "partitions.", "nodes.", "nodes")
-_WORDS = MESSAGE_WORDS | frozenset(
-    [
-        "nn",
-        "hexagon",
-        "explicitly",
-        "applied",
-        "though",
-        "replacing",
-        "restored",
-        "failed",
-        "created",
-        "node",
-        "first",
-        "could",
-        "no",
-        "model",
-        "warmup",
-        "memory",
-        "init",
-        "overall",
-        "peak",
-        "=",
-        "`",
-        "0",
-        "1",
-        "2",
-        "3",
-        "4",
-        "5",
-        "6",
-        "7",
-        "8",
-        "9",
-    ]
+_WORDS = (
+    MESSAGE_WORDS
+    | REASON_WORDS
+    | frozenset(
+        [
+            "nn",
+            "hexagon",
+            "explicitly",
+            "applied",
+            "though",
+            "replacing",
+            "restored",
+            "failed",
+            "created",
+            "node",
+            "first",
+            "could",
+            "no",
+            "model",
+            "warmup",
+            "memory",
+            "init",
+            "overall",
+            "peak",
+            "=",
+            "`",
+            "0",
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "7",
+            "8",
+            "9",
+        ]
+    )
 )
 """First words of what is looked at closely where the line does not begin as one of the tool's."""
 _MOST_PARAMETERS = 500

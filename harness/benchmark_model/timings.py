@@ -32,7 +32,7 @@ def read_timings(reading: Reading) -> Measurement:
         timings.pop("inference", None)
         notes.append("no inference was timed: the run was asked to make none")
     inference = timings.get("inference")
-    reference = None if runs is None else runs.avg if runs.avg is not None else runs.curr
+    reference = _mean(runs)
     if inference is not None and reference is not None and abs(inference - reference) > 1e-4 * max(reference, 1.0) + 1:
         notes.append(f"the timings line says {inference:g} us and the count line {reference:g} us on average")
     return Measurement(
@@ -196,7 +196,15 @@ def _average(line: CountLine) -> float | None:
         return None
     if line.statistics.count == 0:
         return 0.0
-    return line.statistics.avg if line.statistics.avg is not None else line.statistics.curr
+    return _mean(line.statistics)
+
+
+def _mean(statistics: RunStatistics | None) -> float | None:
+    """The average of the runs. Of one run, or of runs that took equally long, `curr` is all that is printed, and is it."""
+    if statistics is None or statistics.avg is not None:
+        return None if statistics is None else statistics.avg
+    alone = statistics.first is None and statistics.min is None
+    return statistics.curr if alone else None
 
 
 def _statistics(line: CountLine | None) -> RunStatistics | None:

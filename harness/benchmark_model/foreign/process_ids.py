@@ -6,6 +6,7 @@ Numbers of two processes are never mixed, however their lines alternate.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from harness.benchmark_model.foreign.log_prefixes import is_own, strip_log_prefix
 
@@ -50,7 +51,9 @@ def split_by_process(text: str) -> list[tuple[int | None, str]]:
         for line, owner, other in zip(lines, owners, foreign, strict=True)
         if not other and _TOOL.search(line) is not None and strip_log_prefix(line).ours
     }
-    if not tools or None in tools or len({*owners}) < 2:
+    counts = Counter(owners)
+    # A number that changes with every line is a counter of lines.
+    if not tools or None in tools or len(counts) < 2 or all(counts[pid] == 1 for pid in tools):
         return [(None, text)]
     ends = {owner: number for number, owner in enumerate(owners) if lines[number]}
     order = sorted((pid for pid in tools if pid is not None), key=ends.__getitem__)

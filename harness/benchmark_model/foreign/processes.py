@@ -110,6 +110,9 @@ def _split_and_read(text: str) -> list[tuple[str, Reading]]:
             another.line(raw, cut=cut)
             sure = sure or another.begun == "surely"
             if another.timings_seen:
+                if another.timings_text == current.timings_text:
+                    another = None  # some ports print their results twice
+                    continue
                 current, another = another, None
                 starts.append(begun)
     if another is not None and sure:
