@@ -157,16 +157,16 @@ class DelegateBook:
         elif first == "T" and (match := _THOUGH.match(text)) is not None:
             # Only what was asked for is applied explicitly. A count before it was of a delegation that has been undone.
             counted = self.uses.get(tool_name(match[1]))
-            undone = counted is not None and bool(counted.nodes_delegated)
-            self._say(match[1], "none", nodes=0 if undone else None, partitions=0 if undone else None)
+            none = 0 if counted is not None and counted.nodes_delegated else None
+            self._say(match[1], "none", nodes=none, partitions=none)
             self.lines[tool_name(match[1])] = text
             self.ask(tool_name(match[1]))
         elif first == "R" and (match := _REPLACING.match(text)) is not None:
             self._replacing(match)
         elif first in "RAF" and text.startswith(_UNDONE):
-            name = "NNAPI" if "NNAPI" in text else self.last
-            if name is not None:
-                self._say(name, "failed", weight=_FAILURE)
+            undone = "NNAPI" if "NNAPI" in text else self.last
+            if undone is not None:
+                self._say(undone, "failed", weight=_FAILURE)
             return False  # it is a failure too
         elif first == "C" and text.startswith("Created 0 GPU delegate kernels"):
             nothing_to_take = "GPU" in self.uses and self.uses["GPU"].applied == "none"

@@ -26,15 +26,15 @@ from harness.errors import DeviceError, HarnessError, SetupError
 from harness.measuring.device_session import DeviceSession
 from harness.measuring.lane_plan import LanePlan, Patience
 from harness.measuring.lane_threads import LaneThreads
-from harness.measuring.not_run import skipped_result
+from harness.measuring.not_run import impossible_result
 from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
 from harness.measuring.run_events import Outcome, Progress, RunEvents
 from harness.measuring.run_services import RunServices
-from harness.records import Purpose, Result, Status, Trial
+from harness.records import ModelRef, Purpose, Result, Status, Trial
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of
-from harness.runs.run_store import LOGS, RunStore
+from harness.runs.run_store import LOGS, Manifest, RunStore
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Schedule:
             patience=self._patience,
             configs=configs,
             models=models,
-            canary_model=min(store.manifest.models, key=lambda model: (model.size_bytes, model.sha256)),
+            canary_model=min(_runnable(store.manifest), key=lambda model: (model.size_bytes, model.sha256)),
             help_texts=help_texts,
             log_dir=store.log_dir,
             events=self._events,
@@ -153,7 +153,7 @@ class Schedule:
     def _lane(self, lane: LanePlan) -> None:
         for item in lane.impossible:
             if item.trial.trial_id not in self._done:
-                self._keep(skipped_result(item.trial, item.reason))
+                self._keep(impossible_result(item))
         session = DeviceSession(
             self._services, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1
         )
@@ -248,6 +248,12 @@ class Schedule:
         with self._lock:
             self._fatal = self._fatal or error
         self._cancel.set()
+
+
+def _runnable(manifest: Manifest) -> Sequence[ModelRef]:
+    """The models that some trial runs: a file that is no model is none of them."""
+    run = {trial.model.sha256 for trial in (*manifest.trials, *manifest.further)}
+    return [model for model in manifest.models if model.sha256 in run] or manifest.models
 
 
 def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
