@@ -11,8 +11,10 @@ from harness.benchmark_model.delegates import (
     tells_of_delegates,
 )
 from harness.benchmark_model.failures import system_messages
+from harness.benchmark_model.performance_options import is_of_performance_options
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
+from harness.benchmark_model.python_results import read_python_results
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import RuntimeInfo, read_runtime_info, read_runtime_info_text
@@ -84,6 +86,8 @@ def conclude(
         profile: as `parse_output` takes it, and so are all others.
     """
     measurement = read_timings(reading)
+    if measurement.tool == "benchmark_model" and is_of_performance_options(text):
+        measurement = replace(measurement, tool="benchmark_model_performance_options")
     measurement = _with_result(measurement, result)
     measurement = _with_profile(measurement, reading, profile)
     measurement = _with_delegates(measurement, reading, runtime_info, requested)
@@ -95,6 +99,8 @@ def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
     """Add what the result file says. Its floats hold more digits than the text's six, so they stand where both agree."""
     if data is None:
         return measurement
+    if (python := read_python_results(decode(data))) is not None:
+        return _filled(measurement, python.measurement)
     result = read_result(data)
     if result is None:
         return _noted(measurement, "the result file cannot be read: it is no BenchmarkResult")
@@ -119,6 +125,26 @@ def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
             overall_delta_mb=_first(memory.overall_delta_mb, result.overall_delta_mb),
             periodic_peak_mb=_first(memory.periodic_peak_mb, result.periodic_peak_mb),
         ),
+    )
+
+
+def _filled(measurement: Measurement, file: Measurement) -> Measurement:
+    """What was printed, with what only the result file of LiteRT's tool in Python says; both have two decimals of a millisecond."""
+    said = {
+        name: value
+        for name in (
+            "init_us",
+            "first_inference_us",
+            "warmup_avg_us",
+            "inference_avg_us",
+            "warmup",
+            "runs",
+            "model_size_mb",
+        )
+        if (value := getattr(measurement, name)) is not None
+    }
+    return replace(
+        file, **said, memory=measurement.memory, unconsumed_flags=measurement.unconsumed_flags, notes=measurement.notes
     )
 
 
@@ -219,7 +245,9 @@ def _with_delegates(
     if info is not None:
         book.untouched(info.total, [item.name for item in info.delegated], asked_for(book, requested))
     book.rows(measurement.ops or ())
-    return replace(measurement, delegates=book.result())
+    return replace(
+        measurement, delegates=(*book.result(), *(use for use in measurement.delegates if use.name not in book.uses))
+    )
 
 
 def _facts(
@@ -231,6 +259,9 @@ def _facts(
         or "inference" in reading.litert.times_us
         or measurement.inference_avg_us is not None
     )
+    cells = measurement.cells or ()
+    figures = measurement.llm
+    timed = timed or (figures is not None and bool(figures.prefill_tps or figures.decode_tps))
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
     # Of a process that ended, everything is there; an excerpt may end anywhere.
     stopped = code is not None and reading.profile_cut
@@ -241,12 +272,13 @@ def _facts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
         exit_code=code,
-        complete=(timed or zero or excerpt_end) and not stopped,
+        complete=(timed or zero or excerpt_end or _only_summary(reading)) and not stopped,
         recognized=reading.ours or reading.begins or bool(book.uses),
         empty=not text.strip(),
-        failing_line=reading.failing_line,
+        failing_line=reading.failing_line or any(not cell.completed for cell in cells),
         fatal=reading.fatal,
-        first_error=reading.first_error,
+        first_error=reading.first_error
+        or next((f"{cell.option}: failed!" for cell in cells if not cell.completed), None),
         unconsumed=measurement.unconsumed_flags,
         asked=asked,
         full_asked=book.full_asked if requested is None else requested.require == "full",
@@ -265,6 +297,11 @@ def _facts(
         delegate_errors=book.recoverable_errors,
         asked_by_unconsumed=[name for flag in reading.unconsumed if (name := requested_by_flag(flag)) is not None],
     )
+
+
+def _only_summary(reading: Reading) -> bool:
+    """Whether the text is the summary of many runs without the runs."""
+    return bool(reading.options.runs) and not (reading.begins or reading.initialized)
 
 
 def _external_path(reading: Reading, requested: DelegateRequest | None) -> str | None:

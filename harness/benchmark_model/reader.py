@@ -9,16 +9,12 @@ from typing import Literal
 
 from harness.benchmark_model.count_lines import CountLines
 from harness.benchmark_model.delegates import DelegateBook
-from harness.benchmark_model.failures import (
-    MESSAGE_WORDS,
-    REASON_WORDS,
-    Evidence,
-    match_fatal,
-    match_message,
-    tells_why,
-)
+from harness.benchmark_model.failures import Evidence, match_fatal, match_message, tells_why
+from harness.benchmark_model.first_words import CLOSELY, LINE_ENDS
+from harness.benchmark_model.language_model import LlmResults
 from harness.benchmark_model.litert_results import LitertResults
 from harness.benchmark_model.numbers import NUMBER, number, whole_size
+from harness.benchmark_model.performance_options import OptionRuns
 from harness.benchmark_model.prefixes import Line, strip_tool_prefix
 from harness.benchmark_model.profile_text import ProfileText
 from harness.records.causes import Cause
@@ -82,6 +78,10 @@ class Reading:
     """The profile, wherever it was read from, begins and does not end."""
     delegates: DelegateBook = field(default_factory=DelegateBook)
     litert: LitertResults = field(default_factory=LitertResults)
+    llm: LlmResults = field(default_factory=LlmResults)
+    of_options: bool = False
+    """The run is one of those of `benchmark_model_performance_options`."""
+    options: OptionRuns = field(default_factory=OptionRuns)
     protos: list[list[str]] = field(default_factory=list)
     """Protos that were printed as text, line by line."""
     proto_lines: int = 0
@@ -267,7 +267,7 @@ class Reading:
         return True
 
     def _other(self, level: str, message: str, word: str, cut: bool) -> None:
-        if level not in ("E", "F") and not message.endswith(_ENDS) and word.lower() not in _WORDS:
+        if level not in ("E", "F") and not message.endswith(LINE_ENDS) and word.lower() not in CLOSELY:
             return
         if self.delegates.feed(message):
             self.ours = True
@@ -278,7 +278,9 @@ class Reading:
             if len(self.parameters) < _MOST_PARAMETERS:
                 self.parameters.setdefault(echo[1].strip(), echo[2])
             return
-        elif self.litert.feed(message, cut=cut):
+        elif (
+            self.litert.feed(message, cut=cut) or self.llm.feed(message, cut=cut) or self.options.feed(message, cut=cut)
+        ):
             self.ours = True
             return
         cause = match_fatal(message) if level == "F" else match_message(message)
@@ -334,47 +336,6 @@ _HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
 }
 """By the first word of a message."""
 
-_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.", "nodes")
-_WORDS = (
-    MESSAGE_WORDS
-    | REASON_WORDS
-    | frozenset(
-        [
-            "nn",
-            "hexagon",
-            "explicitly",
-            "applied",
-            "though",
-            "replacing",
-            "restored",
-            "failed",
-            "created",
-            "node",
-            "first",
-            "could",
-            "no",
-            "model",
-            "warmup",
-            "memory",
-            "init",
-            "overall",
-            "peak",
-            "=",
-            "`",
-            "0",
-            "1",
-            "2",
-            "3",
-            "4",
-            "5",
-            "6",
-            "7",
-            "8",
-            "9",
-        ]
-    )
-)
-"""First words of what is looked at closely where the line does not begin as one of the tool's."""
 _MOST_PARAMETERS = 500
 MOST_PROTO_LINES = 300_000
 """Reading a proto from text costs 30 us a line; a model of 5,000 ops has half as many lines."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import Purpose, Status
+from harness.records import LlmFigures, Purpose, Status
 from harness.records.causes import Cause
 from harness.runs.run_store import load_run
 from tests.benchmark_model.recorded import CASES, LOGS, other_log
@@ -209,3 +209,13 @@ def test_an_excerpt_whose_profile_shows_another_delegate_is_not_the_one_that_was
     )
     assert done.returncode == code, done.stderr
     assert ("GPU was asked for, and NNAPI took part of the graph" in done.stdout + done.stderr) == (code == 1)
+
+
+def test_figures_of_a_language_model_are_kept(tmp_path: Path) -> None:
+    log = tmp_path / "llm.log"
+    log.write_text("BenchmarkInfo:\n      Prefill Speed: 7.79 tokens/sec.\n      Decode Speed: 11.21 tokens/sec.\n")
+    assert ingest(tmp_path / "run", log, delegate="cpu").returncode == 0
+    (result,) = load_run(tmp_path / "run").results
+    assert result.measurement is not None
+    assert result.measurement.llm == LlmFigures(prefill_tps=7.79, decode_tps=11.21)
+    assert harness("report", tmp_path / "run").returncode == 0

@@ -16,7 +16,9 @@ from harness.benchmark_model.foreign.recording import as_utf8, decode_log, witho
 from harness.benchmark_model.foreign.wrapped import rejoin
 from harness.benchmark_model.parameters import echoed_lengths, echoed_model, echoed_threads
 from harness.benchmark_model.parser import conclude
-from harness.records import DelegateRequest, ParsedOutput, RunLengths
+from harness.benchmark_model.python_results import PythonResults, read_python_results
+from harness.records import DelegateRequest, ParsedOutput, RunLengths, Status
+from harness.records.causes import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,10 @@ def read_foreign_logs(
     Returns:
         What each says and what it comes to; one at least. Never raises for what the input holds.
     """
-    commands = [(recorded, read_runs(recorded.stdout)) for recorded in unwrap(without_markup(decode_log(log)))]
+    plain = decode_log(log)
+    if (python := read_python_results(plain)) is not None:
+        return [_of_python(python, plain)]
+    commands = [(recorded, read_runs(recorded.stdout)) for recorded in unwrap(without_markup(plain))]
     runs = [(recorded, run, run is of_command[-1]) for recorded, of_command in commands for run in of_command]
     logs = []
     for recorded, run, ends_command in runs[:-1]:
@@ -103,6 +108,25 @@ def read_foreign_logs(
         requested=requested,
     )
     return [*logs, last]
+
+
+def _of_python(results: PythonResults, text: str) -> ForeignLog:
+    """The result file of LiteRT's tool in Python, which stands by itself; it is written when all has gone well."""
+    measured = results.measurement.inference_avg_us is not None
+    return ForeignLog(
+        parsed=ParsedOutput(
+            status=Status.OK if measured else Status.FAILED,
+            causes=() if measured else (Cause.UNKNOWN,),
+            message=None if measured else "the result file holds no timed run",
+            measurement=results.measurement,
+        ),
+        threads=results.threads,
+        lengths=echoed_lengths({}),
+        command=None,
+        exit_code=None,
+        text=text,
+        model=results.model,
+    )
 
 
 def last_process(logs: list[ForeignLog]) -> ForeignLog:

@@ -14,6 +14,7 @@ from harness.benchmark_model.foreign.log_prefixes import LOG_BRACKET, LogPrefixe
 from harness.benchmark_model.foreign.process_ids import split_by_process
 from harness.benchmark_model.foreign.unknown_prefix import without_unknown_prefix
 from harness.benchmark_model.foreign.wrapped import rejoin
+from harness.benchmark_model.performance_options import is_of_performance_options
 from harness.benchmark_model.reader import Reading
 from harness.records.causes import Cause
 
@@ -36,11 +37,13 @@ class Run:
 
 def read_runs(text: str) -> list[Run]:
     """Read each run of a log; the last to end is the last. There is always one, whatever the log holds."""
-    return [
-        Run(text=part, reading=reading, pid=pid)
-        for pid, lines in split_by_process(text)
-        for part, reading in _read_runs_of_process(lines)
-    ]
+    runs = []
+    for pid, lines in split_by_process(text):
+        of_options = is_of_performance_options(lines)
+        for part, reading in _read_runs_of_process(lines):
+            reading.of_options = of_options
+            runs.append(Run(text=part, reading=reading, pid=pid))
+    return runs
 
 
 def _read_runs_of_process(text: str) -> list[tuple[str, Reading]]:
