@@ -61,7 +61,7 @@ def read(data: str | bytes) -> dict[str, Any]:
     json.dumps(document, allow_nan=False)
     if (document["status"] == "ok") != (not document["causes"]):
         raise Violation(f"status {document['status']} with causes {document['causes']}")
-    text = unwrap(decode_log(data))
+    text = unwrap(decode_log(data))[-1]
     if document["inference_avg_us"] is not None and not _TIMINGS.search(text.stdout + "\n" + (text.stderr or "")):
         raise Violation("inference_avg_us without a timings line")
     return document
@@ -132,7 +132,7 @@ def wrap(text: str, rng: random.Random) -> str:
 
 def dress(text: str, rng: random.Random) -> str | bytes:
     """The same in other clothes: line ends, colours, encodings, logcat."""
-    plain = unwrap(text)
+    plain = unwrap(text)[-1]
     body = plain.stdout + (plain.stderr or "")
     return rng.choice(_CLOTHES)(body)
 
@@ -221,7 +221,7 @@ def run(count: int, seed: int, logs: dict[str, str]) -> Counter[str]:
     """
     done: Counter[str] = Counter()
     names = sorted(logs)
-    dressed = {name: read(plain.stdout + (plain.stderr or "")) for name in names if (plain := unwrap(logs[name]))}
+    dressed = {name: read(plain.stdout + (plain.stderr or "")) for name in names if (plain := unwrap(logs[name])[-1])}
     whole = {name: read(logs[name]) for name in names}
     for index in range(count):
         rng = random.Random(f"{seed}/{index}")  # noqa: S311  # reproducible, not secret

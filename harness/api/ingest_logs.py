@@ -36,7 +36,7 @@ class Ingested:
 
     Args:
         path: the run's folder.
-        results: one for each log, in their order.
+        results: one for each process, in the order of the logs.
     """
 
     path: Path
@@ -61,7 +61,7 @@ def ingest(
     """Make or extend a run from outputs of `benchmark_model` that were recorded elsewhere. The raw logs are kept in the run.
 
     Args:
-        logs: each the output of one process.
+        logs: each the output of one process, or of several, one after the other; a logcat may hold several at once.
         device: the device, by any name.
         model: the model, by any name.
         delegate: the delegate that was asked for: `cpu`, `xnnpack`, `gpu`, ...
@@ -91,8 +91,11 @@ def ingest(
         raise UsageError("the run needs a name")
     path = Path(out)
     read = [
-        read_recorded(log if isinstance(log, RecordedLog) else RecordedLog.of_file(log), request, threads)
+        process
         for log in every
+        for process in read_recorded(
+            log if isinstance(log, RecordedLog) else RecordedLog.of_file(log), request, threads
+        )
     ]
 
     def taken() -> list[Result]:

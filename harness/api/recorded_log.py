@@ -1,4 +1,4 @@
-"""One log of `benchmark_model` that was recorded elsewhere: what it says, as a trial and its result."""
+"""A log of `benchmark_model` that was recorded elsewhere: what it says, as trials and their results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.benchmark_model.foreign import read_foreign_log
+from harness.benchmark_model.foreign import ForeignLog, read_foreign_logs
 from harness.benchmark_model.synthetic import synthetic_origin
 from harness.errors import UsageError
 from harness.records import (
@@ -32,12 +32,12 @@ _UNKNOWN_CPUS = CpuRequest(label="unknown", mask=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedLog:
-    """The output of one process, recorded elsewhere.
+    """The output of a process, or of several one after the other, recorded elsewhere.
 
     Args:
         name: what you call it; errors name it so.
         source: what the result says that it was read from.
-        data: what the process printed.
+        data: what was printed.
         at: when it ran.
     """
 
@@ -63,7 +63,7 @@ class RecordedLog:
 
 @dataclass(frozen=True, slots=True)
 class ReadLog:
-    """One log, read. `threads` is what it or its giver says, else -1: the tool's own word for its default."""
+    """One process of a log, read. `threads` is what it or its giver says, else -1: the tool's own word for its default."""
 
     source: str
     data: bytes
@@ -73,10 +73,11 @@ class ReadLog:
     command: tuple[str, ...]
     exit_code: int | None
     at: datetime
+    synthetic: bool
 
 
-def read_recorded(log: RecordedLog, request: DelegateRequest, threads: int | None) -> ReadLog:
-    """Read a log.
+def read_recorded(log: RecordedLog, request: DelegateRequest, threads: int | None) -> list[ReadLog]:
+    """Read a log: each run of the tool in it is a process of its own.
 
     Args:
         log: what was recorded.
@@ -84,25 +85,42 @@ def read_recorded(log: RecordedLog, request: DelegateRequest, threads: int | Non
         threads: CPU threads, where the giver says.
 
     Raises:
-        UsageError: it says another number of threads.
+        UsageError: it says another number of threads, or its runs are of several models.
     """
-    recorded = read_foreign_log(log.data, requested=request)
-    echoed = recorded.threads
+    runs = read_foreign_logs(log.data, requested=request)
+    models = dict.fromkeys(run.model for run in runs if run.model is not None)
+    if len(models) > 1:
+        pids = [str(run.pid) for run in runs if run.pid is not None]
+        whose = f"processes {', '.join(pids)}, which ran" if pids else "runs of"
+        raise UsageError(f"{log.name} holds {whose} {len(models)} models: {', '.join(models)}", remedy=_one_model(runs))
+    return [_read_log(log, run, number, len(runs), threads) for number, run in enumerate(runs, 1)]
+
+
+def _one_model(runs: list[ForeignLog]) -> str:
+    if all(run.pid is not None for run in runs):
+        return f"take the lines of one process into a file of its own, for instance: grep ' {runs[-1].pid} '"
+    return "take the lines of one model into a file of its own"
+
+
+def _read_log(log: RecordedLog, run: ForeignLog, number: int, runs: int, threads: int | None) -> ReadLog:
+    echoed = run.threads
     if threads is not None and echoed is not None and echoed != threads:
         raise UsageError(f"{log.name} says that it ran with {echoed} threads, not {threads}")
     try:
-        command = tuple(shlex.split(recorded.command or ""))
+        command = tuple(shlex.split(run.command or ""))
     except ValueError:
-        command = (recorded.command or "",)
+        command = (run.command or "",)
+    which = f", run {number} of {runs}" + (f", process {run.pid}" if run.pid is not None else "")
     return ReadLog(
-        source=log.source,
-        data=log.data,
-        parsed=recorded.parsed,
+        source=log.source if runs == 1 else log.source + which,
+        data=log.data if runs == 1 else run.text.encode("utf-8", "surrogateescape"),
+        parsed=run.parsed,
         threads=threads if threads is not None else echoed if echoed is not None else -1,
-        lengths=recorded.lengths,
+        lengths=run.lengths,
         command=command,
-        exit_code=recorded.exit_code,
+        exit_code=run.exit_code,
         at=log.at,
+        synthetic=synthetic_origin(log.data) is not None,
     )
 
 
@@ -140,7 +158,7 @@ def result_of(log: ReadLog, trial: Trial) -> Result:
         exit_code=log.exit_code,
         started_at=log.at,
         duration_s=round(_seconds(measurement), 3),
-        synthetic=synthetic_origin(log.data) is not None,
+        synthetic=log.synthetic,
         logs={"stdout": f"logs/{trial.trial_id}/{STDOUT}"},
     )
 

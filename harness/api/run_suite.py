@@ -28,7 +28,8 @@ from harness.files.yaml_document import line_of
 from harness.runs.run_folder import refuse_occupied
 from harness.runs.run_store import Manifest, Run, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
-from harness.suite.model_formats import warnings_about
+from harness.suite.model_format import no_models
+from harness.suite.model_warnings import warnings_about
 from harness.suite.suite_file import LoadedSuite, MatchEntry
 
 
@@ -161,8 +162,15 @@ def _expanded(
         refuse_occupied(out)
     check_binaries(loaded, own)
     seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
+    broken = no_models(loaded.models)
+    if all(model.sha256 in broken for model in loaded.models):
+        raise SuiteError(
+            "; ".join(broken.values()), file=loaded.path, line=line_of(loaded.text, ("models",)), key="models"
+        )
+    for what in broken.values():
+        watcher.warning(what)
     with ready_devices(selectors, suite.devices, configs, watcher) as ready:
-        yield ready, _expand(loaded, [_plan(one, configs) for one in ready], seed)
+        yield ready, _expand(loaded, [_plan(one, configs) for one in ready], seed, broken)
 
 
 @contextlib.contextmanager
@@ -183,9 +191,9 @@ def ready_devices(
         yield ready
 
 
-def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int) -> Expansion:
+def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int, broken: Mapping[str, str]) -> Expansion:
     try:
-        expansion = expand(loaded.suite, loaded.models, plans, seed=seed)
+        expansion = expand(loaded.suite, loaded.models, plans, seed=seed, no_models=broken)
         expansion = replace(expansion, warnings=(*warnings_about(loaded.models), *expansion.warnings))
     except UsageError as error:
         # Which words of `cpus` mean something is known only with the devices; where the word stands is known to the suite.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from harness.records import DelegateApplied, DelegateRequest, DelegateUse, OpTiming
@@ -59,6 +59,19 @@ _TIDL = re.compile(r"Number of subgraphs:\s?(\d{1,9})\s?, (\d{1,9}) nodes delega
 _NOT_CREATED = re.compile(r"Could not create (.{1,40}?) delegate")
 _NODE = re.compile(r"Node number \d{1,9} \((\w{1,80})\) failed to ")
 _ROW_TYPE = re.compile(r"(?:TfLite\w{1,60}Delegate(?:V\d)?|\w{1,40} ?[Dd]elegate)$")
+
+_UNDONE = (
+    "Restored original execution plan after delegate application failure",
+    "Restored previous execution plan after delegate application failure",
+    "Returning error since NNAPI returned failure",
+    "Aborting since NNAPI returned failure",
+    "Failed to build graph for NNAPI",
+)
+"""Beginnings of messages that a delegate which had begun to take nodes did not take them."""
+
+_ACCELERATORS = frozenset({"nnapi accelerators available", "nnapi accelerator name"})
+_REFERENCE = "nnapi-reference"
+"""Android's own implementation of NNAPI, on the CPU, for tests of drivers."""
 
 _ECHOES = {
     "use gpu": "GPU",
@@ -120,6 +133,10 @@ class DelegateBook:
     """Errors of delegates by name: they count where nothing says that the delegate was applied after all."""
     counted: set[str] = field(default_factory=set)
     """Delegates that told their own counts."""
+    on_cpu: dict[str, str] = field(default_factory=dict)
+    """By delegate: the line that says that what it took ran on the CPU all the same."""
+    last: str | None = None
+    """The delegate of which was told last."""
     weights: dict[str, int] = field(default_factory=dict)
     """How good the source of each `applied` is."""
 
@@ -140,18 +157,28 @@ class DelegateBook:
         elif first == "T" and (match := _THOUGH.match(text)) is not None:
             # Only what was asked for is applied explicitly. A count before it was of a delegation that has been undone.
             counted = self.uses.get(tool_name(match[1]))
-            undone = counted is not None and bool(counted.nodes_delegated)
-            self._say(match[1], "none", nodes=0 if undone else None, partitions=0 if undone else None)
+            none = 0 if counted is not None and counted.nodes_delegated else None
+            self._say(match[1], "none", nodes=none, partitions=none)
             self.lines[tool_name(match[1])] = text
             self.ask(tool_name(match[1]))
         elif first == "R" and (match := _REPLACING.match(text)) is not None:
             self._replacing(match)
+        elif first in "RAF" and text.startswith(_UNDONE):
+            undone = "NNAPI" if "NNAPI" in text else self.last
+            if undone is not None:
+                self._say(undone, "failed", weight=_FAILURE)
+            return False  # it is a failure too
+        elif first == "C" and text.startswith("Created 0 GPU delegate kernels"):
+            nothing_to_take = "GPU" in self.uses and self.uses["GPU"].applied == "none"
+            self._say("GPU", "none" if nothing_to_take else "failed", weight=_RUNTIME)
+            return nothing_to_take
         elif first == "F" and (match := _FAILED.match(text)) is not None:
             self._say(match[1], "failed", weight=_FAILURE)
             return False  # it is a failure too
         elif first == "C" and (match := _CREATED.match(text)) is not None:
             name = "XNNPACK" if match[1] else tool_name(match[2])
             self.created.add(name)
+            self.last = name
             if name == "XNNPACK" and name not in self.uses:
                 self._say(name, "implicit", weight=_TRACE)
         elif (first.isdigit() or first == "F") and (match := _GPU_SPLIT.match(text)) is not None:
@@ -185,7 +212,8 @@ class DelegateBook:
             self._say(match[1], "failed", weight=_FAILURE)
             return False  # it is a failure too
         elif text.endswith(("created.", "created")) and (match := _TOOL_CREATED.match(text)) is not None:
-            self.created.add(tool_name(match[1]))
+            self.last = tool_name(match[1])
+            self.created.add(self.last)
         else:
             return False
         return True
@@ -193,6 +221,8 @@ class DelegateBook:
     def echo(self, label: str, value: str) -> None:
         """Take an echoed parameter such as `Use gpu: [1]`; TensorFlow up to 2.3 puts a blank before the colon."""
         key = label.strip().lower()
+        if key in _ACCELERATORS and [name for name in re.split(r"[,\s]+", value) if name] == [_REFERENCE]:
+            self.on_cpu["NNAPI"] = f"{label.strip()}: [{value}]"
         if value == "1" and key in _ECHOES:
             self.ask(_ECHOES[key])
         elif key == "external delegate path" and value:
@@ -221,13 +251,42 @@ class DelegateBook:
         """Take what the runtime info shows of a delegate; it stands over every message but a failure."""
         self._say(name, _extent(nodes, total), nodes=nodes, total=total, kernels=kernels)
 
+    def untouched(self, total: int, took: Collection[str], asked: Iterable[str]) -> None:
+        """Take from the runtime info that of all these nodes a delegate took none. It lists only those that took some, a vendor's
+        by its own name."""
+        vendors = set(took) - _NOT_EXTERNAL
+        for name in dict.fromkeys([*asked, *self.uses]):
+            if name in _TOOL_DELEGATES and name not in took and not (vendors and name in _HAS_OTHER_NAMES):
+                self._say(name, "none", nodes=0, total=total)
+
     def result(self) -> tuple[DelegateUse, ...]:
         """What became of each delegate, in the order in which they were named."""
+        self._count_external()
         return tuple(
             # XNNPACK that was asked for is not implicit, even where nothing says how much it took.
             replace(use, applied=None) if use.applied == "implicit" and use.name in self.echoed else use
             for use in self.uses.values()
         )
+
+    def _count_external(self) -> None:
+        """Give the external delegate the nodes of the vendor's, which is the same by its own name."""
+        vendors = [
+            use for use in self.uses.values() if use.name not in _NOT_EXTERNAL and use.nodes_delegated is not None
+        ]
+        if len(vendors) != 1 or "EXTERNAL" not in {*self.uses, *self.echoed, *self.created}:
+            return
+        known, vendor = self.uses.get("EXTERNAL"), vendors[0]
+        if known is None:
+            self.uses["EXTERNAL"] = replace(vendor, name="EXTERNAL")
+        elif known.nodes_delegated is None and known.applied != "failed":
+            self.uses["EXTERNAL"] = replace(
+                known,
+                applied=known.applied or vendor.applied,
+                nodes_delegated=vendor.nodes_delegated,
+                nodes_total=vendor.nodes_total,
+                partitions=vendor.partitions,
+                delegate_kernels=known.delegate_kernels or vendor.delegate_kernels,
+            )
 
     def _replacing(self, match: re.Match[str]) -> None:
         name = tool_name(match[3])
@@ -254,7 +313,7 @@ class DelegateBook:
         kernels: int | None = None,
         weight: int = _TOOL,
     ) -> None:
-        name = tool_name(name)
+        name = self.last = tool_name(name)
         known = self.uses.get(name, DelegateUse(name=name, applied=None))
         if weight >= self.weights.get(name, 0) and applied is not None:
             self.weights[name] = weight
@@ -283,6 +342,9 @@ _TOOL_DELEGATES = frozenset(
 )
 """What the tools themselves can be asked for. Any other is a vendor's, and comes to them through one of the carriers."""
 
+_NOT_EXTERNAL = _TOOL_DELEGATES | {"FLEX"}
+
+_HAS_OTHER_NAMES = frozenset({"EXTERNAL", "STABLE_DELEGATE", "NPU"})
 _CARRIERS = ("EXTERNAL", "STABLE_DELEGATE", "NNAPI")
 
 

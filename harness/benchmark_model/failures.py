@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 from harness.records.causes import Cause
 
+_HAVE_REASONS = frozenset(
+    {Cause.PREPARE_FAILED, Cause.INVOKE_FAILED, Cause.ALLOCATE_FAILED, Cause.DELEGATE_NOT_APPLIED}
+)
+"""Failures that are told twice: by the kernel or the driver that could not go on, and by what had called it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -19,6 +24,15 @@ class Evidence:
 
     cause: Cause
     line: str
+    inferred: bool = False
+    """Nothing says it: it follows from what is missing."""
+    reason: str | None = None
+    """The error before it that says why, where one was printed: the kernel's or the driver's own words."""
+
+    @property
+    def message(self) -> str:
+        """The line that says it best: the reason, where there is one."""
+        return self.reason if self.reason is not None and self.cause in _HAVE_REASONS else self.line
 
 
 _NODE = r"Node number \d{1,9} \((?:.{1,400}?)\) failed to"
@@ -67,6 +81,9 @@ _say(
     r"Didn't find op for builtin opcode",
     r"Op builtin_code out of range",
     r"Unsupported data type in custom op",
+    r"Op type not registered '",
+    r"Stub operation invoked\.",
+    r"Failed to get registration from op code",
 )
 _say(
     Cause.SIGNATURE_MISSING,
@@ -89,6 +106,7 @@ _say(
     r"Too few command line arguments",
     r"Invalid gpu-precision",
     r"Requesting full delegation and CPU acceleration are incompatible",
+    r"num_threads should be >= ?0 or just -1",
 )
 _say(
     Cause.BAD_INPUT,
@@ -109,6 +127,10 @@ _say(
     r"Input layer .{0,400} should have",
     r"ResizeInputTensor(?:Strict)? only allows",
     r"Attempting to resize dimension",
+    r"Inputs mismatch: Model inputs #",
+    r"Incorrect size string specified",
+    r"The range .{1,200} does not fit",
+    r"Populating the tensor .{0,400} is disabled",
 )
 _say(
     Cause.PREPARE_FAILED,
@@ -133,8 +155,18 @@ _say(
     r"Failed to create .{1,80} delegate",
     r"Returning error since TFLite returned failure nnapi_delegate",
     r"`--use_nnapi=true` must be set for the provided NNAPI",
+    r"Returning error since NNAPI returned failure",
+    r"Aborting since NNAPI returned failure",
+    r"Failed to build graph for NNAPI",
+    r"Created 0 GPU delegate kernels",
 )
-_say(Cause.CONDITION_NOT_MET, r"The provided value \(.{0,200}\) is not a valid nnapi execution")
+_say(
+    Cause.CONDITION_NOT_MET,
+    r"XNNPack weight cache could neither be loaded from or saved to",
+    r"XNNPack weight cache: (?:could not open file|cannot append buffer|cannot write|could not write|could not truncate)",
+    r"Cannot load or build XNNPack cache without specifying",
+    r"The provided value \(.{0,200}\) is not a valid nnapi execution",
+)
 _say(
     Cause.DELEGATE_UNAVAILABLE,
     r"Can not open OpenCL library on this device",
@@ -198,6 +230,8 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
         ("lowmemorykiller", r".{0,200}lowmemorykiller.{0,40}[Kk]ill.{0,40}benchmark_model", Cause.OUT_OF_MEMORY),
         ("Out of memory: Kill", r".{0,200}Out of memory: Kill(?:ed)? process \d{1,9} \(benchmark_mode", Cause.OUT_OF_MEMORY),
         ("bad_alloc", r".{0,200}std::bad_alloc", Cause.OUT_OF_MEMORY),
+        ("Failed to apply delegate: ", r".{0,200}(?:Exception|Error): (?:Internal error: )?Failed to apply delegate: ",
+         Cause.DELEGATE_NOT_APPLIED),
         ("No space left on device", r".{0,400}: No space left on device$", Cause.STORAGE_FULL),
     )
 )  # fmt: skip
@@ -213,6 +247,38 @@ def match_message(text: str) -> Cause | None:
         if pattern.match(text) is not None:
             return cause
     return None
+
+
+_FATAL_INPUT = re.compile(r".{0,1000}\b(?:has unsupported type|does not fit tensor)\b")
+"""What the tool says of an input before it aborts, behind the tensor's name."""
+
+
+def match_fatal(text: str) -> Cause | None:
+    """The cause that a message stands for with which the tool aborts."""
+    return match_message(text) or (Cause.BAD_INPUT if _FATAL_INPUT.match(text) is not None else None)
+
+
+_REASON = re.compile(
+    r"NN API returned error |hexagon_nn_|TfLiteGpuDelegate \w{1,20}: |Op code \d{1,9} is currently not delegated to NNAPI"
+    r"|NNAPI doesn't support |Attempting to use a delegate that only supports static-sized tensors"
+    r"|[\w./+-]{1,200}\.(?:cc|cpp|h|c):\d{1,6} .{1,400} (?:was not true|!=|==|<|>|<=|>=) "
+    r"|.{1,200} was not true\.$"
+)
+
+
+_NO_REASON = "Following operations are not supported by "
+"""The head of a list of what stays on the CPU: no failure."""
+
+
+def tells_why(level: str, text: str) -> bool:
+    """Whether a message may be the reason for a failure that follows: an error, or a check of a kernel or a driver in old versions,
+    which print no level."""
+    return (level == "E" and not text.startswith(_NO_REASON)) or _REASON.match(text) is not None
+
+
+REASON_WORDS = frozenset(
+    {"nn", "hexagon_nn", "tflitegpudelegate", "op", "nnapi", "attempting", "tensorflow", "external", "third", "tflite"}
+)
 
 
 def system_messages(text: str) -> Iterator[Evidence]:

@@ -66,6 +66,8 @@ class LitertResults:
     runs: int | None = None
     warmup_runs: int | None = None
     blocks: int = 0
+    python: bool = False
+    """It is the twin in Python: the C++ tool has no median, and does not say whether all was accelerated."""
     seen: bool = False
     """The block's title or its average was seen: the output is this tool's."""
 
@@ -79,6 +81,9 @@ class LitertResults:
             self.runs = self.warmup_runs = None
             self.seen = True
             return True
+        if text.startswith("Fully accelerated: "):
+            self.python = self.python or self.seen
+            return self.seen
         if text in ("No inference runs were performed.", "Memory Usage:"):
             return self.seen
         match = _LINE.match(text.partition("  #")[0].rstrip())  # its documentation explains the lines in comments
@@ -89,6 +94,7 @@ class LitertResults:
             if size is not None:
                 self.memory_mb[_SIZES[match[6]]] = size
             return True
+        self.python = self.python or match[1] == "Inference (median)"
         label, figure = (match[1], match[2]) if match[1] else (match[4], match[5])
         value = scaled(figure, 3)
         if value is not None and not (cut and label == "Inference (std)"):

@@ -21,6 +21,11 @@ def echoed_threads(parameters: Mapping[str, str]) -> int | None:
     return None
 
 
+def echoed_model(parameters: Mapping[str, str]) -> str | None:
+    """The model file, where the output says."""
+    return parameters.get("Graph") or None
+
+
 def echoed_lengths(parameters: Mapping[str, str]) -> RunLengths:
     """How long the process was to run: as echoed, else the tool's defaults."""
 

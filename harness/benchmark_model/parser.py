@@ -12,11 +12,13 @@ from harness.benchmark_model.delegates import (
     tells_of_delegates,
 )
 from harness.benchmark_model.failures import system_messages
+from harness.benchmark_model.performance_options import is_of_performance_options
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
+from harness.benchmark_model.python_results import read_python_results
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
-from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
+from harness.benchmark_model.runtime_info import RuntimeInfo, read_runtime_info, read_runtime_info_text
 from harness.benchmark_model.status import StatusFacts, decide_status
 from harness.benchmark_model.text import decode
 from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
@@ -85,9 +87,11 @@ def conclude_output(
         profile: as `parse_output` takes it, and so are all others.
     """
     measurement = read_timings(reading)
+    if measurement.tool == "benchmark_model" and is_of_performance_options(text):
+        measurement = replace(measurement, tool="benchmark_model_performance_options")
     measurement = _with_result(measurement, result)
     measurement = _with_profile(measurement, reading, profile)
-    measurement = _with_delegates(measurement, reading, runtime_info)
+    measurement = _with_delegates(measurement, reading, runtime_info, requested)
     decided = decide_status(_facts(reading, measurement, text, exit_code, requested))
     return ParsedOutput(status=decided.status, causes=decided.causes, message=decided.message, measurement=measurement)
 
@@ -96,6 +100,8 @@ def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
     """Add what the result file says. Its floats hold more digits than the text's six, so they stand where both agree."""
     if data is None:
         return measurement
+    if (python := read_python_results(decode(data))) is not None:
+        return _filled(measurement, python.measurement)
     result = read_result(data)
     if result is None:
         return _noted(measurement, "the result file cannot be read: it is no BenchmarkResult")
@@ -120,6 +126,26 @@ def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
             overall_delta_mb=_first(memory.overall_delta_mb, result.overall_delta_mb),
             periodic_peak_mb=_first(memory.periodic_peak_mb, result.periodic_peak_mb),
         ),
+    )
+
+
+def _filled(measurement: Measurement, file: Measurement) -> Measurement:
+    """What was printed, with what only the result file of LiteRT's tool in Python says; both have two decimals of a millisecond."""
+    said = {
+        name: value
+        for name in (
+            "init_us",
+            "first_inference_us",
+            "warmup_avg_us",
+            "inference_avg_us",
+            "warmup",
+            "runs",
+            "model_size_mb",
+        )
+        if (value := getattr(measurement, name)) is not None
+    }
+    return replace(
+        file, **said, memory=measurement.memory, unconsumed_flags=measurement.unconsumed_flags, notes=measurement.notes
     )
 
 
@@ -198,16 +224,18 @@ def _is_profile(lines: list[str]) -> bool:
     return not lines[0].startswith(("subgraphs", "model_id"))
 
 
-def _with_delegates(measurement: Measurement, reading: Reading, data: bytes | None) -> Measurement:
+def _with_delegates(
+    measurement: Measurement, reading: Reading, data: bytes | None, requested: DelegateRequest | None
+) -> Measurement:
     book = reading.delegates
-    info: tuple[Delegated, ...] | None = None
+    info: RuntimeInfo | None = None
     if data is not None:
         info = read_runtime_info(data)
         if info is None:
             measurement = _noted(measurement, "the runtime info file cannot be read: it is no ModelRuntimeDetails")
     if info is None and reading.protos and reading.proto_lines <= MOST_PROTO_LINES:
         info = read_runtime_info_text([line for lines in reading.protos if not _is_profile(lines) for line in lines])
-    for item in info or ():
+    for item in info.delegated if info is not None else ():
         before = book.uses.get(item.name)
         book.observed(item.name, nodes=item.nodes, total=item.total, kernels=item.kernels)
         if before is not None and before.nodes_delegated not in (None, item.nodes):
@@ -215,8 +243,12 @@ def _with_delegates(measurement: Measurement, reading: Reading, data: bytes | No
                 measurement,
                 f"{item.name}: a message says {before.nodes_delegated} nodes and the runtime info {item.nodes}; the info is used",
             )
+    if info is not None:
+        book.untouched(info.total, [item.name for item in info.delegated], asked_for(book, requested))
     book.rows(measurement.ops or ())
-    return replace(measurement, delegates=book.result())
+    return replace(
+        measurement, delegates=(*book.result(), *(use for use in measurement.delegates if use.name not in book.uses))
+    )
 
 
 def _facts(
@@ -228,6 +260,9 @@ def _facts(
         or "inference" in reading.litert.times_us
         or measurement.inference_avg_us is not None
     )
+    cells = measurement.cells or ()
+    figures = measurement.llm
+    timed = timed or (figures is not None and bool(figures.prefill_tps or figures.decode_tps))
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
     # Of a process that ended, everything is there; an excerpt may end anywhere.
     stopped = code is not None and reading.profile_cut
@@ -238,24 +273,28 @@ def _facts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
         exit_code=code,
-        complete=(timed or zero or excerpt_end) and not stopped,
+        complete=(timed or zero or excerpt_end or _only_summary(reading)) and not stopped,
         recognized=reading.ours or reading.begins or bool(book.uses),
         empty=not text.strip(),
-        failing_line=reading.failing_line,
+        failing_line=reading.failing_line or any(not cell.completed for cell in cells),
         fatal=reading.fatal,
-        first_error=reading.first_error,
+        first_error=reading.first_error
+        or next((f"{cell.option}: failed!" for cell in cells if not cell.completed), None),
         unconsumed=measurement.unconsumed_flags,
         asked=asked,
         full_asked=book.full_asked if requested is None else requested.require == "full",
         any_allowed=requested is not None and requested.require == "any",
+        external_path=_external_path(reading, requested) if "EXTERNAL" in asked else None,
+        initialized=reading.initialized or timed,
         # An excerpt may lack the line, and the oldest versions do not print one.
-        traceless=(timed or reading.failing_line)
+        traceless=(timed or reading.initialized)
         and not reading.old_form
         and (reading.begins or any(tells_of_delegates(book, name) for name in asked)),
         no_number=not_a_number(reading, measurement),
         misnamed=_misnamed_input(reading),
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,
+        on_cpu=book.on_cpu,
         delegate_lines=book.lines,
         delegate_errors=book.recoverable_errors,
         asked_by_unconsumed=[name for flag in reading.unconsumed if (name := requested_by_flag(flag)) is not None],
@@ -272,6 +311,16 @@ def _misnamed_input(reading: Reading) -> str | None:
         return None
     lines = (line for line, tensor, flag in reading.misnamed if flag_name(tensor) != flag_name(flag))
     return next(lines, None)
+
+
+def _only_summary(reading: Reading) -> bool:
+    """Whether the text is the summary of many runs without the runs."""
+    return bool(reading.options.runs) and not (reading.begins or reading.initialized)
+
+
+def _external_path(reading: Reading, requested: DelegateRequest | None) -> str | None:
+    asked = requested.options.get("path") if requested is not None else None
+    return reading.parameters.get("External delegate path") or (str(asked) if asked else None)
 
 
 def _noted(measurement: Measurement, note: str) -> Measurement:

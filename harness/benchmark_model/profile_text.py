@@ -182,7 +182,9 @@ class ProfileText:
 
     def phase_blocks(self, phase: Phase) -> list[Block]:
         """The blocks of a phase; those without a title are told apart by what they hold."""
-        return [block for block in self.blocks if (block.phase or _guess(block)) == phase and block.started]
+        return _without_repeats(
+            [block for block in self.blocks if (block.phase or _guess(block)) == phase and block.started]
+        )
 
     def ops(self, phase: Phase) -> tuple[OpTiming, ...] | None:
         """Rows of `Run Order` of all subgraphs, numbered through; None where the output has no such table."""
@@ -233,6 +235,16 @@ class ProfileText:
         """Whether the profile of the timed runs was seen to its end."""
         blocks = self.phase_blocks("run")
         return bool(blocks) and blocks[-1].observed is not None
+
+
+def _without_repeats(blocks: list[Block]) -> list[Block]:
+    """The blocks, each once: some ports print a table, or the whole profile, twice. Of two, the first that has its summary too."""
+    kept: dict[tuple[object, ...], Block] = {}
+    for number, block in enumerate(blocks):
+        key = (block.subgraph, *block.order) if block.order else (number,)
+        if key not in kept or not kept[key].summary:
+            kept[key] = block
+    return list(kept.values())
 
 
 def _guess(block: Block) -> Phase:

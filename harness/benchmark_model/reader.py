@@ -9,11 +9,15 @@ from typing import Literal
 
 from harness.benchmark_model.count_lines import CountLines
 from harness.benchmark_model.delegates import DelegateBook
-from harness.benchmark_model.failures import MESSAGE_WORDS, Evidence, match_message
+from harness.benchmark_model.failures import Evidence, match_fatal, match_message, tells_why
+from harness.benchmark_model.first_words import CLOSELY, LINE_ENDS
+from harness.benchmark_model.language_model import LlmResults
 from harness.benchmark_model.litert_results import LitertResults
 from harness.benchmark_model.numbers import NUMBER, number, whole_size
+from harness.benchmark_model.performance_options import OptionRuns
 from harness.benchmark_model.prefixes import Line, strip_tool_prefix
 from harness.benchmark_model.profile_text import ProfileText
+from harness.records.causes import Cause
 
 _TIMING_FIELD = re.compile(
     rf"(Init|First inference|Warmup(?: \(avg\))?|Inference(?: \(avg\))?|no stats): ({NUMBER}|-?nan|-?inf)"
@@ -66,12 +70,20 @@ class Reading:
     first_error: str | None = None
     misnamed: list[tuple[str, str, str]] = field(default_factory=list)
     """Warnings that the flags call an input by another name: the line, the tensor's name, the name in the flags."""
+    initialized: bool = False
+    """The interpreter was made and delegates were applied, as far as they were."""
+    reason: str | None = None
+    """The first error of the phase that is under way; what fails after it fails for that reason."""
     notes: list[str] = field(default_factory=list)
     profile: ProfileText = field(default_factory=ProfileText)
     profile_cut: bool = False
     """The profile, wherever it was read from, begins and does not end."""
     delegates: DelegateBook = field(default_factory=DelegateBook)
     litert: LitertResults = field(default_factory=LitertResults)
+    llm: LlmResults = field(default_factory=LlmResults)
+    of_options: bool = False
+    """The run is one of those of `benchmark_model_performance_options`."""
+    options: OptionRuns = field(default_factory=OptionRuns)
     protos: list[list[str]] = field(default_factory=list)
     """Protos that were printed as text, line by line."""
     proto_lines: int = 0
@@ -135,6 +147,8 @@ class Reading:
             return False
         # `label_image` says that it loaded a model, too.
         self.begun = "surely" if text.startswith("Init") else "maybe"
+        self.initialized = self.initialized or text.startswith("Init")
+        self.reason = None
         return True
 
     def _loaded_result(self, text: str, cut: bool) -> bool:
@@ -144,6 +158,7 @@ class Reading:
         if not self.counts.announce(text):
             return False
         self.begun = "surely"
+        self.initialized, self.reason = True, None
         return True
 
     def _count(self, text: str, cut: bool) -> bool:
@@ -262,7 +277,7 @@ class Reading:
         return True
 
     def _other(self, level: str, message: str, word: str, cut: bool) -> None:
-        if level not in ("E", "F") and not message.endswith(_ENDS) and word.lower() not in _WORDS:
+        if level not in ("E", "F") and not message.endswith(LINE_ENDS) and word.lower() not in CLOSELY:
             return
         if self.delegates.feed(message):
             self.ours = True
@@ -273,18 +288,25 @@ class Reading:
             if len(self.parameters) < _MOST_PARAMETERS:
                 self.parameters.setdefault(echo[1].strip(), echo[2])
             return
-        elif self.litert.feed(message, cut=cut):
+        elif (
+            self.litert.feed(message, cut=cut) or self.llm.feed(message, cut=cut) or self.options.feed(message, cut=cut)
+        ):
             self.ours = True
             return
-        cause = match_message(message)
+        cause = match_fatal(message) if level == "F" else match_message(message)
         if cause is not None:
             self.ours = True
             self.begun = "maybe"
-            self.evidence.append(Evidence(cause, message))
+            self.evidence.append(Evidence(cause, message, reason=self.reason))
+            self.initialized = (
+                self.initialized or cause is Cause.DELEGATE_PARTIAL
+            )  # it was found when all had been applied
         elif level == "F" and self.fatal is None:
             self.fatal = message
-        elif level == "E" and self.first_error is None:
-            self.first_error = message
+        elif tells_why(level, message):
+            self.reason = self.reason or message
+            if level == "E" and self.first_error is None:
+                self.first_error = message
 
     def _proto_line(self, raw: str) -> int:
         """Add a line to the proto that is being printed; how deep it is nested after it."""
@@ -325,43 +347,6 @@ _HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
 }
 """By the first word of a message."""
 
-_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.", "nodes")
-_WORDS = MESSAGE_WORDS | frozenset(
-    [
-        "nn",
-        "hexagon",
-        "explicitly",
-        "applied",
-        "though",
-        "replacing",
-        "restored",
-        "failed",
-        "created",
-        "node",
-        "first",
-        "could",
-        "no",
-        "model",
-        "warmup",
-        "memory",
-        "init",
-        "overall",
-        "peak",
-        "=",
-        "`",
-        "0",
-        "1",
-        "2",
-        "3",
-        "4",
-        "5",
-        "6",
-        "7",
-        "8",
-        "9",
-    ]
-)
-"""First words of what is looked at closely where the line does not begin as one of the tool's."""
 _MOST_PARAMETERS = 500
 MOST_PROTO_LINES = 300_000
 """Reading a proto from text costs 30 us a line; a model of 5,000 ops has half as many lines."""

@@ -27,7 +27,15 @@ class Delegated:
     """Nodes that stand for the delegate: the parts of the graph that it took."""
 
 
-def read_runtime_info(data: bytes) -> tuple[Delegated, ...] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeInfo:
+    """What the delegates took of the primary graph, and how many nodes it has."""
+
+    delegated: tuple[Delegated, ...]
+    total: int
+
+
+def read_runtime_info(data: bytes) -> RuntimeInfo | None:
     """Read a runtime info file; None where the bytes are no such message or hold no graph."""
     message = _message()
     try:
@@ -37,7 +45,7 @@ def read_runtime_info(data: bytes) -> tuple[Delegated, ...] | None:
     return _convert(message)
 
 
-def read_runtime_info_text(lines: Sequence[str]) -> tuple[Delegated, ...] | None:
+def read_runtime_info_text(lines: Sequence[str]) -> RuntimeInfo | None:
     """Read runtime info that was printed as text; None where it is none, or is cut short."""
     message = _message()
     try:
@@ -68,7 +76,7 @@ def _message() -> Any:
     return model_runtime_info_pb2.ModelRuntimeDetails()
 
 
-def _convert(message: Any) -> tuple[Delegated, ...] | None:
+def _convert(message: Any) -> RuntimeInfo | None:
     if not message.subgraphs:
         return None
     # Delegates act on every subgraph; the counts are those of the primary graph, as in the runtime's own message.
@@ -82,6 +90,9 @@ def _convert(message: Any) -> tuple[Delegated, ...] | None:
         name = tool_name(details.delegate_name or node.type or node.name)
         nodes, kernels = taken.get(name, (0, 0))
         taken[name] = (nodes + len(details.tflite_node_ids_replaced), kernels + 1)
-    return tuple(
-        Delegated(name=name, nodes=nodes, total=total, kernels=kernels) for name, (nodes, kernels) in taken.items()
+    return RuntimeInfo(
+        delegated=tuple(
+            Delegated(name=name, nodes=nodes, total=total, kernels=kernels) for name, (nodes, kernels) in taken.items()
+        ),
+        total=total,
     )

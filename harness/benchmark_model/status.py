@@ -6,6 +6,7 @@ an output that a full disk or a closed pipe cut off.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,9 @@ _SOFT = frozenset(
 """What a run can survive: it goes on with the CPU, or without some rows."""
 
 
+_OF_DELEGATES = frozenset({Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL})
+_KERNEL_NODE = re.compile(r"Node number \d{1,9} \((?!.{0,100}[Dd]elegate)")
+
 _ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
 """Delegates that cannot go by each other's name. `EXTERNAL` can: its library has a name of its own."""
 
@@ -77,6 +81,10 @@ class StatusFacts:
     full_asked: bool
     any_allowed: bool
     """The request allows the delegate to take nothing."""
+    external_path: str | None
+    """The library of the external delegate that was asked for."""
+    initialized: bool
+    """The interpreter was made, and delegates were applied as far as they were."""
     traceless: bool
     """The output tells which delegates were applied, so one without a trace was not."""
     no_number: str | None
@@ -88,6 +96,8 @@ class StatusFacts:
     asked_by_unconsumed: Sequence[str]
     delegate_lines: Mapping[str, str]
     """By delegate: the line that says that it took nothing."""
+    on_cpu: Mapping[str, str]
+    """By delegate: the line that says that it ran on the CPU."""
     delegate_errors: Mapping[str, str]
     """By delegate: an error that it printed, and that need not have ended anything."""
 
@@ -109,7 +119,9 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         # The delegate was taken back out and the run went on: what failed to prepare was the delegate.
         hard = [item for item in hard if item.cause not in (Cause.PREPARE_FAILED, Cause.ALLOCATE_FAILED)]
     if not (facts.complete and facts.exit_code == 0):
-        hard += facts.system
+        # The tool aborts on purpose after it has said what is wrong with what it was given; the shell tells of the abort.
+        given = any(item.cause in (Cause.BAD_INPUT, Cause.BAD_FLAGS) for item in hard)
+        hard += [item for item in facts.system if not (given and "bort" in item.line)]
     if any(item.cause is Cause.MODEL_INVALID for item in hard):
         # `Failed to load model` follows whatever was wrong with it.
         hard = [item for item in hard if not item.line.startswith("Failed to load model")]
@@ -130,6 +142,9 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         failures.append(_missing(facts))
     if facts.failing_line and not failures and not validity:
         failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "Benchmarking failed."))
+    said_by_tool = facts.first_error is not None and not failures and not _delegate_failed(facts)
+    if failed and said_by_tool and all(item.cause is Cause.DELEGATE_NOT_APPLIED and item.inferred for item in validity):
+        failures.append(Evidence(Cause.UNKNOWN, facts.first_error or ""))
     if failed and not failures and not validity:
         failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "the tool failed and does not say why"))
     found = _ranked(failures) + [item for item in _ranked(validity) if item.cause not in {f.cause for f in failures}]
@@ -137,13 +152,34 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         # Among failures, a delegate that was refused says more than the node that could not be prepared for it.
         stopped = all(item.cause is Cause.TRUNCATED_OUTPUT for item in failures)
         found = _ranked(found) if stopped or _delegate_failed(facts) else found
+        found = _kernel_first(found)
     if facts.unconsumed:
         found.insert(0, Evidence(Cause.UNCONSUMED_FLAGS, f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"))
     if not found:
         return OutputStatus(status=Status.OK, causes=(), message=None)
     # Flags that the tool did not take make the result invalid, whatever the exit code (contract).
     status = Status.INVALID if facts.unconsumed or not failed else Status.FAILED
-    return OutputStatus(status=status, causes=tuple(item.cause for item in found), message=found[0].line[:2000])
+    message = found[0].message
+    if found[0].cause is Cause.CRASHED and facts.external_path is not None and not facts.initialized:
+        # A library that cannot be loaded gives no delegate, and the tool applies it all the same (until June 2026).
+        message = f"{message}; the delegate of {facts.external_path} was made right before: is the library there, and for this ABI?"
+    return OutputStatus(status=status, causes=tuple(item.cause for item in found), message=message[:2000])
+
+
+def _library(name: str, facts: StatusFacts) -> str:
+    return facts.external_path if name == "EXTERNAL" and facts.external_path is not None else "it"
+
+
+def _kernel_first(found: list[Evidence]) -> list[Evidence]:
+    """A kernel of the model's own that could not be prepared is why the delegate was not applied, not the reverse."""
+    kernel = [
+        item for item in found if item.cause is Cause.PREPARE_FAILED and _KERNEL_NODE.match(item.line) is not None
+    ]
+    delegate = next((number for number, item in enumerate(found) if item.cause in _OF_DELEGATES), None)
+    if delegate is None or not kernel or found.index(kernel[0]) < delegate:
+        return found
+    rest = [item for item in found if item is not kernel[0]]
+    return [*rest[:delegate], kernel[0], *rest[delegate:]]
 
 
 def _delegate_failed(facts: StatusFacts) -> bool:
@@ -166,15 +202,27 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
         if use is None:
             if instead := _another(name, facts):
                 missing.append(
-                    Evidence(Cause.DELEGATE_NOT_APPLIED, f"{name} was asked for, and {instead} took part of the graph")
+                    Evidence(
+                        Cause.DELEGATE_NOT_APPLIED,
+                        f"{name} was asked for, and {instead} took part of the graph",
+                        inferred=True,
+                    )
                 )
             elif facts.traceless or unavailable or name in facts.asked_by_unconsumed:
                 missing.append(
-                    Evidence(Cause.DELEGATE_NOT_APPLIED, f"{name} was asked for, and nothing says that it was applied")
+                    Evidence(
+                        Cause.DELEGATE_NOT_APPLIED,
+                        f"{name} was asked for, and nothing says that {_library(name, facts)} was applied",
+                        inferred=True,
+                    )
                 )
         elif use.applied in ("none", "failed"):
             if not facts.any_allowed:
                 line = facts.delegate_lines.get(name, f"{name} was asked for, and took no part of the graph")
+                missing.append(Evidence(Cause.DELEGATE_NOT_APPLIED, line, inferred=name not in facts.delegate_lines))
+        elif name in facts.on_cpu:
+            if not facts.any_allowed:
+                line = f"{name} ran on the CPU: {facts.on_cpu[name]}"
                 missing.append(Evidence(Cause.DELEGATE_NOT_APPLIED, line))
         elif facts.full_asked and use.applied == "partial":
             share = f"{use.nodes_delegated} of {use.nodes_total} nodes" if use.nodes_total else "a part of the graph"

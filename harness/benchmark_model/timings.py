@@ -21,6 +21,8 @@ def read_timings(reading: Reading) -> Measurement:
         notes.append("the timings line is cut in the middle of its last number, or may be: it is not used")
     warmup, runs = _assign_counts(reading, timings)
     litert = reading.litert
+    if reading.llm.seen:
+        return _language_model(reading, notes)
     if litert.seen:
         return _litert_timings(reading, warmup, runs, notes)
     if (warmup is not None and warmup.count == 0) or timings.get("first") == timings.get("warmup") == 0:
@@ -32,10 +34,12 @@ def read_timings(reading: Reading) -> Measurement:
         timings.pop("inference", None)
         notes.append("no inference was timed: the run was asked to make none")
     inference = timings.get("inference")
-    reference = None if runs is None else runs.avg if runs.avg is not None else runs.curr
+    reference = _mean(runs)
     if inference is not None and reference is not None and abs(inference - reference) > 1e-4 * max(reference, 1.0) + 1:
         notes.append(f"the timings line says {inference:g} us and the count line {reference:g} us on average")
     return Measurement(
+        tool="benchmark_model_performance_options" if reading.options.runs or reading.of_options else "benchmark_model",
+        cells=tuple(reading.options.runs) or None,
         init_us=timings.get("init"),
         first_inference_us=timings.get("first"),
         warmup_avg_us=timings.get("warmup"),
@@ -76,7 +80,7 @@ def _litert_timings(
             p95=times.get("p95"),
         )
     return Measurement(
-        tool="benchmark_litert_model",
+        tool="litert_benchmark" if reading.litert.python else "benchmark_litert_model",
         init_us=times.get("init"),
         first_inference_us=times.get("first"),
         warmup_avg_us=times.get("warmup"),
@@ -86,6 +90,20 @@ def _litert_timings(
         model_size_mb=reading.model_size_mb,
         memory=Memory(**{**reading.memory, **reading.litert.memory_mb}),
         unconsumed_flags=tuple(reading.unconsumed),
+        notes=tuple(notes),
+    )
+
+
+def _language_model(reading: Reading, notes: list[str]) -> Measurement:
+    if reading.llm.blocks:
+        notes.append(f"the output holds {reading.llm.blocks + 1} blocks of results; only the last is read")
+    figures = reading.llm.result()
+    return Measurement(
+        tool="litert_lm",
+        init_us=None if figures is None else figures.init_us,
+        model_size_mb=reading.model_size_mb,
+        memory=Memory(**reading.memory),
+        llm=figures,
         notes=tuple(notes),
     )
 
@@ -196,7 +214,15 @@ def _average(line: CountLine) -> float | None:
         return None
     if line.statistics.count == 0:
         return 0.0
-    return line.statistics.avg if line.statistics.avg is not None else line.statistics.curr
+    return _mean(line.statistics)
+
+
+def _mean(statistics: RunStatistics | None) -> float | None:
+    """The average of the runs. Of one run, or of runs that took equally long, `curr` is all that is printed, and is it."""
+    if statistics is None or statistics.avg is not None:
+        return None if statistics is None else statistics.avg
+    alone = statistics.first is None and statistics.min is None
+    return statistics.curr if alone else None
 
 
 def _statistics(line: CountLine | None) -> RunStatistics | None:

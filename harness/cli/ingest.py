@@ -61,7 +61,8 @@ def ingest(
 ) -> None:
     """Make or extend a run from outputs of benchmark_model that were recorded elsewhere.
 
-    Each LOG is the output of one process (`-` is standard input). The raw logs are kept in the run.
+    Each LOG is the output of one process (`-` is standard input), or of several: each is kept as a process of its own. The raw logs are
+    kept in the run.
     """
     taken = ingest_logs(
         [_log(log) for log in logs],
@@ -94,6 +95,7 @@ def _say(taken: Ingested, as_json: bool) -> None:
                 "status": result.status.value,
                 "causes": [cause.value for cause in result.causes],
                 "inference_avg_us": result.measurement.inference_avg_us if result.measurement else None,
+                "notes": list(result.measurement.notes) if result.measurement else [],
             }
             for result in results
         ]
@@ -105,3 +107,6 @@ def _say(taken: Ingested, as_json: bool) -> None:
     for result in results:
         if result.status is not Status.OK:
             click.echo(f"  {result.status.value} ({', '.join(result.causes)}): {result.message}")
+        notes = result.measurement.notes[1:] if result.measurement else ()  # the first says where it was recorded
+        for note in notes:
+            click.echo(f"  note on process {result.trial.process}: {note}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from harness.benchmark_model import to_json
-from harness.benchmark_model.foreign import read_foreign_log
+from harness.benchmark_model.foreign import ForeignLog, last_process, read_foreign_logs
 from harness.cli.parse_text import render
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
@@ -45,8 +46,8 @@ def parse(
 ) -> None:
     """Read what benchmark_model printed and wrote, of any version, and say what it is worth.
 
-    LOG is a file, or `-` for standard input: the tool's stdout, both streams merged, a logcat, or an excerpt. Exits
-    with 1 if an output is not ok.
+    LOG is a file, or `-` for standard input: the tool's stdout, both streams merged, a logcat, or an excerpt. If it
+    holds several runs, each is read by itself, a logcat by process ids. Exits with 1 if an output is not ok.
     """
     side_files = (stderr_file, profile_file, result_file, runtime_info_file)
     if len(logs) > 1 and (exit_code is not None or any(file is not None for file in side_files)):
@@ -54,25 +55,44 @@ def parse(
     if logs.count("-") > 1:
         raise UsageError("standard input can be read once")
     parsed = [
-        read_foreign_log(
+        read_foreign_logs(
             read_log(log),
             stderr=_optional(stderr_file),
             profile=_optional(profile_file),
             result=_optional(result_file),
             runtime_info=_optional(runtime_info_file),
             exit_code=exit_code,
-        ).parsed
+        )
         for log in logs
     ]
     if as_json:
-        documents = [to_json(item) for item in parsed]
+        documents = [_document(runs) for runs in parsed]
         text = json.dumps(documents if len(logs) > 1 else documents[0], indent=1, ensure_ascii=False)
     else:
-        text = "\n\n".join(render(log, item) for log, item in zip(logs, parsed, strict=True))
+        text = "\n\n".join(part for log, runs in zip(logs, parsed, strict=True) for part in _shown(log, runs))
     with reader_may_leave(document=as_json):
         click.echo(text)
-    if any(item.status is not Status.OK for item in parsed):
+    if any(run.parsed.status is not Status.OK for runs in parsed for run in runs):
         click.get_current_context().exit(1)
+
+
+def _document(runs: list[ForeignLog]) -> dict[str, Any]:
+    """The last run of a log; where it holds several, `processes` has them all, in the order in which they ended."""
+    document = to_json(last_process(runs).parsed)
+    if len(runs) == 1:
+        return document
+    return {**document, "processes": [{"pid": run.pid, **to_json(run.parsed)} for run in runs]}
+
+
+def _shown(log: str, runs: list[ForeignLog]) -> list[str]:
+    if len(runs) == 1:
+        return [render(log, runs[0].parsed)]
+    return [
+        render(
+            f"{log}, run {number} of {len(runs)}" + (f", process {run.pid}" if run.pid is not None else ""), run.parsed
+        )
+        for number, run in enumerate(runs, 1)
+    ]
 
 
 def read_log(log: str) -> bytes:

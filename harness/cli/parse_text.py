@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records import DelegateUse, Measurement, OpTiming, ParsedOutput
+from harness.records import DelegateUse, LlmFigures, Measurement, OpTiming, OptionRun, ParsedOutput
 
 _TOP_OPS = 10
 
@@ -14,6 +14,9 @@ def render(name: str, parsed: ParsedOutput) -> str:
     if parsed.message:
         lines.append(f"  {_plain(parsed.message)[:200]}")
     lines += _times(measurement)
+    if measurement.llm is not None:
+        lines += _language_model(measurement.llm)
+    lines += [f"  {cell.option:>26} {_option(cell)}" for cell in measurement.cells or ()]
     lines += [f"  delegate         {_delegate(use)}" for use in measurement.delegates]
     if measurement.unconsumed_flags:
         lines.append(f"  not understood   {_plain(' '.join(measurement.unconsumed_flags))}")
@@ -49,6 +52,25 @@ def _times(measurement: Measurement) -> list[str]:
     if memory.overall_delta_mb is not None:
         lines.append(f"  {'memory added':16} {memory.overall_delta_mb:g} MB")
     return lines
+
+
+def _language_model(llm: LlmFigures) -> list[str]:
+    lines = []
+    for label, speed, tokens in (
+        ("prefill", llm.prefill_tps, llm.prefill_tokens),
+        ("decode", llm.decode_tps, llm.decode_tokens),
+    ):
+        if speed is not None:
+            lines.append(f"  {label:16} {speed:g} tokens/s" + (f", {tokens} tokens" if tokens is not None else ""))
+    if llm.ttft_ms is not None:
+        lines.append(f"  {'first token':16} {llm.ttft_ms:g} ms ({llm.ttft})")
+    return lines
+
+
+def _option(cell: OptionRun) -> str:
+    if cell.runs is None or cell.runs.avg is None:
+        return "failed" if not cell.completed else "no average"
+    return f"{_us(cell.runs.avg)} on average, {cell.runs.count} runs"
 
 
 def _ops(measurement: Measurement, ops: tuple[OpTiming, ...]) -> list[str]:

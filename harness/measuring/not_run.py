@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from harness.conditions.gates import GateRefusal
 from harness.errors import DeviceError
-from harness.records import Conditions, Result, Status, Trial
+from harness.records import Conditions, Impossible, Result, Status, Trial
 from harness.records.causes import Cause
 
 
@@ -23,6 +23,12 @@ def failed_result(trial: Trial, error: DeviceError, *, started_at: datetime, dur
         duration_s=round(duration_s, 3),
         attempt=attempt,
     )
+
+
+def impossible_result(item: Impossible) -> Result:
+    """The result of a trial that was never to run: skipped on this device, or failed for what is wrong with what was asked."""
+    skipped = skipped_result(item.trial, item.reason)
+    return skipped if item.cause is None else replace(skipped, status=Status.FAILED, causes=(item.cause,))
 
 
 def skipped_result(trial: Trial, reason: str) -> Result:

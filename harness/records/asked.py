@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from harness.records.causes import Cause
+
 Scalar = str | int | float | bool
 
 StartState = Literal["warm", "cold", "cached"]
@@ -158,7 +160,9 @@ class CellKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impossible:
-    """A cell that cannot run on a device, and why. Becomes a `skipped` result, never silence."""
+    """A cell that cannot run on a device, and why. Becomes a `skipped` result, never silence; with a cause, a `failed` one."""
 
     trial: Trial
     reason: str
+    cause: Cause | None = None
+    """What is wrong with what was asked, if that is why: the same on every device."""

@@ -94,10 +94,48 @@ class DelegateUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LlmFigures:
+    """What LiteRT-LM says of a language model; `_tps` is tokens a second. None where it does not say, and where no token was processed."""
+
+    init_us: float | None = None
+    ttft_ms: float | None = None
+    """Time to first token."""
+    ttft: Literal["computed", "measured"] | None = None
+    """How the time to first token came about."""
+    prefill_tokens: int | None = None
+    prefill_tps: float | None = None
+    decode_tokens: int | None = None
+    decode_tps: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionRun:
+    """One line of the summary of `benchmark_model_performance_options`."""
+
+    option: str
+    """As it is printed: `cpu w/ 4 threads (xnnpack)`."""
+    delegate: str | None
+    """None for the built-in kernels."""
+    threads: int | None
+    completed: bool
+    runs: RunStatistics | None = None
+
+
+Tool = Literal[
+    "benchmark_model",
+    "benchmark_litert_model",
+    "benchmark_model_performance_options",
+    "litert_benchmark",
+    "litert_lm",
+]
+"""Which program an output is of: TensorFlow Lite's, LiteRT's in C++, TensorFlow Lite's with options, LiteRT's in Python, LiteRT-LM's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """Everything that one output says, in the contract's words. None where it does not say."""
 
-    tool: Literal["benchmark_model", "benchmark_litert_model"] = "benchmark_model"
+    tool: Tool = "benchmark_model"
     init_us: float | None = None
     first_inference_us: float | None = None
     warmup_avg_us: float | None = None
@@ -113,6 +151,9 @@ class Measurement:
     op_summary: tuple[OpTypeSummary, ...] | None = None
     init_op_summary: tuple[OpTypeSummary, ...] | None = None
     profile_runs: RunStatistics | None = None
+    llm: LlmFigures | None = None
+    cells: tuple[OptionRun, ...] | None = None
+    """One for each option, where the tool ran several in one process."""
     notes: tuple[str, ...] = ()
     """What a reader should know: where two sources disagree, what could not be read."""
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from harness.devices.topology import Topology, resolve
 from harness.errors import UsageError
 from harness.records import CpuRequest, DelegateRequest, Impossible, ModelRef, Purpose, StartState, Trial
+from harness.records.causes import Cause
 from harness.suite.suite_file import Suite
 
 
@@ -60,7 +61,14 @@ class _Cell:
     reason: str | None
 
 
-def expand(suite: Suite, models: Sequence[ModelRef], devices: Sequence[DevicePlan], *, seed: int) -> Expansion:
+def expand(
+    suite: Suite,
+    models: Sequence[ModelRef],
+    devices: Sequence[DevicePlan],
+    *,
+    seed: int,
+    no_models: Mapping[str, str] | None = None,
+) -> Expansion:
     """Expand a suite.
 
     Args:
@@ -68,6 +76,7 @@ def expand(suite: Suite, models: Sequence[ModelRef], devices: Sequence[DevicePla
         models: the files that its patterns found.
         devices: where it runs.
         seed: of the random order; the same seed gives the same order.
+        no_models: files that are no models, by SHA-256, and what they are: their cells fail without being run.
 
     Raises:
         UsageError: `cpus` holds a word that means nothing on any device.
@@ -85,7 +94,11 @@ def expand(suite: Suite, models: Sequence[ModelRef], devices: Sequence[DevicePla
             sure = least is None or purpose is not Purpose.LATENCY or process < least
             for cell in order:
                 trial = _trial(suite, device.serial, cell, purpose, process, block)
-                if cell.reason is None:
+                no_model = (no_models or {}).get(cell.model.sha256)
+                if no_model is not None:
+                    if sure:
+                        impossible.append(Impossible(trial=trial, reason=no_model, cause=Cause.MODEL_INVALID))
+                elif cell.reason is None:
                     (trials if sure else further).append(trial)
                 elif sure:
                     impossible.append(Impossible(trial=trial, reason=cell.reason))

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+CASES = Path(__file__).resolve().parent.parent / "data" / "cases"
 LOGS = Path(__file__).resolve().parent.parent / "data" / "logs"
 FILES = LOGS / "host" / "files"
 

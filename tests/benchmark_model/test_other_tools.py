@@ -133,7 +133,7 @@ def test_litert_s_tool_in_python() -> None:
         "Inference (max):       5.00 ms\nInference (median):    4.40 ms\nInference (std):       0.20 ms\n"
         f"Inference (p5):        4.10 ms\nInference (p95):       4.90 ms\nFully accelerated:     True\n{line}\n"
     )
-    assert (got["tool"], got["status"], got["inference_avg_us"]) == ("benchmark_litert_model", "ok", 4500)
+    assert (got["tool"], got["status"], got["inference_avg_us"]) == ("litert_benchmark", "ok", 4500)
     assert (got["init_us"], got["first_inference_us"], got["warmup_avg_us"]) == (12340, 9000, 5000)
     assert got["runs"] == {
         "count": 20, "first": None, "curr": None, "min": 4000, "max": 5000, "avg": 4500, "std": 200,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.benchmark_model.profile_text import ProfileText
 from harness.records import RunStatistics
 from tests.benchmark_model.outputs import GOOD, read
+from tests.benchmark_model.recorded import streams
 
 HEADING = "[node type]\t[first]\t[avg ms]\t[%]\t[cdf%]\t[mem KB]\t[times called]\t[Name]"
 SUMMARY_HEADING = "[Node type]\t[count]\t[avg ms]\t[avg %]\t[cdf %]\t[mem KB]\t[times called]"
@@ -265,3 +266,14 @@ def test_commas_are_known_from_the_heading_of_the_table() -> None:
     )  # fmt: skip
     assert [op.name for op in made.ops("run") or ()] == ["a, b:0"]
     assert [op.name for op in made.blocks[0].top] == ["a, b:0"]
+
+
+def test_what_is_printed_twice_is_one_table() -> None:
+    stdout, _, _ = streams("02_opprof_stdout_fp32")
+    once = read(stdout)
+    title = stdout.index("INFO: Operator-wise Profiling")
+    order, top = (stdout.index(f"============================== {word}", title) for word in ("Run Order", "Top by"))
+    for twice in (stdout + stdout[title:], stdout[:order] + stdout[order:top] + stdout[order:]):
+        got = read(twice)
+        assert len(got["ops"]) == 66
+        assert (got["ops"], got["op_summary"], got["status"]) == (once["ops"], once["op_summary"], "ok")

@@ -10,7 +10,7 @@ from google.protobuf import text_format
 
 from harness.benchmark_model import parse_output
 from harness.benchmark_model.result_proto import ResultProto, _message_class, read_result
-from harness.benchmark_model.runtime_info import Delegated, read_runtime_info, read_runtime_info_text
+from harness.benchmark_model.runtime_info import Delegated, RuntimeInfo, read_runtime_info, read_runtime_info_text
 from harness.records import RunStatistics
 from tests.benchmark_model.outputs import GOOD, MEMORY, read
 from tests.benchmark_model.recorded import FILES
@@ -137,7 +137,7 @@ GRAPH = [
     node(0, to=4), node(1, to=4), node(2), node(3, to=5),
     node(4, delegate="TfLiteGpuDelegateV2", replaces=(0, 1)), node(5, delegate="TfLiteGpuDelegateV2", replaces=(3,)),
 ]  # fmt: skip
-GPU = (Delegated(name="GPU", nodes=3, total=4, kernels=2),)
+GPU = RuntimeInfo(delegated=(Delegated(name="GPU", nodes=3, total=4, kernels=2),), total=4)
 
 
 def test_what_each_delegate_took_of_the_primary_graph() -> None:
@@ -145,12 +145,14 @@ def test_what_each_delegate_took_of_the_primary_graph() -> None:
     assert read_runtime_info(info([node(0, delegate="x", replaces=(0,))], GRAPH).SerializeToString()) != GPU
     swapped = info(GRAPH, [node(0)])
     swapped.subgraphs[0].subgraph_id, swapped.subgraphs[1].subgraph_id = 1, 0
-    assert read_runtime_info(swapped.SerializeToString()) == ()
+    assert read_runtime_info(swapped.SerializeToString()) == RuntimeInfo(delegated=(), total=1)
 
 
 def test_a_delegate_without_a_name_goes_by_its_node() -> None:
     made = info([node(0, to=1), node(1, replaces=(0,), kind="TfLiteNnapiDelegate")])
-    assert read_runtime_info(made.SerializeToString()) == (Delegated(name="NNAPI", nodes=1, total=1, kernels=1),)
+    read = read_runtime_info(made.SerializeToString())
+    assert read is not None
+    assert read.delegated == (Delegated(name="NNAPI", nodes=1, total=1, kernels=1),)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 9])

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import Purpose, Status
+from harness.records import LlmFigures, Purpose, Status
+from harness.records.causes import Cause
 from harness.runs.run_store import load_run
-from tests.benchmark_model.recorded import LOGS, other_log
+from tests.benchmark_model.recorded import CASES, LOGS, other_log
 from tests.cli.running import write_suite
 from tests.in_process import harness
 from tests.model_files import shipped
@@ -138,14 +139,43 @@ def test_an_extract_of_the_cpu_s_is_not_taken_for_the_gpu_s(tmp_path: Path) -> N
     assert "invalid (delegate_not_applied)" in done.stdout
 
 
-def test_of_several_runs_in_one_log_the_last_says_how_it_ran(tmp_path: Path) -> None:
+def test_each_of_several_runs_in_one_log_is_a_process(tmp_path: Path) -> None:
     log = tmp_path / "two.log"
     log.write_bytes((HOST / "11_threads_1.log").read_bytes() + (HOST / "11_threads_2.log").read_bytes())
-    assert ingest(tmp_path / "run", log).returncode == 0
-    (result,) = load_run(tmp_path / "run").results
-    assert result.trial.threads == 2
-    assert result.measurement is not None
-    assert any("2 runs of the tool" in note for note in result.measurement.notes)
+    done = ingest(tmp_path / "run", log)
+    assert (done.returncode, "2 recorded processes added (2 ok)" in done.stdout) == (0, True)
+    first, second = load_run(tmp_path / "run").results
+    assert (first.trial.threads, second.trial.threads) == (1, 2)
+    assert first.measurement is not None
+    assert first.measurement.notes[0] == "recorded elsewhere and read from two.log, run 1 of 2"
+    again = ingest(tmp_path / "run", log)
+    assert (again.returncode, "run 1 of 2 is in the run already" in again.stderr) == (2, True)
+
+
+def test_two_processes_of_one_logcat_are_refused_where_they_ran_two_models(tmp_path: Path) -> None:
+    done = ingest(tmp_path / "run", CASES / "16-interleaved.log")
+    assert (done.returncode, (tmp_path / "run").exists()) == (2, False)
+    assert "processes 3380, 4411, which ran 2 models" in done.stderr
+
+
+def test_two_processes_of_one_logcat_are_told_apart(tmp_path: Path) -> None:
+    log = tmp_path / "one_model.log"
+    log.write_text((CASES / "16-interleaved.log").read_text().replace("other.tflite", "model.tflite"))
+    done = ingest(tmp_path / "run", log, delegate="nnapi")
+    assert done.returncode == 1
+    nnapi, cpu = load_run(tmp_path / "run").results
+    assert nnapi.measurement is not None
+    assert cpu.measurement is not None
+    assert (nnapi.status, nnapi.measurement.inference_avg_us) == (Status.OK, 12167.6)
+    assert (cpu.status, cpu.causes) == (Status.INVALID, (Cause.DELEGATE_NOT_APPLIED,))
+    raw = (tmp_path / "run" / cpu.logs["stdout"]).read_text()
+    assert ("4411" in raw, "3380" in raw) == (True, False)
+
+
+def test_what_the_reader_noted_is_said(tmp_path: Path) -> None:
+    log = tmp_path / "noted.log"
+    log.write_text("Duplicate flags: num_threads\n" + (HOST / "01_default_fp32.log").read_text())
+    assert "note on process 0: Duplicate flags: num_threads" in ingest(tmp_path / "run", log).stdout
 
 
 def test_a_measured_run_takes_recorded_logs_once_it_is_finished_and_is_not_resumed_after_it(tmp_path: Path) -> None:
@@ -200,3 +230,13 @@ def test_an_excerpt_whose_profile_shows_another_delegate_is_not_the_one_that_was
     )
     assert done.returncode == code, done.stderr
     assert ("GPU was asked for, and NNAPI took part of the graph" in done.stdout + done.stderr) == (code == 1)
+
+
+def test_figures_of_a_language_model_are_kept(tmp_path: Path) -> None:
+    log = tmp_path / "llm.log"
+    log.write_text("BenchmarkInfo:\n      Prefill Speed: 7.79 tokens/sec.\n      Decode Speed: 11.21 tokens/sec.\n")
+    assert ingest(tmp_path / "run", log, delegate="cpu").returncode == 0
+    (result,) = load_run(tmp_path / "run").results
+    assert result.measurement is not None
+    assert result.measurement.llm == LlmFigures(prefill_tps=7.79, decode_tps=11.21)
+    assert harness("report", tmp_path / "run").returncode == 0

@@ -6,8 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.benchmark_model.recorded import FILES, LOGS
-from tests.in_process import harness_bytes
+from tests.benchmark_model.recorded import CASES, FILES, LOGS
+from tests.in_process import harness, harness_bytes
 
 HOST = LOGS / "host"
 CONTRACT_KEYS = [
@@ -93,3 +93,30 @@ def test_costs_of_ops_are_those_of_one_inference() -> None:
     )
     litert = results + old.replace("0.000 0 [a]:0", "0.000 100 [Builtin]:0")
     assert b"1.250 ms  100.00 %  ADD" in parse("-", stdin=litert.encode()).stdout
+
+
+def test_figures_of_sibling_tools_are_shown(tmp_path: Path) -> None:
+    log = tmp_path / "llm.log"
+    log.write_text(
+        "BenchmarkInfo:\n  Time to first token: 2.40 s\n    Prefill Turn 1: Processed 18 tokens in 2.3s duration.\n"
+        "      Prefill Speed: 7.79 tokens/sec.\n      Decode Speed: 11.21 tokens/sec.\n"
+    )
+    done = harness("parse", log)
+    assert done.returncode == 0
+    assert "prefill          7.79 tokens/s, 18 tokens" in done.stdout
+    assert "decode           11.21 tokens/s\n" in done.stdout
+    assert "first token      2400 ms (computed)" in done.stdout
+    log.write_text("  gpu-fp16: count=50 first=2 curr=9 min=1 max=10 avg=5.5 std=2\n  cpu w/ 1 threads:  failed!\n")
+    done = harness("parse", log)
+    assert done.returncode == 1
+    assert "gpu-fp16 5.5 us on average, 50 runs" in done.stdout
+    assert "cpu w/ 1 threads failed" in done.stdout
+
+
+def test_several_runs_of_a_log_are_shown_each() -> None:
+    log = CASES / "16-mixed.log"
+    done = harness("parse", log)
+    assert f"{log}, run 1 of 2, process 4411: ok" in done.stdout
+    document = json.loads(harness("parse", log, "--json").stdout)
+    assert [one["pid"] for one in document["processes"]] == [4411, 3380]
+    assert document["inference_avg_us"] == document["processes"][-1]["inference_avg_us"] == 12167.6

@@ -122,3 +122,33 @@ def test_models_that_need_a_signature_or_a_range_are_measured(tmp_path: Path) ->
     log = run.path / next(r.logs["stdout"] for r in run.results if r.trial.model.name == "dynamic")
     assert "Input shapes: [8,16]" in log.read_text()
     assert "signature add" in (run.path / "report.html").read_text()
+
+
+def test_a_file_that_is_no_model_fails_before_the_push_and_the_others_go_on(tmp_path: Path) -> None:
+    bundle = tmp_path / "gemma.tflite"
+    bundle.write_bytes(b"LITERTLM" + bytes(64))  # smaller than the good one: the canary must not take it
+    suite = write_suite(
+        tmp_path, ["gemma.tflite", shipped("cnn_fp32.tflite")], "delegates: [xnnpack, gpu]\nprocesses: 1\n"
+    )
+    done = harness("run", suite, "--device", "virtual:1", "--out", tmp_path / "run")
+    no_traceback(done)
+    assert done.returncode == 1
+    assert "it is a LiteRT-LM bundle" in done.stderr
+    run = load_run(tmp_path / "run")
+    bad = [result for result in run.results if result.trial.model.name == "gemma"]
+    assert {(result.status, result.causes) for result in bad} == {(Status.FAILED, (Cause.MODEL_INVALID,))}
+    assert all("it is a LiteRT-LM bundle" in (result.message or "") and not result.command for result in bad)
+    good = [result for result in run.results if result.trial.model.name == "cnn_fp32"]
+    assert Status.OK in {result.status for result in good}
+    again = harness("run", "--resume", tmp_path / "run")
+    assert load_run(tmp_path / "run").results == run.results
+    assert again.returncode == 1
+
+
+def test_where_no_model_is_left_the_request_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"\x08\x07\x12\x07pytorch:\x10")
+    suite = write_suite(tmp_path, ["a.onnx"])
+    done = harness("run", suite, "--device", "virtual:1", "--out", tmp_path / "run")
+    assert (done.returncode, (tmp_path / "run").exists()) == (2, False)
+    assert "models: " in done.stderr
+    assert "it is an ONNX model: convert it to TensorFlow Lite" in done.stderr

@@ -4,6 +4,6 @@ For `harness parse` and `harness ingest` alone. Output that our own shell delive
 package and so is never led astray by it; an import contract holds that.
 """
 
-from harness.benchmark_model.foreign.foreign_log import ForeignLog, read_foreign_log
+from harness.benchmark_model.foreign.foreign_log import ForeignLog, last_process, read_foreign_log, read_foreign_logs
 
-__all__ = ["ForeignLog", "read_foreign_log"]
+__all__ = ["ForeignLog", "last_process", "read_foreign_log", "read_foreign_logs"]

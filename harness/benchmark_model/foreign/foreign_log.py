@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.benchmark_model.foreign.processes import read_last_process
+from harness.benchmark_model.foreign.processes import Run, read_runs
 from harness.benchmark_model.foreign.recorded_command import (
+    RecordedCommand,
     asked_in_command,
     asks_for_full_delegation,
     exit_code_in_prompt,
@@ -13,9 +14,11 @@ from harness.benchmark_model.foreign.recorded_command import (
 )
 from harness.benchmark_model.foreign.recording import as_utf8, decode_log, without_markup
 from harness.benchmark_model.foreign.wrapped import rejoin
-from harness.benchmark_model.parameters import echoed_lengths, echoed_threads
+from harness.benchmark_model.parameters import echoed_lengths, echoed_model, echoed_threads
 from harness.benchmark_model.parser import conclude_output
-from harness.records import DelegateRequest, ParsedOutput, RunLengths
+from harness.benchmark_model.python_results import PythonResults, read_python_results
+from harness.records import DelegateRequest, ParsedOutput, RunLengths, Status
+from harness.records.causes import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,12 @@ class ForeignLog:
     """The command line, where it was recorded."""
     exit_code: int | None
     """The exit code, where it was recorded."""
+    text: str
+    """What was read as this process's."""
+    pid: int | None = None
+    """Of the process, where the log is of several."""
+    model: str | None = None
+    """The model file, where stdout echoes it."""
 
 
 def read_foreign_log(
@@ -43,39 +52,137 @@ def read_foreign_log(
     exit_code: int | None = None,
     requested: DelegateRequest | None = None,
 ) -> ForeignLog:
-    """Read a log in whatever form it was recorded or published. Of several processes in one log, the last is read.
+    """Read the last process of a log, as `read_foreign_logs` reads them all."""
+    logs = read_foreign_logs(
+        log,
+        stderr=stderr,
+        profile=profile,
+        result=result,
+        runtime_info=runtime_info,
+        exit_code=exit_code,
+        requested=requested,
+    )
+    return last_process(logs)
+
+
+def read_foreign_logs(
+    log: str | bytes,
+    *,
+    stderr: str | bytes | None = None,
+    profile: bytes | None = None,
+    result: bytes | None = None,
+    runtime_info: bytes | None = None,
+    exit_code: int | None = None,
+    requested: DelegateRequest | None = None,
+) -> list[ForeignLog]:
+    """Read a log in whatever form it was recorded or published: each process of it by itself, the last to end last.
 
     Args:
-        log: stdout, a merged stream, a logcat, an excerpt, a document, or a recorded command (`# cmd: ...`, `# exit: N`).
-        stderr: what the process printed there, where that was recorded apart.
-        profile: as `parse_output` takes it, and so are all others.
+        log: stdout, a merged stream, a logcat, an excerpt, a document, or recorded commands (`# cmd: ...`, `# exit: N`).
+        stderr: what the last process printed there, where that was recorded apart.
+        profile: as `parse_output` takes it, of the last process, and so are all others.
 
     Returns:
-        What it says and what it comes to. Never raises for what the input holds.
+        What each says and what it comes to; one at least. Never raises for what the input holds.
     """
-    recorded = unwrap(without_markup(decode_log(log)))
-    errors = decode_log(stderr) if stderr is not None else recorded.stderr
-    reading, earlier, text = read_last_process(recorded.stdout)
-    threads, lengths = echoed_threads(reading.parameters), echoed_lengths(reading.parameters)
-    earlier += recorded.earlier
-    if earlier:
-        reading.notes.append(f"the output holds {earlier + 1} runs of the tool; only the last is read")
-    else:
-        text = recorded.stdout  # shells and linkers put nothing unknown before their words
-    if errors:
-        reading.read(rejoin(errors))
-        text = f"{text}\n{errors}"
+    plain = decode_log(log)
+    if (python := read_python_results(plain)) is not None:
+        return [_of_python(python, plain)]
+    commands = [(recorded, read_runs(recorded.stdout)) for recorded in unwrap(without_markup(plain))]
+    runs = [(recorded, run, run is of_command[-1]) for recorded, of_command in commands for run in of_command]
+    logs = []
+    for recorded, run, ends_command in runs[:-1]:
+        # What the command printed apart, and how it ended, is the last run's.
+        errors, code = (recorded.stderr, _exit_code(recorded)) if ends_command else (None, None)
+        logs.append(_conclude(recorded, run, stderr=errors, exit_code=code, requested=requested))
+    recorded, run, _ = runs[-1]
+    last = _conclude(
+        recorded,
+        run,
+        alone=len(runs) == 1,
+        stderr=decode_log(stderr) if stderr is not None else recorded.stderr,
+        profile=None if profile is None else as_utf8(profile),
+        result=result,
+        runtime_info=runtime_info,
+        exit_code=exit_code if exit_code is not None else _exit_code(recorded),
+        requested=requested,
+    )
+    return [*logs, last]
+
+
+def _of_python(results: PythonResults, text: str) -> ForeignLog:
+    """The result file of LiteRT's tool in Python, which stands by itself; it is written when all has gone well."""
+    measured = results.measurement.inference_avg_us is not None
+    return ForeignLog(
+        parsed=ParsedOutput(
+            status=Status.OK if measured else Status.FAILED,
+            causes=() if measured else (Cause.UNKNOWN,),
+            message=None if measured else "the result file holds no timed run",
+            measurement=results.measurement,
+        ),
+        threads=results.threads,
+        lengths=echoed_lengths({}),
+        command=None,
+        exit_code=None,
+        text=text,
+        model=results.model,
+    )
+
+
+def last_process(logs: list[ForeignLog]) -> ForeignLog:
+    """The last process of a log; a note says that there were others."""
+    last = logs[-1]
+    if len(logs) == 1:
+        return last
+    measurement = last.parsed.measurement
+    noted = replace(measurement, notes=(*measurement.notes, _several(logs)))
+    return replace(last, parsed=replace(last.parsed, measurement=noted))
+
+
+def _several(runs: list[ForeignLog]) -> str:
+    pids = [run.pid for run in runs]
+    if None in pids:
+        return f"the output holds {len(runs)} runs of the tool; only the last is read"
+    names = ", ".join(str(pid) for pid in dict.fromkeys(pids))
+    return f"the output holds {len(runs)} runs of the tool, of the processes {names}; only the last to end, of {pids[-1]}, is read"
+
+
+def _exit_code(recorded: RecordedCommand) -> int | None:
+    return recorded.exit_code if recorded.exit_code is not None else exit_code_in_prompt(recorded.stdout)
+
+
+def _conclude(
+    recorded: RecordedCommand,
+    run: Run,
+    *,
+    alone: bool = False,
+    stderr: str | None,
+    profile: bytes | None = None,
+    result: bytes | None = None,
+    runtime_info: bytes | None = None,
+    exit_code: int | None,
+    requested: DelegateRequest | None,
+) -> ForeignLog:
+    reading = run.reading
+    threads, lengths, model = (
+        echoed_threads(reading.parameters),
+        echoed_lengths(reading.parameters),
+        echoed_model(reading.parameters),
+    )
+    # Shells and linkers put nothing unknown before their words.
+    text = recorded.stdout if alone else run.text
+    if stderr:
+        reading.read(rejoin(stderr))
+        text = f"{text}\n{stderr}"
     if recorded.command is not None:
         for name in asked_in_command(recorded.command):
             reading.delegates.ask(name)
         if asks_for_full_delegation(recorded.command):
             reading.delegates.full_asked = True
-    if exit_code is None:
-        exit_code = recorded.exit_code if recorded.exit_code is not None else exit_code_in_prompt(recorded.stdout)
     parsed = conclude_output(
         reading,
         text,
-        profile=None if profile is None else as_utf8(profile),
+        profile=profile,
         result=result,
         runtime_info=runtime_info,
         exit_code=exit_code,
@@ -86,5 +193,8 @@ def read_foreign_log(
         threads=threads,
         lengths=lengths,
         command=recorded.command,
-        exit_code=recorded.exit_code,
+        exit_code=exit_code,
+        text=text,
+        pid=run.pid,
+        model=model,
     )

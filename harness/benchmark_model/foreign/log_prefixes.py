@@ -69,7 +69,7 @@ class LogPrefixes:
         """Take the next line of a log."""
         if raw[:1] == "[":
             if raw[:2] == "[ " and raw[-1:] == "]" and (header := _LONG.match(raw)) is not None:
-                self._other_program = not _is_own(header["tag"])
+                self._other_program = not is_own(header["tag"])
                 return FOREIGN
             if LOG_BRACKET.match(raw) is None:
                 return FOREIGN
@@ -107,7 +107,8 @@ def _indented(raw: str) -> Line:
     return line if line.text != body and (line.ours or body[:1].isdigit()) else Line("", raw)
 
 
-def _is_own(tag: str) -> bool:
+def is_own(tag: str) -> bool:
+    """Whether a tag of logcat is the tool's or the runtime's."""
     return tag.lower().startswith(_OWN_TAGS)
 
 
@@ -128,7 +129,7 @@ def _strip(raw: str) -> Line:
             level = next((groups[name] for name in groups if name.endswith("level") and groups[name]), "")
             tag = next((groups[name] for name in groups if name.endswith("tag") and groups[name]), "")
             text = raw[match.end() :]
-            if tag and not _is_own(tag):
+            if tag and not is_own(tag):
                 return Line(level, text, ours=False)
             if tag == "native" and (match := NATIVE_LOCATION.match(text)) is not None:
                 text = text[match.end() :]

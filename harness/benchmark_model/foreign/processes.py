@@ -1,51 +1,90 @@
-"""Which of the processes in an output is read: the last. Numbers of two are never mixed.
+"""The runs of the tool in a log, each by itself: numbers of two are never mixed.
 
-People put several runs into one file, `benchmark_model_performance_options` makes several in one process, and an extract of a log may have
-lost every line that says where one begins.
+People put several runs into one file, logcat keeps processes that ran at once, and an extract of a log may have lost every line that says
+where a run begins.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from harness.benchmark_model.failures import Evidence
 from harness.benchmark_model.foreign.log_prefixes import LOG_BRACKET, LogPrefixes
+from harness.benchmark_model.foreign.process_ids import split_by_process
 from harness.benchmark_model.foreign.unknown_prefix import without_unknown_prefix
 from harness.benchmark_model.foreign.wrapped import rejoin
+from harness.benchmark_model.performance_options import is_of_performance_options
 from harness.benchmark_model.reader import Reading
+from harness.records.causes import Cause
 
 _STARTING = re.compile(r"STARTING![ \t]{0,80}(?:\n|$)")
 _PARAMETERS = re.compile(r"Log parameter values verbosely: \[")
 """The first line of the Android app, which does not print `STARTING!`."""
 
+MIXED = "lines of several processes alternate here, and no process ids tell them apart"
 
-def last_process(text: str) -> tuple[str, int]:
-    """What the last process printed, by the line with which each begins, and how many came before it."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of the tool, and what its lines say."""
+
+    text: str
+    reading: Reading
+    pid: int | None = None
+    """Of its process, where the log is of several."""
+
+
+def read_runs(text: str) -> list[Run]:
+    """Read each run of a log; the last to end is the last. There is always one, whatever the log holds."""
+    runs = []
+    for pid, lines in split_by_process(text):
+        of_options = is_of_performance_options(lines)
+        for part, reading in _read_runs_of_process(lines):
+            reading.of_options = of_options
+            runs.append(Run(text=part, reading=reading, pid=pid))
+    return runs
+
+
+def _read_runs_of_process(text: str) -> list[tuple[str, Reading]]:
+    runs = _read_each(text)
+    last = runs[-1][1]
+    if last.begins or last.timings_seen or last.counts.announced or last.litert.seen:
+        return runs
+    stripped = without_unknown_prefix(text)
+    if stripped is None:
+        return runs
+    runs = _read_each(stripped)
+    for _, reading in runs:
+        reading.notes.append("something unknown stands before each line; it was taken off")
+    return runs
+
+
+def _read_each(text: str) -> list[tuple[str, Reading]]:
+    parts = [_split_and_read(rejoin(part)) for part in split_at_beginnings(text)]
+    ended = [part[0][1].timings_seen or part[0][1].failing_line for part in parts]
+    for number, part in enumerate(parts):
+        if len(part) > 1 and not all(ended[:number]):
+            # A run that had begun and not ended before this one began comes to its end within it.
+            for _, reading in part:
+                reading.evidence.append(Evidence(Cause.UNKNOWN, MIXED))
+    return [run for part in parts for run in part]
+
+
+def split_at_beginnings(text: str) -> list[str]:
+    """Take a text apart before each line with which a run begins. What stands before the first belongs to it."""
     for word, marker in (("STARTING!", _STARTING), ("Log parameter values verbosely: [", _PARAMETERS)):
         if text.count(word) < 2:
             continue
-        starts = [match.start() for match in marker.finditer(text)]
+        starts = [text.rfind("\n", 0, match.start()) + 1 for match in marker.finditer(text)]
         if len(starts) > 1:
-            return text[text.rfind("\n", 0, starts[-1]) + 1 :], len(starts) - 1
-    return text, 0
+            ends = [*starts[1:], len(text)]
+            return [text[start:end] for start, end in zip([0, *starts[1:]], ends, strict=True)]
+    return [text]
 
 
-def read_last_process(text: str) -> tuple[Reading, int, str]:
-    """Read the last process of an output; with it how many came before, and the text that was read."""
-    text, restarts = last_process(text)
-    reading, earlier = read_last(rejoin(text))
-    if reading.begins or reading.timings_seen or reading.counts.announced or reading.litert.seen:
-        return reading, restarts + earlier, text
-    stripped = without_unknown_prefix(text)
-    if stripped is None:
-        return reading, restarts + earlier, text
-    text, restarts = last_process(stripped)
-    reading, earlier = read_last(rejoin(text))
-    reading.notes.append("something unknown stands before each line; it was taken off")
-    return reading, restarts + earlier, text
-
-
-def read_last(text: str) -> tuple[Reading, int]:
-    """Read the last of the runs that follow each other without such a line, and how many came before it.
+def _split_and_read(text: str) -> list[tuple[str, Reading]]:
+    """Read the runs that follow each other without such a line.
 
     What comes after the timings of one may be the beginning of another, or belong to the same (a stream that was appended): it counts as
     another where it says so, or where it comes to timings of its own.
@@ -54,7 +93,8 @@ def read_last(text: str) -> tuple[Reading, int]:
     another: Reading | None = None
     sure = False
     """Some line of the other said beyond doubt that it is another."""
-    earlier = 0
+    begun = 0
+    starts = [0]
     lines = text.split("\n")
     last = len(lines) - 1
     foreign = LOG_BRACKET.match
@@ -68,13 +108,25 @@ def read_last(text: str) -> tuple[Reading, int]:
             continue
         if another is None and current.begun:
             another = Reading(strip_prefix=LogPrefixes())
-            sure = False
+            sure, begun = False, number
         if another is not None:
             another.line(raw, cut=cut)
             sure = sure or another.begun == "surely"
             if another.timings_seen:
+                if another.timings_text == current.timings_text:
+                    another = None  # some ports print their results twice
+                    continue
                 current, another = another, None
-                earlier += 1
+                starts.append(begun)
     if another is not None and sure:
-        return another, earlier + 1
-    return current, earlier
+        current = another
+        starts.append(begun)
+    parts = ["\n".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    return [*((part, _read(part)) for part in parts[:-1]), (parts[-1], current)]
+
+
+def _read(text: str) -> Reading:
+    reading = Reading(strip_prefix=LogPrefixes())
+    # Its last line has an end: another run follows.
+    reading.read(f"{text}\n")
+    return reading

@@ -27,23 +27,31 @@ class RecordedCommand:
     stderr: str | None = None
     exit_code: int | None = None
     command: str | None = None
-    earlier: int = 0
-    """Recorded commands before this one, in the same file."""
 
 
-def unwrap(text: str) -> RecordedCommand:
-    """Take a recorded command apart; an output without markers comes back as it is.
+def unwrap(text: str) -> list[RecordedCommand]:
+    """Take the recorded commands of a file apart; an output without markers is one, as it is.
 
     Markers count only in a file that begins with one: a tool's own output may hold such a line anywhere.
     """
     if not text.startswith("# "):
-        return RecordedCommand(stdout=text)
+        return [RecordedCommand(stdout=text)]
+    recorded: list[RecordedCommand] = []
     streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
     separate = False
     current = "stdout"
     exit_code: int | None = None
     command: str | None = None
-    position = earlier = 0
+    position = 0
+
+    def taken() -> RecordedCommand:
+        return RecordedCommand(
+            stdout="".join(streams["stdout"]),
+            stderr="".join(streams["stderr"]) if separate else None,
+            exit_code=exit_code,
+            command=command,
+        )
+
     for match in _MARKER.finditer(text):
         streams[current].append(text[position : match.start()])
         position = min(match.end() + 1, len(text))
@@ -53,21 +61,15 @@ def unwrap(text: str) -> RecordedCommand:
         elif match[2]:
             exit_code = int(match[2])
         else:
-            if command is not None:  # another recording begins: discard everything collected for the previous one
+            if command is not None:
+                recorded.append(taken())
                 streams = {"stdout": [], "stderr": []}
                 current, separate, exit_code = "stdout", False, None
-                earlier += 1
             command = match[3]
     if position == 0:
-        return RecordedCommand(stdout=text)
+        return [RecordedCommand(stdout=text)]
     streams[current].append(text[position:])
-    return RecordedCommand(
-        stdout="".join(streams["stdout"]),
-        stderr="".join(streams["stderr"]) if separate else None,
-        exit_code=exit_code,
-        command=command,
-        earlier=earlier,
-    )
+    return [*recorded, taken()]
 
 
 def asked_in_command(command: str) -> list[str]:

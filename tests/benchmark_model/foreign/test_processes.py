@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.benchmark_model.foreign.processes import last_process
+from harness.benchmark_model.foreign.processes import split_at_beginnings
 from tests.benchmark_model.foreign.logs import extract, read
 from tests.benchmark_model.outputs import CPU, GOOD, GPU, MEMORY, RUN, START, THOUGH, TIMINGS, named
 
@@ -105,7 +105,9 @@ def test_a_stream_that_was_appended_is_the_same_run() -> None:
     ],
 )
 def test_the_last_process_by_the_line_with_which_each_begins(text: str, last: str, earlier: int) -> None:
-    assert last_process(text) == (last, earlier)
+    parts = split_at_beginnings(text)
+    assert (parts[-1], len(parts) - 1) == (last, earlier)
+    assert "".join(parts) == text
 
 
 def test_a_last_run_that_began_and_did_not_finish_is_read_all_the_same() -> None:

@@ -1,0 +1,32 @@
+"""First words of the messages that are looked at closely where a line has no level and does not begin as one of the tool's.
+
+All others are passed over, so that a driver's chatter costs little.
+"""
+
+from __future__ import annotations
+
+from harness.benchmark_model.failures import MESSAGE_WORDS, REASON_WORDS
+
+LINE_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.", "nodes")
+"""Ends of messages that begin with a name of anybody's choice."""
+
+CLOSELY = (
+    MESSAGE_WORDS
+    | REASON_WORDS
+    | frozenset(["=", "`", "-", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
+    | {
+        "nn",
+        "hexagon",
+        "explicitly",
+        "applied",
+        "though",
+        "replacing",
+        "restored",
+        "failed",
+        "created",
+        "node",
+        "first",
+    }
+    | {"could", "no", "model", "warmup", "memory", "init", "overall", "peak", "fully"}
+    | {"benchmarkinfo", "prefill", "decode", "time", "total", "number", "cpu", "gpu", "nnapi", "dsp", "coreml"}
+)

@@ -1,0 +1,30 @@
+"""What a user should know of a suite's models before they run: damaged files, and signatures to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.litert_host.model_file import ModelError, open_graph
+from harness.records import ModelRef
+from harness.suite.model_format import other_format
+
+
+def warnings_about(models: Sequence[ModelRef]) -> tuple[str, ...]:
+    """One sentence for each model that will fail or leaves open what runs. Files of other formats are told by `model_format.no_models`."""
+    found: list[str] = []
+    for model in models:
+        path = Path(model.path)
+        try:
+            if other_format(path) is not None:
+                continue
+            graph, _ = open_graph(model.path)
+        except OSError as error:
+            found.append(f"{path.name} cannot be read ({error.strerror}): its trials will fail")
+        except ModelError:
+            found.append(f"{path.name} is a damaged file: its trials will fail")
+        else:
+            keys = [one.key for one in graph.signatures]
+            if model.signature is None and len(keys) > 1:
+                found.append(f"{path.name} has the signatures {', '.join(keys)}: name the one to run with `signature`")
+    return tuple(found)
