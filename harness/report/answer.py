@@ -366,16 +366,22 @@ def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
 
 def _unmeasured(cells: Sequence[ReportCell]) -> list[Markup]:
     """Cells without a latency that counts, by their causes."""
-    groups: dict[tuple[str, str, str, tuple[str, ...]], list[ReportCell]] = {}
+    groups: dict[tuple[str, str, str, tuple[str, ...], str], list[ReportCell]] = {}
     for cell in cells:
         if cell.state in ("failed", "invalid", "skipped", "pending"):
-            groups.setdefault((cell.key.delegate, cell.key.device, cell.state, cell.causes), []).append(cell)
+            # All that was skipped has one cause; why it was stands in the message.
+            why = (_first_message([cell]) or "") if cell.state == "skipped" else ""
+            groups.setdefault((cell.key.delegate, cell.key.device, cell.state, cell.causes, why), []).append(cell)
     ranked = sorted(groups.items(), key=lambda item: -len(item[1]))
-    found = [_group_unmeasured(*what, group) for what, group in ranked[:_MOST_UNMEASURED]]
+    found = [_group_unmeasured(*what[:4], group) for what, group in ranked[:_MOST_UNMEASURED]]
     if len(ranked) > _MOST_UNMEASURED:
         rest = sum(len(group) for _, group in ranked[_MOST_UNMEASURED:])
         found.append(Markup("and {} more; see Problems").format(number_of(rest, "cell")))
     return found
+
+
+def _first_message(cells: Sequence[ReportCell]) -> str | None:
+    return next((result.message for cell in cells for result in cell.results if result.message), None)
 
 
 def _group_unmeasured(
@@ -392,5 +398,5 @@ def _group_unmeasured(
     )
     if causes:
         text += Markup(", {}").format(", ".join(causes))
-    message = next((result.message for cell in group for result in cell.results if result.message), None)
+    message = _first_message(group)
     return text + (Markup(": {}").format(name(message, _MESSAGE_LENGTH)) if message else Markup(""))

@@ -162,19 +162,19 @@ def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualF
     The lease is a FIFO here: the first look of each session finds it empty, the next one the line, however slow either side is.
     """
     lease_of(target, pid=os.getpid(), host=socket.gethostname())
-    looks = 4
-    target.run(f"cd {BASE_DIR}; mv lease whole; mkfifo lease", timeout_s=20)
-    renewing = (
-        f"cd {BASE_DIR}; n=0; while [ $n -lt {looks} ]; do n=$((n+1)); : >lease; sleep 0.05; cat whole >lease; done"
-    )
+    target.run(f"cd {BASE_DIR}; mv lease whole; mkfifo lease; : >go", timeout_s=20)
+    # Until it is told to end: a look that comes between the two may cost a line, and there must be another for the next.
+    renewing = f"cd {BASE_DIR}; while [ -e go ]; do : >lease; sleep 0.05; cat whole >lease; done 2>/dev/null; : >ended"
     other = AdbTarget(farm.serials[0], port=farm.adb_port)
     renewer = threading.Thread(target=lambda: other.run(renewing, timeout_s=200))
     renewer.start()
     try:
-        for _ in range(looks):
+        for _ in range(4):
             with pytest.raises(DeviceBusy):
                 open_folder(target, owner="second")
     finally:
+        # Somebody who has it open for both lets every writer through.
+        target.run(f"cd {BASE_DIR}; rm go; exec 3<>lease; while [ ! -e ended ]; do sleep 0.05; done", timeout_s=100)
         renewer.join()
 
 

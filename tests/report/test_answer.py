@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from harness.records import DelegateRequest, Purpose
+from harness.measuring.not_run import skipped_result
+from harness.records import CpuRequest, DelegateRequest, Purpose
 from harness.records.adaptive_decisions import Decision
 from harness.report.answer import ReportAnswer, answer_of, thread_words, times
 from harness.report.cell_summaries import report_cells
@@ -81,6 +82,20 @@ def test_what_could_not_be_measured_and_why(tmp_path: Path) -> None:
     ]
     # The devices do not agree on XNNPACK (one lost a process), and that is said.
     assert any("By device: " in _text(finding) for finding in answer.findings)
+
+
+def test_cells_that_were_skipped_for_different_reasons_are_told_apart(tmp_path: Path) -> None:
+    results = demo_results((model_ref("m"),), (PHONE,))
+    skipped = [
+        skipped_result(replace(results[0].trial, trial_id=f"s{n}", cpus=CpuRequest(label=cpus, mask=0)), reason)
+        for n, (cpus, reason) in enumerate(
+            [("f00", "no such cores"), ("f0", "9 threads on 4 cores"), ("a00", "no such cores")]
+        )
+    ]
+    answer = _answer(write_run(tmp_path / "run", [*results, *skipped], devices=(PHONE,)))
+    told = [_text(group) for group in answer.unmeasured if "skipped" in _text(group)]
+    assert [text.partition("condition_not_met: ")[2] for text in told] == ["no such cores", "9 threads on 4 cores"]
+    assert "2 cells skipped" in told[0]
 
 
 def test_too_few_processes_are_never_a_verdict(tmp_path: Path) -> None:
