@@ -48,6 +48,8 @@ class _Verbs(click.Group):
         if place is None:
             return None
         module, _, name = place.partition(":")
+        if not os.environ.get("ANDROID_ADB_SERVER_PORT", "none"):
+            del os.environ["ANDROID_ADB_SERVER_PORT"]  # adb takes an empty one for none, the ADB library for a number
         try:
             command = getattr(importlib.import_module(module), name)
         except ValueError:
