@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,12 +42,20 @@ class AttachedDevice:
 
 
 def default_port() -> int:
-    """Port of the user's own ADB server.
+    """Port of the user's own ADB server, by the variables that adb knows, in adb's order. An empty one counts as none.
 
     Raises:
-        UsageError: the environment names none that is a number.
+        UsageError: the environment names none that is a number, or a server elsewhere.
     """
-    text = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
+    if place := os.environ.get("ADB_SERVER_SOCKET", ""):
+        found = re.fullmatch(r"tcp:(?:(?:localhost|127\.0\.0\.1):)?(\d{1,5})", place)
+        if found is None or not 0 < int(found[1]) < 65536:
+            raise UsageError(
+                f"ADB_SERVER_SOCKET is {place!r}: only ADB servers on this machine are used, by their port",
+                remedy="ADB_SERVER_SOCKET=tcp:localhost:5037, or unset it",
+            )
+        return int(found[1])
+    text = os.environ.get("ANDROID_ADB_SERVER_PORT") or "5037"
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise UsageError(f"ANDROID_ADB_SERVER_PORT is {text!r}, not a port")
     return int(text)

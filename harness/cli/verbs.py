@@ -78,6 +78,8 @@ class Verbs(click.Group):
         if verb is None:
             return None
         module, _, name = verb.place.partition(":")
+        if not os.environ.get("ANDROID_ADB_SERVER_PORT", "none"):
+            del os.environ["ANDROID_ADB_SERVER_PORT"]  # adb takes an empty one for none, the ADB library for a number
         try:
             command = getattr(importlib.import_module(module), name)
         except ValueError:

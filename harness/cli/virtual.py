@@ -54,7 +54,7 @@ def virtual() -> None:
     metavar="NAME",
     help="A device config with a `virtual` part. May be given several times.",
 )
-@click.option("--refuse-keys", is_flag=True, help="Devices that ask for an ADB key stay `unauthorized`.")
+@click.option("--refuse-keys", is_flag=True, help="The devices ask for an ADB key and stay `unauthorized`.")
 @click.option(
     "--faults",
     type=click.Path(path_type=Path),
@@ -64,8 +64,8 @@ def virtual() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Path | None, as_json: bool) -> None:
     """Start devices, leave them running, and print how to reach them."""
-    plan = load_fault_plan(faults) if faults is not None else None
     profiles = _choose(count, names)
+    plan = load_fault_plan(faults, len(profiles)) if faults is not None else None
     click.echo(f"starting {_devices(len(profiles))} ...", err=True)
     farm = start_persistent(profiles, accept_keys=not refuse_keys, faults=plan)
     if as_json:

@@ -30,7 +30,8 @@ class DeviceServer:
     Args:
         device: the Android side.
         listener: bound to loopback, owned from here on.
-        accept_keys: if the device asks for a key: whether it accepts a new one, or leaves it waiting for a person (`unauthorized`).
+        accept_keys: whether it accepts a new key. If not, it asks for one whatever its profile says, and leaves it waiting for a person
+            (`unauthorized`).
         faults: the faults to play on it, if any.
     """
 
@@ -85,7 +86,7 @@ class DeviceServer:
     @property
     def expected_state(self) -> str:
         """What an ADB server lists it as, once connected."""
-        return "unauthorized" if self.device.auth_required and not self._accept_keys else "device"
+        return "device" if self._accept_keys else "unauthorized"
 
     async def start(self) -> None:
         """Boot the device and begin to listen.
@@ -165,7 +166,7 @@ class DeviceServer:
         """The authenticator of a new connection; None if the device asks for no key."""
         if self._faults is not None and self._faults.distrusts:
             return Authenticator(KeyRing(lambda key: False))
-        return Authenticator(self._keys) if self.device.auth_required else None
+        return Authenticator(self._keys) if self.device.auth_required or not self._accept_keys else None
 
     def service(self, name: str) -> Callable[[Stream], Awaitable[None]] | None:
         """Find what serves this name."""

@@ -25,7 +25,7 @@ from harness.errors import SetupError, UsageError
 from harness.virtual import farm_folder, registry
 from harness.virtual.adb_server import find_adb
 from harness.virtual.farm_config import ANDROID, FarmConfig
-from harness.virtual.faults import FaultPlan
+from harness.virtual.faults import FaultPlan, missing_device
 from harness.virtual.registry import FarmRecord, running_farms
 
 __all__ = ["FarmRecord", "VirtualFarm", "default_profiles", "running_farms", "start_persistent", "stop_persistent"]
@@ -76,6 +76,13 @@ def resolve_profiles(profiles: Sequence[str | DeviceConfig]) -> tuple[DeviceConf
     return tuple(resolved)
 
 
+def _with_faults(profiles: tuple[DeviceConfig, ...], faults: FaultPlan | None) -> tuple[DeviceConfig, ...]:
+    if faults is not None and (missing := missing_device(faults, len(profiles))) is not None:
+        number, device = missing
+        raise UsageError(f"fault {number} is for device {device}, and there are {len(profiles)}")
+    return profiles
+
+
 class VirtualFarm:
     """Virtual devices for as long as a `with` block.
 
@@ -84,12 +91,12 @@ class VirtualFarm:
         base_dir: where the farm's folder is made; None for the system's place for temporary files. It is removed at the end.
         clock_scale: seconds that pass on the devices while one passes here.
         seed: of everything random on the devices.
-        accept_keys: whether devices that ask for an ADB key accept this one; if not, they stay `unauthorized`.
+        accept_keys: whether devices accept an ADB key; if not, they ask for one and stay `unauthorized`.
         faults: what goes wrong on them once they are up (docs/faults.md).
         device_factory: `module:function` that makes the Android side of a device.
 
     Raises:
-        UsageError: from the constructor: no such profile.
+        UsageError: from the constructor: no such profile, or a fault is for a device that is not there.
     """
 
     def __init__(
@@ -104,7 +111,7 @@ class VirtualFarm:
         device_factory: str = ANDROID,
     ) -> None:
         self._config = FarmConfig(
-            profiles=resolve_profiles(profiles),
+            profiles=_with_faults(resolve_profiles(profiles), faults),
             clock_scale=clock_scale,
             seed=seed,
             accept_keys=accept_keys,
@@ -189,11 +196,11 @@ def start_persistent(
     """Start a farm that outlives this process. The arguments are those of `VirtualFarm`.
 
     Raises:
-        UsageError: no such profile.
+        UsageError: no such profile, or a fault is for a device that is not there.
         SetupError: it does not come up.
     """
     config = FarmConfig(
-        profiles=resolve_profiles(profiles),
+        profiles=_with_faults(resolve_profiles(profiles), faults),
         accept_keys=accept_keys,
         persistent=True,
         faults=faults,

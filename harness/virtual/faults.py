@@ -16,7 +16,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harness.errors import SuiteError
 from harness.files.strict_yaml import load_yaml_model
+from harness.files.yaml_document import dotted, line_of
 
 
 class FaultKind(StrEnum):
@@ -166,13 +168,33 @@ class FaultPlan(BaseModel):
     faults: tuple[FaultRule, ...] = Field(min_length=1)
 
 
-def load_fault_plan(path: Path) -> FaultPlan:
+def load_fault_plan(path: Path, devices: int | None = None) -> FaultPlan:
     """Read a file of faults.
 
+    Args:
+        path: the file.
+        devices: how many there are; None where that is not known yet.
+
     Raises:
-        SuiteError: it cannot be read or makes no sense; names the line and the key.
+        SuiteError: it cannot be read, makes no sense, or is for a device that is not there; names the line and the key.
     """
-    return load_yaml_model(path, FaultPlan)
+    plan = load_yaml_model(path, FaultPlan)
+    if devices is not None and (missing := missing_device(plan, devices)) is not None:
+        number, device = missing
+        key = ("faults", number - 1, "devices")
+        there = "there is only 1 device" if devices == 1 else f"there are {devices} devices"
+        line = line_of(path.read_text(encoding="utf-8"), key)
+        raise SuiteError(f"there is no device {device}", file=path, line=line, key=dotted(key), remedy=there)
+    return plan
+
+
+def missing_device(plan: FaultPlan, devices: int) -> tuple[int, int] | None:
+    """The number of the first fault that is for a device beyond the last, from 1, and that device's number."""
+    for number, rule in enumerate(plan.faults, 1):
+        for device in () if rule.devices == "all" else rule.devices:
+            if device > devices:
+                return number, device
+    return None
 
 
 @dataclass(frozen=True, slots=True)

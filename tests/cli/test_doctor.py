@@ -69,7 +69,7 @@ def test_a_port_that_cannot_be_is_a_finding_among_the_others(tmp_path: Path, por
 
 
 @pytest.mark.parametrize(
-    ("verb", "port"), [("doctor", "abc"), ("doctor", "²"), ("devices", ""), ("devices", "-1"), ("devices", "5037 ")]
+    ("verb", "port"), [("doctor", "abc"), ("doctor", "²"), ("devices", "-1"), ("devices", "5037 ")]
 )
 def test_a_port_that_is_no_number_is_one_line(tmp_path: Path, verb: str, port: str) -> None:
     # In a process of its own: the ADB library reads its port once, when it is loaded.

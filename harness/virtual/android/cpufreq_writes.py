@@ -8,7 +8,7 @@ from harness.virtual.android.sysfs import WRITABLE, LiveTree, policy_dir
 
 
 def absorb_writes(live_tree: LiveTree, state: DeviceState, events: EventLog) -> bool:
-    """Take over governors and limits that were written since the last time. What the kernel would refuse is put back.
+    """Take over governors and limits that were written since the last time. What the kernel would refuse or clamp is put right.
 
     Args:
         live_tree: the files, and what the device itself last wrote into them.
@@ -23,19 +23,21 @@ def absorb_writes(live_tree: LiveTree, state: DeviceState, events: EventLog) -> 
         here, now = policy_dir(cluster), state.physics.clusters[cluster.name]
         changed = live_tree.changed_on_device(f"{here}/{name}" for name in WRITABLE)
         frequencies = state.virtual.clusters[cluster.name].frequencies_khz
+        low, high = now.limits_khz
         for path, text in changed.items():
             name = path.rpartition("/")[2]
             if name == "scaling_governor" and text in state.virtual.governors:
                 now.governor = text
             elif name != "scaling_governor" and text.isdigit():
                 khz = min(max(int(text), frequencies[0]), frequencies[-1])
-                low, high = now.limits_khz
-                if name == "scaling_min_freq" and khz <= high:
-                    now.limits_khz = (khz, high)
-                elif name == "scaling_max_freq" and khz >= low:
-                    now.limits_khz = (low, khz)
+                if name == "scaling_min_freq":
+                    low = khz
+                elif name == "scaling_max_freq":
+                    high = khz
                 elif name == "scaling_setspeed" and now.governor == "userspace":
                     now.setspeed_khz = khz
+        # A least frequency above the greatest is clamped to it, as by cpufreq_verify_within_limits() of the kernel.
+        now.limits_khz = (min(low, high), high)
         if changed:
             state.physics.settle_clocks()
             events.record("cpufreq", cluster=cluster.name, asked=changed)

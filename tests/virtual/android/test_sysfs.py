@@ -6,8 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.devices.device_config import load_device_configs
 from harness.virtual.android.backend import ProcessUse, read_process
+from harness.virtual.android.cpufreq_writes import absorb_writes
+from harness.virtual.android.event_log import EventLog
 from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.sysfs import LiveTree, cpuinfo, live_files, proc_files, static_files, thermal_zones
 from tests.virtual.android.test_commands import state_of
@@ -23,6 +27,35 @@ initial apicid\t: {0}
 flags\t\t: fpu avx2
 """
 ARM = "processor\t: {0}\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd\nCPU part\t: 0xd0c\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "limits"),
+    [
+        ({"min": 9_999_999}, (3187200, 3187200)),
+        ({"min": 1_000_000, "max": 806400}, (806400, 806400)),
+        ({"max": 806400}, (576000, 806400)),
+        ({"min": 1_000_000, "max": 2_000_000}, (1_000_000, 2_000_000)),
+        ({"min": 1}, (576000, 3187200)),
+    ],
+)
+def test_a_least_frequency_is_never_above_the_greatest(
+    tmp_path: Path, written: dict[str, int], limits: tuple[int, int]
+) -> None:
+    state = state_of("virtual-flagship")
+    files, prime = live_files(state), state.physics.clusters["prime"]
+    assert prime.limits_khz == (576000, 3187200)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    tree = LiveTree(lambda name: tmp_path / name, files)
+    policy = tmp_path / "sys/devices/system/cpu/cpufreq/policy7"
+    for name, khz in written.items():
+        (policy / f"scaling_{name}_freq").write_text(f"{khz}\n")
+    assert absorb_writes(tree, state, EventLog(tmp_path / "events"))
+    tree.update(live_files(state))
+    assert prime.limits_khz == limits
+    assert tuple(int((policy / f"scaling_{name}_freq").read_text()) for name in ("min", "max")) == limits
 
 
 def test_cpuinfo_keeps_the_hosts_format_and_has_the_profiles_cores() -> None:

@@ -124,8 +124,9 @@ def test_a_key_is_offered_accepted_and_then_known(locked: Bench) -> None:
     eventually(lambda: all_there(locked))
 
 
-def test_a_device_that_accepts_no_key_stays_unauthorized(tmp_path: Path) -> None:
-    made = Bench(tmp_path, 1, auth_required=True, accept_keys=False)
+@pytest.mark.parametrize("asks", [True, False], ids=["a profile that asks for keys", "one that does not"])
+def test_a_device_that_accepts_no_key_stays_unauthorized(tmp_path: Path, asks: bool) -> None:
+    made = Bench(tmp_path, 1, auth_required=asks, accept_keys=False)
     made.start()
     try:
         assert made.states() == {made.serials[0]: "unauthorized"}

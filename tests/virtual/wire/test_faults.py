@@ -23,6 +23,7 @@ from harness.errors import (
     StorageFull,
     StorageRefused,
     SuiteError,
+    UsageError,
 )
 from harness.virtual.adb_server import find_adb
 from harness.virtual.farm import VirtualFarm
@@ -64,6 +65,18 @@ def test_a_wrong_file_is_refused_by_line_and_key(tmp_path: Path, text: str, says
         load_fault_plan(file)
     assert says in str(caught.value)
     assert caught.value.line == 2
+
+
+def test_a_fault_for_a_device_that_is_not_there_is_refused_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("faults:\n  - {fault: lost, after_s: 1}\n  - fault: hung\n    devices: [1, 7]\n    after_s: 2\n")
+    assert load_fault_plan(file, 7).faults[1].devices == (1, 7)
+    with pytest.raises(SuiteError) as caught:
+        load_fault_plan(file, 1)
+    assert (caught.value.line, caught.value.key) == (4, "faults[1].devices")
+    assert "there is no device 7 (there is only 1 device)" in str(caught.value)
+    with pytest.raises(UsageError, match="fault 2 is for device 7, and there are 3"):
+        VirtualFarm(["virtual-old"] * 3, faults=load_fault_plan(file))
 
 
 def test_every_example_of_the_documentation_is_a_valid_file(tmp_path: Path, repository: Path) -> None:
