@@ -18,7 +18,9 @@ from harness.cli.logging_setup import add_verbose_option
 from harness.errors import UsageError
 
 
-class _Verb(NamedTuple):
+class Verb(NamedTuple):
+    """A command that is loaded when it is named."""
+
     place: str
     """`module:name` of the command."""
     line: str
@@ -26,38 +28,38 @@ class _Verb(NamedTuple):
 
 
 VERBS = {
-    "build": _Verb(
+    "build": Verb(
         "harness.cli.build:build",
         "Get a benchmark_model: build it with Bazel, download an official one, or import your own.",
     ),
-    "calibrate": _Verb(
+    "calibrate": Verb(
         "harness.cli.calibrate:calibrate_command",
         "Find the smallest change that you can detect with a run's cells (or a suite's), and how often a verdict is false.",
     ),
-    "compare": _Verb(
+    "compare": Verb(
         "harness.cli.compare:compare_command", "Compare two runs, or two selections of cells, cell by cell."
     ),
-    "devices": _Verb(
+    "devices": Verb(
         "harness.cli.devices:devices",
         "List the attached devices: phones on your ADB server, and virtual devices that are up.",
     ),
-    "doctor": _Verb("harness.cli.doctor:doctor", "Check this machine for what the harness needs."),
-    "export": _Verb(
+    "doctor": Verb("harness.cli.doctor:doctor", "Check this machine for what the harness needs."),
+    "export": Verb(
         "harness.cli.export:export",
         "Write the trials or the ops of one or more runs as a table, a trace or overlays.",
     ),
-    "ingest": _Verb(
+    "ingest": Verb(
         "harness.cli.ingest:ingest",
         "Make or extend a run from outputs of benchmark_model that were recorded elsewhere.",
     ),
-    "parse": _Verb(
+    "parse": Verb(
         "harness.cli.parse:parse",
         "Read what benchmark_model printed and wrote, of any version, and say what it is worth.",
     ),
-    "report": _Verb("harness.cli.report:report", "Make the HTML report of a run."),
-    "run": _Verb("harness.cli.run:run", "Run SUITE on devices and write a run folder with its report."),
-    "schema": _Verb("harness.cli.schema:schema", "Print the JSON Schema of suite files or of device configs."),
-    "virtual": _Verb("harness.cli.virtual:virtual", "Virtual Android devices behind a private ADB server."),
+    "report": Verb("harness.cli.report:report", "Make the HTML report of a run."),
+    "run": Verb("harness.cli.run:run", "Run SUITE on devices and write a run folder with its report."),
+    "schema": Verb("harness.cli.schema:schema", "Print the JSON Schema of suite files or of device configs."),
+    "virtual": Verb("harness.cli.virtual:virtual", "Virtual Android devices behind a private ADB server."),
 }
 
 

@@ -15,7 +15,7 @@ import jinja2
 from harness.files.shipped_data import data_dir
 from harness.files.whole_file import output_file
 from harness.formats.run_tables import iso_utc
-from harness.report.answer import answer_of, number_of, thread_words
+from harness.report.answer import answer_of
 from harness.report.cell_summaries import report_cells
 from harness.report.embed import content_hash, data_block, own_code
 from harness.report.matrix import matrix_of
@@ -23,6 +23,7 @@ from harness.report.op_tables import op_data
 from harness.report.page_data import report_data, trial_data
 from harness.report.run_words import summarise
 from harness.report.verdicts import verdicts_of
+from harness.report.wording import number_of, thread_words
 from harness.runs import calibration_files
 from harness.runs.run_folder import REPORT, refuse_own_file
 from harness.runs.run_store import Run, collector_paused, load_run

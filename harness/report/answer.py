@@ -23,6 +23,7 @@ from harness.records import DeviceInfo, Scalar
 from harness.records.adaptive_decisions import Decision
 from harness.report.cell_summaries import ReportCell, cell_id
 from harness.report.verdicts import Baseline, Verdicts, in_the_page
+from harness.report.wording import baseline_words, name, number_of, thread_words, times
 
 _ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
 _SHOWN = {Verdict.SAME: "the same"}
@@ -32,7 +33,6 @@ _MOST_TOGETHER = 6
 _MOST_SLOWER = 3
 _MOST_UNMEASURED = 6
 _MOST_CAUTIONS = 6
-_NAME_LENGTH = 80
 _MESSAGE_LENGTH = 200
 
 
@@ -69,39 +69,6 @@ def answer_of(
         cautions=tuple(_cautions([one for one in table.comparisons if words.has_ratio(one)] if table else [])),
         unmeasured=tuple(_unmeasured(cells)),
     )
-
-
-def number_of(count: int, one: str, many: str | None = None) -> str:
-    """`1 device`, `2 devices`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", "\u202f")
-
-
-def thread_words(threads: int) -> str:
-    """`2 threads`; -1 is the tool's own word for its default, which a recorded log may not say more of."""
-    return number_of(threads, "thread") if threads > 0 else "default threads"
-
-
-def name(text: str, limit: int = _NAME_LENGTH) -> Markup:
-    """A stranger's text, isolated from what stands around it, cut where it is long."""
-    return Markup("<bdi>{}</bdi>").format(text if len(text) <= limit else text[: limit - 1] + "\u2026")
-
-
-def baseline_words(changes: Mapping[str, Scalar]) -> Markup:
-    """`cpu, 1 thread`."""
-    return Markup(", ").join(_value(dimension, value) for dimension, value in changes.items())
-
-
-def times(ratio: float) -> str:
-    """`0.243×`, `1.003×`: three digits that mean something, near 1 four, as the page's scripts write them."""
-    if 0.9 < ratio < 1.1:
-        return f"{ratio:.3f}\u00d7"
-    return f"{ratio:#.3g}\u00d7" if ratio < 100 else f"{ratio:.0f}\u00d7"
-
-
-def _value(dimension: str, value: Scalar) -> Markup:
-    if dimension == "threads":
-        return Markup("{}").format(thread_words(int(value)))
-    return Markup("binary {}").format(name(str(value))) if dimension == "binary" else name(str(value))
 
 
 def _lead(verdicts: Verdicts, measured: Sequence[Comparison], devices: Sequence[DeviceInfo]) -> Markup:
@@ -203,6 +170,12 @@ def _groups(measured: Sequence[Comparison], baseline: Baseline) -> list[Markup]:
         groups.setdefault(tuple(getattr(one.key, dim) for dim in baseline.changes), []).append(one)
     if len(groups) > _MOST_GROUPS:
         return []
+    if (
+        len(groups) == 1
+        and len(measured) > 1
+        and {one.verdict for one in measured} in ({Verdict.FASTER}, {Verdict.SLOWER})
+    ):
+        return []  # the first sentence has said it
     return [_group(dict(zip(baseline.changes, values, strict=True)), group) for values, group in groups.items()]
 
 

@@ -12,6 +12,7 @@ from harness.records import DelegateUse, Purpose, Result, Sample, Scalar, Status
 from harness.report.cell_summaries import ReportCell
 from harness.report.comparison_data import comparison_data
 from harness.report.embed import Json, log_href, rounded
+from harness.report.log_tails import log_tails
 from harness.report.verdicts import Verdicts
 from harness.runs.run_store import Run
 
@@ -34,7 +35,13 @@ def report_data(run: Run, cells: tuple[ReportCell, ...], verdicts: Verdicts) -> 
 
 def trial_data(run: Run, cells: tuple[ReportCell, ...], *, log_prefix: str) -> list[Json]:
     """Every process: read by the page when it first shows one."""
-    return [_trial(run, index, result, log_prefix) for index, cell in enumerate(cells) for result in cell.results]
+    tails = log_tails(run.path, (result for cell in cells for result in cell.results))
+    return [
+        _trial(run, index, result, log_prefix)
+        | ({"tails": tails[result.trial.trial_id]} if result.trial.trial_id in tails else {})
+        for index, cell in enumerate(cells)
+        for result in cell.results
+    ]
 
 
 def _cell(cell: ReportCell, values: Mapping[str, list[Scalar]]) -> Json:

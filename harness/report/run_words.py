@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from harness.report.answer import number_of
 from harness.report.cell_summaries import ReportCell
 from harness.report.drift_sentences import drift_sentences
+from harness.report.wording import number_of
 from harness.runs.run_store import Run
 
 _ORDER = ("ok", "failed", "invalid", "skipped", "pending")

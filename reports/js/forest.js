@@ -73,16 +73,16 @@ function commonNotes(rows) {
 }
 
 function forestColumns(scale, rows, common) {
-  const own = (row) => row.notes.filter((note) => !common.includes(note));
+  // Under the names, where they have room: a column of their own would be pushed off the screen, or push the numbers off.
+  const notes = (row) => { const own = row.notes.filter((note) => !common.includes(note)); return own.length ? noteLines(own) : ''; };
   return [
-    { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => el('span', {}, cellLink(row.cell, stranger(row.cell.model)), el('span', { class: 'sub narrow-only' }, varyingConfig(row.cell))) },
-    { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => varyingConfig(row.cell) },
-    { key: 'plot', label: `Ratio with its ${data.comparisons.level} interval`, title: 'Sorts by the lower end of the interval', value: (row) => row.low ?? null, head: () => forestAxis(scale), show: (row) => (known(row.ratio) && row.state === 'measured' ? forestMark(row, scale) : none(stateWords(row))) },
+    { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => el('span', {}, cellLink(row.cell, stranger(row.cell.model)), el('span', { class: 'sub narrow-only' }, varyingConfig(row.cell), notes(row))) },
+    { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => el('span', {}, varyingConfig(row.cell), notes(row)) },
+    { key: 'plot', label: `Ratio with its ${data.comparisons.level} interval`, wideOnly: true, title: 'Sorts by the lower end of the interval', value: (row) => row.low ?? null, head: () => forestAxis(scale), show: (row) => (known(row.ratio) && row.state === 'measured' ? forestMark(row, scale) : none(stateWords(row))) },
     { key: 'ratio', label: 'Ratio', title: 'Its latency over the baseline’s: below 1 is faster', num: true, value: (row) => row.ratio ?? null, show: ratioWords },
     { key: 'verdict', label: 'Verdict', value: (row) => (row.state === 'measured' ? row.verdict : null), show: (row) => (row.state === 'measured' ? verdictCell(row) : el('span', {}, none(stateWords(row)), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '')) },
-    { key: 'headUs', label: 'Baseline → this (ms)', title: 'Medians over the processes; sorts by this cell’s', num: true, value: (row) => row.headUs ?? null, show: (row) => el('span', { class: 'nowrap' }, `${known(row.baseUs) ? ms(row.baseUs) : '–'} → ${known(row.headUs) ? ms(row.headUs) : '–'}`) },
-    { key: 'n', label: 'n', title: 'Processes a side that count', num: true, value: (row) => Math.min(row.baseN, row.headN), show: (row) => (row.baseN === row.headN ? String(row.headN) : `${row.baseN}/${row.headN}`) },
-    ...(rows.some((row) => own(row).length) ? [{ key: 'notes', label: 'Notes', title: 'What to know about the number; sorts by how many', value: (row) => own(row).length, show: (row) => (own(row).length ? noteLines(own(row)) : '') }] : []),
+    { key: 'headUs', label: 'Baseline → this (ms)', title: 'Medians over the processes; sorts by this cell’s', num: true, wideOnly: true, value: (row) => row.headUs ?? null, show: (row) => el('span', { class: 'nowrap' }, `${known(row.baseUs) ? ms(row.baseUs) : '–'} → ${known(row.headUs) ? ms(row.headUs) : '–'}`) },
+    { key: 'n', label: 'n', title: 'Processes a side that count', num: true, wideOnly: true, value: (row) => Math.min(row.baseN, row.headN), show: (row) => (row.baseN === row.headN ? String(row.headN) : `${row.baseN}/${row.headN}`) },
   ];
 }
 
@@ -120,7 +120,7 @@ function drawForest() {
       columns: [
         { key: 'question', label: 'All devices together', title: 'Geometric mean of the devices’ ratios, each counting alike', value: question, show: (row) => stranger(question(row)) },
         { key: 'devices', label: 'Devices', num: true, value: (row) => row.devices.length, show: (row) => el('span', { title: row.devices.join(', ') }, String(row.devices.length)) },
-        { key: 'plot', label: `Ratio with its ${data.comparisons.level} interval`, value: (row) => row.low, head: () => forestAxis(scale), show: (row) => (known(row.ratio) ? forestMark(row, scale, true) : none('no ratio')) },
+        { key: 'plot', label: `Ratio with its ${data.comparisons.level} interval`, wideOnly: true, value: (row) => row.low, head: () => forestAxis(scale), show: (row) => (known(row.ratio) ? forestMark(row, scale, true) : none('no ratio')) },
         { key: 'ratio', label: 'Ratio', num: true, value: (row) => row.ratio, show: ratioWords },
         { key: 'verdict', label: 'Verdict', value: (row) => row.verdict, show: verdictCell },
       ],

@@ -34,6 +34,20 @@ function line(text) {
   return node;
 }
 
+/**
+ * An op's name with its end shown, where that is what tells it from its neighbours: paths of one graph begin alike, and fused ops list
+ * several names after semicolons, of which the first is its own.
+ */
+const OWN_PART = 34;
+function opLine(name) {
+  const node = line(name);
+  const [first] = name.split(';', 1);
+  const more = first.length < name.length ? '…' : '';
+  const end = first.length > OWN_PART ? `…${first.slice(1 - OWN_PART)}` : first;
+  node.prepend(el('bdi', { class: 'own-part' }, `${end}${more}`));
+  return node;
+}
+
 const whereWords = (where) => (known(where) ? (where ? 'delegate' : 'built-in') : null);
 
 function typesOf(profile) {
@@ -120,7 +134,7 @@ function opColumns(profile) {
   return [
     number('position', '#', 'Place in the order of execution', String, (row) => row.index),
     { key: 'type', label: 'Type', value: (row) => row.type, show: (row) => el('span', {}, line(row.type), row.nested ? el('span', { class: 'sub' }, ` in subgraph ${row.subgraph}, counted in its caller`) : '') },
-    { key: 'name', label: 'Name', value: (row) => row.name, show: (row) => line(row.name) },
+    { key: 'name', label: 'Name', value: (row) => row.name, show: (row) => opLine(row.name) },
     number('avg', 'µs/call', 'Average of one call, in microseconds', us),
     number('calls', 'Calls', 'Calls per inference', String),
     number('cost', 'Cost (µs)', 'Average of a call times calls: microseconds per inference', us),

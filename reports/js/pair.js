@@ -51,7 +51,7 @@ const opName = (row) => `${row.type} #${row.index}`;
 /** `CONV_2D #3 [conv]`, or the first and the last of several. */
 function sideName(rows) {
   if (!rows.length) return none('nothing');
-  if (rows.length === 1) return el('span', {}, stranger(rows[0].type), el('span', { class: 'mask' }, ` #${rows[0].index}`), el('span', { class: 'sub' }, line(rows[0].name)));
+  if (rows.length === 1) return el('span', {}, stranger(rows[0].type), el('span', { class: 'mask' }, ` #${rows[0].index}`), el('span', { class: 'sub' }, opLine(rows[0].name)));
   return el('span', {}, `${rows.length} ops `, el('span', { class: 'sub' }, line(`${opName(rows[0])} … ${opName(rows[rows.length - 1])}`)));
 }
 
@@ -63,7 +63,7 @@ function groupName(group) {
 
 const change = (value) => signed(value, us);
 const groupVerdict = ({ judged }) => (judged ? el('span', { title: `${times(judged.ratio)} ${intervalWords(judged)}` }, verdictTag(judged)) : '');
-const shareWords = (value) => (known(value) ? `${value < 0 ? '\u2212' : ''}${percent(100 * Math.abs(value))} %` : '');
+const shareWords = (value) => (known(value) ? `${value < 0 ? '\u2212' : ''}${percent(100 * Math.abs(value))}\u202f%` : '');
 
 function waterfallScale(steps) {
   const ends = steps.flatMap(({ from, to }) => [from, to]);

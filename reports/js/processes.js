@@ -16,8 +16,12 @@ const logColumn = { key: 'logs', label: 'Raw log', value: (trial) => Object.keys
 /** The message, and what else shows the causes. */
 function messageAndEvidence(group) {
   const lines = [...new Set([group.message, ...group.evidence].filter(Boolean))];
-  return lines.length ? el('span', {}, ...lines.map((line) => el('span', { class: 'cluster' }, stranger(line)))) : none('none');
+  return lines.length || tails(group).length ? el('span', {}, ...lines.map((line) => el('span', { class: 'cluster' }, stranger(line))), ...tails(group)) : none('none');
 }
+
+/** The last lines of its logs, which are in this file: links to the run's folder die when it is sent on. */
+const tails = (group) => Object.entries(group.members.map((trial) => trial.tails).find(Boolean) ?? {})
+  .map(([kind, text]) => el('details', { class: 'tail' }, el('summary', {}, `last lines of ${kind}`), el('pre', { dir: 'auto' }, text)));
 
 /** Processes of a cell that went wrong in the same way. */
 function problems(trials) {

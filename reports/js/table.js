@@ -3,7 +3,7 @@
 const PAGE = 200;
 
 /**
- * Columns: {key, label, title?, num?, value(row) -> number|string|null, show?(row) -> node|string, head?() -> node below the label}.
+ * Columns: {key, label, title?, num?, wideOnly?, value(row) -> number|string|null, show?(row) -> node|string, head?() -> node below the label}.
  * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq' | '', sort?: 'key' | '-key', limit?, empty, quiet?}. `id` is what the
  * address keeps the order under; a `quiet` table says nothing where no row matches. A table takes the place of the one that its host held before.
  */
@@ -15,7 +15,7 @@ class Table {
     for (const column of this.columns) {
       const button = el('button', { type: 'button', class: 'sort', title: column.title || null }, column.label);
       button.addEventListener('click', () => this.order(column));
-      const head = el('th', { scope: 'col', class: column.num ? 'num' : null, 'aria-sort': 'none' }, button, column.head ? column.head() : null);
+      const head = el('th', { scope: 'col', class: classOf(column), 'aria-sort': 'none' }, button, column.head ? column.head() : null);
       this.heads.set(column.key, head);
       header.append(head);
     }
@@ -57,7 +57,7 @@ class Table {
   line(row) {
     const cells = this.columns.map((column, index) => {
       const shown = column.show ? column.show(row) : known(column.value(row)) ? String(column.value(row)) : none('–');
-      return el(index === 0 ? 'th' : 'td', { class: column.num ? 'num' : null, scope: index === 0 ? 'row' : null }, shown);
+      return el(index === 0 ? 'th' : 'td', { class: classOf(column), scope: index === 0 ? 'row' : null }, shown);
     });
     return el('tr', {}, ...cells);
   }
@@ -71,6 +71,9 @@ class Table {
     return [`${this.limit} of ${shown} rows. `, more];
   }
 }
+
+/** Of a column's cells: `num` for numbers, and `wideOnly` for what a narrow screen leaves out. */
+const classOf = (column) => [column.num ? 'num' : '', column.wideOnly ? 'wide-only' : ''].filter(Boolean).join(' ') || null;
 
 /** Orders two values; what is not known comes last, whichever way the rest goes. */
 function compare(a, b, down) {

@@ -18,7 +18,7 @@ from harness.runs.run_log import LOGGER, run_log
 @pytest.fixture(autouse=True)
 def verb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A verb that logs, prints and fails as it is told to."""
-    monkeypatch.setitem(verbs.VERBS, "talk", verbs._Verb(f"{__name__}:talk", "Talks."))
+    monkeypatch.setitem(verbs.VERBS, "talk", verbs.Verb(f"{__name__}:talk", "Says what it is told to."))
     monkeypatch.delenv("HARNESS_LOG", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()

@@ -9,9 +9,10 @@ from pathlib import Path
 from harness.measuring.not_run import skipped_result
 from harness.records import CpuRequest, DelegateRequest, Purpose
 from harness.records.adaptive_decisions import Decision
-from harness.report.answer import ReportAnswer, answer_of, thread_words, times
+from harness.report.answer import ReportAnswer, answer_of
 from harness.report.cell_summaries import report_cells
 from harness.report.verdicts import verdicts_of
+from harness.report.wording import thread_words, times
 from harness.runs.run_store import Run
 from tests.report.review_runs import review_run
 from tests.report.runs import PHONE, VIRTUAL, demo_results, demo_run, model_ref, write_run
