@@ -163,7 +163,7 @@ _say(
 _say(
     Cause.CONDITION_NOT_MET,
     r"XNNPack weight cache could neither be loaded from or saved to",
-    r"XNNPack weight cache: (?:could not open file|cannot append buffer|cannot write|could not write|could not truncate)",
+    r"XNNPack weight cache: cannot (?:append buffer|write)",
     r"Cannot load or build XNNPack cache without specifying",
     r"The provided value \(.{0,200}\) is not a valid nnapi execution",
 )
