@@ -165,7 +165,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
 
 
 def _library(name: str, facts: StatusFacts) -> str:
-    return facts.external_path if name == "EXTERNAL" and facts.external_path is not None else "it"
+    return f"; its library is {facts.external_path}" if name == "EXTERNAL" and facts.external_path is not None else ""
 
 
 def _kernel_first(found: list[Evidence]) -> list[Evidence]:
@@ -210,7 +210,7 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
                 missing.append(
                     Evidence(
                         Cause.DELEGATE_NOT_APPLIED,
-                        f"{name} was asked for, and nothing says that {_library(name, facts)} was applied",
+                        f"{name} was asked for, and nothing says that it was applied{_library(name, facts)}",
                         inferred=True,
                     )
                 )

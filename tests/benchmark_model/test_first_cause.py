@@ -195,7 +195,9 @@ def test_two_vendors_share_no_count() -> None:
 def test_an_external_library_that_is_missing_is_named() -> None:
     silent = read(f"{START}{ASKED['EXTERNAL']}{LOADED}{INITIALIZED}{RUN}{TIMINGS}", exit_code=0)
     assert (silent["status"], silent["causes"]) == ("invalid", ["delegate_not_applied"])
-    assert silent["message"] == "EXTERNAL was asked for, and nothing says that /data/local/tmp/libvx.so was applied"
+    assert silent["message"] == (
+        "EXTERNAL was asked for, and nothing says that it was applied; its library is /data/local/tmp/libvx.so"
+    )
     crashed = read(f"{START}{ASKED['EXTERNAL']}{LOADED}EXTERNAL delegate created.\nSegmentation fault\n", exit_code=139)
     assert (crashed["status"], crashed["causes"]) == ("failed", ["crashed"])
     assert "/data/local/tmp/libvx.so was made right before: is the library there" in crashed["message"]
