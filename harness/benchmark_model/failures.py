@@ -163,7 +163,7 @@ _say(
 _say(
     Cause.CONDITION_NOT_MET,
     r"XNNPack weight cache could neither be loaded from or saved to",
-    r"XNNPack weight cache: (?:could not open file|cannot append buffer|cannot write|could not write|could not truncate)",
+    r"XNNPack weight cache: cannot (?:append buffer|write)",
     r"Cannot load or build XNNPack cache without specifying",
     r"The provided value \(.{0,200}\) is not a valid nnapi execution",
 )
@@ -230,6 +230,12 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
         ("lowmemorykiller", r".{0,200}lowmemorykiller.{0,40}[Kk]ill.{0,40}benchmark_model", Cause.OUT_OF_MEMORY),
         ("Out of memory: Kill", r".{0,200}Out of memory: Kill(?:ed)? process \d{1,9} \(benchmark_mode", Cause.OUT_OF_MEMORY),
         ("bad_alloc", r".{0,200}std::bad_alloc", Cause.OUT_OF_MEMORY),
+        # LiteRT-LM's, which exits with 0 for nearly every failure.
+        (" locally in ", r".{0,200}Could not find .{1,1000} locally in ", Cause.MODEL_UNREADABLE),
+        ("Invalid magic number", r".{0,400}Invalid magic number", Cause.MODEL_INVALID),
+        ("Unsupported file format", r".{0,400}Unsupported file format", Cause.MODEL_INVALID),
+        ("Input token ids are too long", r".{0,400}Input token ids are too long", Cause.BAD_INPUT),
+        ("Failed to create engine", r".{0,400}Failed to create engine", Cause.UNKNOWN),
         ("Failed to apply delegate: ", r".{0,200}(?:Exception|Error): (?:Internal error: )?Failed to apply delegate: ",
          Cause.DELEGATE_NOT_APPLIED),
         ("No space left on device", r".{0,400}: No space left on device$", Cause.STORAGE_FULL),

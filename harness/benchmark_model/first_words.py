@@ -28,5 +28,19 @@ CLOSELY = (
         "first",
     }
     | {"could", "no", "model", "warmup", "memory", "init", "overall", "peak", "fully"}
-    | {"benchmarkinfo", "prefill", "decode", "time", "total", "number", "cpu", "gpu", "nnapi", "dsp", "coreml"}
+    | {
+        "benchmarking",
+        "runtimeerror",
+        "benchmarkinfo",
+        "prefill",
+        "decode",
+        "time",
+        "total",
+        "number",
+        "cpu",
+        "gpu",
+        "nnapi",
+        "dsp",
+        "coreml",
+    }
 )

@@ -30,6 +30,7 @@ _LINE = re.compile(
     rf"|Time to first token: {{1,20}}(?P<ttft>{NUMBER}) s"
     rf"|(?:- Init Total|Total init time): (?P<init_ms>{NUMBER}) ms|Init time: {{1,20}}(?P<init_s>{NUMBER}) s)$"
 )
+_NAMED = re.compile(r"Benchmarking model: .{0,1000}\.litertlm\b|.{0,200}Failed to create engine for benchmark")
 _HEADS = ("BenchmarkInfo:", "----- Results -----")
 
 
@@ -41,6 +42,8 @@ class LlmResults:
     asked: dict[str, float] = field(default_factory=dict)
     """Tokens asked for, as the command echoes them."""
     blocks: int = 0
+    named: bool = False
+    """A line says whose output it is, though it may hold no figures."""
     _headed: bool = False
 
     @property
@@ -52,6 +55,9 @@ class LlmResults:
         """Take one message; says whether it belongs to a block. `cut`: it is the last and has no end."""
         if text in _HEADS:
             self._begin(headed=True)
+            return True
+        if _NAMED.match(text) is not None:
+            self.named = True
             return True
         match = _LINE.match(text)
         if match is None:

@@ -244,7 +244,10 @@ def _with_delegates(
                 f"{item.name}: a message says {before.nodes_delegated} nodes and the runtime info {item.nodes}; the info is used",
             )
     if info is not None:
-        book.untouched(info.total, [item.name for item in info.delegated], asked_for(book, requested))
+        # A delegate whose flag the tool did not take is not in it, whatever the info says.
+        lacking = {requested_by_flag(flag) for flag in reading.unconsumed}
+        asked = [name for name in asked_for(book, requested) if name not in lacking]
+        book.untouched(info.total, [item.name for item in info.delegated], asked)
     book.rows(measurement.ops or ())
     return replace(
         measurement, delegates=(*book.result(), *(use for use in measurement.delegates if use.name not in book.uses))

@@ -54,6 +54,7 @@ _SOFT = frozenset(
 
 
 _OF_DELEGATES = frozenset({Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL})
+_ABORT = re.compile(r"\b[Aa]bort|SIGABRT")
 _KERNEL_NODE = re.compile(r"Node number \d{1,9} \((?!.{0,100}[Dd]elegate)")
 
 _ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
@@ -119,9 +120,10 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         # The delegate was taken back out and the run went on: what failed to prepare was the delegate.
         hard = [item for item in hard if item.cause not in (Cause.PREPARE_FAILED, Cause.ALLOCATE_FAILED)]
     if not (facts.complete and facts.exit_code == 0):
-        # The tool aborts on purpose after it has said what is wrong with what it was given; the shell tells of the abort.
-        given = any(item.cause in (Cause.BAD_INPUT, Cause.BAD_FLAGS) for item in hard)
-        hard += [item for item in facts.system if not (given and "bort" in item.line)]
+        hard += facts.system
+    if any(item.cause in (Cause.BAD_INPUT, Cause.BAD_FLAGS) for item in hard):
+        # The tool aborts on purpose after it has said what is wrong with what it was given; shell and system tell of the abort.
+        hard = [item for item in hard if item.cause is not Cause.CRASHED or _ABORT.search(item.line) is None]
     if any(item.cause is Cause.MODEL_INVALID for item in hard):
         # `Failed to load model` follows whatever was wrong with it.
         hard = [item for item in hard if not item.line.startswith("Failed to load model")]
@@ -167,7 +169,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
 
 
 def _library(name: str, facts: StatusFacts) -> str:
-    return facts.external_path if name == "EXTERNAL" and facts.external_path is not None else "it"
+    return f"; its library is {facts.external_path}" if name == "EXTERNAL" and facts.external_path is not None else ""
 
 
 def _kernel_first(found: list[Evidence]) -> list[Evidence]:
@@ -212,7 +214,7 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
                 missing.append(
                     Evidence(
                         Cause.DELEGATE_NOT_APPLIED,
-                        f"{name} was asked for, and nothing says that {_library(name, facts)} was applied",
+                        f"{name} was asked for, and nothing says that it was applied{_library(name, facts)}",
                         inferred=True,
                     )
                 )

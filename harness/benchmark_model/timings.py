@@ -21,7 +21,7 @@ def read_timings(reading: Reading) -> Measurement:
         notes.append("the timings line is cut in the middle of its last number, or may be: it is not used")
     warmup, runs = _assign_counts(reading, timings)
     litert = reading.litert
-    if reading.llm.seen:
+    if reading.llm.seen or (reading.llm.named and not (reading.timings_seen or litert.seen)):
         return _language_model(reading, notes)
     if litert.seen:
         return _litert_timings(reading, warmup, runs, notes)

@@ -50,7 +50,15 @@ def test_a_missing_delegate_is_the_second_cause_where_the_run_got_so_far() -> No
         "input_2 has unsupported type 18",
     ],
 )
-@pytest.mark.parametrize("shell", ["", "Aborted\n", "Aborted (core dumped) ./benchmark_model\n"])
+@pytest.mark.parametrize(
+    "shell",
+    [
+        "",
+        "Aborted\n",
+        "Aborted (core dumped) ./benchmark_model\n",
+        "Fatal signal 6 (SIGABRT), code -1 in tid 9 (benchmark_model)\n",
+    ],
+)
 def test_a_fatal_word_about_an_input(fatal: str, shell: str) -> None:
     got = read(f"{START}{ASKED['XNNPACK']}{LOADED}FATAL: {fatal}\n{shell}", exit_code=134)
     assert (got["status"], got["causes"], got["message"]) == ("failed", ["bad_input"], fatal)
@@ -187,7 +195,9 @@ def test_two_vendors_share_no_count() -> None:
 def test_an_external_library_that_is_missing_is_named() -> None:
     silent = read(f"{START}{ASKED['EXTERNAL']}{LOADED}{INITIALIZED}{RUN}{TIMINGS}", exit_code=0)
     assert (silent["status"], silent["causes"]) == ("invalid", ["delegate_not_applied"])
-    assert silent["message"] == "EXTERNAL was asked for, and nothing says that /data/local/tmp/libvx.so was applied"
+    assert silent["message"] == (
+        "EXTERNAL was asked for, and nothing says that it was applied; its library is /data/local/tmp/libvx.so"
+    )
     crashed = read(f"{START}{ASKED['EXTERNAL']}{LOADED}EXTERNAL delegate created.\nSegmentation fault\n", exit_code=139)
     assert (crashed["status"], crashed["causes"]) == ("failed", ["crashed"])
     assert "/data/local/tmp/libvx.so was made right before: is the library there" in crashed["message"]
@@ -199,10 +209,15 @@ def test_an_external_library_that_is_missing_is_named() -> None:
 CACHE = "XNNPack weight cache could neither be loaded from or saved to '/x/w.bin'. Check that this location is readable and writable."
 
 
-@pytest.mark.parametrize("line", [CACHE, "XNNPack weight cache: could not open file ('/x/w.bin'): Permission denied."])
+@pytest.mark.parametrize("line", [CACHE, "XNNPack weight cache: cannot append buffer to cache file"])
 def test_a_weight_cache_that_was_refused_makes_the_result_invalid(line: str) -> None:
     got = read(f"{START}{LOADED}ERROR: {line}\n{INITIALIZED}{RUN}{TIMINGS}", exit_code=0)
     assert (got["status"], got["causes"], got["message"]) == ("invalid", ["condition_not_met"], line)
+
+
+def test_the_refusal_is_the_message_and_not_what_led_to_it() -> None:
+    opened = "ERROR: XNNPack weight cache: could not open file ('/x/w.bin'): Permission denied.\n"
+    assert read(f"{START}{LOADED}{opened}ERROR: {CACHE}\n{INITIALIZED}{RUN}{TIMINGS}", exit_code=0)["message"] == CACHE
 
 
 def test_a_weight_cache_that_is_made_anew_is_no_failure() -> None:

@@ -12,7 +12,7 @@ from harness.benchmark_model import parse_output
 from harness.benchmark_model.result_proto import ResultProto, _message_class, read_result
 from harness.benchmark_model.runtime_info import Delegated, RuntimeInfo, read_runtime_info, read_runtime_info_text
 from harness.records import RunStatistics
-from tests.benchmark_model.outputs import GOOD, MEMORY, read
+from tests.benchmark_model.outputs import GOOD, MEMORY, RUN, START, TIMINGS, read
 from tests.benchmark_model.recorded import FILES
 
 LATENCY = {
@@ -196,3 +196,20 @@ def test_the_file_stands_over_what_was_printed() -> None:
     file = (FILES / "runtime_info.pb").read_bytes()
     got = parse_output(GOOD + "\n".join(lines(info(GRAPH))) + "\n", runtime_info=file).measurement
     assert [(use.name, use.nodes_delegated) for use in got.delegates] == [("XNNPACK", 65)]
+
+
+@pytest.mark.parametrize("asked", ["Use gpu: [1]\n", "External delegate path: [/x/libx.so]\n"])
+def test_a_delegate_that_the_runtime_info_does_not_list_took_none_of_its_nodes(asked: str) -> None:
+    nothing = info([node(number) for number in range(12)]).SerializeToString()
+    got = read(START + asked + RUN + TIMINGS, runtime_info=nothing, exit_code=0)
+    assert [(use["applied"], use["nodes_delegated"], use["nodes_total"]) for use in got["delegates"]] == [
+        ("none", 0, 12)
+    ]
+    assert (got["status"], got["causes"]) == ("invalid", ["delegate_not_applied"])
+
+
+def test_a_vendor_s_name_in_the_runtime_info_is_the_external_delegate_s_too() -> None:
+    some = info([node(0, to=2), node(1), node(2, delegate="Vx Delegate", replaces=(0,))]).SerializeToString()
+    got = read(START + "External delegate path: [/x/libvx.so]\n" + RUN + TIMINGS, runtime_info=some, exit_code=0)
+    uses = {use["name"]: (use["applied"], use["nodes_delegated"], use["nodes_total"]) for use in got["delegates"]}
+    assert uses == {"VX": ("partial", 1, 2), "EXTERNAL": ("partial", 1, 2)}

@@ -113,8 +113,8 @@ def _split_and_read(text: str) -> list[tuple[str, Reading]]:
             another.line(raw, cut=cut)
             sure = sure or another.begun == "surely"
             if another.timings_seen:
-                if another.timings_text == current.timings_text:
-                    another = None  # some ports print their results twice
+                if _same_results(another, current):
+                    another = None
                     continue
                 current, another = another, None
                 starts.append(begun)
@@ -123,6 +123,12 @@ def _split_and_read(text: str) -> list[tuple[str, Reading]]:
         starts.append(begun)
     parts = ["\n".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
     return [*((part, _read(part)) for part in parts[:-1]), (parts[-1], current)]
+
+
+def _same_results(one: Reading, other: Reading) -> bool:
+    """Whether the timings of a run are printed again, as some ports do, maybe in the other form."""
+    both = one.timings_text.keys() & other.timings_text.keys()
+    return "inference" in both and all(one.timings_text[key] == other.timings_text[key] for key in both)
 
 
 def _read(text: str) -> Reading:

@@ -160,6 +160,28 @@ def test_no_token_is_no_speed() -> None:
     assert (got["llm"]["prefill_tps"], got["llm"]["decode_tps"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (
+            "RuntimeError: Failed to create engine for benchmark: INVALID_ARGUMENT: Invalid magic number",
+            "model_invalid",
+        ),
+        (
+            "RuntimeError: Failed to create engine for benchmark: INVALID_ARGUMENT: Unsupported file format.",
+            "model_invalid",
+        ),
+        ("RuntimeError: Failed to create engine for benchmark", "unknown"),
+        ("Could not find ./nofile.litertlm locally in /x", "model_unreadable"),
+    ],
+)
+def test_a_failure_of_litert_lm_whatever_its_exit_code(error: str, cause: str) -> None:
+    got = read(
+        f"Benchmarking model: x.litertlm (/x/x.litertlm)\nTraceback (most recent call last):\n{error}\n", exit_code=0
+    )
+    assert (got["tool"], got["status"], got["causes"][0], got["message"]) == ("litert_lm", "failed", cause, error)
+
+
 def test_an_app_s_logcat() -> None:
     tag = "06-14 10:55:21.084 18088 18088 I tflite_BenchmarkModelActivity: "
     lines = [tag + "Running TensorFlow Lite benchmark with args: --graph=/x/m.tflite --use_gpu=true"]
