@@ -28,7 +28,7 @@ _Condition = Literal[
 _Word = Annotated[str, Written(r"[A-Za-z0-9_.-]{1,64}", "one word of letters, digits, `_`, `.` and `-`")]
 _Clock = (
     Annotated[int, Field(gt=0)]
-    | Annotated[str, Written(r"max|min|[1-9]\d?%|100%", "kHz, a share such as 70%, max or min")]
+    | Annotated[str, Written(r"(max|min|[1-9]\d?%|100%)", "kHz, a share such as 70%, max or min")]
 )
 
 

@@ -15,7 +15,7 @@ class Written:
     """Stands behind `str` in `Annotated`.
 
     Args:
-        pattern: what all of the text must match; editors get it with the JSON Schema.
+        pattern: what all of the text must match, alternatives in brackets; editors get it with the JSON Schema.
         words: the same for people, behind "must be".
     """
 
@@ -40,4 +40,4 @@ class Written:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """What editors check."""
-        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
