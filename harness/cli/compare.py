@@ -123,6 +123,7 @@ def _write(
             print_comparison(found.table, open_console(), ops=ops)
         return
     if file_format == "model-explorer":
+        _require_comparable_ops(found)
         write_overlays(change_overlays(found.comparisons), None if to_stdout else output)
         return
     if file_format == "parquet":
@@ -138,6 +139,16 @@ def _write(
         return
     with text_output_file(output) as stream:
         stream.write(text)
+
+
+def _require_comparable_ops(found: RunComparison) -> None:
+    comparisons = found.comparisons
+    mixed = any(one.base.key and one.head.key and one.base.synthetic != one.head.synthetic for one in comparisons)
+    if mixed and all(one.ops is None for one in comparisons):
+        raise UsageError(
+            "one side is synthetic and the other was measured: their ops are not set against each other",
+            remedy="harness export RUN --format model-explorer shows each by itself",
+        )
 
 
 def _as_text(found: RunComparison, file_format: str, *, ops: int, table: ComparisonTableName) -> str:

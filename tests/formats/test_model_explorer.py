@@ -102,12 +102,20 @@ def test_a_comparison_shows_what_each_node_contributes(tmp_path: Path, capsys: p
 
 
 def test_a_comparison_with_synthetic_numbers_is_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    replayed = replace(profiled("cpu", *BUILT_IN), synthetic=True)
-    run = write_run(tmp_path / "run", [replayed, profiled("xnnpack", *BUILT_IN)])
+    both = [replace(profiled(delegate, *BUILT_IN), synthetic=True) for delegate in ("cpu", "xnnpack")]
+    run = write_run(tmp_path / "run", both)
     sides = [f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"]
     assert run_cli(["compare", *sides, "--format", "model-explorer"]) == 0
     name = json.loads(capsys.readouterr().out)["name"]
     assert name == "change us: xnnpack 1 thr big on R5CT1 against delegate=cpu, synthetic"
+
+
+def test_measured_ops_are_not_set_against_synthetic_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    half = [replace(profiled("cpu", *BUILT_IN), synthetic=True), profiled("xnnpack", *BUILT_IN)]
+    run = write_run(tmp_path / "run", half)
+    sides = [f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"]
+    assert run_cli(["compare", *sides, "--format", "model-explorer"]) == 2
+    assert "one side is synthetic and the other was measured" in capsys.readouterr().err
 
 
 def test_a_comparison_of_whole_delegates_shows_no_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
