@@ -103,7 +103,7 @@ def test_models_are_looked_at_before_the_run(tmp_path: Path) -> None:
     suite = write_suite(tmp_path, [page, shipped("cnn_int8.tflite")], "processes: 1\n")
     done = harness("run", suite, "--device", "virtual:1", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "warning: page.tflite is no TFLite model but a web page" in done.stderr
+    assert f"warning: {page} is no TensorFlow Lite model: it is an HTML page" in done.stderr
 
 
 def test_every_mistake_of_a_suite_is_a_line_on_the_terminal(tmp_path: Path) -> None:

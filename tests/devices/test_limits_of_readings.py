@@ -12,19 +12,19 @@ from harness.errors import UsageError
 @pytest.mark.parametrize(
     ("text", "celsius"),
     [
-        # Whole degrees up to 150, then tenths, from 1000 on thousandths.
-        ("149.5", 149.5),
-        ("150", None),
-        ("151", 15.1),
+        # Whole degrees up to 130, then tenths, from 1000 on thousandths.
+        ("129.5", 129.5),
+        ("130", 130.0),
+        ("131", 13.1),
         ("999", 99.9),
         ("1000", 1.0),
-        ("149999", 149.999),
-        ("150000", None),
-        ("-39.9", -39.9),
-        ("-40", None),
-        ("-39999", -39.999),
-        ("-40000", None),
-        ("-151", -15.1),
+        ("130000", 130.0),
+        ("130001", None),
+        ("-20", -20.0),
+        ("-20.1", None),
+        ("-20000", -20.0),
+        ("-20001", None),
+        ("-131", -13.1),
         (" 35500\n", 35.5),
         ("nan", None),
     ],
@@ -34,7 +34,8 @@ def test_units_of_the_kernel_s_zones(text: str, celsius: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "celsius"), [("36.5", 36.5), ("-99.9", None), ("149.9", 149.9), ("150", None), ("-40", None), ("x", None)]
+    ("value", "celsius"),
+    [("36.5", 36.5), ("-99.9", None), ("130", 130.0), ("130.1", None), ("-20", -20.0), ("-20.1", None), ("x", None)],
 )
 def test_the_hal_says_degrees(value: str, celsius: float | None) -> None:
     text = (
@@ -43,7 +44,7 @@ def test_the_hal_says_degrees(value: str, celsius: float | None) -> None:
         "Current cooling devices from HAL:\n"
         "\tTemperature{mValue=30.0, mType=0, mName=late, mStatus=0}\n"
     )
-    assert hal_zones(text) == [ThermalZone(number=None, type="CPU0", temperature_c=celsius)]
+    assert hal_zones(text) == [ThermalZone(number=None, type="CPU0", temperature_c=celsius, kind=0)]
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_a_folder_holds_a_file_for_each_cell(tmp_path: Path, capsys: pytest.Capt
         (["--format", "model-explorer"], "name a folder"),
         (["--format", "model-explorer", "-o", "one.json"], "2 cells have a profile"),
         (["--format", "model-explorer", "--table", "trials"], "--table ops"),
-        (["--format", "model-explorer", "-o", "run/manifest.json/x"], "is not a folder"),
+        (["--format", "model-explorer", "-o", "run/manifest.json/x"], "is part of the run"),
         (["--format", "trace", "-o", "no/such/folder.json"], "cannot write"),
     ],
 )

@@ -126,11 +126,12 @@ def test_a_full_disk_tells_how_to_go_on(tmp_path: Path) -> None:
         assert caught.value.remedy == f"free some room, then --resume {tmp_path}"
 
 
-def test_damage_is_named_by_line_and_first_key(tmp_path: Path) -> None:
+def test_damage_is_named_by_line_and_first_key(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A damaged line is left out, since the rest of the run is worth reading; a damaged manifest leaves nothing to read."""
     RunStore.create(tmp_path, manifest()).close()
     (tmp_path / "decisions.jsonl").write_text('{"device": "x"}\n')
-    with pytest.raises(UsageError, match=r"decisions\.jsonl:1 is damaged: head: Field required"):
-        load_run(tmp_path)
+    assert load_run(tmp_path).decisions == ()
+    assert "decisions.jsonl:1 is damaged and left out: head: Field required" in caplog.text
     (tmp_path / "manifest.json").write_text('{"suite": 3}')
     with pytest.raises(UsageError, match=r"manifest\.json is damaged: run_id: Field required"):
         load_run(tmp_path)
@@ -140,9 +141,9 @@ def test_formats_that_are_read(tmp_path: Path) -> None:
     RunStore.create(tmp_path, manifest()).close()
     file = tmp_path / "manifest.json"
     data = json.loads(file.read_text())
-    for version in (1, 2):
+    for version in (1, 2, 3):
         file.write_text(json.dumps(data | {"format_version": version}))
         assert load_run(tmp_path).manifest.format_version == version
-    file.write_text(json.dumps(data | {"format_version": 3}))
-    with pytest.raises(UsageError, match="has format 3, this harness reads up to 2"):
+    file.write_text(json.dumps(data | {"format_version": 4}))
+    with pytest.raises(UsageError, match="has format 4, this harness reads up to 3"):
         load_run(tmp_path)
