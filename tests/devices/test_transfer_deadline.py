@@ -77,8 +77,9 @@ IDS = ["a push that stands still", "a pull that stands still", "a pull byte by b
 
 @pytest.mark.parametrize(("transfer", "behaviour"), CASES, ids=IDS)
 def test_a_deadline_ends_it(tmp_path: Path, transfer: Callable[..., None], behaviour: Behaviour) -> None:
-    with phone(behaviour) as target, pytest.raises(DeviceHung, match=r"within 0\.5 s"):
-        transfer(target, tmp_path, 0.5)
+    # On a busy machine the deadline may already strike while the connection is made: that is told in other words.
+    with phone(behaviour) as target, pytest.raises(DeviceHung, match=r"within 2 s|does not answer"):
+        transfer(target, tmp_path, 2.0)
     assert not (tmp_path / "back").exists()
 
 
