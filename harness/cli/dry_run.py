@@ -14,8 +14,8 @@ from rich.table import Table
 
 from harness.api.run_suite import RunPlan
 from harness.cli.console import open_console
+from harness.files.terminal_text import printable
 from harness.formats import comparison_words
-from harness.formats.terminal_text import printable
 from harness.records import Purpose, Trial
 
 _MOST_CELLS = 40

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 from harness.analysis.stopping import Step
+from harness.files.terminal_text import printable
 from harness.formats import decision_words
-from harness.formats.terminal_text import printable
 from harness.records import Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
 

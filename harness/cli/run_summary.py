@@ -22,10 +22,10 @@ from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.cli.console import open_console
+from harness.files.terminal_text import printable
 from harness.formats import decision_words
 from harness.formats.headline import headlines
 from harness.formats.narrow_table import Column, print_table, say
-from harness.formats.terminal_text import printable
 from harness.records import CellKey, Scalar, Status
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.runs.run_progress import adaptive_progress

@@ -11,9 +11,9 @@ from rich.markup import escape
 from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
+from harness.files.terminal_text import printable
 from harness.formats import comparison_words as words
 from harness.formats.narrow_table import Column, print_table, say
-from harness.formats.terminal_text import printable
 
 _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.SAME: "", Verdict.INCONCLUSIVE: "yellow"}
 

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.files.terminal_text import printable
+
 LOGGER = "harness"
 """The logger above all loggers of this package."""
 
@@ -63,8 +65,7 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # logging's name
         """See `logging.Formatter.formatMessage`."""
-        line = super().formatMessage(record)
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+        return printable(super().formatMessage(record))
 
 
 _run: contextvars.ContextVar[Path | None] = contextvars.ContextVar("run", default=None)
