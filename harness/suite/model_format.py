@@ -117,7 +117,12 @@ def _zipped(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        NotImplementedError,
+    ):  # the last: zipfile's word for a version it does not know
         return "a ZIP archive, cut short or damaged"
     for pattern, what in _ZIPPED:
         if any(pattern.match(name) for name in names):

@@ -157,16 +157,16 @@ class ShellPhone:
         timeout_s: float | None = None,
         cancel: threading.Event | None = None,
     ) -> None:
-        """Not needed."""
-        raise NotImplementedError
+        """A condition only runs commands."""
+        raise AssertionError("a condition only runs commands")
 
     def pull(self, remote: str, local: Path, *, timeout_s: float = 60.0, cancel: threading.Event | None = None) -> bool:
-        """Not needed."""
-        raise NotImplementedError
+        """A condition only runs commands."""
+        raise AssertionError("a condition only runs commands")
 
     def stat(self, remote: str) -> RemoteStat | None:
-        """Not needed."""
-        raise NotImplementedError
+        """A condition only runs commands."""
+        raise AssertionError("a condition only runs commands")
 
     def close(self) -> None:
         """Nothing is held."""

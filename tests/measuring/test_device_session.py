@@ -47,9 +47,6 @@ class Events:
     def note(self, serial: str, message: str) -> None:
         pass
 
-    def kept_busy(self, serial: str, seconds: float) -> None:
-        pass
-
 
 class CancelledInTheLastCanary(DeviceSession):
     """Its canary gives a time once; the second time the run is ended in the middle of it."""
