@@ -1,10 +1,10 @@
-"""How often comparisons of such a cell are wrong, and what they can find, by comparing the cell with itself (A/A). Pure.
+"""Compares a cell with itself (A/A) to measure how often its verdicts are wrong and the smallest change they find. Pure.
 
-Processes of neighbouring blocks are set against each other, with a coin deciding which is called base: nothing differs, so every
-`faster` or `slower` is false. The smallest detectable change is the one that, put on top of such differences, is found in nine of ten.
+Processes of neighbouring blocks form pairs; a coin decides which is called base. Nothing differs, so every `faster` or `slower` is false.
+The smallest detectable change is the one that nine of ten experiments find when it is added to such differences.
 
-What this cannot see: drift slower than two blocks is common to both of a pair, as it is in a real interleaved comparison; and no
-splitting of one run shows how runs of different days differ.
+This cannot see drift slower than two blocks, which both of a pair share (as in a real interleaved comparison), nor how runs of different
+days differ.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from harness.analysis.verdict import Rules
 
 EXPERIMENTS = 2000
 POWER = 0.9
-"""Share of the experiments in which a change must be found to count as detectable."""
+"""Share of the experiments that must find a change for it to count as detectable."""
 LARGEST_CHANGE = 10.0
-"""Changes beyond a factor of eleven are not looked for."""
+"""Largest relative change looked for: a factor of eleven."""
 
 _SEED = 20_260_102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What was found for one cell."""
+    """The calibration of one cell."""
 
     blocks: int
-    """Processes of the cell that went into it."""
+    """Number of its processes."""
     pairs: int
     """Pairs of neighbouring blocks: the size of the A/A experiments."""
     experiments: int
@@ -42,23 +42,20 @@ class Calibration:
     same_rate: float
     """Share with the verdict `same`."""
     spread: float
-    """Standard deviation of a process, relative, from the differences of neighbours. Outliers do not widen it."""
+    """Relative standard deviation of a process, from the differences of neighbours. Outliers do not widen it."""
     detectable: tuple[tuple[int, float | None], ...]
-    """Number of processes a side, and the smallest relative slowdown that so many detect; None where none does."""
+    """Pairs of a number of processes a side and the smallest relative slowdown that so many detect, or None."""
 
 
 def calibrate(
     log_values: Sequence[float], *, processes: Sequence[int], rules: Rules | None = None
 ) -> Calibration | None:
-    """Calibrate on the processes of one cell, in the order of their blocks.
+    """Calibrate on the processes of one cell; return None for fewer than twice `MIN_BLOCKS` of them.
 
     Args:
-        log_values: natural logarithms of the metric, one per block.
+        log_values: natural logarithms of the metric, one per block, in the order of the blocks.
         processes: numbers of processes a side to find the smallest detectable change for.
         rules: how verdicts are reached.
-
-    Returns:
-        None with fewer than twice `MIN_BLOCKS` processes.
     """
     rules = rules or Rules()
     values = np.asarray(log_values, dtype=np.float64)
@@ -67,7 +64,7 @@ def calibrate(
         return None
     rng = np.random.default_rng(_SEED)
     neighbours = np.diff(values)
-    # Two ways to divide into neighbouring pairs: from the first block on, or from the second.
+    # Neighbours pair from the first block on, or from the second.
     starts = [neighbours[0::2][:pairs], neighbours[1::2][:pairs]]
     chosen = np.stack([one for one in starts if len(one) == pairs])
     signs = rng.choice((-1.0, 1.0), size=(EXPERIMENTS, pairs))

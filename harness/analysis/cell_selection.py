@@ -1,6 +1,7 @@
-"""Which cells of a run a selection means, and which cells belong together. Pure.
+"""Finds the cells that a selection names, and pairs the cells of two sides. Pure.
 
-`RUN@delegate=gpu,threads=4` names cells by what they have in common. Two selections pair by every key that they do not fix differently.
+`RUN@delegate=gpu,threads=4` names all cells with these values. The cells of two selections pair by every key that the selections do not
+fix differently.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _NEXT_KEY = re.compile(r"\s*\w+\s*=")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Cells of one side. `where` maps keys to values; values may hold `*` and `?`."""
+    """The cells of one side. `where` maps keys to values, which may hold `*` and `?`."""
 
     text: str
     where: Mapping[str, str] = field(default_factory=dict)
@@ -28,26 +29,26 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two cells to compare. One side is None where the other run has no such cell."""
+    """Two cells to compare. A side is None if its run has no such cell; never both."""
 
     base: CellResults | None
     head: CellResults | None
 
     @property
-    def shown(self) -> CellKey:
-        """The cell that the pair is listed under: head's."""
+    def shown(self) -> CellResults:
+        """The cell that tables list the pair under: head's if there is one."""
         cell = self.head or self.base
-        assert cell is not None  # noqa: S101  # a pair of nothing is never made
-        return cell.key
+        assert cell is not None  # noqa: S101
+        return cell
 
 
 def parse_where(text: str) -> dict[str, str]:
     """Read `delegate=gpu(precision=fp16,cache=1),threads=4`.
 
-    Only a comma outside of brackets with `KEY=` behind it divides: options and `xnnpack, cold start` keep theirs.
+    A comma divides only outside brackets and before `KEY=`, so options and `xnnpack, cold start` keep theirs.
 
     Raises:
-        UsageError: an unknown key, one given twice, or no value.
+        UsageError: a key is unknown, given twice or without a value.
     """
     where: dict[str, str] = {}
     for part in _split(text):
@@ -68,14 +69,14 @@ def parse_where(text: str) -> dict[str, str]:
 
 
 def select(cells: Sequence[CellResults], selection: Selection) -> list[CellResults]:
-    """Find the cells that a selection means.
+    """Find the cells that a selection names.
 
     Raises:
-        UsageError: none, naming the first key without a match and the nearest value that would have one.
+        UsageError: there is none; the message names the first key without a match and the nearest existing value.
     """
     left = list(cells)
     for key, pattern in selection.where.items():
-        # The very word wins: `xnnpack` is not `xnnpack, cold start` where there is both.
+        # An exact match wins: `xnnpack` does not mean `xnnpack, cold start` if both exist.
         kept = [cell for cell in left if str(getattr(cell.key, key)) == pattern]
         kept = kept or [cell for cell in left if _matches(cell, key, pattern)]
         if not kept:
@@ -103,8 +104,8 @@ def pair_cells(
         base: cells of the one side.
         head: cells of the other.
         apart: keys in which the sides may differ.
-        devices: head's serials by base's serials, where a device stands for another one (`same_devices`).
-        baseline: values that decide where several base cells would do (the suite's `baseline`).
+        devices: head's serials by base's serials, for devices that replace each other (`same_devices`).
+        baseline: the suite's baseline, which chooses among several fitting base cells.
 
     Raises:
         UsageError: several base cells fit one head cell.
@@ -137,19 +138,19 @@ def pair_cells(
     if not apart:
         pairs += [Pair(base=cell, head=None) for cell in base if cell.key not in used]
     else:
-        # Of several base cells in one place only one is asked for; but a place that head does not have at all is something that it lacks.
+        # Several base cells may share a place, and head needs only one of them. Only a place without any head cell is missing there.
         taken = {place(cell, is_head=True) for cell in head}
         for there, candidates in by_place.items():
             if there not in taken:
                 pairs += [Pair(base=cell, head=None) for cell in _narrowed(candidates, keys, baseline)]
-    # The order of running is random by design and would make every table look different.
-    return sorted(pairs, key=lambda pair: pair.shown)
+    # Sorted, because the order of running is random by design.
+    return sorted(pairs, key=lambda pair: pair.shown.key)
 
 
 def fixed_apart(base: Selection, head: Selection) -> list[str]:
-    """Keys that two selections fix differently: cells do not pair by these.
+    """Return the keys that two selections fix differently, by which cells do not pair.
 
-    A model or a device that only one side names narrows the comparison: nobody means to compare one model with all the others.
+    A model or device that only one side names narrows both sides: nobody means to compare one model with all the others.
     """
     return [
         key
@@ -160,19 +161,19 @@ def fixed_apart(base: Selection, head: Selection) -> list[str]:
 
 
 def narrowed(cells: Sequence[CellResults], own: Selection, other: Selection) -> list[CellResults]:
-    """The cells of one side that the other side's selection lets pair: a model or a device that only one side names is meant for both."""
+    """Keep the cells that the other side's selection allows: a model or device that only one side names holds for both."""
     left = list(cells)
     for key in ("model", "device"):
         if key in other.where and key not in own.where:
-            # A device may stand for another one, whose serial nothing here has.
+            # The other side's device may have a replacement here with another serial.
             left = [cell for cell in left if _matches(cell, key, other.where[key])] or left
     return left
 
 
 def same_devices(base: Sequence[DeviceInfo], head: Sequence[DeviceInfo]) -> dict[str, str]:
-    """Head's serial for each of base's: the same serial, else the only other unit of the same phone model on both sides."""
+    """Map base's serials to head's: the same serial, else the only remaining unit of the same phone model on both sides."""
     ours, theirs = {d.serial: d for d in base}, {d.serial: d for d in head}
-    # A serial of a virtual device says only on which port it sat: another profile may sit there the next time.
+    # The serial of a virtual device is only its port, where another profile may sit the next time.
     same = {s: s for s in ours if s in theirs and _kind(ours[s]) == _kind(theirs[s])}
     for serial, info in ours.items():
         if serial in same:

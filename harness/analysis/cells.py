@@ -1,6 +1,6 @@
-"""Results by cell: everything measured under the same question. Pure.
+"""Groups results by cell: all processes that were asked the same question. Pure.
 
-The sample is one process: a cell's value is the centre of its processes' averages (`analysis/centre.py`), its spread is between processes.
+The sample is one process: a cell's value is the centre of its processes' averages, its spread is between processes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.analysis.metrics import Metric, counted
 from harness.records import CellKey, Purpose, Result, Scalar, Status, Trial
 
 KEYS = tuple(one.name for one in fields(CellKey))
-"""What names a cell, in order: what a selection may name, what cells pair by, and the dimensions of the report."""
+"""The keys that name a cell, in order. Selections name them, cells pair by them, and they are the dimensions of the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,43 +22,41 @@ class CellResults:
 
     key: CellKey
     mask: str
-    """Of the cores, bare hex."""
+    """Mask of the cores, bare hex."""
     results: tuple[Result, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellSummary:
-    """What the processes of a cell came to.
-
-    `values_us` holds the average latency of each latency process that counts, in the order given; nothing else ever counts as a latency.
-    """
+    """Numbers and outcomes of a cell's processes."""
 
     key: CellKey
     mask: str
-    """Of the cores, bare hex."""
+    """Mask of the cores, bare hex."""
     values_us: tuple[float, ...]
+    """Average latency of each latency process that counts, in the order given. Nothing else ever counts as a latency."""
     statuses: Mapping[Status, int]
     causes: tuple[str, ...]
     synthetic: bool
-    """Any of its results was replayed or modelled instead of measured, whatever came of it."""
+    """Any of its results, failed ones too, was replayed or modelled instead of measured."""
     profiled_us: tuple[float, ...] = ()
-    """The average latency of each profiled process that counts, by its own account: what profiling makes of it, never a latency."""
+    """Average of each profiled process that counts. The profiler slows it, so it is never a latency."""
 
     @property
     def latency(self) -> Spread | None:
-        """Of the processes that count, in microseconds; None without one."""
+        """Spread of `values_us`; None if it is empty."""
         return spread(self.values_us)
 
     @property
     def profiling_overhead(self) -> float | None:
-        """How much slower the profiled processes were, as a share: 0.02 for 2 %. None where one of both was not measured."""
+        """Slowdown by the profiler as a share: 0.02 is 2 %. None unless both kinds of process were measured."""
         if not self.profiled_us or not self.values_us:
             return None
         return centre(self.profiled_us) / centre(self.values_us) - 1
 
     @property
     def median_us(self) -> float | None:
-        """Centre of the processes that count; None without one."""
+        """Centre of `values_us`; None if it is empty."""
         return self.latency.centre if self.latency else None
 
     @property
@@ -68,7 +66,7 @@ class CellSummary:
 
 
 def key_of(trial: Trial) -> CellKey:
-    """The cell that a trial belongs to."""
+    """Return the cell of a trial."""
     return CellKey(
         model=trial.model.name,
         device=trial.device,
@@ -93,7 +91,7 @@ def summaries(results: Iterable[Result]) -> tuple[CellSummary, ...]:
 
 
 def summary_of(cell: CellResults) -> CellSummary:
-    """What the processes of a cell came to."""
+    """Summarise one cell."""
     statuses: dict[Status, int] = {}
     causes: dict[str, None] = {}
     for result in cell.results:
@@ -113,14 +111,14 @@ def summary_of(cell: CellResults) -> CellSummary:
 def baseline_of(
     cell: CellSummary, all_cells: Sequence[CellSummary], baseline: Mapping[str, Scalar] | None
 ) -> CellSummary | None:
-    """The cell that `cell` is compared with: alike but for what `baseline` fixes. None without one, or where it has no value."""
+    """Return the baseline cell of `cell`: the same key but for the values that `baseline` fixes. None if there is none with a value."""
     measured = {other.key: other for other in all_cells if other.values_us}
     key = baseline_key(cell.key, measured, baseline)
     return measured[key] if key is not None else None
 
 
 def baseline_key(key: CellKey, keys: Iterable[CellKey], baseline: Mapping[str, Scalar] | None) -> CellKey | None:
-    """The one of `keys` that `key` is compared with: alike but for what `baseline` fixes; `key` itself where it is a baseline."""
+    """Return the one of `keys` that is `key` with the values that `baseline` fixes; a baseline's own key is itself."""
     if not baseline:
         return None
     wanted = [str(baseline.get(name, getattr(key, name))) for name in KEYS]

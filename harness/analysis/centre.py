@@ -1,8 +1,7 @@
-"""The centre of a cell and its spread: the one estimator behind the matrix, the forest plot, the terminal and `compare`. Pure.
+"""The centre of a cell and its spread, as the matrix, the forest plot, the terminal and `compare` show them. Pure.
 
-The centre is the median, in the metric's own unit: of an even number of values the mean of the two in the middle. It is what you get when
-you take the median of an exported column yourself, and it holds for a time or a growth of memory that is zero, which has no logarithm.
-Why not the exponential of the median logarithm: docs/statistics.md.
+The centre is the median in the metric's own unit; of an even number of values, the mean of the two in the middle. You get the same from
+an exported column, and zero, which has no logarithm, is no exception. Why not the exponential of the median logarithm: docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Centre, smallest and largest of a few values of one unit."""
+    """Centre, smallest and largest of values of one unit."""
 
     centre: float
     low: float
@@ -30,7 +29,7 @@ class Spread:
 
 
 def centre(values: Sequence[float]) -> float:
-    """The centre of some values.
+    """Return the centre of some values.
 
     Raises:
         statistics.StatisticsError: there are none.
@@ -39,6 +38,6 @@ def centre(values: Sequence[float]) -> float:
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """Centre and range; None of nothing."""
+    """Return centre and range; None if there are no values."""
     known = list(values)
     return Spread(centre(known), min(known), max(known), len(known)) if known else None

@@ -1,7 +1,7 @@
-"""Whether two cells were measured under like conditions. Pure.
+"""Checks whether two cells were measured under like conditions. Pure.
 
-Each difference is noted beside the number, because it may explain the number. `--strict` refuses `unlike` notes; the others only inform.
-What a virtual device's model makes up (temperatures, clocks) is no condition: it has no influence on inference, which is real.
+Each difference becomes a note beside the number, because it may explain it. `--strict` refuses `unlike` notes; the others only inform.
+Temperatures and clocks that a virtual device models are not compared: they do not influence its inference, which is real.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from harness.analysis.metrics import is_good
 from harness.records import DeviceInfo, Purpose, Result
 
 TEMPERATURE_BAND_C = 5.0
-"""Phones of one design change their clocks within a few degrees; the median start of the two sides may differ by this much."""
+"""Allowed difference of the median start temperatures. Phones of one design change their clocks within a few degrees."""
 FREQUENCY_BAND = 0.05
-"""Relative difference of the median clocks, or of the canary's times, that is let pass."""
+"""Allowed relative difference of the median clocks and of the canary's times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing that a reader of the number should know."""
+    """A remark that belongs beside a number."""
 
     kind: str
     text: str
@@ -31,7 +31,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One cell with what its run knows of it."""
+    """One cell and the facts of its run."""
 
     run_id: str
     results: Sequence[Result]
@@ -40,13 +40,7 @@ class Side:
 
 
 def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> list[Note]:
-    """Everything in which the sides differ besides what is compared on purpose.
-
-    Args:
-        base: the one side.
-        head: the other.
-        apart: keys in which they differ on purpose (`device`, `model`, `cpus`, ...).
-    """
+    """Note every difference of the sides, except in the keys in which they differ on purpose (`apart`: `device`, `model`, ...)."""
     on_purpose = set(apart)
     notes: list[Note] = []
     if base.run_id != head.run_id:
@@ -59,7 +53,7 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> 
         notes += _differing("model", "the model file differs", base, head, lambda r: r.trial.model.sha256[:12] or "?")
         notes += _differing(
             "inputs",
-            "what the model is fed with differs",
+            "the inputs of the model differ",
             base,
             head,
             lambda r: r.trial.model.asked or "the tool's own",
@@ -117,12 +111,12 @@ def _lengths(result: Result) -> str:
 
 
 def _set_differently(base: Side, head: Side) -> list[Note]:
-    """Governor, clocks and whatever else was set. A side that set nothing ran with what the device came with, and that is not known."""
+    """Compare governor, clocks and other settings. A side that set nothing ran with the device's own settings, which are unknown."""
     ours, theirs = ({_settings(result) for result in _good(side)} for side in (base, head))
     if not ours or not theirs or ours == theirs:
         return []
     words = [_list(value or "nothing set" for value in side) for side in (ours, theirs)]
-    return [Note("settings", f"what the device was set to differs: {words[0]} and {words[1]}", True)]
+    return [Note("settings", f"the device settings differ: {words[0]} and {words[1]}", True)]
 
 
 def _settings(result: Result) -> str | None:
@@ -165,7 +159,7 @@ def _canaries(base: Side, head: Side) -> list[Note]:
 
 
 def _throttling(base: Side, head: Side) -> list[Note]:
-    # Thermal status 2 is Android's "moderate": the first at which it throttles noticeably.
+    # Thermal status 2 is Android's "moderate", the first with noticeable throttling.
     counts = [sum(status >= 2 for status in _sensed(side, "thermal_status_after")) for side in (base, head)]
     if not any(counts):
         return []
@@ -181,7 +175,7 @@ def _median(side: Side, name: str) -> float | None:
 
 
 def _sensed(side: Side, name: str) -> list[float]:
-    """A condition of all processes that count, as far as a sensor and no model said it."""
+    """Read a condition of all processes that count, where a sensor gave it and not a model."""
     seen = [result.conditions for result in _good(side)]
     return [value for one in seen if name not in one.simulated and (value := getattr(one, name)) is not None]
 

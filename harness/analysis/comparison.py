@@ -1,8 +1,8 @@
-"""Two sets of results against each other, cell by cell. Pure: results in, comparisons out.
+"""Compares two sets of results cell by cell. Pure.
 
-Cells of one run that took turns were measured in the same blocks and are compared block by block. Cells of two runs share none, nor do
-those of a run that did not interleave or was made of recorded logs: their processes are two independent samples, and of a drift between
-them the interval holds only what shows within either (a note says so).
+Cells of one run that took turns share blocks and are compared block by block. Cells of two runs share none, nor do those of a run that
+did not interleave or was made of recorded logs: their processes are two independent samples, and the interval allows for a drift between
+them only as far as it shows within either (a note says so).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from harness.records import CellKey, Status
 
 State = Literal["measured", "unmeasured", "skipped", "missing", "incomparable"]
 """`unmeasured`: a side has results, but none that is ok. `skipped`: it could not run there. `missing`: a side has no such cell.
-`incomparable`: one side was measured, the other replayed or modelled. That has a ratio to look at, but no interval, no verdict and no
-ops that stand for each other: chance between processes says nothing of what separates a measurement from a model."""
+`incomparable`: one side was measured, the other replayed or modelled. Such a pair has a ratio, but no interval, no verdict and no matched
+ops: chance between processes does not explain the difference between a measurement and a model."""
 Breach = Literal["slower", "not_measured", "interrupted"]
-"""Why a cell breaks the gate. `not_measured`: base has a number and head has none. `interrupted`: head's run ended before this cell had
-its processes, and those that it has decide nothing."""
+"""Reason why a cell breaks the gate. `not_measured`: base has a number and head has none. `interrupted`: head's run ended before this cell
+had all its processes, and those that it has decide nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Comparison:
 
     key: CellKey
     mask: str
-    """Cores, bare hex."""
+    """Mask of the cores, bare hex."""
     metric: Metric
     state: State
     base: SideSummary
@@ -59,7 +59,7 @@ class Comparison:
     notes: tuple[Note, ...]
     ops: OpDiff | None
     op_judgements: tuple[Judgement | None, ...] = ()
-    """Of `ops.changes`, in the same order; None where an op was profiled too seldom."""
+    """Judgements on `ops.changes`, in the same order; None for an op with too few profiled processes."""
 
     @property
     def synthetic(self) -> bool:
@@ -68,13 +68,13 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The verdict on what both sides measured; None where there was nothing to judge."""
+        """The verdict; None unless both sides were measured."""
         return self.judgement.verdict if self.state == "measured" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overall:
-    """One question over all devices that answered it."""
+    """One cell's comparison over all devices that measured it."""
 
     model: str
     delegate: str
@@ -85,7 +85,7 @@ class Overall:
     estimate: Estimate
     judgement: Judgement
     synthetic: bool = False
-    """The numbers of all its devices are: measured and synthetic ones are never taken together."""
+    """Whether the numbers are synthetic on all its devices. Measured and synthetic ones are never pooled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +101,17 @@ class Table:
 
     @property
     def gate_broken(self) -> bool:
-        """Whether, with a gate set, any cell breaks it (`gate_breach`)."""
+        """Whether any cell breaks the gate, if one is set."""
         return any(failed_gate(one, self.rules) for one in self.comparisons)
 
     @property
     def base_measured(self) -> bool:
-        """Whether base has a number in any cell that can be judged: without one there is nothing that a gate could hold head against."""
+        """Whether base has a number in any cell that can be judged. Without one, a gate has nothing to hold head against."""
         return any(one.base.n for one in self.comparisons if one.state != "incomparable")
 
 
 def gate_breach(one: Comparison, rules: Rules) -> Breach | None:
-    """Why a cell breaks the gate; None where it does not. Missing data must not look like good data: what base measured, head must too."""
+    """Return why a cell breaks the gate, or None. Missing data must not look good: head must measure what base measured."""
     if rules.gate is None:
         return None
     if one.judgement.gate_broken:
@@ -122,7 +122,7 @@ def gate_breach(one: Comparison, rules: Rules) -> Breach | None:
 
 
 def failed_gate(one: Comparison, rules: Rules) -> bool:
-    """Whether a cell breaks the gate."""
+    """Say whether a cell breaks the gate."""
     return gate_breach(one, rules) is not None
 
 
@@ -139,17 +139,17 @@ def compare(
     """Compare paired cells.
 
     Args:
-        pairs: as `pair_cells` found them.
+        pairs: from `pair_cells`.
         base: the run of the base cells.
         head: the run of the head cells.
-        metric: what is compared.
+        metric: the metric to compare.
         rules: how verdicts are reached.
-        apart: keys in which the sides differ on purpose: no note is made of those.
-        ops: take the differences apart by op, too; with hundreds of pairs that takes seconds.
+        apart: keys in which the sides differ on purpose; no note mentions them.
+        ops: split the differences by op, too; for hundreds of pairs this takes seconds.
     """
     apart = tuple(apart)
     same_run = base.run_id == head.run_id
-    # One plan each: the same run on both sides looked once.
+    # The same run on both sides looked once, so its plan counts once.
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
     estimates = [looks.corrected(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
     mixed = [half_synthetic(pair) for pair in pairs]
@@ -184,17 +184,11 @@ def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Es
 
 
 def _bare(estimate: Estimate) -> Estimate:
-    """The ratio alone: between a measurement and a model no interval and no p-value means anything."""
+    """The ratio alone: between a measurement and a model, interval and p-value mean nothing."""
     return replace(estimate, ci_low=None, ci_high=None, p_value=None, drift=0.0)
 
 
-_NO_VERDICT = Judgement(
-    verdict=Verdict.INCONCLUSIVE,
-    q_value=None,
-    gate_broken=False,
-    more_processes=None,
-    reasons=("one side is synthetic",),
-)
+_NO_VERDICT = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("one side is synthetic",))
 
 
 def _mean_log(values: Sequence[float]) -> float:
@@ -209,7 +203,7 @@ def _op_diff(pair: Pair, *, interleaved: bool) -> OpDiff | None:
 
 
 def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules) -> list[tuple[Judgement | None, ...]]:
-    """Verdicts of all ops of all cells together: the correction counts them all."""
+    """Judge all ops of all cells together, since the correction counts them all."""
     everything = [change.estimate for diff in diffs if diff for change in diff.changes]
     judged = iter(judge([one for one in everything if one is not None], rules))
     return [
@@ -229,8 +223,6 @@ def _comparison(
     op_judgements: tuple[Judgement | None, ...],
     apart: Sequence[str],
 ) -> Comparison:
-    shown = pair.head or pair.base
-    assert shown is not None  # noqa: S101  # a pair of nothing is never made
     ours, theirs = summary_of_side(pair.base, metric, base), summary_of_side(pair.head, metric, head)
     notes = list(failure_notes(ours, theirs))
     if pair.base is not None and pair.head is not None:
@@ -241,8 +233,8 @@ def _comparison(
         notes += compare_conditions(_side(base, pair.base), _side(head, pair.head), apart=apart)
         notes += _sample_notes(estimate)
     return Comparison(
-        key=shown.key,
-        mask=shown.mask,
+        key=pair.shown.key,
+        mask=pair.shown.mask,
         metric=metric,
         state=_state(pair, ours, theirs),
         base=ours,
@@ -293,7 +285,7 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
     for one in comparisons:
         if one.state == "measured" and one.judgement.q_value is not None:
             key = one.key
-            # What is replayed on one device says nothing of what was measured on another.
+            # Replayed numbers of one device are never pooled with measured ones of another.
             asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, one.synthetic)
             groups.setdefault(asked, []).append(one)
     several = {key: group for key, group in groups.items() if len({one.key.device for one in group}) > 1}

@@ -1,13 +1,11 @@
-"""How far the level of a run moved while it ran: two separate runs may lie that far apart though nothing differs between them. Pure.
+"""Measures how far the level of a run moved while it ran: two separate runs may lie that far apart although nothing differs. Pure.
 
-Processes that are independent of each other vary as much between neighbours as between any two. Where a phone warms up, throttles for a
-while or is busy with something else, neighbours are more alike than that: von Neumann's ratio (Annals of Mathematical Statistics 12, 1941),
-the mean square of successive differences over the variance, falls below 2. Its version on ranks (Bartels, Journal of the American
-Statistical Association 77, 1982) tells that from chance whatever the noise is. The same two numbers say how large the slow part is: the
-variance less half the mean square of successive differences.
+Independent processes vary as much between neighbours as between any two. While a phone warms up, throttles or is busy with something
+else, neighbours are more alike: von Neumann's ratio (Annals of Mathematical Statistics 12, 1941), the mean square of successive
+differences over the variance, falls below 2. Its version on ranks (Bartels, Journal of the American Statistical Association 77, 1982)
+tells that from chance whatever the noise is. The variance less half the mean square of successive differences is the slow part.
 
-It sees a step that begins and ends within the run as well as a drift that goes one way; comparing the halves of a run, which stood here
-before, does not see the former.
+This sees a step that begins and ends within the run as well as a drift in one direction; comparing halves of a run misses the former.
 """
 
 from __future__ import annotations
@@ -18,17 +16,16 @@ from scipy import special
 from harness.analysis.ranks import Floats
 
 TEST_FROM = 8
-"""Processes from which slow movement can be told from chance; with fewer, whatever the numbers show counts as movement."""
+"""Number of processes from which a test can tell slow movement from chance. With fewer, any movement counts."""
 P_MOVED = 0.25
 """P-value at which a run counts as moved. Generous: an overlooked drift costs more than a wider interval."""
 DEVIATIONS = 3.0
-"""By how many standard deviations of its slow part the average of a run may lie away from where the other run was. A phone that warms up
-within a third of the run lies 2.8 of them above its start; one throttled for a share `f` of the run `sqrt(f / (1 - f))` of them, which is 3
-where it is throttled nine tenths of the time."""
+"""Allowed distance between the average of a run and the other run, in standard deviations of the slow part. A phone that warms up within a
+third of the run averages 2.8 of them above its start; one throttled for a share `f` of the run `sqrt(f / (1 - f))` of them: 3 for 0.9."""
 
 
 def slow_movement(values: Floats) -> Floats:
-    """How far separate runs may lie apart by what one moved: `DEVIATIONS` deviations of its slow part; 0 where that may be chance.
+    """Return how far separate runs may lie apart, judged by one: `DEVIATIONS` deviations of its slow part; 0 if that may be chance.
 
     Args:
         values: logarithms of the processes' values in the order of running, along the last axis; at least two.
@@ -42,7 +39,7 @@ def slow_movement(values: Floats) -> Floats:
 
 
 def rank_ratio_p(values: Floats) -> Floats:
-    """One-sided p-value of "the order of running means nothing", against neighbours that are alike. Normal approximation."""
+    """Return the one-sided p-value of "the order of running means nothing" against "neighbours are alike". Normal approximation."""
     n = values.shape[-1]
     ranks = values.argsort(axis=-1).argsort(axis=-1).astype(np.float64)
     ratio = np.square(np.diff(ranks, axis=-1)).sum(axis=-1) / (n * (n * n - 1) / 12)

@@ -1,4 +1,4 @@
-"""What can be compared: one number per process, and which processes may give it. Pure."""
+"""Metrics: one number per process, and the rule that says which processes count. Pure."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from harness.records.causes import Cause
 _FALLBACKS = frozenset(
     {Cause.UNCONSUMED_FLAGS, Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL}
 )
-"""Causes for which something else ran than the delegate that was asked for, or, where all of the graph was asked for, than it alone."""
+"""Causes that say: not the requested delegate ran, or not it alone although it was to run the whole graph."""
 
 
 class Metric(StrEnum):
-    """A number that one process of `benchmark_model` yields. For all of them less is better."""
+    """A number that one process of `benchmark_model` reports. Less is better for every one."""
 
     INFERENCE_AVG = "inference_avg"
     """Average of the timed inferences, in microseconds."""
     MEDIAN = "median"
-    """Their median, where the tool prints one."""
+    """Their median, if the tool prints one."""
     P5 = "p5"
-    """Their 5th percentile, where the tool prints one."""
+    """Their 5th percentile, if the tool prints one."""
     P95 = "p95"
-    """Their 95th percentile, where the tool prints one."""
+    """Their 95th percentile, if the tool prints one."""
     INIT = "init"
-    """Loading and preparing the model, in microseconds."""
+    """Time to load and prepare the model, in microseconds."""
     FIRST_INFERENCE = "first_inference"
     """The first inference after that, in microseconds."""
     PEAK_MEMORY = "peak_memory"
-    """Peak memory of the process, in the tool's megabytes: of processes run for memory, which watch it, where there are such."""
+    """Peak memory in the tool's megabytes. Read from the processes run for memory, which sample it, if there are any."""
     MEMORY = "memory"
-    """What the process grew by from its start to its end, in the tool's megabytes: every process says that."""
+    """Growth of the process from start to end in the tool's megabytes. Every process reports it."""
 
     @property
     def unit(self) -> str:
@@ -42,7 +42,7 @@ class Metric(StrEnum):
 
     @property
     def words(self) -> str:
-        """As a person would say it."""
+        """Name for people."""
         return _WORDS[self]
 
 
@@ -59,7 +59,7 @@ _WORDS = {
 
 
 def value_of(measurement: Measurement, metric: Metric) -> float | None:
-    """The metric, or None where the output does not say it."""
+    """Return a metric, or None if the output does not report it."""
     runs = measurement.runs
     if metric is Metric.INFERENCE_AVG:
         return measurement.inference_avg_us
@@ -79,37 +79,37 @@ def value_of(measurement: Measurement, metric: Metric) -> float | None:
 
 
 def peak_memory_mb(measurement: Measurement) -> float | None:
-    """Peak of the process: by periodic monitoring where the tool has it, else the older tools' own line."""
+    """Return the peak by periodic monitoring, else the one that older tools print."""
     memory = measurement.memory
     return memory.periodic_peak_mb if memory.periodic_peak_mb is not None else memory.overall_peak_mb
 
 
 def purpose_for(results: Iterable[Result], metric: Metric) -> Purpose:
-    """Choose whose processes give the metric: those run for memory if memory is asked and there are any, else those run for latency."""
+    """Choose which processes give the metric: for peak memory those run for memory, if there are any; else those run for latency."""
     if metric is Metric.PEAK_MEMORY and any(result.trial.purpose is Purpose.MEMORY for result in results):
         return Purpose.MEMORY
     return Purpose.LATENCY
 
 
 def is_good(result: Result, purpose: Purpose) -> bool:
-    """Whether a process counts: it is ok, was run for the purpose, and said something. Every number of the harness asks this first."""
+    """Say whether a process counts: it is ok, ran for the purpose and reported numbers. Every number of the harness passes this rule."""
     return result.status is Status.OK and result.trial.purpose is purpose and result.measurement is not None
 
 
 def counts(result: Result, metric: Metric, purpose: Purpose) -> float | None:
-    """The metric of a process that counts, if the value is positive and finite; else None."""
+    """Return the metric of a process that counts, if the value is positive and finite; else None."""
     return _usable(result, metric) if is_good(result, purpose) else None
 
 
 def counted(results: Iterable[Result], metric: Metric, purpose: Purpose) -> list[float]:
-    """The metric of all processes that count, in the order given."""
+    """Return the metric of all processes that count, in the order given."""
     return [value for result in results if (value := counts(result, metric, purpose)) is not None]
 
 
 def shown(result: Result, metric: Metric, purpose: Purpose) -> float | None:
-    """The metric of a process that counts, or that is invalid but ran what was asked: that may be shown, marked, and never counts.
+    """Return the metric of a process that may be shown: one that counts, or an invalid one that ran as asked.
 
-    A failed process shows nothing, whatever it printed, nor does one in which something else ran than the delegate that was asked for.
+    Mark the value of an invalid process; it never counts. Failed processes, and those where the requested delegate did not run, give None.
     """
     if result.status is Status.INVALID and result.trial.purpose is purpose and ran_as_asked(result):
         return _usable(result, metric)
@@ -117,7 +117,7 @@ def shown(result: Result, metric: Metric, purpose: Purpose) -> float | None:
 
 
 def ran_as_asked(result: Result) -> bool:
-    """Whether the numbers are those of the delegate that was asked for: a fallback to the CPU has numbers too, and good ones."""
+    """Say whether the requested delegate gave the numbers: a fallback to the CPU gives plausible numbers too."""
     if result.status is Status.OK:
         return True
     if not _FALLBACKS.isdisjoint(result.causes):

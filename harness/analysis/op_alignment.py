@@ -1,12 +1,12 @@
-"""Finds which ops of one profile stand for which of another. Pure.
+"""Matches the ops of two profiles. Pure.
 
-Three steps, each for what the one before leaves open:
+Each of three steps takes the ops that the one before left over:
 
-1.  Ops that name their tensors (`[MobilenetV2/Conv/Relu6]:0`) are the same node of the same graph wherever they run.
+1.  Ops that name the same tensors (`[MobilenetV2/Conv/Relu6]:0`) are the same node of the graph wherever they run.
 2.  Between those, both sides are aligned in execution order: an op may match one of the same kind under another name (a renamed kernel, or
     XNNPACK's `Fully Connected (NC, F32) GEMM` for a 1x1 `CONV_2D`).
-3.  What still lies between two matches on both sides belongs together as a whole: the one row of a delegate that does not show its inside,
-    against all the ops that it took. What lies on one side only is gone, or new.
+3.  Ops left between two matches on both sides form one group, such as the single row of a delegate that hides its inside and all the ops
+    that it took. Ops left on one side only are gone, or new.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.analysis.op_profile import OpRow
 
 Group = tuple[tuple[OpRow, ...], tuple[OpRow, ...]]
-"""Ops of base and of head that stand for each other; one side may be empty."""
+"""Matching ops of base and of head; one side may be empty."""
 
 _TENSOR_NAME = re.compile(r"(\[.*\])(?::\d+)?$", re.DOTALL)
 _WHOLE_DELEGATE = re.compile(r"delegate(v\d+)?$", re.IGNORECASE)
 _LAST_NUMBER = re.compile(r":\d+$")
 
-# Kinds by what the names of the built-in operators and of XNNPACK's and the GPU delegate's kernels have in common. Order matters: a
-# depthwise convolution is a convolution too. XNNPACK runs 1x1 convolutions as fully connected ones, so the two are one kind.
+# Patterns cover the names of built-in operators and of the kernels of XNNPACK and the GPU delegate. Order matters: a depthwise convolution
+# is a convolution too. XNNPACK runs 1x1 convolutions as fully connected ones, so the two are one kind.
 _KINDS = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
@@ -60,28 +60,21 @@ _KINDS = tuple(
 
 
 def align(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[Group]:
-    """Divide the ops of both sides into groups that stand for each other, in execution order. Every op is in exactly one group."""
-    if [_identity(row) for row in base] == [_identity(row) for row in head]:
+    """Divide the ops of both sides into matching groups, in execution order. Every op is in exactly one group."""
+    if [(row.node_type, row.name) for row in base] == [(row.node_type, row.name) for row in head]:
         return [((ours,), (theirs,)) for ours, theirs in zip(base, head, strict=True)]
-    groups: list[Group] = []
-    i = j = 0
-    for next_i, next_j in [*_anchors(base, head), (len(base), len(head))]:
-        groups += _between(base[i:next_i], head[j:next_j])
-        if next_i < len(base):
-            groups.append(((base[next_i],), (head[next_j],)))
-        i, j = next_i + 1, next_j + 1
-    return groups
+    return _grouped(base, head, _anchors(base, head), _between)
 
 
 def kind_of(row: OpRow) -> str | None:
-    """What sort of op a row is, whoever runs it; None where the name does not say, or is that of a whole delegate."""
+    """Return the kind of an op, whatever runs it; None if its name does not tell, or if the row is a whole delegate."""
     if _WHOLE_DELEGATE.search(row.node_type):
         return None
     return next((kind for pattern, kind in _KINDS if pattern.search(row.node_type)), None)
 
 
 def node_of(row: OpRow) -> str | None:
-    """The names of the op's output tensors, which say which node of the graph it is.
+    """Return the names of the op's output tensors, which identify a node of the graph.
 
     None for ops inside a delegate, and for the row of a whole delegate: its outputs are those of the last op that it took.
     """
@@ -90,19 +83,30 @@ def node_of(row: OpRow) -> str | None:
 
 
 def tensors_of(row: OpRow) -> tuple[str, ...]:
-    """Names of the output tensors of an op that is a node of the graph; empty as `node_of` is None."""
+    """Return the names of an op's output tensors; empty where `node_of` gives None."""
     node = node_of(row)
     return tuple(node[1:-1].split(", ")) if node is not None and node != "[]" else ()
 
 
 def is_renamed(base: OpRow, head: OpRow) -> bool:
-    """Whether two ops are one and the same under another name: the same node of the graph, or of the same kind."""
+    """Say whether two ops with different names match: they are the same node of the graph, or of the same kind."""
     node = node_of(base)
     return (node is not None and node == node_of(head)) or _likeness(_features(base), _features(head)) > 0
 
 
-def _identity(row: OpRow) -> tuple[str, str]:
-    return row.node_type, row.name
+def _grouped(
+    base: Sequence[OpRow],
+    head: Sequence[OpRow],
+    matches: Sequence[tuple[int, int]],
+    gap: Callable[[Sequence[OpRow], Sequence[OpRow]], list[Group]],
+) -> list[Group]:
+    """One group for each match, with the groups that `gap` makes of the ops between two matches."""
+    groups: list[Group] = []
+    i = j = 0
+    for next_i, next_j in matches:
+        groups += [*gap(base[i:next_i], head[j:next_j]), ((base[next_i],), (head[next_j],))]
+        i, j = next_i + 1, next_j + 1
+    return groups + gap(base[i:], head[j:])
 
 
 def _anchors(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[tuple[int, int]]:
@@ -112,7 +116,7 @@ def _anchors(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[tuple[int, in
 
 
 def _nodes(rows: Sequence[OpRow]) -> list[tuple[str, int] | None]:
-    """The node of each row, with which one of several of that name it is."""
+    """The node of each row, with a number that tells several of one name apart."""
     seen: Counter[str] = Counter()
     nodes: list[tuple[str, int] | None] = []
     for row in rows:
@@ -124,7 +128,7 @@ def _nodes(rows: Sequence[OpRow]) -> list[tuple[str, int] | None]:
 
 
 def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest part of the pairs whose second members increase too (patience sorting)."""
+    """The longest subsequence of the pairs whose second members increase too (patience sorting)."""
     tails: list[int] = []
     tops: list[int] = []
     before: list[int | None] = []
@@ -145,16 +149,7 @@ def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _between(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[Group]:
-    if not base and not head:
-        return []
-    groups: list[Group] = []
-    i = j = 0
-    for next_i, next_j in [*_best_matches(base, head), (len(base), len(head))]:
-        groups += _rest(base[i:next_i], head[j:next_j])
-        if next_i < len(base):
-            groups.append(((base[next_i],), (head[next_j],)))
-        i, j = next_i + 1, next_j + 1
-    return groups
+    return _grouped(base, head, _best_matches(base, head), _rest)
 
 
 def _rest(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[Group]:
@@ -167,7 +162,7 @@ def _best_matches(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[tuple[in
     """Pairs in the order of both sides with the largest sum of likenesses (Needleman and Wunsch's recursion, gaps free)."""
     if not base or not head:
         return []
-    # A graph of a thousand ops has a few dozen sorts of ops: likenesses are found once for each pair of sorts.
+    # A graph of a thousand ops has a few dozen sorts of ops: compute each pair of sorts once.
     sorts, columns = _numbered([_features(row) for row in head])
     by_sort = {ours: [_likeness(ours, theirs) for theirs in sorts] for ours in {_features(row) for row in base}}
     likenesses = [by_sort[_features(row)] for row in base]
@@ -196,7 +191,7 @@ _Features = tuple[str, str, str | None]
 
 
 def _numbered(features: Sequence[_Features]) -> tuple[list[_Features], list[int]]:
-    """The different ones, and for each of the given ones its number among them."""
+    """The distinct ones, and the index of each given one among them."""
     numbers: dict[_Features, int] = {}
     return list(dict.fromkeys(features)), [numbers.setdefault(one, len(numbers)) for one in features]
 

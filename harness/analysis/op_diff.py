@@ -1,7 +1,7 @@
-"""What each op contributes to the difference of two profiles. Pure.
+"""Splits the difference of two profiles by op. Pure.
 
-Every op is in one group, and what no op explains is a line of its own, so the lines add up to the change of the whole: the profiled
-processes' own average inference, head minus base.
+Every op is in one group, and the part that no op explains is a line of its own. So the lines add up to the whole change: head minus base
+of the profiled processes' own average inference.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from harness.analysis.op_profile import OpProfile, OpRow
 from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, unpaired
 
 ChangeKind = Literal["same", "renamed", "replaced", "new", "gone"]
-"""`replaced`: the ops of one side stand for those of the other as a whole, and no finer match is honest."""
+"""`replaced`: the ops of one side stand for those of the other only as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpChange:
-    """A group of ops and what it contributes."""
+    """A group of matching ops and its share of the change."""
 
     kind: ChangeKind
     base: tuple[OpRow, ...]
@@ -29,19 +29,19 @@ class OpChange:
     base_us: float
     head_us: float
     share: float | None
-    """Part of the whole change; negative where it goes the other way; None where the whole did not change."""
+    """Part of the whole change: negative if it goes the other way, None if the whole did not change."""
     estimate: Estimate | None
-    """Ratio with interval where both sides were profiled in enough processes."""
+    """Ratio with interval, if both sides were profiled in enough processes."""
 
     @property
     def change_us(self) -> float:
-        """Head minus base, per inference."""
+        """Head minus base, in microseconds per inference."""
         return self.head_us - self.base_us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpDiff:
-    """The whole and its parts: `change_us` is the sum of all `changes` and `unexplained_us`."""
+    """The whole change and its parts: `change_us` is the sum of all `changes` and `unexplained_us`."""
 
     base_whole_us: float
     head_whole_us: float
@@ -50,30 +50,27 @@ class OpDiff:
     changes: tuple[OpChange, ...]
     """In the order of execution."""
     unexplained_us: float
-    """Of the change, what lies outside all ops: the interpreter between them, and the profiler itself."""
+    """Change outside all ops: in the interpreter between them, and in the profiler itself."""
 
     @property
     def change_us(self) -> float:
-        """Of the whole, head minus base."""
+        """Head minus base of the whole."""
         return self.head_whole_us - self.base_whole_us
 
     @property
     def unexplained_share(self) -> float | None:
-        """Of the whole change; None where the whole did not change."""
+        """Unexplained part of the whole change; None if the whole did not change."""
         return self.unexplained_us / self.change_us if self.change_us else None
 
     def by_contribution(self) -> list[OpChange]:
-        """The largest change of either sign first."""
+        """Return the changes, the largest of either sign first."""
         return sorted(self.changes, key=lambda change: -abs(change.change_us))
 
 
 def op_diff(base: OpProfile, head: OpProfile, *, interleaved: bool = True) -> OpDiff:
-    """Take the difference of two profiles apart.
+    """Split the difference of two profiles by op.
 
-    Args:
-        base: the one profile.
-        head: the other.
-        interleaved: both were measured in one run; else a drift within either is allowed for in the ops' intervals.
+    Unless they were `interleaved` in one run, the ops' intervals allow for a drift within either.
     """
     whole = head.whole_us - base.whole_us
     changes = tuple(_change(ours, theirs, whole, interleaved) for ours, theirs in align(base.rows, head.rows))
@@ -101,7 +98,7 @@ def _change(base: Sequence[OpRow], head: Sequence[OpRow], whole: float, interlea
 
 
 def change_kind(base: Sequence[OpRow], head: Sequence[OpRow]) -> ChangeKind:
-    """What sort of change a group of aligned ops is."""
+    """Classify a group of aligned ops."""
     if not base:
         return "new"
     if not head:

@@ -1,7 +1,7 @@
-"""The ops of a cell over its profiled processes, in execution order: the one aggregation behind reports, comparisons and exports. Pure.
+"""Aggregates the ops of a cell over its profiled processes for reports, comparisons and exports. Pure.
 
-Rows are one op by what they are (subgraph, type, name, and which one of several alike), not by their place: a process that lost rows does
-not shift the others. Cost per inference is taken in each process.
+Subgraph, type, name and number among equals identify an op, not its place: a process that lost rows does not shift the others. Cost
+per inference is computed in each process.
 """
 
 from __future__ import annotations
@@ -18,59 +18,59 @@ from harness.records import Measurement, OpTiming, Purpose, Result
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpRow:
-    """One op over the profiled processes of a cell. None where no output said it."""
+    """One op over the profiled processes of a cell. Times are microseconds; None if no output gives the value."""
 
     index: int
     node_type: str
     name: str
     costs_us: tuple[float, ...]
-    """Per inference in each process; 0 in one that did not see it. Empty where no process says what it costs."""
+    """Cost per inference in each process, 0 in one that did not see the op. Empty if no process gives a cost."""
     subgraph: int | None = None
     avg_us: float | None = None
-    """Per call."""
+    """Cost per call."""
     times_called: float | None = None
     seen_us: float | None = None
-    """Per inference, of the processes that saw it alone."""
+    """Cost per inference over only the processes that saw it."""
     seen_in: int = 0
-    """In how many of the processes it was seen."""
+    """Number of processes that saw it."""
 
     @property
     def cost_us(self) -> float:
-        """Per inference over all processes: what adds up in a comparison.
+        """Cost per inference over all processes, the number that comparisons add up.
 
         Raises:
-            statistics.StatisticsError: no process says what it costs.
+            statistics.StatisticsError: no process gives a cost.
         """
         return centre(self.costs_us)
 
     @property
     def nested(self) -> bool:
-        """In a subgraph that an op of the primary one calls: its time is part of that op's."""
+        """Whether it is in a subgraph that an op of the primary one calls: that op's time includes its time."""
         return self.subgraph not in (None, 0)
 
     @property
     def adds_up(self) -> bool:
-        """Whether it takes part where ops are added up or compared: it is of the primary graph and has a time."""
+        """Whether sums and comparisons include it: it is in the primary graph and has a cost."""
         return not self.nested and bool(self.costs_us)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpProfile:
-    """All ops of the primary subgraph; those of called subgraphs are part of their callers' time already."""
+    """All ops of the primary subgraph, whose times include those of called subgraphs."""
 
     rows: tuple[OpRow, ...]
     whole_us: float
-    """Centre of the profiled processes' own average inference: what the ops must add up to."""
+    """Centre of the profiled processes' own average inference, the sum that the ops must explain."""
     processes: int
 
 
 def cost_per_inference(measurement: Measurement, op: OpTiming) -> float | None:
-    """What an op costs in one inference. Tables without a column of calls print that already, as the average."""
+    """Return the cost of an op per inference. Tables without a column of calls print it already, as the average."""
     return measurement.op_cost_us(op) if op.times_called is not None else op.avg_us
 
 
 def profile_of(results: Iterable[Result]) -> OpProfile | None:
-    """The profile of a cell out of all its results; None where no process that counts has both ops and an average."""
+    """Return the profile of a cell from all its results; None if no process that counts has both ops and an average."""
     known = [
         (result, average)
         for result in results
@@ -88,7 +88,7 @@ def profile_of(results: Iterable[Result]) -> OpProfile | None:
 
 
 def op_rows(processes: Sequence[Result]) -> tuple[OpRow, ...]:
-    """Every op of some processes, those of called subgraphs behind those of the primary one."""
+    """Return every op of some processes: first the primary subgraph's, then those of called ones."""
     groups: dict[tuple[int, str, str, int], list[tuple[int, OpTiming, float | None]]] = {}
     for process, result in enumerate(processes):
         if result.measurement is None:

@@ -1,6 +1,6 @@
-"""Exact rank statistics: Walsh averages, Wilcoxon's two null distributions, and the Hodges-Lehmann intervals that they give.
+"""Exact rank statistics: Walsh averages, Wilcoxon's two null distributions, and the Hodges-Lehmann intervals from them.
 
-Everything works along the last axis, so that thousands of simulated experiments cost one call.
+All functions work along the last axis, so one call handles thousands of simulated experiments.
 
 Sources: Wilcoxon, Biometrics Bulletin 1 (1945); Mann and Whitney, Annals of Mathematical Statistics 18 (1947); Hodges and Lehmann, Annals
 of Mathematical Statistics 34 (1963); the intervals as in Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.3 and 4.3.
@@ -17,12 +17,12 @@ from scipy import special
 Floats = npt.NDArray[np.float64]
 
 _EXACT_LIMIT = 60
-"""Largest sample whose null distribution is counted out; beyond it the normal approximation is good to four digits."""
+"""Largest sample with an exact null distribution; beyond it the normal approximation is good to four digits."""
 
 
 @cache
 def signed_rank_cdf(n: int) -> Floats:
-    """P(W <= w) for w = 0 .. n(n+1)/2, with W the sum of the ranks of the positive ones among n symmetric differences."""
+    """Return P(W <= w) for w = 0 .. n(n+1)/2, where W is the sum of the ranks of the positive ones among n symmetric differences."""
     if n > _EXACT_LIMIT:
         values = np.arange(n * (n + 1) // 2 + 1)
         return _normal_cdf(values, n * (n + 1) / 4, n * (n + 1) * (2 * n + 1) / 24)
@@ -37,11 +37,10 @@ def signed_rank_cdf(n: int) -> Floats:
 
 @cache
 def rank_sum_cdf(n: int, m: int) -> Floats:
-    """P(U <= u) for u = 0 .. n m, with U the number of pairs (x, y) with x < y when both samples are of one distribution."""
+    """Return P(U <= u) for u = 0 .. n m, where U is the number of pairs (x, y) with x < y and both samples have one distribution."""
     if max(n, m) > _EXACT_LIMIT:
         return _normal_cdf(np.arange(n * m + 1), n * m / 2, n * m * (n + m + 1) / 12)
-    # The Gaussian binomial coefficient: its numbers are those of the ways, multiplied out and divided factor by factor. Python's
-    # integers keep the division exact.
+    # The coefficients of the Gaussian binomial count the ways. Multiply and divide factor by factor; Python's integers keep it exact.
     ways = [1] + [0] * (n * m)
     for factor in range(m + 1, m + n + 1):
         for index in range(n * m, factor - 1, -1):
@@ -55,7 +54,7 @@ def rank_sum_cdf(n: int, m: int) -> Floats:
 
 
 def walsh_averages(differences: Floats) -> Floats:
-    """Means of all pairs of differences, each with itself too, sorted along the last axis. Their median is Hodges and Lehmann's."""
+    """Return the sorted means of all pairs of differences, each with itself too. Their median is the Hodges-Lehmann estimate."""
     first, second = np.triu_indices(differences.shape[-1])
     averages: Floats = (differences[..., first] + differences[..., second]) / 2
     averages.sort(axis=-1)
@@ -63,7 +62,7 @@ def walsh_averages(differences: Floats) -> Floats:
 
 
 def pairwise_differences(base: Floats, head: Floats) -> Floats:
-    """Every head minus every base, sorted along the last axis."""
+    """Return every head minus every base, sorted along the last axis."""
     grid = head[..., :, None] - base[..., None, :]
     flat: Floats = grid.reshape(*grid.shape[:-2], -1)
     flat.sort(axis=-1)
@@ -71,16 +70,16 @@ def pairwise_differences(base: Floats, head: Floats) -> Floats:
 
 
 def order_for(cdf: Floats, miss: float) -> int | None:
-    """How many of the sorted averages to leave out at each end, so that the interval misses in at most `miss` of all cases.
+    """Return how many sorted averages to drop at each end so that the interval misses in at most a share `miss` of all cases.
 
-    None where even the widest interval misses more often than that.
+    None if even the widest interval misses more often.
     """
     order = int(np.searchsorted(cdf, miss / 2 * (1 + 1e-12), side="right")) - 1
     return order if order >= 0 else None
 
 
 def two_sided_p(averages: Floats, cdf: Floats) -> Floats:
-    """P-value of "the centre is 0" from sorted averages: ties with 0 count half to either side, rounded to the cautious side."""
+    """Return the p-value of "the centre is 0" from sorted averages. Ties with 0 count half to each side, rounded to the cautious one."""
     above = (averages > 0).sum(axis=-1)
     below = (averages < 0).sum(axis=-1)
     tied = averages.shape[-1] - above - below

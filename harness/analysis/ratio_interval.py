@@ -1,7 +1,7 @@
-"""The ratio of two latencies, its interval and its p-value, from processes. Pure.
+"""Estimates the ratio of two latencies with its interval and p-value from processes. Pure.
 
-Works on logarithms: a ratio of latencies is a difference there, noise that multiplies becomes noise that adds, and swapping the two
-sides turns `r` into `1/r` exactly. How the method was chosen, and what it is worth in figures: docs/statistics.md.
+All work is on logarithms: a ratio becomes a difference, multiplying noise becomes adding noise, and swapping the two sides turns `r` into
+`1/r` exactly. docs/statistics.md says why this method, and gives its figures.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from harness.analysis.ranks import (
 )
 
 LEVEL = 0.95
-"""Of every interval, unless said otherwise."""
+"""Level of every interval, unless you pass another."""
 MIN_BLOCKS = 5
 """Fewer blocks (or processes a side) never give a verdict."""
 
 BUDGET = 10
-"""Processes a side that find a change of 3 % in nine of ten experiments where processes differ by 1 %: what a suite runs by default."""
+"""A suite's default number of processes a side. It finds a change of 3 % in nine of ten experiments if processes differ by 1 %."""
 
 RANK_TEST_FROM = 8
-"""Blocks from which the rank test of pairs can reach a p-value of 1 %: all of one sign has a chance of 2 / 2^8."""
+"""Number of blocks from which the paired rank test can reach a p-value of 1 %: all of one sign has a chance of 2 / 2^8."""
 
 Design = Literal["paired", "unpaired", "pooled"]
 
@@ -43,53 +43,53 @@ _LEVEL_SLACK = 1.25
 _RANK_SHARE = 0.8
 """Share of the error that the rank test may use; the t-test has the rest. See `joint_p`."""
 _ALONE_SHARE = 0.85
-"""Share that the t-test may use where it stands alone: noise in two modes has shorter tails than it assumes."""
+"""Share that the t-test may use alone. Not all, since noise in two modes has shorter tails than it assumes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """head / base with its uncertainty.
 
-    `ratio` above 1 means that head is larger (slower). The interval is at `level`, `p_value` is of "the ratio is 1". The three are
-    None where there are too few values to say anything.
+    A `ratio` above 1 means that head is larger (slower). The interval is at `level`; `p_value` tests "the ratio is 1". Each is None if
+    there are too few values.
     """
 
     design: Design
     base_n: int
     head_n: int
-    """Processes that count on each side; in a paired design both are the number of blocks."""
+    """Number of processes that count on each side; in a paired design, both are the number of blocks."""
     ratio: float | None
     ci_low: float | None = None
     ci_high: float | None = None
     p_value: float | None = None
     level: float = LEVEL
     drift: float = 0.0
-    """Relative drift within separate runs that the interval has been widened by on both ends."""
+    """Relative drift within separate runs by which the interval is widened at both ends."""
 
     @property
     def n(self) -> int:
-        """The smaller side."""
+        """Size of the smaller side."""
         return min(self.base_n, self.head_n)
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Estimates of many experiments at once: log ratio, ends of the interval, p-value."""
+    """Estimates of many experiments: log ratios, ends of the intervals, p-values."""
 
     centre: Floats
     low: Floats
     high: Floats
     p_value: Floats
     drift: Floats | None = None
-    """Logarithm of what the intervals were widened by, where they were."""
+    """Logarithm of the drift by which the intervals are widened, if they allow for one."""
 
 
 def paired(log_ratios: Sequence[float], *, level: float = LEVEL) -> Estimate:
     """Estimate from one log ratio (head over base) per block.
 
     Args:
-        log_ratios: natural logarithms; several processes of a block are averaged before.
-        level: of the interval.
+        log_ratios: natural logarithms; average several processes of a block before.
+        level: level of the interval.
     """
     n = len(log_ratios)
     if n < 2:
@@ -105,8 +105,8 @@ def unpaired(base: Sequence[float], head: Sequence[float], *, level: float = LEV
     Args:
         base: natural logarithms of the base's processes, in the order of running.
         head: the same of the head's.
-        level: of the interval.
-        drifts: the two sides ran at different times, so a drift within either is allowed for; see `unpaired_many`.
+        level: level of the interval.
+        drifts: allow for a drift within either, because the sides ran at different times; see `unpaired_many`.
     """
     n, m = len(base), len(head)
     if min(n, m) < 2:
@@ -117,14 +117,10 @@ def unpaired(base: Sequence[float], head: Sequence[float], *, level: float = LEV
 
 
 def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
-    """The geometric mean of several devices' ratios, each device counting alike.
+    """Estimate the geometric mean of several devices' ratios with equal weights.
 
-    The interval speaks of these devices, not of all devices: a handful is no sample of the market. Each device's standard error is read
-    off its own robust interval; degrees of freedom after Satterthwaite (Biometrics Bulletin 2, 1946).
-
-    Args:
-        estimates: of the devices.
-        level: of the interval.
+    The interval holds for these devices, not for all: a handful is no sample of the market. Each device's standard error comes from its own
+    robust interval, the degrees of freedom from Satterthwaite (Biometrics Bulletin 2, 1946).
     """
     n, m = sum(one.base_n for one in estimates), sum(one.head_n for one in estimates)
     centres, errors, freedom = [], [], []
@@ -162,7 +158,7 @@ def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
 
 
 def paired_many(log_ratios: Floats, *, level: float = LEVEL) -> Intervals:
-    """`paired` for many experiments at once: the blocks along the last axis, at least two."""
+    """Do `paired` for many experiments at once: at least two blocks along the last axis."""
     n = log_ratios.shape[-1]
     averages = walsh_averages(log_ratios)
     cdf = signed_rank_cdf(n)
@@ -178,11 +174,11 @@ def paired_many(log_ratios: Floats, *, level: float = LEVEL) -> Intervals:
 
 
 def unpaired_many(base: Floats, head: Floats, *, level: float = LEVEL, drifts: bool = True) -> Intervals:
-    """`unpaired` for many experiments at once: the processes along the last axes in the order of running, at least two a side.
+    """Do `unpaired` for many experiments at once: at least two processes a side along the last axis, in the order of running.
 
-    Runs of different times do not share their drift, and nothing in two runs tells how far apart they started. What can be seen is how
-    far either moved while it ran (`harness.analysis.drift`), and the other may have been as far away. The interval is widened by that
-    much on both ends, and the p-value is that of a difference larger than that.
+    Runs at different times do not share their drift, and two runs do not tell how far apart they started. They tell how far either moved
+    while it ran (`harness.analysis.drift`), and the other may have been as far away. So the interval is widened by that much at both ends,
+    and the p-value is that of a difference larger than that.
     """
     found = _unpaired(base, head, level, np.zeros(base.shape[:-1]))
     if not drifts:
@@ -213,24 +209,24 @@ def _unpaired(base: Floats, head: Floats, level: float, shift: Floats) -> Interv
 
 
 def _t_p(mean: Floats, error: Floats, freedom: Floats | np.float64, least: float) -> Floats:
-    # `least`: when each process falls into one of two modes by chance, all of one side in one mode and all of the other in the other has
-    # at least this chance if both modes are equally frequent. No smaller p-value is honest, however tight the values look.
+    # `least`: if each process falls into one of two equally frequent modes, this is the chance that the sides lie in different ones. No
+    # smaller p-value is honest, however tight the values look.
     with np.errstate(invalid="ignore", divide="ignore"):
         t = np.where(error > 0, np.abs(mean) / error, np.where(mean == 0, 0.0, np.inf))
     return np.maximum(2 * special.stdtr(freedom, -t), least)
 
 
 def joint_p(p_rank: Floats, p_t: Floats) -> Floats:
-    """One p-value out of two tests: Bonferroni's correction with unequal shares.
+    """Combine the p-values of two tests by Bonferroni's correction with unequal shares.
 
-    The rank test is exact whatever the distribution, and keeps its power when a process is an outlier, but with few processes its p-value
-    cannot become small enough for a table of many cells; the t-test's can.
+    The rank test is exact for any distribution and keeps its power with outliers, but with few processes its p-value cannot become small
+    enough for a table of many cells; the t-test's can.
     """
     return np.minimum(1.0, np.minimum(p_rank / _RANK_SHARE, p_t / (1 - _RANK_SHARE)))
 
 
 def t_alone_p(p_t: Floats) -> Floats:
-    """The p-value where there are too few pairs for the rank test."""
+    """Return the p-value for too few pairs for the rank test."""
     return np.minimum(1.0, p_t / _ALONE_SHARE)
 
 
@@ -249,5 +245,5 @@ def _estimate(design: Design, n: int, m: int, found: Intervals, level: float) ->
 
 
 def _exp(log: float) -> float:
-    """The exponential, and where that is no number any more, the last one that is: two wild processes have an interval without end."""
+    """The exponential, limited to what a float can hold: the interval of two wild processes may be endless."""
     return math.exp(max(-700.0, min(700.0, log)))

@@ -1,15 +1,13 @@
-"""Decides when to stop measuring such that the intervals stay valid although it looks after every block. Pure.
+"""Keeps intervals and p-values valid for a run that looks after every block and stops when it likes. Pure.
 
-Looking at the interval again and again and stopping when it pleases makes false verdicts more frequent than each look's level says. Here
-each look uses a stricter level, the same at every look (Pocock, Biometrika 64, 1977), found so that over all looks together the interval
-misses in at most 5 % of all experiments and the test errs in at most 1 %: repeated confidence intervals (Jennison and Turnbull, Journal of
-the Royal Statistical Society B 51, 1989). They hold whatever makes one stop, so a limit of time, a verdict or another cell may end the
-run as well. Every number of blocks from the least to the most counts as a look, so that it may end after any.
+Such stopping makes false verdicts more frequent than each look's level says. So each look uses a stricter level, the same at every look
+(Pocock, Biometrika 64, 1977), chosen so that over all looks together the interval misses in at most 5 % of all experiments and the test
+errs in at most 1 %: repeated confidence intervals (Jennison and Turnbull, Journal of the Royal Statistical Society B 51, 1989). They hold
+whatever ends the run: a limit of time, a verdict or another cell. Every number of blocks from the smallest to the largest counts as a look.
 
-The levels come out of a simulation with a fixed seed. For the rank test the law of all looks together is that of random signs and does
-not depend on the distribution of the noise; for the t-test, used where the rank test has too few blocks, it is that of normal noise, which
-is the worst of the usual ones: longer tails make the test more careful (Benjamini, Journal of the American Statistical Association 78,
-1983).
+The levels come from a simulation with a fixed seed. The rank test depends only on random signs, not on the distribution of the noise. The
+t-test, used for fewer blocks than the rank test needs, is simulated with normal noise, the worst of the usual kinds: longer tails make the
+test more careful (Benjamini, Journal of the American Statistical Association 78, 1983).
 """
 
 from __future__ import annotations
@@ -27,10 +25,10 @@ from harness.analysis.ratio_interval import LEVEL, RANK_TEST_FROM, Estimate, joi
 from harness.records.adaptive_decisions import AdaptivePlan
 
 MAX_BLOCKS = 200
-"""More than that is no benchmark any more."""
+"""Largest number of blocks that a plan may ask for."""
 
 METHOD = "repeated confidence intervals (Jennison and Turnbull 1989) at levels constant over the looks (Pocock 1977)"
-"""What is recorded with every decision."""
+"""Name of the method, recorded with every decision."""
 
 _EXPERIMENTS = 20_000
 _SEED = 20_260_101
@@ -38,20 +36,20 @@ _SEED = 20_260_101
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Corrects intervals and p-values where processes come from runs that chose their number themselves.
+    """Corrects intervals and p-values for runs that chose their number of processes themselves.
 
-    With several such runs the strictest plan counts for all.
+    With several such runs, the strictest plan counts for all.
     """
 
     plans: tuple[AdaptivePlan, ...]
 
     @property
     def level(self) -> float:
-        """Of every interval; over all looks together it holds at `LEVEL`. Without an adaptive run, that itself."""
+        """Level of every interval, such that all looks together hold at `LEVEL`; without an adaptive run, `LEVEL` itself."""
         return max([LEVEL, *(look_level(one.min_blocks, one.max_blocks) for one in self.plans)])
 
     def corrected(self, estimate: Estimate) -> Estimate:
-        """The same estimate with a p-value that allows for all looks."""
+        """Return the estimate with a p-value that allows for all looks."""
         p_value = estimate.p_value
         if p_value is None or not self.plans:
             return estimate
@@ -60,19 +58,19 @@ class Looks:
 
 @lru_cache(maxsize=64)
 def look_level(min_blocks: int, max_blocks: int) -> float:
-    """The level of the interval at each look, such that all looks together miss in at most 5 % of all experiments.
+    """Return the level at each look with which all looks together miss in at most 5 % of all experiments.
 
-    Takes half a second the first time for a limit of 30 blocks, four seconds for one of 200.
+    The first call takes half a second for a limit of 30 blocks, four seconds for 200.
     """
     p_rank, p_t = _null_p_values(max_blocks)
     return 1 - _interval_alpha(p_rank, p_t, range(min_blocks, max_blocks + 1), 1 - LEVEL)
 
 
 def repeated_p(p_value: float, min_blocks: int, max_blocks: int) -> float:
-    """The p-value that allows for a look after every block: without a difference, below `u` with a chance of at most `u`.
+    """Return the p-value that allows for a look after every block: without a difference, at most `u` with a chance of at most `u`.
 
-    It is the share of experiments without a difference in which any look finds a p-value as small, so it can be corrected for many cells as
-    any other. Where the simulation has too few such experiments to tell, the looks are counted instead (Bonferroni).
+    It is the share of experiments without a difference in which any look finds a p-value as small, so the correction for many cells applies
+    to it. If the simulation has too few such experiments to tell, Bonferroni's correction for the number of looks is used.
     """
     smallest = _smallest_p(min_blocks, max_blocks)
     as_small = int(np.searchsorted(smallest, p_value, side="right"))
@@ -81,12 +79,12 @@ def repeated_p(p_value: float, min_blocks: int, max_blocks: int) -> float:
 
 
 def _interval_alpha(p_rank: Floats, p_t: Floats, at: Sequence[int], total: float) -> float:
-    """The largest share of misses per look at which at most `total` of the experiments are ever missed."""
+    """The largest error per look at which at most a share `total` of the experiments is ever missed."""
     allowed = math.floor(total * p_rank.shape[1])
     low, high = total / len(at) / 2, total
     for _ in range(25):
         middle = math.sqrt(low * high)
-        # The interval is the rank test's where that can miss so rarely at all, else the t-test's: as in `paired`.
+        # As in `paired`: the rank test's interval if it can miss so rarely, else the t-test's.
         used = ((p_rank if 2.0 ** (1 - n) <= middle else p_t)[n] for n in at)
         missed = np.logical_or.reduce([p <= middle for p in used]).sum()
         low, high = (middle, high) if missed <= allowed else (low, middle)
@@ -106,13 +104,13 @@ def _smallest(p_rank: Floats, p_t: Floats, at: Sequence[int]) -> Floats:
 
 @lru_cache(maxsize=1)  # 10 to 60 MB
 def _null_p_values(max_blocks: int) -> tuple[Floats, Floats]:
-    """P-values of the rank test and of the t-test in experiments without a difference: a row for each number of blocks from 0 on."""
+    """P-values of the rank test and the t-test in experiments without a difference; row `n` has `n` blocks."""
     noise = np.random.default_rng(_SEED).standard_normal((max_blocks, _EXPERIMENTS))
     size, positive = np.abs(noise), noise > 0
     p_rank, p_t = np.ones((2, max_blocks + 1, _EXPERIMENTS))
     above = np.zeros(_EXPERIMENTS, dtype=np.int_)
     for n in range(1, max_blocks + 1):
-        # One more value takes its rank among those before it and moves the larger ones up by one.
+        # The next value takes its rank among those before it and moves the larger ones up by one.
         larger = size[: n - 1] > size[n - 1]
         above += (larger & positive[: n - 1]).sum(axis=0) + positive[n - 1] * (n - larger.sum(axis=0))
         smaller = np.minimum(above, n * (n + 1) // 2 - above)

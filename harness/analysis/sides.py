@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what a run knows, and what a cell's processes came to. Pure."""
+"""The two sides of a comparison: facts of each run, and the numbers of each cell. Pure."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from harness.records.adaptive_decisions import AdaptivePlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What a side's run knows besides its results."""
+    """Facts of a side's run besides its results."""
 
     run_id: str
     devices: Mapping[str, DeviceInfo] = field(default_factory=dict)
     harness_version: str = ""
     adaptive: AdaptivePlan | None = None
-    """How the run chose its number of blocks, if that was not fixed: its intervals must hold for all of its looks."""
+    """The plan by which the run chose its number of blocks, if that was not fixed. Its intervals must hold for all looks."""
     planned: int = 0
-    """How many trials the run was to have."""
+    """Number of trials planned."""
     left: tuple[Trial, ...] = ()
-    """Trials that the run was to have and that have no result: it was interrupted, or still runs."""
+    """Planned trials without a result: the run was interrupted, or still runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,29 +37,30 @@ class Incomplete:
 
     side: Literal["BASE", "HEAD"]
     left: int
-    """How many of its trials have no result."""
+    """Number of its trials without a result."""
     planned: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideSummary:
-    """One side of a comparison. `estimate` is the centre of its processes in the metric's unit; None without one."""
+    """One side of a comparison."""
 
     key: CellKey | None
     mask: str | None
-    """Of the cores, bare hex."""
+    """Mask of the cores, bare hex."""
     n: int
     estimate: float | None
+    """Centre of the `n` processes that count, in the metric's unit."""
     statuses: Mapping[str, int]
     causes: tuple[str, ...]
     synthetic: bool = False
-    """A number of this side, of its ops too, was replayed or modelled, not measured."""
+    """A number of this side or of its ops was replayed or modelled, not measured."""
     left: int = 0
-    """How many processes of this side never ran, since its run was interrupted."""
+    """Number of processes that never ran because the run was interrupted."""
 
 
 def took_turns(pair: Pair) -> bool:
-    """Whether the two cells of a run were measured in the same blocks: not so without `interleave`, nor with recorded logs."""
+    """Say whether the two cells share blocks. They do not without `interleave` or with recorded logs."""
     if pair.base is None or pair.head is None:
         return False
     ours, theirs = ({result.trial.block for result in cell.results} for cell in (pair.base, pair.head))
@@ -67,7 +68,7 @@ def took_turns(pair: Pair) -> bool:
 
 
 def by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
-    """Values of a cell's processes that count, by block."""
+    """Return the values of a cell's processes that count, by block."""
     blocks: dict[int, list[float]] = {}
     if cell is not None:
         purpose = purpose_for(cell.results, metric)
@@ -79,7 +80,7 @@ def by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]
 
 
 def summary_of_side(cell: CellResults | None, metric: Metric, source: RunContext) -> SideSummary:
-    """What a cell's processes came to in a metric; of a side without the cell, nothing."""
+    """Summarise a cell in a metric; a side without the cell gets an empty summary."""
     if cell is None:
         return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=())
     values = [value for values in by_block(cell, metric).values() for value in values]
@@ -99,17 +100,17 @@ def summary_of_side(cell: CellResults | None, metric: Metric, source: RunContext
 
 
 def is_synthetic(cell: CellResults) -> bool:
-    """Whether any number of a cell was replayed or modelled, not measured."""
+    """Say whether any number of a cell was replayed or modelled, not measured."""
     return any(result.synthetic for result in cell.results if result.status is Status.OK)
 
 
 def half_synthetic(pair: Pair) -> bool:
-    """Whether one side of a pair was measured and the other was not."""
+    """Say whether one side of a pair was measured and the other replayed or modelled."""
     return pair.base is not None and pair.head is not None and is_synthetic(pair.base) != is_synthetic(pair.head)
 
 
 def failure_notes(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
-    """What is missing from either side, and why."""
+    """Note what either side lacks, and why."""
     for name, side in (("BASE", ours), ("HEAD", theirs)):
         total = sum(side.statuses.values())
         bad = total - side.statuses.get(str(Status.OK), 0)
@@ -125,7 +126,7 @@ def failure_notes(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
 
 
 def incomplete_sides(base: RunContext, head: RunContext) -> Iterable[Incomplete]:
-    """The sides whose runs did not finish; of one run, head."""
+    """Return the sides whose runs did not finish; if both sides are one run, only HEAD."""
     if base.left and base.run_id != head.run_id:
         yield Incomplete(side="BASE", left=len(base.left), planned=base.planned)
     if head.left:

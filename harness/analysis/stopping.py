@@ -1,12 +1,12 @@
-"""Which trials of an adaptive run come next on a device, and which it no longer needs. Pure.
+"""Decides which trials of an adaptive run come next on a device, and which it no longer needs. Pure.
 
-Every cell is compared with its baseline cell on the same device: one log ratio for each block in which both processes are ok. After
-each block, from the least number on, every comparison that still goes on ends if its interval is narrow enough. A cell whose comparison has
-ended drops out of later blocks; a baseline runs as long as any of its comparisons goes on, so that pairs stay within blocks. The
-intervals hold whatever ends a comparison, so that one may also end for want of time.
+Each cell is compared with its baseline cell on the same device: one log ratio for each block in which both processes count. From the
+smallest number of blocks on, each open comparison ends after a block if its interval is narrow enough. Its cell then drops out of later
+blocks; a baseline runs as long as any of its comparisons is open, so pairs stay within blocks. The intervals hold whatever ends a
+comparison, so lack of time may end one too.
 
-What is decided follows from the stored results alone: a run that goes on after a kill decides the same. A decision that was recorded
-stands, and so does one to go on that was acted upon.
+Decisions depend on the stored results alone: a run resumed after a kill decides the same. Recorded decisions stand, and so does a
+decision to go on once the next block has begun.
 """
 
 from __future__ import annotations
@@ -24,60 +24,60 @@ from harness.records import CellKey, Purpose, Result, Scalar, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReason
 
 _Ended = Mapping[CellKey | None, int]
-"""Comparisons that have ended, by their head, with the last block that they took part in."""
+"""The last block of each ended comparison, by its head."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSummary:
-    """What the decision needs to know of a finished process: its average latency if it counts, and how long it kept the device."""
+    """The facts of a finished process that decide: its average latency if it counts, and how long it kept the device."""
 
     value_us: float | None
     device_s: float
 
 
 def process_of(result: Result) -> ProcessSummary:
-    """A result as the decision sees it."""
+    """Summarise a result for the decision."""
     kept_s = result.device_s
-    if kept_s is None:  # a run of a harness that did not count it: the last attempt alone
+    if kept_s is None:  # older versions did not record it: take the last attempt alone
         kept_s = result.duration_s + (result.conditions.waited_s or 0.0)
     return ProcessSummary(counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY), kept_s)
 
 
 def prepare(plan: AdaptivePlan) -> None:
-    """Work out the level of a look, which may take seconds, before anything is measured that this might disturb."""
+    """Compute the level of a look before measuring begins: it may take seconds of CPU, which would disturb a measurement."""
     look_level(plan.min_blocks, plan.max_blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What is known when a block is complete, and what comes next."""
+    """The state after the complete blocks, and the trials that come next."""
 
     device: str
     blocks: int
-    """Complete blocks."""
+    """Number of complete blocks."""
     trials: tuple[Trial, ...]
-    """To run now, in order: what is left of the block. None where the device has been measured enough."""
+    """Trials to run now, in order: the rest of the block. Empty when the device is done."""
     decisions: tuple[Decision, ...] = ()
-    """New ones, to be recorded before the trials run."""
+    """New decisions: record them before the trials run."""
     earlier: tuple[Decision, ...] = ()
-    """Those recorded before."""
+    """Decisions recorded before."""
     compared: int = 0
-    """Cells that are compared with a baseline."""
+    """Number of cells compared with a baseline."""
     going_on: int = 0
-    """How many of them are measured on."""
+    """Number of them whose comparison is open."""
     widest: float | None = None
-    """The widest interval of those, as `AdaptivePlan.until` counts it; None where there is none yet."""
+    """Widest interval of the open comparisons, as `AdaptivePlan.until` counts it; None if there is none yet."""
     spared: int = 0
-    """Trials that all decisions so far have made unnecessary."""
+    """Number of trials that all decisions so far made unnecessary."""
 
 
 class Stopping:
-    """One device of an adaptive run.
+    """The decisions for one device of an adaptive run.
 
     Args:
-        plan: as agreed on.
+        plan: the run's limits.
         trials: all latency trials of the device up to the largest number of blocks, in order.
-        baseline: of the suite.
+        baseline: the suite's baseline.
     """
 
     def __init__(self, plan: AdaptivePlan, trials: Sequence[Trial], baseline: Mapping[str, Scalar] | None) -> None:
@@ -92,11 +92,11 @@ class Stopping:
         self._base_of = {head: base for head, base in pairs.items() if base is not None and base != head}
 
     def step(self, processes: Mapping[str, ProcessSummary], decided: Iterable[Decision], now: datetime) -> Step:
-        """What comes next.
+        """Decide what comes next.
 
         Args:
-            processes: the finished ones by trial id; of other devices and purposes too.
-            decided: what is recorded.
+            processes: finished processes by trial id; may hold those of other devices and purposes.
+            decided: the recorded decisions.
             now: the time to note with a new decision.
         """
         recorded = [one for one in decided if one.device == self._device]
@@ -107,7 +107,7 @@ class Stopping:
             left = tuple(trial for _, trial in self._wanted(index, ended) if trial.trial_id not in processes)
             if left:
                 return self._step(index, left, recorded, new, widest)
-            # Where the next block has begun, it has been decided that this comparison goes on, by whichever version of the harness.
+            # Once the next block has begun, some version of the harness has decided to go on.
             acted_upon = any(t.trial_id in processes for block in self._blocks[index + 1 : index + 2] for _, t in block)
             if index + 1 >= self._plan.min_blocks and not acted_upon:
                 found, widest = self._look(index, processes, ended, now)
@@ -139,7 +139,7 @@ class Stopping:
         )
 
     def _wanted(self, index: int, ended: _Ended) -> list[tuple[CellKey, Trial]]:
-        """What of a block runs: all of it up to the least number, then what a comparison needs that has not ended before."""
+        """The part of a block that runs: all of it up to the smallest number of blocks, then the cells of open comparisons."""
         block = self._blocks[index]
         if index < self._plan.min_blocks:
             return block
@@ -150,7 +150,7 @@ class Stopping:
     def _look(
         self, index: int, processes: Mapping[str, ProcessSummary], ended: _Ended, now: datetime
     ) -> tuple[list[Decision], float | None]:
-        """Decisions after a block, and the widest interval of the comparisons that go on."""
+        """Decisions after a block, and the widest interval of the comparisons still open."""
         so_far = self._blocks[: index + 1]
         spent_s = math.fsum(
             processes[trial.trial_id].device_s for block in so_far for _, trial in block if trial.trial_id in processes
@@ -208,7 +208,7 @@ class Stopping:
 def _values(
     blocks: Sequence[Sequence[tuple[CellKey, Trial]]], processes: Mapping[str, ProcessSummary]
 ) -> list[dict[CellKey, float]]:
-    """Of each block the logarithms of the latencies that count, by cell."""
+    """Logarithms of the latencies that count, by cell, for each block."""
     return [
         {
             key: math.log(value)

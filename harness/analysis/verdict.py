@@ -1,8 +1,7 @@
-"""From an estimate to a verdict, one cell or many. Pure.
+"""Turns estimates into verdicts. Pure.
 
-`slower` or `faster` needs both: the whole interval beyond the region of indifference, and a p-value that stays below `alpha` after
-Benjamini and Hochberg's correction over all cells of the table. `same` needs the whole interval within the region. Everything else
-is `inconclusive`.
+`slower` and `faster` need the whole interval beyond the region of indifference and a p-value of at most `alpha` after Benjamini and
+Hochberg's correction over all cells of the table. `same` needs the whole interval within the region. Everything else is `inconclusive`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate
 
 
 class Verdict(StrEnum):
-    """Of head against base. A larger value is the worse one for every metric here, so `slower` is also said of more memory."""
+    """The verdict on head against base. Less is better for every metric, so `slower` also means more memory."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -31,30 +30,30 @@ class Rules:
     """How verdicts are reached. `min_effect` and `gate` are fractions: 0.01 is 1 %."""
 
     min_effect: float = 0.01
-    """Half of the region of indifference, which reaches from 1 / (1 + min_effect) to 1 + min_effect."""
+    """The region of indifference reaches from 1 / (1 + min_effect) to 1 + min_effect."""
     alpha: float = 0.01
-    """Share of false `faster` and `slower` that is tolerated, in a table where nothing differs and among all that are said."""
+    """Tolerated share of false `faster` and `slower` among all of them, and in a table where nothing differs."""
     gate: float | None = None
     """Slowdown that breaks the gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict on an estimate, and what led to it."""
+    """The verdict on an estimate, and the reasons for it."""
 
     verdict: Verdict
-    q_value: float | None
+    q_value: float | None = None
     """The p-value after correction for all cells of the table."""
-    gate_broken: bool
-    more_processes: int | None
-    """How many more processes of each side would probably decide; None where it is decided, or no affordable number would."""
+    gate_broken: bool = False
+    more_processes: int | None = None
+    """Number of further processes a side that would probably decide; None if it is decided, or no affordable number would."""
     reasons: tuple[str, ...] = ()
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given (Benjamini and Hochberg, Journal of the Royal Statistical Society B 57, 1995).
+    """Adjust p-values, in the order given (Benjamini and Hochberg, Journal of the Royal Statistical Society B 57, 1995).
 
-    Holding them against `alpha` keeps the expected share of false discoveries among all discoveries at or below it.
+    If you accept those up to `alpha`, the expected share of false discoveries among all discoveries is at most `alpha`.
     """
     count = len(p_values)
     adjusted = [1.0] * count
@@ -66,9 +65,9 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
 
 def judge(estimates: Sequence[Estimate], rules: Rules) -> list[Judgement]:
-    """Judge a whole table at once: the correction needs to know how many cells there are.
+    """Judge a whole table at once, because the correction depends on the number of cells.
 
-    Estimates with too few processes take no part in the correction: they can have no verdict anyway.
+    Estimates with too few processes do not count for the correction: they never get a verdict.
     """
     taking_part = [i for i, one in enumerate(estimates) if one.n >= MIN_BLOCKS and one.p_value is not None]
     corrected = benjamini_hochberg([estimates[i].p_value or 0.0 for i in taking_part])
@@ -81,24 +80,26 @@ def _judge(estimate: Estimate, q_value: float | None, rules: Rules) -> Judgement
     if q_value is None or low is None or high is None or estimate.ratio is None:
         reason = f"{estimate.n} processes a side, a verdict needs at least {MIN_BLOCKS}"
         more = more_processes(estimate, rules) or (MIN_BLOCKS - estimate.n if estimate.n < MIN_BLOCKS else None)
-        return _judgement(Verdict.INCONCLUSIVE, None, False, more, (reason,))
+        return Judgement(verdict=Verdict.INCONCLUSIVE, more_processes=more, reasons=(reason,))
     edge = 1 + rules.min_effect
     sure = q_value <= rules.alpha
     gate_broken = rules.gate is not None and sure and low > 1 + rules.gate
+    more = None
     if sure and low > edge:
-        return _judgement(Verdict.SLOWER, q_value, gate_broken, None)
-    if sure and high < 1 / edge:
-        return _judgement(Verdict.FASTER, q_value, gate_broken, None)
-    if low >= 1 / edge and high <= edge:
-        return _judgement(Verdict.SAME, q_value, gate_broken, None)
-    return _judgement(Verdict.INCONCLUSIVE, q_value, gate_broken, more_processes(estimate, rules))
+        verdict = Verdict.SLOWER
+    elif sure and high < 1 / edge:
+        verdict = Verdict.FASTER
+    elif low >= 1 / edge and high <= edge:
+        verdict = Verdict.SAME
+    else:
+        verdict, more = Verdict.INCONCLUSIVE, more_processes(estimate, rules)
+    return Judgement(verdict=verdict, q_value=q_value, gate_broken=gate_broken, more_processes=more)
 
 
 def more_processes(estimate: Estimate, rules: Rules, *, limit: int = 500) -> int | None:
-    """How many more processes of each side would decide, if the estimate and the spread stayed as they are.
+    """Forecast how many more processes a side would decide if estimate and spread stayed as they are, which they will not quite do.
 
-    A forecast, not a promise: the estimate will move. None where more than `limit` would be needed, as it is where the ratio
-    lies on the edge of the region of indifference.
+    None if it takes more than `limit`, as for a ratio on the edge of the region of indifference.
     """
     if estimate.ratio is None or estimate.ci_low is None or estimate.ci_high is None or estimate.n < 2:
         return None
@@ -122,9 +123,3 @@ def more_processes(estimate: Estimate, rules: Rules, *, limit: int = 500) -> int
 
 def _t(freedom: int, miss: float) -> float:
     return float(special.stdtrit(freedom, 1 - miss / 2))
-
-
-def _judgement(
-    verdict: Verdict, q_value: float | None, gate_broken: bool, more: int | None, reasons: tuple[str, ...] = ()
-) -> Judgement:
-    return Judgement(verdict=verdict, q_value=q_value, gate_broken=gate_broken, more_processes=more, reasons=reasons)

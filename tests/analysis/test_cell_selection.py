@@ -78,7 +78,7 @@ def test_cells_pair_by_what_the_selections_do_not_fix_differently() -> None:
 
 def test_one_base_serves_all_that_differ_in_the_key_and_is_not_compared_with_itself() -> None:
     pairs = pair_cells(select(CELLS, selection(delegate="cpu")), CELLS, apart=["delegate"])
-    assert [(p.shown.delegate, p.shown.threads) for p in pairs] == [
+    assert [(p.shown.key.delegate, p.shown.key.threads) for p in pairs] == [
         ("gpu", 1),
         ("gpu", 4),
         ("xnnpack", 1),
@@ -132,7 +132,7 @@ def test_binaries_of_one_run_are_told_apart() -> None:
     base, head = selection(binary="main"), selection(binary="change")
     (pair,) = pair_cells(select(cells, base), select(cells, head), apart=fixed_apart(base, head))
     assert pair.base is not None
-    assert (pair.base.key.binary, pair.shown.binary) == ("main", "change")
+    assert (pair.base.key.binary, pair.shown.key.binary) == ("main", "change")
 
 
 @pytest.mark.parametrize("key", ["device", "model"])
@@ -158,7 +158,7 @@ def test_one_device_of_a_run_is_compared_with_itself_in_the_other() -> None:
     tuesday = group_by_cell([*cell([3.0]), *cell([4.0], device=OTHER_PHONE.serial)])
     base, head = selection(device=PHONE.serial), selection()
     pairs = pair_cells(select(monday, base), select(tuesday, head), apart=fixed_apart(base, head))
-    assert [(pair.shown.device, pair.base is not None) for pair in pairs] == [
+    assert [(pair.shown.key.device, pair.base is not None) for pair in pairs] == [
         (PHONE.serial, True),
         (OTHER_PHONE.serial, False),
     ]

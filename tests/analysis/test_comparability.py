@@ -65,7 +65,7 @@ def test_a_governor_set_on_one_side_only_is_noted() -> None:
     as_set = [replace(result(1.0), conditions=Conditions(settings_observed={"governor:policy4": "performance"}))]
     (note,) = compare_conditions(untouched, Side(run_id="a", results=as_set, device=PHONE))
     assert (note.kind, note.unlike) == ("settings", True)
-    assert note.text.endswith("differs: nothing set and governor:policy4=performance")
+    assert note.text.endswith("differ: nothing set and governor:policy4=performance")
     assert compare_conditions(untouched, untouched) == []
 
 

@@ -85,7 +85,7 @@ def test_cores_that_were_seen() -> None:
 def test_what_was_set() -> None:
     ours = under(settings_observed={"screen": "Asleep", "governor:policy4": "performance"})
     assert texts(side(ours), side()) == [
-        "what the device was set to differs: governor:policy4=performance, screen=Asleep and nothing set"
+        "the device settings differ: governor:policy4=performance, screen=Asleep and nothing set"
     ]
     assert texts(side(ours), side(), ["device"]) == []
 
