@@ -1,7 +1,7 @@
-"""The values that flow through the harness: what was asked (Trial), what was seen (Measurement, Conditions), what came of it (Result).
+"""The values that flow through the harness: asked (Trial), seen (Measurement, Conditions) and the outcome (Result).
 
-All of them are frozen. Units are in the names: `_us` microseconds, `_s` seconds, `_c` degrees Celsius, `_mb` 10^6 or 2^20 bytes
-as the tool itself reports them. `None` means "not said"; zero always means zero.
+All are frozen. Names carry units: `_us` microseconds, `_s` seconds, `_c` degrees Celsius, `_mb` 10^6 or 2^20 bytes as the tool itself
+reports them. `None` means unknown; zero always means zero.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a suite asks for, down to a single process."""
+"""Records of what a suite asks for, down to a single process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from harness.records.causes import Cause
 Scalar = str | int | float | bool
 
 StartState = Literal["warm", "cold", "cached"]
-"""What a process finds when it starts. `warm`: what is there by default; `cold`: an empty cache; `cached`: one that an earlier
-process has filled (XNNPACK's packed weights, a delegate's compiled program)."""
+"""The cache that a process finds when it starts. `warm`: the default; `cold`: an empty one; `cached`: one that an earlier process has
+filled (XNNPACK's packed weights, a delegate's compiled program)."""
 
 
 class Purpose(StrEnum):
-    """What a process is run for. Never mixed: profiling changes the latency, watching memory may too."""
+    """The purpose of a process. Never mixed: profiling changes the latency, and watching memory may."""
 
     LATENCY = "latency"
     PROFILE = "profile"
@@ -26,12 +26,12 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInput:
-    """What to feed an input of a model with, if the tool's own choice does not suit it."""
+    """Shape and values for an input of a model, instead of the tool's own choice."""
 
     name: str
     shape: tuple[int, ...]
     range: tuple[int, int] | None = None
-    """Random values lie in it, both ends included; None leaves them to the tool."""
+    """Range of the random values, both ends included; None leaves it to the tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +43,9 @@ class ModelRef:
     sha256: str
     size_bytes: int
     signature: str | None = None
-    """Which of its signatures runs; None where it has but one."""
+    """The signature to run; None if it has only one."""
     inputs: tuple[ModelInput, ...] = ()
-    """All of its inputs, in their order, or none: the tool then feeds them by their types and the file's own shapes."""
+    """All of its inputs in order. If empty, the tool feeds them by their types and the shapes in the file."""
 
     @property
     def asked(self) -> str:
@@ -59,7 +59,7 @@ class ModelRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelegateRequest:
-    """A delegate as the suite asks for it. `require` is how much of the graph it must take for the trial to count."""
+    """A delegate as the suite asks for it. `require` says how much of the graph it must take for the trial to count."""
 
     name: str
     options: Mapping[str, Scalar] = field(default_factory=dict)
@@ -67,9 +67,9 @@ class DelegateRequest:
 
     @property
     def label(self) -> str:
-        """How it is shown and exported: `gpu`, or `gpu(precision=fp16)` where options distinguish it.
+        """Name in tables and exports: `gpu`, or `gpu(precision=fp16)` with options.
 
-        With `require: any` a number counts though the delegate took nothing, so that name never stands for the delegate alone.
+        `require: any` shows too, because its numbers count even if the delegate took nothing.
         """
         words = [f"{k}={v}" for k, v in sorted(self.options.items())]
         words += ["require=any"] if self.require == "any" else []
@@ -85,13 +85,13 @@ class CpuRequest:
 
     @property
     def hex(self) -> str:
-        """Bare hex, as Android's taskset wants it."""
+        """Bare hex for Android's taskset."""
         return f"{self.mask:x}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLengths:
-    """How long a process measures. All of them are always passed: the tool's defaults make the number of runs depend on speed."""
+    """The length of a measurement. The tool always gets all values: its defaults make the number of runs depend on speed."""
 
     min_runs: int = 50
     min_s: float = 1.0
@@ -109,7 +109,7 @@ class BinaryRequest:
     use: str | None = None
     """A name, a revision, a version or the beginning of a hash, as `harness build --list` shows them; or `host`."""
     paths: tuple[str, ...] = ()
-    """Files, one for each ABI; the files themselves say which."""
+    """Files, one for each ABI, which the files themselves tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,42 +127,42 @@ class Trial:
     block: int
     run: RunLengths
     binary: str | None = None
-    """Name of the benchmark binary, where the suite compares several."""
+    """Name of the benchmark binary, if the suite compares several."""
     start: StartState = "warm"
     forbid_synthetic: bool = False
-    """The suite takes no numbers that were replayed or modelled."""
+    """Whether the suite refuses numbers that were replayed or modelled."""
 
     @property
     def delegate_label(self) -> str:
-        """The delegate as tables show it: with the start state where it is not the default."""
+        """See `trial_label`."""
         return trial_label(self.delegate, self.start)
 
 
 def trial_label(delegate: DelegateRequest, start: StartState) -> str:
-    """A delegate as tables show it: with the start state where it is not the default."""
+    """Return a delegate's name in tables, with the start state unless it is the default."""
     return delegate.label if start == "warm" else f"{delegate.label}, {start} start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class CellKey:
-    """What the processes of a cell have in common: the one identity of a cell, from the plan to the report."""
+    """The identity of a cell, from the plan to the report: all that its processes have in common."""
 
     model: str
-    """Its name in the suite; in a report, with the beginning of its hash where two files share a name."""
+    """Its name in the suite; in a report, with the beginning of its hash if two files share a name."""
     device: str
     delegate: str
     threads: int
     cpus: str
     """The suite's word for the cores."""
     binary: str = ""
-    """Name of the benchmark binary; empty where the run compares none."""
+    """Name of the benchmark binary; empty if the run compares none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impossible:
-    """A cell that cannot run on a device, and why. Becomes a `skipped` result, never silence; with a cause, a `failed` one."""
+    """A trial that cannot run on a device, and why. It becomes a `skipped` result; with a cause, a `failed` one."""
 
     trial: Trial
     reason: str
     cause: Cause | None = None
-    """What is wrong with what was asked, if that is why: the same on every device."""
+    """The mistake in the request, if that is the reason: then it is the same on every device."""

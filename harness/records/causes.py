@@ -1,4 +1,4 @@
-"""Why a result is not `ok`: the closed list of the contract."""
+"""The closed list of causes, as the contract has it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """Why a result is not `ok`. A closed list: scripts switch on these words."""
+    """Reason why a result is not `ok`. The list is closed: scripts switch on these words."""
 
     MODEL_UNREADABLE = "model_unreadable"
     MODEL_INVALID = "model_invalid"

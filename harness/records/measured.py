@@ -1,4 +1,4 @@
-"""What an output of `benchmark_model` says."""
+"""Records of what an output of `benchmark_model` says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.records.causes import Cause
 
 
 class Status(StrEnum):
-    """What a trial came to. `invalid`: it ran, but not as asked, so its numbers answer another question."""
+    """The outcome of a trial. `invalid`: it ran, but not as asked, so its numbers answer another question."""
 
     OK = "ok"
     FAILED = "failed"
@@ -20,7 +20,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatistics:
-    """One `count=...` line; microseconds. `count=1 curr=N` says nothing of first, min, max, avg and std: they stay None."""
+    """One `count=...` line; microseconds. `count=1 curr=N` gives no first, min, max, avg and std: they stay None."""
 
     count: int
     first: float | None = None
@@ -36,7 +36,7 @@ class RunStatistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Memory of the process, in the megabytes that the tool prints. `init_peak_mb` and `overall_peak_mb` are the older tools' line."""
+    """Memory of the process, in the tool's megabytes. Only older tools print `init_peak_mb` and `overall_peak_mb`."""
 
     init_delta_mb: float | None = None
     overall_delta_mb: float | None = None
@@ -47,7 +47,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpTiming:
-    """One row of a per-op table, as printed. `avg_us` is per call; `Measurement.op_cost_us` is what the op costs in one inference."""
+    """One row of a per-op table, as printed. `avg_us` is per call; `Measurement.op_cost_us` gives the cost per inference."""
 
     index: int
     node_type: str
@@ -60,7 +60,7 @@ class OpTiming:
     mem_kb: float | None = None
     times_called: int | None = None
     subgraph: int | None = None
-    """Index of the subgraph; 0 is the primary one; None where the output does not divide by subgraph."""
+    """Index of the subgraph, 0 for the primary one; None if the output does not divide by subgraph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,27 +81,27 @@ DelegateApplied = Literal["full", "partial", "none", "failed", "implicit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelegateUse:
-    """What became of one delegate. `implicit` is the XNNPACK that the CPU path applies by itself."""
+    """The use of one delegate. `implicit` is the XNNPACK that the CPU path applies by itself."""
 
     name: str
     applied: DelegateApplied | None
-    """None where a trace of the delegate was seen, but nothing that says how much of the graph it took."""
+    """None if the output mentions the delegate, but not how much of the graph it took."""
     nodes_delegated: int | None = None
     nodes_total: int | None = None
     partitions: int | None = None
     delegate_kernels: int | None = None
-    """Parts of the graph that the delegate took; `partitions`, as the tool prints it, counts those left to the CPU too."""
+    """Number of parts that the delegate took; `partitions`, as the tool prints it, also counts those left to the CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlmFigures:
-    """What LiteRT-LM says of a language model; `_tps` is tokens a second. None where it does not say, and where no token was processed."""
+    """LiteRT-LM's figures of a language model; `_tps` is tokens a second. None if unknown, or if no token was processed."""
 
     init_us: float | None = None
     ttft_ms: float | None = None
     """Time to first token."""
     ttft: Literal["computed", "measured"] | None = None
-    """How the time to first token came about."""
+    """Origin of the time to first token."""
     prefill_tokens: int | None = None
     prefill_tps: float | None = None
     decode_tokens: int | None = None
@@ -113,7 +113,7 @@ class OptionRun:
     """One line of the summary of `benchmark_model_performance_options`."""
 
     option: str
-    """As it is printed: `cpu w/ 4 threads (xnnpack)`."""
+    """The option as printed: `cpu w/ 4 threads (xnnpack)`."""
     delegate: str | None
     """None for the built-in kernels."""
     threads: int | None
@@ -128,12 +128,12 @@ Tool = Literal[
     "litert_benchmark",
     "litert_lm",
 ]
-"""Which program an output is of: TensorFlow Lite's, LiteRT's in C++, TensorFlow Lite's with options, LiteRT's in Python, LiteRT-LM's."""
+"""The program that printed an output: TensorFlow Lite's, LiteRT's C++, TensorFlow Lite's with options, LiteRT's Python, LiteRT-LM's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """Everything that one output says, in the contract's words. None where it does not say."""
+    """Everything that one output says, in the contract's words. None: it does not say."""
 
     tool: Tool = "benchmark_model"
     init_us: float | None = None
@@ -153,14 +153,14 @@ class Measurement:
     profile_runs: RunStatistics | None = None
     llm: LlmFigures | None = None
     cells: tuple[OptionRun, ...] | None = None
-    """One for each option, where the tool ran several in one process."""
+    """One for each option, if the tool ran several in one process."""
     notes: tuple[str, ...] = ()
-    """What a reader should know: where two sources disagree, what could not be read."""
+    """Remarks for the reader: disagreeing sources, unreadable parts."""
 
     def op_cost_us(self, op: OpTiming) -> float | None:
-        """What an op of this output costs in one inference: its average per call, times its calls in one inference.
+        """Return the cost of an op per inference: its average per call times its calls per inference.
 
-        Tables of TensorFlow 1.x to 2.2 print 0 calls for one. LiteRT's own tool counts the calls of all runs and warm-ups.
+        Tables of TensorFlow 1.x to 2.2 print 0 for one call. LiteRT's own tool counts the calls of all runs and warm-ups.
         """
         if op.avg_us is None or op.times_called is None:
             return None
@@ -173,7 +173,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedOutput:
-    """A Measurement and the verdict that the output itself supports (the runner adds what it knows of the device)."""
+    """A Measurement and the status that the output itself supports. The runner adds facts about the device."""
 
     status: Status
     causes: tuple[Cause, ...]

@@ -1,4 +1,4 @@
-"""What a run found and what came of it: devices, binaries, conditions, results."""
+"""Records of what a run found: devices, binaries, conditions, results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CpuCluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
-    """A device as it described itself when the run began. Everything here is the device's own word: escape it."""
+    """A device as it described itself when the run began. All texts are the device's own: escape them."""
 
     serial: str
     model: str | None = None
@@ -37,9 +37,9 @@ class DeviceInfo:
     cpu_clusters: tuple[CpuCluster, ...] = ()
     config: str | None = None
     virtual: bool = False
-    """True for a virtual device: a program on this host. Its inference is real, its temperature and clocks are a model's."""
+    """True for a virtual device: a program on this host. Its inference is real, its temperature and clocks come from a model."""
     cpu_map: Mapping[int, int] | None = None
-    """On a virtual device: which core of the host stands for each core of the profile."""
+    """The host's core for each core of a virtual device's profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +51,19 @@ class Sample:
     temperature_c: float | None = None
     affinity: tuple[str, ...] = ()
     cpu_s: float | None = None
-    """CPU time that the process had used by then, all threads together (10 ms resolution)."""
+    """CPU time of all threads of the process until then (10 ms resolution)."""
     waited_s: float | None = None
-    """How long its threads, all together, had been ready to run and had to wait for a core by then; None where the kernel does not say."""
+    """Time that all its threads had waited for a core, ready to run, until then; None if the kernel does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """Asked and observed, side by side. Temperatures are those of the zone that matters for the CPU, if one is known."""
+    """Conditions asked and observed. Temperatures are those of the zone that matters for the CPU, if one is known."""
 
     cpus_asked: str | None = None
     """Mask in bare hex."""
     affinity_expected: str | None = None
-    """Core list that the kernel must show if the mask was honoured (on a virtual device: after its mapping to host cores)."""
+    """Core list that the kernel shows if it honoured the mask (on a virtual device: mapped to host cores)."""
     affinity_observed: str | None = None
     """Union of `Cpus_allowed_list` over the threads of the process, in list syntax."""
     temperature_before_c: float | None = None
@@ -71,31 +71,31 @@ class Conditions:
     thermal_status_before: int | None = None
     thermal_status_after: int | None = None
     frequency_khz: int | None = None
-    """Median of the samples; of each the highest clock of the clusters asked for."""
+    """Median over the samples of the highest clock among the clusters asked for."""
     battery_percent: int | None = None
     process_s: float | None = None
-    """How long the process itself ran, by the device's own clock (uptime, 10 ms resolution)."""
+    """Run time of the process by the device's own clock (uptime, 10 ms resolution)."""
     settings_asked: Mapping[str, str] = field(default_factory=dict)
-    """What the suite asked to be set on the device: `governor:policy4` to `performance`."""
+    """Device settings that the suite asked for: `governor:policy4` to `performance`."""
     settings_observed: Mapping[str, str] = field(default_factory=dict)
-    """What the same settings read after the run."""
+    """The same settings as they read after the run."""
     waited_s: float | None = None
-    """How long this trial waited until the device was cool, charged and idle enough; all its repetitions together."""
+    """Time that this trial, with all its repetitions, waited until the device was cool, charged and idle enough."""
     canary_us: float | None = None
-    """The fixed workload before this trial's block: its fastest run."""
+    """Fastest run of the fixed workload before this trial's block."""
     canary_ratio: float | None = None
-    """The same as a multiple of the session's first canary."""
+    """`canary_us` as a multiple of the session's first."""
     canary_after_us: float | None = None
-    """Its fastest run after the block; only in the trial that ended it."""
+    """Fastest run of the fixed workload after the block; only in the trial that ended it."""
     canary_after_ratio: float | None = None
-    """The same as a multiple of the session's first."""
+    """`canary_after_us` as a multiple of the session's first."""
     repeats: int = 0
-    """How often it had run before and was thrown away because heat spoiled it."""
+    """Number of earlier runs of the trial that were thrown away because heat spoiled them."""
     evidence: tuple[str, ...] = ()
-    """What shows the causes of an invalid result: one sentence each. Of any result, why a canary that was asked for was not timed."""
+    """Evidence for the causes of an invalid result, one sentence each; for any result, why a requested canary was not timed."""
     samples: tuple[Sample, ...] = ()
     simulated: tuple[str, ...] = ()
-    """Names of the fields above that a virtual device's model produced rather than a sensor."""
+    """Names of the fields above that come from a virtual device's model and not from a sensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,34 +109,28 @@ class Artifact:
     origin: str
     """`host` (the harness's own program on LiteRT), `import` (a path given by the user), `build`, `prebuilt`, `recorded`."""
     binary: str | None = None
-    """What the suite calls it, where it compares several."""
+    """Its name in the suite, if the suite compares several."""
     tool: str | None = None
-    """`tflite` or `litert`: which of the two tools of this name, where that is known."""
+    """`tflite` or `litert`, the two tools of this name; None if unknown."""
     flex: bool | None = None
     source: str | None = None
     """`tensorflow` or `litert` for builds; the address of a download; the path of an import."""
     revision: str | None = None
     """Git commit, or the version of a download."""
     dirty: bool | None = None
-    """Whether the source held changes that no commit holds."""
+    """Whether the source held uncommitted changes."""
     target: str | None = None
     """Bazel's label."""
     flags: tuple[str, ...] = ()
-    """Of `bazel build`."""
+    """Flags of `bazel build`."""
     bazel: str | None = None
     ndk: str | None = None
-    """`Pkg.Revision` of the NDK that built it, or what the NDK left in the file."""
+    """`Pkg.Revision` of the NDK that built it, or the NDK's mark in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setback:
-    """A failed attempt at a trial; another attempt followed, or it was the last.
-
-    Args:
-        cause: what was wrong with the device, or what happened to the process.
-        message: in one sentence.
-        at: when that was found.
-    """
+    """A failed attempt at a trial, noticed `at`."""
 
     cause: Cause
     message: str
@@ -145,7 +139,7 @@ class Setback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a trial. One line of `trials.jsonl`."""
+    """The result of a trial, one line of `trials.jsonl`."""
 
     trial: Trial
     status: Status
@@ -158,16 +152,15 @@ class Result:
     exit_code: int | None = None
     started_at: datetime
     duration_s: float
-    """Wall time of the last attempt; where the device failed, of all of them and of the waits between them."""
+    """Wall time of the last attempt; if the device failed, of all attempts and the waits between them."""
     device_s: float | None = None
-    """How long it kept the device: all attempts and repetitions, pauses, waits for heat, charge and load, and the canary before and after
-    it. Not what the session needed to begin or to get the device back, nor the turns of other virtual devices. None where that was not
-    counted."""
+    """Time that it kept the device: all attempts and repetitions, pauses, waits for heat, charge and load, and the canary before and after
+    it. It excludes the time to begin the session or to get the device back, and the turns of other virtual devices. None: not recorded."""
     attempt: int = 0
     setbacks: tuple[Setback, ...] = ()
-    """What broke the attempts that the device or somebody on it spoiled, in order; includes the last one if none succeeded."""
+    """Attempts that the device or somebody on it spoiled, in order; includes the last one if none succeeded."""
     synthetic: bool = False
-    """True where the numbers were replayed or modelled, not measured. Carried to the last table of the report."""
+    """True if the numbers were replayed or modelled, not measured. Every table shows it."""
     logs: Mapping[str, str] = field(default_factory=dict)
     """Kind (`stdout`, `stderr`, `profile`, `runtime_info`; after a failure also `logcat`, `tombstone`) to path relative to the run's
-    folder. Where an attempt failed and a later one did not, the latter two are of the one that failed."""
+    folder. If an attempt failed and a later one did not, the last two kinds are from the one that failed."""
