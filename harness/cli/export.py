@@ -21,7 +21,7 @@ from harness.errors import UsageError
 from harness.files.flat_table import require_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.model_explorer import overlays
-from harness.formats.run_tables import TEXT_WRITERS, TableName, to_parquet
+from harness.formats.run_tables import TableName, to_parquet, to_text
 from harness.formats.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
 from harness.runs.run_store import Run, load_run
 
@@ -91,7 +91,7 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
             to_parquet(kept, name, binary)
     else:
         with _text(target) as stream:
-            TEXT_WRITERS[file_format](kept, name, stream)
+            to_text(kept, name, file_format, stream)
 
 
 def _chosen(run: Run, where: str) -> list[CellResults]:
