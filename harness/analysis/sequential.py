@@ -24,9 +24,6 @@ from harness.analysis.ranks import Floats, signed_rank_cdf
 from harness.analysis.ratio_interval import LEVEL, RANK_TEST_FROM, Estimate, joint_p, t_alone_p
 from harness.records.adaptive_decisions import AdaptivePlan
 
-MAX_BLOCKS = 200
-"""Largest number of blocks that a plan may ask for."""
-
 METHOD = "repeated confidence intervals (Jennison and Turnbull 1989) at levels constant over the looks (Pocock 1977)"
 """Name of the method, recorded with every decision."""
 

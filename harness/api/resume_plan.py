@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.api.run_binaries import suite_of
 from harness.api.run_suite import RunPlan
 from harness.errors import UsageError
+from harness.files.yaml_document import read_yaml
 from harness.records import ModelRef
 from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run, load_run
@@ -41,9 +42,9 @@ def refuse_other_suite(run: Path, text: str, suite: str | Path | None) -> None:
     """Check that a suite is that of a run.
 
     Raises:
-        UsageError: it is another.
+        UsageError: it is another, or cannot be read.
     """
-    if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != text:
+    if suite is not None and read_yaml(find_suite(str(suite))) != text:
         raise UsageError(f"{suite} is not the suite of {run}", remedy="leave it out: a run keeps its own suite")
 
 

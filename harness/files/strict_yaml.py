@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import SuiteError
-from harness.files.yaml_document import Loc, dotted, line_number, parse_document, step_to
+from harness.files.yaml_document import Loc, dotted, line_number, parse_document, read_yaml, step_to
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -33,17 +33,7 @@ def load_yaml_model(path: Path, model: type[_Model]) -> _Model:
     Raises:
         SuiteError: the file cannot be read, is not YAML, or does not fit the model.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SuiteError("no such file", file=path) from None
-    except IsADirectoryError:
-        raise SuiteError("is a folder, not a YAML file", file=path) from None
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from error
-    except OSError as error:
-        raise SuiteError(f"cannot be read: {error.strerror}", file=path) from error
-    return load_yaml_model_from_text(text, path, model)
+    return load_yaml_model_from_text(read_yaml(path), path, model)
 
 
 def load_yaml_model_from_text(text: str, source_name: Path | str, model: type[_Model]) -> _Model:

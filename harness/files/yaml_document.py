@@ -17,6 +17,24 @@ _MAX_NODES = 200_000
 """Largest number of nodes with all aliases expanded. A suite has hundreds."""
 
 
+def read_yaml(path: Path) -> str:
+    """Return the text of a YAML file.
+
+    Raises:
+        SuiteError: the file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError("no such file", file=path) from None
+    except IsADirectoryError:
+        raise SuiteError("is a folder, not a YAML file", file=path) from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from error
+    except OSError as error:
+        raise SuiteError(f"cannot be read: {error.strerror}", file=path) from error
+
+
 def dotted(loc: Sequence[str | int]) -> str:
     """Return a key as people write it: `models[2].path`."""
     text = ""

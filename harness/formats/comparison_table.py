@@ -46,12 +46,11 @@ def _cell(one: Comparison, table: Table) -> Row:
     other, estimate = one.base.key, one.estimate
     return (
         *_key(one),
-        other.device if other else None,
-        other.model if other else None,
-        other.delegate if other else None,
-        other.threads if other else None,
-        other.cpus if other else None,
-        (other.binary or None) if other else None,
+        *(
+            (other.device, other.model, other.delegate, other.threads, other.cpus, other.binary or None)
+            if other
+            else (None,) * 6
+        ),
         str(one.metric),
         one.metric.unit,
         one.state,

@@ -90,7 +90,7 @@ class Headline:
         return [(verdict, self.counts[verdict]) for verdict in order if self.counts.get(verdict)]
 
     def _size(self, ratio: float | None) -> str:
-        """How much faster or slower: `3.2x`, or `12 %` for small changes."""
+        """The change as `3.2x`, or `12 %` if it is small."""
         if ratio is None:
             return ""
         factor = 1 / ratio if self.verdict is Verdict.FASTER else ratio

@@ -82,7 +82,7 @@ _LatencyProcesses = Annotated[
 
 
 class PurposeEntry(BaseModel):
-    """How many processes each cell runs for each purpose."""
+    """The number of processes of each cell for each purpose."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -109,7 +109,7 @@ class MatchEntry(StrictEntry):
 
 
 class RunEntry(StrictEntry):
-    """How long each process measures. Seconds are wall time."""
+    """The length of each process. Seconds are wall time."""
 
     min_runs: int = Field(default=50, ge=1, le=1_000_000)
     min_s: float = Field(default=1.0, ge=0, le=3600)

@@ -22,7 +22,7 @@ from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
 from harness.files.strict_yaml import load_yaml_model_from_text
-from harness.files.yaml_document import line_of
+from harness.files.yaml_document import line_of, read_yaml
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
@@ -225,7 +225,7 @@ def load_suite(path: Path) -> LoadedSuite:
     Raises:
         SuiteError: the suite has mistakes; it names file, line, key and the nearest valid word of each.
     """
-    return read_suite(_read(path), path)
+    return read_suite(read_yaml(path), path)
 
 
 def read_suite(text: str, path: Path) -> LoadedSuite:
@@ -260,12 +260,3 @@ def _check_adaptive(suite: Suite, models: Sequence[ModelRef], text: str, file: P
         key, message, remedy = wrong
         line = line_of(text, (key,)) or line_of(text, ("processes",))
         raise SuiteError(message, file=file, line=line, key=key, remedy=remedy)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from None
-    except OSError as error:
-        raise SuiteError(f"cannot be read: {error.strerror}", file=path) from None
