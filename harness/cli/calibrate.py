@@ -36,8 +36,10 @@ Examples:
   harness calibrate suites/quickstart.yaml --device virtual:1 --blocks 40
 
 The harness compares the processes of a cell with each other, so a cell needs at least ten, and every verdict is false:
-you also see how often. It runs a SUITE first, for latency alone. RUN/calibration.json and, for phones, the state folder keep the result: `harness compare` shows it beside
-later verdicts, and so does RUN/report.html, which is written again if it is there.
+you also see how often. It runs a SUITE first, for latency alone.
+
+RUN/calibration.json and, for phones, the state folder keep the result: `harness compare` shows it beside later verdicts,
+and so does RUN/report.html, which is written again if it is there.
 """
 _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 
