@@ -67,7 +67,7 @@ Examples:
     metavar="REV",
     help="Build this revision of --source in a tree of its own. Without --source, fetch a pinned revision.",
 )
-@click.option("--abi", "abis", metavar="ABI[,ABI]", help=f"What to build for: {', '.join(BUILD_ABIS)}.")
+@click.option("--abi", "abis", metavar="ABI[,ABI]", help=f"The ABIs to build for: {', '.join(BUILD_ABIS)}.")
 @click.option("--flex", is_flag=True, help="Build with Select TF ops.")
 @click.option(
     "--target",
@@ -80,7 +80,7 @@ Examples:
 @click.option(
     "--flag", "flags", multiple=True, metavar="FLAG", help="One more flag for bazel build. May be given several times."
 )
-@click.option("--name", metavar="NAME", help="The name that suites use for it.")
+@click.option("--name", metavar="NAME", help="The name by which suites call it.")
 @click.option(
     "--prebuilt", "version", metavar="VERSION", help="Download an official binary: latest, nightly, 2.1.4, ..."
 )
@@ -93,10 +93,10 @@ Examples:
     help="Import this file.",
 )
 @click.option("--list", "listing", is_flag=True, help="List the binaries that you have.")
-@click.option("--print", "printing", is_flag=True, help="Print the Bazel command and stop.")
-@click.option("--check", "checking", is_flag=True, help="Check what the build needs, and stop.")
-@click.option("--force", is_flag=True, help="Build even if the check finds a problem.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--print", "printing", is_flag=True, help="Print the Bazel command, and do not build.")
+@click.option("--check", "checking", is_flag=True, help="Check what the build needs, and do not build.")
+@click.option("--force", is_flag=True, help="Build even if --check would find a problem.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 def build(
     ctx: click.Context,
@@ -117,9 +117,9 @@ def build(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Get a benchmark_model: build it with Bazel, download an official one, or import your own.
+    """Build, download or import a benchmark_model.
 
-    Each binary is kept once, with a record of where it came from. For each device, `harness run` picks the binary of its ABI that
+    The harness keeps each binary once, with a record of where it came from. For each device, `harness run` picks the binary of its ABI that
     supports most of what the suite asks for.
     """
     way = _one_way(source=source or revision, version=version, imported=imported, listing=listing)

@@ -71,7 +71,7 @@ class _Row:
     help="The file that --init writes. Default: standard output.",
 )
 def devices(as_json: bool, watch: bool, init: str | None, out: Path | None) -> None:
-    """List the attached devices: phones on your ADB server, and virtual devices that are up."""
+    """List the attached phones and the virtual devices that are up."""
     configs = load_device_configs()
     if init is not None:
         if watch or as_json:

@@ -40,7 +40,7 @@ class DoctorFinding:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Check this machine for what the harness needs. Changes nothing and starts nothing."""

@@ -45,7 +45,7 @@ profiled cell.
 
 @click.command("export", epilog=_EPILOG)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--table", type=click.Choice(["trials", "ops"]), help="What a row is.  [default: trials]")
+@click.option("--table", type=click.Choice(["trials", "ops"]), help="What one row is.  [default: trials]")
 @click.option("--where", default="", metavar="KEY=VALUE,...", help="Export only these cells.")
 @click.option(
     "--format",
@@ -62,7 +62,7 @@ profiled cell.
     help="The file to write instead of standard output. For model-explorer: a folder, or a .json file for one cell.",
 )
 def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: str, output: Path | None) -> None:
-    """Write the trials or the ops of one or more runs as a table, a trace or overlays."""
+    """Export trials or ops as a table, a trace or overlays."""
     target = None if output is None or str(output) == "-" else output
     if file_format == "parquet" and target is None:
         raise UsageError(

@@ -90,7 +90,7 @@ def add_verbose_option(command: click.Command) -> click.Command:
                 expose_value=False,
                 is_eager=True,
                 callback=_asked,
-                help=f"Show on stderr what happens; -vv also each command sent to a device. {VARIABLE}=FILE keeps all of it.",
+                help=f"Log to stderr; -vv also logs each command sent to a device. {VARIABLE}=FILE logs all of it to a file.",
             )
         )
     return command

@@ -30,7 +30,7 @@ _NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 )
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:
-    """Benchmark LiteRT / TensorFlow Lite models on Android devices, and know which numbers can be believed."""
+    """Benchmark LiteRT / TensorFlow Lite models on Android devices, and know which numbers you can believe."""
 
 
 add_verbose_option(cli)

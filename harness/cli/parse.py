@@ -44,10 +44,10 @@ def parse(
     exit_code: int | None,
     as_json: bool,
 ) -> None:
-    """Read what benchmark_model printed and wrote, of any version, and say what it is worth.
+    """Read an output of benchmark_model: numbers, status, causes.
 
-    LOG is a file, or `-` for standard input: the tool's stdout, both streams merged, a logcat, or an excerpt. If it
-    holds several runs, each is read by itself, a logcat by process ids. Exits with 1 if an output is not ok.
+    LOG is a file, or `-` for standard input: the tool's stdout, both streams merged, a logcat, or an excerpt. It
+    may hold several runs. The exit code is 1 if one of them is not ok.
     """
     side_files = (stderr_file, profile_file, result_file, runtime_info_file)
     if len(logs) > 1 and (exit_code is not None or any(file is not None for file in side_files)):

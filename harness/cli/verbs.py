@@ -30,36 +30,36 @@ class Verb(NamedTuple):
 VERBS = {
     "build": Verb(
         "harness.cli.build:build",
-        "Get a benchmark_model: build it with Bazel, download an official one, or import your own.",
+        "Build, download or import a benchmark_model.",
     ),
     "calibrate": Verb(
         "harness.cli.calibrate:calibrate_command",
-        "Find the smallest change that you can detect with a run's cells (or a suite's), and how often a verdict is false.",
+        "Find the smallest change that you can detect.",
     ),
     "compare": Verb(
-        "harness.cli.compare:compare_command", "Compare two runs, or two selections of cells, cell by cell."
+        "harness.cli.compare:compare_command", "Compare two runs, or two selections from runs, cell by cell."
     ),
     "devices": Verb(
         "harness.cli.devices:devices",
-        "List the attached devices: phones on your ADB server, and virtual devices that are up.",
+        "List the attached phones and the virtual devices that are up.",
     ),
     "doctor": Verb("harness.cli.doctor:doctor", "Check this machine for what the harness needs."),
     "export": Verb(
         "harness.cli.export:export",
-        "Write the trials or the ops of one or more runs as a table, a trace or overlays.",
+        "Export trials or ops as a table, a trace or overlays.",
     ),
     "ingest": Verb(
         "harness.cli.ingest:ingest",
-        "Make or extend a run from outputs of benchmark_model that were recorded elsewhere.",
+        "Make a run from recorded outputs of benchmark_model.",
     ),
     "parse": Verb(
         "harness.cli.parse:parse",
-        "Read what benchmark_model printed and wrote, of any version, and say what it is worth.",
+        "Read an output of benchmark_model: numbers, status, causes.",
     ),
-    "report": Verb("harness.cli.report:report", "Make the HTML report of a run."),
-    "run": Verb("harness.cli.run:run", "Run SUITE on devices and write a run folder with its report."),
+    "report": Verb("harness.cli.report:report", "Write the HTML report of a run."),
+    "run": Verb("harness.cli.run:run", "Measure a suite, and write a folder with results and a report."),
     "schema": Verb("harness.cli.schema:schema", "Print the JSON Schema of suite files or of device configs."),
-    "virtual": Verb("harness.cli.virtual:virtual", "Virtual Android devices behind a private ADB server."),
+    "virtual": Verb("harness.cli.virtual:virtual", "Start, list and stop virtual Android devices."),
 }
 
 
