@@ -316,8 +316,7 @@ class Conditioning:
 
 
 def _really(seen: Conditions) -> Conditions:
-    """Return the observation without fictional values: a virtual device's clocks do not slow inference down, so they do not explain a
-    latency."""
+    """Return the observation without the fictional clocks of a virtual device, which do not slow inference down."""
     nothing = Conditions()
     return replace(seen, **{name: getattr(nothing, name) for name in seen.simulated})
 

@@ -64,8 +64,7 @@ def blocked_result(trial: Trial, refusal: GateRefusal, *, asked: Mapping[str, st
 
 
 def not_repeated_result(spoiled: Result, not_run: Result) -> Result:
-    """Make the result of a trial that heat spoiled and whose device did not cool in time for a repeat: its own numbers with both
-    reasons."""
+    """Make the result of a trial that heat spoiled and that could not be repeated in time: its own numbers with both reasons."""
     why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
     seen = replace(
         spoiled.conditions,
