@@ -1,6 +1,6 @@
-"""`harness calibrate`: what comparisons on this device and model are worth, by comparing what is alike.
+"""`harness calibrate`: measures how reliable comparisons on this device and model are, by comparing equal things.
 
-A run is compared with itself; a suite is run for the purpose, every cell often enough to be both sides.
+A run is compared with itself. A suite is run for this purpose, with enough processes of each cell for both sides.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def calibrate_command(
     except UsageError as error:
         if code == 0:
             raise
-        click.echo(f"harness: {error}", err=True)  # the request was right, what was measured is bad
+        click.echo(f"harness: {error}", err=True)  # the request was right, the measurement is bad
         ctx.exit(code)
     if as_json:
         click.echo(json.dumps(found.document(), indent=1, allow_nan=False))
@@ -145,7 +145,7 @@ def calibrate_command(
 
 
 def _suite_of(source: str) -> Path | None:
-    """The suite file that is meant; None where it is a run."""
+    """Return the suite file; None if the path is a run."""
     path = Path(source)
     if path.is_dir():
         return None

@@ -1,4 +1,4 @@
-"""`harness compare`: whether HEAD is faster or slower than BASE, by how much, where, and how sure that is."""
+"""`harness compare`: says whether HEAD is faster or slower than BASE, by how much, where, and how sure that is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness export`: a run's trials or ops as a table, as a trace, or as overlays for Model Explorer."""
+"""`harness export`: writes a run's trials or ops as a table, a trace, or overlays for Model Explorer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness ingest`: logs that were recorded elsewhere become a run, or part of one, marked as what they are."""
+"""`harness ingest`: turns logs that were recorded elsewhere into a run, or part of one, and marks them as such."""
 
 from __future__ import annotations
 
@@ -106,6 +106,6 @@ def _say(taken: Ingested, as_json: bool) -> None:
     for result in results:
         if result.status is not Status.OK:
             click.echo(f"  {result.status.value} ({', '.join(result.causes)}): {result.message}")
-        notes = result.measurement.notes[1:] if result.measurement else ()  # the first says where it was recorded
+        notes = result.measurement.notes[1:] if result.measurement else ()  # the first one says where it was recorded
         for note in notes:
             click.echo(f"  note on process {result.trial.process}: {note}")

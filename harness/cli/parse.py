@@ -1,4 +1,4 @@
-"""`harness parse`: what outputs of `benchmark_model` say, as the contract's JSON or as a summary for a person."""
+"""`harness parse`: reads outputs of `benchmark_model` and prints the contract's JSON or a summary for people."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def parse(
 
 
 def _document(runs: list[ForeignLog]) -> dict[str, Any]:
-    """The last run of a log; where it holds several, `processes` has them all, in the order in which they ended."""
+    """Return the last run of a log; if it has several, `processes` has them all, in the order in which they ended."""
     document = to_json(last_process(runs).parsed)
     if len(runs) == 1:
         return document
@@ -96,7 +96,7 @@ def _shown(log: str, runs: list[ForeignLog]) -> list[str]:
 
 
 def read_log(log: str) -> bytes:
-    """A log's bytes; `-` is standard input.
+    """Read a log's bytes; `-` is standard input.
 
     Raises:
         UsageError: the file cannot be read.

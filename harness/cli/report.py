@@ -1,4 +1,4 @@
-"""`harness report`: makes a run's HTML report (again)."""
+"""`harness report`: makes a run's HTML report, or makes it again."""
 
 from __future__ import annotations
 

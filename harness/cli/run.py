@@ -1,4 +1,4 @@
-"""`harness run`: a suite on devices, into a run folder with its report."""
+"""`harness run`: runs a suite on devices and writes a run folder with its report."""
 
 from __future__ import annotations
 

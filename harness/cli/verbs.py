@@ -1,7 +1,7 @@
-"""The verbs of `harness`: where each is, and the line that the list of verbs shows of it.
+"""The verbs of `harness`: where each one is, and its line in the list of verbs.
 
-A verb's module is loaded when the verb is named. `harness --help` and the completion of a verb's name need the lines alone: with all
-modules they would wait for pandas, scipy and the ADB library.
+A verb's module is loaded only when the verb is named. `harness --help` and completion need only the lines; loading all modules would mean
+waiting for pandas, scipy and the ADB library.
 """
 
 from __future__ import annotations
@@ -67,25 +67,25 @@ class Verbs(click.Group):
     """A group whose commands are loaded when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all verbs."""
+        """Return the names of all verbs."""
         return sorted(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a verb's command.
 
         Raises:
-            UsageError: the environment names an ADB port that is none.
+            UsageError: the environment variable for the ADB port is not a port.
         """
         verb = VERBS.get(cmd_name)
         if verb is None:
             return None
         module, _, name = verb.place.partition(":")
         if not os.environ.get("ANDROID_ADB_SERVER_PORT", "none"):
-            del os.environ["ANDROID_ADB_SERVER_PORT"]  # adb takes an empty one for none, the ADB library for a number
+            del os.environ["ANDROID_ADB_SERVER_PORT"]  # adb takes an empty value as unset, the ADB library as a number
         try:
             command = getattr(importlib.import_module(module), name)
         except ValueError:
-            # The ADB library reads its port when it is loaded: for some verbs only.
+            # The ADB library reads its port when it is loaded, which only some verbs do.
             port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
             if port.isascii() and port.isdigit():
                 raise
@@ -102,11 +102,11 @@ class Verbs(click.Group):
             formatter.write_dl([(name, _shortened(VERBS[name].line, room)) for name in self.list_commands(ctx)])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Verbs that begin so, without loading them; then what every command completes (options)."""
+        """Complete verbs without loading them, then what every command completes (options)."""
         found = [CompletionItem(name, help=VERBS[name].line) for name in sorted(VERBS) if name.startswith(incomplete)]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def _shortened(line: str, room: int) -> str:
-    """Whole words, as many as there is room for, as click does it for commands that it has loaded."""
+    """Shorten to as many whole words as fit, as click does for loaded commands."""
     return line if len(line) <= room else textwrap.shorten(line, room, placeholder="...")

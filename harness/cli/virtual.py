@@ -1,4 +1,4 @@
-"""`harness virtual start | list | stop`: virtual devices that stay up for interactive use."""
+"""`harness virtual start | list | stop`: manages virtual devices that stay up for interactive use."""
 
 from __future__ import annotations
 
