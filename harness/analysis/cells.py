@@ -43,11 +43,18 @@ class CellSummary:
     """Any of its results was replayed or modelled instead of measured, whatever came of it."""
     profiled_us: tuple[float, ...] = ()
     """The average latency of each profiled process that counts, by its own account: what profiling makes of it, never a latency."""
+    peaks_mb: tuple[float, ...] = ()
+    """The peak memory of each process run for memory that counts, in the tool's megabytes."""
 
     @property
     def latency(self) -> Spread | None:
         """Of the processes that count, in microseconds; None without one."""
         return spread(self.values_us)
+
+    @property
+    def peak_memory_mb(self) -> float | None:
+        """Centre of the processes run for memory that count, in the tool's megabytes; None without one."""
+        return centre(self.peaks_mb) if self.peaks_mb else None
 
     @property
     def profiling_overhead(self) -> float | None:
@@ -107,6 +114,7 @@ def summary_of(cell: CellResults) -> CellSummary:
         causes=tuple(causes),
         synthetic=any(result.synthetic for result in cell.results),
         profiled_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.PROFILE)),
+        peaks_mb=tuple(counted(cell.results, Metric.PEAK_MEMORY, Purpose.MEMORY)),
     )
 
 

@@ -43,10 +43,15 @@ _MEMORY: Mapping[str, Callable[[Measurement], float | None]] = {
 }
 
 
-def cell_id(key: CellKey) -> str:
+SideName = Literal["", "base", "head"]
+"""Of a comparison, the side that a cell stands on; empty in the report of one run."""
+
+
+def cell_id(key: CellKey, side: SideName = "") -> str:
     """Short and stable, for links: the same cell has the same id in every report."""
     values = [str(getattr(key, name)) for name in KEYS]
-    return hashlib.sha256(json.dumps(values if key.binary else values[:-1]).encode()).hexdigest()[:10]
+    short = hashlib.sha256(json.dumps(values if key.binary else values[:-1]).encode()).hexdigest()[:10]
+    return f"{side}-{short}" if side else short
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,12 @@ class ReportCell:
     cpus: CpuRequest
     trials: tuple[Trial, ...]
     results: tuple[Result, ...]
+    side: SideName = ""
 
     @cached_property
     def id(self) -> str:
         """For links."""
-        return cell_id(self.key)
+        return cell_id(self.key, self.side)
 
     @cached_property
     def state(self) -> CellState:
@@ -154,8 +160,13 @@ class ReportCell:
         return tuple(good or (r for r in found if r.status is Status.INVALID and ran_as_asked(r)))
 
 
-def report_cells(run: Run) -> tuple[ReportCell, ...]:
-    """All cells, in the order in which the suite first names their models, devices, delegates, threads and cpus."""
+def report_cells(run: Run, *, tell_apart: bool = True) -> tuple[ReportCell, ...]:
+    """All cells, in the order in which the suite first names their models, devices, delegates, threads and cpus.
+
+    Args:
+        run: the run.
+        tell_apart: give model files that share a name their hashes as names. Comparisons know cells by the plain name.
+    """
     planned = {trial.trial_id: trial for trial in run.manifest.trials}
     # Of an adaptive run's further blocks those that ran, and what one that was cut off still needs.
     for step in adaptive_progress(run):
@@ -164,7 +175,7 @@ def report_cells(run: Run) -> tuple[ReportCell, ...]:
         planned.setdefault(result.trial.trial_id, result.trial)
     # A result's own model too: in a run that was put together by hand it may differ from the plan's.
     models = [trial.model for trial in planned.values()] + [result.trial.model for result in run.results]
-    names = _shown_model_names(models)
+    names = _shown_model_names(models) if tell_apart else {(model.name, model.sha256): model.name for model in models}
     trials: dict[CellKey, list[Trial]] = {}
     results: dict[CellKey, list[Result]] = {}
     for trial in planned.values():

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import json
 import math
+import os
 import zlib
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -75,6 +77,12 @@ def content_hash(code: str) -> Markup:
     """A source for the page's Content-Security-Policy: exactly this script may run, or this style sheet apply."""
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return Markup("'sha256-{}'").format(digest)
+
+
+def log_prefix(run_dir: Path, folder: Path) -> str:
+    """What leads from a folder that holds a page to the files of a run; empty, or with a slash at its end."""
+    relative = os.path.relpath(run_dir.resolve(), folder.resolve())
+    return "" if relative == "." else Path(relative).as_posix() + "/"
 
 
 def log_href(prefix: str, path: str) -> str | None:
