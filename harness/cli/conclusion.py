@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from harness.api.run_outcome import RunOutcome
 from harness.cli.printing import reader_may_leave
 from harness.cli.run_summary import print_summary, summary_document, write_json
-from harness.errors import SetupError
+from harness.errors import HarnessError, SetupError
+from harness.files.whole_file import text_output_file
+from harness.formats.run_junit import run_junit
+from harness.runs.run_folder import refuse_own_file
+from harness.runs.run_store import Run
 
 
-def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = False) -> int:
+def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = False, junit: Path | None = None) -> int:
     """Say what was measured, and give the exit code.
 
     Args:
         outcome: what the run came to.
         as_json: as one document instead of tables.
         on_stderr: leave stdout to whoever called this.
+        junit: a file to write the run as JUnit XML into.
 
     Raises:
-        SetupError, UsageError: the report or the JSON document could not be written. What was measured is said first.
+        SetupError, UsageError: the report or a document could not be written. What was measured is said first.
     """
-    lost: SetupError | None = None
+    lost: HarnessError | None = None
     try:
         with reader_may_leave(document=as_json):
             if as_json:
@@ -30,6 +37,11 @@ def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = Fa
                 print_summary(outcome.run, outcome.report, on_stderr=on_stderr)
     except SetupError as error:
         lost = error
+    if junit is not None:
+        try:
+            write_junit(outcome.run, junit)
+        except HarnessError as error:
+            lost = lost or error
     for serial, reason in outcome.set_aside.items():
         click.echo(f"{serial}: {reason}", err=True)
     if outcome.unfinished:
@@ -40,6 +52,20 @@ def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = Fa
     if (trouble := lost or outcome.report_error) is not None:
         raise trouble
     return _exit_code(outcome)
+
+
+def write_junit(run: Run, output: Path) -> None:
+    """Write a run as JUnit XML, with the last lines of the logs of what failed.
+
+    Raises:
+        UsageError: `output` is part of a run, or no place to write to.
+        SetupError: the disk is full.
+    """
+    from harness.report.log_tails import log_tails  # the report's templates and all: not before they are needed
+
+    refuse_own_file(output)
+    with text_output_file(output) as stream:
+        stream.write(run_junit(run, log_tails(run.path, run.results)))
 
 
 def _exit_code(outcome: RunOutcome) -> int:

@@ -41,12 +41,13 @@ def _is_begun(entry: Path) -> bool:
     return entry.name.startswith(".part-") or (entry.name == LOGS and entry.is_dir() and not any(entry.iterdir()))
 
 
-def refuse_own_file(output: Path, *, replaces_report: bool = False) -> None:
+def refuse_own_file(output: Path, *, replaces_report: bool = False, run: Path | None = None) -> None:
     """See that what a user names as an output is none of a run's own files: what was measured is there once.
 
     Args:
         output: a file.
         replaces_report: whether it may be a run's report.
+        run: a folder that is not there yet, or holds no run yet, and will.
 
     Raises:
         UsageError: it is one.
@@ -55,5 +56,7 @@ def refuse_own_file(output: Path, *, replaces_report: bool = False) -> None:
     place = Path(os.path.realpath(output))
     for folder in place.parents:
         own = place.relative_to(folder).parts[0]
-        if own in names and (folder / MANIFEST).exists():
+        if own in names and (
+            (folder / MANIFEST).exists() or (run is not None and folder == Path(os.path.realpath(run)))
+        ):
             raise UsageError(f"{output} is part of the run in {folder}", remedy="name another file: -o FILE")
