@@ -19,6 +19,7 @@ import gc
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -83,6 +84,12 @@ class Manifest:
         """Everything that ends in a result in any case: what runs and what is recorded as skipped."""
         return (*self.trials, *(item.trial for item in self.impossible))
 
+    def __repr__(self) -> str:
+        # All of it would be screens full of trials in a notebook or a debugger.
+        return (
+            f"Manifest({self.run_id!r}, suite {self.suite!r}: {len(self.devices)} devices, {len(self.planned)} trials)"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -95,6 +102,11 @@ class Run:
     """Lines of `trials.jsonl` that cannot be read; their trials count as not finished."""
     decisions: tuple[Decision, ...] = ()
     """Why an adaptive run measured its comparisons no longer: one for each that has ended, in the order of deciding."""
+
+    def __repr__(self) -> str:
+        counts = Counter(str(result.status) for result in self.results)
+        said = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no result"
+        return f"Run({str(self.path)!r}, suite {self.manifest.suite!r}: {said})"
 
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
