@@ -63,7 +63,8 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
     fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
     say(console, f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
     if fixed:
-        how = "block by block; faster, slower or same where that is sure"
+        words = "faster, slower" if asks_for(run, Purpose.LATENCY) else "more, less"
+        how = f"block by block; {words} or same where that is sure"
         say(console, f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}")
     if run.manifest.adaptive is not None:
         _print_adaptive(run, run.manifest.adaptive, console)

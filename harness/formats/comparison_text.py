@@ -35,7 +35,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
         if device:
             say(console, f"[bold]{escape(device)}[/]")
         print_table(console, _columns(group, varying, table, numbered))
-    if any(one.judgement.more_processes is not None for one in table.comparisons):
+    if any(one.state == "measured" and one.judgement.more_processes is not None for one in table.comparisons):
         say(console, "+N: about so many more processes a side would decide")
     for overall in table.overall:
         verdict = words.change(overall.estimate, overall.judgement, table.metric.unit)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.analysis.cells import CellResults, key_of, summary_of
 from harness.analysis.comparison import Comparison
+from harness.analysis.metrics import Metric
 from harness.formats import comparison_words as words
 from harness.formats.junit_xml import Case, Outcome, junit_document
 from harness.formats.run_against_baseline import against_baseline
@@ -32,7 +33,10 @@ def run_junit(run: Run, tails: Mapping[str, Mapping[str, str]] | None = None) ->
     for result in run.results:
         results.setdefault(key_of(result.trial), []).append(result)
     left = Counter(key_of(trial) for trial in unfinished_trials(run))
-    compared = {one.key: one for one in against_baseline(run).comparisons}
+    compared, memory = (
+        {one.key: one for one in against_baseline(run, metric).comparisons}
+        for metric in (Metric.INFERENCE_AVG, Metric.PEAK_MEMORY)
+    )
     nothing = not any(result.status is Status.OK for result in run.results)
     suites: dict[str, list[Case]] = {}
     for key in sorted({*results, *left}):
@@ -41,7 +45,7 @@ def run_junit(run: Run, tails: Mapping[str, Mapping[str, str]] | None = None) ->
             name=_name(key),
             classname=key.model,
             outcome=_outcome(mine, left[key], nothing_measured=nothing),
-            out=_numbers(key, mine, compared.get(key)),
+            out=_numbers(key, mine, compared.get(key), memory.get(key)),
             err=_troubles(mine, tails or {}),
             seconds=sum(result.duration_s for result in mine),
         )
@@ -72,7 +76,7 @@ def _outcome(results: Sequence[Result], left: int, *, nothing_measured: bool) ->
     return None
 
 
-def _numbers(key: CellKey, results: Sequence[Result], compared: Comparison | None) -> str:
+def _numbers(key: CellKey, results: Sequence[Result], compared: Comparison | None, memory: Comparison | None) -> str:
     cell = summary_of(CellResults(key=key, mask="", results=tuple(results)))
     lines = []
     if cell.median_us is not None:
@@ -82,6 +86,8 @@ def _numbers(key: CellKey, results: Sequence[Result], compared: Comparison | Non
         lines.append(f"ratio to the baseline {words.ratio_of(compared)}: {words.verdict(compared)}")
     if cell.peak_memory_mb is not None:
         lines.append(f"peak memory: {words.value(cell.peak_memory_mb, 'mb')} (n={len(cell.peaks_mb)})")
+        if memory is not None and words.has_ratio(memory):
+            lines.append(f"ratio to the baseline {words.ratio_of(memory)}: {words.verdict(memory)}")
     lines += ["synthetic: replayed or modelled, not measured"] if cell.synthetic else []
     return "\n".join(lines)
 

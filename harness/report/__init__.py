@@ -18,6 +18,7 @@ from harness.report.op_tables import op_data
 from harness.report.page_data import report_data, trial_data
 from harness.report.page_template import fill, milliseconds
 from harness.report.run_words import summarise
+from harness.report.sentences import noun
 from harness.report.verdicts import verdicts_of
 from harness.runs import calibration_files
 from harness.runs.run_folder import REPORT, refuse_own_file
@@ -46,6 +47,8 @@ def render_report(run: Run, *, logs_at: str = "", calibrations: calibration_file
         matrix=matrix_of(cells, run.manifest.devices),
         cells=cells,
         compared=bool(verdicts.tables),
+        ratio_of=noun(verdicts.table) if verdicts.table else "latency",
+        of_memory=verdicts.table is not None and verdicts.table.metric.unit == "mb",
         finished_at=_finished_at(run),
         data=data_block("data", report_data(run.manifest.devices, cells, verdicts)),
         trials=data_block("trials-data", trial_data(run, dict(enumerate(cells)), log_prefix=logs_at)),

@@ -9,7 +9,10 @@ import pytest
 from lxml import etree
 
 from harness.cli.main import run_cli
-from tests.cli.comparable_runs import selections, two_delegates
+from harness.records import Status
+from harness.records.causes import Cause
+from tests.analysis.made_up import cell
+from tests.cli.comparable_runs import noise, selections, two_delegates, write_run
 
 
 @pytest.fixture
@@ -105,3 +108,13 @@ def test_no_output_is_written_over_what_was_measured(
     assert run_cli(["compare", *sides, option, str(tmp_path / "run" / "trials.jsonl")]) == 2
     assert "is part of the run" in capsys.readouterr().err
     assert (tmp_path / "run" / "trials.jsonl").read_bytes() == before
+
+
+def test_what_plus_n_means_is_said_only_where_one_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = cell([None] * 3, status=Status.FAILED, causes=(Cause.CRASHED,))
+    for name, results in (("base", cell(noise(1))), ("head", failed), ("few", cell(noise(2, count=2)))):
+        write_run(tmp_path / name, results)
+    run_cli(["compare", str(tmp_path / "base"), str(tmp_path / "head")])
+    assert "+N" not in capsys.readouterr().out
+    run_cli(["compare", str(tmp_path / "base"), str(tmp_path / "few")])
+    assert "+N" in capsys.readouterr().out

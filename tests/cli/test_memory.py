@@ -68,6 +68,7 @@ def test_a_run_of_memory_alone_has_its_sentence_and_its_table(
     assert heading == "model delegate threads cpus n peak MB MB ratio status"
     [row] = [line for line in lines if line.startswith("m xnnpack")]
     assert row.startswith("m xnnpack 1 big 10 50.")
+    assert any("more, less or same where that is sure" in line for line in lines)
 
 
 def answer_of(run: Run) -> str:
@@ -83,6 +84,8 @@ def test_the_report_of_a_run_of_memory_alone_compares_memory(tmp_path: Path) -> 
     assert "2 comparisons of the peak memory against cpu" in text
     assert text.endswith(": 2 less.")
     assert "none could be made" not in text
+    page = " ".join(lxml_html.fromstring(render_report(run)).text_content().split())
+    assert "A ratio is a cell\u2019s peak memory over the baseline\u2019s" in page
 
 
 def test_the_report_says_it_beside_the_latency(tmp_path: Path) -> None:

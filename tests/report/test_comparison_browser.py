@@ -10,6 +10,11 @@ from playwright.sync_api import expect
 
 from harness.api.compare_runs import RunComparison, compare
 from harness.formats import comparison_words as words
+from harness.report import write_report
+from tests.analysis.made_up import cell
+from tests.cli import comparable_runs
+from tests.cli.comparable_runs import noise
+from tests.cli.memory_runs import both_delegates
 from tests.report.browsing import Open
 from tests.report.review_runs import review_run
 from tests.report.runs import write_run
@@ -90,6 +95,18 @@ def test_it_fits(found: RunComparison, tmp_path: Path, open_report: Open, width:
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(overflow) <= 0
     expect(page.locator("#table-forest tbody .verdict").first).to_be_visible()
+
+
+def test_the_report_of_a_run_has_ratios_of_its_memory(tmp_path: Path, open_report: Open) -> None:
+    run = comparable_runs.write_run(
+        tmp_path / "run", cell(noise(9)) + both_delegates(22.4), baseline={"delegate": "cpu"}
+    )
+    page = open_report(write_report(run))
+    page.locator("#memory").scroll_into_view_if_needed()
+    row = page.locator("#table-memory tbody tr", has_text="xnnpack")
+    expect(row).to_contain_text("[1.118, 1.121]")
+    expect(row.locator(".verdict")).to_have_text("more")
+    expect(page.locator("#table-memory thead")).to_contain_text("Peak (MB)")
 
 
 def test_paper_has_the_answer_the_table_and_both_sides(found: RunComparison, tmp_path: Path, open_report: Open) -> None:
