@@ -41,11 +41,18 @@ class CellSummary:
     """Any of its results, failed ones too, was replayed or modelled instead of measured."""
     profiled_us: tuple[float, ...] = ()
     """Average of each profiled process that counts. The profiler slows it, so it is never a latency."""
+    peaks_mb: tuple[float, ...] = ()
+    """Peak memory of each memory process that counts, in the tool's megabytes."""
 
     @property
     def latency(self) -> Spread | None:
         """Spread of `values_us`; None if it is empty."""
         return spread(self.values_us)
+
+    @property
+    def peak_memory_mb(self) -> float | None:
+        """Centre of the processes run for memory that count, in the tool's megabytes; None without one."""
+        return centre(self.peaks_mb) if self.peaks_mb else None
 
     @property
     def profiling_overhead(self) -> float | None:
@@ -105,6 +112,7 @@ def summary_of(cell: CellResults) -> CellSummary:
         causes=tuple(causes),
         synthetic=any(result.synthetic for result in cell.results),
         profiled_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.PROFILE)),
+        peaks_mb=tuple(counted(cell.results, Metric.PEAK_MEMORY, Purpose.MEMORY)),
     )
 
 

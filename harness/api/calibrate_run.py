@@ -50,6 +50,9 @@ class CalibratedRun:
     left_out: int
     written: tuple[Path, ...]
 
+    def __repr__(self) -> str:
+        return f"CalibratedRun({str(self.path)!r}: {len(self.cells)} cells, {self.left_out} with too few processes)"
+
     def document(self) -> dict[str, Any]:
         """Return the document of `harness calibrate --json`."""
         return as_document(self.cells)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis import comparison
 from harness.analysis.cell_selection import (
@@ -26,9 +26,13 @@ from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.errors import UsageError
 from harness.formats.comparison_json import comparison_document
+from harness.formats.comparison_words import summary_line
 from harness.runs import calibration_files
 from harness.runs.run_progress import unfinished_trials
 from harness.runs.run_store import Run, load_run
+
+if TYPE_CHECKING:
+    from harness.report.side_facts import ComparedSide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +43,17 @@ class RunComparison:
         base: the base side as given.
         head: the head side as given.
         table: every comparison, and those over all devices.
+        base_run: the run of the base side.
+        head_run: the run of the head side; the same object if both are selections of one run.
+        apart: the keys in which the sides differ on purpose.
     """
 
     base: str
     head: str
     table: Table
+    base_run: Run
+    head_run: Run
+    apart: tuple[str, ...] = ()
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -58,6 +68,42 @@ class RunComparison:
     def document(self) -> dict[str, Any]:
         """Return the document of `harness compare --json`."""
         return comparison_document(self.table, self.base, self.head)
+
+    def html(self, *, folder: Path | None = None) -> str:
+        """Return the page of `harness compare --format html`.
+
+        Args:
+            folder: the folder that the page will be in, for its links to raw logs; by default the working folder.
+        """
+        from harness.report.comparison_page import render_comparison  # loads the templates' engine, so only on demand
+
+        return render_comparison(self.table, *self._sides, apart=self.apart, folder=folder)
+
+    def write_html(self, path: str | Path) -> Path:
+        """Write that page into a file, and return its path.
+
+        Raises:
+            UsageError: `path` is part of a run, or you cannot write to it.
+            SetupError: the disk is full.
+        """
+        from harness.report.comparison_page import write_comparison
+
+        return write_comparison(self.table, *self._sides, Path(path), apart=self.apart)
+
+    @property
+    def _sides(self) -> tuple[ComparedSide, ComparedSide]:
+        from harness.report.side_facts import ComparedSide
+
+        return ComparedSide(text=self.base, run=self.base_run), ComparedSide(text=self.head, run=self.head_run)
+
+    def __repr__(self) -> str:
+        return f"RunComparison({self.base!r}, {self.head!r}: {self.table.metric.words}: {summary_line(self.table)})"
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        from harness.formats.notebook import comparison_html
+
+        return comparison_html(self.table, self.base, self.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +151,20 @@ def compare(
     measured = metric_named(metric)
     runs: dict[Path, Run] = {}
     ours, theirs = _side(str(base), runs), _side(str(head), runs)
-    table = _compared(ours, theirs, keys, measured, Rules(min_effect=min_effect, gate=gate))
+    apart = list(dict.fromkeys([*fixed_apart(ours.selection, theirs.selection), *keys]))
+    table = _compared(ours, theirs, apart, measured, Rules(min_effect=min_effect, gate=gate))
     if gate is not None and not table.base_measured:
         raise _nothing_to_hold_against(ours, theirs, table)
     if strict:
         _refuse_unlike(table)
-    return RunComparison(base=ours.text, head=theirs.text, table=table)
+    return RunComparison(
+        base=ours.text,
+        head=theirs.text,
+        table=table,
+        base_run=ours.run,
+        head_run=theirs.run,
+        apart=tuple(apart),
+    )
 
 
 def metric_named(metric: Metric | str) -> Metric:
@@ -125,12 +179,11 @@ def metric_named(metric: Metric | str) -> Metric:
         raise UsageError(f"--metric {metric}: no such metric", remedy=f"one of {', '.join(Metric)}") from None
 
 
-def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rules: Rules) -> Table:
+def _compared(ours: _Side, theirs: _Side, apart: Sequence[str], metric: Metric, rules: Rules) -> Table:
     for side in (ours, theirs):
         if not side.cells:
             raise UsageError(f"{side.text}: no trial has finished there", remedy="harness run --resume RUN")
     same_run = ours.run.manifest.run_id == theirs.run.manifest.run_id
-    apart = list(dict.fromkeys([*fixed_apart(ours.selection, theirs.selection), *by]))
     pairs = pair_cells(
         narrowed(ours.cells, ours.selection, theirs.selection),
         narrowed(theirs.cells, theirs.selection, ours.selection),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -41,6 +42,10 @@ class Ingested:
 
     path: Path
     results: tuple[Result, ...]
+
+    def __repr__(self) -> str:
+        counts = Counter(str(result.status) for result in self.results)
+        return f"Ingested({str(self.path)!r}: {', '.join(f'{count} {status}' for status, count in counts.items())})"
 
     @property
     def good(self) -> bool:

@@ -56,6 +56,19 @@ class RunOutcome:
         some = any(result.status is Status.OK for result in self.results)
         return some and not self.interrupted and not self.unfinished and not bad(self.results)
 
+    def __repr__(self) -> str:
+        said = ", ".join(f"{count} {status}" for status, count in self.counts.items()) or "no result"
+        ended = (
+            f"; {'interrupted, ' if self.interrupted else ''}{self.unfinished} did not run" if self.unfinished else ""
+        )
+        return f"RunOutcome({str(self.path)!r}, suite {self.run.manifest.suite!r}: {said}{ended})"
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        from harness.formats.notebook import run_html
+
+        return run_html(self.run)
+
 
 def outcome_of(path: Path, measured: LanesOutcome, *, report: bool, watcher: RunWatcher) -> RunOutcome:
     """Write the report and read the run back. A failure to write the report leaves the results as they are."""

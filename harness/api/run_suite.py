@@ -42,6 +42,11 @@ class RunPlan:
     resumes: Run | None = None
     """The run to resume; None for a new one."""
 
+    def __repr__(self) -> str:
+        devices = {trial.device for trial in self.expansion.trials}
+        count = len(self.expansion.trials)
+        return f"RunPlan(suite {self.suite.suite.suite!r}: {count} trials on {len(devices)} devices)"
+
 
 def run(
     suite: SuiteSource,

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 from typing import cast
 
 import click
 
 from harness.analysis.metrics import Metric
-from harness.api.compare_runs import RunComparison, compare
-from harness.cli.console import open_console
-from harness.cli.export_overlays import write_overlays
-from harness.cli.output_option import OutputFile
+from harness.api.compare_runs import compare
+from harness.cli.compare_outputs import Wanted, write_outputs
+from harness.cli.output_option import OutputFile, only_once
 from harness.cli.percentages import PERCENT
-from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
-from harness.files.flat_table import require_parquet, write_csv, write_parquet
-from harness.files.whole_file import output_file, text_output_file
-from harness.formats.comparison_junit import junit
-from harness.formats.comparison_markdown import markdown
-from harness.formats.comparison_table import COMPARISON_COLUMNS, ComparisonTableName, comparison_rows
-from harness.formats.comparison_text import as_text, print_comparison
-from harness.formats.model_explorer import change_overlays
+from harness.files.flat_table import require_parquet
+from harness.formats.comparison_table import ComparisonTableName
 
 _EPILOG = """\b
 Examples:
   harness compare runs/monday runs/tuesday --gate 3%
   harness compare runs/monday@delegate=cpu runs/monday@delegate=xnnpack
   harness compare runs/monday@delegate=cpu,threads=4 runs/monday --by delegate
-  harness compare runs/pr@binary=main runs/pr@binary=change --gate 3% --format junit -o compare.xml
+  harness compare runs/pr@binary=main runs/pr@binary=change --gate 3% --junit compare.xml --html compare.html
+  harness compare runs/monday runs/tuesday --format html -o tuesday.html
+  harness compare runs/monday runs/tuesday --metric peak_memory --gate 3%
   harness compare runs/monday runs/tuesday --format parquet --table ops -o ops.parquet
   harness compare runs/pr@binary=main runs/pr@binary=change --format model-explorer -o overlays/
 
 BASE and HEAD are runs, or selections of their cells: RUN@KEY=VALUE,... with the keys model, device, delegate, threads,
 cpus and binary; values may hold * and ?. Two cells are compared if all their keys agree, except those in which the
 selections differ. If several base cells fit, the suite's `baseline` decides.
+
+`--html`, `--junit` and `--markdown` write files beside the output; `--format` and `-o` choose the output itself.
 
 The gate breaks, and the exit code is 1, if a whole interval lies beyond it, or if base measured a cell and head did not.
 """
@@ -74,10 +69,12 @@ The gate breaks, and the exit code is 1, if a whole interval lies beyond it, or 
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["text", "json", "markdown", "junit", "csv", "parquet", "model-explorer"]),
-    default="text",
-    show_default=True,
-    help="The format of the output.",
+    type=click.Choice(["text", "json", "markdown", "junit", "html", "csv", "parquet", "model-explorer"]),
+    default=["text"],
+    show_default="text",
+    multiple=True,
+    callback=only_once,
+    help="The format of the output. html is the report's page, base against head.",
 )
 @click.option(
     "--table",
@@ -88,8 +85,13 @@ The gate breaks, and the exit code is 1, if a whole interval lies beyond it, or 
     "-o",
     "--output",
     type=OutputFile(),
+    multiple=True,
+    callback=only_once,
     help="The file to write instead of standard output. For model-explorer: a folder, or a .json file for one cell.",
 )
+@click.option("--html", type=OutputFile(), metavar="FILE", help="Also write the HTML page.")
+@click.option("--junit", type=OutputFile(), metavar="FILE", help="Also write JUnit XML.")
+@click.option("--markdown", type=OutputFile(), metavar="FILE", help="Also write Markdown.")
 def compare_command(
     base: str,
     head: str,
@@ -103,14 +105,21 @@ def compare_command(
     file_format: str,
     table: str | None,
     output: Path | None,
+    html: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
 ) -> None:
     """Compare two runs, or two selections from runs, cell by cell."""
     file_format = "json" if as_json else file_format
-    name = _table_name(table, file_format, output)
+    target = None if output is None or str(output) == "-" else output
+    beside = {name: path for name, path in (("html", html), ("junit", junit), ("markdown", markdown)) if path}
+    name = _table_name(table, file_format, target)
+    wanted = Wanted(file_format=file_format, output=target, table=name, ops=ops, beside=beside)
+    wanted.check()
     if file_format == "parquet":
         require_parquet()
     found = compare(base, head, by=by, metric=metric, min_effect=min_effect, gate=gate, strict=strict)
-    _write(found, file_format, output, ops=ops, table=name)
+    write_outputs(found, wanted)
     if found.gate_broken:
         click.get_current_context().exit(1)
 
@@ -118,59 +127,8 @@ def compare_command(
 def _table_name(table: str | None, file_format: str, output: Path | None) -> ComparisonTableName:
     if table is not None and file_format not in ("csv", "parquet"):
         raise UsageError(f"--table goes with csv and parquet, not with {file_format}", remedy="--format csv")
-    if file_format == "parquet" and (output is None or str(output) == "-"):
+    if file_format == "parquet" and output is None:
         raise UsageError(
             "Parquet is a binary format and is not written to a terminal or pipe", remedy="name a file: -o FILE"
         )
     return cast(ComparisonTableName, table or "cells")
-
-
-def _write(
-    found: RunComparison, file_format: str, output: Path | None, *, ops: int, table: ComparisonTableName
-) -> None:
-    to_stdout = output is None or str(output) == "-"
-    if file_format == "text" and to_stdout:
-        with reader_may_leave():
-            print_comparison(found.table, open_console(), ops=ops)
-        return
-    if file_format == "model-explorer":
-        _require_comparable_ops(found)
-        write_overlays(change_overlays(found.comparisons), None if to_stdout else output)
-        return
-    if file_format == "parquet":
-        with output_file(cast(Path, output)) as binary:
-            write_parquet(
-                COMPARISON_COLUMNS[table], comparison_rows(found.table, found.base, found.head, table), binary
-            )
-        return
-    text = _as_text(found, file_format, ops=ops, table=table)
-    if output is None or to_stdout:
-        with reader_may_leave(document=file_format == "json"):
-            click.echo(text, nl=False)
-        return
-    with text_output_file(output) as stream:
-        stream.write(text)
-
-
-def _require_comparable_ops(found: RunComparison) -> None:
-    comparisons = found.comparisons
-    mixed = any(one.base.key and one.head.key and one.base.synthetic != one.head.synthetic for one in comparisons)
-    if mixed and all(one.ops is None for one in comparisons):
-        raise UsageError(
-            "one side is synthetic and the other was measured: their ops are not set against each other",
-            remedy="harness export RUN --format model-explorer shows each by itself",
-        )
-
-
-def _as_text(found: RunComparison, file_format: str, *, ops: int, table: ComparisonTableName) -> str:
-    if file_format == "json":
-        return json.dumps(found.document(), indent=1, allow_nan=False) + "\n"
-    if file_format == "markdown":
-        return markdown(found.table, found.base, found.head, ops=ops)
-    if file_format == "junit":
-        return junit(found.table, found.base, found.head)
-    if file_format == "csv":
-        out = io.StringIO(newline="")
-        write_csv(COMPARISON_COLUMNS[table], comparison_rows(found.table, found.base, found.head, table), out)
-        return out.getvalue()
-    return as_text(found.table, ops=ops)

@@ -21,6 +21,7 @@ from harness.errors import UsageError
 from harness.files.flat_table import require_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.model_explorer import overlays
+from harness.formats.run_junit import run_junit
 from harness.formats.run_tables import TableName, to_parquet, to_text
 from harness.formats.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
 from harness.runs.run_store import Run, load_run
@@ -32,6 +33,7 @@ Examples:
   harness export runs/monday --format trace -o monday.json
   harness export runs/monday --table ops --where delegate=xnnpack,threads=4 --format trace -o inference.json
   harness export runs/monday --table ops --format model-explorer -o overlays/
+  harness export runs/monday --format junit -o junit.xml
 
 An unknown value is empty in CSV and null in JSON and Parquet. In CSV, a text that a spreadsheet would take for a
 formula gets an apostrophe in front; JSON and Parquet hold all text exactly. Parquet needs
@@ -50,7 +52,7 @@ profiled cell.
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["csv", "json", "parquet", "trace", "model-explorer"]),
+    type=click.Choice(["csv", "json", "parquet", "trace", "model-explorer", "junit"]),
     default="csv",
     show_default=True,
     help="The format of the output.",
@@ -70,6 +72,10 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
         )
     if file_format == "model-explorer" and table == "trials":
         raise UsageError("model-explorer shows ops, not trials", remedy="--table ops")
+    if file_format == "junit" and (len(runs) > 1 or table or where.strip()):
+        raise UsageError(
+            "junit tells of one run as a whole, cell by cell", remedy="leave out --table and --where, and name one RUN"
+        )
     if file_format == "parquet":
         require_parquet()
     name = cast(TableName, table or "trials")
@@ -83,6 +89,12 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
             for one in overlays(cells, group_by_cell(run.results))
         ]
         write_overlays(found, target)
+    elif file_format == "junit":
+        from harness.report.log_tails import log_tails  # loads the report's templates' engine, so only on demand
+
+        [run] = loaded
+        with _text(target) as stream:
+            stream.write(run_junit(run, log_tails(run.path, run.results)))
     elif file_format == "trace":
         with _text(target) as stream:
             _write_trace(kept, chosen, name, stream)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.errors import UsageError
 from harness.runs.run_folder import refuse_own_file
+
+
+def only_once(_ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> Any:
+    """Return the value of an option that you give once. Click itself would silently drop all but the last.
+
+    Raises:
+        UsageError: you gave it several times.
+    """
+    if len(value) > 1:
+        raise UsageError(
+            f"{max(param.opts, key=len)} was given {len(value)} times",
+            remedy="for several outputs add --html FILE, --junit FILE or --markdown FILE",
+        )
+    return value[0] if value else None
 
 
 class OutputPath(click.Path):
@@ -21,6 +37,31 @@ class OutputPath(click.Path):
         if value == "":
             self.fail("it needs a name", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def require_place(output: Path, *, coming: Path | None = None) -> None:
+    """Check the place of a file that will be written hours from now, before anything runs.
+
+    Args:
+        output: the file.
+        coming: a run's folder that will exist by then.
+
+    Raises:
+        UsageError: you cannot write there, or the file is one of the run's own.
+    """
+    folder = output.parent
+    if str(output) == "-":
+        raise UsageError("standard output is taken by the summary", remedy="name a file")
+    if coming is not None and folder.resolve() == coming.resolve():
+        refuse_own_file(output, run=coming)
+    elif not folder.is_dir():
+        raise UsageError(
+            f"cannot write {output}: there is no folder {folder}", remedy="make it first, or name another file"
+        )
+    elif output.is_dir():
+        raise UsageError(f"cannot write {output}: it is a folder", remedy="name a file")
+    elif not os.access(output if output.exists() else folder, os.W_OK):
+        raise UsageError(f"cannot write {output}: no permission", remedy="name another file")
 
 
 class OutputFile(OutputPath):

@@ -16,7 +16,7 @@ from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
 from harness.cli.dry_run import dry_run_document, print_dry_run
-from harness.cli.output_option import OutputPath
+from harness.cli.output_option import OutputFile, OutputPath, require_place
 from harness.cli.run_summary import write_json
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
@@ -26,6 +26,7 @@ Examples:
   harness run suites/quickstart.yaml --device virtual:2
   harness run suite.yaml --device any --binary arm64-v8a=benchmark_model
   harness run suite.yaml --device R5CT30ABCDE --dry-run
+  harness run suite.yaml --device any --out runs/pr --junit junit.xml
   harness run --resume runs/quickstart-20261122-101500
   harness run --resume runs/quickstart-20261122-101500 --retry environment
 """
@@ -97,6 +98,12 @@ Examples:
     metavar="SECONDS",
     help="Give a device that keeps failing up to SECONDS to recover.",
 )
+@click.option(
+    "--junit",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Also write JUnit XML for a CI server: one case per cell. It fails if a process failed or is invalid.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 @outlives_its_terminal()
@@ -112,11 +119,16 @@ def run(
     parallel_virtual: int,
     wait_s: float,
     quarantine_s: float,
+    junit: Path | None,
     as_json: bool,
 ) -> None:
     """Measure a suite, and write a folder with results and a report."""
     own = parse_binary_option(binaries)
     watcher = TerminalWatcher()
+    if junit is not None:
+        if dry_run:
+            raise UsageError("--junit tells of results, and --dry-run has none")
+        require_place(junit, coming=resume or out)
     if resume is not None:
         if out is not None:
             raise UsageError("--resume does not go with --out")
@@ -134,7 +146,7 @@ def run(
             retry=retry,
             watcher=watcher,
         )
-        ctx.exit(conclude(outcome, as_json=as_json))
+        ctx.exit(conclude(outcome, as_json=as_json, junit=junit))
     if retry is not None:
         raise UsageError("--retry goes with --resume RUN")
     if suite is None:
@@ -152,7 +164,7 @@ def run(
         quarantine_s=quarantine_s,
         watcher=watcher,
     )
-    ctx.exit(conclude(outcome, as_json=as_json))
+    ctx.exit(conclude(outcome, as_json=as_json, junit=junit))
 
 
 def _print_plan(planned: RunPlan, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,20 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from harness.analysis import cell_selection as selection
-from harness.analysis.cells import CellSummary, baseline_key, baseline_of, group_by_cell, summaries
+from harness.analysis.cells import CellSummary, baseline_key, summaries
+from harness.analysis.comparison import Comparison
 from harness.analysis.comparison import Table as ComparisonTable
-from harness.analysis.comparison import compare
 from harness.analysis.metrics import Metric
-from harness.analysis.sides import RunContext
-from harness.analysis.verdict import Rules, Verdict
+from harness.analysis.verdict import Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.cli.console import open_console
 from harness.files.terminal_text import printable
 from harness.formats import decision_words
-from harness.formats.headline import headlines
+from harness.formats.comparison_words import verdict_name
+from harness.formats.headline import headlines, memory_alone, with_memory
 from harness.formats.narrow_table import Column, print_table, say
-from harness.records import CellKey, Scalar, Status
+from harness.formats.run_against_baseline import against_baseline, asks_for
+from harness.records import CellKey, Purpose, Scalar, Status
 from harness.records.adaptive_decisions import AdaptivePlan
 from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run
@@ -42,17 +42,20 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
     console = open_console(on_stderr=on_stderr)
     found = summaries(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
-    compared = _against_baseline(run)
-    ratios = _ratios(run, compared)
+    compared, memory = against_baseline(run), against_baseline(run, Metric.PEAK_MEMORY)
+    ratios, of_memory = _ratios(run, compared), _memory_ratios(memory) if asks_for(run, Purpose.MEMORY) else {}
     if run.manifest.baseline:
-        _print_headlines(compared, run.manifest.baseline, console)
+        _print_headlines(compared, memory if asks_for(run, Purpose.MEMORY) else None, run.manifest.baseline, console)
         console.print()
     for serial in dict.fromkeys(cell.key.device for cell in found):
         cells = sorted((cell for cell in found if cell.key.device == serial), key=lambda cell: cell.key)
         title = f"[bold]{escape(printable(serial))}  {escape(printable(names.get(serial, '')))}[/]"
-        bases = {cell.key for cell in cells if baseline_of(cell, found, run.manifest.baseline) is cell}
-        shown = {cell.key: "1.00x" if cell.key in bases else ratios.get(cell.key, "") for cell in cells}
-        print_table(console, _columns(cells, shown), title=title)
+        latency = _with_baselines(ratios, cells, {cell.key for cell in found if cell.values_us}, run)
+        peaks = _with_baselines(of_memory, cells, {cell.key for cell in found if cell.peaks_mb}, run)
+        columns = _columns(
+            cells, latency if asks_for(run, Purpose.LATENCY) else None, peaks if asks_for(run, Purpose.MEMORY) else None
+        )
+        print_table(console, columns, title=title)
         console.print()
     counts = Counter(result.status for result in run.results)
     synthetic = sum(result.synthetic for result in run.results)
@@ -60,7 +63,8 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
     fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
     say(console, f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
     if fixed:
-        how = "block by block; faster, slower or same where that is sure"
+        words = "faster, slower" if asks_for(run, Purpose.LATENCY) else "more, less"
+        how = f"block by block; {words} or same where that is sure"
         say(console, f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}")
     if run.manifest.adaptive is not None:
         _print_adaptive(run, run.manifest.adaptive, console)
@@ -83,6 +87,9 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
     """Describe the run for scripts."""
     run = outcome.run
     found = summaries(run.results)
+    compared = {one.key: one for one in against_baseline(run).comparisons}
+    memory = {one.key: one for one in against_baseline(run, Metric.PEAK_MEMORY).comparisons}
+    keys = [cell.key for cell in found]
     return {
         "run": str(run.path),
         "run_id": run.manifest.run_id,
@@ -109,9 +116,28 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
                 "causes": list(cell.causes),
                 "synthetic": cell.synthetic,
                 "profiling_overhead": cell.profiling_overhead,
+                "is_baseline": baseline_key(cell.key, keys, run.manifest.baseline) == cell.key,
+                **_against(compared.get(cell.key)),
+                "memory": {
+                    "peak_mb": cell.peak_memory_mb,
+                    "processes": len(cell.peaks_mb),
+                    **_against(memory.get(cell.key) if cell.peaks_mb else None),
+                },
             }
             for cell in found
         ],
+    }
+
+
+def _against(one: Comparison | None) -> dict[str, Any]:
+    """Return a cell's ratio to its baseline with the interval, verdict and notes of `harness compare`; nulls if there is none."""
+    estimate = one.estimate if one else None
+    return {
+        "ratio": estimate.ratio if estimate else None,
+        "ci_low": estimate.ci_low if estimate else None,
+        "ci_high": estimate.ci_high if estimate else None,
+        "verdict": str(one.verdict) if one and one.verdict else None,
+        "notes": [note.text for note in one.notes] if one else [],
     }
 
 
@@ -137,30 +163,18 @@ def _adaptive_document(run: Run) -> dict[str, Any] | None:
     }
 
 
-def _against_baseline(run: Run) -> ComparisonTable:
-    """Compare every cell with its baseline: the numbers of `harness compare` and of the report."""
-    results = {cell.key: cell for cell in group_by_cell(run.results)}
-    pairs = []
-    for key, cell in results.items():
-        base = baseline_key(key, results, run.manifest.baseline)
-        if base is not None and base != key:
-            pairs.append(selection.Pair(base=results[base], head=cell))
-    source = RunContext(
-        run_id=run.manifest.run_id,
-        devices={device.serial: device for device in run.manifest.devices},
-        harness_version=run.manifest.harness_version,
-        adaptive=run.manifest.adaptive,
-    )
-    return compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), ops=False)
-
-
-def _print_headlines(table: ComparisonTable, baseline: Mapping[str, Scalar], console: Console) -> None:
-    """Print the answer before the numbers: `xnnpack is 3.2x faster than cpu`."""
-    for one in headlines(table, list(baseline)):
+def _print_headlines(
+    table: ComparisonTable, memory: ComparisonTable | None, baseline: Mapping[str, Scalar], console: Console
+) -> None:
+    """Print the answer before the numbers: `xnnpack is 3.2x faster than cpu, with 12 % more peak memory`."""
+    latency = headlines(table, list(baseline))
+    of_memory = headlines(memory, list(baseline), undecided=True) if memory else []
+    for one in (*latency, *memory_alone(latency, of_memory)):
         who, against = (", ".join(_value_words(*item) for item in values.items()) for values in (one.values, baseline))
         evidence = f" ({one.evidence()})" if one.evidence() else ""
-        text = f"{who} is {one.words().format(against)}{one.everywhere()}"
-        say(console, f"[bold]{escape(printable(text))}[/]{escape(evidence)}.")
+        text = f"{who} {one.words().format(against)}{one.everywhere()}"
+        clause = with_memory(one, of_memory) if one in latency else ""
+        say(console, f"[bold]{escape(printable(text))}[/]{escape(evidence)}{escape(clause)}.")
 
 
 def _value_words(dimension: str, value: Scalar) -> str:
@@ -179,27 +193,74 @@ def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
     return decided
 
 
-def _columns(cells: Sequence[CellSummary], ratios: Mapping[CellKey, str]) -> list[Column]:
-    """Choose one device's columns. Model, delegate and status always stay; spread and number of processes are dropped first."""
+def _memory_ratios(table: ComparisonTable) -> dict[CellKey, str]:
+    """Return each cell's peak memory over its baseline's, with the verdict if there is one."""
+    found = {}
+    for one in table.comparisons:
+        if one.estimate.ratio is not None:
+            sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
+            name = verdict_name(one.judgement.verdict, one.metric.unit)
+            found[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {name}" if sure else "")
+    return found
+
+
+def _with_baselines(
+    ratios: Mapping[CellKey, str], cells: Sequence[CellSummary], measured: Collection[CellKey], run: Run
+) -> dict[CellKey, str]:
+    """Return each cell's ratio; a measured baseline has 1."""
+    bases = {cell.key for cell in cells if baseline_key(cell.key, measured, run.manifest.baseline) == cell.key}
+    return {cell.key: "1.00x" if cell.key in bases else ratios.get(cell.key, "") for cell in cells}
+
+
+def _columns(
+    cells: Sequence[CellSummary], ratios: Mapping[CellKey, str] | None, memory: Mapping[CellKey, str] | None
+) -> list[Column]:
+    """Choose one device's columns. Model, delegate and status always stay; spread and number of processes are dropped first.
+
+    Args:
+        cells: the device's cells.
+        ratios: the latency's ratios; None if the run asks for no latency.
+        memory: the peak memory's ratios; None if the run asks for no memory.
+    """
+    spreads = [f"{cell.spread:.1%}" if cell.spread is not None else "" for cell in cells]
+    counts = [str(len(cell.peaks_mb if ratios is None else cell.values_us)) for cell in cells]
+    latency = (
+        [
+            Column("median ms", [_ms(cell.median_us) for cell in cells], right=True),
+            Column("spread", spreads, right=True, drop=6),
+            Column("ratio", [ratios[cell.key] for cell in cells], right=True),
+        ]
+        if ratios is not None
+        else []
+    )
+    peaks = (
+        [
+            Column("peak MB", [_mb(cell.peak_memory_mb) for cell in cells], right=True, drop=2),
+            Column("MB ratio", [memory[cell.key] for cell in cells], right=True, drop=4),
+        ]
+        if memory is not None
+        else []
+    )
     binaries = [escape(printable(cell.key.binary)) for cell in cells]
     return [
         Column("model", [escape(printable(cell.key.model)) for cell in cells]),
         Column("delegate", [escape(printable(cell.key.delegate)) for cell in cells]),
         Column("threads", [str(cell.key.threads) for cell in cells], drop=1),
-        Column("cpus", [escape(printable(cell.key.cpus)) for cell in cells], drop=2),
+        Column("cpus", [escape(printable(cell.key.cpus)) for cell in cells], drop=3),
         *([Column("binary", binaries)] if any(binaries) else []),
-        Column("median ms", [_ms(cell.median_us) for cell in cells], right=True),
-        Column(
-            "spread", [f"{cell.spread:.1%}" if cell.spread is not None else "" for cell in cells], right=True, drop=4
-        ),
-        Column("ratio", [ratios[cell.key] for cell in cells], right=True),
-        Column("n", [str(len(cell.values_us)) for cell in cells], right=True, drop=3),
+        *latency,
+        Column("n", counts, right=True, drop=5),
+        *peaks,
         Column("status", [_status(cell) for cell in cells]),
     ]
 
 
 def _ms(us: float | None) -> str:
     return f"{us / 1000:.3f}" if us is not None else "-"
+
+
+def _mb(peak: float | None) -> str:
+    return f"{peak:.1f}" if peak is not None else "-"
 
 
 def _status(cell: CellSummary) -> str:

@@ -1,68 +1,36 @@
-"""Writes a comparison as JUnit XML for Jenkins and GitLab: a suite per device, a case per cell.
+"""Writes a comparison as JUnit XML: a suite per device, a case per cell.
 
 `failure`: the cell breaks the gate. `error`: it could not be measured, and no gate is set. `skipped`: it could not run there, one side has
-no such cell, or base has no number to hold head against; then neither the gate nor this file fails the job. The structure follows the
-schema of Jenkins' xUnit plugin (junit-10.xsd).
+no such cell, or base has no number to hold head against; then neither the gate nor this file fails the job.
 """
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # writes only
-
 from harness.analysis.comparison import Comparison, Table
 from harness.formats import comparison_words as words
+from harness.formats.junit_xml import Case, Outcome, junit_document
 
 
 def junit(table: Table, base: str, head: str) -> str:
     """Return the document with its XML declaration."""
-    suites: dict[str, list[Comparison]] = {}
+    suites: dict[str, list[Case]] = {}
     for one in table.comparisons:
-        suites.setdefault(one.key.device, []).append(one)
-    root = ET.Element("testsuites", {"name": _clean(f"harness compare {base} {head}")})
-    totals = {"tests": 0, "failures": 0, "errors": 0}
-    for device, cells in suites.items():
-        suite = _suite(device, cells, table)
-        root.append(suite)
-        for name in totals:
-            totals[name] += int(suite.get(name, "0"))
-    for name, count in totals.items():
-        root.set(name, str(count))
-    ET.indent(root, " ")
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
-
-
-def _suite(device: str, cells: list[Comparison], table: Table) -> ET.Element:
-    suite = ET.Element("testsuite", {"name": _clean(device)})
-    counts = {"failure": 0, "error": 0, "skipped": 0}
-    for one in cells:
-        case = ET.SubElement(
-            suite, "testcase", {"name": _clean(words.cell_name(one)), "classname": _clean(one.key.model)}
+        case = Case(
+            name=words.cell_name(one), classname=one.key.model, outcome=_outcome(one, table), out=_evidence(one)
         )
-        outcome = _outcome(one, table)
-        if outcome is not None:
-            kind, cause, message = outcome
-            counts[kind] += 1
-            ET.SubElement(case, kind, {"type": cause, "message": _clean(message)})
-        text = ET.SubElement(case, "system-out")
-        text.text = _clean(_evidence(one))
-    if table.incomplete:
-        ET.SubElement(suite, "system-out").text = _clean("\n".join(words.incomplete(table)))
-    suite.set("tests", str(len(cells)))
-    suite.set("failures", str(counts["failure"]))
-    suite.set("errors", str(counts["error"]))
-    suite.set("skipped", str(counts["skipped"]))
-    return suite
+        suites.setdefault(one.key.device, []).append(case)
+    return junit_document(f"harness compare {base} {head}", suites, suite_out="\n".join(words.incomplete(table)))
 
 
-def _outcome(one: Comparison, table: Table) -> tuple[str, str, str] | None:
+def _outcome(one: Comparison, table: Table) -> Outcome | None:
     reason = words.breach_reason(one, table)
     if reason is not None:
-        return "failure", "gate", reason
+        return Outcome(kind="failure", type="gate", message=reason)
     if one.state == "measured":
         return None
     if one.state == "unmeasured" and table.rules.gate is None:
-        return "error", "unmeasured", words.trouble(one)
-    return "skipped", one.state, words.verdict(one)
+        return Outcome(kind="error", type="unmeasured", message=words.trouble(one))
+    return Outcome(kind="skipped", type=one.state, message=words.verdict(one))
 
 
 def _evidence(one: Comparison) -> str:
@@ -74,10 +42,3 @@ def _evidence(one: Comparison) -> str:
         *(note.text for note in one.notes),
     ]
     return "\n".join(lines)
-
-
-def _clean(text: str) -> str:
-    """Replace the characters that XML 1.0 cannot hold (section 2.2 of the recommendation)."""
-    return "".join(
-        c if c in "\t\n" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "�" for c in text
-    )

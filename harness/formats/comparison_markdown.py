@@ -26,7 +26,7 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
     numbered = words.warnings(table)
     lines += [_row(one, table, numbered) for one in table.comparisons if one.state != "missing"]
     for overall in table.overall:
-        verdict = words.change(overall.estimate, overall.judgement)
+        verdict = words.change(overall.estimate, overall.judgement, table.metric.unit)
         sign = _SIGNS[overall.judgement.verdict]
         name = _escape(words.overall_name(overall))
         lines.append(f"| {sign} | all: {name} | | | {_escape(words.ratio(overall.estimate))} | {verdict} |")

@@ -35,10 +35,10 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
         if device:
             say(console, f"[bold]{escape(device)}[/]")
         print_table(console, _columns(group, varying, table, numbered))
-    if any(one.judgement.more_processes is not None for one in table.comparisons):
+    if any(one.state == "measured" and one.judgement.more_processes is not None for one in table.comparisons):
         say(console, "+N: about so many more processes a side would decide")
     for overall in table.overall:
-        verdict = words.change(overall.estimate, overall.judgement)
+        verdict = words.change(overall.estimate, overall.judgement, table.metric.unit)
         say(console, f"all devices: {escape(words.overall_name(overall))}: {verdict}")
     _notes(table, console, numbered)
     for one in table.comparisons:
@@ -55,8 +55,8 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
             f"same: within {words.percent(table.rules.min_effect)}",
         )
     if table.rules.gate is not None:
-        state = f"[red]{words.gate(table)}[/]" if table.gate_broken else words.gate(table)
-        say(console, f"gate of {words.percent(table.rules.gate)}: {state}")
+        line = words.gate_line(table)
+        say(console, f"[red]{line}[/]" if table.gate_broken else line)
 
 
 def as_text(table: Table, *, ops: int) -> str:
@@ -113,7 +113,7 @@ def _verdict(one: Comparison, table: Table) -> str:
         text = "not measured" if one.state == "unmeasured" else "skipped"
         return f"[bold red]{text}, breaks the gate[/]" if failed_gate(one, table.rules) else f"[magenta]{text}[/]"
     judgement = one.judgement
-    text = str(judgement.verdict)
+    text = words.verdict_name(judgement.verdict, one.metric.unit)
     if judgement.more_processes is not None:
         text += f" +{judgement.more_processes}"
     style = _STYLES[judgement.verdict]

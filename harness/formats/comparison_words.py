@@ -51,16 +51,26 @@ def value(amount: float | None, unit: str) -> str:
     return f"{amount:.1f} MB" if unit == "mb" else f"{amount / 1000:.3f} ms"
 
 
-def change(estimate: Estimate, judgement: Judgement) -> str:
-    """Return `slower by 3.1 % (2.2 to 4.0 %)`, or why there is no verdict."""
+_OF_MEMORY = {Verdict.SLOWER: "more", Verdict.FASTER: "less"}
+
+
+def verdict_name(verdict: Verdict, unit: str) -> str:
+    """Return `slower`, or `more` for megabytes. Documents for scripts say `slower` for both."""
+    return _OF_MEMORY.get(verdict, str(verdict)) if unit == "mb" else str(verdict)
+
+
+def change(estimate: Estimate, judgement: Judgement, unit: str = "us") -> str:
+    """Return `slower by 3.1 % (2.2 to 4.0 %)`, for megabytes `more by 3.1 % (...)`, or why there is no verdict."""
     low, high = estimate.ci_low, estimate.ci_high
     if estimate.ratio is None or low is None or high is None or judgement.verdict is Verdict.INCONCLUSIVE:
         return inconclusive(judgement)
     if judgement.verdict is Verdict.SAME:
         return f"the same within {percent(max(high - 1, 1 - low))}"
+    name = verdict_name(judgement.verdict, unit)
     if judgement.verdict is Verdict.SLOWER:
-        return f"slower {_by(estimate.ratio, low, high)}"
-    return f"faster {_by(1 / estimate.ratio, 1 / high, 1 / low, flipped=True)}"
+        return f"{name} {_by(estimate.ratio, low, high)}"
+    # Nobody calls a third of the memory `3x less`, so it is less by 67 %.
+    return f"{name} {_by(1 / estimate.ratio, 1 / high, 1 / low, flipped=True, factors=unit != 'mb')}"
 
 
 def verdict(one: Comparison) -> str:
@@ -69,7 +79,7 @@ def verdict(one: Comparison) -> str:
         return f"no verdict: {'BASE' if one.base.synthetic else 'HEAD'} is synthetic, the other side was measured"
     if one.state != "measured":
         return trouble(one)
-    return change(one.estimate, one.judgement) + (" (synthetic)" if one.synthetic else "")
+    return change(one.estimate, one.judgement, one.metric.unit) + (" (synthetic)" if one.synthetic else "")
 
 
 def ratio_of(one: Comparison) -> str:
@@ -114,7 +124,8 @@ def overall_name(one: Overall) -> str:
 def summary_line(table: Table) -> str:
     """Return `2 slower, 1 same, 3 inconclusive, 2 not measured`."""
     counts = Counter(one.judgement.verdict for one in table.comparisons if one.state == "measured")
-    parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    unit = table.metric.unit
+    parts = [f"{counts[verdict]} {verdict_name(verdict, unit)}" for verdict in Verdict if counts[verdict]]
     states = Counter(one.state for one in table.comparisons)
     lacking = states["unmeasured"] + states["skipped"]
     parts += [f"{states['incomparable']} synthetic against measured"] if states["incomparable"] else []
@@ -166,9 +177,9 @@ def _side_name(rows: tuple[OpRow, ...]) -> str:
     return first if len(rows) == 1 else f"{len(rows)} ops ({first} .. #{rows[-1].index})"
 
 
-def _by(factor: float, low: float, high: float, *, flipped: bool = False) -> str:
+def _by(factor: float, low: float, high: float, *, flipped: bool = False, factors: bool = True) -> str:
     """Percent of the base for small changes, a factor for large ones: few people read "faster by 96 %" as 25 times as fast."""
-    if factor >= 2:
+    if factor >= 2 and factors:
         return f"{factor:.2f}x ({low:.2f}x to {high:.2f}x)"
     if flipped:
         factor, low, high = 2 - 1 / factor, 2 - 1 / low, 2 - 1 / high
@@ -191,7 +202,9 @@ def gate(table: Table) -> str:
     if table.gate_broken:
         counts = Counter(gate_breach(one, table.rules) for one in cells)
         parts = [
-            f"{counts[breach]} of {len(cells)} cells {text}" for breach, text in _BREACHES.items() if counts[breach]
+            f"{counts[breach]} of {len(cells)} cells {_breach_words(breach, table)}"
+            for breach in _BREACHES
+            if counts[breach]
         ]
         return f"broken ({'; '.join(parts)})"
     measured = [one for one in cells if one.state == "measured"]
@@ -202,6 +215,15 @@ def gate(table: Table) -> str:
     parts += [f"{unknown} of {len(cells)} cells not measured in BASE"] if unknown else []
     parts += [f"{mixed} of {len(cells)} cells synthetic on one side only"] if mixed else []
     return f"not broken ({'; '.join(parts)})" if parts else "holds"
+
+
+def _breach_words(breach: Breach, table: Table) -> str:
+    return "take more" if breach == "slower" and table.metric.unit == "mb" else _BREACHES[breach]
+
+
+def gate_line(table: Table) -> str:
+    """Return `gate of 3 %: broken (2 of 5 cells slower)`; empty without a gate."""
+    return f"gate of {percent(table.rules.gate)}: {gate(table)}" if table.rules.gate is not None else ""
 
 
 def breach_reason(one: Comparison, table: Table) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from harness.files.flat_table import Column, ColumnKind, TableValue
+from harness.formats.notebook import run_html
 from harness.formats.run_tables import COLUMNS, TableName, rows
 from harness.runs.run_store import Manifest, Run, load_run
 
@@ -35,6 +36,13 @@ class RunFrames:
     """A run read back, with its tables as frames. Each frame is made on first use."""
 
     run: Run
+
+    def __repr__(self) -> str:
+        return f"RunFrames({self.run!r})"
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        return run_html(self.run)
 
     @property
     def path(self) -> Path:

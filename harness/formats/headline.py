@@ -1,4 +1,4 @@
-"""Gives the answers of a run in one sentence each: `xnnpack is 3.2x faster than cpu`. Pure.
+"""Gives the answer to each question in one sentence: `xnnpack is 3.2x faster than cpu`, `gpu takes 2.1x the peak memory of cpu`. Pure.
 
 Terminal and report use the same words; callers insert the names, which a page isolates and escapes.
 """
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.analysis.comparison import Comparison, Table
+from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Verdict
 from harness.formats.comparison_words import percent
 from harness.records import Scalar
 
 _DECIDED = (Verdict.FASTER, Verdict.SLOWER, Verdict.SAME)
-_SPLIT_WORDS = {
-    Verdict.FASTER: "faster",
-    Verdict.SLOWER: "slower",
-    Verdict.SAME: "as fast",
-    Verdict.INCONCLUSIVE: "undecided",
+_SPLIT_WORDS: Mapping[str, Mapping[Verdict, str]] = {
+    "us": {Verdict.FASTER: "faster", Verdict.SLOWER: "slower", Verdict.SAME: "as fast"},
+    "mb": {Verdict.FASTER: "less", Verdict.SLOWER: "more", Verdict.SAME: "as much"},
 }
+"""By the metric's unit, because a megabyte is never faster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,9 @@ class Headline:
     """Whether `low` and `high` are the range of several comparisons, not an interval."""
     devices: int
     synthetic: bool
+    metric: Metric = Metric.INFERENCE_AVG
+    processes: int = 0
+    """The fewest processes a side behind a comparison."""
 
     @property
     def verdict(self) -> Verdict | None:
@@ -54,16 +57,31 @@ class Headline:
         return any(verdict in _DECIDED for verdict in self.counts)
 
     def words(self) -> str:
-        """Return the words after `xnnpack is`: `3.2x faster than {}`, with `{}` for the baseline's name."""
+        """Return the words after the configuration's name: `is 3.2x faster than {}`, with `{}` for the baseline's name."""
+        if self.metric.unit == "mb":
+            return f"takes {self._amount(' than {}', ' as {}', ' of {}')}"
         if self.verdict is None:
             (first, most), *rest = self._ordered()
-            others = "".join(f", {_SPLIT_WORDS[verdict]} in {count}" for verdict, count in rest)
+            others = "".join(f", {self._split(verdict)} in {count}" for verdict, count in rest)
             than = "as" if first is Verdict.SAME else "than"
-            return f"{_SPLIT_WORDS[first]} {than} {{}} in {most} of {sum(self.counts.values())} comparisons{others}"
+            return f"is {self._split(first)} {than} {{}} in {most} of {sum(self.counts.values())} comparisons{others}"
         if self.verdict is Verdict.SAME:
-            return "as fast as {}"
+            return f"is as fast as {{}}{self._of_what()}"
         word = "faster" if self.verdict is Verdict.FASTER else "slower"
-        return f"{self._size(self.ratio)} {word} than {{}}"
+        return f"is {self._size(self.ratio)} {word} than {{}}{self._of_what()}"
+
+    def clause(self) -> str:
+        """Return the end of a sentence about the latency: `with 12 % more peak memory (8 % to 15 %)`.
+
+        If nothing is sure, it gives the ratio and says that there is no verdict. Without a ratio it is empty.
+        """
+        if not self.decides:
+            if self.ratio is None:
+                return ""
+            behind = "1 process" if self.processes == 1 else f"{self.processes} processes"
+            return f"with {self.ratio:.2f}x the {self.metric.words} (no verdict: {behind} a side)"
+        span = self._span() if self.verdict in (Verdict.FASTER, Verdict.SLOWER) else ""
+        return f"with {self._amount('', '', '')}" + (f" ({span})" if span else "")
 
     def everywhere(self) -> str:
         """Return ` on both devices` if several give the same answer, else nothing."""
@@ -75,8 +93,7 @@ class Headline:
         """Return the evidence for brackets: `median of 6 comparisons, each of them sure: 2.1x to 4.4x`, `2.9x to 3.5x`."""
         parts = []
         if self.low is not None and self.high is not None and self.verdict not in (None, Verdict.SAME):
-            ends = (self.high, self.low) if self.verdict is Verdict.FASTER else (self.low, self.high)
-            span = " to ".join(self._size(end) for end in ends)
+            span = self._span()
             parts.append(
                 f"median of {sum(self.counts.values())} comparisons, each of them sure: {span}" if self.spans else span
             )
@@ -89,29 +106,72 @@ class Headline:
         order = (*_DECIDED, Verdict.INCONCLUSIVE)
         return [(verdict, self.counts[verdict]) for verdict in order if self.counts.get(verdict)]
 
+    def _split(self, verdict: Verdict) -> str:
+        return _SPLIT_WORDS[self.metric.unit].get(verdict, "undecided")
+
+    def _of_what(self) -> str:
+        """Name the metric, except the average latency, which every reader expects."""
+        return "" if self.metric is Metric.INFERENCE_AVG else f" ({self.metric.words})"
+
+    def _amount(self, than: str, as_much: str, of: str) -> str:
+        """Return `12 % more peak memory` or `2.1x the peak memory`; the arguments lead to the baseline's name."""
+        what = self.metric.words
+        if self.verdict is None:
+            (first, most), *rest = self._ordered()
+            others = "".join(f", {self._split(verdict)} in {count}" for verdict, count in rest)
+            after = as_much if first is Verdict.SAME else than
+            return f"{self._split(first)} {what}{after} in {most} of {sum(self.counts.values())} comparisons{others}"
+        if self.verdict is Verdict.SAME:
+            return f"as much {what}{as_much}"
+        size = self._size(self.ratio)
+        if size.endswith("x"):
+            return f"{size} the {what}{of}"
+        return f"{size} {self._split(self.verdict)} {what}{than}"
+
+    def _span(self) -> str:
+        """Return `2.1x to 4.4x`; empty without an interval."""
+        if self.low is None or self.high is None:
+            return ""
+        ends = (self.high, self.low) if self.verdict is Verdict.FASTER else (self.low, self.high)
+        return " to ".join(self._size(end) for end in ends)
+
     def _size(self, ratio: float | None) -> str:
-        """The change as `3.2x`, or `12 %` if it is small."""
+        """The change as `3.2x`, or `12 %` if it is small. Less memory is always a percentage: nobody says `2x less`."""
         if ratio is None:
             return ""
+        less = self.metric.unit == "mb" and self.verdict is Verdict.FASTER
         factor = 1 / ratio if self.verdict is Verdict.FASTER else ratio
-        if factor >= 1.95:
+        if factor >= 1.95 and not less:
             return f"{factor:.1f}x" if factor < 99.5 else f"{factor:.0f}x"
         return percent(1 - ratio if self.verdict is Verdict.FASTER else ratio - 1)
 
 
-def headlines(table: Table, dimensions: Sequence[str]) -> list[Headline]:
+def headlines(table: Table, dimensions: Sequence[str], *, undecided: bool = False) -> list[Headline]:
     """Return one for each decided configuration, in the order of the table.
 
     Args:
         table: the run's cells against their baselines.
         dimensions: the keys that the baseline fixes, in which configurations differ.
+        undecided: also return those without an answer.
     """
     groups: dict[tuple[Scalar, ...], list[Comparison]] = {}
     for one in table.comparisons:
         if one.state == "measured":
             groups.setdefault(tuple(getattr(one.key, name) for name in dimensions), []).append(one)
     found = [_headline(dict(zip(dimensions, values, strict=True)), group, table) for values, group in groups.items()]
-    return [one for one in found if one.decides]
+    return [one for one in found if one.decides or undecided]
+
+
+def with_memory(headline: Headline, memory: Sequence[Headline]) -> str:
+    """Return `, with 12 % more peak memory` for the same configuration; empty if its memory was not measured."""
+    clause = next((one.clause() for one in memory if one.values == headline.values), "")
+    return f", {clause}" if clause else ""
+
+
+def memory_alone(latency: Sequence[Headline], memory: Sequence[Headline]) -> list[Headline]:
+    """Return the decided headlines about memory that have no sentence about the latency to end."""
+    said = [one.values for one in latency]
+    return [one for one in memory if one.decides and one.values not in said]
 
 
 def _headline(values: Mapping[str, Scalar], group: Sequence[Comparison], table: Table) -> Headline:
@@ -133,4 +193,6 @@ def _headline(values: Mapping[str, Scalar], group: Sequence[Comparison], table: 
         spans=not estimates,
         devices=len({one.key.device for one in group}),
         synthetic=any(one.synthetic for one in group),
+        metric=table.metric,
+        processes=min(one.estimate.n for one in group),
     )

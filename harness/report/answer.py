@@ -14,26 +14,21 @@ from statistics import median
 from markupsafe import Markup
 
 from harness.analysis.comparison import Comparison, Table
-from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
 from harness.formats import decision_words
-from harness.formats.headline import Headline, headlines
+from harness.formats.headline import Headline, headlines, memory_alone, with_memory
 from harness.records import DeviceInfo, Scalar
 from harness.records.adaptive_decisions import Decision
-from harness.report.cell_summaries import ReportCell, cell_id
-from harness.report.verdicts import Baseline, Verdicts, in_the_page
-from harness.report.wording import baseline_words, name, number_of, thread_words, times
+from harness.report.cell_summaries import ReportCell
+from harness.report.sentences import MESSAGE_LENGTH, cautions, extremes, link, method, noun, together, verdict_counts
+from harness.report.verdicts import Baseline, Verdicts
+from harness.report.wording import baseline_words, name, number_of, times
 
-_ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
-_SHOWN = {Verdict.SAME: "the same"}
 _MOST_GROUPS = 8
 _MOST_SENTENCES = 3
-_MOST_TOGETHER = 6
-_MOST_SLOWER = 3
 _MOST_UNMEASURED = 6
-_MOST_CAUTIONS = 6
-_MESSAGE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +50,11 @@ def answer_of(
     measured = [one for one in table.comparisons if one.state == "measured"] if table else []
     return ReportAnswer(
         lead=_lead(verdicts, measured, devices),
-        findings=(*_groups(measured, verdicts.baseline), *_together(table), *_extremes(measured))
+        findings=(*_groups(measured, verdicts, table), *together(table), *extremes(measured, verdicts))
         if table
         else tuple(_latencies(cells)),
-        method=_method(table, measured) + _stopping(decisions) if table and measured else None,
-        cautions=tuple(_cautions([one for one in table.comparisons if words.has_ratio(one)] if table else [])),
+        method=method(table, measured) + _stopping(decisions) if table and measured else None,
+        cautions=tuple(cautions([one for one in table.comparisons if words.has_ratio(one)] if table else [])),
         unmeasured=tuple(_unmeasured(cells)),
     )
 
@@ -80,16 +75,13 @@ def _lead(verdicts: Verdicts, measured: Sequence[Comparison], devices: Sequence[
     counts = Counter(one.judgement.verdict for one in measured)
     mixed = sum(one.state == "incomparable" for one in table.comparisons) if table else 0
     lacking = planned - len(measured) - mixed
-    text = (
-        Markup("").join(
-            Markup("<strong>{}</strong>{}. ").format(_sentence(one, baseline), _evidence(one))
-            for one in headlines(table, list(baseline.changes))[:_MOST_SENTENCES]
-        )
-        if table
-        else Markup("")
-    )
-    text += Markup("{} of the average latency {}{}: {}").format(
-        number_of(planned, "comparison"), against, where, _verdict_counts(counts) or "none could be made"
+    text = _sentences(table, verdicts.memory, baseline) if table else Markup("")
+    text += Markup("{} of the {} {}{}: {}").format(
+        number_of(planned, "comparison"),
+        table.metric.words if table else Metric.INFERENCE_AVG.words,
+        against,
+        where,
+        verdict_counts(counts, table.metric.unit if table else "us") or "none could be made",
     )
     if lacking and measured:
         text += Markup("; {} could not be made, as a side was not measured").format(lacking)
@@ -100,9 +92,22 @@ def _lead(verdicts: Verdicts, measured: Sequence[Comparison], devices: Sequence[
     return text + Markup(".") + _synthetic(measured)
 
 
+def _sentences(table: Table, memory: Table | None, baseline: Baseline) -> Markup:
+    latency = headlines(table, list(baseline.changes))
+    of_memory = headlines(memory, list(baseline.changes), undecided=True) if memory else []
+    said = [
+        (one, with_memory(one, of_memory) if one in latency else "")
+        for one in (*latency, *memory_alone(latency, of_memory))
+    ]
+    return Markup("").join(
+        Markup("<strong>{}</strong>{}{}. ").format(_sentence(one, baseline), _evidence(one), clause)
+        for one, clause in said[:_MOST_SENTENCES]
+    )
+
+
 def _sentence(one: Headline, baseline: Baseline) -> Markup:
     before, _, after = one.words().partition("{}")
-    return Markup("{} is {}{}{}{}").format(
+    return Markup("{} {}{}{}{}").format(
         baseline_words(one.values), before, baseline_words(baseline.changes), after, one.everywhere()
     )
 
@@ -152,12 +157,9 @@ def _device_words(serial: str, device: DeviceInfo | None, models: Mapping[str | 
     return name(device.model, 40) + (Markup(" ({})").format(Markup(", ").join(marks)) if marks else Markup(""))
 
 
-def _verdict_counts(counts: Mapping[Verdict, int]) -> str:
-    return ", ".join(f"{counts[verdict]} {_SHOWN.get(verdict, verdict)}" for verdict in _ORDER if counts.get(verdict))
-
-
-def _groups(measured: Sequence[Comparison], baseline: Baseline) -> list[Markup]:
+def _groups(measured: Sequence[Comparison], verdicts: Verdicts, table: Table) -> list[Markup]:
     """Write a line for each combination of the baseline's dimensions."""
+    baseline = verdicts.baseline
     groups: dict[tuple[Scalar, ...], list[Comparison]] = {}
     for one in measured:
         groups.setdefault(tuple(getattr(one.key, dim) for dim in baseline.changes), []).append(one)
@@ -169,10 +171,13 @@ def _groups(measured: Sequence[Comparison], baseline: Baseline) -> list[Markup]:
         and {one.verdict for one in measured} in ({Verdict.FASTER}, {Verdict.SLOWER})
     ):
         return []  # the first sentence says it
-    return [_group(dict(zip(baseline.changes, values, strict=True)), group) for values, group in groups.items()]
+    return [
+        _group(dict(zip(baseline.changes, values, strict=True)), group, verdicts, table)
+        for values, group in groups.items()
+    ]
 
 
-def _group(values: Mapping[str, Scalar], group: Sequence[Comparison]) -> Markup:
+def _group(values: Mapping[str, Scalar], group: Sequence[Comparison], verdicts: Verdicts, table: Table) -> Markup:
     head = Markup("<strong>{}</strong>: ").format(baseline_words(values))
     ratios = [one.estimate.ratio for one in group if one.estimate.ratio is not None]
     if not ratios:
@@ -180,29 +185,32 @@ def _group(values: Mapping[str, Scalar], group: Sequence[Comparison]) -> Markup:
     if len(group) == 1:
         one = group[0]
         if one.verdict in (Verdict.FASTER, Verdict.SLOWER):
-            return head + Markup("{} ({})").format(words.verdict(one), _link(one))
+            return head + Markup("{} ({})").format(words.verdict(one), link(one, verdicts))
         interval = words.interval(one.estimate)
-        return head + Markup("{} the latency{}, {} ({})").format(
-            times(ratios[0]), f" {interval}" if interval else "", words.verdict(one), _link(one)
+        return head + Markup("{} the {}{}, {} ({})").format(
+            times(ratios[0]), noun(table), f" {interval}" if interval else "", words.verdict(one), link(one, verdicts)
         )
-    text = head + Markup("{} the latency (median of {}, from {} to {}): {}").format(
+    text = head + Markup("{} the {} (median of {}, from {} to {}): {}").format(
         times(median(ratios)),
+        noun(table),
         number_of(len(ratios), "comparison"),
         times(min(ratios)),
         times(max(ratios)),
-        _verdict_counts(Counter(one.judgement.verdict for one in group)),
+        verdict_counts(Counter(one.judgement.verdict for one in group), table.metric.unit),
     )
-    return text + _by_device(group)
+    return text + _by_device(group, table.metric.unit)
 
 
-def _by_device(group: Sequence[Comparison]) -> Markup:
+def _by_device(group: Sequence[Comparison], unit: str) -> Markup:
     """Add the verdicts by device if the devices disagree."""
     devices: dict[str, Counter[Verdict]] = {}
     for one in group:
         devices.setdefault(one.key.device, Counter())[one.judgement.verdict] += 1
     if len({tuple(sorted(counts)) for counts in devices.values()}) < 2 or len(devices) > 4:
         return Markup("")
-    parts = [Markup("{}: {}").format(name(device, 40), _verdict_counts(counts)) for device, counts in devices.items()]
+    parts = [
+        Markup("{}: {}").format(name(device, 40), verdict_counts(counts, unit)) for device, counts in devices.items()
+    ]
     return Markup(". By device: ") + Markup("; ").join(parts)
 
 
@@ -228,106 +236,12 @@ def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
     ]
 
 
-def _together(table: Table) -> list[Markup]:
-    """Name the decided verdicts on all devices together."""
-    decided = [one for one in table.overall if one.judgement.verdict is not Verdict.INCONCLUSIVE]
-    if not decided:
-        return []
-    listed = [
-        Markup("{} {}{}, {}").format(
-            name(one.model),
-            name(one.delegate, 60),
-            Markup(" ({})").format(thread_words(one.threads)) if len({o.threads for o in table.overall}) > 1 else "",
-            words.change(one.estimate, one.judgement) + (" (synthetic)" if one.synthetic else ""),
-        )
-        for one in decided[:_MOST_TOGETHER]
-    ]
-    more = Markup("; and {} more below").format(len(decided) - _MOST_TOGETHER) if len(decided) > _MOST_TOGETHER else ""
-    return [Markup("All devices together: {}{}").format(Markup("; ").join(listed), more)]
-
-
-def _extremes(measured: Sequence[Comparison]) -> list[Markup]:
-    """Name the largest slowdowns and the largest speed-up, if there are so many comparisons that the groups hide them."""
-    if len(measured) < 3:
-        return []
-    ranked = sorted(measured, key=lambda one: -(one.estimate.ratio or 0))
-    slower = [one for one in ranked if one.judgement.verdict is Verdict.SLOWER]
-    faster = [one for one in ranked if one.judgement.verdict is Verdict.FASTER]
-    found = []
-    for title, chosen in (
-        ("Largest slowdown" if len(slower) == 1 else "Largest slowdowns", slower[:_MOST_SLOWER]),
-        ("Largest speed-up", faster[-1:]),
-    ):
-        if chosen:
-            listed = [Markup("{}, {}").format(_link(one), words.verdict(one)) for one in chosen]
-            found.append(Markup("{}: {}").format(title, Markup("; ").join(listed)))
-    return found
-
-
-def _link(one: Comparison) -> Markup:
-    key = one.key
-    parts = [name(key.model), name(key.device, 40), name(key.delegate, 60), thread_words(key.threads)]
-    parts += [name(key.cpus, 40)] + ([name(key.binary)] if key.binary else [])
-    return Markup('<a href="#cell={}" data-cell-link="{}">{}</a>').format(
-        cell_id(key), cell_id(key), Markup(" \u00b7 ").join(parts)
-    )
-
-
-def _method(table: Table, measured: Sequence[Comparison]) -> Markup:
-    rules = table.rules
-    judged = sum(one.judgement.q_value is not None for one in measured)
-    fewest = min(one.estimate.n for one in measured)
-    if not judged:
-        return Markup(
-            "No verdict is possible: {} a side, and one needs at least {}. Ratios are shown with their intervals all the same."
-        ).format(number_of(fewest, "process", "processes"), MIN_BLOCKS)
-    text = Markup(
-        "How sure: a cell is called faster or slower only where the whole {} interval lies beyond \u00b1{} and the p-value, "
-        "corrected for all {} (Benjamini and Hochberg), is at most {:g}; paired block by block, {} a side."
-    ).format(
-        words.level(table, space="\u202f"),
-        words.percent(rules.min_effect),
-        number_of(judged, "comparison"),
-        rules.alpha,
-        number_of(fewest, "process", "processes")
-        if fewest == max(one.estimate.n for one in measured)
-        else f"{fewest} to {max(one.estimate.n for one in measured)} processes",
-    )
-    more = [one.judgement.more_processes for one in measured if one.judgement.more_processes]
-    if more:
-        text += Markup(" About {} a side would decide {} of the inconclusive ones.").format(
-            number_of(max(more), "more process", "more processes"), len(more)
-        )
-    return text
-
-
 def _stopping(decisions: Sequence[Decision]) -> Markup:
     if not decisions:
         return Markup("")
     return Markup(
         " The run chose its number of processes by its ratios ({}); intervals and p-values allow for the looking: {}."
     ).format(decision_words.reason_counts(decisions), decision_words.CITED)
-
-
-def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
-    """Warn of unlike sides, and name calibrated comparisons."""
-    unlike = Counter(note.text for one in measured for note in one.notes if note.unlike)
-    found = [
-        Markup("Not measured alike in {}: {}").format(
-            number_of(count, "comparison"), name(in_the_page(text), _MESSAGE_LENGTH)
-        )
-        for text, count in unlike.most_common(_MOST_CAUTIONS)
-    ]
-    if len(unlike) > _MOST_CAUTIONS:
-        found.append(Markup("and {} more such differences, beside their numbers").format(len(unlike) - _MOST_CAUTIONS))
-    calibrated = sum(any(note.kind == "calibration" for note in one.notes) for one in measured)
-    if calibrated:
-        found.append(
-            Markup("{} calibrated by A/A comparisons; what those found stands beside the number").format(
-                number_of(calibrated, "comparison is", "comparisons are")
-            )
-        )
-    return found
 
 
 def _unmeasured(cells: Sequence[ReportCell]) -> list[Markup]:
@@ -365,4 +279,4 @@ def _group_unmeasured(
     if causes:
         text += Markup(", {}").format(", ".join(causes))
     message = _first_message(group)
-    return text + (Markup(": {}").format(name(message, _MESSAGE_LENGTH)) if message else Markup(""))
+    return text + (Markup(": {}").format(name(message, MESSAGE_LENGTH)) if message else Markup(""))

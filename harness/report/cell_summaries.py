@@ -43,10 +43,15 @@ _MEMORY: Mapping[str, Callable[[Measurement], float | None]] = {
 }
 
 
-def cell_id(key: CellKey) -> str:
+SideName = Literal["", "base", "head"]
+"""The side of a comparison that a cell stands on; empty in the report of one run."""
+
+
+def cell_id(key: CellKey, side: SideName = "") -> str:
     """Return a short id for links, which is the same in every report."""
     values = [str(getattr(key, name)) for name in KEYS]
-    return hashlib.sha256(json.dumps(values if key.binary else values[:-1]).encode()).hexdigest()[:10]
+    short = hashlib.sha256(json.dumps(values if key.binary else values[:-1]).encode()).hexdigest()[:10]
+    return f"{side}-{short}" if side else short
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,12 @@ class ReportCell:
     cpus: CpuRequest
     trials: tuple[Trial, ...]
     results: tuple[Result, ...]
+    side: SideName = ""
 
     @cached_property
     def id(self) -> str:
         """Its id for links."""
-        return cell_id(self.key)
+        return cell_id(self.key, self.side)
 
     @cached_property
     def state(self) -> CellState:
@@ -154,8 +160,13 @@ class ReportCell:
         return tuple(good or (r for r in found if r.status is Status.INVALID and ran_as_asked(r)))
 
 
-def report_cells(run: Run) -> tuple[ReportCell, ...]:
-    """Return all cells, in the suite's order of models and devices, then by delegate, threads and cpus."""
+def report_cells(run: Run, *, tell_apart: bool = True) -> tuple[ReportCell, ...]:
+    """Return all cells, in the suite's order of models and devices, then by delegate, threads and cpus.
+
+    Args:
+        run: the run.
+        tell_apart: name model files that share a name by their hashes. Comparisons know cells by the plain name.
+    """
     planned = {trial.trial_id: trial for trial in run.manifest.trials}
     # An adaptive run adds the further blocks that ran, and the rest of one that was cut off.
     for step in adaptive_progress(run):
@@ -164,7 +175,7 @@ def report_cells(run: Run) -> tuple[ReportCell, ...]:
         planned.setdefault(result.trial.trial_id, result.trial)
     # In a run put together by hand, the models of results may differ from the plan's.
     models = [trial.model for trial in planned.values()] + [result.trial.model for result in run.results]
-    names = _shown_model_names(models)
+    names = _shown_model_names(models) if tell_apart else {(model.name, model.sha256): model.name for model in models}
     trials: dict[CellKey, list[Trial]] = {}
     results: dict[CellKey, list[Result]] = {}
     for trial in planned.values():

@@ -2,49 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.comparison import Comparison, Overall, Table
+from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.verdict import Judgement, Rules
 from harness.formats import comparison_words as words
-from harness.records import CellKey
-from harness.report.cell_summaries import ReportCell, cell_id
+from harness.report.cell_summaries import ReportCell
 from harness.report.embed import Json, rounded
 from harness.report.verdicts import Verdicts, in_the_page
 
 
 def comparison_data(verdicts: Verdicts, cells: Sequence[ReportCell]) -> Json:
     """Return all tables by the baseline's id. Rows point to notes, which are kept once."""
-    numbers = {cell.key: index for index, cell in enumerate(cells)}
-    notes: dict[tuple[str, str, bool], int] = {}
-    tables = {name: _table(table, numbers, notes) for name, table in verdicts.tables.items()}
+    places = _Places(verdicts, {cell.id: index for index, cell in enumerate(cells)}, {})
+    tables = {name: _table(table, places) for name, table in verdicts.tables.items()}
+    memory = _table(verdicts.memory, places) if verdicts.memory else None
     rules = verdicts.table.rules if verdicts.table else Rules()
+    metric = verdicts.table.metric if verdicts.table else Metric.INFERENCE_AVG
+    sided = verdicts.baseline.origin == "sides"
     return {
+        "metric": {"words": metric.words, "unit": metric.unit, "latency": metric is Metric.INFERENCE_AVG},
+        "memory": memory,
+        # The page of two sides shows the very digits that `harness compare` prints.
+        "shown": [_shown(one, verdicts.table) for one in verdicts.table.comparisons]
+        if sided and verdicts.table
+        else None,
+        "pooled": [words.ratio(one.estimate) for one in verdicts.table.overall] if sided and verdicts.table else None,
         "rules": {"min_effect": rules.min_effect, "alpha": rules.alpha},
         "level": words.level(verdicts.table, space="\u202f"),
         "tables": tables,
-        "ops": _op_verdicts(verdicts.table) if verdicts.table else {},
-        "notes": [{"kind": kind, "text": in_the_page(text), "unlike": unlike} for kind, text, unlike in notes],
+        "ops": _op_verdicts(verdicts, verdicts.table) if verdicts.table else {},
+        "notes": [
+            {"kind": kind, "text": text if sided else in_the_page(text), "unlike": unlike}
+            for kind, text, unlike in places.notes
+        ],
     }
 
 
-def _table(table: Table, numbers: dict[CellKey, int], notes: dict[tuple[str, str, bool], int]) -> Json:
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The places that rows point to: cells by their ids, and notes, which are added as they come."""
+
+    verdicts: Verdicts
+    cells: Mapping[str, int]
+    notes: dict[tuple[str, str, bool], int]
+
+
+def _shown(one: Comparison, table: Table) -> Json:
+    unit = one.metric.unit
     return {
-        "rows": [_row(one, numbers, notes) for one in table.comparisons],
-        "overall": [_overall(one) for one in table.overall],
+        "base": words.value(one.base.estimate, unit),
+        "head": words.value(one.head.estimate, unit),
+        "ratio": f"{one.estimate.ratio:.3f}" if one.estimate.ratio is not None else "-",
+        "interval": words.interval(one.estimate),
+        "words": words.verdict(one),
+        "breach": words.breach_reason(one, table),
+    }
+
+
+def _table(table: Table, places: _Places) -> Json:
+    return {
+        "rows": [_row(one, places) for one in table.comparisons],
+        "overall": [_overall(one, table.metric.unit) for one in table.overall],
         "judged": sum(one.judgement.q_value is not None for one in table.comparisons),
     }
 
 
-def _op_verdicts(table: Table) -> Json:
+def _op_verdicts(verdicts: Verdicts, table: Table) -> Json:
     """Ratio, interval and verdict of each group of ops in the order of execution, by the ids of the pair's cells."""
     found: Json = {}
     for one in table.comparisons:
         if one.ops is None or one.base.key is None or not any(one.op_judgements):
             continue
-        found[f"{cell_id(one.base.key)},{cell_id(one.key)}"] = [
+        found[f"{verdicts.base_id(one)},{verdicts.shown_id(one)}"] = [
             None
             if judgement is None or change.estimate is None
             else [
@@ -58,27 +92,29 @@ def _op_verdicts(table: Table) -> Json:
     return found
 
 
-def _row(one: Comparison, numbers: dict[CellKey, int], notes: dict[tuple[str, str, bool], int]) -> list[Any]:
-    """Cells of base and head, state, processes and centres (us) of both, numbers and words, notes."""
+def _row(one: Comparison, places: _Places) -> list[Any]:
+    """Return both cells, state, processes and centres of both in the metric's unit, numbers, words, notes, and whether it is synthetic."""
+    base = places.verdicts.base_id(one)
     return [
-        numbers[one.base.key] if one.base.key is not None else None,
-        numbers[one.key],
+        places.cells[base] if base is not None else None,
+        places.cells[places.verdicts.shown_id(one)],
         one.state,
         one.base.n,
         one.head.n,
         rounded(one.base.estimate),
         rounded(one.head.estimate),
-        *_numbers(one.estimate, one.judgement),
-        [notes.setdefault((note.kind, note.text, note.unlike), len(notes)) for note in one.notes],
+        *_numbers(one.estimate, one.judgement, one.metric.unit),
+        [places.notes.setdefault((note.kind, note.text, note.unlike), len(places.notes)) for note in one.notes],
+        one.synthetic,
     ]
 
 
-def _overall(one: Overall) -> list[Any]:
+def _overall(one: Overall, unit: str) -> list[Any]:
     asked = (one.model, one.delegate, one.threads, one.cpus, one.binary)
-    return [*asked, list(one.devices), *_numbers(one.estimate, one.judgement)]
+    return [*asked, list(one.devices), *_numbers(one.estimate, one.judgement, unit), one.synthetic]
 
 
-def _numbers(estimate: Estimate, judgement: Judgement) -> list[Any]:
+def _numbers(estimate: Estimate, judgement: Judgement, unit: str) -> list[Any]:
     return [
         rounded(estimate.ratio),
         rounded(estimate.ci_low),
@@ -87,5 +123,5 @@ def _numbers(estimate: Estimate, judgement: Judgement) -> list[Any]:
         rounded(judgement.q_value, 3),
         judgement.verdict.value,
         judgement.more_processes,
-        words.change(estimate, judgement),
+        words.change(estimate, judgement, unit),
     ]

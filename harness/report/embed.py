@@ -6,7 +6,9 @@ import base64
 import hashlib
 import json
 import math
+import os
 import zlib
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -71,6 +73,12 @@ def content_hash(code: str) -> Markup:
     """Return a source for the page's Content-Security-Policy that allows exactly this script or style sheet."""
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return Markup("'sha256-{}'").format(digest)
+
+
+def log_prefix(run_dir: Path, folder: Path) -> str:
+    """Return the path from the folder of a page to that of a run; it ends with a slash, or is empty if they are the same."""
+    relative = os.path.relpath(run_dir.resolve(), folder.resolve())
+    return "" if relative == "." else Path(relative).as_posix() + "/"
 
 
 def log_href(prefix: str, path: str) -> str | None:

@@ -15,7 +15,7 @@ from harness.analysis.metrics import Metric, shown
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import OpRow, op_rows
 from harness.records import Purpose, Result, Status
-from harness.report.cell_summaries import ReportCell, cell_id
+from harness.report.cell_summaries import ReportCell
 from harness.report.embed import Json, rounded
 from harness.report.op_pairs import alignments
 from harness.report.verdicts import Verdicts
@@ -115,9 +115,9 @@ def _wanted(
 ) -> Iterator[tuple[int, int]]:
     """Pairs of lists: those that the report's own baseline compares, then all others of a model."""
     for one in verdicts.table.comparisons if verdicts and verdicts.table else ():
-        if one.base.key is not None and one.head.key is not None:
-            base, head = cell_id(one.base.key), cell_id(one.head.key)
-            if base in list_of and head in list_of:
+        if verdicts is not None and one.head.key is not None:
+            base, head = verdicts.base_id(one), verdicts.shown_id(one)
+            if base is not None and base in list_of and head in list_of:
                 yield list_of[base], list_of[head]
     by_model: dict[str, dict[int, None]] = {}
     for cell in cells:

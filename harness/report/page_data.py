@@ -8,7 +8,7 @@ from statistics import median
 from harness.analysis.cells import KEYS
 from harness.analysis.centre import Spread
 from harness.analysis.metrics import Metric, shown
-from harness.records import DelegateUse, Purpose, Result, Sample, Scalar, Status
+from harness.records import DelegateUse, DeviceInfo, Purpose, Result, Sample, Scalar, Status
 from harness.report.cell_summaries import ReportCell
 from harness.report.comparison_data import comparison_data
 from harness.report.embed import Json, log_href, rounded
@@ -19,27 +19,33 @@ from harness.runs.run_store import Run
 _MOST_SAMPLES = 8
 
 
-def report_data(run: Run, cells: tuple[ReportCell, ...], verdicts: Verdicts) -> Json:
+def report_data(devices: Iterable[DeviceInfo], cells: tuple[ReportCell, ...], verdicts: Verdicts) -> Json:
     """Return the data that the page needs to start; `reports/js/model.js` reads its keys."""
     values: dict[str, list[Scalar]] = {
         name: list(dict.fromkeys(getattr(cell.key, name) for cell in cells)) for name in KEYS
     }
     return {
         "dimensions": values,
-        "virtual": sorted(device.serial for device in run.manifest.devices if device.virtual),
+        "virtual": sorted({device.serial for device in devices if device.virtual}),
         "baseline": {"id": verdicts.baseline.id, "origin": verdicts.baseline.origin},
         "cells": [_cell(cell, values) for cell in cells],
         "comparisons": comparison_data(verdicts, cells),
     }
 
 
-def trial_data(run: Run, cells: tuple[ReportCell, ...], *, log_prefix: str) -> list[Json]:
-    """Return all processes. The page reads them when it first shows one."""
-    tails = log_tails(run.path, (result for cell in cells for result in cell.results))
+def trial_data(run: Run, cells: Mapping[int, ReportCell], *, log_prefix: str) -> list[Json]:
+    """Return all processes. The page reads them when it first shows one.
+
+    Args:
+        run: the run.
+        cells: the run's cells, by their places among the cells of the page.
+        log_prefix: prefix for the paths of raw logs.
+    """
+    tails = log_tails(run.path, (result for cell in cells.values() for result in cell.results))
     return [
         _trial(run, index, result, log_prefix)
         | ({"tails": tails[result.trial.trial_id]} if result.trial.trial_id in tails else {})
-        for index, cell in enumerate(cells)
+        for index, cell in cells.items()
         for result in cell.results
     ]
 
@@ -47,6 +53,7 @@ def trial_data(run: Run, cells: tuple[ReportCell, ...], *, log_prefix: str) -> l
 def _cell(cell: ReportCell, values: Mapping[str, list[Scalar]]) -> Json:
     return {
         "id": cell.id,
+        **({"side": cell.side} if cell.side else {}),
         "key": [values[name].index(getattr(cell.key, name)) for name in KEYS],
         "mask": cell.cpus.hex,
         "state": cell.state,

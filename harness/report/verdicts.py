@@ -15,18 +15,18 @@ from urllib.parse import urlencode
 
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import KEYS, CellResults
-from harness.analysis.comparison import Table, compare
+from harness.analysis.comparison import Comparison, Table, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
-from harness.records import Scalar
-from harness.report.cell_summaries import ReportCell, baseline_as_shown
+from harness.records import Purpose, Scalar
+from harness.report.cell_summaries import ReportCell, baseline_as_shown, cell_id
 from harness.runs import calibration_files
 from harness.runs.run_store import Run
 
-Origin = Literal["suite", "assumed", "lacking", "nothing"]
+Origin = Literal["suite", "assumed", "lacking", "nothing", "sides"]
 """`suite`: the suite names it. `assumed`: the suite names none. `lacking`: the run has nothing of the suite's, so another stands in.
-`nothing`: there is nothing to compare within the run."""
+`nothing`: there is nothing to compare within the run. `sides`: you gave base and head to `harness compare`."""
 
 MOST_PAIRS = 3000
 """Largest number of pairs over all baselines but the first. A pair takes about a third of a millisecond."""
@@ -47,7 +47,7 @@ class Baseline:
     @property
     def id(self) -> str:
         """Its form in the page's address."""
-        return _address(self.changes)
+        return "side=base" if self.origin == "sides" else _address(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,23 @@ class Verdicts:
 
     baseline: Baseline
     tables: Mapping[str, Table]
+    memory: Table | None = None
+    """Peak memory against the page's first baseline, if the run has memory processes and the page is about latency."""
 
     @property
     def table(self) -> Table | None:
         """The table that the page opens with; None if there is nothing to compare."""
         return self.tables.get(self.baseline.id)
+
+    def base_id(self, one: Comparison) -> str | None:
+        """Return the id of base's cell; None if base has none."""
+        return cell_id(one.base.key, "base" if self.baseline.origin == "sides" else "") if one.base.key else None
+
+    def shown_id(self, one: Comparison) -> str:
+        """Return the id of the cell that lists a comparison: head's, or base's if head has none."""
+        if self.baseline.origin != "sides":
+            return cell_id(one.key)
+        return cell_id(one.key, "head" if one.head.key else "base")
 
 
 def verdicts_of(
@@ -85,12 +97,24 @@ def verdicts_of(
         return Verdicts(baseline, {})
     grouped = _results(run, cells)
     ops = _op_count(grouped) <= most_ops
-    tables = {baseline.id: _table(run, grouped, baseline.changes, calibrations, ops=ops)}
+    metric = _metric(cells)
+    tables = {baseline.id: _table(run, grouped, baseline.changes, calibrations, metric, ops=ops)}
+    memory = None
+    if metric is Metric.INFERENCE_AVG and any(cell.memory_purpose is Purpose.MEMORY for cell in cells):
+        memory = _table(run, grouped, baseline.changes, calibrations, Metric.PEAK_MEMORY)
     budget = most_pairs
     for changes in _others(cells):
         if _address(changes) not in tables and (budget := budget - len(cells)) >= 0:
-            tables[_address(changes)] = _table(run, grouped, changes, calibrations)
-    return Verdicts(baseline, {name: table for name, table in tables.items() if table.comparisons})
+            tables[_address(changes)] = _table(run, grouped, changes, calibrations, metric)
+    return Verdicts(baseline, {name: table for name, table in tables.items() if table.comparisons}, memory)
+
+
+def _metric(cells: Sequence[ReportCell]) -> Metric:
+    """Choose the latency, or the peak memory if the run asks for no latency."""
+    if any(cell.state != "unmeasured" for cell in cells):
+        return Metric.INFERENCE_AVG
+    memory = any(trial.purpose is Purpose.MEMORY for cell in cells for trial in cell.trials)
+    return Metric.PEAK_MEMORY if memory else Metric.INFERENCE_AVG
 
 
 def choose_baseline(run: Run, cells: tuple[ReportCell, ...]) -> Baseline:
@@ -152,6 +176,7 @@ def _table(
     cells: Sequence[CellResults],
     changes: Mapping[str, Scalar],
     calibrations: calibration_files.Known,
+    metric: Metric,
     *,
     ops: bool = False,
 ) -> Table:
@@ -163,6 +188,6 @@ def _table(
         harness_version=run.manifest.harness_version,
         adaptive=run.manifest.adaptive,
     )
-    table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=tuple(changes), ops=ops)
+    table = compare(pairs, source, source, metric=metric, rules=Rules(), apart=tuple(changes), ops=ops)
     fingerprints = {device.serial: device.fingerprint for device in run.manifest.devices}
     return calibration_files.noted(table, pairs, calibrations, fingerprints)

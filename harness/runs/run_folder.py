@@ -41,12 +41,13 @@ def _is_begun(entry: Path) -> bool:
     return entry.name.startswith(".part-") or (entry.name == LOGS and entry.is_dir() and not any(entry.iterdir()))
 
 
-def refuse_own_file(output: Path, *, replaces_report: bool = False) -> None:
+def refuse_own_file(output: Path, *, replaces_report: bool = False, run: Path | None = None) -> None:
     """Check that an output of the user is none of a run's own files, because the data there exist only once.
 
     Args:
         output: the file.
         replaces_report: whether it may be a run's report.
+        run: a folder that will hold a run, but need not exist yet.
 
     Raises:
         UsageError: it is one of them.
@@ -55,5 +56,7 @@ def refuse_own_file(output: Path, *, replaces_report: bool = False) -> None:
     place = Path(os.path.realpath(output))
     for folder in place.parents:
         own = place.relative_to(folder).parts[0]
-        if own in names and (folder / MANIFEST).exists():
+        if own in names and (
+            (folder / MANIFEST).exists() or (run is not None and folder == Path(os.path.realpath(run)))
+        ):
             raise UsageError(f"{output} is part of the run in {folder}", remedy="name another file: -o FILE")

@@ -17,6 +17,7 @@ import contextlib
 import gc
 import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -82,6 +83,12 @@ class Manifest:
         """All trials that end in a result in any case, as measured or as skipped."""
         return (*self.trials, *(item.trial for item in self.impossible))
 
+    def __repr__(self) -> str:
+        # The default would fill screens with trials in a notebook or a debugger.
+        return (
+            f"Manifest({self.run_id!r}, suite {self.suite!r}: {len(self.devices)} devices, {len(self.planned)} trials)"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -94,6 +101,11 @@ class Run:
     """Numbers of the unreadable lines of `trials.jsonl`; their trials count as unfinished."""
     decisions: tuple[Decision, ...] = ()
     """The decision for each ended comparison of an adaptive run, in order."""
+
+    def __repr__(self) -> str:
+        counts = Counter(str(result.status) for result in self.results)
+        said = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no result"
+        return f"Run({str(self.path)!r}, suite {self.manifest.suite!r}: {said})"
 
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)

@@ -87,12 +87,13 @@ function verdictPart(cell) {
   const against = baselineWords(baselineText());
   const row = comparisons()?.byCell.get(cell);
   const parts = [];
-  if (ratio?.base) parts.push(el('p', {}, 'This is the baseline’s own cell.'));
+  if (ratio?.base && sided) parts.push(el('p', {}, 'This is a cell of base.'));
+  else if (ratio?.base) parts.push(el('p', {}, 'This is the baseline’s own cell.'));
   else if (row && row.state === 'measured' && known(row.ratio)) {
     const facts = [known(row.p) ? `p = ${row.p}` : null, known(row.q) ? `corrected ${row.q}` : null, `${row.baseN === row.headN ? row.headN : `${row.baseN} and ${row.headN}`} processes a side`].filter(Boolean);
-    parts.push(el('p', { class: 'verdict-line' }, verdictTag(row), ' ', el('strong', {}, times(row.ratio)), ` ${intervalWords(row)} the latency of ${against}: ${row.words}`),
+    parts.push(el('p', { class: 'verdict-line' }, verdictTag(row), ' ', el('strong', {}, times(row.ratio)), ` ${intervalWords(row)} the ${METRIC.noun} of ${against}: ${row.words}`),
       el('p', { class: 'note' }, facts.join(' · ')), row.notes.length ? noteLines(row.notes) : '');
-  } else if (row) parts.push(el('p', {}, `Against ${against}: ${row.state === 'incomparable' && known(row.ratio) ? `${times(row.ratio)} the latency (synthetic), ` : ''}${stateWords(row)}.`), row.notes.length ? noteLines(row.notes) : '');
+  } else if (row) parts.push(el('p', {}, `Against ${against}: ${row.state === 'incomparable' && known(row.ratio) ? `${times(row.ratio)} the ${METRIC.noun} (synthetic), ` : ''}${stateWords(row)}.`), row.notes.length ? noteLines(row.notes) : '');
   else if (ratio) parts.push(el('p', {}, `${times(ratio.value)} the latency of ${against} (ratio of the medians; no interval was made for this baseline).`));
   else parts.push(el('p', { class: 'note' }, against ? `Nothing to compare with: ${against} has no such cell, or it was not measured.` : 'No baseline is chosen.'));
   return parts;

@@ -42,7 +42,7 @@ function setUpCells() {
         { key: 'dots', label: 'Processes', title: 'Every process as a dot; sorts by spread', num: true,
           value: (cell) => (cell.latency && cell.latency[0] && known(range(cell.latency)) ? range(cell.latency) / cell.latency[0] : null),
           show: (cell) => (cell.latency ? strip(cell) : '') },
-        { key: 'ratio', label: 'Ratio', title: 'Latency over the baseline’s', num: true, value: (cell) => ratioOf(cell)?.value ?? null, show: (cell) => ratioMark(cell) || none('–') },
+        { key: 'ratio', label: 'Ratio', title: sided ? `${METRIC.noun} over base’s` : `${METRIC.noun} over the baseline’s`, num: true, value: (cell) => ratioOf(cell)?.value ?? null, show: (cell) => ratioMark(cell) || none('–') },
         { key: 'interval', label: `${data.comparisons.level} interval`, title: 'Of the ratio', value: (cell) => ratioOf(cell)?.row?.low ?? null, show: (cell) => { const row = ratioOf(cell)?.row; return row && known(row.low) ? intervalWords(row) : none('–'); } },
         latencyColumn('init', 'Init (ms)', 'init', 0, 'Loading and preparing the model'),
         latencyColumn('first', 'First (ms)', 'first', 0, 'First inference'),
@@ -68,6 +68,20 @@ const megabytes = (key, label, title) => ({
   },
 });
 
+/** How the peak compares with that of the baseline that the page opens with, where both were measured. */
+function memoryRatio() {
+  const rows = memoryRows();
+  if (![...rows.values()].some((row) => known(row.ratio))) return [];
+  const against = baselineWords(data.baseline.id);
+  const found = (cell) => { const row = rows.get(cell); return row && known(row.ratio) ? row : null; };
+  return [
+    { key: 'ratio', label: 'Peak ratio', title: `Peak over that of ${against}, with its interval`, num: true, value: (cell) => found(cell)?.ratio ?? null,
+      show: (cell) => (found(cell) ? el('span', { class: 'nowrap' }, el('strong', {}, times(found(cell).ratio)), ` ${intervalWords(found(cell))}`) : none('–')) },
+    { key: 'verdict', label: 'Verdict', title: `On the peak against ${against}`, value: (cell) => found(cell)?.verdict ?? null,
+      show: (cell) => (found(cell)?.state === 'measured' ? verdictTag(found(cell), 'mb') : none('–')) },
+  ];
+}
+
 function setUpMemory() {
   const host = document.getElementById('memory-table');
   whenSeen(host, () => new Table(host, {
@@ -81,6 +95,7 @@ function setUpMemory() {
       megabytes('init', 'Growth by init (MB)', 'From the start of the tool to the end of initialization'),
       megabytes('overall', 'Growth overall (MB)', 'From the start of the tool to the end of the runs'),
       megabytes('peak', 'Peak (MB)', 'Largest footprint seen'),
+      ...memoryRatio(),
       { key: 'source', label: 'From', value: (cell) => cell.memory.source, show: (cell) => el('span', {}, `${cell.memory.source} processes`, cell.synthetic ? ' ' : '', cell.synthetic ? tag('synthetic') : '') },
     ],
   }));

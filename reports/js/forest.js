@@ -33,7 +33,7 @@ function forestAxis(scale) {
 
 /** One interval. What lies beyond the scale ends in an arrow. */
 function forestMark(row, scale, pooled = false) {
-  const words = `ratio ${times(row.ratio)}${known(row.low) ? `, ${data.comparisons.level} interval ${intervalWords(row)}` : ', no interval'}, ${row.verdict}`;
+  const words = `ratio ${times(row.ratio)}${known(row.low) ? `, ${data.comparisons.level} interval ${intervalWords(row)}` : ', no interval'}, ${verdictName(row.verdict)}`;
   const drawing = svg('svg', { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, width: PLOT.width, height: PLOT.height, class: `plot ${row.verdict}${row.synthetic ? ' synthetic' : ''}`, role: 'img', 'aria-label': words });
   const y = PLOT.height / 2;
   const edge = 1 + data.comparisons.rules.min_effect;
@@ -60,11 +60,23 @@ const noteLines = (notes) => el('span', {}, ...notes.map((note) => el('span', { 
 const verdictCell = (row) => el('span', { class: 'nowrap' }, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '',
   known(row.more) ? ' ' : '', known(row.more) ? el('span', { class: 'note', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more}`) : '');
 
-const ratioWords = (row) => (known(row.ratio) ? el('span', { class: 'nowrap' }, el('strong', {}, times(row.ratio)), ` ${intervalWords(row)}`) : none('–'));
+const ratioWords = (row) => (known(row.ratio) ? el('span', { class: 'nowrap' }, el('strong', {}, row.shown ? row.shown.ratio : times(row.ratio)), ` ${row.shown ? row.shown.interval : intervalWords(row)}`) : none('–'));
 
 /** What differs between the cells of this run, of a cell's configuration. */
 const varying = DIMENSIONS.filter((name) => name !== 'model' && data.dimensions[name].length > 1);
 const varyingConfig = (cell) => (varying.length ? configName(cell, varying) : configName(cell));
+
+/** The configuration of a row; of two sides what differs between them, as `base → head`. */
+function rowConfig(row) {
+  const { base, cell } = row;
+  if (!sided || !base || base === cell) return varyingConfig(cell);
+  const names = varying.length ? varying : ['device', 'delegate', 'threads', 'cpus'];
+  const shown = (name, of) => (name === 'threads' ? threadWords(of[name]) : stranger(of[name]));
+  const parts = names.flatMap((name, index) => [index ? ' · ' : '', ...(base[name] === cell[name] ? [] : [shown(name, base), ' → ']), shown(name, cell)]);
+  return el('span', { class: 'config' }, ...parts, virtualDevices.has(cell.device) ? ' ' : '', virtualDevices.has(cell.device) ? tag('virtual') : '', base.model === cell.model ? '' : ' · of ', base.model === cell.model ? '' : stranger(base.model));
+}
+
+const breachTag = (row) => (row.shown?.breach ? el('span', {}, ' ', el('strong', { class: 'tag failed', title: row.shown.breach }, 'breaks the gate')) : '');
 
 /** Notes that stand beside every measured comparison of a table: said once, above it. */
 function commonNotes(rows) {
@@ -76,17 +88,18 @@ function forestColumns(scale, rows, common) {
   // Under the names, where they have room: a column of their own would be pushed off the screen, or push the numbers off.
   const notes = (row) => { const own = row.notes.filter((note) => !common.includes(note)); return own.length ? noteLines(own) : ''; };
   return [
-    { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => el('span', {}, cellLink(row.cell, stranger(row.cell.model)), el('span', { class: 'sub narrow-only' }, varyingConfig(row.cell), notes(row))) },
-    { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => el('span', {}, varyingConfig(row.cell), notes(row)) },
+    { key: 'model', label: 'Model', value: (row) => row.cell.model, show: (row) => el('span', {}, cellLink(row.cell, stranger(row.cell.model)), el('span', { class: 'sub narrow-only' }, rowConfig(row), notes(row))) },
+    { key: 'config', label: 'Configuration', value: (row) => row.cell.config, show: (row) => el('span', {}, rowConfig(row), notes(row)) },
     { key: 'plot', label: `Ratio with its ${data.comparisons.level} interval`, wideOnly: true, title: 'Sorts by the lower end of the interval', value: (row) => row.low ?? null, head: () => forestAxis(scale), show: (row) => (known(row.ratio) && row.state === 'measured' ? forestMark(row, scale) : none(stateWords(row))) },
-    { key: 'ratio', label: 'Ratio', title: 'Its latency over the baseline’s: below 1 is faster', num: true, value: (row) => row.ratio ?? null, show: ratioWords },
-    { key: 'verdict', label: 'Verdict', value: (row) => (row.state === 'measured' ? row.verdict : null), show: (row) => (row.state === 'measured' ? verdictCell(row) : el('span', {}, none(stateWords(row)), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '')) },
-    { key: 'headUs', label: 'Baseline → this (ms)', title: 'Medians over the processes; sorts by this cell’s', num: true, wideOnly: true, value: (row) => row.headUs ?? null, show: (row) => el('span', { class: 'nowrap' }, `${known(row.baseUs) ? ms(row.baseUs) : '–'} → ${known(row.headUs) ? ms(row.headUs) : '–'}`) },
+    { key: 'ratio', label: 'Ratio', title: sided ? `Head’s ${METRIC.noun} over base’s` : `Its ${METRIC.noun} over the baseline’s: below 1 is ${verdictName('faster')}`, num: true, value: (row) => row.ratio ?? null, show: ratioWords },
+    { key: 'verdict', label: 'Verdict', value: (row) => (row.state === 'measured' ? row.verdict : null), show: (row) => (row.state === 'measured' ? el('span', {}, verdictCell(row), breachTag(row)) : el('span', {}, none(stateWords(row)), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '', breachTag(row))) },
+    { key: 'headUs', label: sided ? 'Base → head' : `Baseline → this (${UNIT})`, title: 'Medians over the processes; sorts by the second', num: true, wideOnly: true, value: (row) => row.headUs ?? null,
+      show: (row) => el('span', { class: 'nowrap' }, row.shown ? `${row.shown.base} → ${row.shown.head}` : `${known(row.baseUs) ? inUnit(row.baseUs) : '–'} → ${known(row.headUs) ? inUnit(row.headUs) : '–'}`) },
     { key: 'n', label: 'n', title: 'Processes a side that count', num: true, wideOnly: true, value: (row) => Math.min(row.baseN, row.headN), show: (row) => (row.baseN === row.headN ? String(row.headN) : `${row.baseN}/${row.headN}`) },
   ];
 }
 
-const stateWords = (row) => ({ measured: 'no ratio', unmeasured: 'not measured', skipped: 'skipped', missing: 'no such cell', incomparable: 'no verdict: one side is synthetic' })[row.state];
+const stateWords = (row) => ({ measured: 'no ratio', unmeasured: 'not measured', skipped: 'skipped', missing: sided ? `not in ${row.base === row.cell ? 'HEAD' : 'BASE'}` : 'no such cell', incomparable: 'no verdict: one side is synthetic' })[row.state];
 
 function cellLink(cell, shown) {
   return el('a', { href: `#cell=${cell.id}`, 'data-cell-link': cell.id, title: 'Every process of this cell' }, shown);
@@ -111,8 +124,8 @@ function drawForest() {
   const rows = table.rows.slice().sort((a, b) => (b.ratio ?? -1) - (a.ratio ?? -1));
   const scale = ratioScale([...rows, ...table.overall]);
   const common = commonNotes(rows);
-  words.textContent = `Against ${baselineWords(baselineText())}${baselineText() === data.baseline.id ? { suite: ', the suite’s baseline', assumed: ' (the suite names no baseline)', lacking: ' (the run lacks the suite’s baseline)' }[data.baseline.origin] ?? '' : ''}; ${plural(table.judged, 'comparison')} judged together. ${rows.some((row) => known(row.more)) ? '+N: about so many more processes a side would decide. ' : ''}${common.map((note) => `${note.unlike ? 'All: ' : ''}${note.text[0].toUpperCase()}${note.text.slice(1)}. `).join('')}`;
-  new Table(host, { id: 'forest', label: 'Comparisons with the baseline', rows: () => rows, columns: forestColumns(scale, rows, common), text: forestText, limit: FOREST_ROWS, empty: 'No cell has a counterpart in the baseline.' });
+  words.textContent = `${sided ? '' : `Against ${baselineWords(baselineText())}`}${!sided && baselineText() === data.baseline.id ? { suite: ', the suite’s baseline', assumed: ' (the suite names no baseline)', lacking: ' (the run lacks the suite’s baseline)' }[data.baseline.origin] ?? '' : ''}${sided ? '' : '; '}${plural(table.judged, 'comparison')} judged together. ${rows.some((row) => row.state === 'measured' && known(row.more)) ? '+N: about so many more processes a side would decide. ' : ''}${common.map((note) => `${note.unlike ? 'All: ' : ''}${note.text[0].toUpperCase()}${note.text.slice(1)}. `).join('')}`;
+  new Table(host, { id: 'forest', label: sided ? 'Cells of head against those of base' : 'Comparisons with the baseline', rows: () => rows, columns: forestColumns(scale, rows, common), text: forestText, limit: FOREST_ROWS, empty: 'No cell has a counterpart in the baseline.' });
   if (table.overall.length) {
     const question = (row) => [row.model, row.delegate, threadWords(row.threads), row.cpus, row.binary].filter(Boolean).join(' · ');
     new Table(pooledHost, {
@@ -134,7 +147,7 @@ function drawVerdictChoice(rows) {
   const counts = new Map(['slower', 'faster', 'same', 'inconclusive'].map((verdict) => [verdict, rows.filter((row) => row.state === 'measured' && row.verdict === verdict).length]));
   host.replaceChildren(...[...counts].filter(([, count]) => count).map(([verdict, count]) => {
     const wanted = words().includes(verdict);
-    const button = el('button', { type: 'button', class: `choice ${verdict}`, 'aria-pressed': String(wanted) }, `${verdict} ${count}`);
+    const button = el('button', { type: 'button', class: `choice ${verdict}`, 'aria-pressed': String(wanted) }, `${verdictName(verdict)} ${count}`);
     button.addEventListener('click', () => {
       const others = words().filter((word) => !counts.has(word));
       keep('q', (wanted ? others : [...others, verdict]).join(' ') || null);

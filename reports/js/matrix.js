@@ -41,6 +41,7 @@ function strip(cell) {
 
 function setUpMatrix() {
   const table = document.getElementById('matrix');
+  if (!table) return; // the page of two sides has none
   const body = table.tBodies[0];
   const lines = [...body.rows].map((row, index) => ({
     row,

@@ -75,8 +75,28 @@ function chosenPair() {
   return [first, opCells.find((cell) => cell !== first && baselineCell(cell) === first) || alikeTo(first)];
 }
 
+/** Pairs of base and head that were both profiled, the surest and largest change first. */
+function changedPairs() {
+  const rows = (comparisons()?.rows ?? []).filter(({ base, cell, state }) => state === 'measured' && base && base !== cell && base.profiled && cell.profiled);
+  const weight = (row) => (['slower', 'faster'].includes(row.verdict) ? 1e6 : 0) + Math.abs(Math.log(row.ratio));
+  return rows.sort((x, y) => weight(y) - weight(x));
+}
+
+/** Buttons for the cells that changed most, so that their ops are one click away. */
+function offerChanged() {
+  const host = document.getElementById('ops-most');
+  const most = sided ? changedPairs().slice(0, 5) : [];
+  host.hidden = most.length < 2;
+  host.replaceChildren(el('span', { class: 'note' }, 'Changed most: '), ...most.map((row) => {
+    const button = el('button', { type: 'button', class: 'choice' }, stranger(row.cell.model), ` ${row.shown?.ratio ?? times(row.ratio)} ${verdictName(row.verdict)}, ${row.cell.device} ${row.cell.delegate}`);
+    button.addEventListener('click', () => { keep('a', row.base.id); keep('b', row.cell.id); });
+    return button;
+  }));
+}
+
 /** Of the model that takes longest, the baseline and the cell that differs most from it; null where no profiled cell has a ratio. */
 function mostDifferent() {
+  if (sided) { const [row] = changedPairs(); return row ? [row.base, row.cell] : null; }
   const pairs = opCells.map((cell) => [baselineCell(cell), cell, ratioOf(cell)])
     .filter(([base, cell, ratio]) => ratio && !ratio.base && base.profiled && base.synthetic === cell.synthetic);
   const slowest = Math.max(...pairs.map(([base]) => base.latency[0]));
@@ -211,6 +231,7 @@ function setUpOps() {
     keep('a', b.id);
     keep('b', a.id);
   });
+  offerChanged();
   setUpFilter('ops-filter', 'oq');
   const full = document.getElementById('ops-full');
   full.addEventListener('change', () => keep('full', full.checked ? '1' : null));

@@ -12,6 +12,7 @@ function setUpFilter(id, key) {
 
 function setUpBaseline() {
   const select = document.getElementById('baseline');
+  if (!select) return; // two sides are what they are
   const option = (text, changes) => el('option', { value: new URLSearchParams(changes).toString() }, text);
   const groups = DIMENSIONS.slice(1).concat('model').filter((name) => data.dimensions[name].length > 1).map((name) => (
     el('optgroup', { label: `same cell, but ${name}` }, ...data.dimensions[name].map((value) => option(`${name} = ${value}`, { [name]: value })))));

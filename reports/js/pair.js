@@ -62,7 +62,7 @@ function groupName(group) {
 }
 
 const change = (value) => signed(value, us);
-const groupVerdict = ({ judged }) => (judged ? el('span', { title: `${times(judged.ratio)} ${intervalWords(judged)}` }, verdictTag(judged)) : '');
+const groupVerdict = ({ judged }) => (judged ? el('span', { title: `${times(judged.ratio)} ${intervalWords(judged)}` }, verdictTag(judged, 'us')) : '');
 const shareWords = (value) => (known(value) ? `${value < 0 ? '\u2212' : ''}${percent(100 * Math.abs(value))}\u202f%` : '');
 
 function waterfallScale(steps) {
@@ -155,7 +155,7 @@ function pairWords(left, right) {
   const row = comparisons(data.baseline.id)?.byCell.get(b);
   if (a === b) lines.push('A and B are the same cell: choose another.');
   else if (left.synthetic !== right.synthetic) lines.push(`${left.synthetic ? 'A' : 'B'} is synthetic (replayed or modelled) and ${left.synthetic ? 'B' : 'A'} was measured: no verdict, and no op of one stands for an op of the other.`);
-  else if (row && row.base === a && row.state === 'measured') lines.push(`Latency of B over A: ${times(row.ratio)} ${intervalWords(row)}, ${row.words}.`);
+  else if (row && row.base === a && row.state === 'measured') lines.push(`${METRIC.noun[0].toUpperCase()}${METRIC.noun.slice(1)} of B over A: ${row.shown ? `${row.shown.ratio} ${row.shown.interval}` : `${times(row.ratio)} ${intervalWords(row)}`}, ${row.words}.`);
   else if (a.latency && b.latency && a.state === 'ok' && b.state === 'ok' && a.latency[0]) lines.push(`Latency of B over A: ${times(b.latency[0] / a.latency[0])} (medians of processes; no interval was made for this pair).`);
   if (known(left.run) && known(right.run) && left.synthetic === right.synthetic) lines.push(`With profiling ${ms(left.run)} and ${ms(right.run)} ms: the whole changed by ${change(right.run - left.run)} µs.`);
   if (left.invalid || right.invalid) lines.push('A side is invalid: its profile may be of something else than was asked for.');

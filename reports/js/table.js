@@ -85,6 +85,7 @@ function compare(a, b, down) {
 /** The columns that say which cell a row is about. */
 const cellColumns = (cellOf) => [
   { key: 'model', label: 'Model', value: (row) => cellOf(row).model, show: (row) => stranger(cellOf(row).model) },
+  ...(sided ? [{ key: 'side', label: 'Side', value: (row) => cellOf(row).side, show: (row) => sideTag(cellOf(row)) }] : []),
   { key: 'device', label: 'Device', value: (row) => cellOf(row).device, show: (row) => deviceName(cellOf(row)) },
   { key: 'delegate', label: 'Delegate', value: (row) => cellOf(row).delegate, show: (row) => stranger(cellOf(row).delegate) },
   { key: 'threads', label: 'Threads', num: true, value: (row) => cellOf(row).threads },
@@ -98,10 +99,13 @@ const shortCellColumns = (cellOf) => [
   { key: 'config', label: 'Configuration', value: (row) => cellOf(row).config, show: (row) => configName(cellOf(row)) },
 ];
 
+/** Base or head, on the page of two sides. */
+const sideTag = (cell) => el('span', { class: `side-tag ${cell.side}` }, cell.side);
+
 /** A configuration, each name isolated: right-to-left text in one must not turn the others around. */
 function configName(cell, names = ['device', 'delegate', 'threads', 'cpus', ...(cell.binary ? ['binary'] : [])]) {
   const parts = names.flatMap((name, index) => [index ? ' · ' : '', name === 'threads' ? threadWords(cell.threads) : stranger(cell[name])]);
-  return el('span', { class: 'config' }, ...parts, ...(virtualDevices.has(cell.device) ? [' ', tag('virtual')] : []));
+  return el('span', { class: 'config' }, ...(sided ? [sideTag(cell), ' '] : []), ...parts, ...(virtualDevices.has(cell.device) ? [' ', tag('virtual')] : []));
 }
 const deviceName = (cell) => el('span', {}, stranger(cell.device), virtualDevices.has(cell.device) ? ' ' : '', virtualDevices.has(cell.device) ? tag('virtual') : '');
 const coresOf = (cell) => el('span', {}, stranger(cell.cpus), cell.cpus === cell.mask ? '' : el('span', { class: 'mask' }, ` (${cell.mask})`));

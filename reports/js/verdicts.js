@@ -16,20 +16,35 @@ function baselineText() {
 const changesOf = (text) => [...new URLSearchParams(text)].filter(([name]) => DIMENSIONS.includes(name))
   .map(([name, value]) => [name, name === 'threads' ? Number(value) : value]);
 
-/** The cell that `cell` is compared with, or null: no baseline chosen, or the run has no such cell. */
+/** What ratios are of: `latency`, or `peak memory`; and their unit. */
+const METRIC = { ...data.comparisons.metric, noun: data.comparisons.metric.latency ? 'latency' : data.comparisons.metric.words };
+/** Of two megabytes none is faster. */
+const verdictName = (verdict, unit = METRIC.unit) => (unit === 'mb' ? { slower: 'more', faster: 'less' }[verdict] ?? verdict : verdict);
+const inUnit = (value) => (METRIC.unit === 'mb' ? value.toFixed(1) : ms(value));
+const UNIT = METRIC.unit === 'mb' ? 'MB' : 'ms';
+
+/** The cell that `cell` is compared with, or null: no baseline chosen, or the run has no such cell. Base's cells are their own. */
 function baselineCell(cell) {
+  if (sided) return cell.side === 'base' ? cell : comparisons()?.byCell.get(cell)?.base ?? null;
   const changes = changesOf(baselineText());
   if (!changes.length) return null;
   return cellByKey.get(keyOf({ ...Object.fromEntries(DIMENSIONS.map((name) => [name, cell[name]])), ...Object.fromEntries(changes) })) || null;
 }
 
 /** How a baseline is called: `cpu, 1 thread`. */
-const baselineWords = (text) => changesOf(text).map(([name, value]) => (name === 'threads' ? threadWords(value) : name === 'binary' ? `binary ${value}` : value)).join(', ');
+const baselineWords = (text) => (sided ? 'base' : changesOf(text).map(([name, value]) => (name === 'threads' ? threadWords(value) : name === 'binary' ? `binary ${value}` : value)).join(', '));
 
 const NUMBERS = ['ratio', 'low', 'high', 'p', 'q', 'verdict', 'more', 'words'];
-const ROW = ['base', 'cell', 'state', 'baseN', 'headN', 'baseUs', 'headUs', ...NUMBERS, 'notes'];
+const ROW = ['base', 'cell', 'state', 'baseN', 'headN', 'baseUs', 'headUs', ...NUMBERS, 'notes', 'synthetic'];
 const ASKED = ['model', 'delegate', 'threads', 'cpus', 'binary'];
-const OVERALL = [...ASKED, 'devices', ...NUMBERS];
+const unpackedRow = (values) => {
+  const row = named(ROW, values);
+  row.base = known(row.base) ? cells[row.base] : null;
+  row.cell = cells[row.cell];
+  row.notes = row.notes.map((index) => data.comparisons.notes[index]);
+  return row;
+};
+const OVERALL = [...ASKED, 'devices', ...NUMBERS, 'synthetic'];
 const named = (names, values) => Object.fromEntries(names.map((name, index) => [name, values[index]]));
 const unpackedTables = new Map();
 
@@ -38,18 +53,11 @@ function comparisons(text = baselineText()) {
   const raw = data.comparisons.tables[text];
   if (!raw) return null;
   if (!unpackedTables.has(text)) {
-    const rows = raw.rows.map((values) => {
-      const row = named(ROW, values);
-      row.base = known(row.base) ? cells[row.base] : null;
-      row.cell = cells[row.cell];
-      row.notes = row.notes.map((index) => data.comparisons.notes[index]);
-      row.synthetic = row.cell.synthetic || Boolean(row.base?.synthetic);
-      return row;
-    });
-    const overall = raw.overall.map((values) => {
-      const row = named(OVERALL, values);
-      row.synthetic = rows.some(({ cell, synthetic }) => synthetic && row.devices.includes(cell.device) && ASKED.every((name) => cell[name] === row[name]));
-      return row;
+    // What harness compare prints of a row stands beside it on the page of two sides.
+    const rows = raw.rows.map((values, index) => ({ ...unpackedRow(values), shown: data.comparisons.shown?.[index] ?? null }));
+    const overall = raw.overall.map((values, index) => {
+      const [ratio, interval] = data.comparisons.pooled?.[index].split(/ (.*)/) ?? [];
+      return { ...named(OVERALL, values), shown: ratio ? { ratio, interval: interval ?? '' } : null };
     });
     unpackedTables.set(text, { rows, byCell: new Map(rows.map((row) => [row.cell, row])), overall, judged: raw.judged });
   }
@@ -67,10 +75,12 @@ const textOf = (cell) => `${cell.text}\n${verdictOf(cell)}`;
  */
 function ratioOf(cell) {
   const base = baselineCell(cell);
-  if (!base || base.state !== 'ok' || cell.state !== 'ok' || !base.latency || !cell.latency || !base.latency[0]) return null;
+  const latencies = base && base.state === 'ok' && cell.state === 'ok' && base.latency && cell.latency && base.latency[0];
+  if (!base || (METRIC.latency && !latencies)) return null;
   if (base === cell) return { value: 1, base: true };
   const row = comparisons()?.byCell.get(cell);
   if (row) return known(row.ratio) ? { value: row.ratio, row } : null;
+  if (!latencies || !METRIC.latency) return null;
   return { value: cell.latency[0] / base.latency[0] };
 }
 
@@ -97,4 +107,7 @@ function ratioMark(cell) {
   return el('span', { class: `ratio ${row.verdict}`, title }, times(ratio.value), el('span', { class: 'hidden' }, ` ${row.verdict}`), unlike.length ? el('span', { class: 'unlike', 'aria-label': ', not measured alike' }, '\u26a0') : '');
 }
 
-const verdictTag = (row) => el('span', { class: `tag verdict ${row.verdict}`, title: VERDICT_TITLES[row.verdict] }, row.verdict);
+const verdictTag = (row, unit = METRIC.unit) => el('span', { class: `tag verdict ${row.verdict}`, title: unit === 'mb' ? null : VERDICT_TITLES[row.verdict] }, verdictName(row.verdict, unit));
+
+/** What the peak memory of cells came to against the baseline that the page opens with: rows by cell; empty where none was made. */
+const memoryRows = once(() => new Map((data.comparisons.memory?.rows ?? []).map((values) => { const row = unpackedRow(values); return [row.cell, row]; })));

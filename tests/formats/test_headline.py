@@ -23,7 +23,7 @@ def said(results: list[Result]) -> list[str]:
     pairs = pair_cells(base, cells, apart=("delegate",))
     table = compare(pairs, run, run, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=("delegate",), ops=False)
     return [
-        f"{one.values['delegate']} is {one.words().format('cpu')} ({one.evidence()}) on {one.devices}"
+        f"{one.values['delegate']} {one.words().format('cpu')} ({one.evidence()}) on {one.devices}"
         for one in headlines(table, ["delegate"])
     ]
 

@@ -73,7 +73,7 @@ def test_of_the_terminal_and_the_documents_of_a_run(run: Run, capsys: pytest.Cap
 def test_of_the_matrix_and_the_forest_plot_of_the_report(run: Run) -> None:
     cells = report_cells(run)
     verdicts = verdicts_of(run, cells, {})
-    data = report_data(run, cells, verdicts)
+    data = report_data(run.manifest.devices, cells, verdicts)
     assert [cell["latency"] for cell in data["cells"]] == [[12_500, 10_000, 15_000, 10], [9_000, 9_000, 9_000, 10]]
     [row] = [row for row in comparison_data(verdicts, cells)["tables"]["delegate=cpu"]["rows"] if row[0] != row[1]]
     assert data["dimensions"]["threads"] == [1]
