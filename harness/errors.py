@@ -1,23 +1,23 @@
-"""What can go wrong, sorted by the question a caller asks: is it worth trying again?
+"""The harness's own errors, sorted by the question that a caller asks: is it worth trying again?
 
 HarnessError                 everything below; carries `message`, `remedy` and `cause`
-├── UsageError               the request was wrong: exit code 2
+├── UsageError               wrong request: exit code 2
 │   └── SuiteError           a YAML file: names the file, the line and the key
 ├── SetupError               the environment is not ready (no adb, no device, no binary): exit code 3
 ├── BuildFailed              Bazel built no benchmark_model: exit code 1; carries `action`, `lines`, `log`
 └── DeviceError              one device failed; carries `serial`; becomes a Result, never ends a run
     ├── TransientError       trying again may help
-    │   ├── DeviceLost       it left the bus, or its transport closed in the middle of a command
-    │   ├── DeviceHung       it is listed but does not answer in time
-    │   ├── DeviceRebooted   it came back with another boot id
+    │   ├── DeviceLost       the device left the bus, or the connection closed in the middle of a command
+    │   ├── DeviceHung       the device is listed but does not answer in time
+    │   ├── DeviceRebooted   the device came back with another boot id
     │   ├── AdbServerLost    the ADB server itself went away
-    │   ├── BatteryEmpty     it went off for want of charge, and is back
+    │   ├── BatteryEmpty     the battery ran empty; the device is back
     │   ├── PushFailed       a file did not arrive whole
-    │   └── DeviceBusy       another harness process measures on it
+    │   └── DeviceBusy       another harness process measures on the device
     └── StableError          trying again the same way will fail the same way
         ├── DeviceUnauthorized
         ├── StorageFull
-        ├── StorageRefused   its storage is read-only, or closed to us
+        ├── StorageRefused   the storage is read-only or closed to the harness
         └── CommandFailed    a command on the device exited non-zero; carries `command`, `exit_code`, `output`
 """
 
@@ -30,7 +30,7 @@ from harness.records.causes import Cause
 
 
 class HarnessError(Exception):
-    """Base of all errors that the harness raises on purpose.
+    """Base class of all errors that the harness raises on purpose.
 
     Args:
         message: one sentence for the person at the terminal.
@@ -49,7 +49,7 @@ class HarnessError(Exception):
 
 
 class UsageError(HarnessError):
-    """The request was wrong: a flag, a path, a YAML file. Exit code 2."""
+    """The request is wrong: a flag, a path or a YAML file. Exit code 2."""
 
 
 class SuiteError(UsageError):
@@ -82,7 +82,7 @@ class SuiteError(UsageError):
 
     @staticmethod
     def of(errors: Sequence[SuiteError]) -> SuiteError:
-        """All mistakes of a file as one error: the first one, with the others behind it."""
+        """Combine all mistakes of a file into one error: the first one, which carries the others in `further`."""
         first = errors[0]
         first.further = tuple(errors[1:])
         return first
@@ -92,17 +92,17 @@ class SuiteError(UsageError):
 
 
 class SetupError(HarnessError):
-    """Something that the harness needs is not there. Exit code 3; `remedy` says how to get it."""
+    """Something that the harness needs is missing. Exit code 3; `remedy` says how to get it."""
 
 
 class BuildFailed(HarnessError):
-    """Bazel ran and built nothing: the source does not compile, a target is missing.
+    """Bazel ran and built nothing: the source does not compile, or a target is missing.
 
     Args:
         message: what failed, in one sentence.
-        action: Bazel's own failing action (`CppCompile //label`); None where it failed before any.
-        lines: the first lines of what it said.
-        log: the whole log.
+        action: the Bazel action that failed (`CppCompile //label`); None if Bazel failed before any action.
+        lines: the first lines of Bazel's error.
+        log: path of the whole log.
     """
 
     def __init__(self, message: str, *, action: str | None, lines: tuple[str, ...], log: Path) -> None:
@@ -129,7 +129,7 @@ class TransientError(DeviceError):
 
 
 class DeviceLost(TransientError):
-    """The device left the bus, or its transport closed in the middle of a command."""
+    """The device left the bus, or its connection closed in the middle of a command."""
 
     cause = Cause.DEVICE_LOST
 
@@ -147,7 +147,7 @@ class DeviceRebooted(TransientError):
 
 
 class BatteryEmpty(TransientError):
-    """It went off for want of charge, and is back."""
+    """The device switched off because its battery was empty, and is back."""
 
     cause = Cause.BATTERY_LOW
 
@@ -181,25 +181,25 @@ class DeviceUnauthorized(StableError):
 
 
 class StorageFull(StableError):
-    """No room on the device."""
+    """The device's storage is full."""
 
     cause = Cause.STORAGE_FULL
 
 
 class StorageRefused(StableError):
-    """What we would write is refused: a read-only file system, or no permission."""
+    """The device refuses to store files: its file system is read-only, or permission is missing."""
 
     cause = Cause.PUSH_FAILED
 
 
 class CommandFailed(StableError):
-    """A command on the device exited non-zero where it must not.
+    """A command on the device failed: it exited non-zero where only 0 is acceptable.
 
     Args:
         command: what was run.
         exit_code: its exit code.
-        output: the last of what it printed.
-        serial: the device.
+        output: the end of its output.
+        serial: the device's ADB serial.
     """
 
     def __init__(self, command: str, *, exit_code: int, output: str, serial: str) -> None:

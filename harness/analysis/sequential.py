@@ -27,9 +27,6 @@ from harness.analysis.ranks import Floats, signed_rank_cdf
 from harness.analysis.ratio_interval import LEVEL, Estimate
 from harness.records.adaptive_decisions import AdaptivePlan
 
-MAX_BLOCKS = 200
-"""Largest number of blocks that a plan may ask for."""
-
 LOOK_LEVEL = 0.97
 """Level of the interval at each look. Where a run stops by the rules of `stopping`, it holds the truth in 94.5 % to 98 % of all experiments
 (docs/statistics.md)."""

@@ -1,1 +1,1 @@
-"""What you can do from Python: run a suite, go on with a run, compare, calibrate, take in logs. `harness.NAME` is the way in."""
+"""The Python API: run a suite, resume a run, compare, calibrate, ingest logs. Use it as `harness.NAME`."""

@@ -1,4 +1,4 @@
-"""What is attached: everything that the user's ADB server and those of running virtual devices list, whatever its state."""
+"""Lists all devices on the user's ADB server and on those of running virtual devices, in any state."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ REMEDIES: Mapping[str, str] = {
     "bootloader": "it is in its bootloader: reboot it",
     "sideload": "it is in sideload mode: reboot it",
 }
-"""What to do about a device whose state is not `device`."""
+"""Remedies for devices whose state is not `device`."""
 
 NO_DEVICE_REMEDY = "attach a phone with USB debugging on, or use virtual devices: --device virtual:2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedDevice:
-    """A device as an ADB server lists it."""
+    """A device in an ADB server's list."""
 
     serial: str
     state: str
@@ -42,10 +42,10 @@ class AttachedDevice:
 
 
 def default_port() -> int:
-    """Port of the user's own ADB server, by the variables that adb knows, in adb's order. An empty one counts as none.
+    """Return the port of the user's ADB server from adb's variables, in adb's order. An empty variable counts as unset.
 
     Raises:
-        UsageError: the environment names none that is a number, or a server elsewhere.
+        UsageError: a variable holds no port, or a server elsewhere.
     """
     if place := os.environ.get("ADB_SERVER_SOCKET", ""):
         found = re.fullmatch(r"tcp:(?:(?:localhost|127\.0\.0\.1):)?(\d{1,5})", place)
@@ -62,7 +62,7 @@ def default_port() -> int:
 
 
 def list_devices() -> list[AttachedDevice]:
-    """Everything on the user's ADB server (started if need be, as `adb devices` does) and on virtual farms that are up.
+    """List all devices on the user's ADB server (started if needed, as by `adb devices`) and on running virtual farms.
 
     Raises:
         SetupError: there is no server, and none can be started.
@@ -70,7 +70,7 @@ def list_devices() -> list[AttachedDevice]:
     farms = [farm.adb_port for farm in running_farms()]
     own = default_port()
     if not server_is_up(own):
-        # Virtual devices that are up must not hide a phone that was just plugged in; nor fail for want of a server for phones.
+        # Running virtual devices must not hide a phone just plugged in, nor fail without a server for phones.
         try:
             start_server(own)
         except SetupError:
@@ -84,19 +84,19 @@ def list_devices() -> list[AttachedDevice]:
 
 
 def attached_serials() -> frozenset[str]:
-    """Serials of all devices that can be used on servers that are up. Starts none."""
+    """Return the serials of all usable devices on running servers. Starts no server."""
     ports = dict.fromkeys([default_port(), *(farm.adb_port for farm in running_farms())])
     return frozenset(one.serial for port in ports if server_is_up(port) for one in _list(port) if one.state == "device")
 
 
 def remedy_for(state: str) -> str | None:
-    """What to do about a state; ADB appends explanations to some."""
+    """Return the remedy for a state, to which ADB may append an explanation."""
     return next((text for word, text in REMEDIES.items() if state.startswith(word)), None)
 
 
 def _list(port: int) -> list[AttachedDevice]:
     try:
-        # Not adbutils' own `list`: it takes the second word of a line for the state, and `no permissions` is two.
+        # adbutils' own `list` takes the second word of a line for the state, but `no permissions` is two.
         with adbutils.AdbClient(host="127.0.0.1", port=port, socket_timeout=10).make_connection() as connection:
             connection.send_command("host:devices-l")
             connection.check_okay()

@@ -1,6 +1,6 @@
-"""`harness.calibrate`: what comparisons on this device and model are worth, by comparing what is alike.
+"""`harness.calibrate`: compares a run with itself, to tell how far comparisons on this device and model can be trusted.
 
-A run is compared with itself. `harness.run_for_calibration` makes such a run: every cell often enough to be both sides.
+`harness.run_for_calibration` makes a run with enough processes of each cell for both sides.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from harness.runs.calibration_files import CellCalibration, as_document, save
 from harness.runs.run_store import Run, load_run
 
 USUAL_SIZES = (5, 10, 20, 40)
-"""Processes a side for which the smallest detectable change is found, unless others are asked for."""
+"""Default numbers of processes a side for the smallest detectable change."""
 
 BLOCKS = 2 * BUDGET
-"""Processes a cell that a suite is run with: each comparison takes one of a pair."""
+"""Default number of processes of a cell, two for each pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibratedRun:
-    """What was found of a run's cells.
+    """The calibrations of a run.
 
     Args:
         path: the run's folder.
         cells: one for each cell with enough processes.
-        left_out: how many cells had too few.
-        written: the files that keep it: in the run, for phones in the state folder, and the run's report where there was one.
+        left_out: number of cells with too few.
+        written: the files written: in the run, for phones in the state folder, and the run's report if there was one.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class CalibratedRun:
     written: tuple[Path, ...]
 
     def document(self) -> dict[str, Any]:
-        """What `harness calibrate --json` prints."""
+        """Return the document of `harness calibrate --json`."""
         return as_document(self.cells)
 
 
@@ -64,21 +64,21 @@ def calibrate(
     processes: Sequence[int] = (),
     watcher: RunWatcher | None = None,
 ) -> CalibratedRun:
-    """Measure how often a run's cells are called different though they are alike, and the smallest change that would be found.
+    """Measure how often comparisons of equal cells give a false verdict, and the smallest change that they find.
 
-    What is found is kept in `RUN/calibration.json`, and for phones in the state folder: later comparisons show it.
+    The calibrations are kept in `RUN/calibration.json`, and for phones in the state folder. Later comparisons show them.
 
     Args:
         run: the run's folder. A cell needs ten processes or more.
         where: only these cells: `{"delegate": "gpu"}`. Values may hold `*` and `?`.
         metric: as for `harness.compare`.
         min_effect: smaller changes count as none, as a fraction.
-        processes: how many processes a side to find the smallest change for. Default: 5, 10, 20 and 40.
-        watcher: is told when the report is written anew, which takes seconds.
+        processes: numbers of processes a side to find the smallest change for. Default: 5, 10, 20 and 40.
+        watcher: hears when the report is written anew, which takes seconds.
 
     Raises:
         UsageError: there is no such run, no such cell, or no cell has enough processes.
-        SetupError: it cannot be kept.
+        SetupError: a calibration cannot be written.
 
     Example:
         for cell in harness.calibrate("runs/monday").cells:
@@ -114,18 +114,18 @@ def run_for_calibration(
     out: str | Path | None = None,
     watcher: RunWatcher | None = None,
 ) -> RunOutcome:
-    """Run a suite for latency alone, with so many processes of each cell that it can be compared with itself.
+    """Run a suite for latency alone, with enough processes of each cell to compare it with itself.
 
     Args:
-        suite: as for `harness.run`; its `purposes` and `processes` do not count.
-        blocks: processes of each cell, two for each pair.
+        suite: as for `harness.run`, but without its `purposes` and `processes`.
+        blocks: number of processes of each cell, two for each pair.
         devices: as for `harness.run`.
         binaries: as for `harness.run`.
         out: as for `harness.run`.
         watcher: as for `harness.run`.
 
     Raises:
-        UsageError, SetupError: as `harness.run`; and where the suite does not interleave.
+        UsageError, SetupError: as `harness.run`, and if the suite does not interleave.
 
     Example:
         outcome = harness.run_for_calibration("suite.yaml", devices="any", blocks=40)
@@ -142,8 +142,8 @@ def run_for_calibration(
 
 
 def _report_again(path: Path, watcher: RunWatcher) -> list[Path]:
-    """Write the report where there is one: it shows the run's calibrations."""
-    from harness.report import REPORT, write_report  # pandas and the charts: not before they are needed
+    """Write the report anew if there is one, since it shows the run's calibrations."""
+    from harness.report import REPORT, write_report  # slow to import
 
     if not (path / REPORT).exists():
         return []

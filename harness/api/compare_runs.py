@@ -1,4 +1,4 @@
-"""`harness.compare`: whether HEAD is faster or slower than BASE, by how much, where, and how sure that is."""
+"""`harness.compare`: tells whether HEAD is faster or slower than BASE, by how much, where, and how sure that is."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from harness.runs.run_store import Run, load_run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunComparison:
-    """What came of comparing two sides.
+    """The comparison of two sides.
 
     Args:
-        base: the base side as it was named.
-        head: the head side as it was named.
-        table: every comparison, and the answers over all devices.
+        base: the base side as given.
+        head: the head side as given.
+        table: every comparison, and those over all devices.
     """
 
     base: str
@@ -52,11 +52,11 @@ class RunComparison:
 
     @property
     def gate_broken(self) -> bool:
-        """Whether a cell is surely slower than the gate allows, or was measured by base and not by head. False without a gate."""
+        """Whether a cell is surely slower than the gate allows, or base measured it and head did not. False without a gate."""
         return self.table.gate_broken
 
     def document(self) -> dict[str, Any]:
-        """What `harness compare --json` prints."""
+        """Return the document of `harness compare --json`."""
         return comparison_document(self.table, self.base, self.head)
 
 
@@ -82,12 +82,12 @@ def compare(
 
     Args:
         base: a run's folder, or a selection of its cells: `RUN@delegate=cpu,threads=4`.
-        head: the same for what is held against it.
+        head: the other side, in the same form.
         by: a key in which the sides differ, or several: `delegate`.
-        metric: what is compared: `inference_avg`, `init`, ... (`harness.analysis.metrics.Metric`).
+        metric: the metric: `inference_avg`, `init`, ... (`harness.analysis.metrics.Metric`).
         min_effect: smaller changes count as `same`, as a fraction: 0.01 is 1 %.
-        gate: how much slower a cell may be, as a fraction; None sets no gate.
-        strict: refuse to compare what was measured under unlike conditions.
+        gate: allowed slowdown of a cell, as a fraction; None sets no gate.
+        strict: refuse sides that were measured under unlike conditions.
 
     Raises:
         UsageError: there is no such run, key or metric; nothing pairs; base has nothing for the `gate`; or `strict` refuses.
@@ -114,7 +114,7 @@ def compare(
 
 
 def metric_named(metric: Metric | str) -> Metric:
-    """The metric of that name.
+    """Return the metric of a name.
 
     Raises:
         UsageError: there is none.
@@ -192,11 +192,11 @@ def _side(text: str, runs: dict[Path, Run]) -> _Side:
 
 
 def _divide(text: str) -> tuple[Path, str]:
-    """Path and selection. An `@` may be part of the path: a folder of that very name wins."""
+    """Divide into path and selection. The path may hold an `@`: a folder of that very name wins."""
     whole = Path(text)
     if "@" not in text or whole.exists():
         return whole, ""
-    # The selection may hold an `@` too (a model's name), so the shortest path that is there wins.
+    # The selection may hold an `@` too (in a model's name), so the shortest existing path wins.
     parts = text.split("@")
     for count in range(1, len(parts)):
         path = Path("@".join(parts[:count]))

@@ -1,4 +1,4 @@
-"""Which devices a command works on: phones on the user's ADB server, virtual devices that are up, or some started for this command."""
+"""Selects devices: phones on the user's ADB server, running virtual devices, or new ones for this command."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def selected(
     *,
     lenient: bool = False,
 ) -> Iterator[list[ReadyDevice]]:
-    """The devices that `--device` names, else those that the suite names; virtual ones live as long as the context.
+    """Yield the devices that `--device` names, else the suite's. Virtual ones started here end with the context.
 
     Args:
         selectors: values of `--device`: a serial, a config name, `any`, `virtual:N`, `virtual:PROFILE`.
-        devices: the suite's `devices`, used where there are no selectors.
+        devices: the suite's `devices`, for use without selectors.
         configs: all device configs.
-        notice: told which devices are left out, and why.
-        lenient: leave out, and say so, which of the named devices cannot be used, as long as one can.
+        notice: hears which devices are left out, and why.
+        lenient: leave out named devices that cannot be used, as long as one can.
 
     Raises:
-        UsageError: a selector that makes no sense.
-        SetupError: no such device, or one that is not usable, with the remedy.
+        UsageError: a selector is invalid.
+        SetupError: there is no such device, or it is not usable; with the remedy.
     """
     profiles, others = _split(selectors, configs)
     with contextlib.ExitStack() as stack:
@@ -144,11 +144,11 @@ def _attached(
 _AT_ONCE = 64
 
 _Answers = Mapping[AttachedDevice, ReadyDevice | SetupError]
-"""What devices are, or why that cannot be told."""
+"""Devices with their inventory, or the error of taking it."""
 
 
 def _asked(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> _Answers:
-    """Ask them all at once: one that hangs takes half a minute, ten of them must not take five."""
+    """Query all at once: one that hangs takes half a minute, so ten in a row would take five."""
     able = [one for one in listed if one.state == "device"]
     with ThreadPoolExecutor(min(len(able), _AT_ONCE) or 1) as pool:
         return dict(zip(able, pool.map(lambda one: _inventoried(one, configs), able), strict=True))
@@ -172,7 +172,7 @@ def _the_only(by_serial: Sequence[AttachedDevice], answers: _Answers) -> ReadyDe
 
 
 def _usable(listed: Sequence[AttachedDevice], answers: _Answers, notice: Callable[[str], None]) -> list[ReadyDevice]:
-    """Every device that can be used. The others are left out and said: one hung phone must not stop the rest of the shelf."""
+    """All usable devices, with a notice for each other one: one hung phone must not stop the rest."""
     usable: list[ReadyDevice] = []
     serials = [one.serial for one in listed]
     for one in listed:
@@ -192,7 +192,7 @@ def _refuse_unusable(one: AttachedDevice) -> None:
 
 
 def matches(info: DeviceInfo, rules: Mapping[Any, str]) -> bool:
-    """Whether a device has all these properties; values may hold `*` and `?`, letter case does not count."""
+    """Say whether a device has all these properties. Values may hold `*` and `?`; letter case does not count."""
     for key, pattern in rules.items():
         value = str(getattr(info, str(key)) or "")
         if not fnmatch.fnmatchcase(value.lower(), str(pattern).lower()):
@@ -201,7 +201,7 @@ def matches(info: DeviceInfo, rules: Mapping[Any, str]) -> bool:
 
 
 def _inventoried(one: AttachedDevice, configs: Mapping[str, DeviceConfig]) -> ReadyDevice | SetupError:
-    # By serial, not by transport id: a server that is started anew counts its transports from 1, and an old id then names another device.
+    # By serial, since a restarted server counts transport ids from 1, so an old id may name another device.
     target = AdbTarget(one.serial, port=one.port)
     try:
         return ReadyDevice(target=target, inventory=take_inventory(target, configs))

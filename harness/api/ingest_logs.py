@@ -1,4 +1,4 @@
-"""`harness.ingest`: logs that were recorded elsewhere become a run, or part of one, marked as what they are."""
+"""`harness.ingest`: makes or extends a run from logs recorded elsewhere, and marks them as such."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DELEGATE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """What was added to a run.
+    """The results added to a run.
 
     Args:
         path: the run's folder.
@@ -44,7 +44,7 @@ class Ingested:
 
     @property
     def good(self) -> bool:
-        """Whether every log is of a process that did what was asked."""
+        """Whether every result is ok."""
         return all(result.status is Status.OK for result in self.results)
 
 
@@ -58,19 +58,19 @@ def ingest(
     process: int | None = None,
     threads: int | None = None,
 ) -> Ingested:
-    """Make or extend a run from outputs of `benchmark_model` that were recorded elsewhere. The raw logs are kept in the run.
+    """Make or extend a run from outputs of `benchmark_model` recorded elsewhere. The run keeps the raw logs.
 
     Args:
-        logs: each the output of one process, or of several, one after the other; a logcat may hold several at once.
-        device: the device, by any name.
-        model: the model, by any name.
-        delegate: the delegate that was asked for: `cpu`, `xnnpack`, `gpu`, ...
+        logs: outputs of one process each, or of several one after the other; a logcat may mix several.
+        device: any name for the device.
+        model: any name for the model.
+        delegate: the requested delegate: `cpu`, `xnnpack`, `gpu`, ...
         out: the run to make or extend.
-        process: number of the first log's process. Default: the next that is free.
-        threads: CPU threads, where the logs do not say.
+        process: number of the first log's process. Default: the next free one.
+        threads: CPU threads, if the logs do not say.
 
     Raises:
-        UsageError: a log cannot be read, contradicts what is said of it, or is in the run already. Nothing is written then.
+        UsageError: a log cannot be read, contradicts the arguments, or is in the run already. Then nothing is written.
         SetupError: the run cannot be written.
 
     Example:
@@ -110,9 +110,9 @@ def ingest(
             last_block=last_block,
         )
 
-    taken()  # whatever is wrong with the request shows before anything is written
+    taken()  # finds mistakes before anything is written
     with _store(path, min(log.at for log in read)) as store:
-        results = taken()  # another one may have extended the run meanwhile
+        results = taken()  # again, since another process may have extended the run
         store.extend_manifest(_extended(store.manifest, results))
         for result, log in zip(results, read, strict=True):
             _keep(store, result, log)
@@ -127,7 +127,7 @@ def _delegate(name: str) -> DelegateRequest:
 
 
 def _store(run: Path, started_at: datetime) -> RunStore:
-    """The run, locked. Waits for another one that takes logs in."""
+    """Open or make the run with its lock. Waits for another process that writes there."""
     if (run / MANIFEST).exists():
         return RunStore.open(run, wait=True)
     manifest = Manifest(
@@ -143,14 +143,14 @@ def _store(run: Path, started_at: datetime) -> RunStore:
     except UsageError:
         if not (run / MANIFEST).exists():
             raise
-        return RunStore.open(run, wait=True)  # another one has made it meanwhile
+        return RunStore.open(run, wait=True)  # another process has made it meanwhile
 
 
 def _known(run: Path) -> tuple[tuple[ModelRef, ...], dict[str, Result], int]:
-    """Models, finished trials and the last block of the run, if there is one, whether it has been run or not.
+    """Models, finished trials and last block of the run, if it exists.
 
     Raises:
-        UsageError: it waits to be resumed, or its folder holds something else.
+        UsageError: it needs to be resumed, or its folder holds something else.
     """
     if not (run / MANIFEST).exists():
         refuse_occupied(run)
@@ -182,7 +182,7 @@ def _keep(store: RunStore, result: Result, log: ReadLog) -> None:
 
 
 def _model(models: tuple[ModelRef, ...], name: str, logs: list[ReadLog]) -> ModelRef:
-    """The model of that name in the run, or a new one that is known by name only."""
+    """The run's model of that name, or a new one known by name only."""
     known = next((model for model in models if model.name == name), None)
     if known is not None:
         return known
@@ -205,7 +205,7 @@ def _results(
     for known in finished.values():
         taken.setdefault(_cell(known.trial), set()).add(known.trial.process)
     results: list[Result] = []
-    # A block of its own for each: what was recorded elsewhere did not take turns, and must not be compared as if it had.
+    # Each gets its own block: recorded processes did not take turns, so they must not be compared as if they had.
     block = last_block
     for log in logs:
         trial = trial_of(log, device=device, model=model, delegate=delegate)

@@ -1,4 +1,4 @@
-"""From chosen devices, binaries and trials to what each device is to do; and doing it."""
+"""Plans the work of each device from devices, binaries and trials, and does it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ QUARANTINE_S = Patience().quarantine_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How many devices measure at a time, and how long they are waited for.
+    """Limits of parallel work and of waits.
 
     Args:
-        parallel_virtual: how many virtual devices measure at a time.
-        wait_s: how long to wait for a device that another harness process holds, in seconds.
-        quarantine_s: how long to wait for a device that keeps failing to get well, in seconds.
+        parallel_virtual: number of virtual devices that measure at a time.
+        wait_s: longest wait for a device that another harness process holds, in seconds.
+        quarantine_s: longest wait for a failing device to recover, in seconds.
     """
 
     parallel_virtual: int = 1
@@ -54,13 +54,13 @@ def lanes_of(
     expansion: Expansion,
     effort: Effort,
 ) -> list[LanePlan]:
-    """One lane per device.
+    """Plan a lane for each device.
 
     Args:
-        devices: by the serial that the run knows them by.
-        programs: by the same serial.
+        devices: devices by their serial in the run.
+        programs: binaries by the same serial.
         expansion: the trials of all devices.
-        effort: how many virtual devices measure at a time.
+        effort: limits how many virtual devices measure at a time.
     """
     slot = threading.Semaphore(effort.parallel_virtual)
     lanes = []
@@ -95,10 +95,10 @@ def measure(
     watcher: RunWatcher,
     again: Collection[str] = (),
 ) -> LanesOutcome:
-    """Run all trials that have no result yet, and those of `again`. Ctrl-C keeps what is finished.
+    """Run all trials without a result, and those of `again`. Ctrl-C keeps the results so far.
 
     Raises:
-        SetupError: results cannot be kept (a full disk); what is stored so far stays.
+        SetupError: a result cannot be stored (a full disk); those stored before stay.
     """
     manifest = store.manifest
     models = {ref.sha256: Blob(path=Path(ref.path), sha256=ref.sha256, size=ref.size_bytes) for ref in manifest.models}
@@ -122,5 +122,5 @@ def measure(
 def _start_users_server() -> None:
     if server_is_up(default_port()):
         return
-    with contextlib.suppress(SetupError):  # the lane goes on waiting, and says what it waits for
+    with contextlib.suppress(SetupError):  # the lane keeps waiting and says so
         start_server(default_port())

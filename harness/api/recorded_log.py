@@ -1,4 +1,4 @@
-"""A log of `benchmark_model` that was recorded elsewhere: what it says, as trials and their results."""
+"""Turns logs of `benchmark_model` recorded elsewhere into trials and results."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _UNKNOWN_CPUS = CpuRequest(label="unknown", mask=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedLog:
-    """The output of a process, or of several one after the other, recorded elsewhere.
+    """The output of one process, or of several one after the other, recorded elsewhere.
 
     Args:
-        name: what you call it; errors name it so.
-        source: what the result says that it was read from.
-        data: what was printed.
+        name: your name for it, which errors use.
+        source: its name in the results.
+        data: the output.
         at: when it ran.
     """
 
@@ -48,7 +48,7 @@ class RecordedLog:
 
     @classmethod
     def of_file(cls, path: str | Path) -> RecordedLog:
-        """A log in a file; the time of the file stands for that of the process.
+        """Read a log from a file, whose time stands for that of the process.
 
         Raises:
             UsageError: it cannot be read.
@@ -63,7 +63,7 @@ class RecordedLog:
 
 @dataclass(frozen=True, slots=True)
 class ReadLog:
-    """One process of a log, read. `threads` is what it or its giver says, else -1: the tool's own word for its default."""
+    """One process of a log. `threads` is -1, the tool's word for its default, if neither the log nor the caller gives it."""
 
     source: str
     data: bytes
@@ -77,15 +77,15 @@ class ReadLog:
 
 
 def read_recorded(log: RecordedLog, request: DelegateRequest, threads: int | None) -> list[ReadLog]:
-    """Read a log: each run of the tool in it is a process of its own.
+    """Read a log; each run of the tool in it is a process.
 
     Args:
-        log: what was recorded.
-        request: the delegate that was asked for.
-        threads: CPU threads, where the giver says.
+        log: the log.
+        request: the requested delegate.
+        threads: CPU threads, if known.
 
     Raises:
-        UsageError: it says another number of threads, or its runs are of several models.
+        UsageError: it has another number of threads, or runs of several models.
     """
     runs = read_foreign_logs(log.data, requested=request)
     models = dict.fromkeys(run.model for run in runs if run.model is not None)
@@ -125,7 +125,7 @@ def _read_log(log: RecordedLog, run: ForeignLog, number: int, runs: int, threads
 
 
 def trial_of(log: ReadLog, *, device: str, model: ModelRef, delegate: DelegateRequest) -> Trial:
-    """What the process was asked to do. Its id is that of the log's content: the same output twice is one trial."""
+    """Return the trial of a process. Its id depends on the log's content, so the same output twice is one trial."""
     measurement = log.parsed.measurement
     purpose = Purpose.PROFILE if measurement.ops is not None or measurement.init_ops is not None else Purpose.LATENCY
     content = hashlib.sha256(log.data).hexdigest()
@@ -145,7 +145,7 @@ def trial_of(log: ReadLog, *, device: str, model: ModelRef, delegate: DelegateRe
 
 
 def result_of(log: ReadLog, trial: Trial) -> Result:
-    """What came of it."""
+    """Return the result of a process."""
     measurement = log.parsed.measurement
     note = f"recorded elsewhere and read from {log.source}"
     return Result(
@@ -164,7 +164,7 @@ def result_of(log: ReadLog, trial: Trial) -> Result:
 
 
 def _seconds(measurement: Measurement) -> float:
-    """What the output accounts for: initialization, warm-up and timed runs. The process took longer."""
+    """Seconds that the output accounts for: initialization, warm-up and timed runs. The process took longer."""
 
     def spent(statistics: RunStatistics | None) -> float:
         if statistics is None:

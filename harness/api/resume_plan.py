@@ -1,4 +1,4 @@
-"""What is left of an interrupted run, without a device and without a change."""
+"""Finds the rest of an interrupted run, without a device and without a change."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.api.run_binaries import suite_of
 from harness.api.run_suite import RunPlan
 from harness.errors import UsageError
+from harness.files.yaml_document import read_yaml
 from harness.records import ModelRef
 from harness.runs.run_progress import adaptive_progress
 from harness.runs.run_store import Run, load_run
@@ -17,14 +18,14 @@ from harness.suite.suite_file import find_suite
 
 
 def plan_resume(run: str | Path, *, suite: str | Path | None = None) -> RunPlan:
-    """The trials that `resume` would run. Nothing is asked, nothing is written.
+    """Return the trials that `resume` would run. It queries no device and writes nothing.
 
     Args:
         run: the run's folder.
-        suite: must be the suite that the run began with; leave it out, a run keeps its own.
+        suite: leave it out, since a run keeps its suite; another one is refused.
 
     Raises:
-        UsageError: there is no run, or a model is not the one that it began with.
+        UsageError: there is no run, or a model is another than at its start.
 
     Example:
         print(len(plan_resume("runs/first").expansion.trials), "trials are left")
@@ -38,17 +39,17 @@ def plan_resume(run: str | Path, *, suite: str | Path | None = None) -> RunPlan:
 
 
 def refuse_other_suite(run: Path, text: str, suite: str | Path | None) -> None:
-    """See that a suite is the one that a run began with.
+    """Check that a suite is that of a run.
 
     Raises:
-        UsageError: it is another.
+        UsageError: it is another, or cannot be read.
     """
-    if suite is not None and find_suite(str(suite)).read_text(encoding="utf-8") != text:
+    if suite is not None and read_yaml(find_suite(str(suite))) != text:
         raise UsageError(f"{suite} is not the suite of {run}", remedy="leave it out: a run keeps its own suite")
 
 
 def left_of(run: Run) -> Expansion:
-    """What of a run has no result and needs one. Of an adaptive run `further` are the blocks that may follow on devices that go on."""
+    """Return the trials that still need a result; `further` holds those that may follow on devices of an adaptive run."""
     manifest = run.manifest
     done = {result.trial.trial_id for result in run.results}
     steps = adaptive_progress(run)
@@ -68,7 +69,7 @@ def left_of(run: Run) -> Expansion:
 
 
 def check_models(models: Sequence[ModelRef], left: Expansion) -> None:
-    """See that the files are those that a run began with. One that nothing is left to run with may be gone.
+    """Check that the model files are unchanged. Those that no trial needs any more may be gone.
 
     Raises:
         UsageError: one is gone or has changed.

@@ -1,4 +1,4 @@
-"""`harness.resume`: goes on with a run that was interrupted, once what it began with is found unchanged."""
+"""`harness.resume`: resumes an interrupted run after a check that suite, models, devices and binaries are the same."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ def resume(
     retry: Retry | None = None,
     watcher: RunWatcher | None = None,
 ) -> RunOutcome:
-    """Run what an interrupted run has not got to; what is finished is kept.
+    """Run the unfinished trials of an interrupted run, and keep its results.
 
     Args:
         run: the run's folder.
-        suite: must be the suite that the run began with; leave it out, a run keeps its own.
-        devices: as for `harness.run`. Default: the devices that the run began on; those that are away do not keep the others from going on.
-        binaries: as for `harness.run`; the same that the run began with.
+        suite: leave it out, since a run keeps its suite; another one is refused.
+        devices: as for `harness.run`. Default: the devices of the run; it goes on without those that are absent.
+        binaries: as for `harness.run`; the same as the run began with.
         report: write `report.html` anew.
         parallel_virtual: as for `harness.run`.
         wait_s: as for `harness.run`.
         quarantine_s: as for `harness.run`.
-        retry: run trials again that have a result: `failed`, all that failed; `environment`, those that failed or are invalid for what the
-            device or its conditions did (`ENVIRONMENT`). The new result counts, and the manifest names the trial.
-        watcher: is told what goes on.
+        retry: also repeat trials with a result: `failed`, all that failed; `environment`, those that failed or are invalid because of the
+            device or its conditions (`ENVIRONMENT`). The new result counts, and the manifest names the trial.
+        watcher: hears of the progress.
 
     Raises:
-        UsageError: there is no run, or a model, a device or a binary is not the one that it began with.
+        UsageError: there is no run, or a model, a device or a binary is another than at its start.
         SetupError: as `harness.run`.
 
     Example:
@@ -82,7 +82,7 @@ def resume(
         return outcome_of(path, LanesOutcome(), report=report, watcher=watcher)
     effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
     configs = load_device_configs()
-    # One phone that is away must not keep the others from going on; those that the user names must be there.
+    # An absent phone must not stop the others, but those that the user names must be there.
     with (
         ready_devices(
             devices or _selectors(manifest, left, watcher), "any", configs, watcher, lenient=not devices
@@ -103,7 +103,7 @@ def resume(
         )
         with RunStore.open(path) as store:
             _note_version(store, watcher)
-            # Those of devices that are away keep the result that they have.
+            # Trials of absent devices keep their results.
             again = again & {
                 trial.trial_id for trial in (*manifest.trials, *manifest.further) if trial.device in by_serial
             }
@@ -131,13 +131,13 @@ def _refuse_other_binaries(
 
 
 def _without(run: Run, retry: Retry | None) -> Run:
-    """A run as if the trials that are to be repeated had no result."""
+    """The run without the results of the trials to repeat."""
     again = to_retry(run, retry)
     return replace(run, results=tuple(result for result in run.results if result.trial.trial_id not in again))
 
 
 def _note_version(store: RunStore, watcher: RunWatcher) -> None:
-    """Keep in the manifest that another harness goes on: what it measures need not be what the first one would have."""
+    """Note in the manifest that another version resumes the run, since it may measure otherwise."""
     manifest = store.manifest
     if __version__ in (manifest.harness_version, *manifest.resumed_by):
         return
@@ -146,7 +146,7 @@ def _note_version(store: RunStore, watcher: RunWatcher) -> None:
 
 
 def _selectors(manifest: Manifest, left: Mapping[str, int], watcher: RunWatcher) -> tuple[str, ...]:
-    # A serial is a place among virtual devices: another profile may stand there by now.
+    # The serial of a virtual device is only its port, where another profile may sit by now.
     kinds = {serial: kind for farm in running_farms() for serial, kind in zip(farm.serials, farm.profiles, strict=True)}
     others = {one.serial for one in manifest.devices if one.virtual and kinds.get(one.serial, one.config) != one.config}
     here = attached_serials() - others
@@ -157,12 +157,7 @@ def _selectors(manifest: Manifest, left: Mapping[str, int], watcher: RunWatcher)
 
 
 def selectors_of(manifest: Manifest, here: Collection[str]) -> tuple[str, ...]:
-    """The devices of a run as selectors: those that are up, and phones, by serial; other virtual ones by profile, to be started anew.
-
-    Args:
-        manifest: of the run.
-        here: serials that are attached now.
-    """
+    """Return a run's devices as selectors: phones and those in `here`, the attached serials, by serial; other virtual ones by profile."""
     return tuple(
         f"virtual:{device.config}" if device.virtual and device.serial not in here else device.serial
         for device in manifest.devices
@@ -170,12 +165,12 @@ def selectors_of(manifest: Manifest, here: Collection[str]) -> tuple[str, ...]:
 
 
 def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, ReadyDevice]:
-    """Serial in the manifest -> device now. The same serial is the same device.
+    """Map the manifest's serials to the present devices. The same serial is the same device.
 
-    Virtual ones may have been started anew: one whose serial is not here is the same as one of its profile that stands for no other.
+    Virtual devices may have been started anew: an absent one matches a free one of its profile.
 
     Raises:
-        UsageError: a serial belongs to another phone or another system by now.
+        UsageError: a serial now belongs to another phone or another system.
         SetupError: none of the run's devices is here.
     """
     by_serial = {one.target.serial: one for one in live}
@@ -204,7 +199,7 @@ def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, 
 
 
 def _refuse_changed(then: DeviceInfo, now: DeviceInfo) -> None:
-    """A serial is not a phone: cheap ones share theirs, and an update over night makes another system of the same one."""
+    """Refuse another phone or system of the same serial: cheap phones share serials, and updates come overnight."""
     for what in ("model", "soc", "fingerprint"):
         before, after = getattr(then, what), getattr(now, what)
         if before != after:

@@ -1,4 +1,4 @@
-"""Which trials of a run are to run again although they have a result."""
+"""Chooses trials of a run to repeat although they have a result."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ENVIRONMENT = frozenset(
         Cause.CONDITION_NOT_MET,
     }
 )
-"""First causes that say more of the device, its connection or its conditions than of the model and the binary."""
+"""First causes that point to the device, its connection or its conditions rather than to the model and the binary."""
 
 
 def to_retry(run: Run, retry: Retry | None) -> frozenset[str]:
-    """Ids of the trials that are to run again; none where nothing is asked."""
+    """Return the ids of the trials to repeat; none without `retry`."""
     if retry is None:
         return frozenset()
     return frozenset(result.trial.trial_id for result in run.results if _is_meant(result, retry))

@@ -1,4 +1,4 @@
-"""Which benchmark binaries a run uses: what the suite compares, what `--binary` gives, or what the local store has for each device."""
+"""Chooses a run's benchmark binaries: those that the suite compares, those of `--binary`, or the local store's for each device."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from harness.suite.suite_file import LoadedSuite, Suite
 
 
 def check_binaries(loaded: LoadedSuite, own: Mapping[str, Path]) -> None:
-    """What can be said of a run's binaries before any device is asked or started.
+    """Check a run's binaries before any device is queried or started.
 
     Raises:
-        UsageError: a file is no program, or binaries are named twice over.
-        SetupError: there is none of that name.
+        UsageError: a file is no program, or both the suite and `--binary` name binaries.
+        SetupError: there is no binary of a name.
     """
     requests = loaded.suite.binary_requests(loaded.path.parent)
     if requests and own:
@@ -34,18 +34,18 @@ def binaries_of(
     scratch: Path,
     warning: Callable[[str], None],
 ) -> dict[str, dict[str | None, Program]]:
-    """Serial to binaries, by the names that trials know them by: None alone where the suite compares none.
+    """Return each device's binaries by their names in trials; only None if the suite compares none.
 
     Args:
         loaded: the suite.
-        devices: by serial.
-        own: `--binary`, by ABI.
-        scratch: a folder in which the harness's own program may be written.
-        warning: told what a binary lacks of what the suite asks for.
+        devices: devices by serial.
+        own: files of `--binary`, by ABI.
+        scratch: a folder for the harness's own program.
+        warning: hears what a binary lacks for the suite.
 
     Raises:
         UsageError: a binary cannot run on its device.
-        SetupError: there is none, with the command that gets it.
+        SetupError: there is none; the remedy is the command that gets it.
     """
     store = BinaryStore()
     requests = loaded.suite.binary_requests(loaded.path.parent)
@@ -72,7 +72,7 @@ def _demands(loaded: LoadedSuite) -> Demands:
 
 
 def suite_of(manifest: Manifest) -> LoadedSuite:
-    """The suite that a run began with: its text is in the manifest, its models are the manifest's."""
+    """Return the suite of a run, from the text and the models in its manifest."""
     path = Path(manifest.suite_path or "suite.yaml")
     suite = load_yaml_model_from_text(manifest.suite_text, path, Suite)
     return LoadedSuite(suite=suite, text=manifest.suite_text, path=path, models=manifest.models)

@@ -1,4 +1,4 @@
-"""What a run came to, with its report."""
+"""The outcome of a run, with its report."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from harness.runs.run_store import Run, load_run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What a run came to. Everything that was measured is also in its folder.
+    """The outcome of a run. Its folder holds all results, too.
 
     Args:
         run: the run as it is on the disk now.
-        report: the HTML report; None where it was not asked for or could not be written.
-        report_error: why it could not be written.
-        interrupted: Ctrl-C ended it early; what was finished is kept, and `harness.resume` goes on with it.
-        set_aside: serial to reason, for devices that did not get to all their trials.
-        unfinished: how many trials need a result and have none. Of an adaptive run at least so many.
+        report: the HTML report; None if you did not want it or it could not be written.
+        report_error: the reason why it could not be written.
+        interrupted: Ctrl-C ended it early. Its results are kept; resume it with `harness.resume`.
+        set_aside: the reason for each device that did not finish its trials, by serial.
+        unfinished: number of trials that still need a result; of an adaptive run, at least so many.
     """
 
     run: Run
@@ -42,24 +42,24 @@ class RunOutcome:
 
     @property
     def results(self) -> tuple[Result, ...]:
-        """Each finished trial once, in the order in which they finished."""
+        """The result of each finished trial, in the order of finishing."""
         return self.run.results
 
     @property
     def counts(self) -> Mapping[Status, int]:
-        """How many results there are of each status; those that do not occur are left out."""
+        """Number of results of each status that occurs."""
         return Counter(result.status for result in self.results)
 
     @property
     def good(self) -> bool:
-        """Whether everything that should run did, and nothing of it failed or is invalid."""
+        """Whether all trials ran, and none failed or is invalid."""
         some = any(result.status is Status.OK for result in self.results)
         return some and not self.interrupted and not self.unfinished and not bad(self.results)
 
 
 def outcome_of(path: Path, measured: LanesOutcome, *, report: bool, watcher: RunWatcher) -> RunOutcome:
-    """Write the report and read back what is there. A report that cannot be written does not cost what was measured."""
-    from harness.report import write_report  # pandas and the charts: not before they are needed
+    """Write the report and read the run back. A failure to write the report leaves the results as they are."""
+    from harness.report import write_report  # slow to import
 
     written: Path | None = None
     trouble: SetupError | UsageError | None = None

@@ -1,4 +1,4 @@
-"""`harness.run`: a suite on devices, into a run folder with its report; `harness.plan`: what that would be."""
+"""`harness.run` runs a suite on devices into a run folder with a report; `harness.plan` returns its trials."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from harness.suite.suite_file import LoadedSuite, MatchEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """The trials of a suite on these devices, and what was found about them. Nothing has run."""
+    """The trials of a suite on the devices, before anything runs."""
 
     suite: LoadedSuite
     expansion: Expansion
     resumes: Run | None = None
-    """The run that would be gone on with; None for a new one."""
+    """The run to resume; None for a new one."""
 
 
 def run(
@@ -57,23 +57,23 @@ def run(
 ) -> RunOutcome:
     """Run a suite on devices, and write a run folder with its report.
 
-    Trials that fail are results, not errors: look at `RunOutcome.good`. Ctrl-C while trials run ends the run early and keeps what is
-    finished: `RunOutcome.interrupted`.
+    Trials that fail are results, not errors: see `RunOutcome.good`. Ctrl-C ends the run early and keeps the finished trials:
+    `RunOutcome.interrupted`.
 
     Args:
-        suite: the path of a suite, the name of one that ships with the harness, or the same keys as a dictionary.
-        devices: serials, config names, `any`, `virtual:N`, `virtual:PROFILE`. Replaces the suite's `devices`. Virtual devices are started
-            and stopped with the run.
-        binaries: the `benchmark_model` for the devices of each ABI. Default: from the store, or the harness's own on virtual devices.
+        suite: the path of a suite, the name of one that ships with the harness, or a dictionary with the same keys.
+        devices: serials, config names, `any`, `virtual:N`, `virtual:PROFILE`. Replaces the suite's `devices`. Virtual devices start and
+            stop with the run.
+        binaries: the `benchmark_model` of each ABI. Default: from the store, or the harness's own on virtual devices.
         out: folder of the run. Default: a new one under `runs/`.
         report: write `report.html` into it.
-        parallel_virtual: how many virtual devices measure at a time. They share this machine's cores.
-        wait_s: how long to wait for a device that another harness process holds, in seconds.
-        quarantine_s: how long to wait for a device that keeps failing to get well, in seconds.
-        watcher: is told what goes on.
+        parallel_virtual: number of virtual devices that measure at a time. They share this machine's cores.
+        wait_s: longest wait for a device that another harness process holds, in seconds.
+        quarantine_s: longest wait for a failing device to recover, in seconds.
+        watcher: hears of the progress.
 
     Raises:
-        UsageError: the request is wrong: the suite, a binary, a device's name; or `out` holds a run or other files already.
+        UsageError: the suite, a binary or a device's name is wrong, or `out` already holds a run or other files.
         SetupError: something is missing: a device, an ADB server, a binary; or the disk is full.
 
     Example:
@@ -131,10 +131,10 @@ def plan(
     out: str | Path | None = None,
     watcher: RunWatcher | None = None,
 ) -> RunPlan:
-    """The trials that `run` would make of the same arguments. Devices are asked what they are; nothing runs, nothing is written.
+    """Return the trials that `run` would run with the same arguments. It queries the devices, but runs and writes nothing.
 
     Raises:
-        UsageError, SetupError: as `run`, as far as it can be known before anything is pushed.
+        UsageError, SetupError: as `run`, as far as they show before anything is pushed.
 
     Example:
         for trial in harness.plan("quickstart", devices="virtual:1").expansion.trials:
@@ -156,7 +156,7 @@ def _expanded(
     configs: Mapping[str, DeviceConfig],
     watcher: RunWatcher,
 ) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
-    """The devices, virtual ones as long as the context lasts, and the trials on them."""
+    """Yield the devices, with virtual ones only during the context, and the trials on them."""
     suite = loaded.suite
     if out is not None:
         refuse_occupied(out)
@@ -182,7 +182,7 @@ def ready_devices(
     *,
     lenient: bool = False,
 ) -> Iterator[list[ReadyDevice]]:
-    """As `device_selection.selected`, with a word to the watcher while devices start or are asked."""
+    """Do `device_selection.selected`, and tell the watcher while devices start or answer."""
     names = [selectors] if isinstance(selectors, str) else list(selectors)
     starting = any(name.startswith("virtual:") for name in names)
     with contextlib.ExitStack() as stack:
@@ -196,7 +196,7 @@ def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int, broken:
         expansion = expand(loaded.suite, loaded.models, plans, seed=seed, no_models=broken)
         expansion = replace(expansion, warnings=(*warnings_about(loaded.models), *expansion.warnings))
     except UsageError as error:
-        # Which words of `cpus` mean something is known only with the devices; where the word stands is known to the suite.
+        # Only the devices tell which words of `cpus` are valid; add the place of the word in the suite.
         for index, label in enumerate(loaded.suite.cpus):
             if repr(label) in error.message:
                 line = line_of(loaded.text, ("cpus", index))
@@ -209,7 +209,7 @@ def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int, broken:
 
 
 def _check_baseline(loaded: LoadedSuite, expansion: Expansion) -> None:
-    """See that there are cells that ratios can refer to; those that a device cannot run count, they are elsewhere."""
+    """Check that the baseline has cells. Cells that a device cannot run count, since others may."""
     trials = (*expansion.trials, *expansion.further, *(item.trial for item in expansion.impossible))
     keys = {key_of(trial) for trial in trials}
     for name, value in (loaded.suite.baseline or {}).items():
@@ -240,19 +240,19 @@ def _named(out: str | Path | None) -> Path | None:
 
 
 def _slug(name: str) -> str:
-    """A name that is one word for a shell and a plain part of a path."""
+    """Turn a name into one word for a shell and a part of a path."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "run"
 
 
 def _new_folder(name: str, now: datetime) -> Path:
-    """Make a folder that no other run has."""
+    """Make a new folder for the run."""
     base = Path("runs") / f"{_slug(name)}-{now:%Y%m%d-%H%M%S}"
     path, number = base, 1
     try:
         base.parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
-                path.mkdir()  # in one step: another run may begin in the same second
+                path.mkdir()  # fails if another run begins in the same second
                 return path
             except FileExistsError:
                 number += 1

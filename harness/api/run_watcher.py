@@ -1,4 +1,4 @@
-"""Who follows a run while it goes on."""
+"""The listener to the progress of a run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LOG = logging.getLogger("harness")
 
 
 class RunWatcher:
-    """Is told what a run does. Derive from it and override what you want to know; the rest does nothing, or goes to the log `harness`.
+    """Hears of a run's progress. Override the methods that you need; the others do nothing, or write to the log `harness`.
 
-    `started`, `finished`, `note` and `looked` are called from the threads of the devices, one call at a time.
+    The devices' threads call `started`, `finished`, `note` and `looked`, one call at a time.
 
     Example:
         class Dots(harness.RunWatcher):
@@ -26,35 +26,35 @@ class RunWatcher:
     """
 
     def phase(self, name: str) -> AbstractContextManager[None]:
-        """Something that may take seconds goes on while the context lasts: `starting virtual devices`, `writing the report`."""
+        """Name a phase of some seconds, which lasts as long as the context: `starting virtual devices`, `writing the report`."""
         return nullcontext()
 
     def warning(self, message: str) -> None:
-        """The run goes on, but perhaps not as you meant it."""
+        """Hear that the run goes on, but perhaps not as you meant it."""
         _LOG.warning(message)
 
     def notice(self, message: str) -> None:
-        """Good to know: a device that is left out, a run in which nothing is left to do."""
+        """Hear a piece of information: a device is left out, a run has nothing left to do."""
         _LOG.info(message)
 
     def measuring(self, total: int, done: int, plan: AdaptivePlan | None) -> AbstractContextManager[None]:
-        """Trials run while the context lasts.
+        """Hear that trials run as long as the context lasts.
 
         Args:
-            total: how many there are; in an adaptive run at most.
-            done: how many of them an earlier session finished.
-            plan: how an adaptive run finds its number of blocks; None where the suite fixes it.
+            total: number of trials; in an adaptive run the largest.
+            done: number of those that an earlier session finished.
+            plan: the plan of an adaptive run; None if the suite fixes the number of blocks.
         """
         return nullcontext()
 
     def started(self, trial: Trial) -> None:
-        """A trial begins."""
+        """Hear that a trial begins."""
 
     def finished(self, result: Result) -> None:
-        """A trial is over, and its result is on the disk."""
+        """Hear that a trial is over and its result is on the disk."""
 
     def note(self, serial: str, message: str) -> None:
-        """Something happened to a device: it is quarantined, is well again, is set aside."""
+        """Hear of a device: it is quarantined, recovers, or is set aside."""
 
     def looked(self, step: Step) -> None:
-        """A block of an adaptive run is complete: what was decided, and what comes next."""
+        """Hear that a block of an adaptive run is complete, with the decisions and the next trials."""

@@ -1,4 +1,4 @@
-"""A suite, however you have it: a file, one that ships with the harness, or a dictionary."""
+"""Reads a suite from a file, from those that ship with the harness, or from a dictionary."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import yaml
 from harness.suite.suite_file import LoadedSuite, Suite, find_suite, load_suite, read_suite
 
 SuiteSource = str | Path | Mapping[str, object] | Suite | LoadedSuite
-"""What names a suite: the path of a YAML file, the name of one that ships with the harness (`quickstart`), the same keys as a
-dictionary, or a `Suite`. Paths in a dictionary are relative to the working folder."""
+"""The path of a YAML file, the name of a suite that ships with the harness (`quickstart`), a dictionary with the same keys, or a `Suite`.
+Paths in a dictionary are relative to the working folder."""
 
 _IN_MEMORY = Path("<suite>")
 
@@ -29,13 +29,13 @@ def loaded_suite(source: SuiteSource) -> LoadedSuite:
     if isinstance(source, Suite):
         source = source.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if isinstance(source, Mapping):
-        # As text: the run keeps it, as it does that of a file, and the same checks name the same keys.
+        # As text, because the run keeps it, and the checks name its keys as they do a file's.
         return read_suite(yaml.safe_dump(_plain(source), sort_keys=False, allow_unicode=True), _IN_MEMORY)
     return load_suite(find_suite(str(source)))
 
 
 def _plain(value: object) -> object:
-    """With the types that YAML knows."""
+    """Convert to types that YAML knows."""
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, Path):

@@ -1,4 +1,4 @@
-"""`benchmark_model`: the command line of a trial, and what it prints and writes. Pure: nothing here touches a device or a file."""
+"""`benchmark_model`: its command line, and the reading of its output. Pure: nothing here touches a device or a file."""
 
 from harness.benchmark_model.as_json import to_json
 from harness.benchmark_model.parser import parse_output

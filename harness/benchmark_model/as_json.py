@@ -1,4 +1,4 @@
-"""A parsed output in the keys of the contract (`harness parse --json`)."""
+"""Writes a parsed output with the keys of the contract (`harness parse --json`)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from harness.records import ParsedOutput
 
 
 def to_json(parsed: ParsedOutput) -> dict[str, Any]:
-    """The contract's keys, all of them, in its order; None where the output does not say.
+    """Return all keys of the contract, in its order; None for what the output does not say.
 
-    `notes` (what a reader should know) and a delegate's `delegate_kernels` are added to the contract's. `llm` and `cells` are
-    there for the tools that have such figures.
+    `notes` (for the reader) and a delegate's `delegate_kernels` are additions. `llm` and `cells` are present for tools that have such
+    figures.
     """
     measurement = asdict(parsed.measurement)
     tool = measurement.pop("tool")

@@ -1,8 +1,8 @@
-"""The command line of a trial: what is asked, in the flags of the tool that is there. Pure.
+"""Makes the command line of a trial for the tool at hand. Pure.
 
-Two tools go by the name `benchmark_model`: TensorFlow Lite's own and LiteRT's `benchmark_litert_model`. Their `--help` tells them apart.
-Both read `--name=value` only, ignore what they do not know with a line on stdout, and pick the number of runs by speed unless every length
-is given: so everything is always given, and nothing optional that the binary does not list in its `--help`.
+Two tools are called `benchmark_model`: TensorFlow Lite's own and LiteRT's `benchmark_litert_model`. Their `--help` tells them apart.
+Both read only `--name=value`, ignore unknown flags with a line on stdout, and pick the number of runs by speed unless every length is
+given. So every length is always given, and optional flags only if the binary's `--help` lists them.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _LITERT_ONLY = frozenset({"use_cpu", "use_npu", "use_profiler", "dispatch_librar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BinaryFacts:
-    """What a benchmark binary says of itself in `--help`: the flags that it has. Empty where it says nothing that can be read."""
+    """The flags that a benchmark binary lists in its `--help`. Empty if the help cannot be read."""
 
     flags: frozenset[str]
     tool: Tool = "tflite"
 
     def has(self, flag: str) -> bool:
-        """Whether the flag is listed; an unreadable help is taken to have it, so that the tool itself may object."""
+        """Return whether the flag is listed. An unreadable help counts as listing it, so that the tool itself can object."""
         return not self.flags or flag in self.flags
 
 
@@ -63,11 +63,11 @@ def read_help(text: str) -> BinaryFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePlace:
-    """Where a delegate keeps what it prepares: packed weights, compiled programs. One folder for one model, binary and delegate.
+    """The place of a delegate's cache (packed weights, compiled programs). Each model, binary and delegate has its own folder.
 
     Args:
-        folder: on the device; there already when the tool starts.
-        token: what the delegate's files are named by. It holds the model's hash: the cache itself does not look at weights.
+        folder: folder on the device that exists when the tool starts.
+        token: names the delegate's files. It holds the model's hash, because the cache itself does not check weights.
     """
 
     folder: str
@@ -75,7 +75,7 @@ class CachePlace:
 
     @property
     def weight_cache(self) -> str:
-        """The file of XNNPACK's packed weights."""
+        """Path of XNNPACK's packed weights."""
         return f"{self.folder}/{self.token}.xnnpack"
 
 
@@ -86,9 +86,9 @@ def unsupported(
     binary: BinaryFacts,
     model: ModelRef | None = None,
 ) -> tuple[Cause, str] | None:
-    """Why this binary cannot even be asked for that; None where it can be asked.
+    """Return why this binary has no flag for what is asked; None if it has.
 
-    Only what would silently measure something else: a delegate that is merely not compiled in says so itself.
+    Only requests that would silently measure something else are refused: a delegate that is merely not compiled in says so itself.
     """
     for flag in model_flags(model) if model is not None else ():
         name = flag.removeprefix("--").partition("=")[0]
@@ -126,9 +126,9 @@ def unsupported(
 
 
 def delegate_flags(request: DelegateRequest, binary: BinaryFacts) -> list[str]:
-    """Flags that ask for a delegate; their order is the order of application.
+    """Return the flags that ask for a delegate, in order of application.
 
-    `unsupported` must have found nothing against it.
+    Call it only if `unsupported` returned None.
     """
     if binary.tool == "litert":
         return _litert_flags(request, binary)
@@ -141,14 +141,14 @@ def delegate_flags(request: DelegateRequest, binary: BinaryFacts) -> list[str]:
 
 
 def flag_name(name: str) -> str:
-    """An input's name as the flags can carry it. The tool goes by the order of inputs, and only warns of a name that differs."""
+    """Convert an input's name to what the flags can carry. The tool goes by the order of inputs and only warns of a different name."""
     return re.sub(r"[,:]", "_", name)
 
 
 def model_flags(model: ModelRef) -> list[str]:
-    """Flags for a model's signature and inputs, as far as the suite says something of them.
+    """Return flags for a model's signature and inputs, as far as the suite names them.
 
-    Source of their form: tensorflow/lite/tools/benchmark/README.md; names and shapes of all inputs go together.
+    Source: tensorflow/lite/tools/benchmark/README.md; names and shapes of all inputs must be given together.
     """
     flags = [] if model.signature is None else [f"--signature_to_run_for={model.signature}"]
     if model.inputs:
@@ -169,17 +169,17 @@ def trial_flags(
     cache: CachePlace | None = None,
     model: ModelRef | None = None,
 ) -> list[str]:
-    """All flags of a trial.
+    """Return all flags of a trial.
 
     Args:
         graph: path of the model on the device.
-        delegate: as the suite asks.
+        delegate: the delegate that the suite asks for.
         threads: CPU threads.
-        purpose: decides about profiling and memory watching; they never share a process with a latency.
-        run: how long it measures.
-        binary: what the binary knows. Flags that only make the output richer are left out where it lacks them.
-        cache: where the delegate may keep what it prepares, for cold and cached starts; None leaves it as it is by default.
-        model: whose signature and inputs are asked for, where the suite names them.
+        purpose: decides about profiling and memory watching, which never share a process with a latency.
+        run: how long the process measures.
+        binary: the binary's flags. Flags that only enrich the output are left out if the binary lacks them.
+        cache: the delegate's cache for cold and cached starts; None keeps the default.
+        model: the model, for its signature and inputs if the suite names them.
     """
     flags = [
         f"--graph={graph}",
@@ -197,7 +197,7 @@ def trial_flags(
     elif cache is not None and delegate.name not in NO_CACHE:
         flags += [f"--delegate_serialize_dir={cache.folder}", f"--delegate_serialize_token={cache.token}"]
     if (delegate.name != "cpu" and purpose is not Purpose.MEMORY) or purpose is Purpose.PROFILE:
-        # What ran where is a result like the latency. The tool writes it outside of what it times, but not outside of its memory.
+        # Where each op ran is a result like the latency. Writing it costs the tool no measured time, but memory.
         if "export_model_runtime_info" in binary.flags:
             flags.append("--export_model_runtime_info=true")
         if "model_runtime_info_output_file" in binary.flags:
@@ -207,7 +207,7 @@ def trial_flags(
         if "op_profiling_output_mode" in binary.flags:
             flags += ["--op_profiling_output_mode=proto", f"--op_profiling_output_file={PROFILE_FILE}"]
         if "max_profiling_buffer_entries" in binary.flags:
-            # The default of 1024 drops rows of models with many ops, and rows that are lost look like a faster model.
+            # The default of 1024 drops rows of models with many ops, and lost rows look like a faster model.
             flags.append("--max_profiling_buffer_entries=16384")
     elif purpose is Purpose.MEMORY:
         flags.append("--report_peak_memory_footprint=true")
@@ -219,13 +219,13 @@ def trial_flags(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LitertDelegate:
-    """Accelerators asked for, and the flags that may stand for an option: the first that the binary has."""
+    """The accelerators to ask for, and each option's possible flags; the first one that the binary has is used."""
 
     accelerator: str
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-# `cpu`, the built-in kernels, is missing: this tool's CPU accelerator is XNNPACK, and no flag turns it off.
+# `cpu` (the built-in kernels) is missing: this tool's CPU accelerator is XNNPACK, and no flag turns it off.
 _LITERT: Mapping[str, _LitertDelegate] = {
     "xnnpack": _LitertDelegate(accelerator="cpu"),
     "gpu": _LitertDelegate(
@@ -243,7 +243,7 @@ _LITERT: Mapping[str, _LitertDelegate] = {
 
 def _litert_flags(request: DelegateRequest, binary: BinaryFacts) -> list[str]:
     known = _LITERT[request.name]
-    # `use_cpu` is on by default, and then full delegation aborts. Off, the CPU still takes what is left unless full is asked for.
+    # With `use_cpu` on, the default, full delegation aborts. With it off, the CPU still takes the rest unless full is asked for.
     flags = [f"--use_{name}={'true' if name == known.accelerator else 'false'}" for name in ("cpu", "gpu", "npu")]
     for name, value in request.options.items():
         flag = next(flag for flag in known.options[name] if binary.has(flag))

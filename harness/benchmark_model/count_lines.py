@@ -1,4 +1,4 @@
-"""The `count=...` lines of the two phases, with what tells them apart."""
+"""The `count=...` lines of the two phases, with what distinguishes them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ _RUNNING = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountLine:
-    """A `count=` line, and what stood before it."""
+    """A `count=` line with its context."""
 
     announced: int
-    """`Running benchmark` lines before it."""
+    """Number of `Running benchmark` lines before it."""
     heading: tuple[float, float | None] | None
-    """Iterations and seconds of the last of them."""
+    """Iterations and seconds from the last of them."""
     unhindered: bool
     """The longest time allowed is longer than the time asked for."""
     gap: bool
-    """An empty line stands between the two, as it does between the phases: the line may be the next phase's."""
+    """An empty line separates the two, as it does the phases, so the line may belong to the next phase."""
     statistics: RunStatistics | None
 
 
 @dataclass(slots=True)
 class CountLines:
-    """The last `count=` lines of those before the timings. Only the last can be of use, three in the oldest tool: they are read when
-    asked for."""
+    """The last `count=` lines before the timings: at most three, since the oldest tool needs that many.
+
+    They are parsed only when `lines` is called.
+    """
 
     announced: int = 0
     heading: tuple[float, float | None] | None = None
@@ -44,7 +46,7 @@ class CountLines:
     )
 
     def announce(self, text: str) -> bool:
-        """Take a line that announces a phase; False where it is none."""
+        """Take a line that announces a phase. Return False for any other line."""
         match = _RUNNING.match(text)
         if match is None:
             return False
@@ -59,7 +61,7 @@ class CountLines:
         self._last.append((self.announced, self.heading, self.unhindered, self.gap, text, cut))
 
     def lines(self) -> list[CountLine]:
-        """The kept lines, oldest first."""
+        """Parse the kept lines, oldest first."""
         return [
             CountLine(
                 announced=announced,

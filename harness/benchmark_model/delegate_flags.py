@@ -1,4 +1,4 @@
-"""The delegates that a suite can name, their options, and the flag that each becomes in TensorFlow Lite's tool. Pure."""
+"""The delegates that a suite can name, their options, and the flags for them in TensorFlow Lite's tool. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _Values = tuple[str, ...] | Literal["bool", "whole", "text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelegateFlags:
-    """How a delegate is asked for: flags that are always there, and the suite's options with the flag that each becomes."""
+    """How to ask for a delegate: flags that are always given, and the flag of each of the suite's options."""
 
     fixed: Mapping[str, str]
     options: Mapping[str, str]
     values: Mapping[str, _Values] = field(default_factory=dict)
-    """What an option may be; `text` where it is not named."""
+    """The allowed values of an option; `text` for options not listed."""
 
 
 _PARTS: Mapping[str, str] = {"max_partitions": "max_delegated_partitions", "min_nodes": "min_nodes_per_partition"}
 _PARTS_VALUES: Mapping[str, _Values] = {"max_partitions": "whole", "min_nodes": "whole"}
 
-# Source: `benchmark_model --help` of TensorFlow 2.x and LiteRT; the suite's option names are the flag's own where it has no shorter word.
+# Source: `benchmark_model --help` of TensorFlow 2.x and LiteRT. An option's name is the flag's own unless there is a shorter word.
 DELEGATES: Mapping[str, DelegateFlags] = {
     "cpu": DelegateFlags(fixed={"use_xnnpack": "false"}, options={}),
     "xnnpack": DelegateFlags(
@@ -87,16 +87,16 @@ DELEGATES: Mapping[str, DelegateFlags] = {
         options={"dispatch_library": "dispatch_library_path", "compiler_plugin": "compiler_plugin_library_path"},
     ),
 }
-"""The delegates that a suite can name. `npu` is LiteRT's dispatch, which only its own tool has."""
+"""The delegates that a suite can name. `npu` is LiteRT's dispatch, which only LiteRT's tool has."""
 
 NO_CACHE = frozenset({"cpu", "hexagon", "coreml", "external", "npu"})
-"""Delegates that keep nothing between processes that a flag of the tool decides about: cold and cached starts are one to them."""
+"""Delegates without a cache that a flag controls: for them a cold start and a cached start are the same."""
 
 _PRECISION = {"fp16": "true", "fp32": "false"}
 
 
 def check_delegate(request: DelegateRequest) -> None:
-    """See that a delegate and its options exist and that their values can be put into a flag.
+    """Check that a delegate and its options exist and that their values fit into a flag.
 
     Raises:
         UsageError: an unknown name, option or value.
@@ -116,7 +116,7 @@ def check_delegate(request: DelegateRequest) -> None:
 
 
 def flag_value(option: str, value: Scalar) -> str:
-    """An option's value as the flag has it."""
+    """Write an option's value as the flag expects it."""
     if option == "precision":
         return _PRECISION[str(value)]
     if isinstance(value, bool):

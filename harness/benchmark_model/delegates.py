@@ -1,4 +1,4 @@
-"""Which delegates ran, and how much of the graph they took: from every form in which the tool and the runtime say it."""
+"""Finds which delegates ran and how much of the graph they took, from every form in which the tool and the runtime tell it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMES = {
     "qnndelegate": "QNN",
     "tensorflow lite": "XNNPACK",  # "the default TensorFlow Lite delegate"
     "core ml": "COREML",
-    "dispatchdelegate": "NPU",  # LiteRT's, to whichever vendor's accelerator
+    "dispatchdelegate": "NPU",  # LiteRT's, to any vendor's accelerator
     "stable_delegate": "STABLE_DELEGATE",
     "tflitemetaldelegate": "GPU",
     "litert_cl": "GPU",
@@ -31,7 +31,7 @@ _NAMES = {
 }
 
 _RECOVERABLE_ERRORS = (("NNAPI", "NN API returned error"), ("HEXAGON", "hexagon_nn_"))
-"""Beginnings of errors that a delegate may print, only for the run to go on with the CPU."""
+"""Beginnings of delegate errors after which the run may go on with the CPU."""
 
 _EXPLICIT = re.compile(
     r"(?:Explicitly applied|Applied) (.{1,80}?) delegate, and the model graph will be (completely|partially) executed"
@@ -53,9 +53,9 @@ _GPU_NOTHING = re.compile(r"No operations will run on the GPU, and all (\d{1,9})
 _SIMPLE = re.compile(
     r"(?:\[[^\]]{1,60}\] )?(.{1,80}?)(?: delegate)?: (\d{1,9}) nodes delegated out of (\d{1,9}) nodes(?:,? with (\d{1,9}) partitions)?"
 )
-"""What every delegate on TensorFlow Lite's `SimpleDelegate` says: Hexagon, Core ML, QNN, LiteRT's dispatch and others."""
+"""Message of every delegate on TensorFlow Lite's `SimpleDelegate`: Hexagon, Core ML, QNN, LiteRT's dispatch and others."""
 _TIDL = re.compile(r"Number of subgraphs:\s?(\d{1,9})\s?, (\d{1,9}) nodes delegated out of (\d{1,9}) nodes")
-"""Texas Instruments' delegate, which does not name itself."""
+"""Message of Texas Instruments' delegate, which does not name itself."""
 _NOT_CREATED = re.compile(r"Could not create (.{1,40}?) delegate")
 _NODE = re.compile(r"Node number \d{1,9} \((\w{1,80})\) failed to ")
 _ROW_TYPE = re.compile(r"(?:TfLite\w{1,60}Delegate(?:V\d)?|\w{1,40} ?[Dd]elegate)$")
@@ -67,11 +67,11 @@ _UNDONE = (
     "Aborting since NNAPI returned failure",
     "Failed to build graph for NNAPI",
 )
-"""Beginnings of messages that a delegate which had begun to take nodes did not take them."""
+"""Beginnings of messages which say that a delegate failed to take nodes after it had begun to."""
 
 _ACCELERATORS = frozenset({"nnapi accelerators available", "nnapi accelerator name"})
 _REFERENCE = "nnapi-reference"
-"""Android's own implementation of NNAPI, on the CPU, for tests of drivers."""
+"""Android's reference implementation of NNAPI, which runs on the CPU and serves driver tests."""
 
 _ECHOES = {
     "use gpu": "GPU",
@@ -95,11 +95,11 @@ _FLAGS = {
 }
 
 _TRACE, _RUNTIME, _TOOL, _FAILURE = 1, 2, 3, 4
-"""Who says how much of the graph a delegate took: a trace of it, the runtime (of one subgraph), the tool, a failure message."""
+"""Sources of a delegate's share of the graph, weakest first: a trace, the runtime (one subgraph), the tool, a failure."""
 
 
 def tool_name(name: str) -> str:
-    """A delegate's name as the tool spells it, upper case: `TfLiteGpuDelegateV2`, `gpu` and `GPU` are one."""
+    """Return a delegate's name in the tool's spelling, upper case: `TfLiteGpuDelegateV2`, `gpu` and `GPU` are the same."""
     key = name.strip().lower()
     if key in _NAMES:
         return _NAMES[key]
@@ -110,7 +110,7 @@ def tool_name(name: str) -> str:
 
 
 def requested_by_flag(flag: str) -> str | None:
-    """The delegate that a flag such as `--use_gpu=true` asks for."""
+    """Return the delegate that a flag such as `--use_gpu=true` asks for."""
     name, _, value = flag.removeprefix("--").partition("=")
     if name in ("external_delegate_path", "stable_delegate_settings_file"):
         return _FLAGS[name] if value else None
@@ -119,29 +119,29 @@ def requested_by_flag(flag: str) -> str | None:
 
 @dataclass(slots=True)
 class DelegateBook:
-    """Collects what messages say of delegates, line by line."""
+    """Collects, line by line, what messages say about delegates."""
 
     uses: dict[str, DelegateUse] = field(default_factory=dict)
     echoed: list[str] = field(default_factory=list)
-    """Delegates that the echoed parameters or the command line ask for."""
+    """Delegates that the echoed parameters or the command line request."""
     full_asked: bool = False
     created: set[str] = field(default_factory=set)
-    """Delegates that were made; whether they were applied is another matter."""
+    """Delegates that were created; they may not have been applied."""
     lines: dict[str, str] = field(default_factory=dict)
     """The line that says that a delegate took nothing."""
     recoverable_errors: dict[str, str] = field(default_factory=dict)
-    """Errors of delegates by name: they count where nothing says that the delegate was applied after all."""
+    """Errors by delegate: they count unless a message says that the delegate was applied after all."""
     counted: set[str] = field(default_factory=set)
-    """Delegates that told their own counts."""
+    """Delegates that printed their own counts."""
     on_cpu: dict[str, str] = field(default_factory=dict)
-    """By delegate: the line that says that what it took ran on the CPU all the same."""
+    """By delegate: the line that says that its nodes ran on the CPU all the same."""
     last: str | None = None
-    """The delegate of which was told last."""
+    """The delegate that was mentioned last."""
     weights: dict[str, int] = field(default_factory=dict)
-    """How good the source of each `applied` is."""
+    """By delegate: the weight of the source of `applied`."""
 
     def feed(self, text: str) -> bool:
-        """Take one message; says whether it told of a delegate."""
+        """Take one message. Return whether it was about a delegate."""
         first = text[:1]
         if first in "Nh":
             for name, beginning in _RECOVERABLE_ERRORS:
@@ -152,10 +152,10 @@ class DelegateBook:
                 match[1], "full" if match[2] == "completely" else "partial", kernels=int(match[3]) if match[3] else None
             )
         elif first == "A" and (match := _OLD_APPLIED.match(text)) is not None:
-            # TensorFlow 1.14 to 2.1 say no more than this.
+            # TensorFlow 1.14 to 2.1 print no more than this.
             self._say(match[1], None)
         elif first == "T" and (match := _THOUGH.match(text)) is not None:
-            # Only what was asked for is applied explicitly. A count before it was of a delegation that has been undone.
+            # Only requested delegates are applied explicitly. A count before this line was of a delegation that has been undone.
             counted = self.uses.get(tool_name(match[1]))
             none = 0 if counted is not None and counted.nodes_delegated else None
             self._say(match[1], "none", nodes=none, partitions=none)
@@ -238,7 +238,7 @@ class DelegateBook:
             self.echoed.append(name)
 
     def rows(self, ops: Iterable[OpTiming]) -> None:
-        """Take the delegates that are visible only as rows of the profile; how much they took it does not say."""
+        """Take the delegates that are visible only as rows of the profile, which do not say how much they took."""
         for node_type in dict.fromkeys(op.node_type for op in ops):
             if _ROW_TYPE.fullmatch(node_type) is None:
                 continue
@@ -248,28 +248,30 @@ class DelegateBook:
             self._say(name, "implicit" if name == "XNNPACK" and name not in self.echoed else None, weight=_TRACE)
 
     def observed(self, name: str, *, nodes: int, total: int, kernels: int) -> None:
-        """Take what the runtime info shows of a delegate; it stands over every message but a failure."""
+        """Take what the runtime info shows of a delegate. It overrides every message except a failure."""
         self._say(name, _extent(nodes, total), nodes=nodes, total=total, kernels=kernels)
 
     def untouched(self, total: int, took: Collection[str], asked: Iterable[str]) -> None:
-        """Take from the runtime info that of all these nodes a delegate took none. It lists only those that took some, a vendor's
-        by its own name."""
+        """Record the delegates that took none of the nodes: those that the runtime info does not list.
+
+        It lists only delegates that took some, and a vendor's by its own name.
+        """
         vendors = set(took) - _NOT_EXTERNAL
         for name in dict.fromkeys([*asked, *self.uses]):
             if name in _TOOL_DELEGATES and name not in took and not (vendors and name in _HAS_OTHER_NAMES):
                 self._say(name, "none", nodes=0, total=total)
 
     def result(self) -> tuple[DelegateUse, ...]:
-        """What became of each delegate, in the order in which they were named."""
+        """Return the outcome of each delegate, in the order in which they were first named."""
         self._count_external()
         return tuple(
-            # XNNPACK that was asked for is not implicit, even where nothing says how much it took.
+            # XNNPACK is not implicit if it was requested, even if nothing says how much it took.
             replace(use, applied=None) if use.applied == "implicit" and use.name in self.echoed else use
             for use in self.uses.values()
         )
 
     def _count_external(self) -> None:
-        """Give the external delegate the nodes of the vendor's, which is the same by its own name."""
+        """Give the external delegate the nodes of the vendor's delegate: both names mean the same one."""
         vendors = [
             use for use in self.uses.values() if use.name not in _NOT_EXTERNAL and use.nodes_delegated is not None
         ]
@@ -293,12 +295,12 @@ class DelegateBook:
         nodes, total = int(match[1]), int(match[2]) if match[2] else None
         partitions, subgraph = int(match[4]), int(match[5]) if match[5] else 0
         if subgraph != 0 and name in self.uses and self.uses[name].nodes_delegated is not None:
-            return  # the primary graph's word stands
+            return  # the primary graph's count stands
         if name in self.counted:
-            return  # the delegate itself has said it, and with the total
+            return  # the delegate itself has printed it, with the total
         applied = _extent(nodes, total)
         if total is None and nodes > 0:
-            # The partitions of this line count the parts left to the CPU too: a single one is the whole graph.
+            # This line's partitions include the parts left to the CPU, so a single one is the whole graph.
             applied = "full" if partitions <= 1 else "partial"
         self._say(name, applied, nodes=nodes, total=total, partitions=partitions, weight=_RUNTIME)
 
@@ -340,7 +342,7 @@ def _extent(nodes: int, total: int | None) -> DelegateApplied | None:
 _TOOL_DELEGATES = frozenset(
     {"XNNPACK", "YNNPACK", "GPU", "NNAPI", "HEXAGON", "COREML", "NPU", "EXTERNAL", "STABLE_DELEGATE"}
 )
-"""What the tools themselves can be asked for. Any other is a vendor's, and comes to them through one of the carriers."""
+"""Delegates that the tools' flags name. Any other is a vendor's and is loaded through one of the carriers."""
 
 _NOT_EXTERNAL = _TOOL_DELEGATES | {"FLEX"}
 
@@ -349,9 +351,9 @@ _CARRIERS = ("EXTERNAL", "STABLE_DELEGATE", "NNAPI")
 
 
 def asked_for(book: DelegateBook, requested: DelegateRequest | None) -> list[str]:
-    """Delegates that had to be applied: the request where known, else what the output echoes.
+    """Return the delegates that had to be applied: the request if known, else what the output echoes.
 
-    A request may be of a vendor's delegate (`vx`, `ethosu`), which the tool calls external, or name a variant (`gpu-fp16`).
+    A request may name a vendor's delegate (`vx`, `ethosu`), which the tool calls external, or a variant (`gpu-fp16`).
     """
     if requested is None:
         return list(book.echoed)
@@ -366,9 +368,9 @@ def asked_for(book: DelegateBook, requested: DelegateRequest | None) -> list[str
 
 
 def tells_of_delegates(book: DelegateBook, name: str) -> bool:
-    """Whether an output without its beginning tells of delegates, so that it would tell of this one too."""
+    """Return whether an output without its beginning mentions other delegates, so that it would mention this one too."""
     others = set(book.uses) - {name}
-    # A vendor's delegate in the rows of a profile may be the external one.
+    # A vendor's delegate in a profile's rows may be the external one.
     return bool(others & _TOOL_DELEGATES) and (
         name in _TOOL_DELEGATES and (name != "EXTERNAL" or others <= _TOOL_DELEGATES)
     )

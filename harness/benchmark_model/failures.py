@@ -1,7 +1,7 @@
-"""Messages that tell why an output is not what was asked for, and the cause that each stands for.
+"""Messages that tell why an output is not what was asked for, and the cause of each.
 
-Messages of the tool and of the runtime are matched at the start of the line, after its prefix: a driver may print the same words in the
-middle of its chatter. Messages of shells, linkers and the system carry the program's name in front and are searched for in the text.
+Messages of the tool and of the runtime are matched at the start of the line, after its prefix, because a driver may print the same words in
+the middle of its chatter. Messages of shells, linkers and the system begin with the program's name, so they are searched for in the text.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from harness.records.causes import Cause
 _HAVE_REASONS = frozenset(
     {Cause.PREPARE_FAILED, Cause.INVOKE_FAILED, Cause.ALLOCATE_FAILED, Cause.DELEGATE_NOT_APPLIED}
 )
-"""Failures that are told twice: by the kernel or the driver that could not go on, and by what had called it."""
+"""Failures that are reported twice: by the kernel or driver that could not go on, and by its caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A line that stands for a cause."""
+    """A line that shows a cause."""
 
     cause: Cause
     line: str
     inferred: bool = False
-    """Nothing says it: it follows from what is missing."""
+    """No line says it; the cause follows from what is missing."""
     reason: str | None = None
-    """The error before it that says why, where one was printed: the kernel's or the driver's own words."""
+    """The earlier error of the kernel or driver that says why, if one was printed."""
 
     @property
     def message(self) -> str:
-        """The line that says it best: the reason, where there is one."""
+        """The most telling line: the reason if there is one, else the line itself."""
         return self.reason if self.reason is not None and self.cause in _HAVE_REASONS else self.line
 
 
@@ -196,7 +196,7 @@ _say(Cause.CRASHED, r"Fatal signal \d{1,3} \(", r"terminate called after throwin
 _say(Cause.PROFILE_DROPPED, r"Warning: Dropping ProfileBuffer event", r"Dropping ProfileBuffer event")
 
 _JOB = r"(?:\[\d{1,4}\]\s{1,8}[+-]?\s{0,8}|.{0,80}sh: line \d{1,9}:\s{1,8}\d{1,9} )?"
-"""What shells print before the name of the signal that ended a job."""
+"""Text that shells print before the name of the signal that ended a job."""
 
 _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
     (needle, re.compile(pattern), cause)
@@ -230,7 +230,7 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
         ("lowmemorykiller", r".{0,200}lowmemorykiller.{0,40}[Kk]ill.{0,40}benchmark_model", Cause.OUT_OF_MEMORY),
         ("Out of memory: Kill", r".{0,200}Out of memory: Kill(?:ed)? process \d{1,9} \(benchmark_mode", Cause.OUT_OF_MEMORY),
         ("bad_alloc", r".{0,200}std::bad_alloc", Cause.OUT_OF_MEMORY),
-        # LiteRT-LM's, which exits with 0 for nearly every failure.
+        # LiteRT-LM's messages; it exits with 0 for nearly every failure.
         (" locally in ", r".{0,200}Could not find .{1,1000} locally in ", Cause.MODEL_UNREADABLE),
         ("Invalid magic number", r".{0,400}Invalid magic number", Cause.MODEL_INVALID),
         ("Unsupported file format", r".{0,400}Unsupported file format", Cause.MODEL_INVALID),
@@ -244,11 +244,11 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
 
 
 MESSAGE_WORDS = frozenset(_STARTS)
-"""First words, in lower case, of the messages that `match_message` knows."""
+"""First words, in lower case, of all messages in `match_message`."""
 
 
 def match_message(text: str) -> Cause | None:
-    """The cause that a message of the tool or the runtime stands for, if any."""
+    """Return the cause that a message of the tool or the runtime shows, if any."""
     for pattern, cause in _STARTS.get(_first_word(text), ()):
         if pattern.match(text) is not None:
             return cause
@@ -256,11 +256,11 @@ def match_message(text: str) -> Cause | None:
 
 
 _FATAL_INPUT = re.compile(r".{0,1000}\b(?:has unsupported type|does not fit tensor)\b")
-"""What the tool says of an input before it aborts, behind the tensor's name."""
+"""Text after the tensor's name in the message about an input with which the tool aborts."""
 
 
 def match_fatal(text: str) -> Cause | None:
-    """The cause that a message stands for with which the tool aborts."""
+    """Return the cause that the tool's last message before an abort shows."""
     return match_message(text) or (Cause.BAD_INPUT if _FATAL_INPUT.match(text) is not None else None)
 
 
@@ -273,12 +273,14 @@ _REASON = re.compile(
 
 
 _NO_REASON = "Following operations are not supported by "
-"""The head of a list of what stays on the CPU: no failure."""
+"""Heading of the list of ops that stay on the CPU: not a failure."""
 
 
 def tells_why(level: str, text: str) -> bool:
-    """Whether a message may be the reason for a failure that follows: an error, or a check of a kernel or a driver in old versions,
-    which print no level."""
+    """Return whether a message may be the reason for a later failure.
+
+    It is one if it is an error, or a check of a kernel or driver in old versions, which print no level.
+    """
     return (level == "E" and not text.startswith(_NO_REASON)) or _REASON.match(text) is not None
 
 
@@ -288,7 +290,7 @@ REASON_WORDS = frozenset(
 
 
 def system_messages(text: str) -> Iterator[Evidence]:
-    """What shells, linkers and the system say. Linear: each line is looked at once for each needle that it holds."""
+    """Find messages of shells, linkers and the system. Linear: each line is examined once per needle in it."""
     for needle, pattern, cause in _SYSTEM:
         position = text.find(needle)
         while position >= 0:

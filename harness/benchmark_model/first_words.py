@@ -1,6 +1,6 @@
-"""First words of the messages that are looked at closely where a line has no level and does not begin as one of the tool's.
+"""First words of the messages that matter in a line without a level that does not begin as one of the tool's.
 
-All others are passed over, so that a driver's chatter costs little.
+All other such lines are passed over, so that a driver's chatter costs little.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from harness.benchmark_model.failures import MESSAGE_WORDS, REASON_WORDS
 
 LINE_ENDS = ("]", "created.", "partitions", "partitions.", "nodes.", "nodes")
-"""Ends of messages that begin with a name of anybody's choice."""
+"""Ends of messages that begin with an arbitrary name."""
 
 CLOSELY = (
     MESSAGE_WORDS

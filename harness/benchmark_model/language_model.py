@@ -1,6 +1,6 @@
-"""What LiteRT-LM says of a language model: tokens a second of prefill and decode, time to first token, initialization.
+"""Reads LiteRT-LM's output: tokens per second of prefill and decode, time to first token, initialization.
 
-Its C++ tools (`litert_lm_main`, `litert_lm_advanced_main`) print a block for each iteration, its command (`litert-lm benchmark`) one:
+Its C++ tools (`litert_lm_main`, `litert_lm_advanced_main`) print a block per iteration, its command (`litert-lm benchmark`) a single one:
 
     BenchmarkInfo:                                              ----- Results -----
       Init Phases (2):                                          Prefill speed:        26577.29 tokens/s
@@ -11,8 +11,8 @@ Its C++ tools (`litert_lm_main`, `litert_lm_advanced_main`) print a block for ea
         Prefill Turn 1: Processed 18 tokens in 2.311920273s duration.
           Prefill Speed: 7.79 tokens/sec.
 
-Source: runtime/engine/io_types.cc and the command's source of LiteRT-LM 0.6 to 0.18. Its time to first token is not measured: it is the
-prefill's time plus one mean step of decoding.
+Source: runtime/engine/io_types.cc and the command's source, LiteRT-LM 0.6 to 0.18. Its time to first token is not measured but computed:
+    the prefill's time plus one mean decoding step.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class LlmResults:
 
     figures: dict[str, float] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
-    """Tokens asked for, as the command echoes them."""
+    """Requested tokens, as the command echoes them."""
     blocks: int = 0
     named: bool = False
-    """A line says whose output it is, though it may hold no figures."""
+    """A line identifies the output as this tool's, even without figures."""
     _headed: bool = False
 
     @property
     def seen(self) -> bool:
-        """Whether a speed was printed, be it zero: the output is this tool's."""
+        """Whether a speed was printed, even zero: then the output is this tool's."""
         return "prefill_tps" in self.figures or "decode_tps" in self.figures
 
     def feed(self, text: str, *, cut: bool = False) -> bool:
-        """Take one message; says whether it belongs to a block. `cut`: it is the last and has no end."""
+        """Take one message. Return whether it belongs to a block. `cut`: it is the last one and lacks its line end."""
         if text in _HEADS:
             self._begin(headed=True)
             return True
@@ -79,7 +79,7 @@ class LlmResults:
         return True
 
     def _begin(self, *, headed: bool, kept: tuple[str, ...] = ()) -> None:
-        """Another block begins: figures of two are never mixed, the last stands."""
+        """Begin another block: figures of two blocks never mix, and the last block counts."""
         if self.seen:
             self.blocks += 1
         self.figures = {key: value for key, value in self.figures.items() if key in kept}
@@ -90,7 +90,7 @@ class LlmResults:
             self.figures[key] = value
 
     def result(self) -> LlmFigures | None:
-        """The figures; None where the output is of another tool. A speed of 0 is none: no token was processed."""
+        """Return the figures; None if the output is of another tool. A speed of 0 becomes None, because no token was processed."""
         if not self.seen:
             return None
 

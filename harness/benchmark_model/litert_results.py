@@ -1,6 +1,6 @@
-"""What LiteRT's own tool says: `benchmark_litert_model`, whose Android prebuilt is also called `benchmark_model`.
+"""Reads the results of LiteRT's own tool, `benchmark_litert_model`, whose Android prebuilt is also called `benchmark_model`.
 
-It runs the same loop and prints the same `count=` lines, but its results are a block of its own, in milliseconds with two decimals:
+It runs the same loop and prints the same `count=` lines, but its results form a separate block, in milliseconds with two decimals:
 
     ========== BENCHMARK RESULTS ==========
     Signature name:       prefill_1024          (2026 on)
@@ -18,7 +18,7 @@ It runs the same loop and prints the same `count=` lines, but its results are a 
     Peak memory:          44.00 MB
     ======================================
 
-Its twin in Python (2026) prints the same block under a title on a line of its own, with `Inference (median)`, `(p5)` and `(p95)`.
+Its Python counterpart (2026) prints the same block under a title line, with `Inference (median)`, `(p5)` and `(p95)`.
 
 Source: litert/tools/benchmark_litert_model.h and litert/python/tools/benchmark_litert_model.py of LiteRT 2.0 to main of 2026.
 """
@@ -36,7 +36,7 @@ _LINE = re.compile(
     rf"|(Inference \(std\)): {{1,40}}({NUMBER})(?: ms)?"
     rf"|(Init footprint|Overall footprint|Peak memory): {{1,40}}({NUMBER}) MB)$"
 )
-"""The unit is a part of it: people write `Inference (avg): 30386.6 us` of the other tool."""
+"""The unit is part of the pattern, because people write `Inference (avg): 30386.6 us` for the other tool."""
 _TIMES = {
     "Model initialization": "init",
     "Warmup (first)": "first",
@@ -59,7 +59,7 @@ _SIZES = {
 
 @dataclass(slots=True)
 class LitertResults:
-    """The block of results: times in microseconds (milliseconds times 1000: exact to 10 us), sizes in MB."""
+    """The block of results: times in microseconds (from milliseconds, so exact to 10 us), sizes in MB."""
 
     times_us: dict[str, float] = field(default_factory=dict)
     memory_mb: dict[str, float] = field(default_factory=dict)
@@ -67,14 +67,14 @@ class LitertResults:
     warmup_runs: int | None = None
     blocks: int = 0
     python: bool = False
-    """It is the twin in Python: the C++ tool has no median, and does not say whether all was accelerated."""
+    """The output is the Python counterpart's: the C++ tool has no median and does not say whether all was accelerated."""
     seen: bool = False
-    """The block's title or its average was seen: the output is this tool's."""
+    """The block's title or average was seen, so the output is this tool's."""
 
     def feed(self, text: str, *, cut: bool = False) -> bool:
-        """Take one message; says whether it belongs to the block. `cut`: it is the last and has no end."""
+        """Take one message. Return whether it belongs to the block. `cut`: it is the last one and lacks its line end."""
         if text.startswith(("=", "BENCH")) and text.strip("= ") == "BENCHMARK RESULTS":
-            # One block for each signature that ran: numbers of two are never mixed, the last stands.
+            # One block per signature that ran: numbers of two blocks never mix, and the last block counts.
             self.blocks += 1
             self.times_us.clear()
             self.memory_mb.clear()
@@ -86,7 +86,7 @@ class LitertResults:
             return self.seen
         if text in ("No inference runs were performed.", "Memory Usage:"):
             return self.seen
-        match = _LINE.match(text.partition("  #")[0].rstrip())  # its documentation explains the lines in comments
+        match = _LINE.match(text.partition("  #")[0].rstrip())  # its documentation adds comments to the lines
         if match is None:
             return False
         if match[6]:

@@ -1,4 +1,4 @@
-"""Numbers as C++ streams print them, and the `count=...` line."""
+"""Reads numbers as C++ streams print them, and the `count=...` line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from harness.records import RunStatistics
 
 NUMBER = r"-?\d{1,20}(?:\.\d{1,20})?(?:e[+-]?\d{1,3})?"
-"""A finite number; `nan` and `inf` are never values here."""
+"""Pattern of a finite number; `nan` and `inf` are never values here."""
 
 _NUMBER = re.compile(NUMBER)
 _FIELD = re.compile(
@@ -17,7 +17,7 @@ _FIELD = re.compile(
 
 
 def number(text: str) -> float | None:
-    """A finite number, or None for anything else (`-nan`, a cut-off word, nothing)."""
+    """Read a finite number; None for anything else (`-nan`, a cut-off word, nothing)."""
     if _NUMBER.fullmatch(text) is None:
         return None
     value = float(text)
@@ -25,7 +25,7 @@ def number(text: str) -> float | None:
 
 
 def scaled(text: str, power: int) -> float | None:
-    """The number times 10**power, rounded once: `0.097` ms is exactly 97.0 us."""
+    """Read a number times 10**power, rounded once: `0.097` ms is exactly 97.0 us."""
     if _NUMBER.fullmatch(text) is None:
         return None
     mantissa, _, exponent = text.partition("e")
@@ -34,17 +34,17 @@ def scaled(text: str, power: int) -> float | None:
 
 
 def whole_average(text: str) -> bool:
-    """Whether an average is whole by its looks: all six digits that the tool prints, or the two of an exponent. Fewer may be a cut."""
+    """Return whether an average looks complete: it has the six digits that the tool prints, or the two of an exponent."""
     mantissa, _, exponent = text.partition("e")
     digits = mantissa.removeprefix("-").replace(".", "").lstrip("0")
     if exponent:
         return len(exponent) == 3
-    # `3.19167` may go on with `e+06`.
+    # `3.19167` may be cut before `e+06`.
     return len(digits) >= 6 and mantissa.lstrip("-").find(".") != 1
 
 
 def whole_size(text: str) -> bool:
-    """Whether a memory size in MB is whole by its looks: it is a number of KB / 1024, printed with six digits."""
+    """Return whether a memory size in MB looks complete: it is a number of KB / 1024, printed with six digits."""
     value = number(text)
     if value is None:
         return False
@@ -52,24 +52,24 @@ def whole_size(text: str) -> bool:
 
 
 def percent(text: str) -> float | None:
-    """`13.618%` as 13.618; `-nan%` (a total of zero) is None."""
+    """Read `13.618%` as 13.618; `-nan%` (a total of zero) is None."""
     return number(text.removesuffix("%").strip())
 
 
 def whole(text: str) -> int | None:
-    """A count. The tool prints times called as an integer; averages of it elsewhere are not counts."""
+    """Read a count. The tool prints times called as an integer; averages of it are not counts."""
     return int(text) if text.isdecimal() and len(text) <= 18 else None
 
 
 def parse_statistics(text: str, *, cut: bool = False) -> RunStatistics | None:
     """Read `count=50 first=1 curr=2 min=1 max=3 avg=2 std=1 p5=1 median=2 p95=3` from the start of `text`.
 
-    One run is `count=1 curr=N`, equal values are `count=10 curr=0(all same)`, no run is `count=0`: what is not printed stays None.
-    p5, median and p95 exist from TensorFlow 2.19 on; where the count is 0 they are printed as 0 and mean nothing.
+    One run is `count=1 curr=N`, equal values are `count=10 curr=0(all same)`, no run is `count=0`; figures that are not printed stay None.
+    p5, median and p95 exist from TensorFlow 2.19 on; with a count of 0 they are printed as 0 and mean nothing.
 
     Args:
         text: the line from `count=` on.
-        cut: the line is the last and has no end: its last number may lack digits and is not used.
+        cut: the line is the last one and lacks its line end, so its last number may lack digits and is not used.
     """
     values: dict[str, float] = {}
     last = ""

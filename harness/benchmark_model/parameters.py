@@ -1,4 +1,4 @@
-"""The parameters that an output echoes before it runs: `Num threads: [4]`, with a blank before the colon up to TensorFlow 2.3."""
+"""Reads the parameters that an output echoes first: `Num threads: [4]`, with a blank before the colon up to TensorFlow 2.3."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from harness.benchmark_model.numbers import number
 from harness.records import RunLengths
 
 TOOL_DEFAULTS = RunLengths(min_runs=50, min_s=1.0, max_s=150.0, warmup_runs=1, warmup_s=0.5, timeout_s=0.0)
-"""What the tool does where nothing is asked; a `timeout_s` of 0 is none."""
+"""The tool's defaults; a `timeout_s` of 0 means no limit."""
 
 
 def echoed_threads(parameters: Mapping[str, str]) -> int | None:
-    """CPU threads, where the output says; -1 is the tool's word for its default."""
+    """Return the CPU threads, if the output says; -1 is the tool's default."""
     for label in ("#threads used for CPU inference", "Num threads"):
         value = number(parameters.get(label, ""))
         if value is not None and value.is_integer():
@@ -22,12 +22,12 @@ def echoed_threads(parameters: Mapping[str, str]) -> int | None:
 
 
 def echoed_model(parameters: Mapping[str, str]) -> str | None:
-    """The model file, where the output says."""
+    """Return the model file, if the output says."""
     return parameters.get("Graph") or None
 
 
 def echoed_lengths(parameters: Mapping[str, str]) -> RunLengths:
-    """How long the process was to run: as echoed, else the tool's defaults."""
+    """Return the intended run lengths, as echoed, else the tool's defaults."""
 
     def of(*labels: str) -> float | None:
         return next((value for label in labels if (value := number(parameters.get(label, ""))) is not None), None)

@@ -1,4 +1,4 @@
-"""What an output of `benchmark_model` says, in the contract's words. Pure: text and bytes in, records out."""
+"""Turns an output of `benchmark_model` into the contract's records. Pure: text and bytes in, records out."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def parse_output(
     exit_code: int | None = None,
     requested: DelegateRequest | None = None,
 ) -> ParsedOutput:
-    """Read everything that one process of ours left behind: what it printed, as it printed it, and the files that it wrote.
+    """Read everything that one process of the harness left: its unchanged output and its files.
 
-    For logs that somebody else recorded, in whatever form, there is `foreign.read_foreign_log`.
+    For logs that somebody else recorded, use `foreign.read_foreign_log`.
 
     Args:
-        stdout: what it printed, with whatever drivers printed in between; it may break off anywhere.
-        stderr: what it printed there.
+        stdout: its stdout, with any output of drivers in between; it may break off anywhere.
+        stderr: its stderr.
         profile: the file of `--op_profiling_output_file` (proto, CSV or text).
         result: the file of `--result_file_path`.
         runtime_info: the file of `--model_runtime_info_output_file`.
-        exit_code: of the process, where known; negative for a signal, as Python's subprocess has it.
-        requested: the delegate asked for; without it, the output's own echo of its flags is used.
+        exit_code: of the process, if known; negative for a signal, as in Python's subprocess.
+        requested: the delegate asked for; without it, the output's echo of its flags is used.
 
     Returns:
-        What it says and what it comes to. Never raises for what the input holds.
+        The measurement and its status. Never raises because of the input's content.
     """
     text = decode(stdout)
     reading = Reading()
@@ -79,12 +79,12 @@ def conclude_output(
     exit_code: int | None,
     requested: DelegateRequest | None,
 ) -> ParsedOutput:
-    """Make a measurement and a status of what was read of one process.
+    """Make a measurement and a status from the reading of one process.
 
     Args:
-        reading: what its lines said.
-        text: all that it printed: shells, linkers and the system speak in forms of their own.
-        profile: as `parse_output` takes it, and so are all others.
+        reading: what its lines say.
+        text: all of its output, for messages of shells, linkers and the system.
+        profile: as in `parse_output`; so are all other arguments.
     """
     measurement = read_timings(reading)
     if measurement.tool == "benchmark_model" and is_of_performance_options(text):
@@ -97,7 +97,7 @@ def conclude_output(
 
 
 def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
-    """Add what the result file says. Its floats hold more digits than the text's six, so they stand where both agree."""
+    """Add the result file. Its floats hold more digits than the text's six, so they are used where both agree."""
     if data is None:
         return measurement
     if (python := read_python_results(decode(data))) is not None:
@@ -130,7 +130,7 @@ def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
 
 
 def _filled(measurement: Measurement, file: Measurement) -> Measurement:
-    """What was printed, with what only the result file of LiteRT's tool in Python says; both have two decimals of a millisecond."""
+    """Fill gaps in the printed results from the result file of LiteRT's tool in Python; both have two decimals of a millisecond."""
     said = {
         name: value
         for name in (
@@ -168,7 +168,7 @@ def _first(preferred: float | None, other: float | None) -> float | None:
 
 
 def _with_profile(measurement: Measurement, reading: Reading, data: bytes | None) -> Measurement:
-    """Add the ops: of the proto where there is one, else of the text."""
+    """Add the ops from the proto if there is one, else from the text."""
     text = reading.profile
     proto: ProfileProto | None = None
     if data is not None:
@@ -244,7 +244,7 @@ def _with_delegates(
                 f"{item.name}: a message says {before.nodes_delegated} nodes and the runtime info {item.nodes}; the info is used",
             )
     if info is not None:
-        # A delegate whose flag the tool did not take is not in it, whatever the info says.
+        # A delegate whose flag the tool ignored was not applied, whatever the info says.
         lacking = {requested_by_flag(flag) for flag in reading.unconsumed}
         asked = [name for name in asked_for(book, requested) if name not in lacking]
         book.untouched(info.total, [item.name for item in info.delegated], asked)
@@ -267,7 +267,7 @@ def _facts(
     figures = measurement.llm
     timed = timed or (figures is not None and bool(figures.prefill_tps or figures.decode_tps))
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
-    # Of a process that ended, everything is there; an excerpt may end anywhere.
+    # The output of a process that ended is complete; an excerpt may end anywhere.
     stopped = code is not None and reading.profile_cut
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
@@ -289,7 +289,7 @@ def _facts(
         any_allowed=requested is not None and requested.require == "any",
         external_path=_external_path(reading, requested) if "EXTERNAL" in asked else None,
         initialized=reading.initialized or timed,
-        # An excerpt may lack the line, and the oldest versions do not print one.
+        # An excerpt may lack the line, and the oldest versions do not print it.
         traceless=(timed or reading.initialized)
         and not reading.old_form
         and (reading.begins or any(tells_of_delegates(book, name) for name in asked)),
@@ -305,10 +305,9 @@ def _facts(
 
 
 def _misnamed_input(reading: Reading) -> str | None:
-    """The warning that the flags call an input by another's name, where that can have fed it with another's values.
+    """Return the warning that a flag uses another input's name, if that input may have got another's values.
 
-    The tool goes by the order of the names. One input alone has nothing to be mixed up with, and a name that the flags cannot carry is
-    written otherwise on purpose.
+    The tool goes by the order of the names. A single input cannot be mixed up, and a name that flags cannot carry is changed on purpose.
     """
     if reading.parameters.get("Input layers", ",").count(",") == 0:
         return None
@@ -317,7 +316,7 @@ def _misnamed_input(reading: Reading) -> str | None:
 
 
 def _only_summary(reading: Reading) -> bool:
-    """Whether the text is the summary of many runs without the runs."""
+    """Return whether the text is only the summary of many runs, without the runs."""
     return bool(reading.options.runs) and not (reading.begins or reading.initialized)
 
 

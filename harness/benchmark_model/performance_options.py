@@ -1,4 +1,4 @@
-"""The summary of `benchmark_model_performance_options`, which runs a model with one option after the other in a single process:
+"""Reads the summary of `benchmark_model_performance_options`, which runs a model with one option after the other in a single process:
 
     ==============Summary of All Runs w/ Different Performance Options==============
                       gpu-fp16: count=50 first=2 curr=9 min=1 max=10 avg=5.5 std=2
@@ -29,18 +29,18 @@ _DELEGATES = {"gpu": "GPU", "nnapi": "NNAPI", "dsp": "HEXAGON", "coreml": "COREM
 
 
 def is_of_performance_options(text: str) -> bool:
-    """Whether a text is of this tool."""
+    """Return whether a text is from this tool."""
     return any(title in text for title in _TITLES)
 
 
 @dataclass(slots=True)
 class OptionRuns:
-    """The lines of the summary, one for each option."""
+    """The lines of the summary, one per option."""
 
     runs: list[OptionRun] = field(default_factory=list)
 
     def feed(self, text: str, *, cut: bool = False) -> bool:
-        """Take one message; says whether it belongs to the summary. `cut`: it is the last and has no end."""
+        """Take one message. Return whether it belongs to the summary. `cut`: it is the last one and lacks its line end."""
         match = _OPTION.match(text)
         if match is None:
             return False

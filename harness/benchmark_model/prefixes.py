@@ -1,9 +1,8 @@
-"""What the tool and the runtime themselves print before a message: levels, source locations, and their loggers' columns.
+"""Takes off what the tool and the runtime print before a message: levels, source locations, and their loggers' columns.
 
-A message of the tool looks the same everywhere once its prefix is off. Each pattern is matched once at the start of a line and
-repeats nothing without a bound, so a line costs time in proportion to its prefix, whatever it holds.
+Each pattern is matched once at the start of a line and has no unbounded repetition, so a line costs time in proportion to its prefix.
 
-What logcat, consoles and documents add to a line that somebody recorded is taken off in `foreign.log_prefixes`.
+`foreign.log_prefixes` takes off what logcat, consoles and documents add to recorded lines.
 
 Sources: TensorFlow Lite's minimal logging, TensorFlow's and absl's log prefixes, and LiteRT's `LITERT_LOG`.
 """
@@ -26,27 +25,27 @@ class Line(NamedTuple):
 
 
 FOREIGN = Line("", "", ours=False)
-"""A line that tells nothing: it begins with a bracket that is none of the tool's."""
+"""A line to pass over: it begins with a bracket that is not the tool's."""
 
 TIME = r"\d\d:\d\d:\d\d[.,]\d{3,9}"
 LEVEL = re.compile(r"(VERBOSE|DEBUG|INFO|WARNING|WARN|ERROR|FATAL): ?(?:WARNING: )?")
-"""The second is a part of some messages: `WARN: WARNING: unrecognized commandline flag: --x`."""
+"""The second level is part of some messages: `WARN: WARNING: unrecognized commandline flag: --x`."""
 LOCATION = re.compile(r"\[[\w./+@-]{1,200}:\d{1,6}\] ?")
 ABSL = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:\d{2,12}\.\d{3,9} {1,8}\d{1,9} [\w./+-]{1,200}:\d{1,6}\] ?")
 TENSORFLOW = re.compile(rf"\d{{4}}-\d\d-\d\d {TIME}: (?P<level>[IWEF]) [\w./+-]{{1,200}}:\d{{1,6}}\] ?")
 NATIVE_LOCATION = re.compile(r"[\w./+-]{1,200}\.(?:cc|h|cpp):\d{1,6} ")
-"""What TensorFlow's own logging puts before a message, after its tag `native`."""
+"""Source location that TensorFlow's logging puts before a message, after its tag `native`."""
 _NATIVE = re.compile(rf"native : (?:{NATIVE_LOCATION.pattern})?")
 TOOL_BRACKET = re.compile(r"\[(?:[nN]ode type\]|Init Phase\]|Overall\]|[\w./+@-]{1,200}:\d{1,6}\])")
-"""What a line that begins with a bracket begins with, if it is any of the tool's."""
+"""Beginning of a line with a bracket that is the tool's."""
 _MAY_START = frozenset("0123456789VDIWEFn")
-"""First characters of a line that can begin a prefix; all others are spared the patterns."""
+"""First characters of all prefixes; other lines skip the patterns."""
 
 
 def strip_tool_prefix(raw: str) -> Line:
-    """Take off what the tool or the runtime put before a message.
+    """Take off what the tool or the runtime printed before a message.
 
-    White space at the start of a line stays: in the tables it separates columns.
+    White space at the start of a line stays, because it separates columns in the tables.
     """
     first = raw[:1]
     level, text = "", raw
@@ -62,12 +61,12 @@ def strip_tool_prefix(raw: str) -> Line:
 
 
 def strip_level(level: str, text: str) -> tuple[str, str]:
-    """The level that the message itself begins with, else `level`; and the message without it."""
+    """Return the level with which the message begins, else `level`; and the message without it."""
     match = LEVEL.match(text)
     return (level, text) if match is None else (match[1][0], text[match.end() :])
 
 
 def strip_location(text: str) -> str:
-    """The message without the place in the source that stands before it."""
+    """Remove the source location before a message."""
     match = LOCATION.match(text) if text[:1] == "[" else None
     return text if match is None else text[match.end() :]

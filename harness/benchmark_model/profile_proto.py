@@ -1,7 +1,7 @@
-"""The profile as a protocol buffer: `tflite.profiling.BenchmarkProfilingData`, binary or printed as text.
+"""Reads the profile as a protocol buffer: `tflite.profiling.BenchmarkProfilingData`, binary or printed as text.
 
-The wheel of ai-edge-litert ships the message. `avg` in it is truncated to whole microseconds, so `sum / count` is used; `run_order` is the
-order of execution, which the text's `Run Order` is not reliably.
+The wheel of ai-edge-litert ships the message. Its `avg` is truncated to whole microseconds, so `sum / count` is used. Its `run_order` is
+the order of execution; the text's `Run Order` is not reliable.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.records import OpTiming, OpTypeSummary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileProto:
-    """Both phases of a profile; None for a phase that the message does not hold."""
+    """Both phases of a profile; None for a phase that the message lacks."""
 
     ops: tuple[OpTiming, ...] | None
     init_ops: tuple[OpTiming, ...] | None
@@ -28,7 +28,7 @@ class ProfileProto:
 
 
 def read_profile(data: bytes) -> ProfileProto | None:
-    """Read a profile file; None where the bytes are no such message or hold nothing."""
+    """Read a profile file; None if the bytes are not this message or are empty."""
     message = _message()
     try:
         message.ParseFromString(data)
@@ -38,13 +38,13 @@ def read_profile(data: bytes) -> ProfileProto | None:
 
 
 def read_profile_text(lines: Sequence[str]) -> ProfileProto | None:
-    """Read a profile that was printed as text; None where it is none, or is cut short."""
+    """Read a profile that was printed as text; None if the text is not one, or is cut short."""
     message = _message()
     try:
         text_format.Parse("\n".join(lines), message, allow_unknown_field=True)
     except (text_format.ParseError, RecursionError, ValueError):
         return None
-    # In a log, lines can be lost, and what is left of two ops may still be one in form.
+    # A log can lose lines, and the rest of two ops may still look like one.
     return _convert(message) if _sound(message) else None
 
 
@@ -53,7 +53,7 @@ _STAT_FIELDS = ("first", "last", "avg", "min", "max", "sum", "count")
 
 
 def _sound(message: Any) -> bool:
-    """Whether every op has all of its fields, its numbers fit together, and none is missing between two others."""
+    """Return whether every op has all fields, its numbers fit together, and no op is missing in between."""
     for profile in (message.init_profile, message.runtime_profile):
         orders = [[op.run_order for op in group.per_op_profiles] for group in profile.subgraph_profiles]
         apart = all(sorted(order) == list(range(len(order))) for order in orders)
@@ -88,7 +88,7 @@ def _convert(message: Any) -> ProfileProto | None:
         profile = getattr(message, name)
         groups = [(group.subgraph_index, list(group.per_op_profiles)) for group in profile.subgraph_profiles]
         for group in profile.delegate_profiles:
-            # Rows of a delegate of its own; they are counted in the delegate's row of the graph.
+            # A delegate's internal rows; the delegate's row in the graph includes them.
             groups.append((None, list(group.per_op_profiles)))
         phases[name] = (_ops(groups), _summary(groups))
     init, run = phases["init_profile"], phases["runtime_profile"]
@@ -103,7 +103,7 @@ def _convert(message: Any) -> ProfileProto | None:
 
 
 def _ops(groups: list[tuple[int | None, list[Any]]]) -> tuple[OpTiming, ...]:
-    """Rows in order of execution within each subgraph; the percentages are of the subgraph's own total, as in the text."""
+    """Return rows in order of execution within each subgraph; percentages are of the subgraph's total, as in the text."""
     rows: list[OpTiming] = []
     for subgraph, profiles in groups:
         ordered = sorted(profiles, key=lambda op: int(op.run_order))
@@ -131,7 +131,7 @@ def _ops(groups: list[tuple[int | None, list[Any]]]) -> tuple[OpTiming, ...]:
 
 
 def _summary(groups: list[tuple[int | None, list[Any]]]) -> tuple[OpTypeSummary, ...]:
-    """Time by node type of the main graph, per run, longest first, as the tool's own summary."""
+    """Return the main graph's time per run by node type, longest first, as in the tool's own summary."""
     main = next((profiles for _, profiles in groups if profiles), [])
     by_type: dict[str, list[Any]] = {}
     for op in main:
@@ -162,6 +162,6 @@ def _mean(stat: Any) -> float | None:
 
 
 def _per_run_us(op: Any) -> float | None:
-    """Cost of an op per inference: its average per call, times the calls in one inference."""
+    """Return an op's time per inference: its average per call times the calls per inference."""
     mean = _mean(op.inference_microseconds)
     return None if mean is None else mean * max(int(op.times_called), 1)

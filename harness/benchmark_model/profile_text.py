@@ -1,4 +1,4 @@
-"""The profile as the tool prints it: blocks for initialization and for the timed runs, each with its tables, maybe for each subgraph.
+"""Reads the profile that the tool prints: blocks of tables for initialization and for the timed runs, maybe one per subgraph.
 
     Profiling Info for Benchmark Initialization:
     [Primary graph (name: main) profile:]
@@ -12,7 +12,7 @@
     [Subgraph (index: 1, name: x) profile: ...]
     Operator-wise Profiling Info for Regular Benchmark Runs: ...
 
-Titles may be missing: TensorFlow 1.x prints one block without any, and an excerpt may begin inside a table.
+Titles may be missing: TensorFlow 1.x prints one block without a title, and an excerpt may begin inside a table.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class Block:
 
     @property
     def started(self) -> bool:
-        """Whether anything of the block was seen beyond its title."""
+        """Whether anything beyond the block's title was seen."""
         return bool(self.tables or self.order or self.summary or self.timings or self.observed is not None)
 
 
 @dataclass(slots=True)
 class ProfileText:
-    """Collects blocks line by line. `feed` says whether the line belonged to the profile."""
+    """Collects blocks line by line."""
 
     blocks: list[Block] = field(default_factory=list)
     _phase: Phase | None = None
@@ -71,7 +71,7 @@ class ProfileText:
     _header: Header | None = None
 
     def feed(self, text: str, *, cut: bool = False) -> bool:
-        """Take one line without its prefix. `cut`: it is the last and has no end, so a row in it may be cut short."""
+        """Take one line without its prefix. Return whether it belongs to the profile. `cut`: it is the last one and may be cut short."""
         if text.count("%") >= 2 and self._row(text, cut):
             return True
         stripped = text.strip()
@@ -125,7 +125,7 @@ class ProfileText:
             block = self._block()
             block.executed = whole(match[1])
             if self._table == "order" and "top" not in block.tables and not block.tables:
-                # The excerpt began inside `Top by Computation Time`: what was read are the rows by time.
+                # The excerpt began inside `Top by Computation Time`, so the rows read are those by time.
                 block.top, block.order = block.order, []
             self._table = None
             return True
@@ -172,7 +172,7 @@ class ProfileText:
         self._header = None if self._header is None or self._header.separator != "comma" else self._header
 
     def _new_block(self) -> Block:
-        # A block that begins without a title: what it holds tells its phase.
+        # A block without a title: its content tells its phase.
         self.blocks.append(Block(None, None))
         self._table = None
         return self.blocks[-1]
@@ -181,13 +181,13 @@ class ProfileText:
         return self.blocks[-1] if self.blocks else self._new_block()
 
     def phase_blocks(self, phase: Phase) -> list[Block]:
-        """The blocks of a phase; those without a title are told apart by what they hold."""
+        """Return the blocks of a phase. The content of a block without a title tells its phase."""
         return _without_repeats(
             [block for block in self.blocks if (block.phase or _guess(block)) == phase and block.started]
         )
 
     def ops(self, phase: Phase) -> tuple[OpTiming, ...] | None:
-        """Rows of `Run Order` of all subgraphs, numbered through; None where the output has no such table."""
+        """Return the `Run Order` rows of all subgraphs, numbered throughout; None if the output lacks that table."""
         blocks = [block for block in self.phase_blocks(phase) if block.order or "order" in block.tables]
         if not blocks:
             return None
@@ -210,15 +210,15 @@ class ProfileText:
         )
 
     def summary(self, phase: Phase) -> tuple[OpTypeSummary, ...] | None:
-        """`Summary by node type` of the main block; None where the output has none."""
+        """Return `Summary by node type` of the main block; None if the output lacks it."""
         block = self.main_block(phase)
         return None if block is None or ("summary" not in block.tables and not block.summary) else tuple(block.summary)
 
     def main_block(self, phase: Phase) -> Block | None:
-        """The block whose totals are the model's: the primary graph's, or the first that ran where that is empty.
+        """Return the block whose totals are the model's: the primary graph's, or the first that ran if that one is empty.
 
-        A subgraph's ops are counted in the op that calls it, so blocks are never added up. A signature other than the first has its
-        ops in a subgraph, and the primary graph's block is empty.
+        The op that calls a subgraph includes its ops, so blocks are never added up. If a signature other than the first runs, its ops are
+        in a subgraph and the primary graph's block is empty.
         """
         blocks = self.phase_blocks(phase)
         busy = [block for block in blocks if block.order or block.summary]
@@ -226,19 +226,19 @@ class ProfileText:
 
     @property
     def cut_short(self) -> bool:
-        """Whether a profile begins and does not end: rows are missing, and nobody sees which."""
+        """Return whether a profile begins but does not end, so that unknown rows are missing."""
         started = [block for block in self.blocks if block.started]
         return bool(started) and any(block.tables or block.order for block in started) and started[-1].observed is None
 
     @property
     def complete(self) -> bool:
-        """Whether the profile of the timed runs was seen to its end."""
+        """Return whether the profile of the timed runs was seen to its end."""
         blocks = self.phase_blocks("run")
         return bool(blocks) and blocks[-1].observed is not None
 
 
 def _without_repeats(blocks: list[Block]) -> list[Block]:
-    """The blocks, each once: some ports print a table, or the whole profile, twice. Of two, the first that has its summary too."""
+    """Drop repeated blocks, since some ports print a table or the whole profile twice. The first one with a summary stays."""
     kept: dict[tuple[object, ...], Block] = {}
     for number, block in enumerate(blocks):
         key = (block.subgraph, *block.order) if block.order else (number,)

@@ -1,4 +1,4 @@
-"""The results of LiteRT's tool in Python (`benchmark_litert_model.py`, 2026), as `--result_json` writes them.
+"""Reads the results of LiteRT's tool in Python (`benchmark_litert_model.py`, 2026), as `--result_json` writes them.
 
 Source: litert/python/tools/benchmark_litert_model.py of LiteRT of 2026. Milliseconds with two decimals; the model's size in MiB.
 """
@@ -15,7 +15,7 @@ from harness.records import DelegateUse, Measurement, RunStatistics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonResults:
-    """What the file says. None where it does not say."""
+    """The content of the file. None for what it does not say."""
 
     measurement: Measurement
     model: str | None
@@ -23,7 +23,7 @@ class PythonResults:
 
 
 def read_python_results(text: str) -> PythonResults | None:
-    """Read a result file; None where the text is none."""
+    """Read a result file; None if the text is not one."""
     if text.lstrip()[:1] != "{":
         return None
     try:

@@ -1,4 +1,4 @@
-"""One pass over the lines of a process, collecting what each says. What it all comes to is decided in `parser` and `status`."""
+"""Collects in one pass what each line of a process says. `parser` and `status` draw the conclusions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TIMING_FIELD = re.compile(
     rf"(Init|First inference|Warmup(?: \(avg\))?|Inference(?: \(avg\))?|no stats): ({NUMBER}|-?nan|-?inf)"
     r"(?=,(?:\s|$)|\s|Overall|(?:INFO|WARN|WARNING|ERROR|VERBOSE): |$)"
 )
-"""What follows a number is a part of the pattern: `101,5` is no 101, and another stream may go on right behind the last."""
+"""The pattern includes what follows a number: `101,5` is not 101, and another stream may continue right after the last one."""
 _TIMINGS = re.compile(r"(?:Average inference|Inference) timings in us: ?")
 _MEMORY = re.compile(
     rf"(Memory footprint delta from the start of the tool|Peak memory footprint) \(MB\): init=({NUMBER}) overall=({NUMBER})$"
@@ -31,7 +31,7 @@ _MEMORY = re.compile(
 _PEAK = re.compile(rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({NUMBER})$")
 _PHASE_MEMORY = re.compile(rf"\[(Init Phase|Overall)\] - Memory usage: max resident set size = ({NUMBER}) MB")
 _RSS = re.compile(rf"Overall max resident set size = ({NUMBER}) MB")
-"""The Android app of 2019 puts it right behind the last number of the timings line."""
+"""The Android app of 2019 prints this right after the last number of the timings line."""
 _SIZE = re.compile(rf"The input model file size \(MB\): ({NUMBER})$")
 _ECHO = re.compile(r"([#A-Za-z][^\[\]]{1,80}?) ?: \[(.{0,2000})\]$")
 _TEXT_PROTO = re.compile(r"(init_profile|runtime_profile|model_name: \".{0,400}\"|subgraphs|model_id)\b.{0,400}")
@@ -39,7 +39,7 @@ _TEXT_PROTO = re.compile(r"(init_profile|runtime_profile|model_name: \".{0,400}\
 
 @dataclass(slots=True)
 class Reading:
-    """What the lines of one process said, in the order in which they said it."""
+    """What the lines of one process say, in their order."""
 
     strip_prefix: Callable[[str], Line] = strip_tool_prefix
     """Takes off what stands before a message."""
@@ -48,59 +48,59 @@ class Reading:
     timings_seen: bool = False
     timings_text: dict[str, str] = field(default_factory=dict)
     old_form: bool = False
-    """The line was `Average inference timings`: TensorFlow 1.x to 2.1."""
+    """The line begins with `Average inference timings` (TensorFlow 1.x to 2.1)."""
     whole_numbers: bool = False
-    """The timings are without their decimals: TensorFlow's tool of 2017, for graphs, prints them so."""
+    """The timings have no decimals, as TensorFlow's tool of 2017 for graphs prints them."""
     timings_cut: bool = False
-    """The timings line ends the text without a line end: its last number may lack digits."""
+    """The timings line ends the text without a line end, so its last number may lack digits."""
     counts: CountLines = field(default_factory=CountLines)
     parameters: dict[str, str] = field(default_factory=dict)
-    """Echoed parameters by label; the first of a label."""
+    """Echoed parameters by label; the first of each label counts."""
     model_size_mb: float | None = None
     memory: dict[str, float] = field(default_factory=dict)
     unconsumed: list[str] = field(default_factory=list)
     begins: bool = False
     """The start of the output was seen."""
     ours: bool = False
-    """Some line is unmistakably the tool's."""
+    """A line is unmistakably the tool's."""
     failing_line: bool = False
     """`Benchmarking failed.` was seen."""
     evidence: list[Evidence] = field(default_factory=list)
     fatal: str | None = None
     first_error: str | None = None
     misnamed: list[tuple[str, str, str]] = field(default_factory=list)
-    """Warnings that the flags call an input by another name: the line, the tensor's name, the name in the flags."""
+    """Warnings that a flag has a different name for an input: the line, the tensor's name, the name in the flag."""
     initialized: bool = False
-    """The interpreter was made and delegates were applied, as far as they were."""
+    """The interpreter was built, and all delegates that could be applied were."""
     reason: str | None = None
-    """The first error of the phase that is under way; what fails after it fails for that reason."""
+    """The first error of the current phase; it is the reason for failures after it."""
     notes: list[str] = field(default_factory=list)
     profile: ProfileText = field(default_factory=ProfileText)
     profile_cut: bool = False
-    """The profile, wherever it was read from, begins and does not end."""
+    """The profile, from any source, begins but does not end."""
     delegates: DelegateBook = field(default_factory=DelegateBook)
     litert: LitertResults = field(default_factory=LitertResults)
     llm: LlmResults = field(default_factory=LlmResults)
     of_options: bool = False
-    """The run is one of those of `benchmark_model_performance_options`."""
+    """The run is one of `benchmark_model_performance_options`."""
     options: OptionRuns = field(default_factory=OptionRuns)
     protos: list[list[str]] = field(default_factory=list)
     """Protos that were printed as text, line by line."""
     proto_lines: int = 0
 
     begun: Literal["", "maybe", "surely"] = ""
-    """After the timings: whether a line belongs to the beginning of another process, as far as the last line read tells."""
+    """After the timings: whether the last line read belongs to the beginning of another process."""
     _depth: int = 0
 
     def read(self, text: str) -> None:
-        """Take the text of one stream, of one process."""
+        """Take the text of one stream of one process."""
         lines = text.split("\n")
         last = len(lines) - 1
         for number_, raw in enumerate(lines):
             self.line(raw, cut=number_ == last)
 
     def line(self, raw: str, *, cut: bool) -> None:
-        """Take one line. `cut`: it is the last and has no end, so that a number in it may lack digits."""
+        """Take one line. `cut`: it is the last one and lacks its line end, so a number in it may lack digits."""
         self.begun = ""
         if not raw:
             self.counts.gap = True
@@ -145,7 +145,7 @@ class Reading:
     def _loaded(self, text: str, cut: bool) -> bool:
         if not text.startswith(("Loaded model ", "Initialized session in ")):
             return False
-        # `label_image` says that it loaded a model, too.
+        # `label_image` also prints that it loaded a model.
         self.begun = "surely" if text.startswith("Init") else "maybe"
         self.initialized = self.initialized or text.startswith("Init")
         self.reason = None
@@ -165,7 +165,7 @@ class Reading:
         if not text.startswith("count="):
             return False
         self.begun = "maybe"
-        if not self.timings_seen:  # what comes after the timings is another process's
+        if not self.timings_seen:  # text after the timings is another process's
             self.counts.add(text, cut=cut)
         return True
 
@@ -242,7 +242,7 @@ class Reading:
         return True
 
     def _dispatch(self, text: str, cut: bool) -> bool:
-        """LiteRT's tool names its libraries where it was asked for an NPU; the oldest names an empty one in any case."""
+        """Read the libraries that LiteRT's tool names if it was asked for an NPU; its oldest version always names an empty one."""
         name, _, value = text.partition(":")
         if name not in ("dispatch_library_path", "compiler_plugin_library_path"):
             return False
@@ -300,7 +300,7 @@ class Reading:
             self.evidence.append(Evidence(cause, message, reason=self.reason))
             self.initialized = (
                 self.initialized or cause is Cause.DELEGATE_PARTIAL
-            )  # it was found when all had been applied
+            )  # this was found after all were applied
         elif level == "F" and self.fatal is None:
             self.fatal = message
         elif tells_why(level, message):
@@ -309,7 +309,7 @@ class Reading:
                 self.first_error = message
 
     def _proto_line(self, raw: str) -> int:
-        """Add a line to the proto that is being printed; how deep it is nested after it."""
+        """Add a line to the proto that is being printed. Return the nesting depth after it."""
         lines = self.protos[-1]
         self.proto_lines += 1
         if self.proto_lines <= MOST_PROTO_LINES:
@@ -345,7 +345,7 @@ _HANDLERS: dict[str, Callable[[Reading, str, bool], bool]] = {
     "Failed": Reading._failed,
     "Tensor": Reading._tensor,
 }
-"""By the first word of a message."""
+"""Handlers by the first word of a message."""
 
 _MOST_PARAMETERS = 500
 MOST_PROTO_LINES = 300_000

@@ -1,6 +1,6 @@
-"""The result file of `--result_file_path`: `tflite.tools.benchmark.BenchmarkResult`, LiteRT 2.1 on.
+"""Reads the result file of `--result_file_path`: `tflite.tools.benchmark.BenchmarkResult`, since LiteRT 2.1.
 
-No wheel ships the message, so it is described here; times are floats in milliseconds, good to 7 digits.
+No wheel ships the message, so it is described here. Times are floats in milliseconds, exact to 7 digits.
 Source: tflite/tools/benchmark/proto/benchmark_result.proto.
 """
 
@@ -21,7 +21,7 @@ _LATENCY = ("avg", "min", "max", "stddev", "median", "p5", "p95", "init", "first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultProto:
-    """What a result file says, in the contract's units. None where it does not say, and where no run was made."""
+    """The content of a result file in the contract's units. None for what it does not say, and for phases without a run."""
 
     init_us: float | None
     first_inference_us: float | None
@@ -36,7 +36,7 @@ class ResultProto:
 
 
 def read_result(data: bytes) -> ResultProto | None:
-    """Read a result file; None where the bytes are no such message or hold nothing."""
+    """Read a result file; None if the bytes are not this message or are empty."""
     message = _message_class()()
     try:
         message.ParseFromString(data)
@@ -78,7 +78,7 @@ def read_result(data: bytes) -> ResultProto | None:
 
 def _us(latency: Any, key: str) -> float | None:
     value = _number(latency, f"{key}_ms")
-    # Seven digits are what a float holds; the rest is noise of the conversion.
+    # A float holds seven digits; the rest is conversion noise.
     return (
         None
         if value is None or abs(value) > 1e12

@@ -1,8 +1,8 @@
-"""Rows of the profile's tables: separated by TABs, by the spaces that pasting made of them, or by the `, ` of the CSV mode.
+"""Reads rows of the profile's tables: separated by TABs, by spaces after pasting, or by the `, ` of the CSV mode.
 
-All three are read from the two percentages that stand side by side in every row. To their left the columns are numbers whose number is
-known, so what remains is the node type, which may hold spaces, commas and brackets; to their right are `mem KB` and `times called`, and
-what remains is the name, which may be empty or hold any of the separators.
+All three are read outwards from the two percentages that are side by side in every row. To their left is a known number of numeric columns;
+the rest is the node type, which may contain spaces, commas and brackets. To their right are `mem KB` and `times called`; the rest is the
+name, which may be empty or contain any separator.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TWO_PERCENTS = re.compile(rf"({_PERCENT.pattern})({_PERCENT.pattern})")
 _THREE_DECIMALS = re.compile(r"-?\d{1,20}\.\d{3}")
 
 _MOST_CELLS = 64
-"""How far to the right the percentages are looked for: node types are a few words."""
+"""Number of cells to search for the percentages: node types are a few words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintedRow:
-    """A row of `Run Order` or `Top by ...`, in microseconds; not yet placed in a table."""
+    """A row of `Run Order` or `Top by ...`, in microseconds, before it is assigned to a table."""
 
     node_type: str
     name: str
@@ -41,7 +41,7 @@ class PrintedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """A table's heading: which table it is and how its rows are separated."""
+    """A table's heading: the kind of table and the separator of its rows."""
 
     kind: Literal["ops", "summary"]
     separator: Separator
@@ -49,7 +49,7 @@ class Header:
 
 
 def parse_header(text: str) -> Header | None:
-    """Read `[node type]\\t[start]\\t...` or `node type, first, avg_ms, ...`; None where the line is no heading."""
+    """Read `[node type]\\t[start]\\t...` or `node type, first, avg_ms, ...`; None if the line is not a heading."""
     low = text.strip().lower()
     if low.startswith("[node type]"):
         kind: Literal["ops", "summary"] = "ops" if "[name]" in low or "[first]" in low else "summary"
@@ -65,7 +65,7 @@ def parse_header(text: str) -> Header | None:
 
 
 def parse_op_row(text: str, header: Header | None) -> PrintedRow | None:
-    """Read a row of operators; None where the line is none, or is cut short."""
+    """Read a row of operators; None if the line is not one, or is cut short."""
     found = _split(text, header)
     if found is None:
         return None
@@ -77,7 +77,7 @@ def parse_op_row(text: str, header: Header | None) -> PrintedRow | None:
     times = whole(cells[at + 3]) if len(cells) > at + 3 else None
     if times is None:
         return None
-    # The tool ends the column with a separator even where no name follows: a count at the end of a line may lack digits.
+    # The tool ends the column with a separator even without a name, so a count at the end of a line may lack digits.
     counted = times if separator == "space" or len(cells) > at + 4 else None
     start, first, avg = (cells[at - 3] if has_start else ""), cells[at - 2], cells[at - 1]
     if number(first) is None or number(avg) is None:
@@ -86,7 +86,7 @@ def parse_op_row(text: str, header: Header | None) -> PrintedRow | None:
         if len(cells) <= at + 4:
             return None  # a row of the summary: it has no name
     elif not (_THREE_DECIMALS.fullmatch(first) and _THREE_DECIMALS.fullmatch(avg)):
-        return None  # a row of the summary, where a count stands here; or some other program's columns
+        return None  # a row of the summary, which has a count here, or another program's columns
     joiner = {"tab": "\t", "space": " ", "comma": ", "}[separator]
     name = joiner.join(cells[at + 4 :])
     if separator == "comma":
@@ -105,7 +105,7 @@ def parse_op_row(text: str, header: Header | None) -> PrintedRow | None:
 
 
 def parse_summary_row(text: str, header: Header | None) -> OpTypeSummary | None:
-    """Read a row of `Summary by node type`; None where the line is none, or is cut short."""
+    """Read a row of `Summary by node type`; None if the line is not one, or is cut short."""
     found = _split(text, header)
     if found is None:
         return None
@@ -128,7 +128,7 @@ def parse_summary_row(text: str, header: Header | None) -> OpTypeSummary | None:
 
 
 def _split(text: str, header: Header | None) -> tuple[list[str], int, Separator] | None:
-    """Cells, the index of the first of the two percentages, and what separates the cells."""
+    """Return the cells, the index of the first of the two percentages, and the separator."""
     if text.count("\t") >= 6:
         cells = [cell.strip() for cell in text.split("\t")]
         if cells and not cells[0]:
@@ -138,7 +138,7 @@ def _split(text: str, header: Header | None) -> tuple[list[str], int, Separator]
             return cells, at, "tab"
     if header is None or header.separator == "comma":
         cells = [cell.strip(" ") for cell in text.split(", ")]
-        if cells and cells[-1].endswith(","):  # an editor took the blank after the last comma
+        if cells and cells[-1].endswith(","):  # an editor removed the blank after the last comma
             cells[-1:] = [cells[-1][:-1], ""]
         at = _percent_pair(cells)
         if at is not None:
@@ -160,10 +160,10 @@ def _percent_pair(cells: list[str]) -> int | None:
 
 
 def _has_start(cells: list[str], at: int, separator: Separator, header: Header | None) -> bool:
-    """Whether a `[start]` column is there: as the heading says, else by the number of columns."""
+    """Return whether there is a `[start]` column: from the heading, else from the number of columns."""
     if separator == "tab":
         return at >= 4 and number(cells[at - 3]) is not None
     if header is not None:
         return header.has_start
-    # Without a heading: a node type may end in a number (`cast 0`), but not in one with three decimals.
+    # Without a heading: a node type may end with a number (`cast 0`), but not with three decimals.
     return at >= 4 and _THREE_DECIMALS.fullmatch(cells[at - 3]) is not None

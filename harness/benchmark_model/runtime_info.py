@@ -1,6 +1,6 @@
-"""The runtime info of `--export_model_runtime_info`: which node each delegate replaced. The most reliable word on delegation.
+"""Reads the runtime info of `--export_model_runtime_info`: the nodes that each delegate replaced. The most reliable source on delegation.
 
-The wheel of ai-edge-litert ships the message (`tflite.profiling.ModelRuntimeDetails`); it comes as a file or is printed as text.
+The wheel of ai-edge-litert ships the message (`tflite.profiling.ModelRuntimeDetails`). It is a file or printed text.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from harness.benchmark_model.delegates import tool_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delegated:
-    """What one delegate took of the primary graph."""
+    """The part of the primary graph that one delegate took."""
 
     name: str
     nodes: int
     total: int
-    """Nodes of the model's graph, without the nodes that stand for delegates."""
+    """Nodes of the model's graph, not counting delegate nodes."""
     kernels: int
-    """Nodes that stand for the delegate: the parts of the graph that it took."""
+    """Delegate nodes: the number of parts of the graph that it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeInfo:
-    """What the delegates took of the primary graph, and how many nodes it has."""
+    """The delegates' parts of the primary graph, and its number of nodes."""
 
     delegated: tuple[Delegated, ...]
     total: int
 
 
 def read_runtime_info(data: bytes) -> RuntimeInfo | None:
-    """Read a runtime info file; None where the bytes are no such message or hold no graph."""
+    """Read a runtime info file; None if the bytes are not this message or contain no graph."""
     message = _message()
     try:
         message.ParseFromString(data)
@@ -46,13 +46,13 @@ def read_runtime_info(data: bytes) -> RuntimeInfo | None:
 
 
 def read_runtime_info_text(lines: Sequence[str]) -> RuntimeInfo | None:
-    """Read runtime info that was printed as text; None where it is none, or is cut short."""
+    """Read runtime info that was printed as text; None if the text is not one, or is cut short."""
     message = _message()
     try:
         text_format.Parse("\n".join(lines), message, allow_unknown_field=True)
     except (text_format.ParseError, RecursionError, ValueError):
         return None
-    # In a log, lines can be lost: then a node is missing between two others, or is delegated to one that does not say so.
+    # A log can lose lines: then a node is missing in between, or is delegated to a node that does not say so.
     return _convert(message) if all(_sound(graph) for graph in message.subgraphs) else None
 
 
@@ -66,7 +66,7 @@ def _sound(graph: Any) -> bool:
         for replaced in node.delegate_node_details.tflite_node_ids_replaced
     }
     claimed = {(node.id, node.delegated_to_node_id) for node in graph.nodes if node.HasField("delegated_to_node_id")}
-    return claimed <= replaced  # a second delegate may take over what a first one had
+    return claimed <= replaced  # a second delegate may take over parts of a first one
 
 
 def _message() -> Any:
@@ -79,7 +79,7 @@ def _message() -> Any:
 def _convert(message: Any) -> RuntimeInfo | None:
     if not message.subgraphs:
         return None
-    # Delegates act on every subgraph; the counts are those of the primary graph, as in the runtime's own message.
+    # Delegates act on every subgraph; the counts are of the primary graph, as in the runtime's own message.
     graph = min(message.subgraphs, key=lambda subgraph: int(subgraph.subgraph_id))
     total = sum(1 for node in graph.nodes if not node.HasField("delegate_node_details"))
     taken: dict[str, tuple[int, int]] = {}

@@ -1,7 +1,7 @@
-"""Status and causes of an output, from evidence: messages, the exit code, what was asked for, and what is missing.
+"""Decides status and causes of an output from evidence: messages, the exit code, the request, and what is missing.
 
-The exit code alone proves little: it is 0 for a delegate that is not compiled in, for an external delegate that cannot be loaded, and for
-an output that a full disk or a closed pipe cut off.
+The exit code alone proves little: it is 0 if a delegate is not compiled in, if an external delegate cannot be loaded, and if a full disk or
+a closed pipe cut the output off.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RANK = (
     Cause.CONDITION_NOT_MET,
     Cause.UNKNOWN,
 )
-"""Most specific first."""
+"""Causes, most specific first."""
 
 _SOFT = frozenset(
     {
@@ -50,7 +50,7 @@ _SOFT = frozenset(
         Cause.CONDITION_NOT_MET,
     }
 )
-"""What a run can survive: it goes on with the CPU, or without some rows."""
+"""Causes that a run can survive: it goes on with the CPU, or without some rows."""
 
 
 _OF_DELEGATES = frozenset({Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL})
@@ -58,21 +58,21 @@ _ABORT = re.compile(r"\b[Aa]bort|SIGABRT")
 _KERNEL_NODE = re.compile(r"Node number \d{1,9} \((?!.{0,100}[Dd]elegate)")
 
 _ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
-"""Delegates that cannot go by each other's name. `EXTERNAL` can: its library has a name of its own."""
+"""Delegates whose names never mean the same delegate. `EXTERNAL` is missing: its library has a name of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusFacts:
-    """What status and causes are decided from."""
+    """The input for the decision on status and causes."""
 
     evidence: Sequence[Evidence]
     system: Sequence[Evidence]
-    """What shells, linkers and the system said."""
+    """Messages of shells, linkers and the system."""
     exit_code: int | None
     complete: bool
-    """The timings are there, or the output is an excerpt whose end is there."""
+    """The timings are present, or the output is an excerpt whose end is present."""
     recognized: bool
-    """Some line is the tool's."""
+    """A line is the tool's."""
     empty: bool
     failing_line: bool
     fatal: str | None
@@ -81,17 +81,17 @@ class StatusFacts:
     asked: Sequence[str]
     full_asked: bool
     any_allowed: bool
-    """The request allows the delegate to take nothing."""
+    """The request permits that the delegate takes nothing."""
     external_path: str | None
-    """The library of the external delegate that was asked for."""
+    """The library of the requested external delegate."""
     initialized: bool
-    """The interpreter was made, and delegates were applied as far as they were."""
+    """The interpreter was built, and all delegates that could be applied were."""
     traceless: bool
-    """The output tells which delegates were applied, so one without a trace was not."""
+    """The output tells which delegates were applied, so a delegate without a trace was not."""
     no_number: str | None
-    """The average as it is printed, where that is no time."""
+    """The printed average, if it is not a time."""
     misnamed: str | None = None
-    """The warning that the flags call one of several inputs by another name: it was fed with what another was meant to have."""
+    """The warning that a flag has a different name for one of several inputs, which so got another's values."""
     cpu_asked: bool
     delegates: Sequence[DelegateUse]
     asked_by_unconsumed: Sequence[str]
@@ -100,12 +100,12 @@ class StatusFacts:
     on_cpu: Mapping[str, str]
     """By delegate: the line that says that it ran on the CPU."""
     delegate_errors: Mapping[str, str]
-    """By delegate: an error that it printed, and that need not have ended anything."""
+    """By delegate: an error that it printed, which need not be fatal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputStatus:
-    """What an output comes to."""
+    """The status of an output."""
 
     status: Status
     causes: tuple[Cause, ...]
@@ -117,15 +117,15 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
     hard = [item for item in facts.evidence if item.cause not in _SOFT]
     went_on = facts.complete and not facts.failing_line and facts.exit_code in (0, None)
     if went_on and _delegate_failed(facts):
-        # The delegate was taken back out and the run went on: what failed to prepare was the delegate.
+        # The delegate was removed and the run went on, so it was the delegate that could not be prepared.
         hard = [item for item in hard if item.cause not in (Cause.PREPARE_FAILED, Cause.ALLOCATE_FAILED)]
     if not (facts.complete and facts.exit_code == 0):
         hard += facts.system
     if any(item.cause in (Cause.BAD_INPUT, Cause.BAD_FLAGS) for item in hard):
-        # The tool aborts on purpose after it has said what is wrong with what it was given; shell and system tell of the abort.
+        # The tool aborts on purpose after it has named an error in its input; shell and system then report the abort.
         hard = [item for item in hard if item.cause is not Cause.CRASHED or _ABORT.search(item.line) is None]
     if any(item.cause is Cause.MODEL_INVALID for item in hard):
-        # `Failed to load model` follows whatever was wrong with it.
+        # `Failed to load model` follows the message that says why.
         hard = [item for item in hard if not item.line.startswith("Failed to load model")]
     failures = list(hard)
     if facts.no_number is not None:
@@ -151,7 +151,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "the tool failed and does not say why"))
     found = _ranked(failures) + [item for item in _ranked(validity) if item.cause not in {f.cause for f in failures}]
     if failed:
-        # Among failures, a delegate that was refused says more than the node that could not be prepared for it.
+        # Among failures, a refused delegate says more than the node that could not be prepared for it.
         stopped = all(item.cause is Cause.TRUNCATED_OUTPUT for item in failures)
         found = _ranked(found) if stopped or _delegate_failed(facts) else found
         found = _kernel_first(found)
@@ -159,11 +159,11 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         found.insert(0, Evidence(Cause.UNCONSUMED_FLAGS, f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"))
     if not found:
         return OutputStatus(status=Status.OK, causes=(), message=None)
-    # Flags that the tool did not take make the result invalid, whatever the exit code (contract).
+    # Ignored flags make the result invalid, whatever the exit code (contract).
     status = Status.INVALID if facts.unconsumed or not failed else Status.FAILED
     message = found[0].message
     if found[0].cause is Cause.CRASHED and facts.external_path is not None and not facts.initialized:
-        # A library that cannot be loaded gives no delegate, and the tool applies it all the same (until June 2026).
+        # If a library cannot be loaded there is no delegate, but the tool reports it as applied all the same (until June 2026).
         message = f"{message}; the delegate of {facts.external_path} was made right before: is the library there, and for this ABI?"
     return OutputStatus(status=status, causes=tuple(item.cause for item in found), message=message[:2000])
 
@@ -173,7 +173,7 @@ def _library(name: str, facts: StatusFacts) -> str:
 
 
 def _kernel_first(found: list[Evidence]) -> list[Evidence]:
-    """A kernel of the model's own that could not be prepared is why the delegate was not applied, not the reverse."""
+    """Put a failed kernel of the model first: it is why the delegate was not applied, not the reverse."""
     kernel = [
         item for item in found if item.cause is Cause.PREPARE_FAILED and _KERNEL_NODE.match(item.line) is not None
     ]
@@ -189,10 +189,10 @@ def _delegate_failed(facts: StatusFacts) -> bool:
 
 
 def _delegation(facts: StatusFacts) -> list[Evidence]:
-    """Delegates that were asked for and not applied as asked, and what the profile lost."""
+    """Find requested delegates that were not applied as asked, and what the profile lost."""
     found = [item for item in facts.evidence if item.cause in (Cause.PROFILE_DROPPED, Cause.CONDITION_NOT_MET)]
     refused = [item for item in facts.evidence if item.cause is Cause.DELEGATE_NOT_APPLIED]
-    refused.sort(key=lambda item: item.line.startswith("Restored"))  # a line that names the delegate says more
+    refused.sort(key=lambda item: item.line.startswith("Restored"))  # a line that names the delegate is more telling
     unavailable = [item for item in facts.evidence if item.cause is Cause.DELEGATE_UNAVAILABLE]
     fallback = [item for item in facts.evidence if item.cause is Cause.DELEGATE_PARTIAL]
     uses = {use.name: use for use in facts.delegates}
@@ -247,7 +247,7 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
 
 
 def _another(name: str, facts: StatusFacts) -> str | None:
-    """The accelerator that ran where another was asked for: an excerpt's profile may be all that tells."""
+    """Find the accelerator that ran instead of the requested one; in an excerpt only the profile may show it."""
     if name not in _ACCELERATORS:
         return None
     ran = (use.name for use in facts.delegates if use.applied not in ("none", "failed"))
@@ -255,7 +255,7 @@ def _another(name: str, facts: StatusFacts) -> str | None:
 
 
 def _exit_evidence(facts: StatusFacts, explained: bool) -> Iterable[Evidence]:
-    """What an exit code other than 0 says by itself."""
+    """Return what a non-zero exit code shows by itself."""
     code = facts.exit_code or 0
     signal = -code if code < 0 else code - 128 if 128 < code < 160 else 0
     if code == 124 or code == 142:
@@ -266,7 +266,7 @@ def _exit_evidence(facts: StatusFacts, explained: bool) -> Iterable[Evidence]:
         yield Evidence(Cause.KILLED, f"the process was ended by signal {signal}")
     elif signal in (4, 5, 6, 7, 8, 11, 31):
         if signal != 6 or not explained:
-            # The tool aborts on purpose after a FATAL message; that message is the cause.
+            # The tool aborts after a FATAL message; that message is the cause.
             yield Evidence(Cause.CRASHED, facts.fatal or f"the process crashed with signal {signal}")
     elif not explained and not _delegation(facts):
         line = facts.first_error or f"exit code {code}, and no message that says why"
@@ -274,7 +274,7 @@ def _exit_evidence(facts: StatusFacts, explained: bool) -> Iterable[Evidence]:
 
 
 def _missing(facts: StatusFacts) -> Evidence:
-    """An output without an end and without a word why."""
+    """Explain an output that has no end and gives no reason."""
     if facts.empty:
         return Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty")
     if not facts.recognized:
@@ -285,7 +285,7 @@ def _missing(facts: StatusFacts) -> Evidence:
 
 
 def _ranked(items: Iterable[Evidence]) -> list[Evidence]:
-    """One line for each cause, the first that says it; the most specific cause first."""
+    """Return the first line for each cause, the most specific cause first."""
     first: dict[Cause, Evidence] = {}
     for item in items:
         first.setdefault(item.cause, item)

@@ -1,17 +1,17 @@
-"""The line by which a program says that it measured nothing: what it prints was recorded elsewhere or comes from a model. Pure."""
+"""The line with which a program says that its numbers are not measured: they were recorded elsewhere or come from a model. Pure."""
 
 from __future__ import annotations
 
 import re
 
 SYNTHETIC_LINE = "harness-replay: synthetic"
-"""How the line on stderr begins. What follows says where the numbers come from."""
+"""Beginning of the line on stderr. The rest says where the numbers come from."""
 
 _LINE = re.compile(rb"^" + re.escape(SYNTHETIC_LINE.encode()) + rb"(?:[ ,:]\s*(.{0,400}))?$", re.MULTILINE)
 
 
 def synthetic_origin(stderr: bytes) -> str | None:
-    """Where the numbers of an output come from, where they are not measured; None for an output that claims no such thing."""
+    """Return where an output's numbers come from if they are not measured; None if the output does not say so."""
     match = _LINE.search(stderr.replace(b"\r\n", b"\n"))
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""From what was read to a measurement: which `count=` line is whose, and which numbers can be used."""
+"""Turns a reading into a measurement: assigns the `count=` lines to phases and decides which numbers can be used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.records import Measurement, Memory, RunLengths, RunStatistics
 
 
 def read_timings(reading: Reading) -> Measurement:
-    """Times, counts and memory, of either tool. Numbers of runs that were not made are None: zero would look like a measurement."""
+    """Return times, counts and memory of either tool. Numbers of phases without runs are None, since zero would look measured."""
     timings = {key: value for key, value in reading.timings.items() if value >= 0}
     notes = list(reading.notes)
     if average_is_cut(reading):
@@ -64,7 +64,7 @@ def _litert_timings(
     if reading.litert.warmup_runs == 0:
         times.pop("first", None)
         times.pop("warmup", None)
-    # Two decimals of a millisecond: below 5 us everything is 0.00, and the count line has the figure.
+    # With two decimals of a millisecond, times below 5 us are 0.00; the count line has the figure.
     if times.get("inference") == 0 and runs is not None and runs.avg:
         times["inference"] = runs.avg
         notes.append("the average is of the count line: the results round it to 0.00 ms")
@@ -109,7 +109,7 @@ def _language_model(reading: Reading, notes: list[str]) -> Measurement:
 
 
 def average_is_cut(reading: Reading) -> bool:
-    """Whether the last number of the timings lacks digits, or may: a `count=` line has the whole of it, or the text ends right there."""
+    """Return whether the last number of the timings lacks digits, or may: a `count=` line has more, or the text ends there."""
     text = reading.timings_text.get("inference")
     if text is None:
         return False
@@ -123,7 +123,7 @@ def average_is_cut(reading: Reading) -> bool:
 
 
 def not_a_number(reading: Reading, measurement: Measurement) -> str | None:
-    """The average as it is printed, where runs were timed and it is still no time: `nan`, `inf` or less than nothing."""
+    """Return the printed average if runs were timed but it is not a time: `nan`, `inf` or negative."""
     text = reading.timings_text.get("inference")
     timed = measurement.runs is not None and measurement.runs.count > 0
     if text is None or not timed or measurement.inference_avg_us is not None or average_is_cut(reading):
@@ -132,11 +132,11 @@ def not_a_number(reading: Reading, measurement: Measurement) -> str | None:
 
 
 def _assign_counts(reading: Reading, timings: dict[str, float]) -> tuple[RunStatistics | None, RunStatistics | None]:
-    """Which `count=` line is the warm-up's and which the timed runs'; None for what cannot be told.
+    """Find the `count=` lines of the warm-up and of the timed runs; None for what cannot be told.
 
-    Where the averages are printed too, the line that agrees with one of them is that phase's. Else the line is of the phase that was
-    announced right before it: the first `Running benchmark` line announces the warm-up, the second the runs, and an excerpt or a log
-    that lost lines shows by the numbers of iterations which of them is left.
+    If the averages are printed too, a line that agrees with one belongs to that phase. Otherwise a line belongs to the phase announced
+    right before it: the first `Running benchmark` line announces the warm-up, the second the runs. If an excerpt or a log lost one of them,
+    the number of iterations shows which is left.
     """
     lines = reading.counts.lines()
     litert = reading.litert.times_us
@@ -179,7 +179,7 @@ def _by_heading(reading: Reading, lines: list[CountLine]) -> tuple[RunStatistics
 def _phase(
     line: CountLine, lengths: RunLengths, parameters: Mapping[str, str]
 ) -> Literal["warmup", "run", "either"] | None:
-    """The phase whose length was announced before a line; None where nothing was, or neither is as long."""
+    """Return the phase whose length was announced before a line; None if none was, or no phase has that length."""
     if line.heading is None:
         return None
     iterations, seconds = line.heading
@@ -193,7 +193,7 @@ def _phase(
 
 
 def _plausible(line: CountLine, iterations: float, seconds: float | None, parameters: Mapping[str, str]) -> bool:
-    """Whether a phase of that length can have made that many runs: it goes on for more only while it is short of seconds."""
+    """Return whether a phase of that length can have that many runs: it exceeds its iterations only until its seconds are over."""
     statistics, average = line.statistics, _average(line)
     if statistics is None or average is None:
         return True
@@ -202,8 +202,8 @@ def _plausible(line: CountLine, iterations: float, seconds: float | None, parame
     if statistics.count > iterations:
         return bool(seconds) and (statistics.count - 1) * average <= 1.02e6 * (seconds or 0.0)
     paused = (number(parameters.get("Inter-run delay (seconds)", "")) or 0.0) > 0
-    # Far too short for the seconds announced, and neither pauses nor the longest time allowed explain it. Below 100 us it is the loop
-    # around the runs that takes the time.
+    # Implausible: far shorter than the announced seconds, although neither pauses nor the time limit explain it. Below 100 us the loop
+    # around the runs takes the time.
     return not (
         line.unhindered and not paused and seconds and average >= 100 and statistics.count * average < 0.5e6 * seconds
     )
@@ -218,7 +218,7 @@ def _average(line: CountLine) -> float | None:
 
 
 def _mean(statistics: RunStatistics | None) -> float | None:
-    """The average of the runs. Of one run, or of runs that took equally long, `curr` is all that is printed, and is it."""
+    """Return the average of the runs. For one run, or equally long ones, only `curr` is printed, which then is the average."""
     if statistics is None or statistics.avg is not None:
         return None if statistics is None else statistics.avg
     alone = statistics.first is None and statistics.min is None
@@ -230,5 +230,5 @@ def _statistics(line: CountLine | None) -> RunStatistics | None:
 
 
 def agree(value: float | None, other: float | None, slack: float = 0.0) -> bool:
-    """Whether two prints of the same average agree in the six digits that both have."""
+    """Return whether two prints of an average agree in their six digits."""
     return value is not None and other is not None and abs(value - other) <= 1e-5 * max(abs(value), 1.0) + slack

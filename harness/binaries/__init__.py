@@ -1,1 +1,1 @@
-"""Gets `benchmark_model`: builds it with Bazel, downloads or imports it; checks it; keeps it by content with a record of its origin."""
+"""Gets `benchmark_model`: builds it with Bazel, downloads or imports it, checks it, and stores it with a record of its origin."""

@@ -19,26 +19,26 @@ from harness.errors import BuildFailed, SetupError
 
 _POLL_S = 0.2
 _END_S = 30.0
-"""How long Bazel may take to end its actions after an interrupt."""
+"""Seconds that Bazel may take to end its actions after an interrupt."""
 
 _MAX_LINES = 12
 _MAX_WIDTH = 300
 _TELLING = re.compile(r"\b(error|undefined reference|undefined symbol|fatal|cannot find|No such file)\b", re.IGNORECASE)
 
-# How Bazel reports, not what it builds: none of these is part of a configuration, so they cost no build by hand its cache.
+# These change how Bazel reports, not what it builds, so builds by hand keep their cache.
 _REPORTING = ("--color=no", "--curses=no", "--show_progress_rate_limit=1", "--noshow_loading_progress")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BazelCall:
-    """A build as asked.
+    """A requested build.
 
     Args:
         program: Bazel or bazelisk.
         folder: the source tree.
         flags: of `bazel build`.
         label: the target.
-        environment: what is added to this process's own.
+        environment: variables added to this process's own.
     """
 
     program: str
@@ -50,10 +50,10 @@ class BazelCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """What a build gave."""
+    """The outcome of a build."""
 
     output: Path
-    """In Bazel's own output tree: it is overwritten by the next build, so copy it at once."""
+    """In Bazel's own output tree; the next build overwrites it, so copy it at once."""
     version: str | None
     duration_s: float
 
@@ -68,7 +68,7 @@ def run_build(call: BazelCall, log: Path, progress: Callable[[Advance], None]) -
 
     Raises:
         BuildFailed: Bazel failed, with its failing action and first error lines.
-        SetupError: Bazel could not be started, or ended in a way that says nothing of the source.
+        SetupError: Bazel could not be started, or failed for a reason outside the source.
         KeyboardInterrupt: passed on once Bazel has ended its actions.
     """
     started = time.monotonic()
@@ -98,7 +98,7 @@ def run_build(call: BazelCall, log: Path, progress: Callable[[Advance], None]) -
 
 @contextlib.contextmanager
 def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator[subprocess.Popen[bytes]]:
-    """The Bazel client, in a session of its own: a terminal's Ctrl-C reaches it once, from here, and a third one would kill its server."""
+    """Run the Bazel client in a session of its own, so that Ctrl-C reaches it once, from here: a third one would kill its server."""
     try:
         process = subprocess.Popen(
             command,
@@ -123,8 +123,8 @@ def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask Bazel to end, then force it. A second Ctrl-C moves to the next step; it never leaves Bazel running.
 
-    All of the session that it leads is told: bazelisk passes no signal on, it counts on a terminal that tells both (`runBazel` in its
-    core.go). Bazel's server has a session of its own, and ends the actions when its client says so.
+    The whole session gets the signal, because bazelisk passes none on (`runBazel` in its core.go). Bazel's server has a session of its own
+    and ends the actions when its client tells it to.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
@@ -141,7 +141,7 @@ def _watch(
     events: BuildEvents,
     progress: Callable[[Advance], None],
 ) -> None:
-    """Follow the events, and the log between them: Bazel writes its progress into an event only every now and then."""
+    """Follow the events, and the log in between, since Bazel reports progress in events only now and then."""
     shown: Advance | None = None
     with contextlib.ExitStack() as stack:
         lines: Iterator[bytes] | None = None
@@ -218,7 +218,7 @@ def _stderr_of(action: FailedAction) -> list[str]:
 
 
 def _first_errors(lines: Sequence[str]) -> tuple[str, ...]:
-    """Find the first errors with the lines right after them (a compiler shows the place there); else take the first lines."""
+    """Return the first errors with the lines right after them, where a compiler shows the place; else the first lines."""
     chosen: list[str] = []
     after = 0
     for line in lines:

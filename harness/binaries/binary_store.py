@@ -1,12 +1,12 @@
-"""The binaries at hand: each kept once by its content, with a record of where it came from.
+"""The store of binaries: each is kept once by its content, with records of where it came from.
 
 BASE/programs/SHA256/benchmark_model   the program, read-only and executable
-BASE/records/ID.json                   one way in which it came here; two builds that gave the same bytes are two records of one program
+BASE/records/ID.json                   one origin of a program; two builds with the same bytes are two records of one program
 BASE/help/SHA256.txt                   what the program printed for `--help` on the first device that ran it
-BASE/downloads/                        what is still being downloaded, and the hashes that addresses have had
+BASE/downloads/                        unfinished downloads, and the hashes first seen at each address
 BASE/logs/, BASE/sources/              Bazel's logs; checkouts of revisions
 
-A file gets its final name in one step, when it is whole, on the disk and executable: what is half-written is never found, so never run.
+A file gets its final name in one step, once it is whole, synced and executable. So a half-written file is never found or run.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _RECORD: TypeAdapter[BinaryRecord] = TypeAdapter(BinaryRecord)
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file's content.
+    """Return the SHA-256 of a file's content.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -49,17 +49,17 @@ class BinaryStore:
     """The binaries of this user.
 
     Args:
-        root: its folder; made when something is put into it.
+        root: its folder; made when something is added.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root if root is not None else binaries_folder()
 
     def folder(self, name: Literal["downloads", "logs", "sources"]) -> Path:
-        """A working folder, made if needed.
+        """Return a working folder, made if needed.
 
         Raises:
-            SetupError: it cannot be made.
+            SetupError: the folder cannot be made.
         """
         path = self.root / name
         with _writing(path):
@@ -71,16 +71,16 @@ class BinaryStore:
 
         Args:
             path: the program; it stays where it is.
-            record: where it comes from; `sha256`, `size_bytes` and what the ELF header says are filled in from the file itself.
+            record: its origin; `sha256`, `size_bytes` and the facts of the ELF header are filled in from the file itself.
 
         Returns:
-            The record as kept.
+            The stored record.
 
         Raises:
-            UsageError: it is no whole program.
+            UsageError: the file is not a whole program.
             SetupError: the disk is full or the folder is not writable. Nothing half-written is left.
         """
-        # Before it is copied: /dev/zero and a disk image would fill the disk.
+        # Checked before copying: /dev/zero or a disk image would fill the disk.
         read_program(path)
         programs = self.root / "programs"
         with _writing(programs):
@@ -88,7 +88,7 @@ class BinaryStore:
             temporary = unfinished(programs / "benchmark_model")
             try:
                 sha256, size = _copy(path, temporary)
-                # The copy is what is looked at: the original may change meanwhile.
+                # The copy is examined, because the original may change meanwhile.
                 seen = read_program_as(temporary, str(path))
                 self._place(temporary, sha256)
             finally:
@@ -98,15 +98,15 @@ class BinaryStore:
         return kept
 
     def add_record(self, record: BinaryRecord) -> None:
-        """Record another way in which a program that is here came about.
+        """Record another origin of a stored program.
 
         Raises:
-            SetupError: it cannot be written.
+            SetupError: the record cannot be written.
         """
         self._write_record(record)
 
     def records(self) -> tuple[BinaryRecord, ...]:
-        """Everything at hand, oldest first.
+        """Return all records, oldest first.
 
         Raises:
             SetupError: a record is damaged, or a newer harness wrote it; the file is named.
@@ -125,11 +125,11 @@ class BinaryStore:
     def _is_here(self, record: BinaryRecord) -> bool:
         try:
             return self._program(record.sha256).is_file()
-        except OSError:  # not to be looked at: `path` says why, to whoever wants it
+        except OSError:  # not readable; `path` reports why to whoever uses it
             return True
 
     def with_request(self, request: str) -> BinaryRecord | None:
-        """The binary that an equal request gave, if it is still here and whole."""
+        """Return the binary of an equal request, if it is still here and whole."""
         for record in reversed(self.records()):
             if record.request == request:
                 try:
@@ -140,7 +140,7 @@ class BinaryStore:
         return None
 
     def matching(self, selector: str) -> tuple[BinaryRecord, ...]:
-        """Records that a word means: the user's name, a revision by name or commit, a version, or the beginning of the hash."""
+        """Return the records that a word names: by the user's name, a revision or commit, a version, or the beginning of the hash."""
         every = self.records()
         named = tuple(record for record in every if record.name == selector)
         if named:
@@ -153,10 +153,10 @@ class BinaryStore:
         return tuple(r for r in every if r.sha256.startswith(selector) or (r.revision or "").startswith(selector))
 
     def path(self, record: BinaryRecord) -> Path:
-        """The program of a record, its content checked.
+        """Return the program of a record, after checking its content.
 
         Raises:
-            SetupError: it is gone or damaged.
+            SetupError: the program is gone or damaged.
         """
         path = self._program(record.sha256)
         try:
@@ -168,14 +168,14 @@ class BinaryStore:
         return path
 
     def help_text(self, sha256: str) -> str | None:
-        """What a program printed for `--help`; None where no device has been asked yet."""
+        """Return a program's stored help text; None if no device has been asked yet."""
         try:
             return self._help(sha256).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return None
 
     def keep_help(self, sha256: str, text: str) -> None:
-        """Remember it. A cache: where it cannot be written, the next run asks again."""
+        """Store a help text. It is only a cache: if it cannot be written, the next run asks again."""
         with suppress(SetupError):
             write_whole(self._help(sha256), text.encode("utf-8", "replace"))
 
@@ -204,7 +204,7 @@ class BinaryStore:
 
 
 def read_program_as(path: Path, shown: str) -> ProgramFile:
-    """As `read_program`, with errors that call the file what the user knows it as.
+    """Read a program as `read_program` does, with errors that name the file as the user knows it.
 
     Raises:
         UsageError: as `read_program`.

@@ -1,7 +1,7 @@
-"""Bazel's own account of a build: the Build Event Protocol, one JSON object a line.
+"""Reads Bazel's account of a build: the Build Event Protocol, one JSON object per line.
 
 Source of the format: Bazel's documentation of the Build Event Protocol and `build_event_stream.proto` (fields in lowerCamelCase).
-Other kinds of events are skipped, as the protocol asks of its readers.
+Unknown kinds of events are skipped, as the protocol requires.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedAction:
-    """The action that a build failed at."""
+    """The action at which a build failed."""
 
     label: str
     kind: str
@@ -33,7 +33,7 @@ class FailedAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """How far a build is, in Bazel's own count of actions; both None while it still loads."""
+    """Progress of a build, in Bazel's own count of actions; both None while it still loads."""
 
     done: int | None
     total: int | None
@@ -42,11 +42,11 @@ class Advance:
 
 @dataclass(slots=True)
 class BuildEvents:
-    """What the events have said so far. Feed it line by line."""
+    """Collects the events of a build, line by line."""
 
     failed_actions: list[FailedAction] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """What Bazel says where no action failed: a missing target, a package that does not load."""
+    """Bazel's error if no action failed: a missing target, a package that does not load."""
     exit_name: str | None = None
     """SUCCESS, BUILD_FAILURE, INTERRUPTED, ...; None until the end."""
     version: str | None = None
@@ -57,7 +57,7 @@ class BuildEvents:
     _completed: dict[str, bool] = field(default_factory=dict)
 
     def feed(self, line: bytes) -> None:
-        """Read one line. A line that is not a JSON object is skipped: a killed Bazel leaves half of one."""
+        """Read one line. A line that is not a JSON object is skipped, since a killed Bazel leaves half of one."""
         try:
             event = json.loads(line)
         except ValueError:
@@ -70,7 +70,7 @@ class BuildEvents:
         self.finished = self.finished or bool(event.get("lastMessage"))
 
     def outputs(self, label: str) -> tuple[Path, ...] | None:
-        """Files of this machine that a target gave; None if it was not built."""
+        """Return the local files that a target produced; None if it was not built."""
         label = _plain(label)
         if not self._completed.get(label):
             return None
@@ -146,7 +146,7 @@ _HANDLERS = {
 
 
 def read_progress(line: str) -> Advance | None:
-    """A line of Bazel's progress display: `[12 / 345] Compiling x.cc`, or what it does before it can count."""
+    """Read a line of Bazel's progress display: `[12 / 345] Compiling x.cc`, or a line without numbers at first."""
     if match := _COUNTER.match(line):
         done, total, doing = match.groups()
         return Advance(done=int(done.replace(",", "")), total=int(total.replace(",", "")), doing=doing.strip())
@@ -154,11 +154,11 @@ def read_progress(line: str) -> Advance | None:
 
 
 def _plain(label: str) -> str:
-    """Newer versions write the main repository's labels with `@@` in front."""
+    """Remove the `@@` that newer versions put before the main repository's labels."""
     return label.lstrip("@")
 
 
 def local_path(uri: str) -> Path | None:
-    """The file of a `file://` address; None for one that is kept elsewhere (a remote cache)."""
+    """Return the path in a `file://` address; None for any other address (a remote cache)."""
     parts = urlsplit(uri)
     return Path(unquote(parts.path)) if parts.scheme == "file" and parts.path else None

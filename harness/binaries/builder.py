@@ -41,7 +41,7 @@ class BuildRequest:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What a user would type in the source tree."""
+        """The command that a user would type in the source tree."""
         return ("bazel", "build", *self.flags, self.label)
 
     @property
@@ -52,9 +52,9 @@ class BuildRequest:
 
     @property
     def key(self) -> str:
-        """Hash of all that the result depends on, as far as it can be known without starting Bazel."""
+        """Hash of everything that the result depends on, as far as it can be known without starting Bazel."""
         what = {
-            # A tree without Git is known by its place alone: two of them must not share a log or a lock.
+            # A tree without Git is identified by its path alone; two of them must not share a log or a lock.
             "source": [self.tree.kind, self.tree.commit, self.tree.digest or str(self.tree.path.resolve())],
             "command": self.command,
             "environment": self.environment,
@@ -66,7 +66,7 @@ class BuildRequest:
 
 
 def purposes(flex: bool, ruy_profiler: bool) -> tuple[str, ...]:
-    """The profiles beside the ABI's. Always with profiling: it is switched on at run time, and costs nothing until then."""
+    """Return the profiles besides the ABI's. Profiling is always built in, because it costs nothing until it is switched on at run time."""
     return ("profiling", *(("flex",) if flex else ()), *(("ruy_profiler",) if ruy_profiler else ()))
 
 
@@ -83,7 +83,7 @@ def build_request(
     """Work out the arguments for Bazel.
 
     Raises:
-        UsageError: the source has no such target, or a flag is none.
+        UsageError: the source has no such target, or a flag is malformed.
     """
     for flag in extra_flags:
         if not flag.startswith("-"):
@@ -104,7 +104,7 @@ def build_request(
 
 
 def printed(request: BuildRequest) -> str:
-    """The command as text for a shell, with the settings that the tree's ./configure has not made in front."""
+    """Return the command as shell text, preceded by the settings that the tree's ./configure has not made."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(request.environment.items())]
     return "\n".join([*exports, shlex.join(request.command)])
 
@@ -118,28 +118,28 @@ def build(
     name: str | None = None,
     force: bool = False,
 ) -> tuple[BinaryRecord, bool]:
-    """Build, or reuse what an equal request gave.
+    """Build, or reuse the result of an equal request.
 
     Args:
         request: what to build.
-        store: where the binary ends.
-        check: looks at what the build needs; called only if there is something to build.
+        store: receives the binary.
+        check: makes the preflight; called only if there is something to build.
         progress: told how far Bazel is.
-        name: what the user calls it.
-        force: go on whatever the preflight finds.
+        name: the user's name for the binary.
+        force: build whatever the preflight finds.
 
     Returns:
         The record, and whether Bazel was run.
 
     Raises:
         SetupError: the preflight found something missing, or Bazel could not run.
-        BuildFailed: it ran and failed.
-        UsageError: what it built is not what was asked (machine, system): the tree's configuration is wrong.
+        BuildFailed: Bazel ran and failed.
+        UsageError: the binary is for another machine or system than asked: the tree's configuration is wrong.
     """
     if (known := _known(request, store, name)) is not None:
         return known, False
     log = store.folder("logs") / f"{request.key[:16]}.log"
-    # A second process with the same request waits, and then has the binary without a build.
+    # A second process with the same request waits and then gets the binary without a build.
     waiting = Advance(done=None, total=None, doing="waiting for another process that builds the same")
     with held(log.with_suffix(".lock"), lambda: progress(waiting)):
         if (known := _known(request, store, name)) is not None:
@@ -221,6 +221,6 @@ def _record(request: BuildRequest, built: Built, found: Preflight, log: Path, na
         ndk=found.android.ndk_revision if found.android and is_android(request.abi) else None,
         duration_s=built.duration_s,
         log=str(log),
-        # The tree was edited meanwhile: nobody knows which state was built, so no later request may reuse it.
+        # The tree was edited meanwhile: it is unknown which state was built, so no later request may reuse it.
         request=request.key if unchanged and tree.digest is not None else None,
     )

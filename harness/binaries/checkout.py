@@ -1,4 +1,4 @@
-"""Checks a revision out in a tree of its own, so that two can be built side by side and the user's checkout stays as it is."""
+"""Checks out a revision in a tree of its own, so that two can be built side by side and the user's checkout stays unchanged."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from harness.files.lock import held
 
 _FETCH_TIMEOUT_S = 3600.0
 _OF_THIS_MACHINE = (*CONFIGURED, ".bazelrc.user")
-"""Files beside a tree's .bazelrc that no commit holds: what `./configure` and the user have said about this machine."""
+"""Files next to a tree's .bazelrc that no commit contains: settings of `./configure` and of the user for this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """A revision as named."""
+    """A requested revision."""
 
     kind: str
     source: Source
     commit: str
     name: str | None
     path: Path
-    """Where its checkout is, or will be."""
+    """Path of its checkout, which may not exist yet."""
     origin: SourceTree | None
     pin: Revision | None
 
 
 def checkout(revision: str, origin: Path | None, folder: Path, sources: Sources) -> SourceTree:
-    """Check a revision out, or reuse an earlier checkout.
+    """Check out a revision, or reuse an earlier checkout.
 
     Args:
         revision: a pinned name of `bazel/sources.yaml`; with `origin`, anything that Git understands there.
-        origin: the user's checkout, whose objects and settings are used; None: the pinned revision is fetched from its repository.
-        folder: where checkouts are kept.
-        sources: what is pinned.
+        origin: the user's checkout, whose objects and settings are used; None fetches the pinned revision from its repository.
+        folder: the folder of all checkouts.
+        sources: the pinned revisions.
 
     Raises:
         UsageError: no such revision.
@@ -73,7 +73,7 @@ def checkout(revision: str, origin: Path | None, folder: Path, sources: Sources)
 
 
 def planned(revision: str, origin: Path | None, folder: Path, sources: Sources) -> SourceTree:
-    """Foresee what `checkout` will give without fetching or writing anything: enough for a command and a preflight.
+    """Predict the result of `checkout` without fetching or writing anything: enough for a command and a preflight.
 
     Raises:
         UsageError: no such revision.
@@ -154,13 +154,13 @@ def _prepare(path: Path) -> None:
     except OSError as error:
         raise SetupError(f"cannot make {path}: {error.strerror}", remedy="free some room") from None
     git.told(path, "init", "--quiet", remedy="see its permissions")
-    # Left by a killed Git. Nobody else works here: we hold the lock on this checkout.
+    # Left by a killed Git. No other process works here, because we hold the checkout's lock.
     for name in ("index.lock", "HEAD.lock", "shallow.lock", "config.lock"):
         (path / ".git" / name).unlink(missing_ok=True)
 
 
 def _borrow(origin: Path, path: Path) -> None:
-    """Use the objects of another repository without copying them: a TensorFlow checkout has gigabytes."""
+    """Use the objects of another repository without copying them, since a TensorFlow checkout has gigabytes."""
     objects = origin / (git.ask(origin, "rev-parse", "--git-path", "objects") or ".git/objects")
     alternates = path / ".git" / "objects" / "info" / "alternates"
     alternates.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def _borrow(origin: Path, path: Path) -> None:
 
 
 def _carry_over(origin: Path, path: Path) -> None:
-    """Copy what the user's own tree knows about this machine, so that nobody has to name the NDK of `./configure` again."""
+    """Copy the machine's settings from the user's own tree, so that nobody has to repeat the answers of `./configure`."""
     exclude = path / ".git" / "info" / "exclude"
     exclude.parent.mkdir(parents=True, exist_ok=True)
     exclude.write_text("".join(f"/{name}\n" for name in _OF_THIS_MACHINE), encoding="utf-8")

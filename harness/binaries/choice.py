@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
 HOST = "host"
-"""What suites call the harness's own program."""
+"""Name of the harness's own program in suites."""
 
 _ANDROID_SHELLS = (b"#!/system/bin/", b"#! /system/bin/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A benchmark binary: the file, its entry in the manifest, and what the suite asks for but it does not support."""
+    """A benchmark binary: its file, its entry in the manifest, and what the suite asks for but it does not support."""
 
     blob: Blob
     artifact: Artifact
@@ -46,20 +46,20 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """What a suite needs a binary to have."""
+    """The features that a suite needs in a binary."""
 
     flex: Literal["no", "some", "all"] = "no"
-    """Whether its models use Select TF ops."""
+    """Whether the suite's models use Select TF ops."""
     delegates: tuple[DelegateRequest, ...] = ()
     purposes: tuple[Purpose, ...] = ()
     models: tuple[ModelRef, ...] = ()
-    """For what the suite asks of them: signatures and inputs."""
+    """The suite's models, for their signatures and inputs."""
 
 
 def demands_of(
     delegates: Sequence[DelegateRequest], purposes: Sequence[Purpose], models: Sequence[ModelRef]
 ) -> Demands:
-    """Work out what these delegates, purposes and models need.
+    """Work out the features that these delegates, purposes and models need.
 
     Raises:
         OSError: a model cannot be read.
@@ -74,7 +74,7 @@ def demands_of(
 
 
 def uses_flex(model: bytes) -> bool:
-    """Say whether a .tflite file names Select TF ops: custom ops called `Flex...`, as a FlatBuffers string (length, text, NUL)."""
+    """Return whether a .tflite file names Select TF ops: custom ops called `Flex...`, as a FlatBuffers string (length, text, NUL)."""
     start = 0
     while (at := model.find(b"Flex", start)) >= 0:
         start = at + 1
@@ -86,10 +86,10 @@ def uses_flex(model: bytes) -> bool:
 
 
 def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
-    """Read `--binary ABI=PATH`, as often as given.
+    """Read all `--binary ABI=PATH` options.
 
     Raises:
-        UsageError: the form is wrong, an ABI is unknown or given twice, or the file is missing or no program for that ABI.
+        UsageError: the form is wrong, an ABI is unknown or given twice, or the file is missing or not a program for that ABI.
     """
     binaries: dict[str, Path] = {}
     for value in values:
@@ -103,10 +103,10 @@ def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
 
 
 def check_own_binaries(binaries: Mapping[str, str | Path]) -> dict[str, Path]:
-    """Look at the user's own binaries, which are given by ABI.
+    """Check the user's own binaries, given by ABI.
 
     Raises:
-        UsageError: an unknown ABI, no such file, or no program for that ABI.
+        UsageError: an ABI is unknown, or a file is missing or not a program for its ABI.
     """
     for abi, path in binaries.items():
         if abi not in ABIS:
@@ -128,14 +128,14 @@ def program_for(
 
     Args:
         info: the device.
-        binaries: the user's, by ABI.
-        scratch: a folder in which the harness's own program may be written.
-        store: where built, downloaded and imported ones are, for phones.
-        demands: what the suite needs; decides if the store holds several.
+        binaries: the user's binaries, by ABI.
+        scratch: a folder for the harness's own program.
+        store: the built, downloaded and imported binaries, for phones.
+        demands: the suite's needs; they decide if the store holds several binaries.
 
     Raises:
-        UsageError: the user's own cannot run there.
-        SetupError: there is none; names the command that gets one.
+        UsageError: the user's own binary cannot run there.
+        SetupError: there is no binary; the remedy is the command that gets one.
     """
     for abi in info.abis:
         if abi in binaries:
@@ -148,11 +148,11 @@ def program_for(
 def programs_for(
     info: DeviceInfo, requests: Sequence[BinaryRequest], scratch: Path, *, store: BinaryStore
 ) -> dict[str, Program]:
-    """The binaries that a suite compares, by name.
+    """Return the binaries that a suite compares, by name.
 
     Raises:
         UsageError: a file cannot run on the device, or a word means several binaries.
-        SetupError: there is none of that name for it, with the command that gets it.
+        SetupError: no binary has that name; the remedy is the command that gets it.
     """
     return {request.name: _named(_requested(info, request, scratch, store), request.name) for request in requests}
 
@@ -161,8 +161,8 @@ def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> Non
     """Check a suite's binaries before any device is asked: that they exist, and that files are programs.
 
     Raises:
-        UsageError: a file is no program.
-        SetupError: there is none of that name.
+        UsageError: a file is not a program.
+        SetupError: no binary has that name.
     """
     for request in requests:
         for path in request.paths:
@@ -172,7 +172,7 @@ def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> Non
 
 
 def _look(request: BinaryRequest, path: Path) -> ProgramFile | None:
-    """Read what a file is; None for a script."""
+    """Read a file's headers; None for a script."""
     return None if is_script(path) else read_program(path)
 
 
@@ -219,7 +219,7 @@ def _by_path(info: DeviceInfo, request: BinaryRequest) -> Program:
 
 
 def _own(info: DeviceInfo, path: Path) -> Program:
-    """Check the user's file for this device. A script needs its interpreter there: a virtual device has every one."""
+    """Check the user's file for this device. A script needs its interpreter there, and a virtual device has every one."""
     abi = info.abis[0] if info.abis else "unknown"
     ndk = None
     if is_script(path):
@@ -265,7 +265,7 @@ def _from_store(info: DeviceInfo, store: BinaryStore, demands: Demands) -> Progr
 
 
 def how_to_get_named(name: str, abi: str) -> str:
-    """The commands that add a binary of this name for this ABI."""
+    """Return the commands that add a binary of this name for this ABI."""
     take = f"harness build --import PATH --name {shlex.quote(name)}"
     if abi not in BUILD_ABIS:
         return take
@@ -273,7 +273,7 @@ def how_to_get_named(name: str, abi: str) -> str:
 
 
 def how_to_get(info: DeviceInfo, demands: Demands) -> str:
-    """The commands that get a binary for a device, as far as its ABI has any."""
+    """Return the commands that get a binary for a device, as far as its ABI has any."""
     abi = _build_abi(info)
     flex = demands.flex != "no"
     tail = f"--abi {shlex.quote(abi)}{' --flex' if flex else ''}"
@@ -286,10 +286,10 @@ def how_to_get(info: DeviceInfo, demands: Demands) -> str:
 
 
 def _lacks(store: BinaryStore, record: BinaryRecord, demands: Demands) -> tuple[tuple[str, ...], bool]:
-    """List what the suite asks for but the binary is known not to support; and whether that is everything."""
+    """List what the suite asks for but the binary is known not to support, and return whether the list is complete."""
     known = store.help_text(record.sha256)
     facts = read_help(known) if known is not None else BinaryFacts(flags=frozenset(), tool=record.tool or "tflite")
-    # Models that ask for nothing in particular are all alike here.
+    # Models that ask for nothing special are all alike here.
     models: list[ModelRef | None] = [*{model.asked: model for model in demands.models}.values()] or [None]
     asked = list(product(demands.delegates, demands.purposes, models))
     refused = [reason for one in asked if (reason := _refusal(*one, facts)) is not None]

@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off, and that count only when they are whole and have the right hash.
+"""Downloads that resume where they broke off, and that count only once they are whole and have the right hash.
 
 Sources: RFC 9110 (Range, If-Range, Content-Range). Proxies are taken from the environment (`https_proxy`, `no_proxy`), as requests does.
 """
@@ -21,20 +21,20 @@ from harness.errors import SetupError
 from harness.files.lock import held
 
 ATTEMPTS = 4
-"""How often a broken connection is taken up again before the download is left for the next call."""
+"""How often a broken connection is resumed before the download is left for the next call."""
 
 _TIMEOUT_S = (10.0, 60.0)
-_CHUNK = 1 << 12  # what a broken connection may lose of what had arrived
+_CHUNK = 1 << 12  # bytes that a broken connection may lose
 _PAUSE_S = 0.5
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 Progress = Callable[[int, int | None], None]
-"""Told bytes so far and in all (None where the server does not say)."""
+"""Told the bytes so far and in all (None if the server does not say)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloaded:
-    """A whole file. It lies in the downloads folder until it is taken away."""
+    """A whole file. It stays in the downloads folder until it is moved away."""
 
     path: Path
     sha256: str
@@ -50,13 +50,13 @@ def download(url: str, folder: Path, progress: Progress, *, sha256: str | None =
 
     Args:
         url: http or https.
-        folder: where it is gathered, under a name made of the address.
+        folder: the downloads folder; the file's name there is made from the address.
         progress: told how far it is.
-        sha256: what it must hash to.
+        sha256: the required hash.
 
     Raises:
-        SetupError: it cannot be had (no connection, 404, another hash), with the remedy. What came so far stays for the next call, unless
-            its hash is wrong: then it is removed.
+        SetupError: the download failed (no connection, 404, another hash), with the remedy. The part that arrived stays for the next call,
+            unless its hash is wrong; then it is removed.
     """
     with _alone(folder, url) as part:
         return _download(url, part, progress, sha256)
@@ -79,7 +79,7 @@ def _download(url: str, part: Path, progress: Progress, sha256: str | None) -> D
                 raise SetupError(f"cannot write {part}: {error.strerror}", remedy="free some room") from None
             except (
                 ValueError
-            ) as error:  # an address or a proxy that is none: not all of urllib3's own are translated by requests
+            ) as error:  # a malformed address or proxy: requests does not translate all of urllib3's errors
                 raise SetupError(f"{url}: {_reason(error)}", remedy=_network_remedy()) from None
     with part.open("rb") as stream:
         seen = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -94,7 +94,7 @@ def _download(url: str, part: Path, progress: Progress, sha256: str | None) -> D
 
 @contextmanager
 def _alone(folder: Path, url: str) -> Iterator[Path]:
-    """The file that an address is gathered in, held against a second process that wants the same."""
+    """Lock an address's file in the downloads folder against a second process that wants the same."""
     part = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.part"
 
     def refuse() -> None:
@@ -105,15 +105,15 @@ def _alone(folder: Path, url: str) -> Iterator[Path]:
 
 
 def discard(part: Path) -> None:
-    """Remove what was downloaded."""
+    """Remove the downloaded file."""
     part.unlink(missing_ok=True)
     _note(part).unlink(missing_ok=True)
 
 
 def _fetch(session: requests.Session, url: str, part: Path, progress: Progress) -> bool:
-    """One connection. Returns whether it went on from what was there."""
+    """Make one connection. Return whether it resumed from what was there."""
     have, validator = _left_over(part, url)
-    headers = {"Accept-Encoding": "identity"}  # a range is one of the bytes as stored
+    headers = {"Accept-Encoding": "identity"}  # a range counts the stored bytes, so compression must be off
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": validator}
     try:
@@ -154,7 +154,7 @@ def _fetch(session: requests.Session, url: str, part: Path, progress: Progress) 
 
 
 def _extent(response: requests.Response) -> tuple[int, int | None]:
-    """Where the body starts in the file, and how long the file is."""
+    """Return where the body starts in the file, and the file's length."""
     if response.status_code == 206:
         match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
         if match is None:
@@ -170,7 +170,7 @@ def _note(part: Path) -> Path:
 
 
 def _left_over(part: Path, url: str) -> tuple[int, str]:
-    """Bytes that are there and what the server called that version of the file; 0 where it cannot be gone on with."""
+    """Return the number of bytes that are there and the server's tag for that version; 0 if the download cannot be resumed."""
     try:
         size = part.stat().st_size
         note = json.loads(_note(part).read_bytes())
@@ -182,7 +182,7 @@ def _left_over(part: Path, url: str) -> tuple[int, str]:
 
 def _write_note(part: Path, url: str, response: requests.Response) -> None:
     tag = response.headers.get("ETag", "")
-    # A weak tag may stand for other bytes: RFC 9110 does not allow it here.
+    # A weak tag may stand for different bytes, so RFC 9110 does not allow it here.
     validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
     _note(part).write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
 
@@ -203,5 +203,5 @@ def _network_remedy() -> str:
 
 
 def _without_password(text: str) -> str:
-    """What a terminal or a CI log may show of an address."""
+    """Remove the password from an address, for terminals and CI logs."""
     return re.sub(r"(^|//)[^/\s@]+@", r"\1***@", text)

@@ -1,4 +1,4 @@
-"""Reads from its ELF header what a program file is, before anything is pushed or executed.
+"""Reads a program file's ELF headers before it is pushed or executed.
 
 Source of the format: the System V ABI (ELF header, program headers), and the Android NDK's note `.note.android.ident`.
 """
@@ -18,9 +18,9 @@ from elftools.elf.segments import InterpSegment, NoteSegment
 from harness.errors import HarnessError, UsageError
 
 Platform = Literal["android", "linux", "any"]
-"""Whose dynamic linker the program names. `any`: it names none (linked statically), so the kernel alone decides."""
+"""The system whose dynamic linker the program names. `any`: it is statically linked and runs on both."""
 
-# Machine and width; all of Android's are little-endian.
+# Machine and width; Android is always little-endian.
 _ABI_OF_MACHINE = {
     ("EM_AARCH64", 64): "arm64-v8a",
     ("EM_ARM", 32): "armeabi-v7a",
@@ -39,13 +39,13 @@ class ProgramFile:
     """Android's word for the machine: arm64-v8a, armeabi-v7a, x86_64, x86; on Linux too."""
     platform: Platform
     interpreter: str | None
-    """Path of the dynamic linker; None where it is linked statically."""
+    """Path of the dynamic linker; None if the program is statically linked."""
     symbols: bool
-    """Whether it has a symbol table: without one, a sampling profiler on the device shows addresses instead of functions."""
+    """Whether it has a symbol table. Without one, a sampling profiler on the device shows addresses instead of functions."""
     ndk: str | None = None
-    """What the NDK wrote into the file, such as `r25c`; None where it wrote nothing."""
+    """The NDK's version from the file, such as `r25c`; None if it is missing."""
     android_api: int | None = None
-    """The least API level that it was built for, from the same note."""
+    """The lowest API level that it was built for, from the same note."""
 
     @property
     def described(self) -> str:
@@ -58,13 +58,13 @@ def read_program(path: Path) -> ProgramFile:
     """Read the headers of a program and check that the file is whole.
 
     Raises:
-        UsageError: it cannot be read, is not an ELF program, is cut off, or is for a machine that no Android device has.
+        UsageError: the file cannot be read, is not an ELF program, is cut off, or is for a machine that no Android device has.
     """
     try:
         found = path.stat()
         size = found.st_size
         if not stat.S_ISREG(found.st_mode):
-            # Not opened: a pipe would wait for a writer.
+            # Checked before opening, because a pipe would wait for a writer.
             raise UsageError(f"{path} is {_kind_of_node(found.st_mode)}, not a program", remedy=_REMEDY)
         with path.open("rb") as stream:
             magic = stream.read(4)
@@ -79,7 +79,7 @@ def read_program(path: Path) -> ProgramFile:
 
 
 def is_script(path: Path) -> bool:
-    """Whether a file begins with `#!`."""
+    """Return whether a file begins with `#!`."""
     try:
         if not path.is_file():
             return False  # a pipe would wait for a writer
@@ -93,13 +93,13 @@ def require(program: ProgramFile, what: str, *, abi: str | None = None, platform
     """Check that a program is for a machine and a system.
 
     Args:
-        program: as read.
-        what: how to call it in the error: its path, or what it was built as.
-        abi: that it must be for.
-        platform: that it must run on; a static program runs on both.
+        program: the program's headers.
+        what: its name in the error: its path, or what it was built as.
+        abi: the required ABI.
+        platform: the required system; a static program runs on both.
 
     Raises:
-        UsageError: it is for another one, in one line.
+        UsageError: the program is for another machine or system.
     """
     if abi is not None and program.abi != abi:
         raise UsageError(f"{what} is {program.described}, not for {abi}", remedy=_REMEDY)
@@ -149,7 +149,7 @@ def _read(stream: Any, path: Path, size: int) -> ProgramFile:
         AttributeError,
         TypeError,
     ) as error:
-        # pyelftools trusts what it reads: a damaged header raises any exception.
+        # pyelftools trusts what it reads, so a damaged header can raise any exception.
         raise UsageError(f"{path} is a damaged ELF file: {str(error)[:120] or 'unreadable'}", remedy=_REMEDY) from None
     return ProgramFile(
         abi=abi,
@@ -184,7 +184,7 @@ def _android_note(segments: list[Any], *, little: bool) -> tuple[int | None, str
 
 
 def _plain(text: str) -> str:
-    """Make a file's own words safe for a terminal: they are a stranger's text, may not move the cursor, and are cut to a line."""
+    """Make text from a file safe for a terminal: one line without control characters."""
     return "".join(c if c.isprintable() else "?" for c in text[:256])
 
 

@@ -1,4 +1,4 @@
-"""Asks Git questions, and tells it a few things to do. No setting of the user may change an answer."""
+"""Runs Git for questions and a few actions. The user's settings cannot change an answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import SetupError
 
 _TIMEOUT_S = 300.0
 
-# Set where a hook or `git rebase --exec` calls us: they name the repository that Git works in there, not the one that is asked about.
+# A hook or `git rebase --exec` sets these to the repository that Git works in, which is not the one in question.
 _OF_A_CALLER = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -26,10 +26,10 @@ _OF_A_CALLER = (
 
 
 def ask(path: Path, *arguments: str) -> str:
-    """Ask Git a question. If Git answers with a silent no (`rev-parse --verify --quiet`), the answer is empty.
+    """Ask Git a question. The answer is empty if Git fails silently (`rev-parse --verify --quiet`).
 
     Raises:
-        SetupError: Git cannot answer at all: it is not installed, or the repository is another user's or damaged.
+        SetupError: Git cannot answer: it is not installed, or the repository is damaged or another user's.
     """
     done = _run(path, arguments, _TIMEOUT_S)
     if done.returncode != 0 and done.stderr.strip():
@@ -38,15 +38,15 @@ def ask(path: Path, *arguments: str) -> str:
 
 
 def try_to_ask(path: Path, *arguments: str) -> str:
-    """Ask as `ask` does, but count a refusal as a no: the user's word means nothing there, or the repository was never finished."""
+    """Ask as `ask` does, but return an empty answer on errors: the user's word means nothing there, or the repository is unfinished."""
     return _answer(_run(path, arguments, _TIMEOUT_S))
 
 
 def told(path: Path, *arguments: str, timeout_s: float = _TIMEOUT_S, remedy: str | None = None) -> bytes:
-    """Run a command that must not fail; returns its output.
+    """Run a command that must not fail, and return its output.
 
     Raises:
-        SetupError: it failed, with Git's own reason.
+        SetupError: the command failed, with Git's own reason.
     """
     done = _run(path, arguments, timeout_s)
     if done.returncode != 0:

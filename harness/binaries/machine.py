@@ -1,7 +1,7 @@
-"""What a build depends on besides its source and its flags: which Bazel, and what this machine's files and environment tell it.
+"""What a build depends on besides its source and its flags: Bazel itself, and this machine's files and environment.
 
-Sources: Bazel's documentation of bazelrc files (system, home) and of bazelisk (`USE_BAZEL_VERSION`), and the environment that its C++
-toolchain configuration reads (`cc_configure.bzl`).
+Sources: Bazel's documentation of bazelrc files (system, home) and of bazelisk (`USE_BAZEL_VERSION`); `cc_configure.bzl` for the environment
+    that the C++ toolchain reads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PREFIXES = ("BAZEL_", "TF_", "HERMETIC_")
 
 
 def find_bazel() -> str | None:
-    """Path of bazelisk, else of bazel; `$BAZEL` names another."""
+    """Return the path of bazelisk, else of bazel; `$BAZEL` overrides both."""
     named = os.environ.get("BAZEL")
     for name in (named,) if named else ("bazelisk", "bazel"):
         if name and (path := shutil.which(name)):
@@ -26,7 +26,7 @@ def find_bazel() -> str | None:
 
 
 def bazel_identity() -> tuple[str, int, int] | None:
-    """Path, size and time of the program that is called for Bazel: another program, or an update in place, is another Bazel."""
+    """Identify Bazel by its path, size and time, so that another program or an update in place counts as another Bazel."""
     path = find_bazel()
     if path is None:
         return None
@@ -35,11 +35,11 @@ def bazel_identity() -> tuple[str, int, int] | None:
 
 
 def machine_settings() -> dict[str, str]:
-    """Hashes of the bazelrc files outside of the tree, and the environment that Bazel reads."""
+    """Return hashes of the bazelrc files outside the tree, and the environment that Bazel reads."""
     settings = {name: value for name, value in os.environ.items() if name in _NAMES or name.startswith(_PREFIXES)}
     for file in _RC_FILES:
         try:
             settings[str(file)] = hashlib.sha256(file.expanduser().read_bytes()).hexdigest()
-        except (OSError, RuntimeError):  # not there, or nobody's home
+        except (OSError, RuntimeError):  # missing, or there is no home folder
             continue
     return settings

@@ -1,4 +1,4 @@
-"""An official binary into the store: downloaded, its hash held to what is pinned or was seen first, its ELF header read."""
+"""Puts an official binary into the store: downloads it, compares its hash with the pinned or first seen one, reads its ELF header."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def fetch_prebuilt(
     name: str | None = None,
     sha256: str | None = None,
 ) -> BinaryRecord:
-    """Download an official binary, or take the one that is here.
+    """Download an official binary, or return the one in the store.
 
     Args:
-        wanted: what to get.
-        store: where it ends.
-        progress: told bytes so far and in all.
-        name: what the user calls it.
-        sha256: what the user says it must hash to.
+        wanted: the binary to get.
+        store: receives it.
+        progress: told the bytes so far and in all.
+        name: the user's name for it.
+        sha256: the hash that the user requires.
 
     Raises:
-        SetupError: it cannot be had, its hash is not the expected one, or what came is no program for the ABI.
+        SetupError: the download failed, has another hash, or is not a program for the ABI.
     """
     folder = store.folder("downloads")
     known = _known_hashes(folder)
@@ -64,7 +64,7 @@ def fetch_prebuilt(
         )
         kept = store.add(got.path, record)
     except UsageError as error:
-        # Such as the sign-in page of a hotel's network. The request was right: what came is not.
+        # Such as the sign-in page of a hotel's network: the request was right, the answer is not.
         raise SetupError(error.message, remedy="see the address in a browser") from None
     finally:
         discard(got.path)
@@ -84,7 +84,7 @@ def _known_hashes(folder: Path) -> dict[str, str]:
 
 
 def _remember(folder: Path, url: str, sha256: str) -> None:
-    # One after the other: what a process that reads at the same time writes would lack this hash.
+    # Locked: another process that read the file before would write it back without this hash.
     with held(folder / "hashes.lock"):
         text = json.dumps({**_known_hashes(folder), url: sha256}, indent=1, sort_keys=True)
         write_whole(folder / _HASHES, text.encode())

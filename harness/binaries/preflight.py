@@ -22,7 +22,7 @@ from harness.binaries.sources import AndroidNeeds
 from harness.errors import SetupError
 
 LEAST_FREE_GB, GOOD_FREE_GB = 2.0, 15.0
-"""Below the first a build is refused; below the second TensorFlow's own build may run out of room."""
+"""Free disk space: below the first a build is refused, below the second TensorFlow's build may run out of space."""
 
 _VERSION_TIMEOUT_S = 20.0
 _INSTALL_BAZELISK = (
@@ -32,7 +32,7 @@ _INSTALL_BAZELISK = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreflightFinding:
-    """One thing that was checked. `missing`: the build cannot work; `warning`: it may fail."""
+    """The outcome of one check. `missing`: the build cannot work; `warning`: it may fail."""
 
     what: str
     state: Literal["ok", "warning", "missing"]
@@ -42,12 +42,12 @@ class PreflightFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BazelProgram:
-    """How Bazel is called here."""
+    """The Bazel of this machine."""
 
     path: str
     bazelisk: bool
     version: str | None
-    """None where it does not say: bazelisk has not fetched it yet, or a distribution's build knows no version."""
+    """None if unknown: bazelisk has not fetched it yet, or a distribution's build has no version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +58,12 @@ class AndroidSetup:
     ndk_revision: str | None
     """`Pkg.Revision`, such as 25.2.9519653."""
     environment: Mapping[str, str]
-    """What Bazel's Android repository rules read; given to Bazel where the tree's ./configure has not answered it."""
+    """Variables for Bazel's Android repository rules; given to Bazel if the tree's ./configure has not set them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """All findings, and the tools that the build will use."""
+    """All findings, and the tools for the build."""
 
     findings: tuple[PreflightFinding, ...]
     bazel: BazelProgram | None
@@ -71,14 +71,14 @@ class Preflight:
 
     @property
     def blocking(self) -> tuple[PreflightFinding, ...]:
-        """What must be repaired first."""
+        """The findings that stop a build."""
         return tuple(finding for finding in self.findings if finding.state == "missing")
 
     def require(self) -> None:
-        """Go on only if nothing blocks.
+        """Check that nothing stops the build.
 
         Raises:
-            SetupError: something does; one line each.
+            SetupError: something does; one line per finding.
         """
         if not self.blocking:
             return
@@ -91,7 +91,7 @@ class Preflight:
 
 
 def android_setup(tree: SourceTree, needs: AndroidNeeds) -> AndroidSetup:
-    """Find the NDK and SDK: the tree's own ./configure names them, else the environment."""
+    """Find the NDK and SDK from the tree's own ./configure, else from the environment."""
     given = {**{k: v for k, v in os.environ.items() if k.startswith("ANDROID_")}, **tree.settings}
     home = given.get("ANDROID_NDK_HOME") or given.get("ANDROID_NDK_ROOT") or given.get("ANDROID_NDK")
     sdk = given.get("ANDROID_SDK_HOME") or given.get("ANDROID_SDK_ROOT") or given.get("ANDROID_HOME")
@@ -119,7 +119,7 @@ def preflight(tree: SourceTree, abis: Sequence[str], needs: AndroidNeeds, output
     Args:
         tree: the checkout.
         abis: build ABIs.
-        needs: what Android builds ask for if the tree itself does not say.
+        needs: requirements of Android builds if the tree itself does not say.
         output_folder: a folder on the disk where Bazel builds.
     """
     bazel, findings = _bazel(tree)
@@ -146,7 +146,7 @@ def _bazel(tree: SourceTree) -> tuple[BazelProgram | None, list[PreflightFinding
         return program, [
             PreflightFinding(what="Bazel", state="ok", detail=f"bazelisk, which runs {wanted or 'the newest'}")
         ]
-    # In the tree: a wrapper (Debian's, or bazelisk under Bazel's name) chooses the version by the folder that it is called in.
+    # Run in the tree: a wrapper (Debian's, or bazelisk under Bazel's name) chooses the version by the working folder.
     version, said = _ask_version(path, tree.path)
     if version is None and said is not None:
         detail = f"{path} does not run here: {said}"
@@ -174,11 +174,11 @@ def _configured(tree: SourceTree) -> list[PreflightFinding]:
 
 
 def _ask_version(path: str, folder: Path) -> tuple[str | None, str | None]:
-    """Ask for the version; if Bazel refuses to run, return what it says."""
+    """Ask for the version; if Bazel refuses to run, return its error."""
     try:
         done = subprocess.run(
             [path, "--version"],
-            cwd=folder if folder.is_dir() else None,  # a revision that has not been fetched yet
+            cwd=folder if folder.is_dir() else None,  # the revision has not been fetched yet
             capture_output=True,
             timeout=_VERSION_TIMEOUT_S,
             stdin=subprocess.DEVNULL,
@@ -195,7 +195,7 @@ def _ask_version(path: str, folder: Path) -> tuple[str | None, str | None]:
 
 
 def _same_version(version: str, wanted: str) -> bool:
-    """Bazelisk's words: `7.7.0`, `7.x` (any of that line), `latest` and its like (any)."""
+    """Compare versions in bazelisk's notation: `7.7.0`, `7.x` (any of that line), `latest` and the like (any)."""
     if wanted.endswith((".x", ".*")):
         return version.startswith(wanted[:-1])
     return not wanted[:1].isdigit() or version.split("-")[0] == wanted.split("-")[0]
@@ -231,7 +231,7 @@ def _ndk(setup: AndroidSetup, tree: SourceTree, needs: AndroidNeeds) -> Prefligh
     if setup.ndk_home is None:
         detail = f"ANDROID_NDK_HOME is not set; the tree supports {wanted}"
         return PreflightFinding(what="Android NDK", state="missing", detail=detail, remedy=install)
-    if not os.path.isdir(setup.ndk_home):  # noqa: PTH112  # Path.is_dir raises where we may not look
+    if not os.path.isdir(setup.ndk_home):  # noqa: PTH112  # Path.is_dir raises without permission
         detail = f"ANDROID_NDK_HOME is {setup.ndk_home}, which is no folder that can be read"
         return PreflightFinding(what="Android NDK", state="missing", detail=detail, remedy=install)
     if setup.ndk_revision is None:
@@ -312,7 +312,7 @@ def _platform_range(home: Path) -> tuple[int, int]:
 
 
 def _known_good(major: int) -> str:
-    """The last revision of an NDK line, as sdkmanager names it."""
+    """Return the last revision of an NDK line, as sdkmanager names it."""
     return {21: "21.4.7075529", 25: "25.2.9519653"}.get(major, f"{major}.x")
 
 
@@ -328,7 +328,7 @@ def _newest_platform(sdk: Path) -> str | None:
 
 
 def _names(folder: Path) -> list[str]:
-    """List a folder; empty if it is missing or closed to us."""
+    """List a folder; empty if it is missing or unreadable."""
     try:
         return [path.name for path in folder.iterdir()]
     except OSError:

@@ -1,4 +1,4 @@
-"""Reads the flags for Bazel from `bazel/benchmark_model.bazelrc`, the only place that holds them.
+"""Reads the flags for Bazel from `bazel/benchmark_model.bazelrc`, their only source.
 
 Source of the format: Bazel's documentation of bazelrc files (`COMMAND:CONFIG FLAGS`, words quoted as in a shell, `#` comments).
 """
@@ -13,32 +13,32 @@ from harness.errors import SetupError, UsageError
 from harness.files.shipped_data import data_dir
 
 BUILD_ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "linux_x86_64", "linux_aarch64")
-"""What can be built: Android's ABIs by their own names, Linux ones with `linux_` in front."""
+"""ABIs that can be built: Android's by their own names, Linux ones with `linux_` in front."""
 
 _PREFIX = "benchmark_"
 _DEVICE_ABI = {"linux_x86_64": "x86_64", "linux_aarch64": "arm64-v8a"}
 
 
 def rc_path() -> Path:
-    """The file with the profiles."""
+    """Return the path of the file with the profiles."""
     return data_dir("bazel") / "benchmark_model.bazelrc"
 
 
 def device_abi(build_abi: str) -> str:
-    """The machine of a build ABI in Android's words, as devices and ELF headers say it."""
+    """Return the machine of a build ABI in Android's words, as for devices and ELF headers."""
     return _DEVICE_ABI.get(build_abi, build_abi)
 
 
 def is_android(build_abi: str) -> bool:
-    """Whether a build ABI is one of Android's."""
+    """Return whether a build ABI is one of Android's."""
     return not build_abi.startswith("linux_")
 
 
 def parse_abis(text: str) -> tuple[str, ...]:
-    """`ABI[,ABI]` as a user writes it.
+    """Read `ABI[,ABI]` as a user writes it.
 
     Raises:
-        UsageError: one of them is unknown or given twice.
+        UsageError: an ABI is unknown or given twice.
     """
     abis = tuple(word.strip() for word in text.split(","))
     for index, abi in enumerate(abis):
@@ -50,10 +50,10 @@ def parse_abis(text: str) -> tuple[str, ...]:
 
 
 def read_profiles(path: Path) -> dict[str, tuple[str, ...]]:
-    """Config name to flags.
+    """Read the profiles: config name to flags.
 
     Raises:
-        SetupError: the file cannot be read, or holds a line of another kind.
+        SetupError: the file cannot be read, or contains another kind of line.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -75,12 +75,12 @@ def read_profiles(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def config_names(abi: str, purposes: Sequence[str]) -> tuple[str, ...]:
-    """The configs of a build, for use by hand: `--config=NAME` each, together with `--bazelrc`."""
+    """Return the configs of a build for use by hand: one `--config=NAME` each, together with `--bazelrc`."""
     return tuple(_PREFIX + name for name in (abi, *purposes))
 
 
 def build_flags(profiles: Mapping[str, Sequence[str]], abi: str, purposes: Sequence[str]) -> tuple[str, ...]:
-    """Collect all flags of a build. Profiles of this file are spelt out; configs of the source tree stay configs.
+    """Collect all flags of a build. Profiles of this file are expanded; configs of the source tree stay configs.
 
     Raises:
         SetupError: the file lacks a profile, or one contains itself.

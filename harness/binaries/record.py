@@ -1,4 +1,4 @@
-"""Records where a binary came from: one record for each way.
+"""Records where a binary came from: one record per origin.
 
 Format history (`format` in a record):
     1   first version
@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BinaryRecord:
-    """Where a binary came from. What is not known (the flags of a download) is None or empty, never guessed."""
+    """The origin of a binary. Unknown facts (the flags of a download) are None or empty, never guessed."""
 
     sha256: str
     size_bytes: int
@@ -29,41 +29,41 @@ class BinaryRecord:
     origin: Literal["build", "prebuilt", "import"]
     added_at: datetime
     name: str | None = None
-    """What the user calls it; suites can refer to it."""
+    """The user's name for it; suites can refer to it."""
     tool: Literal["tflite", "litert"] | None = None
     flex: bool | None = None
     source: str | None = None
-    """The tree that it was built from, the address, or the path that it was taken from."""
+    """The source tree of a build, the address of a download, or the path of an import."""
     source_kind: str | None = None
     """`tensorflow` or `litert`, for builds."""
     revision: str | None = None
     """Git commit of the source; the version, for downloads."""
     revision_name: str | None = None
-    """What the user asked for: a tag, a branch."""
+    """The revision that the user asked for: a tag, a branch."""
     dirty: bool | None = None
-    """Whether the tree held changes that no commit holds."""
+    """Whether the tree had uncommitted changes."""
     target: str | None = None
     flags: tuple[str, ...] = ()
     bazel: str | None = None
-    """Version that the build asked for (`.bazelversion`), or that ran."""
+    """Bazel's version that the build asked for (`.bazelversion`), or that ran."""
     ndk: str | None = None
-    """`Pkg.Revision` of the NDK, for Android builds; of other binaries what the NDK left in them."""
+    """`Pkg.Revision` of the NDK, for Android builds; for other binaries the NDK's note in the file."""
     duration_s: float | None = None
     log: str | None = None
     request: str | None = None
-    """Hash of everything that the build depended on: an equal request needs no build."""
+    """Hash of everything that the build depended on; an equal request needs no build."""
     format: int = FORMAT
 
     @property
     def build_abi(self) -> str:
-        """The ABI as `harness build --abi` names it."""
+        """The ABI in the words of `harness build --abi`."""
         if self.platform != "linux":
             return self.abi
         return "linux_aarch64" if self.abi == "arm64-v8a" else f"linux_{self.abi}"
 
     @property
     def label(self) -> str:
-        """Short, for tables: the user's name, or what it is."""
+        """Short text for tables: the user's name, or a description."""
         if self.name:
             return self.name
         revision = self.revision_name or (self.revision or "")[:12]
@@ -72,7 +72,7 @@ class BinaryRecord:
 
 
 def described(record: BinaryRecord, seen: ProgramFile, *, sha256: str, size: int) -> BinaryRecord:
-    """A record with what the file itself says."""
+    """Complete a record with the facts of the file itself."""
     return replace(
         record,
         sha256=sha256,
@@ -85,7 +85,7 @@ def described(record: BinaryRecord, seen: ProgramFile, *, sha256: str, size: int
 
 
 def new_record(origin: Literal["build", "prebuilt", "import"], source: str, *, name: str | None = None) -> BinaryRecord:
-    """A record to be filled in by `BinaryStore.add`."""
+    """Make a record for `BinaryStore.add` to complete."""
     return BinaryRecord(
         sha256="",
         size_bytes=0,
@@ -100,5 +100,5 @@ def new_record(origin: Literal["build", "prebuilt", "import"], source: str, *, n
 
 
 def newest(records: Sequence[BinaryRecord]) -> BinaryRecord | None:
-    """The record that was added last."""
+    """Return the record that was added last."""
     return max(records, key=lambda record: record.added_at, default=None)

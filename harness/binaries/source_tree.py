@@ -1,4 +1,4 @@
-"""Looks at a checkout to build from: what it is, at which revision, and whether it was changed. Git says so; nothing is guessed."""
+"""Examines a checkout to build from: its kind, its revision, and whether it was changed. The facts come from Git; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -14,41 +14,40 @@ from harness.binaries.sources import Source, Sources
 from harness.errors import UsageError
 
 CONFIGURED = (".tf_configure.bazelrc", ".litert_configure.bazelrc")
-"""What `./configure` writes: TensorFlow's, and LiteRT's from 2.0 on."""
+"""The file that `./configure` writes, in TensorFlow and in LiteRT from 2.0 on."""
 
 _IMPORT = re.compile(r"^\s*(try-import|import)\s+%workspace%/(\S+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTree:
-    """A tree that holds `benchmark_model`."""
+    """A source tree with `benchmark_model`."""
 
     path: Path
     kind: str
     """`tensorflow` or `litert`."""
     source: Source
     commit: str | None
-    """None where the tree is not in Git."""
+    """None if the tree is not in Git."""
     dirty: bool | None
     digest: str | None
-    """Stands for the tree's content: equal digests mean that nothing has to be built anew. None where the tree is not in Git: then
-    Bazel finds out whether a file has changed."""
+    """Digest of the tree's content: equal digests need no new build. None if the tree is not in Git; then Bazel checks for changes."""
     bazel_version: str | None
-    """What `.bazelversion` asks for."""
+    """The version in `.bazelversion`."""
     ndk_versions: tuple[int, ...]
-    """NDKs that the tree's own configure.py calls supported; empty where it does not say."""
+    """NDKs that the tree's own configure.py calls supported; empty if it does not say."""
     settings: Mapping[str, str]
-    """What `./configure` has answered: the environment in the file that it wrote."""
+    """The answers of `./configure`: the environment in the file that it wrote."""
     lacks: tuple[str, ...] = ()
-    """Files that the tree's .bazelrc demands and that are not there: Bazel does not start."""
+    """Missing files that the tree's .bazelrc demands; without them Bazel does not start."""
     revision_name: str | None = None
 
 
 def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None) -> SourceTree:
-    """Look at a checkout.
+    """Examine a checkout.
 
     Raises:
-        UsageError: it is not a known source tree.
+        UsageError: the folder is not a known source tree.
     """
     path = path.resolve()
     try:
@@ -80,29 +79,29 @@ def read_tree(path: Path, sources: Sources, *, revision_name: str | None = None)
 
 
 def is_unchanged(tree: SourceTree) -> bool:
-    """Say whether a tree is still as it was when it was read, as far as Git knows it."""
+    """Return whether a tree is unchanged since it was read, as far as Git knows."""
     commit = _commit(tree.path)
     digest = None if commit is None else _git_state(tree.path, commit)[1]
     return (commit, digest) == (tree.commit, tree.digest)
 
 
 def rc_imports(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a .bazelrc brings in from the tree: the files that must be there, and all of them in their order."""
+    """Return what a .bazelrc imports from the tree: the files that must exist, and all files in their order."""
     found = _IMPORT.findall(text)
     every = tuple(name for _, name in found)
     return tuple(name for word, name in found if word == "import"), every or CONFIGURED
 
 
 def _commit(path: Path) -> str | None:
-    # A folder without a repository of its own may lie inside another project's: that one's commit says nothing of it.
+    # A folder without its own repository may lie inside another project's, whose commit does not describe it.
     if not (path / ".git").exists():
         return None
     return git.ask(path, "rev-parse", "--verify", "--quiet", "HEAD") or None
 
 
 def _git_state(path: Path, commit: str) -> tuple[bool, str]:
-    """Ask whether the tree differs from its commit; returns that and a digest of all that a build could see."""
-    # What a filter for reading (textconv) or a program of the user's makes of a difference could hide one.
+    """Return whether the tree differs from its commit, and a digest of everything that a build could see."""
+    # A textconv filter or the user's own diff program could hide a difference.
     changes = git.told(path, "diff", "--binary", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "HEAD")
     untracked = git.told(path, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
     digest = hashlib.sha256(commit.encode() + b"\0" + changes)
@@ -121,13 +120,13 @@ def _git_state(path: Path, commit: str) -> tuple[bool, str]:
         changed, state = _git_state(inside, at)
         dirty = dirty or changed or at != pinned
         digest.update(name + b"\0" + state.encode())
-    for imported in rc_imports(_text(path / ".bazelrc"))[1]:  # may be ignored by Git; Bazel reads them
+    for imported in rc_imports(_text(path / ".bazelrc"))[1]:  # Git may ignore these; Bazel reads them
         digest.update(imported.encode() + b"\0" + _content(path / imported))
     return dirty, digest.hexdigest()
 
 
 def _submodules(path: Path) -> Iterator[tuple[bytes, str]]:
-    """Path and pinned commit of each."""
+    """Return path and pinned commit of each submodule."""
     for entry in git.told(path, "ls-files", "-z", "--stage").split(b"\0"):
         if entry.startswith(b"160000 "):
             what, _, name = entry.partition(b"\t")
@@ -144,18 +143,18 @@ def _content(file: Path) -> bytes:
 
 
 def bazel_version(text: str) -> str | None:
-    """What a .bazelversion asks for."""
+    """Read the version in a .bazelversion."""
     return next(iter(text.split()), None)
 
 
 def ndk_versions(text: str) -> tuple[int, ...]:
-    """The NDKs that a configure.py calls supported; empty if it does not say."""
+    """Read the NDKs that a configure.py calls supported; empty if it does not say."""
     match = re.search(r"^_SUPPORTED_ANDROID_NDK_VERSIONS\s*=\s*\[([\d\s,]*)\]", text, re.MULTILINE)
     return tuple(int(number) for number in re.findall(r"\d+", match.group(1))) if match else ()
 
 
 def settings(texts: Iterable[str]) -> dict[str, str]:
-    """The environment that bazelrc files give to actions; what a later one says counts."""
+    """Read the environment that bazelrc files give to actions; later files win."""
     return {
         name: value.strip().strip('"')
         for text in texts
@@ -164,7 +163,7 @@ def settings(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _text(file: Path) -> str:
-    """Content of a file; empty if it is missing."""
+    """Read a file; empty if it is missing."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:

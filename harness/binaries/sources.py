@@ -1,4 +1,4 @@
-"""Reads `bazel/sources.yaml` strictly: what can be built or downloaded, and where it comes from."""
+"""Reads `bazel/sources.yaml` strictly: what can be built or downloaded, and from where."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Strict(BaseModel):
 
 
 class Revision(_Strict):
-    """A pinned revision. `bazel` is what its .bazelversion says, for a preflight before anything is fetched."""
+    """A pinned revision. `bazel` is the version in its .bazelversion, for a preflight before anything is fetched."""
 
     commit: _Commit
     archive_sha256: _Sha256
@@ -41,10 +41,10 @@ class Source(_Strict):
     revisions: Mapping[str, Revision]
 
     def label(self, name: str, target: TargetName, *, flex: bool) -> str:
-        """Bazel's label of a tool.
+        """Return Bazel's label of a tool.
 
         Raises:
-            UsageError: this source has none of that kind.
+            UsageError: this source lacks that tool.
         """
         for key, label in self.targets.items():
             if key == (f"{target}_flex" if flex else target):
@@ -54,7 +54,7 @@ class Source(_Strict):
 
 
 class AndroidNeeds(_Strict):
-    """What an Android build asks of the machine."""
+    """The requirements of an Android build on the machine."""
 
     ndk_versions: list[int]
     ndk_api_levels: tuple[int, int]
@@ -82,7 +82,7 @@ class Sources(_Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prebuilt:
-    """One official binary. `sha256` is what it must be, where that is pinned; `moving`: its content changes under the same address."""
+    """One official binary. `sha256` is its pinned hash, if any; `moving`: its content changes under the same address."""
 
     version: str
     abi: str
@@ -97,13 +97,13 @@ def load_sources() -> Sources:
     """Read `bazel/sources.yaml`.
 
     Raises:
-        SuiteError: it is not what it must be, with file, line and key.
+        SuiteError: the file is invalid; names the file, the line and the key.
     """
     return load_yaml_model(data_dir("bazel") / "sources.yaml", Sources)
 
 
 def official_version(sources: Sources, abi: str, *, flex: bool) -> str | None:
-    """Name a version that has an official binary for an ABI; None if nobody publishes one."""
+    """Return a version with an official binary for an ABI; None if nobody publishes one."""
     for family in sources.prebuilt.values():
         if abi in family.urls and (family.flex_suffix is not None or not flex):
             return next(iter(family.moving), None)
@@ -114,7 +114,7 @@ def prebuilt(sources: Sources, version: str, abi: str, *, flex: bool) -> Prebuil
     """Find the official binary of a version for a build ABI.
 
     Raises:
-        UsageError: there is none; lists what there is.
+        UsageError: there is none; lists those that exist.
     """
     if not version or not all(c.isalnum() or c in "._-" for c in version) or ".." in version:
         raise UsageError(f"--prebuilt {version!r} is not a version", remedy="such as latest, nightly or 2.1.4")

@@ -1,1 +1,1 @@
-"""One file per verb: the only place that prints, exits and builds targets."""
+"""The command line, one file per verb: only this room prints and exits."""

@@ -1,4 +1,4 @@
-"""`harness build`: a `benchmark_model` built, downloaded or imported, and the list of those that are here."""
+"""`harness build`: builds, downloads or imports a `benchmark_model`, and lists the stored ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from harness.cli.build_progress import bazel_progress, download_progress
 from harness.cli.build_show import print_commands, show_all, show_findings, show_new
 from harness.errors import UsageError
 
-# What was given and is of no use is said, not passed over: a --print or an --abi that does nothing misleads.
+# An option without effect is refused: a --print or an --abi that does nothing misleads.
 _ONLY_WITH = {
     "--revision": ("--source",),
     "--abi": ("--source", "--prebuilt", "--import"),
@@ -67,7 +67,7 @@ Examples:
     metavar="REV",
     help="Build this revision of --source in a tree of its own. Without --source, fetch a pinned revision.",
 )
-@click.option("--abi", "abis", metavar="ABI[,ABI]", help=f"What to build for: {', '.join(BUILD_ABIS)}.")
+@click.option("--abi", "abis", metavar="ABI[,ABI]", help=f"The ABIs to build for: {', '.join(BUILD_ABIS)}.")
 @click.option("--flex", is_flag=True, help="Build with Select TF ops.")
 @click.option(
     "--target",
@@ -80,7 +80,7 @@ Examples:
 @click.option(
     "--flag", "flags", multiple=True, metavar="FLAG", help="One more flag for bazel build. May be given several times."
 )
-@click.option("--name", metavar="NAME", help="The name that suites use for it.")
+@click.option("--name", metavar="NAME", help="The name by which suites call it.")
 @click.option(
     "--prebuilt", "version", metavar="VERSION", help="Download an official binary: latest, nightly, 2.1.4, ..."
 )
@@ -88,15 +88,17 @@ Examples:
 @click.option(
     "--import",
     "imported",
-    type=click.Path(path_type=Path, readable=False),  # what cannot be read is said where it is read, as everywhere else
+    type=click.Path(
+        path_type=Path, readable=False
+    ),  # an unreadable file is reported where it is read, as everywhere else
     metavar="PATH",
     help="Import this file.",
 )
 @click.option("--list", "listing", is_flag=True, help="List the binaries that you have.")
-@click.option("--print", "printing", is_flag=True, help="Print the Bazel command and stop.")
-@click.option("--check", "checking", is_flag=True, help="Check what the build needs, and stop.")
-@click.option("--force", is_flag=True, help="Build even if the check finds a problem.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--print", "printing", is_flag=True, help="Print the Bazel command, and do not build.")
+@click.option("--check", "checking", is_flag=True, help="Check what the build needs, and do not build.")
+@click.option("--force", is_flag=True, help="Build even if --check would find a problem.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 def build(
     ctx: click.Context,
@@ -117,9 +119,9 @@ def build(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Get a benchmark_model: build it with Bazel, download an official one, or import your own.
+    """Build, download or import a benchmark_model.
 
-    Each binary is kept once, with a record of where it came from. For each device, `harness run` picks the binary of its ABI that
+    The harness keeps each binary once, with a record of where it came from. For each device, `harness run` picks the binary of its ABI that
     supports most of what the suite asks for.
     """
     way = _one_way(source=source or revision, version=version, imported=imported, listing=listing)
@@ -158,7 +160,7 @@ def build(
             if not console.is_terminal and not tree.path.exists():
                 console.print(
                     doing, highlight=False, soft_wrap=True
-                )  # a fetch may take long, and a log shows no spinner
+                )  # a fetch may take long, and without a terminal there is no spinner
             with console.status(doing):
                 return checkout(revision, source, store.folder("sources"), sources)
 
@@ -166,14 +168,14 @@ def build(
         if printing:
             print_commands(requests_of(tree), as_json)
         elif checking:
-            requests_of(tree)  # a target that the source lacks is found here too
+            requests_of(tree)  # also notices a target that the source lacks
             ctx.exit(show_findings(preflight(tree, wanted, sources.android, Path.home()), as_json))
         else:
             _build(store, tree, requests_of, get_tree, sources, name, force, as_json)
 
 
 def _one_way(*, source: object, version: object, imported: object, listing: bool) -> str:
-    """Which of the four ways was asked for."""
+    """Return which of the four ways was asked for."""
     chosen = {
         "--source": source is not None,
         "--prebuilt": version is not None,
@@ -191,10 +193,10 @@ def _one_way(*, source: object, version: object, imported: object, listing: bool
 
 
 def _check_options(ctx: click.Context, way: str) -> None:
-    """Nothing that was asked for is left aside in silence.
+    """Refuse options that have no effect in this way.
 
     Raises:
-        UsageError: an option that means nothing this way.
+        UsageError: an option has no meaning here.
     """
     for parameter in ctx.command.params:
         option = parameter.opts[0]
@@ -213,7 +215,7 @@ def _import(store: BinaryStore, path: Path, abis: str | None, flex: bool, name: 
             raise UsageError("--import: a program is for one ABI", remedy="import them one by one")
         system: Platform = "android" if is_android(wanted[0]) else "linux"
         require(read_program(path), str(path), abi=device_abi(wanted[0]), platform=system)
-    # Whether it has Flex cannot be read off it; that it has, its owner may say.
+    # The file does not show whether it has Flex, so the user may say that it has.
     return store.add(path, replace(new_record("import", str(path.resolve()), name=name), flex=True if flex else None))
 
 
@@ -229,7 +231,7 @@ def _abis(text: str | None) -> tuple[str, ...]:
 
 
 def _planned(source: Path | None, revision: str | None, store: BinaryStore, sources: Sources) -> SourceTree:
-    """The tree to look at; a revision is not fetched for that."""
+    """Return the tree to examine; a revision is not fetched for that."""
     if revision is not None:
         return planned(revision, source, store.root / "sources", sources)
     assert source is not None  # noqa: S101  # _one_way saw to it
@@ -247,7 +249,7 @@ def _build(
     as_json: bool,
 ) -> None:
     if not tree.path.exists() and not force:
-        # An hour of fetching is no way to find out that there is no NDK.
+        # Nobody should fetch for an hour before learning that there is no NDK.
         preflight(tree, [request.abi for request in requests_of(tree)], sources.android, Path.home()).require()
     done = []
     for request in requests_of(get_tree()):

@@ -1,4 +1,4 @@
-"""What a person sees while a binary is built or downloaded: a bar on a terminal, a line now and then elsewhere. All of it on stderr."""
+"""Shows on stderr how a build or a download goes on: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from harness.binaries.build_events import Advance
 
 LINE_EVERY_S = 10.0
-"""Where there is no terminal: often enough to see in a CI log that something goes on, seldom enough not to fill it."""
+"""Seconds between lines without a terminal: a CI log shows that work goes on, and is not filled."""
 
 
 class _Lines:
-    """Says something at most every so often; the first word at once."""
+    """Prints a line at most every `LINE_EVERY_S`, the first one at once."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -32,7 +32,7 @@ class _Lines:
 
 @contextmanager
 def bazel_progress(abi: str) -> Iterator[Callable[[Advance], None]]:
-    """Bazel's own count of actions and what it does."""
+    """Show Bazel's own count of actions and its current one."""
     console = Console(stderr=True)
 
     def words(now: Advance) -> str:
@@ -54,7 +54,7 @@ def bazel_progress(abi: str) -> Iterator[Callable[[Advance], None]]:
 
 @contextmanager
 def download_progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Bytes so far, in all, and how fast."""
+    """Show the bytes so far and in all, and the speed."""
     console = Console(stderr=True)
     if not console.is_terminal:
         lines = _Lines(console)

@@ -1,4 +1,4 @@
-"""What `harness build` prints: commands, findings, and the binaries in the store."""
+"""Prints the results of `harness build`: commands, findings, and the binaries in the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.cli.run_summary import write_json
 
 
 def print_commands(requests: list[BuildRequest], as_json: bool) -> None:
-    """What Bazel would be told."""
+    """Print the commands for Bazel."""
     if as_json:
         write_json(
             {
@@ -40,7 +40,7 @@ def print_commands(requests: list[BuildRequest], as_json: bool) -> None:
 
 
 def show_findings(found: Preflight, as_json: bool) -> int:
-    """A preflight; the answer is the exit code."""
+    """Print a preflight and return the exit code."""
     if as_json:
         write_json({"findings": [asdict(finding) for finding in found.findings]})
     else:
@@ -59,7 +59,7 @@ def _document(store: BinaryStore, record: BinaryRecord) -> dict[str, Any]:
 
 
 def show_new(store: BinaryStore, done: list[tuple[BinaryRecord, bool]], as_json: bool) -> None:
-    """What was asked for, and whether it had to be got."""
+    """Print the requested binary, and whether it is new or was in the store."""
     for record, fresh in done:
         if not record.symbols and record.origin == "build":
             click.echo(
@@ -75,7 +75,7 @@ def show_new(store: BinaryStore, done: list[tuple[BinaryRecord, bool]], as_json:
 
 
 def show_all(store: BinaryStore, records: tuple[BinaryRecord, ...], as_json: bool) -> None:
-    """The list of binaries."""
+    """Print the list of binaries."""
     if as_json:
         write_json({"binaries": [_document(store, record) for record in records]})
         return

@@ -1,6 +1,6 @@
-"""`harness calibrate`: what comparisons on this device and model are worth, by comparing what is alike.
+"""`harness calibrate`: measures how reliable comparisons on this device and model are, by comparing equal things.
 
-A run is compared with itself; a suite is run for the purpose, every cell often enough to be both sides.
+A run is compared with itself. A suite is run for this purpose, with enough processes of each cell for both sides.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ Examples:
   harness calibrate suite.yaml --device any --binary arm64-v8a=benchmark_model
   harness calibrate suites/quickstart.yaml --device virtual:1 --blocks 40
 
-Processes of neighbouring blocks are compared with each other, so a cell needs at least ten processes. The result is
-kept in RUN/calibration.json and, for phones, in the state folder. `harness compare` shows it beside later verdicts.
-If there is a RUN/report.html, it is made again and shows it too.
+The harness compares the processes of a cell with each other, so a cell needs at least ten, and every verdict is false:
+you also see how often. It runs a SUITE first, for latency alone.
 
-A SUITE is run first, for latency alone, with --blocks processes of each cell: two for each pair.
+RUN/calibration.json and, for phones, the state folder keep the result: `harness compare` shows it beside later verdicts,
+and so does RUN/report.html, which is written again if it is there.
 """
 _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 
@@ -54,13 +54,13 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
     show_default=True,
     help="The number to compare.",
 )
-@click.option("--min-effect", type=PERCENT, default="1%", show_default=True, help="Count smaller changes as none.")
+@click.option("--min-effect", type=PERCENT, default="1%", show_default=True, help="Treat smaller changes as no change.")
 @click.option(
     "--processes",
     type=click.IntRange(MIN_BLOCKS, 500),
     multiple=True,
     metavar="N",
-    help="Find the smallest change that this many processes a side detect. May be given several times. [default: 5, 10, 20, 40]",
+    help="Find the smallest change for N processes a side. May be given several times. [default: 5, 10, 20, 40]",
 )
 @click.option(
     "--device",
@@ -68,25 +68,25 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
     "selectors",
     multiple=True,
     metavar="SEL",
-    help="The devices to run a SUITE on, as for `harness run`. Replaces its `devices`.",
+    help="For a SUITE: where to measure, as for `harness run`. Replaces its `devices`.",
 )
 @click.option(
     "--binary",
     "binaries",
     multiple=True,
     metavar="ABI=PATH",
-    help="The binary to run a SUITE with, as for `harness run`.",
+    help="For a SUITE: the benchmark_model, as for `harness run`.",
 )
-@click.option("--out", "-o", type=OutputPath(), metavar="RUN", help="The folder for a SUITE's run.")
+@click.option("--out", "-o", type=OutputPath(), metavar="RUN", help="For a SUITE: the folder for its run.")
 @click.option(
     "--blocks",
     type=click.IntRange(2 * MIN_BLOCKS, 1000),
     default=BLOCKS,
     show_default=True,
     metavar="N",
-    help="How many processes of each cell a SUITE runs.",
+    help="For a SUITE: how many processes of each cell to run; two make a pair.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 @outlives_its_terminal()
 def calibrate_command(
@@ -102,7 +102,7 @@ def calibrate_command(
     blocks: int,
     as_json: bool,
 ) -> None:
-    """Find the smallest change that you can detect with a run's cells (or a suite's), and how often a verdict is false."""
+    """Find the smallest change that you can detect."""
     if min_effect == 0:
         raise UsageError("--min-effect must be more than 0%: no measurement shows that two things are exactly the same")
     selection = parse_where(where) if where.strip() else {}
@@ -133,7 +133,7 @@ def calibrate_command(
     except UsageError as error:
         if code == 0:
             raise
-        click.echo(f"harness: {error}", err=True)  # the request was right, what was measured is bad
+        click.echo(f"harness: {error}", err=True)  # the request was right, the measurement is bad
         ctx.exit(code)
     if as_json:
         click.echo(json.dumps(found.document(), indent=1, allow_nan=False))
@@ -145,7 +145,7 @@ def calibrate_command(
 
 
 def _suite_of(source: str) -> Path | None:
-    """The suite file that is meant; None where it is a run."""
+    """Return the suite file; None if the path is a run."""
     path = Path(source)
     if path.is_dir():
         return None

@@ -1,4 +1,4 @@
-"""A run that goes on when the terminal that it was started in is closed."""
+"""Lets a run go on when its terminal is closed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from types import FrameType
 
 @contextlib.contextmanager
 def outlives_its_terminal() -> Iterator[None]:
-    """Let SIGHUP pass meanwhile: a night's run must not end with an SSH connection. Its log is in its folder."""
+    """Ignore SIGHUP inside: a night's run must not end with its SSH connection. Its log is in its folder."""
     before = signal.getsignal(signal.SIGHUP)
-    # Not SIG_IGN, which every program that is started meanwhile would inherit.
+    # Not SIG_IGN, which every program started meanwhile would inherit.
     signal.signal(signal.SIGHUP, signal.SIG_IGN if before is signal.SIG_IGN else _goes_on)
     try:
         yield

@@ -1,4 +1,4 @@
-"""`harness compare`: whether HEAD is faster or slower than BASE, by how much, where, and how sure that is."""
+"""`harness compare`: says whether HEAD is faster or slower than BASE, by how much, where, and how sure that is."""
 
 from __future__ import annotations
 
@@ -34,19 +34,23 @@ Examples:
   harness compare runs/monday runs/tuesday --format parquet --table ops -o ops.parquet
   harness compare runs/pr@binary=main runs/pr@binary=change --format model-explorer -o overlays/
 
-A selection names model, device, delegate, threads, cpus and binary; values may hold * and ?. Two cells are compared
-if they agree in every key, except those that the two selections fix differently. If several base cells fit, the
-suite's `baseline` decides.
+BASE and HEAD are runs, or selections of their cells: RUN@KEY=VALUE,... with the keys model, device, delegate, threads,
+cpus and binary; values may hold * and ?. Two cells are compared if all their keys agree, except those in which the
+selections differ. If several base cells fit, the suite's `baseline` decides.
 
-The gate exits with 1 if a whole interval lies beyond it, or if base measured a cell and head did not.
+The gate breaks, and the exit code is 1, if a whole interval lies beyond it, or if base measured a cell and head did not.
 """
 
 
 @click.command("compare", epilog=_EPILOG)
 @click.argument("base", metavar="BASE")
 @click.argument("head", metavar="HEAD")
-@click.option("--by", multiple=True, metavar="KEY", help="A key in which the sides differ. May be given several times.")
-@click.option("--gate", type=PERCENT, metavar="PERCENT", help="Exit 1 if a cell is surely slower by more than this.")
+@click.option(
+    "--by", multiple=True, metavar="KEY", help="Let the two sides differ in this key. May be given several times."
+)
+@click.option(
+    "--gate", type=PERCENT, metavar="PERCENT", help="Exit with 1 if a cell is surely slower by more than this."
+)
 @click.option("--min-effect", type=PERCENT, default="1%", show_default=True, help="Count smaller changes as `same`.")
 @click.option(
     "--metric",
@@ -55,11 +59,18 @@ The gate exits with 1 if a whole interval lies beyond it, or if base measured a 
     show_default=True,
     help="The number to compare.",
 )
-@click.option("--strict", is_flag=True, help="Refuse to compare sides that were measured under unlike conditions.")
 @click.option(
-    "--ops", type=click.IntRange(0), default=5, show_default=True, help="How many ops to list for a cell that differs."
+    "--strict", is_flag=True, help="Refuse to compare if the two sides were measured under unlike conditions."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout (as --format json).")
+@click.option(
+    "--ops",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="How many ops to list for a cell that differs.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--format",
     "file_format",
@@ -71,7 +82,7 @@ The gate exits with 1 if a whole interval lies beyond it, or if base measured a 
 @click.option(
     "--table",
     type=click.Choice(["cells", "ops"]),
-    help="What a row is, for csv and parquet.  [default: cells]",
+    help="What one row of csv and parquet is.  [default: cells]",
 )
 @click.option(
     "-o",
@@ -93,7 +104,7 @@ def compare_command(
     table: str | None,
     output: Path | None,
 ) -> None:
-    """Compare two runs, or two selections of cells, cell by cell."""
+    """Compare two runs, or two selections from runs, cell by cell."""
     file_format = "json" if as_json else file_format
     name = _table_name(table, file_format, output)
     if file_format == "parquet":
@@ -106,7 +117,7 @@ def compare_command(
 
 def _table_name(table: str | None, file_format: str, output: Path | None) -> ComparisonTableName:
     if table is not None and file_format not in ("csv", "parquet"):
-        raise UsageError(f"--table is of csv and parquet, not of {file_format}", remedy="--format csv")
+        raise UsageError(f"--table goes with csv and parquet, not with {file_format}", remedy="--format csv")
     if file_format == "parquet" and (output is None or str(output) == "-"):
         raise UsageError(
             "Parquet is a binary format and is not written to a terminal or pipe", remedy="name a file: -o FILE"

@@ -1,4 +1,4 @@
-"""How `harness run` ends: the summary, and the exit code."""
+"""The end of `harness run`: the summary and the exit code."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from harness.errors import SetupError
 
 
 def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = False) -> int:
-    """Say what was measured, and give the exit code.
+    """Print what was measured, and return the exit code.
 
     Args:
-        outcome: what the run came to.
-        as_json: as one document instead of tables.
-        on_stderr: leave stdout to whoever called this.
+        outcome: the run's outcome.
+        as_json: print one document instead of tables.
+        on_stderr: print tables on stderr; stdout belongs to the caller.
 
     Raises:
-        SetupError, UsageError: the report or the JSON document could not be written. What was measured is said first.
+        SetupError, UsageError: the report or the JSON document could not be written. The summary is printed first.
     """
     lost: SetupError | None = None
     try:

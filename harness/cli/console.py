@@ -1,4 +1,4 @@
-"""The console that tables and lines are printed on."""
+"""The console for tables and lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UNFOLDED = 10_000
 
 
 def open_console(*, on_stderr: bool = False) -> Console:
-    """As wide as the terminal is. A pipe or a file has no width: nothing is folded there, unless COLUMNS gives it one."""
+    """Open a console as wide as the terminal. In a pipe or a file nothing is folded, unless COLUMNS gives a width."""
     console = Console(stderr=on_stderr)
     if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
         return console

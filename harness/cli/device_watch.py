@@ -1,4 +1,4 @@
-"""Tells when a device comes, goes or changes its state, as the ADB servers themselves tell (`host:track-devices`)."""
+"""Reports when a device comes, goes or changes its state, as the ADB servers announce it (`host:track-devices`)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 _REQUEST = b"host:track-devices"
 _CONNECT_S = 5.0
 _LOOK_FOR_SERVERS_S = 2.0
-"""A server that comes up (virtual devices that are started) is noticed within this time."""
+"""A new server (of newly started virtual devices) is noticed within this many seconds."""
 
 
 def device_changes(ports: Callable[[], Sequence[int]]) -> Iterator[None]:
-    """Yields once at the beginning and after each change, for ever.
+    """Yield once at the beginning and after each change, endlessly.
 
     Args:
-        ports: of the ADB servers that are up by now, on the loopback.
+        ports: returns the loopback ports of the ADB servers that are up now.
     """
     with contextlib.ExitStack() as stack:
         tracked: dict[int, socket.socket] = {}
@@ -34,7 +34,7 @@ def device_changes(ports: Callable[[], Sequence[int]]) -> Iterator[None]:
             changed = False
             for port, sock in list(tracked.items()):
                 if sock in ready:
-                    # What it says is read and dropped: the list is asked for anew, with all that belongs to it.
+                    # The announcement is dropped: the caller asks for the full list again.
                     data = _receive(sock)
                     changed = True
                     if not data:
@@ -49,7 +49,7 @@ def _track(port: int) -> socket.socket | None:
         sock = socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_S)
         sock.sendall(f"{len(_REQUEST):04x}".encode() + _REQUEST)
         if sock.recv(4, socket.MSG_WAITALL) == b"OKAY":
-            # The first list follows at once; whoever watches is about to read it.
+            # The first list follows at once; the caller asks for the list anyway.
             size = int(sock.recv(4, socket.MSG_WAITALL) or b"0", 16)
             if size:
                 sock.recv(size, socket.MSG_WAITALL)

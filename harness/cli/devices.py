@@ -1,4 +1,4 @@
-"""`harness devices`: what is attached, what it is, and what to do about what cannot be used."""
+"""`harness devices`: lists the attached devices, what they are, and the remedy for those that cannot be used."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NO_ANSWER_REMEDY = "it is listed and does not answer: reboot it, or unplug it a
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Row:
-    """A device with what it says of itself, or with why it does not."""
+    """A device with its inventory, or with the reason why there is none."""
 
     listed: AttachedDevice
     inventory: Inventory | None = None
@@ -71,7 +71,7 @@ class _Row:
     help="The file that --init writes. Default: standard output.",
 )
 def devices(as_json: bool, watch: bool, init: str | None, out: Path | None) -> None:
-    """List the attached devices: phones on your ADB server, and virtual devices that are up."""
+    """List the attached phones and the virtual devices that are up."""
     configs = load_device_configs()
     if init is not None:
         if watch or as_json:
@@ -101,7 +101,7 @@ def _watch(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
     known: dict[AttachedDevice, _Row] = {}
     for _ in device_changes(_servers):
         listed = _listed_now()
-        # Only who is new is asked: a phone in the middle of a measurement is left alone.
+        # Only new devices are asked: a phone in the middle of a measurement is left alone.
         new = [one for one in listed if one not in known or known[one].inventory is None]
         asked = dict(zip(new, _ask_all(new, configs), strict=True))
         known = {one: asked.get(one) or known[one] for one in listed}
@@ -113,7 +113,7 @@ def _watch(as_json: bool, configs: Mapping[str, DeviceConfig]) -> None:
 
 
 def _listed_now() -> list[AttachedDevice]:
-    """Who is there. A server that goes away while it is asked takes its devices with it; the others are asked again."""
+    """List the devices. If a server goes away meanwhile, its devices are left out and the other servers are asked again."""
     for _ in range(3):
         if not _servers():
             break
@@ -125,7 +125,7 @@ def _listed_now() -> list[AttachedDevice]:
 
 
 def _servers() -> list[int]:
-    """Ports of the ADB servers that are up."""
+    """Return the ports of the ADB servers that are up."""
     ports = dict.fromkeys([default_port(), *(farm.adb_port for farm in running_farms())])
     return [port for port in ports if server_is_up(port)]
 
@@ -152,7 +152,7 @@ def _init(serial: str, out: Path | None, configs: Mapping[str, DeviceConfig]) ->
 
 
 def _ask_all(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> list[_Row]:
-    """All at once: one that hangs must not make a shelf of phones wait for it."""
+    """Ask all devices in parallel, so that one that hangs does not delay the others."""
     if not listed:
         return []
     with ThreadPoolExecutor(min(len(listed), _AT_ONCE)) as pool:
@@ -175,7 +175,7 @@ def _documents(rows: Sequence[_Row]) -> dict[str, Any]:
 
 
 def _print(rows: Sequence[_Row]) -> None:
-    """A block a device: what a phone is does not fit into one line of a terminal."""
+    """Print a block per device, because the facts about a phone do not fit into one line."""
     for row in rows:
         one, inventory = row.listed, row.inventory
         if inventory is None:
@@ -226,7 +226,7 @@ def _support_lines(support: Mapping[str, str | None]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A device's own words, without what would steer the terminal."""
+    """Remove control characters from a device's text."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 

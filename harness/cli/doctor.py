@@ -1,4 +1,4 @@
-"""`harness doctor`: what is missing on this machine, with the remedy for each."""
+"""`harness doctor`: finds what is missing on this machine, with the remedy for each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Examples:
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One thing that was looked at. `warning`: something works less well without it; `missing`: something does not work at all."""
+    """The outcome of one check. `warning`: something works less well; `missing`: something does not work at all."""
 
     what: str
     state: Literal["ok", "warning", "missing"]
@@ -40,7 +40,7 @@ class DoctorFinding:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Check this machine for what the harness needs. Changes nothing and starts nothing."""
@@ -94,7 +94,7 @@ def _server() -> DoctorFinding:
     except HarnessError as error:
         return DoctorFinding("ADB server", "missing", error.message, error.remedy)
     unusable = [one for one in listed if one.state != "device"]
-    # Virtual devices that are up stand behind servers of their own.
+    # Running virtual devices have servers of their own.
     ports = dict.fromkeys([port, *sorted(one.port for one in listed)], 0)
     for one in listed:
         ports[one.port] += 1
@@ -108,7 +108,7 @@ def _server() -> DoctorFinding:
 
 
 def _litert() -> DoctorFinding:
-    from harness.litert_host.library import Library  # loads a library of 20 MB: only when asked
+    from harness.litert_host.library import Library  # loads a library of 20 MB, so only when asked
 
     try:
         version = importlib.metadata.version("ai-edge-litert")
@@ -178,7 +178,7 @@ def _binaries() -> DoctorFinding:
 
 
 def _looked(what: str, check: Callable[[], DoctorFinding]) -> DoctorFinding:
-    """A check of its own, so that what stops one hides none of the others."""
+    """Run one check by itself, so that its failure does not hide the others."""
     try:
         return check()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`harness run --dry-run`: what a suite would run, as a summary by cell for people, and whole for scripts."""
+"""`harness run --dry-run`: shows what a suite would run, as a summary by cell for people, and in full for scripts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.formats import comparison_words
 from harness.records import Purpose, Trial
 
 _MOST_CELLS = 40
-"""Cells that a person reads; the rest is counted."""
+"""Number of cells that are listed; the rest is only counted."""
 _Cell = tuple[str, str, int, str, str]
 
 
 @dataclass(slots=True)
 class _CellPlan:
-    """What a cell would run, over all devices."""
+    """The plan of a cell, over all devices."""
 
     devices: set[str] = field(default_factory=set)
     masks: set[str] = field(default_factory=set)
@@ -33,7 +33,7 @@ class _CellPlan:
     further: int = 0
 
     def of(self, purpose: Purpose) -> str:
-        """Processes for a purpose; of an adaptive suite the least and the most for the latency."""
+        """Return the number of processes for a purpose; for the latency of an adaptive suite the least and the most."""
         count = self.counts[purpose]
         if purpose is Purpose.LATENCY and self.further:
             return f"{count} to {count + self.further}"
@@ -41,7 +41,7 @@ class _CellPlan:
 
 
 def print_dry_run(plan: RunPlan) -> None:
-    """The cells of a suite, how often each runs, and what that costs."""
+    """Print the cells of a suite, how often each runs, and the time that takes."""
     console = open_console()
     expansion = plan.expansion
     cells = _cells(expansion.trials, expansion.further)
@@ -95,7 +95,7 @@ def _table(cells: dict[_Cell, _CellPlan]) -> Table:
 
 
 def _print_dimensions(trials: Sequence[Trial], console: Console) -> None:
-    """What the cells are made of, where they are too many to be listed."""
+    """Print the dimensions of the cells, if they are too many to be listed."""
     for name, values in (
         ("models", dict.fromkeys(printable(trial.model.name) for trial in trials)),
         ("delegates", dict.fromkeys(trial.delegate_label for trial in trials)),
@@ -141,7 +141,7 @@ def _duration(seconds: float) -> str:
 
 
 def dry_run_document(plan: RunPlan) -> dict[str, Any]:
-    """Every trial, for scripts."""
+    """Return every trial, for scripts."""
     suite, expansion = plan.suite.suite, plan.expansion
     serials = dict.fromkeys(trial.device for trial in expansion.trials)
     return {

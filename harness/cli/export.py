@@ -1,4 +1,4 @@
-"""`harness export`: a run's trials or ops as a table, as a trace, or as overlays for Model Explorer."""
+"""`harness export`: writes a run's trials or ops as a table, a trace, or overlays for Model Explorer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.errors import UsageError
 from harness.files.flat_table import require_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.model_explorer import overlays
-from harness.formats.run_tables import TEXT_WRITERS, TableName, to_parquet
+from harness.formats.run_tables import TableName, to_parquet, to_text
 from harness.formats.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
 from harness.runs.run_store import Run, load_run
 
@@ -45,7 +45,7 @@ profiled cell.
 
 @click.command("export", epilog=_EPILOG)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--table", type=click.Choice(["trials", "ops"]), help="What a row is.  [default: trials]")
+@click.option("--table", type=click.Choice(["trials", "ops"]), help="What one row is.  [default: trials]")
 @click.option("--where", default="", metavar="KEY=VALUE,...", help="Export only these cells.")
 @click.option(
     "--format",
@@ -62,7 +62,7 @@ profiled cell.
     help="The file to write instead of standard output. For model-explorer: a folder, or a .json file for one cell.",
 )
 def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: str, output: Path | None) -> None:
-    """Write the trials or the ops of one or more runs as a table, a trace or overlays."""
+    """Export trials or ops as a table, a trace or overlays."""
     target = None if output is None or str(output) == "-" else output
     if file_format == "parquet" and target is None:
         raise UsageError(
@@ -91,7 +91,7 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
             to_parquet(kept, name, binary)
     else:
         with _text(target) as stream:
-            TEXT_WRITERS[file_format](kept, name, stream)
+            to_text(kept, name, file_format, stream)
 
 
 def _chosen(run: Run, where: str) -> list[CellResults]:

@@ -1,4 +1,4 @@
-"""Overlays for Model Explorer on disk: a file for each profiled cell."""
+"""Writes overlays for Model Explorer: a file per profiled cell."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LISTED = 10
 
 
 def write_overlays(found: Sequence[Overlay], target: Path | None) -> None:
-    """Write overlays into a folder, or a single one into a `.json` file or to standard output, and say what was written.
+    """Write overlays into a folder, or a single one into a `.json` file or to stdout, and print what was written.
 
     Raises:
-        UsageError: there is none, or several where there is room for one.
+        UsageError: there is none, or there are several for a single file.
         SetupError: the disk is full.
     """
     if not found:
@@ -60,7 +60,7 @@ def _write_one(found: Sequence[Overlay], target: Path | None) -> None:
 
 
 def _file_name(one: Overlay, used: set[str]) -> str:
-    """A plain name out of strangers' words, and not one that is taken."""
+    """Make a plain, unused file name from untrusted text."""
     key = one.key
     words = "-".join((key.model, key.delegate, f"{key.threads}thr", key.cpus, key.binary, key.device))
     plain = re.sub(r"[^A-Za-z0-9._]+", "-", words).strip("-.")[:120] or "overlay"

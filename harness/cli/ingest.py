@@ -1,4 +1,4 @@
-"""`harness ingest`: logs that were recorded elsewhere become a run, or part of one, marked as what they are."""
+"""`harness ingest`: turns logs that were recorded elsewhere into a run, or part of one, and marks them as such."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Examples:
   harness ingest pixel6/*.log --device "Pixel 6" --model mobilenet_v2 --delegate gpu -o runs/recorded
   harness report runs/recorded
 
-The run knows the model only by its name, does not know the cores, and takes a process's time from its file. A log
-with a profile counts as a profile: its latency is not compared with that of a process that did not profile.
+The run knows the model only by its name, does not know the cores, and takes the time of a process from its file. A log
+with a profile counts as a profile: its latency is never compared with that of a process that did not profile.
 """
 
 
@@ -46,9 +46,9 @@ with a profile counts as a profile: its latency is not compared with that of a p
     required=True,
     type=OutputPath(),
     metavar="RUN",
-    help="The run to make or extend.",
+    help="The run to make, or to add to.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def ingest(
     logs: tuple[str, ...],
     device: str,
@@ -59,10 +59,9 @@ def ingest(
     run: Path,
     as_json: bool,
 ) -> None:
-    """Make or extend a run from outputs of benchmark_model that were recorded elsewhere.
+    """Make a run from recorded outputs of benchmark_model.
 
-    Each LOG is the output of one process (`-` is standard input), or of several: each is kept as a process of its own. The raw logs are
-    kept in the run.
+    A LOG (`-` is standard input) holds the output of one process or of several; the run lists each by itself, and keeps the raw logs.
     """
     taken = ingest_logs(
         [_log(log) for log in logs],
@@ -107,6 +106,6 @@ def _say(taken: Ingested, as_json: bool) -> None:
     for result in results:
         if result.status is not Status.OK:
             click.echo(f"  {result.status.value} ({', '.join(result.causes)}): {result.message}")
-        notes = result.measurement.notes[1:] if result.measurement else ()  # the first says where it was recorded
+        notes = result.measurement.notes[1:] if result.measurement else ()  # the first one says where it was recorded
         for note in notes:
             click.echo(f"  note on process {result.trial.process}: {note}")

@@ -1,7 +1,7 @@
-"""Where the harness's log goes: `--verbose` and `HARNESS_LOG`. Stdout never gets a line of it.
+"""Directs the harness's log: `--verbose` and `HARNESS_LOG`. It never goes to stdout.
 
-`-v` shows on stderr what happens, `-vv` also each command that a device is sent; `HARNESS_LOG=info` and `HARNESS_LOG=debug` do the same
-without an option, and any other value is a file to which everything is added. A run keeps its own log in any case (`runs.run_log`).
+`-v` shows on stderr what happens, `-vv` also each command sent to a device. `HARNESS_LOG=info` and `HARNESS_LOG=debug` do the same without
+an option; any other value is a file to which everything is appended. A run always keeps its own log (`runs.run_log`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_LEVEL = logging.CRITICAL + 1
 
 
 class _Stderr(IgnoresWriteErrors):
-    """Writes to what `sys.stderr` is at the time."""
+    """Writes to the current `sys.stderr`."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler.emit`."""
@@ -33,7 +33,7 @@ class _Stderr(IgnoresWriteErrors):
 
 
 class _Warnings(IgnoresWriteErrors):
-    """Says on stderr what a user should know of a run that was read, once."""
+    """Prints warnings about a run that was read on stderr, each once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -49,17 +49,17 @@ class _Warnings(IgnoresWriteErrors):
 
 
 class _LogFile(IgnoresWriteErrors, logging.FileHandler):
-    """The file that the user named."""
+    """Writes to the file that the user named."""
 
 
 def configure(verbosity: int = 0) -> None:
-    """Send the log where the user wants it. A second call replaces what the first one set up.
+    """Send the log where the user wants it. A second call replaces the first one's setup.
 
     Args:
         verbosity: how often `-v` was given.
 
     Raises:
-        UsageError: the file that the environment names cannot be written.
+        UsageError: the file in the environment variable cannot be written.
     """
     logger = logging.getLogger(LOGGER)
     for handler in [*logger.handlers]:
@@ -81,7 +81,7 @@ def configure(verbosity: int = 0) -> None:
 
 
 def add_verbose_option(command: click.Command) -> click.Command:
-    """Give a command `-v`, which works before a verb and after it."""
+    """Add `-v` to a command; it works before and after a verb."""
     if not any(parameter.name == "verbose" for parameter in command.params):
         command.params.append(
             click.Option(
@@ -90,14 +90,14 @@ def add_verbose_option(command: click.Command) -> click.Command:
                 expose_value=False,
                 is_eager=True,
                 callback=_asked,
-                help=f"Show on stderr what happens; -vv also each command sent to a device. {VARIABLE}=FILE keeps all of it.",
+                help=f"Log to stderr; -vv also logs each command sent to a device. {VARIABLE}=FILE logs all of it to a file.",
             )
         )
     return command
 
 
 def keep_traceback(error: Exception) -> str:
-    """One line for an error that nobody foresaw; it names the file that holds the traceback: in the run's folder, once there is one."""
+    """Save an unexpected error's traceback, in the run's folder once there is one, and return a line that names the file."""
     logger = logging.getLogger(LOGGER)
     logger.error("an error that nobody foresaw", exc_info=error)
     for handler in logger.handlers:

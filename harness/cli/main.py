@@ -1,6 +1,6 @@
 """The command `harness`: finds the verb, and turns errors into one line and an exit code.
 
-0 done and good, 1 done and what was measured is bad, 2 the request was wrong, 3 the environment failed, 130 interrupted.
+0 done and good, 1 done and the measurement is bad, 2 wrong request, 3 the environment failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 )
 @click.version_option(__version__, prog_name="harness")
 def cli() -> None:
-    """Benchmark LiteRT / TensorFlow Lite models on Android devices, and know which numbers can be believed."""
+    """Benchmark LiteRT / TensorFlow Lite models on Android devices, and know which numbers you can believe."""
 
 
 add_verbose_option(cli)
@@ -39,7 +39,8 @@ add_verbose_option(cli)
 def main() -> None:
     """Entry point of the console script."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # A cancelled job or a closed terminal ends like Ctrl-C: devices are tidied up, and what is done is kept. A run outlives the latter.
+        # A cancelled job or a closed terminal ends like Ctrl-C: devices are restored and results are kept. A run survives a closed
+        # terminal.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
     open_streams()
@@ -52,7 +53,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def run_cli(arguments: list[str]) -> int:
-    """Run a command line; the exit code is the return value."""
+    """Run a command line and return the exit code."""
     try:
         configure()
         code = cli.main(arguments, prog_name="harness", standalone_mode=False)
@@ -72,11 +73,11 @@ def run_cli(arguments: list[str]) -> int:
     except HarnessError as error:
         return _say(error, BAD)
     except SystemExit:
-        # The reader of our output has gone (`| head`): click ends so. That says nothing of what was measured.
+        # Click ends like this when the reader of our output has gone (`| head`). That is no failure of the measurement.
         return _say(document_lost(), SETUP) if "--json" in arguments else 0
     except OSError as error:
         if error.filename is not None and error.errno in _NAMED_BADLY:
-            # Whoever asks whether a path is a file may already be refused: in a folder that is closed to us, say.
+            # Even asking whether a path is a file may be refused, for example in an unreadable folder.
             return _say(UsageError(f"{_shown(error.filename)}: {error.strerror}"), USAGE)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
             return _bug(error)
@@ -84,7 +85,7 @@ def run_cli(arguments: list[str]) -> int:
             SetupError(f"cannot write {error.filename or 'the output'}: {error.strerror}", remedy="free some room"),
             SETUP,
         )
-    except Exception as error:  # the last boundary: a user sees a line, not a traceback
+    except Exception as error:  # the outermost boundary: a user sees a line, not a traceback
         return _bug(error)
 
 

@@ -1,4 +1,4 @@
-"""What the user names as a place to write to."""
+"""Types of the options that name an output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.runs.run_folder import refuse_own_file
 
 
 class OutputPath(click.Path):
-    """A file or a folder with a name: `-o ""`, as a script with an unset variable says it, is not the working folder."""
+    """A file or a folder. `-o ""`, which a script with an unset variable passes, is refused: it is not the working folder."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -24,10 +24,10 @@ class OutputPath(click.Path):
 
 
 class OutputFile(OutputPath):
-    """One that is not part of a run: what was measured is never overwritten. `-` is standard output.
+    """An output that is not part of a run, so that measurements are never overwritten. `-` is standard output.
 
     Args:
-        replaces_report: a run's report may be.
+        replaces_report: whether a run's report may be overwritten.
     """
 
     def __init__(self, *, replaces_report: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""`harness parse`: what outputs of `benchmark_model` say, as the contract's JSON or as a summary for a person."""
+"""`harness parse`: reads outputs of `benchmark_model` and prints the contract's JSON or a summary for people."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def parse(
     exit_code: int | None,
     as_json: bool,
 ) -> None:
-    """Read what benchmark_model printed and wrote, of any version, and say what it is worth.
+    """Read an output of benchmark_model: numbers, status, causes.
 
-    LOG is a file, or `-` for standard input: the tool's stdout, both streams merged, a logcat, or an excerpt. If it
-    holds several runs, each is read by itself, a logcat by process ids. Exits with 1 if an output is not ok.
+    LOG is a file, or `-` for standard input: the tool's stdout, both streams merged, a logcat, or an excerpt. It
+    may hold several runs. The exit code is 1 if one of them is not ok.
     """
     side_files = (stderr_file, profile_file, result_file, runtime_info_file)
     if len(logs) > 1 and (exit_code is not None or any(file is not None for file in side_files)):
@@ -77,7 +77,7 @@ def parse(
 
 
 def _document(runs: list[ForeignLog]) -> dict[str, Any]:
-    """The last run of a log; where it holds several, `processes` has them all, in the order in which they ended."""
+    """Return the last run of a log; if it has several, `processes` has them all, in the order in which they ended."""
     document = to_json(last_process(runs).parsed)
     if len(runs) == 1:
         return document
@@ -96,7 +96,7 @@ def _shown(log: str, runs: list[ForeignLog]) -> list[str]:
 
 
 def read_log(log: str) -> bytes:
-    """A log's bytes; `-` is standard input.
+    """Read a log's bytes; `-` is standard input.
 
     Raises:
         UsageError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""What `harness parse` shows to a person: plain text, a few lines for each log."""
+"""The summary of `harness parse` for people: plain text, a few lines per log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TOP_OPS = 10
 
 
 def render(name: str, parsed: ParsedOutput) -> str:
-    """A summary of one log: verdict, times, memory, delegates, and the ops that cost most."""
+    """Summarize one log: verdict, times, memory, delegates, and the most expensive ops."""
     measurement = parsed.measurement
     lines = [f"{_plain(name)}: {parsed.status.value}" + (f" ({', '.join(parsed.causes)})" if parsed.causes else "")]
     if parsed.message:
@@ -98,5 +98,5 @@ def _us(value: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text of a stranger for a terminal: no control characters."""
+    """Remove control characters from untrusted text."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -10,7 +10,7 @@ _PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
 
 
 class Percent(click.ParamType[float]):
-    """A percentage with its sign, converted to a fraction. A bare number is refused: `3` might mean 3 % or 300 %."""
+    """A percentage with its sign, converted to a fraction. A bare number is refused, since `3` might mean 3 % or 300 %."""
 
     name = "percent"
 

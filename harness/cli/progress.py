@@ -1,6 +1,6 @@
-"""What a person sees while a run goes on: a bar on a terminal, a line per trial elsewhere. All of it on stderr.
+"""Shows on stderr how a run goes on: a bar on a terminal, a line per trial elsewhere.
 
-Of an adaptive run also the block, what is decided after it, and why it stops.
+For an adaptive run it also shows the block, the decisions after it, and why it stops.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", 
 
 
 def describe(trial: Trial) -> str:
-    """A trial in a few words, for one line."""
+    """Describe a trial in a few words."""
     model = trial.model.name if len(trial.model.name) <= 40 else trial.model.name[:39] + "…"
     process = f" #{trial.process}" if trial.purpose == "latency" else ""
     model += f" [{trial.binary}]" if trial.binary else ""
@@ -31,12 +31,12 @@ def describe(trial: Trial) -> str:
 
 
 class RunProgress:
-    """A `schedule.Progress` for people. A context manager.
+    """A `schedule.Progress` for people; a context manager.
 
     Args:
-        console: on stderr.
-        total: how many trials there are, of an adaptive run at most.
-        done: how many of them an earlier session finished.
+        console: a console on stderr.
+        total: number of trials; for an adaptive run the most.
+        done: number of trials that an earlier session finished.
         plan: how an adaptive run finds its number of blocks.
     """
 
@@ -51,7 +51,7 @@ class RunProgress:
         self._running: dict[str, str] = {}
         if console.is_terminal:
             self._bar = Progress(
-                # On a narrow terminal the words give way, not the figures.
+                # A narrow terminal shortens the words, not the figures.
                 TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
                 BarColumn(bar_width=16),
                 MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=7)),
@@ -104,12 +104,12 @@ class RunProgress:
         self._spared[step.device] = step.spared
         if step.trials:
             self._blocks[step.device] = step.blocks + 1
-        else:  # profiles and the like come after the blocks
+        else:  # profiles and similar trials come after the blocks
             self._blocks.pop(step.device, None)
         if self._bar:
             self._bar.update(self._task, total=self._total)
         lines = [decision_words.why(decision, self._plan) for decision in step.decisions]
-        # On a terminal the bar shows the block; elsewhere a line says where it stands. Before the first look there is nothing to say.
+        # On a terminal the bar shows the block; elsewhere a line does. Before the first decision there is nothing to show.
         ended = not step.trials and step.decisions
         if ended or (step.trials and not self._bar and step.blocks >= self._plan.min_blocks):
             lines.append(decision_words.where(step, self._plan))

@@ -1,4 +1,4 @@
-"""`harness report`: makes a run's HTML report (again)."""
+"""`harness report`: makes a run's HTML report, or makes it again."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ The report is one file that loads nothing. The same harness makes the same bytes
     "-o", "--output", type=OutputFile(replaces_report=True), help="The file to write instead of RUN/report.html."
 )
 @click.option("--open", "show", is_flag=True, help="Open the report in your web browser.")
-@click.option("--json", "as_json", is_flag=True, help="Print its path as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report's path as JSON.")
 def report(run: Path, output: Path | None, show: bool, as_json: bool) -> None:
-    """Make the HTML report of a run."""
+    """Write the HTML report of a run."""
     path = write_report(run, output)
     if as_json:
         click.echo(json.dumps({"report": str(path), "bytes": path.stat().st_size}))

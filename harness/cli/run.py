@@ -1,4 +1,4 @@
-"""`harness run`: a suite on devices, into a run folder with its report."""
+"""`harness run`: runs a suite on devices and writes a run folder with its report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ Examples:
     "selectors",
     multiple=True,
     metavar="SEL",
-    help="A serial, a config name, any, virtual:N or virtual:PROFILE. May be given several times. Replaces the suite's `devices`.",
+    help="Where to measure: a serial, a config name, any, virtual:N or virtual:PROFILE. Replaces the suite's `devices`. "
+    "May be given several times.",
 )
 @click.option(
     "--binary",
@@ -64,12 +65,12 @@ Examples:
 @click.option(
     "--retry",
     type=click.Choice(["failed", "environment"]),
-    help="With --resume: run trials again that failed, or only those that failed or are invalid for what the device did.",
+    help="With --resume: also repeat all trials that failed, or those that the device or its conditions spoiled.",
 )
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Print the cells and an estimate of device time, and stop. With --json every trial. With --resume what is left.",
+    help="Only print the cells and the device time that they need. With --json: every trial. With --resume: what is left.",
 )
 @click.option(
     "--parallel-virtual",
@@ -77,7 +78,7 @@ Examples:
     default=1,
     show_default=True,
     metavar="N",
-    help="How many virtual devices measure at a time. They share this machine's cores, so more than one disturbs latencies.",
+    help="How many virtual devices measure at a time. They share this machine's cores: more than one disturb each other's latencies.",
 )
 @click.option(
     "--wait",
@@ -85,7 +86,7 @@ Examples:
     type=click.FloatRange(0, 86400),
     default=0.0,
     metavar="SECONDS",
-    help="How long to wait for a device that another harness process holds.",
+    help="Wait up to SECONDS for a device that another harness process holds.",
 )
 @click.option(
     "--quarantine",
@@ -94,9 +95,9 @@ Examples:
     default=QUARANTINE_S,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait until a device that keeps failing is well again.",
+    help="Give a device that keeps failing up to SECONDS to recover.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 @outlives_its_terminal()
 def run(
@@ -113,7 +114,7 @@ def run(
     quarantine_s: float,
     as_json: bool,
 ) -> None:
-    """Run SUITE on devices and write a run folder with its report."""
+    """Measure a suite, and write a folder with results and a report."""
     own = parse_binary_option(binaries)
     watcher = TerminalWatcher()
     if resume is not None:

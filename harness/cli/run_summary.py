@@ -1,4 +1,4 @@
-"""What a run came to, for a terminal and for scripts."""
+"""The summary of a run, for a terminal and for scripts."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from harness.runs.run_store import Run
 
 
 def write_json(document: object) -> None:
-    """One JSON document on stdout."""
+    """Write one JSON document to stdout."""
     click.echo(json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False))
 
 
 def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> None:
-    """A table of each device's cells, then where the report lies, if there is one."""
+    """Print a table of each device's cells, then the report's path, if there is one."""
     console = open_console(on_stderr=on_stderr)
     found = summaries(run.results)
     names = {device.serial: device.model or "" for device in run.manifest.devices}
@@ -80,7 +80,7 @@ def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
 
 
 def summary_document(outcome: RunOutcome) -> dict[str, Any]:
-    """The run for scripts."""
+    """Describe the run for scripts."""
     run = outcome.run
     found = summaries(run.results)
     return {
@@ -116,7 +116,7 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
 
 
 def _adaptive_document(run: Run) -> dict[str, Any] | None:
-    """How an adaptive run was to find its number of blocks, and what it decided for each device."""
+    """Describe how an adaptive run finds its number of blocks, and what it decided for each device."""
     plan = run.manifest.adaptive
     if plan is None:
         return None
@@ -138,7 +138,7 @@ def _adaptive_document(run: Run) -> dict[str, Any] | None:
 
 
 def _against_baseline(run: Run) -> ComparisonTable:
-    """Every cell against its baseline: the numbers of `harness compare` and of the report."""
+    """Compare every cell with its baseline: the numbers of `harness compare` and of the report."""
     results = {cell.key: cell for cell in group_by_cell(run.results)}
     pairs = []
     for key, cell in results.items():
@@ -155,7 +155,7 @@ def _against_baseline(run: Run) -> ComparisonTable:
 
 
 def _print_headlines(table: ComparisonTable, baseline: Mapping[str, Scalar], console: Console) -> None:
-    """The answer, before the numbers: `xnnpack is 3.2x faster than cpu`."""
+    """Print the answer before the numbers: `xnnpack is 3.2x faster than cpu`."""
     for one in headlines(table, list(baseline)):
         who, against = (", ".join(_value_words(*item) for item in values.items()) for values in (one.values, baseline))
         evidence = f" ({one.evidence()})" if one.evidence() else ""
@@ -170,7 +170,7 @@ def _value_words(dimension: str, value: Scalar) -> str:
 
 
 def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
-    """Each cell's ratio to its baseline, with the verdict where there is one."""
+    """Return each cell's ratio to its baseline, with the verdict if there is one."""
     decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
     for one in table.comparisons:
         if one.estimate.ratio is not None and (one.key not in decided or one.state == "incomparable"):
@@ -180,7 +180,7 @@ def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
 
 
 def _columns(cells: Sequence[CellSummary], ratios: Mapping[CellKey, str]) -> list[Column]:
-    """Of one device. What names a cell and its status never goes; spread and number of processes go first."""
+    """Choose one device's columns. Model, delegate and status always stay; spread and number of processes are dropped first."""
     binaries = [escape(printable(cell.key.binary)) for cell in cells]
     return [
         Column("model", [escape(printable(cell.key.model)) for cell in cells]),

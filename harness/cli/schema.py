@@ -1,4 +1,4 @@
-"""`harness schema`: JSON Schemas of the YAML files, for editors."""
+"""`harness schema`: prints JSON Schemas of the YAML files, for editors."""
 
 from __future__ import annotations
 

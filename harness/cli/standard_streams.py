@@ -1,4 +1,4 @@
-"""The three streams that a program is born with, whatever its caller made of them."""
+"""Makes the three standard streams usable, however the caller left them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class _DropsWhatFails(io.FileIO):
-    """What cannot be written is lost, and nobody is told: a full disk, a pipe without a reader, a terminal that was closed."""
+    """Silently drops what cannot be written: a full disk, a pipe without a reader, a closed terminal."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         """See `io.RawIOBase.write`."""
@@ -24,7 +24,7 @@ class _DropsWhatFails(io.FileIO):
 
 
 def open_streams() -> None:
-    """A stream that the caller closed (`>&-`) goes nowhere; left closed, its number would be the next file's that is opened."""
+    """Direct closed streams (`>&-`) to nowhere. If one stayed closed, the next opened file would get its number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
@@ -35,7 +35,7 @@ def open_streams() -> None:
 
 
 def let_stderr_fail() -> None:
-    """From now on nothing that is said on stderr can fail: progress that cannot be written must not end what it tells of."""
+    """Make writes to stderr never fail from now on: unwritable progress must not end the work that it reports."""
     sys.stderr.flush()
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(_DropsWhatFails(2, "w", closefd=False)),

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run while it goes on. All of it on stderr."""
+"""Shows a run on stderr while it goes on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.records.adaptive_decisions import AdaptivePlan
 
 
 class TerminalWatcher(RunWatcher):
-    """A spinner for what takes seconds, a bar or lines for the trials, and a line for each thing that you should know."""
+    """Shows a spinner for short phases, a bar or lines for the trials, and a line for each thing that you should know."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -24,40 +24,40 @@ class TerminalWatcher(RunWatcher):
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """A spinner with its name."""
+        """Show a spinner with the phase's name."""
         with self._console.status(name):
             yield
 
     def warning(self, message: str) -> None:
-        """A line."""
+        """Print a line."""
         click.echo(f"warning: {message}", err=True)
 
     def notice(self, message: str) -> None:
-        """A line."""
+        """Print a line."""
         click.echo(message, err=True)
 
     @contextmanager
     def measuring(self, total: int, done: int, plan: AdaptivePlan | None) -> Iterator[None]:
-        """A bar, or a line for each trial."""
+        """Show a bar, or a line per trial."""
         with RunProgress(self._console, total, done, plan) as self._progress:
             yield
 
     def started(self, trial: Trial) -> None:
-        """On the bar."""
+        """Show the trial on the bar."""
         if self._progress:
             self._progress.started(trial)
 
     def finished(self, result: Result) -> None:
-        """On the bar, or a line."""
+        """Advance the bar, or print a line."""
         if self._progress:
             self._progress.finished(result)
 
     def note(self, serial: str, message: str) -> None:
-        """A line."""
+        """Print a line."""
         if self._progress:
             self._progress.note(serial, message)
 
     def looked(self, step: Step) -> None:
-        """On the bar, and a line for each decision."""
+        """Show the block on the bar, and print a line per decision."""
         if self._progress:
             self._progress.looked(step)

@@ -1,7 +1,7 @@
-"""The verbs of `harness`: where each is, and the line that the list of verbs shows of it.
+"""The verbs of `harness`: where each one is, and its line in the list of verbs.
 
-A verb's module is loaded when the verb is named. `harness --help` and the completion of a verb's name need the lines alone: with all
-modules they would wait for pandas, scipy and the ADB library.
+A verb's module is loaded only when the verb is named. `harness --help` and completion need only the lines; loading all modules would mean
+waiting for pandas, scipy and the ADB library.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ class Verb(NamedTuple):
 VERBS = {
     "build": Verb(
         "harness.cli.build:build",
-        "Get a benchmark_model: build it with Bazel, download an official one, or import your own.",
+        "Build, download or import a benchmark_model.",
     ),
     "calibrate": Verb(
         "harness.cli.calibrate:calibrate_command",
-        "Find the smallest change that you can detect with a run's cells (or a suite's), and how often a verdict is false.",
+        "Find the smallest change that you can detect.",
     ),
     "compare": Verb(
-        "harness.cli.compare:compare_command", "Compare two runs, or two selections of cells, cell by cell."
+        "harness.cli.compare:compare_command", "Compare two runs, or two selections from runs, cell by cell."
     ),
     "devices": Verb(
         "harness.cli.devices:devices",
-        "List the attached devices: phones on your ADB server, and virtual devices that are up.",
+        "List the attached phones and the virtual devices that are up.",
     ),
     "doctor": Verb("harness.cli.doctor:doctor", "Check this machine for what the harness needs."),
     "export": Verb(
         "harness.cli.export:export",
-        "Write the trials or the ops of one or more runs as a table, a trace or overlays.",
+        "Export trials or ops as a table, a trace or overlays.",
     ),
     "ingest": Verb(
         "harness.cli.ingest:ingest",
-        "Make or extend a run from outputs of benchmark_model that were recorded elsewhere.",
+        "Make a run from recorded outputs of benchmark_model.",
     ),
     "parse": Verb(
         "harness.cli.parse:parse",
-        "Read what benchmark_model printed and wrote, of any version, and say what it is worth.",
+        "Read an output of benchmark_model: numbers, status, causes.",
     ),
-    "report": Verb("harness.cli.report:report", "Make the HTML report of a run."),
-    "run": Verb("harness.cli.run:run", "Run SUITE on devices and write a run folder with its report."),
+    "report": Verb("harness.cli.report:report", "Write the HTML report of a run."),
+    "run": Verb("harness.cli.run:run", "Measure a suite, and write a folder with results and a report."),
     "schema": Verb("harness.cli.schema:schema", "Print the JSON Schema of suite files or of device configs."),
-    "virtual": Verb("harness.cli.virtual:virtual", "Virtual Android devices behind a private ADB server."),
+    "virtual": Verb("harness.cli.virtual:virtual", "Start, list and stop virtual Android devices."),
 }
 
 
@@ -67,25 +67,25 @@ class Verbs(click.Group):
     """A group whose commands are loaded when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all verbs."""
+        """Return the names of all verbs."""
         return sorted(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a verb's command.
 
         Raises:
-            UsageError: the environment names an ADB port that is none.
+            UsageError: the environment variable for the ADB port is not a port.
         """
         verb = VERBS.get(cmd_name)
         if verb is None:
             return None
         module, _, name = verb.place.partition(":")
         if not os.environ.get("ANDROID_ADB_SERVER_PORT", "none"):
-            del os.environ["ANDROID_ADB_SERVER_PORT"]  # adb takes an empty one for none, the ADB library for a number
+            del os.environ["ANDROID_ADB_SERVER_PORT"]  # adb takes an empty value as unset, the ADB library as a number
         try:
             command = getattr(importlib.import_module(module), name)
         except ValueError:
-            # The ADB library reads its port when it is loaded: for some verbs only.
+            # The ADB library reads its port when it is loaded, which only some verbs do.
             port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
             if port.isascii() and port.isdigit():
                 raise
@@ -102,11 +102,11 @@ class Verbs(click.Group):
             formatter.write_dl([(name, _shortened(VERBS[name].line, room)) for name in self.list_commands(ctx)])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Verbs that begin so, without loading them; then what every command completes (options)."""
+        """Complete verbs without loading them, then what every command completes (options)."""
         found = [CompletionItem(name, help=VERBS[name].line) for name in sorted(VERBS) if name.startswith(incomplete)]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def _shortened(line: str, room: int) -> str:
-    """Whole words, as many as there is room for, as click does it for commands that it has loaded."""
+    """Shorten to as many whole words as fit, as click does for loaded commands."""
     return line if len(line) <= room else textwrap.shorten(line, room, placeholder="...")

@@ -1,4 +1,4 @@
-"""`harness virtual start | list | stop`: virtual devices that stay up for interactive use."""
+"""`harness virtual start | list | stop`: manages virtual devices that stay up for interactive use."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ Examples:
 
 @click.group(epilog=_EPILOG)
 def virtual() -> None:
-    """Virtual Android devices behind a private ADB server.
+    """Start, list and stop virtual Android devices.
 
-    They run on this machine. Their inference is real; their temperatures and clocks come from a model. Your own ADB
-    server and phones are not touched: use the `adb -P PORT` that `start` prints.
+    They run on this machine, behind an ADB server of their own: use the `adb -P PORT` that `start` prints. Their inference
+    is real; their temperatures and clocks come from a model.
     """
 
 
@@ -54,14 +54,14 @@ def virtual() -> None:
     metavar="NAME",
     help="A device config with a `virtual` part. May be given several times.",
 )
-@click.option("--refuse-keys", is_flag=True, help="The devices ask for an ADB key and stay `unauthorized`.")
+@click.option("--refuse-keys", is_flag=True, help="Let the devices ask for an ADB key and stay `unauthorized`.")
 @click.option(
     "--faults",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="A YAML file that says what goes wrong, and when (docs/faults.md).",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Path | None, as_json: bool) -> None:
     """Start devices, leave them running, and print how to reach them."""
     profiles = _choose(count, names)
@@ -76,7 +76,7 @@ def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Pa
 
 
 @virtual.command("list", epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def list_farms(as_json: bool) -> None:
     """List the devices that `start` left running."""
     farms = running_farms()
@@ -91,7 +91,7 @@ def list_farms(as_json: bool) -> None:
 
 @virtual.command(epilog=_EPILOG)
 @click.argument("port", type=int, required=False)
-@click.option("--all", "every", is_flag=True, help="All of them.")
+@click.option("--all", "every", is_flag=True, help="Stop all of them.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was stopped as one JSON document on stdout.")
 def stop(port: int | None, every: bool, as_json: bool) -> None:
     """Stop the devices behind PORT, or all. Without either: stop the only farm that runs."""

@@ -1,1 +1,1 @@
-"""The conditions of a measurement, one module each: probe, set, read back, restore."""
+"""The conditions of a measurement: probe, set, read back, restore, wait, judge."""

@@ -1,4 +1,4 @@
-"""Airplane mode: no radio wakes the phone up in the middle of a run (Android 11 and later, no root needed)."""
+"""Airplane mode, so that no radio wakes the phone up during a run (Android 11 and later, no root needed)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MIN_API_LEVEL = 30
 
 
 def setting() -> Setting:
-    """`enabled` or `disabled`."""
+    """Return the setting: `enabled` or `disabled`."""
     return Setting(
         key="airplane_mode",
         read="cmd connectivity airplane-mode | grep -x -e enabled -e disabled",
@@ -19,5 +19,5 @@ def setting() -> Setting:
 
 
 def cuts_us_off(serial: str) -> bool:
-    """Whether the phone is reached over its Wi-Fi (`192.168.1.7:5555`, `adb-SERIAL._adb-tls-connect._tcp`)."""
+    """Say whether a serial is reached over Wi-Fi (`192.168.1.7:5555`, `adb-SERIAL._adb-tls-connect._tcp`)."""
     return bool(re.search(r":\d+$|_adb(-tls-connect)?\._tcp", serial))

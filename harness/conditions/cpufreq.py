@@ -10,12 +10,7 @@ _FOLDER = "/sys/devices/system/cpu/cpufreq"
 
 
 def governor(policy: int, root: str) -> Setting:
-    """The governor of a policy.
-
-    Args:
-        policy: number of its folder.
-        root: how to become root; see `as_root`.
-    """
+    """Return the governor setting of a policy; for `root` see `as_root`."""
     path = f"{_FOLDER}/policy{policy}/scaling_governor"
     return Setting(
         key=f"governor:policy{policy}",
@@ -25,12 +20,12 @@ def governor(policy: int, root: str) -> Setting:
 
 
 def frequency(policy: int, root: str) -> Setting:
-    """The limits of a policy's clock in kHz: `LOWEST HIGHEST`; both the same to fix it."""
+    """Return the setting of a policy's clock limits in kHz, `LOWEST HIGHEST`; equal limits fix the clock."""
     folder = f"{_FOLDER}/policy{policy}"
 
     def write(value: str) -> str:
         low, _, high = value.partition(" ")
-        # The kernel refuses a lowest above the highest: with the lowest written first and last, either direction passes.
+        # The kernel refuses a lowest above the highest. Writing the lowest first and last works in either direction.
         lowest = f"echo {low} > {folder}/scaling_min_freq"
         return as_root(root, f"{lowest}; echo {high} > {folder}/scaling_max_freq; {lowest}")
 
@@ -42,7 +37,7 @@ def frequency(policy: int, root: str) -> Setting:
 
 
 def written_files(policies: Sequence[int]) -> dict[str, list[str]]:
-    """Condition to the files that it writes."""
+    """Return the files that each condition writes."""
     return {
         "governor": [f"{_FOLDER}/policy{p}/scaling_governor" for p in policies],
         "frequency": [f"{_FOLDER}/policy{p}/scaling_{end}_freq" for p in policies for end in ("min", "max")],
@@ -50,7 +45,7 @@ def written_files(policies: Sequence[int]) -> dict[str, list[str]]:
 
 
 def available_script(policies: Sequence[int]) -> str:
-    """Prints the clocks and governors that each policy offers, for `read_available`."""
+    """Return shell text that prints the clocks of each policy for `read_available`."""
     return "\n".join(
         f'echo "=clocks {p} $(cat {_FOLDER}/policy{p}/scaling_available_frequencies 2>/dev/null)"\n'
         f'echo "=bounds {p} $(cat {_FOLDER}/policy{p}/cpuinfo_min_freq {_FOLDER}/policy{p}/cpuinfo_max_freq 2>/dev/null)"'
@@ -59,7 +54,7 @@ def available_script(policies: Sequence[int]) -> str:
 
 
 def read_available(text: str) -> dict[int, tuple[int, ...]]:
-    """Clocks in kHz by policy, ascending. A policy that does not list them offers its bounds."""
+    """Return the clocks in kHz by policy, ascending. A policy that does not list them offers its bounds."""
     found: dict[int, set[int]] = {}
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
@@ -70,10 +65,10 @@ def read_available(text: str) -> dict[int, tuple[int, ...]]:
 
 
 def choose_clock(asked: int | str, available_khz: Sequence[int]) -> int:
-    """The clock to fix: `max`, `min`, or the highest that is not above the kHz or the share (`70%`) asked for.
+    """Return the clock to fix: `max`, `min`, or the highest up to the kHz or the share (`70%`) asked for.
 
     Raises:
-        ValueError: every clock is above it.
+        ValueError: every clock is higher.
     """
     if asked == "max":
         return available_khz[-1]

@@ -1,4 +1,4 @@
-"""Sets what a suite asks on one device, reads it back, and restores it; repairs what a killed session left. See `conditions.journal`."""
+"""Sets, reads back and restores one device's settings, also after a killed session. See `conditions.journal`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What came of a request.
+    """The outcome of a request.
 
     Args:
-        asked: settings to the values they were to have.
+        asked: the wanted value of each setting.
         held: those that read so.
-        refused: by condition, why the device does not have it.
+        refused: the reason for each condition that the device does not have.
         read_back: shell text that reads all of `held`.
     """
 
@@ -57,12 +57,7 @@ def probe_support(target: Target, inventory: Inventory) -> dict[str, str | None]
 
 
 class DeviceSettings:
-    """The settings of one device while this process holds its lease.
-
-    Args:
-        target: the way to it.
-        inventory: what it is.
-    """
+    """The settings of one device while this process holds its lease."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target, self._inventory = target, inventory
@@ -80,10 +75,7 @@ class DeviceSettings:
         )
 
     def mend(self) -> list[str]:
-        """Restore what the journal on the device says was changed. Costs one round trip if there is none.
-
-        Returns:
-            What a watcher should know.
+        """Restore the changes in the device's journal; return lines for the user. Without a journal it costs one round trip.
 
         Raises:
             DeviceError: the device failed.
@@ -92,10 +84,10 @@ class DeviceSettings:
         return ["gave back what an earlier session left changed", *lines] if lines is not None else []
 
     def restore(self) -> list[str]:
-        """Restore what `apply` changed; returns nothing to say if that went well. Does nothing if nothing was changed.
+        """Restore what `apply` changed, if anything; return lines for the user about failures.
 
         Raises:
-            DeviceError: the device failed; to be called again when it is back.
+            DeviceError: the device failed; call this again when it is back.
         """
         if not self._changed:
             return []
@@ -104,7 +96,7 @@ class DeviceSettings:
         return lines
 
     def apply(self, request: ConditionsRequest) -> Applied:
-        """Set what is asked: journal it first, read it back after. Sends nothing if nothing is asked.
+        """Apply a request: journal, set, read back. Sends nothing if nothing is asked.
 
         Raises:
             DeviceError: the device failed, or the journal cannot be written.
@@ -144,7 +136,7 @@ class DeviceSettings:
         )
 
     def knows_task_profiles(self) -> bool:
-        """Whether there is a command that gives a process a task profile."""
+        """Say whether the device has the command for task profiles."""
         return "yes" in self._run("command -v settaskprofile >/dev/null && echo yes; true")
 
     def _restore(self) -> list[str] | None:

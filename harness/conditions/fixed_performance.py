@@ -1,7 +1,7 @@
-"""Fixed performance mode: clocks that the phone says it can hold, without root (Android 11 and later, where the power HAL supports it).
+"""Fixed performance mode: clocks that the phone claims to hold, without root (Android 11 and later, if the power HAL supports it).
 
-Android has no way to ask whether it is on, so a file of ours remembers what we set and what the answer was. The mode bounds clocks; it
-does not choose cores, and a phone in it can still overheat: the clocks that were seen tell what it did.
+Android does not tell whether it is on, so a file on the device remembers it. The mode bounds clocks but does not choose cores, and the
+phone can still overheat; the sampled clocks show its effect.
 """
 
 from __future__ import annotations
@@ -13,11 +13,7 @@ _COMMAND = "cmd power set-fixed-performance-mode-enabled"
 
 
 def setting(folder: str) -> Setting:
-    """`true` or `false`.
-
-    Args:
-        folder: ours on the device.
-    """
+    """Return the setting, `true` or `false`; `folder` is the harness's on the device."""
     memory = f"{folder}/fixed_performance"
     # A refusal is a sentence on stdout with exit code 0 ("Failed to set FIXED_PERFORMANCE mode ...").
     return Setting(
@@ -30,5 +26,5 @@ def setting(folder: str) -> Setting:
 
 
 def probe_script() -> str:
-    """Prints `yes` where the mode is supported. Asks by switching off what is off: not to be run while a session holds the device."""
+    """Return shell text that prints `yes` if the mode is supported. It switches the mode off, so never run it during a session."""
     return f'o=$({_COMMAND} false 2>&1) && [ -z "$o" ] && echo yes'

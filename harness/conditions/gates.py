@@ -1,4 +1,4 @@
-"""What must hold before a trial begins: cool enough, charged enough, and nobody else at work. Pure: readings in, reasons out."""
+"""Decides whether a trial may begin: the device is cool, charged and idle enough. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ STATUS_WORDS = ("NONE", "LIGHT", "MODERATE", "SEVERE", "CRITICAL", "EMERGENCY", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRefusal:
-    """Why a trial must not begin now.
+    """The reason why a trial must not begin now.
 
     Args:
-        cause: what the trial is given where waiting does not help.
-        evidence: what was read, and what was asked.
-        wait_s: how long waiting is worth while.
+        cause: the trial's cause if waiting does not help.
+        evidence: the reading and the limit.
+        wait_s: longest wait.
     """
 
     cause: Cause
@@ -28,12 +28,12 @@ class GateRefusal:
 
 
 def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings) -> GateRefusal | None:
-    """None if the device is cool enough, or does not say how warm it is.
+    """Refuse a device that is too warm; return None if it is cool enough or does not tell.
 
     Args:
-        request: the suite's.
-        below_c: the limit in degrees Celsius that it comes to on this device, if any.
-        seen: by now.
+        request: the suite's request.
+        below_c: its limit on this device in degrees Celsius, if any.
+        seen: the latest readings.
     """
     if request.max_status is not None and seen.thermal_status is not None and seen.thermal_status > request.max_status:
         evidence = f"{status_words(seen.thermal_status)}, at most {request.max_status} asked"
@@ -45,7 +45,7 @@ def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings)
 
 
 def battery_gate(request: BatteryRequest, seen: Readings) -> GateRefusal | None:
-    """None if the battery is full enough, or the device has none. Only a phone that charges is waited for."""
+    """Refuse a low battery; return None if it is full enough or absent. Only a charging phone is worth a wait."""
     percent = seen.battery_percent
     if percent is None or percent >= request.min_percent:
         return None
@@ -54,12 +54,12 @@ def battery_gate(request: BatteryRequest, seen: Readings) -> GateRefusal | None:
 
 
 def load_gate(request: LoadRequest | None, seen: Readings, *, must_be_known: bool = True) -> GateRefusal | None:
-    """None if others keep few enough cores busy.
+    """Refuse a device on which others keep too many cores busy; return None if not.
 
     Args:
-        request: the suite's, if it has one.
-        seen: by now.
-        must_be_known: whether a device that does not tell its load is kept out.
+        request: the suite's request, if it has one.
+        seen: the latest readings.
+        must_be_known: refuse a device that does not tell its load.
     """
     if request is None or (seen.busy_cores is None and not must_be_known):
         return None
@@ -72,5 +72,5 @@ def load_gate(request: LoadRequest | None, seen: Readings, *, must_be_known: boo
 
 
 def status_words(status: int) -> str:
-    """`thermal status 2 (MODERATE)`."""
+    """Return `thermal status 2 (MODERATE)`."""
     return f"thermal status {status} ({STATUS_WORDS[status]})"

@@ -1,7 +1,7 @@
-"""A setting that changes the device: read it, journal it, write it, read it back, restore it. Pure: values in, shell text out.
+"""Reads, journals, writes and restores device settings. Pure: values in, shell text out.
 
-Before anything is changed its old value goes into a journal on the device. The end of a session plays the journal back; if a
-session is killed before, the next one does. A line holds a key and a value, never a command: what a file on a device says is not run.
+Old values go into a journal on the device before any change. The end of the session plays the journal back; after a kill, the next session
+does. A line holds a key and a value, never a command: nothing in a device's file is executed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 JOURNAL = "journal"
-"""File in our folder on the device. Present only while something is changed."""
+"""File in the harness's folder on the device. It exists only while something is changed."""
 
 _MARK = "=setting "
 _KEY = re.compile(r"[a-z_]+(:policy\d{1,3})?")
@@ -24,9 +24,9 @@ class Setting:
     """One value on the device.
 
     Args:
-        key: condition, and what it is about: `governor:policy4`.
-        read: shell text that prints the value; nothing where the device has no such thing.
-        write: from a value to shell text that sets it. Whether that worked is found by reading, never believed.
+        key: condition and object: `governor:policy4`.
+        read: shell text that prints the value, or nothing if the device lacks the setting.
+        write: makes shell text that sets a value. Only a later read shows whether it worked.
     """
 
     key: str
@@ -35,13 +35,13 @@ class Setting:
 
     @property
     def condition(self) -> str:
-        """The suite's word for it."""
+        """Its name in the suite."""
         return self.key.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A setting, what it is to be, and what it was."""
+    """A setting with its wanted and its old value."""
 
     setting: Setting
     wanted: str
@@ -49,18 +49,18 @@ class Change:
 
 
 def as_root(prefix: str, text: str) -> str:
-    """Shell text run by root: `prefix` is empty where the shell is root already, else `su 0 sh -c` or `su -c`."""
+    """Return shell text to run as root: `prefix` is empty if the shell is root already, else `su 0 sh -c` or `su -c`."""
     return f"{prefix} {shlex.quote(text)}" if prefix else text
 
 
 def read_script(settings: Sequence[Setting]) -> str:
-    """Prints the value of each setting, for `read_values`."""
-    # Unquoted on purpose: a value of several lines becomes one of several words.
+    """Return shell text that prints the value of each setting for `read_values`."""
+    # Unquoted, so that a value of several lines becomes several words.
     return "\n".join(f'echo "{_MARK}{s.key}" $({{ {s.read}; }} 2>/dev/null </dev/null)' for s in settings)
 
 
 def read_values(text: str) -> dict[str, str]:
-    """What `read_script` printed, by key; settings that the device lacks, or that read as something impossible, are not in it."""
+    """Read the output of `read_script` by key; settings that the device lacks or that read as nonsense are left out."""
     values = {}
     for line in text.splitlines():
         if line.startswith(_MARK):
@@ -72,7 +72,7 @@ def read_values(text: str) -> dict[str, str]:
 
 
 def apply_script(folder: str, changes: Sequence[Change]) -> str:
-    """Journals the old values, then changes them; nothing is changed where the journal cannot be written."""
+    """Return shell text that journals the old values and then changes them, or changes nothing if it cannot write the journal."""
     lines = "".join(f"{change.setting.key} {change.old}\n" for change in changes)
     writes = "\n".join(f"{{ {c.setting.write(c.wanted)}; }} >/dev/null 2>&1 </dev/null" for c in changes)
     return f"""
@@ -84,7 +84,7 @@ true
 
 
 def read_journal(text: str) -> dict[str, str]:
-    """Old values by key, in the order of the changes. A key that was changed twice keeps the value that it had first."""
+    """Return the old values by key, in the order of the changes. Of a key changed twice the first one counts."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         key, _, value = line.strip().partition(" ")
@@ -96,15 +96,15 @@ def read_journal(text: str) -> dict[str, str]:
 def restore_script(
     folder: str, settings: Mapping[str, Setting], journal: Mapping[str, str], *, forget: bool = True
 ) -> str:
-    """Restores old values, the last change first, and removes the journal once each value reads as it did.
+    """Return shell text that restores old values, the last change first, and removes the journal if each reads back.
+
+    It prints `restored`, or `left` and the keys that would not go back.
 
     Args:
-        folder: ours on the device.
-        settings: by key, all that the journal names.
+        folder: the harness's folder on the device.
+        settings: all settings that the journal names, by key.
         journal: old values by key, in the order of the changes.
-        forget: whether the journal may go; not where it holds more than is given here.
-
-    Prints `restored`, or the keys that would not go back.
+        forget: remove the journal; False if it holds more than `journal`.
     """
     steps = []
     for key, old in reversed(list(journal.items())):
@@ -114,7 +114,7 @@ def restore_script(
             f'[ "$(echo $({{ {setting.read}; }} 2>/dev/null </dev/null))" = {shlex.quote(old)} ] || left="$left {key}"'
         )
     body = "\n".join(steps)
-    # Goes on where the connection breaks: half of the old values are no state to leave a phone in.
+    # The script survives a broken connection, since a half restored phone helps nobody.
     return f"""
 trap '' HUP
 cd {shlex.quote(folder)} || exit 1

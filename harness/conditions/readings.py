@@ -1,4 +1,4 @@
-"""Reads an idle device: heat, charge, and the cores that others keep busy. One shell command asks for all."""
+"""Reads heat, charge and foreign load of an idle device with one shell command."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from harness.devices.thermal_zones import read_heat
 
 _LOAD_WINDOW_S = 1
 _FIELDS_THAT_COUNT = 8
-"""user, nice, system, idle, iowait, irq, softirq, steal: guest time, which follows, is within user (proc(5))."""
+"""user, nice, system, idle, iowait, irq, softirq, steal. The guest times that follow are part of user (proc(5))."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """None where the device does not say."""
+    """Readings of a device; None if it does not tell."""
 
     temperature_c: float | None = None
     thermal_status: int | None = None
     battery_percent: int | None = None
     charging: bool | None = None
     busy_cores: float | None = None
-    """Cores that were not idle, on average over a second."""
+    """Average number of busy cores over a second."""
 
 
 def readings_script(read_temperature: str | None, *, load: bool) -> str:
-    """Shell text whose output `read_readings` understands.
+    """Return shell text that prints the readings for `read_readings`.
 
     Args:
         read_temperature: shell text that prints the temperature that matters.
-        load: whether to watch for a second what others keep busy.
+        load: measure the load for a second.
     """
     temperature = f'echo "temp $({read_temperature})"\n' if read_temperature else ""
     stat = 'grep -h "^cpu[0-9 ]" /proc/stat 2>/dev/null'
@@ -41,7 +41,7 @@ def readings_script(read_temperature: str | None, *, load: bool) -> str:
 
 
 def read_readings(text: str) -> Readings:
-    """Make sense of what the script printed."""
+    """Read the output of `readings_script`."""
     heat = read_heat(text)
     powered = re.findall(r"^ *[A-Za-z ]+ powered: (true|false)\s*$", text, re.MULTILINE)
     return Readings(
@@ -54,7 +54,7 @@ def read_readings(text: str) -> Readings:
 
 
 def battery_percent(text: str) -> int | None:
-    """Charge out of lines of `dumpsys battery`, 0..100: `level` of `scale`."""
+    """Return the charge, 0 to 100, from lines of `dumpsys battery`: `level` of `scale`."""
     found = dict(re.findall(r"^ *(level|scale): (\d{1,5})\s*$", text, re.MULTILINE))
     level, scale = int(found.get("level", -1)), int(found.get("scale", 100))
     return round(100 * level / scale) if 0 <= level <= scale and scale else None
@@ -71,7 +71,7 @@ def _busy_cores(text: str) -> float | None:
 
 
 def _ticks(text: str) -> tuple[int, int] | None:
-    """All ticks, and those in which a core was idle or waited for storage."""
+    """All ticks, and those of idle cores and cores that wait for storage."""
     match = re.search(r"^cpu +([\d ]+)$", text, re.MULTILINE)
     fields = [int(field) for field in match.group(1).split()[:_FIELDS_THAT_COUNT]] if match else []
     return (sum(fields), fields[3] + fields[4]) if len(fields) > 4 else None

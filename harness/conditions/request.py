@@ -1,7 +1,7 @@
-"""The `conditions:` part of a suite: what it asks of a device.
+"""The `conditions:` part of a suite.
 
-Without one nothing on a device is changed. What is on by default only looks: no trial begins while Android reports thermal mitigation or
-the battery is nearly empty, since such numbers would have to be thrown away.
+Without it the harness changes nothing on a device. The defaults only look: no trial begins while Android reports thermal mitigation or the
+battery is nearly empty, since its numbers would be useless.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Clock = (
 
 
 LOW_CLOCK = 0.9
-"""Steps between the clocks of phones are 5 to 10 %, so this is one or two below the highest."""
+"""Default of `low_clock`: one or two clocks below the highest, since phones' clocks are 5 to 10 % apart."""
 
 
 class _Strict(BaseModel):
@@ -41,7 +41,7 @@ class _Strict(BaseModel):
 
 
 class ThermalRequest(_Strict):
-    """How cool a device must be before each trial, and after it for the trial to count."""
+    """The heat allowed before each trial, and after it for the trial to count."""
 
     max_status: int | None = Field(
         default=0, ge=0, le=6, description="highest thermal status (0 NONE, 1 LIGHT ..); null: any"
@@ -60,21 +60,21 @@ class ThermalRequest(_Strict):
 
 
 class BatteryRequest(_Strict):
-    """How full the battery must be before each trial."""
+    """The charge needed before each trial."""
 
     min_percent: int = Field(default=10, ge=0, le=100)
     wait_s: float = Field(default=0.0, ge=0, le=24 * 3600, description="how long to wait for a phone that is charging")
 
 
 class LoadRequest(_Strict):
-    """How much else may run on the device."""
+    """The foreign load allowed before each trial."""
 
     max: float = Field(gt=0, le=64, description="cores that others keep busy, on average over a second")
     wait_s: float = Field(default=60.0, ge=0, le=6 * 3600)
 
 
 class ConditionsRequest(_Strict):
-    """Conditions under which every trial of the suite runs. What is changed on a device is given back at the end."""
+    """Conditions for every trial of the suite. The harness restores all changes at the end."""
 
     fixed_performance: bool = Field(default=False, description="Android 11+: clocks that the phone can hold")
     governor: Mapping[str, _Word] = Field(
@@ -119,5 +119,5 @@ class ConditionsRequest(_Strict):
         return value
 
     def optional(self, condition: str) -> bool:
-        """Whether a device without this condition may run all the same."""
+        """Say whether a device without this condition may run all the same."""
         return self.when_supported if isinstance(self.when_supported, bool) else condition in self.when_supported

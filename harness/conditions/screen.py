@@ -1,4 +1,4 @@
-"""The screen: whether it is on, and whether it stays so while the phone is plugged in. No root needed."""
+"""Settings of the screen: on or off, and on while the phone is plugged in. No root needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SLEEP, _WAKE_UP = "223", "224"
 
 
 def stay_awake() -> Setting:
-    """Bits of the plugs with which the screen stays on; 0 for none, `null` where it was never set."""
+    """Return the setting: bits of the plugs with which the screen stays on, 0 for none, `null` if it was never set."""
     return Setting(
         key="stay_awake",
         read=f"settings get global {_STAY_ON}",
@@ -23,10 +23,10 @@ def stay_awake() -> Setting:
 
 
 def screen() -> Setting:
-    """`Awake` or `Asleep`, as `dumpsys power` calls it; a phone that dozes or dreams is as good as asleep."""
+    """Return the setting: `Awake` or `Asleep`, as `dumpsys power` says. Dozing and dreaming count as asleep."""
     return Setting(
         key="screen",
         read="case $(dumpsys power | sed -n 's/^ *mWakefulness=//p') in Awake) echo Awake;; ?*) echo Asleep;; esac",
-        # Keys that go one way only: the power key would toggle.
+        # The power key would toggle; these keys go one way.
         write=lambda value: f"input keyevent {_WAKE_UP if value == 'Awake' else _SLEEP}; sleep 0.3",
     )

@@ -1,7 +1,7 @@
-"""Which conditions a device supports: probed, not guessed. Pure: shell text out, answers in.
+"""Probes which conditions a device supports. Pure: shell text out, answers in.
 
-Nothing stays changed. Fixed performance mode alone can only be probed by switching off what is off, so it is left alone while a session has
-it on. The task profile is tried on a shell that ends with the probe.
+Nothing stays changed. Fixed performance mode can only be probed by switching it off, so a session that has it on is left alone. The task
+profile is tried on a shell that ends with the probe.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _IN_USE = "in use"
 
 
 def support_script(folder: str, *, api_level: int | None, root: str | None, policies: Sequence[int]) -> str:
-    """Shell text whose output `read_support` understands.
+    """Return shell text that probes the conditions for `read_support`.
 
     Args:
-        folder: ours on the device.
-        api_level: of its Android; what its Android cannot have is not asked for.
-        root: how to become root, None: not at all.
+        folder: the harness's folder on the device.
+        api_level: Android's API level; the text omits conditions that came later.
+        root: how to become root (see `as_root`); None if impossible.
         policies: cpufreq policies.
     """
     probes = {
@@ -47,13 +47,13 @@ def support_script(folder: str, *, api_level: int | None, root: str | None, poli
 
 
 def read_support(text: str, *, api_level: int | None, root: str | None, temperature: bool) -> dict[str, str | None]:
-    """Conditions to None where the device supports them, else to the reason why not.
+    """Map each condition to None if the device supports it, else to the reason.
 
     Args:
-        text: what the script printed.
-        api_level: as for the script.
-        root: likewise.
-        temperature: whether one can be read.
+        text: output of the script.
+        api_level: as for `support_script`.
+        root: as for `support_script`.
+        temperature: whether a temperature can be read.
     """
     found: dict[str, str | None] = {"temperature": None if temperature else "no temperature can be read"}
     answers: Mapping[str, str] = {

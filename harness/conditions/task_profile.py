@@ -1,26 +1,25 @@
 """Task profile: the scheduling class that Android gives a process (`settaskprofile`, Android 13 and later; some need root).
 
-Unlike the other settings it belongs to the process, not to the device: each trial's shell applies it before it becomes the benchmark, and
-it is gone with that.
+It belongs to the process, not to the device: each trial's shell applies it before it becomes the benchmark, and it ends with that.
 """
 
 from __future__ import annotations
 
 
 def apply_task_profile(profile: str, root: str | None) -> str:
-    """Shell text for the trial's own shell (`$$`): tried as it is, then as root. Exit code 0 where it was accepted.
+    """Return shell text for the trial's own shell (`$$`), which tries without root first. Exit code 0 means success.
 
     Args:
         profile: its name; letters, digits and underscores.
-        root: how to become root, None where that is not possible.
+        root: how to become root (see `as_root`); None if impossible.
     """
     plain = f"settaskprofile $$ {profile} >/dev/null 2>&1"
     if not root:
         return plain
-    # In double quotes: `$$` is expanded by the trial's shell, not by root's.
+    # In double quotes, so that the trial's shell expands `$$`, not root's.
     return f'{plain} || {root} "settaskprofile $$ {profile}" >/dev/null 2>&1'
 
 
 def probe_script() -> str:
-    """Prints `yes` where the shell may change its own profile. What it changes ends with the subshell."""
+    """Return shell text that prints `yes` if the shell may change its own profile. The change ends with the subshell."""
     return "sh -c 'settaskprofile $$ HighPerformance' >/dev/null 2>&1 && echo yes"

@@ -1,8 +1,8 @@
-"""Judges whether heat or lost settings spoiled a trial, from what was seen while it ran. Pure; each finding carries its evidence.
+"""Judges from the samples of a trial whether heat or lost settings spoiled it. Pure; each finding carries its evidence.
 
-Throttling is read from clocks only where they must have been high: while as many cores were busy as the process has threads, a governor
-asks for the highest clock, so a lower one was imposed. A core in whose queue a thread of the process waits is busy, too, with somebody
-else's work. A process that waits for anything but a core (a GPU, storage) proves nothing.
+Clocks show throttling only while they should be high: when as many cores are busy as the process has threads, a governor asks for the
+highest clock, so a lower one is imposed. A core for which a thread of the process waits is busy too, with somebody else's work. A process
+that waits for anything else (a GPU, storage) proves nothing.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from harness.records import Conditions, Sample
 from harness.records.causes import Cause
 
 LOW_SHARE = 0.5
-"""A run is throttled where clocks were low in more than this share of the time in which it kept its cores busy."""
+"""Share of the busy time with low clocks above which a run is throttled."""
 
 MIN_BUSY_S = 0.9
-"""Less busy time than this (two samples) is not enough to tell."""
+"""Shortest busy time (two samples) that can tell."""
 
 WAKE_UP_S = 0.6
-"""What a governor may take to raise the clocks, and the process to load its model: does not count."""
+"""Time at the start that does not count: a governor raises the clocks, and the process loads its model."""
 
 BUSY = 0.8
-"""Share of its threads' time in which a process must have computed, or waited for a core that others kept busy: from there on schedutil,
-which asks for 1.25 times the clock that the load needs, asks for the highest."""
+"""Share of its threads' time from which a process counts as busy: it computed, or waited for a core that others kept busy. From there on
+schedutil, which asks for 1.25 times the clock that the load needs, asks for the highest."""
 
 CANARY_RATIO = 1.10
-"""A canary slower than its first run by this factor: throttled (AndroidX Benchmark's own limit for its reference workload)."""
+"""Slowdown of the canary against its first run that means throttled (AndroidX Benchmark's limit for its reference workload)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFinding:
-    """One cause and what shows it."""
+    """A cause with its evidence."""
 
     cause: Cause
     evidence: str
@@ -43,18 +43,18 @@ class TrialFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThermalLimits:
-    """What a trial is held to.
+    """The limits of a trial.
 
     Args:
-        threads: threads that it was to use.
-        expected_khz: watched core to the clock that its cluster could be expected to run at.
-        max_status: highest thermal status; None: any.
-        below_c: what the temperature before had to be below, if anything.
-        too_hot_c: what the temperature after must not reach, if known.
-        low_clock: a clock below this share of the expected one is low; None: clocks are not judged.
-        canary_ratio: how much slower the canary was before this block than at first; None without one.
-        canary_after_ratio: the same after the block, where this trial ended it.
-        settings: what was set on the device, and read so before the trial.
+        threads: number of threads requested.
+        expected_khz: expected clock of each watched core's cluster.
+        max_status: highest allowed thermal status; None: any.
+        below_c: upper limit of the temperature before, if any.
+        too_hot_c: temperature after that is too hot, if known.
+        low_clock: share of the expected clock below which a clock is low; None: clocks are not judged.
+        canary_ratio: canary before this block over the session's first; None without one.
+        canary_after_ratio: the same after the block, if this trial ended it.
+        settings: the device's settings as they read before the trial.
     """
 
     threads: int
@@ -69,7 +69,7 @@ class ThermalLimits:
 
 
 def findings(conditions: Conditions, limits: ThermalLimits) -> tuple[TrialFinding, ...]:
-    """Find everything that speaks against a trial's numbers, the most telling first."""
+    """Find all evidence against a trial's numbers, the strongest first."""
     return tuple(
         finding
         for finding in (
@@ -112,13 +112,13 @@ def _low_clocks(samples: Sequence[Sample], limits: ThermalLimits) -> TrialFindin
 
 
 def _wanted_s(before: Sample, after: Sample) -> float:
-    """CPU time that the process had or was ready for between two samples. Threads that ended took what they had waited with them."""
+    """CPU time that the process had or was ready for between two samples. The waits of ended threads are lost."""
     waited_s = max(0.0, after.waited_s - before.waited_s) if after.waited_s and before.waited_s is not None else 0.0
     return (after.cpu_s or 0.0) - (before.cpu_s or 0.0) + waited_s
 
 
 def _best_share(sample: Sample, expected_khz: Mapping[int, int]) -> tuple[float, int, int] | None:
-    """Share, clock and expected clock of the cluster nearest to its own: where threads may run on several, one is enough."""
+    """Share, clock and expected clock of the cluster that is nearest to its own; if threads may run on several, one is enough."""
     shares = [
         (khz / expected_khz[core], khz, expected_khz[core])
         for core, khz in sample.frequency_khz.items()

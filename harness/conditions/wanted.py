@@ -1,4 +1,4 @@
-"""Translates what a suite asks into the settings of one device: which it can have, which not and why. Pure."""
+"""Translates a suite's conditions into the settings of one device, with reasons for those it cannot have. Pure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _NEEDS_ROOT = "needs root, which this device does not give"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What decides which settings a device can have.
+    """Facts that decide which settings a device can have.
 
     Args:
-        serial: as ADB lists it; tells whether Wi-Fi is the way to it.
-        virtual: it is reached over the loopback, whatever its serial looks like.
-        api_level: of its Android, if known.
-        root: how to become root (see `as_root`); None: not at all.
+        serial: serial in ADB's list, which tells whether the way is Wi-Fi.
+        virtual: a virtual device, reached over the loopback whatever its serial looks like.
+        api_level: Android's API level, if known.
+        root: how to become root (see `as_root`); None if impossible.
         topology: its cores.
-        cpu_sets: words for cores out of its config.
-        policies: cpufreq policies, number to cores.
-        folder: ours on the device.
+        cpu_sets: words for cores from its config.
+        policies: cores of each cpufreq policy.
+        folder: the harness's folder on the device.
     """
 
     serial: str
@@ -42,18 +42,18 @@ class Abilities:
 
 @dataclass(slots=True)
 class Wanted:
-    """Settings with their wanted values; and the conditions that the device cannot have, with the reason."""
+    """Settings with their wanted values, and reasons for the conditions that the device cannot have."""
 
     values: dict[str, tuple[Setting, str]] = field(default_factory=dict)
     impossible: dict[str, str] = field(default_factory=dict)
 
     def add(self, setting: Setting, value: str) -> None:
-        """Ask for a value."""
+        """Add a setting with its wanted value."""
         self.values[setting.key] = (setting, value)
 
 
 def setting_of(key: str, able: Abilities) -> Setting | None:
-    """Find the setting that a journal line names; None if this version or this device does not know it."""
+    """Return the setting of a journal's key; None if this version or this device does not know it."""
     condition, _, policy = key.partition(":policy")
     match condition:
         case "governor" | "frequency" if policy.isdigit() and able.root is not None:
@@ -71,13 +71,7 @@ def setting_of(key: str, able: Abilities) -> Setting | None:
 
 
 def wanted_settings(request: ConditionsRequest, able: Abilities, clocks_khz: Mapping[int, tuple[int, ...]]) -> Wanted:
-    """Translate a request.
-
-    Args:
-        request: the suite's.
-        able: the device.
-        clocks_khz: clocks that each policy offers, where frequencies are asked for.
-    """
+    """Translate a request; `clocks_khz` holds the clocks of each policy if it asks for frequencies."""
     wanted = Wanted()
     api_level = able.api_level or 0
     if request.fixed_performance:

@@ -1,1 +1,1 @@
-"""Ways to reach a device, behind one narrow protocol."""
+"""Devices: how to reach them, behind one narrow protocol, and what they say of themselves."""

@@ -1,12 +1,12 @@
-"""What `host:devices-l` of an ADB server says. Pure: text in, devices out.
+"""Reads the answer of an ADB server to `host:devices-l`. Pure: text in, devices out.
 
-A line is `SERIAL STATE key:value ...`. Most states are one word; that of a device which this user may not open is a sentence (AOSP
+A line is `SERIAL STATE key:value ...`. Most states are one word; for a device that this user may not open it is a sentence (AOSP
 `client/usb_linux.cpp` and `diagnose_usb.cpp`):
 
     HT85G1A05551  no permissions (missing udev rules? user is in the plugdev group); see [http://developer.android.com/...] usb:1-2
     (no serial number)  no permissions (user in plugdev group; are your udev rules wrong?); see [...] usb:1-3 transport_id:4
 
-A serial may hold spaces: mDNS appends ` (2)` where two phones announce one name.
+A serial may contain spaces: mDNS appends ` (2)` if two phones announce the same name.
 
     adb-13e75597-Upleco (2)._adb-tls-connect._tcp device product:oriole model:Pixel_6 device:oriole transport_id:5
 """
@@ -17,9 +17,9 @@ import re
 from dataclasses import dataclass
 
 _STATES = "authorizing|bootloader|connecting|detached|device|host|no ?device|offline|recovery|rescue|sideload|unauthorized|unknown"
-"""What AOSP's `adb.cpp` (to_string of ConnectionState) prints, `no permissions` apart."""
+"""The states that AOSP's `adb.cpp` (to_string of ConnectionState) prints, except `no permissions`."""
 
-# The state is the word of that list behind which there is nothing but `key:value`. A state that is not known is the second word.
+# The state is the known word after which only `key:value` pairs follow. An unknown state is the second word.
 _LINES = (
     re.compile(rf"(?P<serial>\S.*?)\s+(?P<state>{_STATES})(?P<rest>(\s+[a-z_]+:\S*)*)"),
     re.compile(r"(?P<serial>\S.*?)\s+(?P<state>no permissions)\b(?P<rest>.*)"),
@@ -30,7 +30,7 @@ _TRANSPORT = re.compile(r"\btransport_id:(\d{1,9})\b")
 
 @dataclass(frozen=True, slots=True)
 class ListedDevice:
-    """A line of the list. `state` is one of adb's words (`device`, `unauthorized`, `offline`, ...) or `no permissions`."""
+    """One line of the list. `state` is one of adb's words (`device`, `unauthorized`, `offline`, ...) or `no permissions`."""
 
     serial: str
     state: str
@@ -38,7 +38,7 @@ class ListedDevice:
 
 
 def parse_list(text: str) -> list[ListedDevice]:
-    """The devices of a list, in its order. A line that makes no sense is passed over."""
+    """Return the devices of a list, in its order. Lines that make no sense are passed over."""
     devices = []
     for line in text.splitlines():
         match = next((match for form in _LINES if (match := form.fullmatch(line.strip()))), None)

@@ -1,11 +1,11 @@
 """A device behind an ADB server, through adbutils. The only module that sees adbutils' errors.
 
-Two things are done on adbutils' open connections rather than through its helpers, because a benchmark needs them exact:
+It does two things on adbutils' open connections instead of through its helpers, because a benchmark needs exact deadlines:
 
-* the shell protocol is read with a deadline in wall time (`shell_stream`; adbutils' `timeout` counts per receive: a chatty command
-  outlives it);
-* files are sent in frames of 64 KB, the most the sync protocol allows (adbutils sends 4 KB and is half as fast as `adb push`), and both
-  ways up to a deadline in wall time (`socket_deadline`).
+* it reads the shell protocol up to a deadline in wall time (`shell_stream`); adbutils' `timeout` counts per receive, so a chatty command
+  outlives it;
+* it transfers files up to a deadline in wall time (`socket_deadline`), and sends frames of 64 KB, the most that the sync protocol allows;
+  adbutils sends 4 KB and is half as fast as `adb push`.
 
 Formats: AOSP `packages/modules/adb`, SERVICES.TXT, SYNC.TXT and the shell protocol (one byte id, u32 length, payload).
 """
@@ -49,13 +49,13 @@ _FRAME = 64 * 1024
 _BATCH = 16
 _OPEN_TIMEOUT_S = 15.0
 _LOGGED_CHARACTERS = 200
-"""How much of a command the log shows; the script of a trial has some thousands."""
+"""Characters of a command that the log shows; a trial's script has thousands."""
 _WITNESS_S = 0.1
-"""A process that is killed closes its sockets one after the other; this long is plenty."""
+"""A killed process closes its sockets one after the other; this is ample time for that, in seconds."""
 
 
 class _NotThere(Exception):
-    """The device has no such file."""
+    """The device does not have the file."""
 
 
 class AdbTarget:
@@ -65,7 +65,7 @@ class AdbTarget:
         serial: as `adb devices` prints it.
         transport_id: the server's number for this connection. Saves a round trip and tells two devices of one serial apart.
             Looked up anew by serial when the device has come back under another number.
-        port: of the ADB server on this machine.
+        port: the port of the ADB server on this machine.
     """
 
     def __init__(self, serial: str, *, transport_id: int | None = None, port: int = 5037) -> None:
@@ -74,10 +74,10 @@ class AdbTarget:
         self._transport_id = transport_id
         self._listed_as = serial
         self._witness: socket.socket | None = None
-        """A second connection while one is in use. It ends when the server does: no other sign is sure, another may listen by then."""
+        """A second connection while one is in use: the only sure sign that the server ended, because another may listen by then."""
         self._client = adbutils.AdbClient(host="127.0.0.1", port=port)
         self.round_trips = 0
-        """Connections opened to the device so far: what a trial costs beside its own run time."""
+        """Connections opened to the device so far: the cost of a trial besides its own run time."""
         self.bytes_pushed = 0
 
     def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
@@ -125,7 +125,7 @@ class AdbTarget:
                     self.bytes_pushed += len(data)
                 stream.send([struct.pack("<4sI", b"DONE", int(local.stat().st_mtime) & 0xFFFFFFFF)])
             except (BrokenPipeError, ConnectionResetError):
-                # What it said before it hung up, if anything, is still to be read; else the next line says that it is gone.
+                # The device may have sent a reason before it hung up; if not, the next line reports that it is gone.
                 pass
             kind, length = struct.unpack("<4sI", stream.receive(8))
             if kind == b"OKAY":
@@ -145,7 +145,7 @@ class AdbTarget:
         path = remote.encode()
         with self._logged(f"pull {remote}") as outcome:
             try:
-                # On the disk before the result that names it: a record must not outlive its evidence.
+                # Synced before the result that names it is stored: a record must not outlive its evidence.
                 with (
                     _written_to(local),
                     replacing(local, durable=True) as file,
@@ -161,7 +161,7 @@ class AdbTarget:
         return True
 
     def _received(self, stream: Transfer, remote: str) -> bytes | None:
-        """The next part of a file that is pulled; None after the last."""
+        """Receive the next part of a pulled file; None after the last."""
         kind, length = struct.unpack("<4sI", stream.receive(8))
         if kind == b"DATA":
             return stream.receive(length)
@@ -173,7 +173,7 @@ class AdbTarget:
         raise CommandFailed(f"pull {remote}", exit_code=1, output=reason, serial=self.serial)
 
     def stat(self, remote: str) -> RemoteStat | None:
-        """See `Target.stat`. Size and time are 32 bit in this request: files of 4 GB and more are beyond it."""
+        """See `Target.stat`. The request has 32 bits for size and time, so it cannot describe files of 4 GB and more."""
         path = remote.encode()
         with self._logged(f"stat {remote}"), self._transfer("no answer", _OPEN_TIMEOUT_S, None) as stream:
             stream.send([struct.pack("<4sI", b"STAT", len(path)), path])
@@ -181,10 +181,10 @@ class AdbTarget:
         return RemoteStat(mode=mode, size=size, mtime=mtime) if mode else None
 
     def close(self) -> None:
-        """See `Target.close`: connections are per request, there is nothing to give back."""
+        """See `Target.close`. Each request has its own connection, so nothing has to be released."""
 
     def others(self) -> list[AdbTarget]:
-        """See `Roaming.others`: whatever else its server lists as a device that can be used."""
+        """See `Roaming.others`: the other usable devices that its server lists."""
         with self._witnessed(), self._translated():
             listed = self._client.list()
         return [
@@ -201,7 +201,7 @@ class AdbTarget:
 
     @contextlib.contextmanager
     def _logged(self, request: str) -> Iterator[list[str]]:
-        """Log a request with how long it took and how it ended; what is put into the list is told as well."""
+        """Log a request with its duration and its end, and with the notes that the caller adds to the yielded list."""
         began = time.monotonic()
         outcome: list[str] = []
         try:
@@ -215,7 +215,7 @@ class AdbTarget:
 
     @contextlib.contextmanager
     def _service(self, name: str, *, timeout_s: float) -> Iterator[socket.socket]:
-        """An open stream to a service of the device; foreign errors leave here as DeviceError."""
+        """Open a stream to a service of the device. Errors of adbutils and of sockets become DeviceErrors here."""
         self.round_trips += 1
         with self._witnessed(), self._translated():
             connection = self._open(name, timeout_s)
@@ -223,12 +223,12 @@ class AdbTarget:
             try:
                 yield sock
             finally:
-                # Not connection.close(): it sleeps 10 ms each time.
+                # Not connection.close(), which sleeps 10 ms each time.
                 sock.close()
 
     @contextlib.contextmanager
     def _transfer(self, late: str, timeout_s: float, cancel: threading.Event | None) -> Iterator[Transfer]:
-        """The sync service up to a deadline in wall time; `late` says what did not happen by then."""
+        """Open the sync service up to a deadline in wall time; `late` is the error text for what did not happen in time."""
         deadline = time.monotonic() + timeout_s
         with self._service("sync:", timeout_s=min(timeout_s, _OPEN_TIMEOUT_S)) as sock:
             try:
@@ -239,8 +239,8 @@ class AdbTarget:
     @contextlib.contextmanager
     def _witnessed(self) -> Iterator[None]:
         try:
-            # Before the request's own connection: a server takes them in order, so that it has this one when it answers that one. Where
-            # nobody listens adbutils would start a server of its own, on whatever port the environment names.
+            # Opened before the request's connection: a server accepts in order, so it has this one when it answers the other. If nobody
+            # listens, adbutils would start a server of its own, on a port from the environment.
             witness = socket.create_connection(("127.0.0.1", self.port), timeout=1.0)
         except OSError as error:
             raise AdbServerLost(f"no ADB server answers on port {self.port}", serial=self.serial) from error
@@ -311,7 +311,7 @@ class AdbTarget:
 
 @contextlib.contextmanager
 def _written_to(path: Path) -> Iterator[None]:
-    """An error of this machine's disk is not one of the device."""
+    """Keep errors of this machine's disk apart from errors of the device."""
     try:
         yield
     except OSError as error:
@@ -324,7 +324,7 @@ def _in_one_line(command: str) -> str:
 
 
 def server_is_up(port: int) -> bool:
-    """Whether something listens on this port of this machine."""
+    """Return whether something listens on this port of this machine."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0):
             return True
@@ -333,7 +333,7 @@ def server_is_up(port: int) -> bool:
 
 
 def _has_ended(sock: socket.socket, patience_s: float) -> bool:
-    """Whether the other side has closed; it never says anything else."""
+    """Return whether the other side has closed. It never sends anything."""
     if not select.select([sock], [], [], patience_s)[0]:
         return False
     try:

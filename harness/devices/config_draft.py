@@ -1,4 +1,4 @@
-"""Drafts a device config for a phone that has none yet, from what the phone says of itself. Pure."""
+"""Drafts a device config for a phone without one, from what the phone says of itself. Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def config_text(inventory: Inventory, support: Mapping[str, str | None], *, toda
     """Write the YAML text of a config.
 
     Args:
-        inventory: of the phone.
-        support: conditions to why it lacks them, as `probe_support` finds.
-        today: for the note of where the facts come from.
+        inventory: the phone.
+        support: conditions to the reason why the phone lacks them, from `probe_support`.
+        today: the date for the source note.
 
     Raises:
-        UsageError: the phone does not say enough about itself, such as its clocks.
+        UsageError: the phone does not tell enough about itself, such as its clocks.
     """
     document = _document(inventory, support, today)
     DeviceConfig.model_validate(document)
@@ -63,7 +63,7 @@ def _document(inventory: Inventory, support: Mapping[str, str | None], today: da
         raise UsageError(f"{info.serial} does not tell its model, so no config could be matched with it")
     found: dict[str, Any] = {
         "name": _slug(_words(inventory)),
-        # Words that hold glob characters would match other phones too.
+        # A word with glob characters would match other phones too.
         "match": {key: re.sub(r"[\[*?]", "?", value) for key, value in match.items()},
         "soc": info.soc or "unknown",
         "clusters": clusters,

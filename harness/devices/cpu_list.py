@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 MAX_CPUS = 1024
-"""Far beyond any phone; keeps a stranger's `0-999999999` from filling the memory."""
+"""Far beyond any phone; prevents text such as `0-999999999` from filling the memory."""
 
 _RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 
@@ -15,7 +15,7 @@ def parse_list(text: str) -> tuple[int, ...]:
     """Read the kernel's list syntax: `0-3,7` -> (0, 1, 2, 3, 7). Empty text names no core.
 
     Raises:
-        ValueError: not a list, or a core beyond `MAX_CPUS`.
+        ValueError: `text` is not a list, or names a core beyond `MAX_CPUS`.
     """
     cores: set[int] = set()
     for part in text.strip().split(",") if text.strip() else ():
@@ -28,7 +28,7 @@ def parse_list(text: str) -> tuple[int, ...]:
 
 
 def format_list(cores: Iterable[int]) -> str:
-    """Write the inverse of `parse_list`: (0, 1, 2, 3, 7) -> `0-3,7`."""
+    """Do the inverse of `parse_list`: (0, 1, 2, 3, 7) -> `0-3,7`."""
     parts: list[list[int]] = []
     for core in sorted(set(cores)):
         if parts and core == parts[-1][1] + 1:
@@ -39,7 +39,7 @@ def format_list(cores: Iterable[int]) -> str:
 
 
 def to_mask(cores: Iterable[int]) -> int:
-    """Bit N is core N."""
+    """Return the mask of these cores: bit N is core N."""
     mask = 0
     for core in cores:
         mask |= 1 << core
@@ -47,5 +47,5 @@ def to_mask(cores: Iterable[int]) -> int:
 
 
 def from_mask(mask: int) -> tuple[int, ...]:
-    """Cores of a mask, ascending."""
+    """Return the cores of a mask, ascending."""
     return tuple(i for i in range(mask.bit_length()) if mask >> i & 1)

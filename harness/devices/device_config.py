@@ -1,8 +1,8 @@
-"""Device configs: what the harness knows about a phone model before it meets one (clusters, core sets, thermal zones, quirks).
+"""Device configs: what the harness knows in advance about a phone model (clusters, core sets, thermal zones, quirks).
 
-A config is a YAML file. The bundled ones lie in `device_configs/`; a user's own folder can add configs or replace one by its
-name. A config with a `virtual:` part can also be started as a virtual device: that part describes a phone that does not exist, and its
-temperatures, clocks and battery feed a model, not a measurement.
+A config is a YAML file. The bundled ones are in `device_configs/`; a user's own folder can add configs, or replace one of the same name.
+A config with a `virtual:` part can also be started as a virtual device. That part is fictional: its temperatures, clocks and battery feed a
+model, not a measurement.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ Quirk = Literal[
     "same_max_frequency",
     "thermal_zones_unreadable",
 ]
-"""What is odd about a phone; `docs/device_configs.md` says what each means."""
+"""Peculiarities of a phone; `docs/device_configs.md` explains each."""
 
 Fact = Literal["match", "soc", "clusters", "capacity", "cpu_sets", "thermal", "thresholds", "quirks", "notes"]
-"""The parts of a config that a source can be given for."""
+"""The parts of a config that can name a source."""
 
 ThermalRole = Literal["cpu", "gpu", "skin", "battery"]
 
@@ -90,7 +90,7 @@ class _Strict(BaseModel):
 
 
 class MatchRules(_Strict):
-    """Which phones a config is for. All given rules must fit; a rule is a word, a glob, or a list of which one must fit. Case counts."""
+    """The phones that a config is for. All given rules must fit; a rule is a word, a glob, or a list of which one must fit. Case counts."""
 
     model: Words | None = Field(default=None, description="ro.product.model")
     device: Words | None = Field(default=None, description="ro.product.device")
@@ -124,14 +124,14 @@ class Cluster(_Strict):
 
 
 class ConfiguredZone(_Strict):
-    """A zone that matters. `name` is the type of the sysfs zone or the mName of thermalservice; a glob is allowed."""
+    """A relevant thermal zone. `name` is the type of the sysfs zone or the mName of thermalservice; it may be a glob."""
 
     name: str
     role: ThermalRole
 
 
 class Thermal(_Strict):
-    """Zones that matter, and the temperatures between which a run counts."""
+    """The relevant thermal zones, and the temperatures between which a run counts."""
 
     zones: tuple[ConfiguredZone, ...] = ()
     start_below_c: float | None = Field(
@@ -156,7 +156,7 @@ class ClusterModel(_Strict):
 
 
 class Trip(_Strict):
-    """Above `above_c` (hottest cluster) clocks are capped to `max_fraction` of their maximum."""
+    """Clocks are capped to `max_fraction` of their maximum while the hottest cluster is above `above_c`."""
 
     above_c: float
     max_fraction: float = Field(gt=0, le=1)
@@ -190,11 +190,11 @@ class Battery(_Strict):
 
 
 ReplayedDelegate = Literal["cpu", "xnnpack", "gpu", "nnapi", "hexagon", "coreml", "external", "npu"]
-"""Delegates whose runs a virtual device can play back: those that a suite can name."""
+"""Delegates whose runs a virtual device can replay: those that a suite can name."""
 
 
 class VirtualDevice(_Strict):
-    """How to play this phone on a host. All of it is fictional."""
+    """How to simulate this phone on a host. All of it is fictional."""
 
     order: int = Field(description="place in the order in which `virtual:N` takes the profiles")
     android: str
@@ -230,7 +230,7 @@ class VirtualDevice(_Strict):
 
 
 class DeviceConfig(_Strict):
-    """One phone model. `virtual` is present where the config can be played on a host."""
+    """One phone model. `virtual` is present if the phone can be simulated on a host."""
 
     name: Annotated[str, Written(r"[a-z0-9][a-z0-9_.-]*", "lower-case letters, digits, `_`, `.` and `-`")]
     match: MatchRules
@@ -279,17 +279,17 @@ class DeviceConfig(_Strict):
 
 
 CONFIGS_VARIABLE = "HARNESS_DEVICE_CONFIGS"
-"""Environment variable: a folder with device configs of the user's own."""
+"""Environment variable: a folder with the user's own device configs."""
 
 
 def load_device_configs(extra_dir: Path | None = None) -> dict[str, DeviceConfig]:
-    """Load the bundled configs and those of `extra_dir`, which win if names are equal. Keys are names, in order.
+    """Load the bundled configs and those of `extra_dir`, which win if names are equal. The keys are the names, in order.
 
     Args:
-        extra_dir: default: the folder that the environment variable `HARNESS_DEVICE_CONFIGS` names, if any.
+        extra_dir: by default the folder in the environment variable `HARNESS_DEVICE_CONFIGS`, if any.
 
     Raises:
-        SuiteError: a file holds a mistake, or two configs of one folder have the same name.
+        SuiteError: a file contains a mistake, or two configs of one folder have the same name.
     """
     configs = dict(_bundled_configs())
     if extra_dir is None and (named := os.environ.get(CONFIGS_VARIABLE)):
@@ -320,13 +320,13 @@ def _read_folder(folder: Path) -> Mapping[str, DeviceConfig]:
 
 
 def virtual_profiles(configs: Mapping[str, DeviceConfig]) -> list[DeviceConfig]:
-    """The configs that can be started as virtual devices, in the order in which `virtual:N` takes them."""
+    """Return the configs that can be started as virtual devices, in the order in which `virtual:N` uses them."""
     playable = [(config.virtual.order, config.name, config) for config in configs.values() if config.virtual]
     return [config for *_, config in sorted(playable, key=lambda item: item[:2])]
 
 
 def match_config(configs: Mapping[str, DeviceConfig], properties: Mapping[str, str]) -> DeviceConfig | None:
-    """Find the config whose rules fit these properties best: most rules, then most exact ones, then the first name."""
+    """Find the config that fits these properties best: by most rules, then most exact rules, then the first name."""
     best: tuple[int, int] = (0, 0)
     found: DeviceConfig | None = None
     for _, config in sorted(configs.items()):

@@ -1,15 +1,15 @@
-"""Our folder on a device: everything that the harness writes on a phone lies below it."""
+"""The harness's folder on a device. Everything that the harness writes on a phone lies below it."""
 
 from __future__ import annotations
 
 from harness.errors import CommandFailed, StorageFull, StorageRefused
 
 BASE_DIR = "/data/local/tmp/litert-harness"
-"""Everything of ours on a device lies below."""
+"""The folder."""
 
 
 def storage_error(serial: str, text: str) -> CommandFailed | StorageFull | StorageRefused:
-    """What the words of a command that could not write mean."""
+    """Return the error that the output of a failed write means."""
     if "No space" in text:
         return StorageFull("no room below /data/local/tmp", serial=serial, remedy="free some storage on it")
     if "Read-only" in text or "Permission denied" in text:

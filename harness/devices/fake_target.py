@@ -1,8 +1,8 @@
-"""A target without a device, for tests of whatever talks to one: it answers from a dictionary or a function. See docs/testing.md.
+"""A target without a device, for tests: it answers from a dictionary or a function. See docs/testing.md.
 
     phone = FakeTarget({"settings get global airplane_mode_on": "1\\n", re.compile("dumpsys battery"): DeviceLost("gone", serial="phone")})
 
-It keeps files in memory, remembers what it was asked, fails where you tell it to, and has a clock that passes without anybody sleeping.
+It keeps files in memory, remembers its calls, fails when you tell it to, and has a clock that advances without sleeping.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from harness.errors import CommandFailed, DeviceHung
 from harness.files.whole_file import output_file
 
 LONGEST_WAIT_S = 60.0
-"""A test that forgot to set its cancel event fails after so many real seconds."""
+"""A test that forgets to set its cancel event fails after this many real seconds."""
 
 
 class UnexpectedCommand(AssertionError):
-    """The code under test sent a command that the fake has no answer for.
+    """The code under test sent a command for which the fake has no answer.
 
-    No HarnessError: code that tolerates a device's failures must not tolerate a gap in the test.
+    It is not a HarnessError, because code that tolerates a device's failures must not tolerate a gap in the test.
 
     Args:
-        command: what was sent.
-        known: what the fake has answers for.
+        command: the command.
+        known: the commands and patterns that have answers.
     """
 
     def __init__(self, command: str, known: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ class Hang(enum.Enum):
     """An answer that does not come."""
 
     UNTIL_DEADLINE = "until deadline"
-    """DeviceHung at once; the clock has moved on by the command's `timeout_s`."""
+    """DeviceHung is raised at once; the clock advances by the command's `timeout_s`."""
 
     UNTIL_CANCELLED = "until cancelled"
     """Really waits for another thread to set `cancel`."""
@@ -53,11 +53,11 @@ class Hang(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """An answer that takes its time: the fake's clock moves on, nobody sleeps. Later than the command's `timeout_s` it is DeviceHung.
+    """A slow answer: the fake's clock advances, nobody sleeps. If it takes as long as the command's `timeout_s`, DeviceHung is raised.
 
     Args:
         seconds: on the fake's clock.
-        answer: what comes then.
+        answer: the answer after that time.
     """
 
     seconds: float
@@ -65,35 +65,35 @@ class After:
 
 
 Answer = str | bytes | int | CommandOutput | BaseException | Hang | After
-"""Text or bytes: standard output, exit code 0. A number: an exit code, no output. An exception is raised."""
+"""Text or bytes are standard output with exit code 0. A number is an exit code without output. An exception is raised."""
 
 Answers = Answer | Sequence[Answer] | Callable[[str], Answer]
-"""A list gives one answer a call, the last one for ever. A function is given the command."""
+"""A list gives one answer per call and repeats the last one. A function receives the command."""
 
 
 class FakeClock:
-    """Seconds that pass only when they are told to."""
+    """A clock that advances only when it is told to."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
 
     def __call__(self) -> float:
-        """Seconds since the fake was made; stands in for `time.monotonic`."""
+        """Return seconds since the fake was made; stands in for `time.monotonic`."""
         return self._now_s
 
     def sleep(self, seconds: float) -> None:
-        """Let them pass; stands in for `time.sleep`."""
+        """Advance the clock; stands in for `time.sleep`."""
         self._now_s += seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Something that the fake was asked.
+    """A call of the fake.
 
     Args:
-        verb: which method.
+        verb: the method.
         argument: the command, or the path on the device.
-        at_s: when, on the fake's clock.
+        at_s: time of the call, on the fake's clock.
     """
 
     verb: Literal["run", "push", "pull", "stat"]
@@ -111,15 +111,15 @@ class FakeFile:
 
 
 class FakeTarget:
-    """See `Target`. May be used by several threads at once.
+    """A target for tests; see `Target`. Several threads may use it at once.
 
     Args:
-        answers: what it says to a command, or a function of the command. Keys are whole commands, or patterns of which one is searched in
-            the command; a whole command goes before all patterns, patterns are tried in their order. Without an answer it is
+        answers: commands to their answers, or a function from command to answer. A key is a whole command, or a pattern to search in the
+            command. Whole commands go before patterns; patterns are tried in their order. A command without an answer raises
             UnexpectedCommand.
         serial: its name.
-        files: path on the device to what lies there.
-        faults: which call fails how, by its number from 1 on; runs, pushes, pulls and stats all count. A call that fails does nothing.
+        files: files on the device, by path.
+        faults: failures by number of the call, from 1 on; runs, pushes, pulls and stats all count. A call that fails does nothing.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class FakeTarget:
             path: found if isinstance(found, FakeFile) else FakeFile(data=found)
             for path, found in (files or {}).items()
         }
-        """What lies on the device now; a test may change it."""
+        """The files on the device now; a test may change them."""
         self.calls: list[Call] = []
         self.closed = False
         self._answers = answers if callable(answers) else dict(answers or {})
@@ -146,7 +146,7 @@ class FakeTarget:
 
     @property
     def commands(self) -> list[str]:
-        """What `run` was asked, in order."""
+        """The commands of all `run` calls, in order."""
         return [call.argument for call in self.calls if call.verb == "run"]
 
     def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
@@ -195,14 +195,14 @@ class FakeTarget:
         return True
 
     def stat(self, remote: str) -> RemoteStat | None:
-        """See `Target.stat`. What has files below it is a folder."""
+        """See `Target.stat`. A path with files below it is a folder."""
         self._fail(self._note("stat", remote), remote, 0.0, None)
         if (found := self.files.get(remote)) is not None:
             return RemoteStat(mode=stat.S_IFREG | found.mode, size=len(found.data), mtime=found.mtime)
         return RemoteStat(mode=stat.S_IFDIR | 0o755, size=4096, mtime=0) if self._is_folder(remote) else None
 
     def close(self) -> None:
-        """See `Target.close`. As with a real one, what comes after it is answered all the same; a test may look at `closed`."""
+        """See `Target.close`. As with a real target, later calls are still answered; a test may look at `closed`."""
         self.closed = True
 
     # --- below: how an answer is found and played -----------------------------------------------------------------

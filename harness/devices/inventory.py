@@ -1,4 +1,4 @@
-"""What a device is: one shell command asks everything, pure code reads the answers. What the device says is a stranger's text."""
+"""What a device is: one shell command asks everything, and pure code reads the answers. The device's text is not trusted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECTION = "--8<-- "
 _PROPERTY = re.compile(r"^\[([^\]]*)\]: \[(.*)\]\s*$", re.MULTILINE)
 _BECOME_ROOT = {"shell": "", "su 0 sh -c": "su 0 sh -c", "su -c": "su -c"}
 
-# Each section may be empty on a device that lacks it; none may fail the whole. Only what every Android since 7 has.
+# A section may be empty on a device that lacks it, but must not fail the whole script. Only commands that every Android since 7 has.
 PROBE_SCRIPT = r"""
 s() { echo "--8<-- $1"; }
 s props; getprop
@@ -63,20 +63,20 @@ class Inventory:
     properties: Mapping[str, str] = field(repr=False)
     boot_id: str
     zone: ThermalZone | None
-    """What tells the CPU's temperature: of the kernel, else of the thermal HAL."""
+    """The sensor of the CPU's temperature: of the kernel, else of the thermal HAL."""
     zones: tuple[ThermalZone, ...]
     thermal_status: int | None
     battery: Mapping[str, str]
     become_root: str | None
-    """What to put before a quoted shell text to run it as root: empty where the shell is root itself, None where there is no way."""
+    """Prefix that runs a quoted shell text as root: empty if the shell is root itself, None if there is no way."""
     policies: Mapping[int, tuple[int, ...]]
-    """cpufreq policies: number of the folder to cores."""
+    """cpufreq policies: folder number to cores."""
     cpuset: str | None
-    """Name of the cpuset that our shell is in (`/foreground`), if the kernel tells."""
+    """Name of the shell's cpuset (`/foreground`), if the kernel tells."""
     cpuset_cores: tuple[int, ...]
-    """Cores that it leaves us, as the kernel numbers them; empty where unknown."""
+    """Cores of that cpuset, as the kernel numbers them; empty if unknown."""
     gpu: str | None
-    """As the graphics driver, the GPU's own driver or a property names it."""
+    """The GPU's name from the graphics driver, the GPU's own driver or a property."""
 
     @property
     def root(self) -> bool:
@@ -105,7 +105,7 @@ def take_inventory(target: Target, configs: Mapping[str, DeviceConfig]) -> Inven
 
 
 def read_inventory(serial: str, sections: Mapping[str, str], configs: Mapping[str, DeviceConfig]) -> Inventory:
-    """Make sense of the sections that `PROBE_SCRIPT` prints."""
+    """Read the sections that `PROBE_SCRIPT` prints."""
     properties = dict(_PROPERTY.findall(sections.get("props", "")))
     config = match_config(configs, properties)
     topology = _topology(sections)
@@ -183,7 +183,7 @@ def _topology(sections: Mapping[str, str]) -> Topology:
             max_frequencies_khz=frequencies,
         )
     except ValueError:
-        # An unreadable core list: what the per-core files showed is all there is.
+        # The core list is unreadable, so only the cores with files of their own are known.
         return build_topology(present="", online="", capacities=capacities, max_frequencies_khz=frequencies)
 
 
@@ -193,7 +193,7 @@ def _policies(text: str, topology: Topology) -> dict[int, tuple[int, ...]]:
         fields = line.split()
         if len(fields) > 2 and all(field.isdigit() for field in (fields[0], *fields[2:])):
             found[int(fields[0])] = tuple(int(field) for field in fields[2:])
-    # Without `related_cpus` a policy is known by its number, which is that of its first core.
+    # Without `related_cpus`, a policy's number is that of its first core.
     return found or {cluster.cpus[0]: cluster.cpus for cluster in topology.clusters}
 
 
@@ -206,7 +206,7 @@ def _allowed_cores(text: str) -> tuple[int, ...]:
 
 
 def _gpu(sections: Mapping[str, str], properties: Mapping[str, str]) -> str | None:
-    """`GLES: ARM, Mali-G715, OpenGL ES 3.2 v1.r44...` of SurfaceFlinger, else what the kernel driver or the vendor's properties say."""
+    """Read the GPU from SurfaceFlinger (`GLES: ARM, Mali-G715, OpenGL ES 3.2 v1.r44...`), else from the driver or the properties."""
     vendor, comma, rest = sections.get("gles", "").strip().removeprefix("GLES:").strip().partition(", ")
     if comma:
         return f"{vendor} {rest.partition(', ')[0]}".strip()

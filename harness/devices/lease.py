@@ -1,11 +1,10 @@
-"""The lease: who measures on a device, and which files of ours are there already.
+"""The lease: who measures on a device, and which of the harness's files are there already.
 
-The lease is a line in `lease` in our folder: owner, end (seconds of the device's uptime), boot id, and who that is. It keeps two harness
-processes from measuring on one phone at a time, and it expires by itself: a lease that is renewed is alive, wherever its owner lives.
+The lease is one line in the file `lease` in our folder: owner, end (seconds of the device's uptime), boot id, and who holds it. It keeps
+two harness processes from measuring on one phone at a time. It expires by itself unless its owner renews it.
 
-Only of a process that this one can see does anybody know that it is dead before that. Host names do not tell: containers share them, and
-each may have process ids of its own. So a lease also says where its owner's process id counts: on which boot of which kernel, in which
-namespace.
+A holder can be known to be dead before that only if this process could see it. Host names do not tell: containers share them, and each may
+have its own process ids. So a lease also names the scope of its owner's process id: the boot of the kernel and the namespace.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from harness.devices.target import Target
 from harness.errors import DeviceBusy
 
 LEASE_S = 600
-"""How long a lease lasts when nothing renews it. Each trial renews it for its own time-out and this."""
+"""Seconds that a lease lasts without renewal. Each trial renews it for its own time-out plus this."""
 
 LEASE_LOST = 112
-"""Exit code of a trial's script that finds somebody else's lease: this session slept, and its own has run out."""
+"""Exit code of a trial's script that finds another owner's lease: this session slept, and its own lease ran out."""
 
 _TIMEOUT_S = 60.0
-# A pid may long belong to somebody else: only a process whose command line names our folder is touched.
+# A pid may have been reused, so only a process whose command line names our folder is killed.
 _END_LEFTOVERS = f"""for f in run/*/pid run/*/shell; do
   [ -s "$f" ] && read p <"$f" && grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
 done"""
@@ -36,19 +35,19 @@ done"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a device."""
+    """The holder of a device."""
 
     owner: str
     user: str
     host: str
     pid: int
     pids: str
-    """Where its process id counts, as `pids_of_this_process` says it; empty where that is not known."""
+    """Scope of its process id, from `pids_of_this_process`; empty if unknown."""
     left_s: int
 
     @property
     def is_dead(self) -> bool:
-        """Whether it was a process that this one could see, and no longer runs."""
+        """Return whether the holder is a process in this one's scope that no longer runs."""
         if not self.pids or self.pids != pids_of_this_process():
             return False
         try:
@@ -61,12 +60,12 @@ class Holder:
 
     @property
     def word(self) -> str:
-        """The same as the lease has it; see `who_am_i`."""
+        """The holder as one word, as in the lease; see `who_am_i`."""
         return f"{self.user}@{self.host}:{self.pid}{':' if self.pids else ''}{self.pids}"
 
 
 def pids_of_this_process() -> str:
-    """Where process ids mean what they mean to this process: this boot of this kernel, this namespace. Empty where that cannot be read."""
+    """Return the scope of this process's id: the boot of the kernel and the namespace. Empty if that cannot be read."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         namespace = Path("/proc/self/ns/pid").stat().st_ino
@@ -76,18 +75,18 @@ def pids_of_this_process() -> str:
 
 
 def who_am_i() -> str:
-    """Who holds a lease, in one word that a shell can read: user@host:pid:pids."""
+    """Return this process as a holder, in one word that a shell can read: user@host:pid:pids."""
     user = re.sub(r"[^A-Za-z0-9._-]", "_", os.environ.get("USER", "") or str(os.getuid()))
     pids = pids_of_this_process()
     return f"{user}@{socket.gethostname()}:{os.getpid()}{':' if pids else ''}{pids}"
 
 
 def open_folder(target: Target, *, owner: str) -> dict[str, int]:
-    """Take the lease, end what a crashed session left running, and list what is there.
+    """Take the lease, end what a crashed session left running, and list the files that are there.
 
     Args:
         target: the device.
-        owner: the run's id; a run that is resumed takes its own lease over.
+        owner: the run's id; a resumed run takes over its own lease.
 
     Returns:
         File names below `blobs/` with their sizes.
@@ -114,7 +113,7 @@ def open_folder(target: Target, *, owner: str) -> dict[str, int]:
 
 
 def renew_script(owner: str, seconds: float) -> str:
-    """Shell text that renews the lease; part of each trial's own round trip. Exits with `LEASE_LOST` where somebody else has it by now."""
+    """Return shell text that renews the lease within a trial's script; it exits with `LEASE_LOST` if another owner has it."""
     return f"""
 if read o rest <{BASE_DIR}/lease && [ "$o" != {shlex.quote(owner)} ]; then echo "lease: $o" >&2; exit {LEASE_LOST}; fi 2>/dev/null
 {_write_lease(owner, seconds)}"""
@@ -128,7 +127,7 @@ def _write_lease(owner: str, seconds: float) -> str:
 
 
 def close_folder(target: Target, *, owner: str) -> None:
-    """End what a lost attempt may have left running, give the lease back and remove the trials' folders and half files.
+    """End what a lost attempt left running, give the lease back, and remove trial folders and partial files.
 
     Pushed files stay for the next run.
     """
@@ -139,7 +138,7 @@ def close_folder(target: Target, *, owner: str) -> None:
 
 
 def _open_script(owner: str, *, dead: str = "") -> str:
-    """Shell text that takes the lease; of another one's that has not ended only where `dead` is who holds it."""
+    """Return shell text that takes the lease. It takes an unexpired lease of another owner only if `dead` holds it."""
     me = shlex.quote(owner)
     return f"""
 mkdir -p {BASE_DIR}/blobs && cd {BASE_DIR} || exit 1

@@ -1,7 +1,7 @@
-"""Pushes to a device the files that it needs and lacks.
+"""Pushes the files that a device needs and lacks.
 
-Files are named by their content (SHA-256), so a second run pushes nothing, and a model's own name, which is a stranger's text, never
-reaches the device. A file gets its name only after the device has computed the same hash: half a file is never executed.
+Files are named by their content (SHA-256). So a second run pushes nothing, and a model's own name, which is not trusted, never reaches the
+device. A file gets its name only after the device has computed the same hash, so a partial file is never executed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.devices.target import Target
 from harness.errors import PushFailed, StorageFull
 
 _TIMEOUT_S = 60.0
-_HASH_BYTES_PER_S = 20e6  # an old phone's flash and core; only sets a time-out
+_HASH_BYTES_PER_S = 20e6  # speed of an old phone's flash and core; only sets a time-out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,28 +31,28 @@ class Blob:
 
     @property
     def remote(self) -> str:
-        """Where it lies on every device."""
+        """The file's path on every device."""
         return f"{BASE_DIR}/blobs/{self.sha256}{'-benchmark_model' if self.executable else '.tflite'}"
 
 
 def push_missing(
     target: Target, blobs: Iterable[Blob], present: Mapping[str, int], cancel: threading.Event | None = None
 ) -> list[Blob]:
-    """Push the files that are missing, and give each its name once the device has hashed it.
+    """Push the missing files, and give each its name once the device has hashed it.
 
     Args:
         target: the device.
         blobs: what it needs.
-        present: what it has: file names with their sizes.
+        present: names and sizes of the files that it has.
         cancel: set by another thread to give up early.
 
     Returns:
-        What was pushed.
+        The pushed files.
 
     Raises:
         Cancelled: `cancel` was set.
         PushFailed: the device computed another hash.
-        StorageFull: the storage is full. Half a file is removed.
+        StorageFull: the storage is full. The partial file is removed.
     """
     missing = {blob.remote: blob for blob in blobs if present.get(Path(blob.remote).name) != blob.size}
     if not missing:

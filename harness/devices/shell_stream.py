@@ -1,4 +1,4 @@
-"""What a command on a device prints, out of ADB's shell protocol (one byte id, u32 length, payload), up to a deadline in wall time."""
+"""Reads a command's output from ADB's shell protocol (one byte id, u32 length, payload), up to a deadline in wall time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEPT_HEAD_BYTES = _KEPT_TAIL_BYTES = 16 * 1024 * 1024
 
 
 def close_stdin(sock: socket.socket) -> None:
-    """Tell the command that nothing more comes on its standard input."""
+    """Close the command's standard input."""
     sock.sendall(struct.pack("<BI", CLOSE_STDIN, 0))
 
 
@@ -58,7 +58,7 @@ def read_output(sock: socket.socket, deadline: float, cancel: threading.Event | 
 
 
 class _Capture:
-    """What a stream carried: all of it, or its beginning and its end where a driver chatters without end."""
+    """The content of a stream: all of it, or only its beginning and end if a driver chatters endlessly."""
 
     def __init__(self) -> None:
         self._head: list[bytes] = []

@@ -1,6 +1,6 @@
-"""Bytes to and from a device over an open connection, up to a deadline in wall time, and not a moment longer than its caller wants them.
+"""Sends and receives bytes over an open connection, up to a deadline in wall time or until the caller cancels.
 
-A time-out of the socket alone counts per call: a device that takes a byte now and then would outlive it for hours.
+A socket's own time-out counts per call: a device that takes a byte now and then would outlive it for hours.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _MOST_PARTS = os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names else 
 
 
 class NoEnd(Exception):
-    """The deadline passed, and it has not ended."""
+    """The deadline passed before the end."""
 
 
 def wait_for(sock: socket.socket, deadline: float, cancel: threading.Event | None, *, to_write: bool = False) -> bool:
-    """Wait until a socket can be read, or written; False where it should be asked again.
+    """Wait until a socket can be read or written. Return False if the caller should ask again.
 
     Raises:
         NoEnd: the deadline, in seconds of `time.monotonic()`, passed.
@@ -53,7 +53,7 @@ class Transfer:
         sock.setblocking(False)
 
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
-        """Send all of it.
+        """Send all bytes.
 
         Raises:
             NoEnd, Cancelled: as `wait_for`.
@@ -73,11 +73,11 @@ class Transfer:
                 pending[0] = pending[0][sent:]
 
     def receive(self, size: int) -> bytes:
-        """Receive exactly so many bytes.
+        """Receive exactly this many bytes.
 
         Raises:
             NoEnd, Cancelled: as `wait_for`.
-            EOFError: the other side closed before.
+            EOFError: the other side closed too early.
         """
         data = bytearray()
         while len(data) < size:

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 PULL_TIMEOUT_S = 60.0
-"""Wall time for a file from a device: logs and profiles are megabytes at most."""
+"""Seconds of wall time for a file from a device: logs and profiles have a few megabytes at most."""
 
 
 def push_timeout_s(size: int) -> float:
-    """Wall time for a file of so many bytes to a device: 2 MB/s is slower than any USB 2 phone, below it something is wrong."""
+    """Return the wall time in seconds to allow for a push: even USB 2 phones are faster than 2 MB/s."""
     return 30 + size / 2e6
 
 
 class Cancelled(Exception):
-    """The caller's cancel event was set while something went on. Not an error of the device."""
+    """The caller's cancel event was set. Not an error of the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOutput:
-    """What a command printed and how it ended (128+N: signal N)."""
+    """The output and exit code of a command (128+N: ended by signal N)."""
 
     stdout: bytes
     stderr: bytes
@@ -32,7 +32,7 @@ class CommandOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteStat:
-    """A file on the device. `mode` has the type bits, `mtime` is in seconds since the epoch."""
+    """A file on the device. `mode` includes the type bits; `mtime` is in seconds since the epoch."""
 
     mode: int
     size: int
@@ -40,7 +40,7 @@ class RemoteStat:
 
 
 class Target(Protocol):
-    """One device that can be reached. All methods raise DeviceError subclasses and nothing of the transport's own."""
+    """One reachable device. Methods raise subclasses of DeviceError and never the transport's own errors."""
 
     serial: str
 
@@ -48,12 +48,12 @@ class Target(Protocol):
         """Run a shell command line to its end.
 
         Args:
-            command: for the device's `sh -c`; the caller quotes.
-            timeout_s: wall time after which DeviceHung is raised, whatever the command printed meanwhile.
+            command: text for the device's `sh -c`; the caller quotes.
+            timeout_s: wall time in seconds after which DeviceHung is raised, whatever the command printed meanwhile.
             cancel: set by another thread to give up early.
 
         Raises:
-            DeviceHung: no end within `timeout_s`. What was started may still run on the device.
+            DeviceHung: the command did not end within `timeout_s`. It may still run on the device.
             DeviceLost: the device went away meanwhile.
             Cancelled: `cancel` was set.
         """
@@ -70,10 +70,10 @@ class Target(Protocol):
         """Copy a file to the device.
 
         Args:
-            local: what to copy.
-            remote: the file on the device.
-            mode: its permissions.
-            timeout_s: wall time after which DeviceHung is raised. Default: `push_timeout_s` of its size.
+            local: the file to copy.
+            remote: its path on the device.
+            mode: its permissions on the device.
+            timeout_s: wall time in seconds after which DeviceHung is raised. Default: `push_timeout_s` of the file's size.
             cancel: set by another thread to give up early.
 
         Raises:
@@ -89,12 +89,12 @@ class Target(Protocol):
         timeout_s: float = PULL_TIMEOUT_S,
         cancel: threading.Event | None = None,
     ) -> bool:
-        """Copy a file from the device; False if it is not there. `local` is written whole or not at all.
+        """Copy a file from the device. Return False if it is not there. `local` is written whole or not at all.
 
         Args:
             remote: the file on the device.
             local: where to copy it.
-            timeout_s: wall time after which DeviceHung is raised.
+            timeout_s: wall time in seconds after which DeviceHung is raised.
             cancel: set by another thread to give up early.
 
         Raises:
@@ -103,18 +103,18 @@ class Target(Protocol):
         """
 
     def stat(self, remote: str) -> RemoteStat | None:
-        """None if there is no such file."""
+        """Describe a file; None if there is no such file."""
 
     def close(self) -> None:
-        """Release what this object holds; leaves the device as it is."""
+        """Release what this object holds. The device stays as it is."""
 
 
 @runtime_checkable
 class Roaming(Protocol):
-    """A target that may come back under another name: moved from USB to the network, or given another serial by its server."""
+    """A target that may come back under another name: moved from USB to the network, or listed under another serial."""
 
     def others(self) -> Sequence[Target]:
-        """All other devices that can be reached the same way now. Raises DeviceError if that cannot be told."""
+        """List all other devices that can be reached the same way now. Raises DeviceError if that cannot be told."""
 
     def follow(self, other: Target) -> None:
-        """Reach the device as that one from now on; `serial` stays what it was."""
+        """From now on reach the device as `other`; `serial` stays as it was."""

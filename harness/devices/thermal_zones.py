@@ -1,7 +1,7 @@
-"""Temperature and thermal status as Android gives them. Pure: text in, values out.
+"""Reads temperature and thermal status as Android gives them. Pure: text in, values out.
 
-`dumpsys thermalservice` prints a cached block first, which goes stale; only `Current temperatures from HAL:` counts. Some devices have no
-HAL (`HAL Ready: false`), and old Androids no such service: then the kernel's thermal zones remain.
+`dumpsys thermalservice` first prints a cached block, which goes stale; only `Current temperatures from HAL:` counts. Some devices have no
+HAL (`HAL Ready: false`), and old Androids lack the service; then only the kernel's thermal zones remain.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _PREFERENCE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (r"cpu-?big|cpu-?1-|^big$", r"cpu|^mid$|^little$", r"soc|^ap$|tsens", r"skin|quiet|case|xo")
 )
-"""Names of zones that tell of the CPU, best first: the big cores, any core, the chip, the case. Pixels call theirs BIG, MID and LITTLE."""
+"""Names of zones that show the CPU's temperature, best first: the big cores, any core, the chip, the case. Pixels call theirs BIG, MID and
+LITTLE."""
 
 _CPU, _NO_TEMPERATURE = 0, frozenset({6, 7, 8})
 """`mType` of the thermal HAL (AOSP hardware/interfaces/thermal, TemperatureType): CPU; battery current limits (BCL) as voltage, current
@@ -27,25 +28,26 @@ _NO_TEMPERATURE_NAME = re.compile(
     r"^(soft_)?ocp_|^(pre_)?(uvlo|vdroop)|^smpl|^batoilo|^[iv]bat|bcl|_limit$|_reduce$|throttling$|battery[-_](cell|cycle)",
     re.IGNORECASE,
 )
-"""Zones that hold a current, a voltage, a share or a state: limits that Pixels and Qualcomm's kernels list beside their temperatures."""
+"""Zones that hold a current, a voltage, a share or a state: limits that the kernels of Pixels and of Qualcomm list among their
+temperatures."""
 
 _COLDEST_C, _HOTTEST_C = -20.0, 130.0
-"""A reading beyond is a sentinel or no temperature: chips shut down before."""
+"""A reading beyond this is a sentinel or no temperature: chips shut down earlier."""
 
 _HAL_BLOCK = re.compile(r"^Current temperatures from HAL:\n((?:\s+Temperature\{.*\n?)*)", re.MULTILINE)
 _HAL_TEMPERATURE = re.compile(r"Temperature\{mValue=([^,}]*), mType=(-?\d{1,3}), mName=([A-Za-z0-9_.-]{1,64}), ")
-"""Names with other characters are passed over: a name goes into a shell text."""
+"""Names with other characters are passed over, because a name goes into a shell text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThermalZone:
-    """A sensor: a kernel's thermal zone, or one that the thermal HAL names.
+    """A temperature sensor: a kernel's thermal zone, or a sensor of the thermal HAL.
 
     Args:
-        number: of the kernel's zone; None for the HAL's.
-        type: its vendor's name.
-        temperature_c: what it read (None: unreadable, or a sentinel such as -99.9).
-        kind: the HAL's `mType`, which says what the sensor measures; None for the kernel's, which do not say.
+        number: number of the kernel's zone; None for the HAL's sensors.
+        type: the vendor's name of it.
+        temperature_c: its reading; None if unreadable or a sentinel such as -99.9.
+        kind: the HAL's `mType`, which says what the sensor measures; None for the kernel's zones.
     """
 
     number: int | None
@@ -55,12 +57,12 @@ class ThermalZone:
 
     @property
     def path(self) -> str | None:
-        """File that holds its temperature; None where there is none."""
+        """The file with its temperature; None if there is none."""
         return None if self.number is None else f"/sys/class/thermal/thermal_zone{self.number}/temp"
 
     @property
     def read(self) -> str:
-        """Shell text that prints its temperature, as `to_celsius` reads it."""
+        """Shell text that prints its temperature, for `to_celsius`."""
         if self.path is not None:
             return f"cat {self.path} 2>/dev/null"
         name = self.type.replace(".", "\\.")
@@ -73,16 +75,16 @@ class ThermalZone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heat:
-    """How warm a device is at one moment. None where it does not say."""
+    """A device's temperature at one moment. None for what it does not tell."""
 
     temperature_c: float | None
-    """Of the sensor that matters."""
+    """Of the relevant sensor, in degrees Celsius."""
     thermal_status: int | None
-    """0 none .. 6 shutdown, as `thermal_status` reads it."""
+    """Thermal status: 0 none .. 6 shutdown, from `thermal_status`."""
 
 
 def read_heat(text: str) -> Heat:
-    """Read what a script printed: `temp VALUE` of the sensor that matters, and lines of `dumpsys thermalservice`."""
+    """Read a script's output: `temp VALUE` of the relevant sensor, and lines of `dumpsys thermalservice`."""
     temperature = _TEMPERATURE.search(text)
     return Heat(
         temperature_c=to_celsius(temperature.group(1)) if temperature else None, thermal_status=thermal_status(text)
@@ -90,7 +92,7 @@ def read_heat(text: str) -> Heat:
 
 
 def to_celsius(text: str) -> float | None:
-    """A zone's `temp` in degrees Celsius: the kernel says milli-degrees, some vendors tenths or whole degrees."""
+    """Convert a zone's `temp` to degrees Celsius. The kernel prints milli-degrees, some vendors tenths or whole degrees."""
     try:
         value = float(text.strip())
     except ValueError:
@@ -103,14 +105,14 @@ def to_celsius(text: str) -> float | None:
 
 
 def thermal_status(dumpsys: str) -> int | None:
-    """`Thermal Status: N` of `dumpsys thermalservice` (0 none .. 6 shutdown); None where there is no such service."""
+    """Read `Thermal Status: N` of `dumpsys thermalservice` (0 none .. 6 shutdown); None if there is no such service."""
     match = _STATUS.search(dumpsys)
     status = int(match.group(1)) if match and len(match.group(1)) < 3 else None
     return status if status is not None and status <= 6 else None
 
 
 def hal_zones(dumpsys: str) -> list[ThermalZone]:
-    """What `dumpsys thermalservice` says that the HAL reads now. Phones that hide the kernel's zones from the shell have at least this."""
+    """Read the HAL's sensors from `dumpsys thermalservice`: all that phones offer that hide the kernel's zones from the shell."""
     block = _HAL_BLOCK.search(dumpsys)
     found = _HAL_TEMPERATURE.findall(block.group(1)) if block else []
     return [
@@ -120,7 +122,7 @@ def hal_zones(dumpsys: str) -> list[ThermalZone]:
 
 
 def _hal_celsius(text: str) -> float | None:
-    """The HAL says degrees, always."""
+    """Read the HAL's value, which is always in degrees."""
     try:
         value = float(text)
     except ValueError:
@@ -129,9 +131,9 @@ def _hal_celsius(text: str) -> float | None:
 
 
 def temperatures(zones: Sequence[ThermalZone]) -> list[ThermalZone]:
-    """The zones that read a temperature now: by what the HAL says that they measure, else by name and value."""
+    """Return the zones that show a temperature now: by the kind that the HAL names, else by name and value."""
     others = {zone.type for zone in zones if zone.kind in _NO_TEMPERATURE}
-    # Qualcomm's zone `soc` beside its current limits is the battery's state of charge, not the chip.
+    # Qualcomm's zone `soc` next to current limits is the battery's state of charge, not the chip.
     charge = any(re.match(r"[iv]bat|.*bcl", zone.type, re.IGNORECASE) for zone in zones)
     return [
         zone
@@ -145,10 +147,10 @@ def temperatures(zones: Sequence[ThermalZone]) -> list[ThermalZone]:
 
 
 def choose_zone(zones: Sequence[ThermalZone], preferred: Sequence[str] = ()) -> ThermalZone | None:
-    """The zone whose temperature says most about the CPU.
+    """Choose the zone whose temperature says most about the CPU.
 
-    What the HAL calls a CPU's sensor comes first, then what has the name of one, then the chip's and the case's. Of equals the kernel's
-    wins, since the sampler can read its file, then the hottest. Never a sensor that measures something else.
+    A sensor of the HAL's kind CPU comes first, then one with a CPU's name, then the chip's and the case's. Among equals the kernel's wins,
+    since the sampler can read its file, then the hottest. A sensor that measures something else is never chosen.
 
     Args:
         zones: all zones of the device, the kernel's and the HAL's.
@@ -169,7 +171,7 @@ def choose_zone(zones: Sequence[ThermalZone], preferred: Sequence[str] = ()) -> 
 
 
 def _rank(zone: ThermalZone) -> int | None:
-    """How much a zone says of the CPU, 0 most; None for nothing."""
+    """Rank how much a zone says about the CPU, 0 most; None for nothing."""
     named = next((rank for rank, pattern in enumerate(_PREFERENCE) if pattern.search(zone.type)), None)
     if zone.kind == _CPU:
         return 0 if named == 0 else 1

@@ -1,4 +1,4 @@
-"""Which cores a device has, how they cluster, and what `big`, `little` or `f0` mean on it. Pure: text in, values out.
+"""A device's cores, their clusters, and the meaning of `big`, `little` or `f0` on it. Pure: text in, values out.
 
 Sources, in order of trust: `cpu_capacity` (0..1024, what the scheduler itself uses), else `cpufreq/cpuinfo_max_freq`. Two clusters can
 share a maximum frequency; then only the capacity tells them apart.
@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.records import CpuCluster, CpuRequest
 
 NAMES = ("all", "big", "little", "middle", "prime")
-"""Words for sets of cores; a device config may name more."""
+"""Words for sets of cores; a device config may add more."""
 
 _NAMES_BY_COUNT = {
     1: ("all",),
@@ -24,7 +24,7 @@ _NAMES_BY_COUNT = {
     4: ("little", "middle", "upper", "big"),
 }
 _NAMES_WITH_PRIME = {3: ("little", "big", "prime"), 4: ("little", "middle", "big", "prime")}
-"""Where the fastest cluster is a single core: a cluster is called as the word that means its cores (`named_sets`)."""
+"""Cluster names if the fastest cluster is a single core: each is called by the word that means its cores (`named_sets`)."""
 _LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 _MASK = re.compile(r"[0-9a-fA-F]+")
 
@@ -48,13 +48,13 @@ def build_topology(
     """Group cores into clusters.
 
     Args:
-        present: `/sys/devices/system/cpu/present` (or `possible`).
-        online: `/sys/devices/system/cpu/online`.
-        capacities: `cpu_capacity` per core; may lack cores, or be empty.
-        max_frequencies_khz: `cpuinfo_max_freq` per core; likewise.
+        present: content of `/sys/devices/system/cpu/present` (or `possible`).
+        online: content of `/sys/devices/system/cpu/online`.
+        capacities: `cpu_capacity` per core; cores may be missing.
+        max_frequencies_khz: `cpuinfo_max_freq` per core; cores may be missing.
     """
     cores = parse_list(present) or tuple(sorted({*capacities, *max_frequencies_khz})) or (0,)
-    # A core that is offline shows neither; it joins the cluster of its lower neighbour, as cores are numbered by cluster.
+    # An offline core shows neither; it joins its lower neighbour's cluster, since cores are numbered by cluster.
     groups: dict[tuple[int, int], list[int]] = {}
     previous: tuple[int, int] | None = None
     for core in cores:
@@ -81,10 +81,10 @@ def build_topology(
 def named_sets(topology: Topology) -> dict[str, int]:
     """Find the masks of the words that mean something on this device.
 
-    `little` is the slowest cluster. `prime` is a fastest cluster of one core; `big` is the fastest cluster that is not such a prime,
-    so that its cores are alike and a thread that moves among them measures the same. `middle` is what lies between `little` and
-    `big`, or `big` itself on three clusters with a prime. On a single cluster `big` and `little` both mean
-    all cores. To pin to big and prime cores together, ask for their mask.
+    `little` is the slowest cluster. `prime` is the fastest cluster if it has one core. `big` is the fastest cluster that is not a prime, so
+    its cores are alike and a thread that moves among them measures the same. `middle` is what lies between `little` and `big`, or `big`
+    itself on three clusters with a prime. On a single cluster `big` and `little` both mean all cores. To pin to big and prime cores
+    together, ask for their mask.
     """
     clusters = list(topology.clusters)
     sets = {"all": topology.all_mask, "little": to_mask(clusters[0].cpus)}
@@ -105,13 +105,13 @@ def resolve(label: str, topology: Topology, extra: Mapping[str, Sequence[int]] |
     Args:
         label: a name (`big`), a bare hex mask (`f0`), or a list (`0-3`, `4,5`). A single digit is a mask, as for taskset.
         topology: the device's cores.
-        extra: sets that the device's config names; they win.
+        extra: sets that the device's config names; they take precedence.
 
     Returns:
-        The request, or None if the device has no such cores (no `prime` on a single cluster; core 7 of a 4-core phone; cores offline).
+        The request, or None if the device lacks these cores (no `prime` on a single cluster; core 7 of a 4-core phone; cores offline).
 
     Raises:
-        UsageError: `label` is none of these.
+        UsageError: `label` is not a name, a mask or a list.
     """
     sets = named_sets(topology) | {name: to_mask(list(cpus)) for name, cpus in (extra or {}).items()}
     if label in sets:

@@ -1,1 +1,1 @@
-"""Files of the host: written whole or not at all, locked, appended to, read strictly; and where they lie."""
+"""Files of the host: written whole, locked, appended to, read strictly; and their folders."""

@@ -1,6 +1,6 @@
-"""A file of lines that only grows. A line counts once it is whole and on the disk.
+"""Appends lines to a file. A line counts once it is whole and on the disk.
 
-A process that is killed while it writes leaves a last line without a newline: readers skip it, the next writer cuts it off.
+A process killed while it writes leaves a last line without a newline: readers skip it, the next writer cuts it off.
 """
 
 from __future__ import annotations
@@ -14,26 +14,22 @@ from harness.errors import SetupError
 
 
 class LineFile:
-    """The writing end.
-
-    Args:
-        path: the file; made if it is missing.
-    """
+    """The writing end of a file, which is made if it is missing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Unbuffered: what a failed write leaves behind must not reach the file with a later close.
+        # Unbuffered, so that a later close does not write the rest of a failed write.
         self._file = path.open("ab+", buffering=0)
 
     def fileno(self) -> int:
-        """For a lock on the file."""
+        """Return the descriptor, for a lock."""
         return self._file.fileno()
 
     def append(self, line: bytes, *, remedy: str) -> None:
-        """Write one line, given without its newline; it is on the disk when this returns.
+        """Write one line, given without its newline. It is on the disk when this returns.
 
         Raises:
-            SetupError: the disk is full or the folder is gone. Nothing half-written counts.
+            SetupError: the disk is full or the folder is gone. A half-written line does not count.
         """
         end = self._file.seek(0, os.SEEK_END)
         try:
@@ -42,12 +38,12 @@ class LineFile:
                 rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:
-            with contextlib.suppress(OSError):  # else readers and the next writer see to the torn line
+            with contextlib.suppress(OSError):  # readers and the next writer handle a torn line
                 self._file.truncate(end)
             raise SetupError(f"cannot write {self.path}: {error.strerror}", remedy=remedy) from error
 
     def cut_torn_line(self) -> None:
-        """Cut off what a killed writer left. Call this only with the lock: the line may be another writer's."""
+        """Cut off the half line of a killed writer. Call this only with the lock: the line may be another writer's."""
         size = self._file.seek(0, os.SEEK_END)
         if size == 0:
             return
@@ -64,12 +60,12 @@ class LineFile:
         self._file.truncate(0)
 
     def close(self) -> None:
-        """Release it."""
+        """Close the file."""
         self._file.close()
 
 
 def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and the bytes of each whole line; nothing if there is no file."""
+    """Yield number and bytes of each whole line; nothing if there is no file."""
     if not path.exists():
         return
     with path.open("rb") as stream:

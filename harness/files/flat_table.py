@@ -1,11 +1,11 @@
-"""A flat table as CSV, JSON or Parquet: columns with kinds, rows of cells.
+"""Writes flat tables as CSV, JSON or Parquet.
 
-What is not known is null (an empty cell in CSV), never 0; a number that is none (`-nan` of a tool that divided by zero) is null too: rows
-come through `plain`. Parquet needs pyarrow, which is the extra `parquet`; it is imported only where Parquet is written.
+An unknown value is null (an empty cell in CSV), never 0; so is a NaN, such as `-nan` of a tool that divided by zero (`plain` does this).
+Parquet needs pyarrow (the extra `parquet`), which only `write_parquet` imports.
 
-Text that strangers wrote (model and device names, op names) is exact in JSON and Parquet. In CSV a text cell that a spreadsheet would
-take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe in front, the spreadsheet's own mark
-for "this is text": CSV files get opened by double click, and an op name must not become a command. Number columns are never touched.
+Text by strangers (names of models, devices, ops) is exact in JSON and Parquet. In CSV, a text cell that a spreadsheet would take for a
+formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe in front, the spreadsheet's mark for text: people
+open CSV files by double click, and an op name must not become a command. Number columns stay as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from harness.errors import SetupError, UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Format = Literal["csv", "json", "parquet"]
 TableValue = str | int | float | bool | None
 Row = tuple[TableValue, ...]
 ColumnKind = Literal["text", "integer", "number", "flag"]
@@ -33,7 +32,7 @@ _PARQUET_BATCH = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name and what its cells are."""
+    """Name and kind of a column."""
 
     name: str
     kind: ColumnKind
@@ -46,7 +45,7 @@ def columns(text: str) -> tuple[Column, ...]:
 
 
 def plain(rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows with null in place of what is no number, and escapes in place of bytes of a file name that are no text."""
+    """Yield the rows with null for NaN and infinity, and with escapes for the bytes of a file name that are no text."""
     for row in rows:
         yield tuple(_plain(cell) for cell in row)
 
@@ -60,7 +59,7 @@ def _plain(cell: TableValue) -> TableValue:
 
 
 def write_csv(table: Sequence[Column], rows: Iterable[Row], out: IO[str]) -> None:
-    """Write CSV as RFC 4180 has it, with `\\n` line ends; flags are `true` and `false`."""
+    """Write CSV (RFC 4180 with `\\n` line ends); flags are `true` and `false`."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([column.name for column in table])
     for row in rows:
@@ -78,13 +77,13 @@ def write_json(table: Sequence[Column], rows: Iterable[Row], out: IO[str]) -> No
 
 
 def require_parquet() -> None:
-    """Check that Parquet can be written, for callers with long work to do before they write it.
+    """Check that Parquet can be written. Call it before long work whose end is a Parquet file.
 
     Raises:
         SetupError: pyarrow is not installed.
     """
     try:
-        import pyarrow.parquet  # noqa: F401  # whether it is there is the question
+        import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         remedy = "pip install 'litert-device-harness[parquet]'"
         raise SetupError(f"Parquet needs the Python package pyarrow: {error}", remedy=remedy) from None

@@ -1,7 +1,7 @@
-"""The one lock of this machine: the kernel's, on an open file. It ends with the process that holds it, however that ends.
+"""The kernel's lock on an open file. It ends with the process that holds it, however that ends.
 
-It guards what only one process may do at a time: write a run, download one address, check out one revision, do one and the same build, add
-to what is known of a device; and it tells whether anybody of a farm of virtual devices is alive.
+It guards work that only one process may do at a time: write a run, download an address, check out a revision, do the same build, add a
+calibration of a phone. It also tells whether a farm of virtual devices is alive.
 """
 
 from __future__ import annotations
@@ -20,12 +20,9 @@ class _OpenFile(Protocol):
 
 
 def lock_if_free(file: _OpenFile | int) -> bool:
-    """Lock an open file, unless another one holds it; the answer is whether it is ours now. Closing the file gives it back.
+    """Lock an open file (or descriptor) unless somebody else holds it; return whether you hold it now. Closing the file unlocks it.
 
-    A child that inherits the descriptor holds the lock as well.
-
-    Args:
-        file: an open file, or its descriptor.
+    A child that inherits the descriptor holds the lock too.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,20 +32,20 @@ def lock_if_free(file: _OpenFile | int) -> bool:
 
 
 def lock_when_free(file: _OpenFile | int) -> None:
-    """The same, but wait for whoever holds it."""
+    """Lock an open file; wait until nobody else holds it."""
     fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @contextmanager
 def held(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a lock file; wait where another process holds it.
+    """Hold a lock file; wait while another process holds it.
 
     Args:
-        path: the lock file; made, and left there.
-        waiting: called once where there is somebody to wait for. To refuse instead of waiting, let it raise.
+        path: the lock file; made if missing, and left there.
+        waiting: called once before a wait. Let it raise to refuse instead of waiting.
 
     Raises:
-        SetupError: it cannot be made.
+        SetupError: the file cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Where the data that ships with the harness lies: next to the package in a checkout, inside it in a wheel."""
+"""Finds the data that ships with the harness: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def data_dir(name: str) -> Path:
-    """The folder `bazel`, `device_configs`, `reports` or `suites`.
+    """Return the folder `bazel`, `device_configs`, `reports` or `suites`.
 
     Raises:
         FileNotFoundError: the installation is broken.

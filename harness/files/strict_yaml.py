@@ -1,7 +1,7 @@
-"""Reads YAML into a pydantic model. Every mistake is named with file, line, key and the nearest valid word.
+"""Reads YAML into a pydantic model. Errors name file, line, key and the nearest valid word of every mistake.
 
-Only `yaml.SafeLoader` is used. A duplicate key is an error (YAML's own rule, which PyYAML does not enforce), and so are a document
-that contains itself and one that aliases blow up beyond any sensible size.
+Only `yaml.SafeLoader` is used. Duplicate keys are errors (YAML's own rule, which PyYAML does not enforce), and so are documents that
+contain themselves or that aliases blow up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import SuiteError
-from harness.files.yaml_document import Loc, dotted, line_number, parse_document, step_to
+from harness.files.yaml_document import Loc, dotted, line_number, parse_document, read_yaml, step_to
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -28,29 +28,19 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def load_yaml_model(path: Path, model: type[_Model]) -> _Model:
     """Read a YAML file as `model`.
 
-    A model may name, in a class variable `yaml_text_keys`, top-level keys whose values are taken as written, never as numbers.
+    The values of top-level keys in the model's class variable `yaml_text_keys` are taken as written, never as numbers.
 
     Raises:
-        SuiteError: the file cannot be read, is not YAML, or is not what the model allows.
+        SuiteError: the file cannot be read, is not YAML, or does not fit the model.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SuiteError("no such file", file=path) from None
-    except IsADirectoryError:
-        raise SuiteError("is a folder, not a YAML file", file=path) from None
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from error
-    except OSError as error:
-        raise SuiteError(f"cannot be read: {error.strerror}", file=path) from error
-    return load_yaml_model_from_text(text, path, model)
+    return load_yaml_model_from_text(read_yaml(path), path, model)
 
 
 def load_yaml_model_from_text(text: str, source_name: Path | str, model: type[_Model]) -> _Model:
     """Read YAML text as `model`; `source_name` stands for the file in errors.
 
     Raises:
-        SuiteError: the text is not YAML, or is not what the model allows.
+        SuiteError: the text is not YAML, or does not fit the model.
     """
     node, data = parse_document(text, source_name, getattr(model, "yaml_text_keys", ()))
     if not isinstance(node, yaml.MappingNode):
@@ -62,12 +52,9 @@ def load_yaml_model_from_text(text: str, source_name: Path | str, model: type[_M
         raise _translate(error, node, model, source_name) from error
 
 
-# --- a pydantic error to one sentence ---------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an error's `loc` leads: the keys that are really in the document, their line, and the type expected there."""
+    """The end of an error's `loc`: the keys that exist in the document, their line, and the type expected there."""
 
     keys: Loc
     line: int
@@ -78,7 +65,7 @@ _Found = tuple[ErrorDetails, _Place]
 
 
 def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], source_name: Path | str) -> SuiteError:
-    """Every mistake as a sentence, in the order of the document. In a union each branch complains: the most telling one is taken."""
+    """Turn every mistake into a sentence, in the order of the document. Of a union's complaints the most telling one counts."""
     groups: dict[Loc, list[_Found]] = {}
     for detail in error.errors(include_url=False):
         place = _locate(detail["loc"], root, model)
@@ -95,7 +82,7 @@ def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], 
 
 
 def _mistake(loc: Loc, place: _Place) -> Loc:
-    """What pydantic's errors of one mistake have in common: the way to the value, up to the first name of a union's branch."""
+    """The key that pydantic's errors of one mistake share: the path to the value, up to the first name of a union's branch."""
     same = 0
     while same < min(len(loc), len(place.keys)) and loc[same] == place.keys[same]:
         same += 1
@@ -103,7 +90,7 @@ def _mistake(loc: Loc, place: _Place) -> Loc:
 
 
 def _most_telling(group: Sequence[_Found]) -> list[_Found]:
-    """Of a union's complaints those of the branch that got furthest: it knows best."""
+    """The complaints of the union's branch that got furthest."""
     depth = max(len(place.keys) for _, place in group)
     first = next(item for item in group if len(item[1].keys) == depth)
     above = first[0]["loc"][:-1]
@@ -115,7 +102,7 @@ def _most_telling(group: Sequence[_Found]) -> list[_Found]:
 
 
 def _is_misspelt(item: _Found, chosen: Sequence[_Found]) -> bool:
-    """A misspelt key shows as one missing and one unknown: the unknown one is what to mend."""
+    """Tell a missing key that is only misspelt: the error on the unknown key beside it says enough."""
     detail, place = item
     if detail["type"] != "missing":
         return False
@@ -160,7 +147,7 @@ def _nearest(word: str, valid: Sequence[str]) -> str | None:
 
 
 def _words_of(detail: ErrorDetails, expected: object) -> list[str]:
-    """The closed list that a value had to come from, if the error is about one."""
+    """The valid words, if the error is about a closed list."""
     if detail["type"] not in {"literal_error", "enum"}:
         return []
     words: list[str] = []
@@ -182,7 +169,7 @@ def _field_names(expected: object) -> list[str]:
 
 
 def _branches(expected: object) -> list[Any]:
-    """The types of a union, or the type itself; `Annotated` taken off."""
+    """The types of a union, or the type itself, without `Annotated`."""
     origin = typing.get_origin(expected)
     if origin is typing.Annotated:
         return _branches(typing.get_args(expected)[0])
@@ -192,7 +179,7 @@ def _branches(expected: object) -> list[Any]:
 
 
 def _locate(loc: Loc, root: yaml.Node, model: type[BaseModel]) -> _Place:
-    """Follow `loc` through the document. Parts that name no key there are pydantic's names of union branches."""
+    """Follow `loc` through the document. Parts that are no keys there are pydantic's names of union branches."""
     node: yaml.Node | None = root
     line = line_number(root)
     place_keys: Loc = ()
@@ -207,13 +194,13 @@ def _locate(loc: Loc, root: yaml.Node, model: type[BaseModel]) -> _Place:
         elif branch := next((b for b in _branches(current) if getattr(b, "__name__", None) == part), None):
             current = branch
         elif index == len(loc) - 1 and isinstance(part, str) and part in _field_names(current):
-            place_keys = (*place_keys, part)  # the missing key itself: the line stays that of its holder
+            place_keys = (*place_keys, part)  # a missing key gets the line of its holder
     unknown = bool(loc) and bool(place_keys) and place_keys[-1] == loc[-1] and current is None
     return _Place(place_keys, line, holder if unknown else current)
 
 
 def _type_of_child(expected: object, part: str | int) -> Any:
-    """The type below `part`; None where it is not said (an unknown key)."""
+    """The type below `part`; None for an unknown key."""
     found: list[Any] = []
     for branch in _branches(expected):
         origin, arguments = typing.get_origin(branch), typing.get_args(branch)

@@ -1,8 +1,8 @@
-"""Strangers' text on a terminal or in a line of a log."""
+"""Makes strangers' text safe for a terminal or a line of a log."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """A stranger's text as one harmless line: control characters, which could move the cursor or pass for other text, as escapes."""
+    """Escape control characters, which could move the cursor or fake other text; the result is one line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

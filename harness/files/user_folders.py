@@ -1,11 +1,11 @@
-"""Where the harness keeps what belongs to this user: binaries, calibrations, the list of running virtual devices.
+"""The folders of this user: binaries, calibrations, the list of running virtual devices.
 
                     $HARNESS_STATE_DIR set      else (XDG base directories, specifications.freedesktop.org)
     binaries        binaries/                   litert-device-harness/binaries/     in $XDG_DATA_HOME, else ~/.local/share
     calibrations    calibration/                litert-device-harness/calibration/  in $XDG_STATE_HOME, else ~/.local/state
     farms           itself                      litert-device-harness/virtual/      in $XDG_STATE_HOME, else ~/.local/state
 
-Nothing here makes a folder: whoever writes into one does.
+Writers make the folders; nothing here does.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from pathlib import Path
 from platformdirs import PlatformDirs
 
 VARIABLE = "HARNESS_STATE_DIR"
-"""Names one folder for all of it."""
+"""Environment variable with one folder for everything."""
 
 _XDG = PlatformDirs("litert-device-harness", appauthor=False)
 
 
 def binaries_folder() -> Path:
-    """The store of built, downloaded and imported binaries."""
+    """Return the folder of built, downloaded and imported binaries."""
     own = _own()
     return own / "binaries" if own else _XDG.user_data_path / "binaries"
 
 
 def calibrations_folder() -> Path:
-    """What is known of each phone's calibrations."""
+    """Return the folder with the calibrations of each phone."""
     own = _own()
     return own / "calibration" if own else _XDG.user_state_path / "calibration"
 
 
 def farms_folder() -> Path:
-    """Records of virtual devices that outlive the command that started them."""
+    """Return the folder with records of virtual devices, which outlive the command that started them."""
     return _own() or _XDG.user_state_path / "virtual"
 
 

@@ -1,12 +1,12 @@
-"""The one way in which a file of this machine is written: whole or not at all.
+"""Writes files whole or not at all.
 
-What is written lies beside its place until it is complete, and then takes the place in one step. So a full disk or a kill leaves what was
-there before, and no half file under a name that somebody reads.
+The new file lies beside its place until it is complete and then takes the place in one step. So a full disk or a kill leaves the old file,
+and no half file under a name that somebody reads.
 
-    replacing       the step itself: a stream, errors as they come
-    write_whole     a file of the harness's own, that has to last
-    output_file     a file that the user named, which may be a pipe or a device: those are never replaced. Moved over `/dev/null` a file
-                    would take the machine's device away, over `/dev/stdout` the link
+    replacing       the step itself: a stream, with plain OSErrors
+    write_whole     for the harness's own files, which must last
+    output_file     for a file that the user named. It never replaces a pipe or a device: a file moved over `/dev/null` would take away the
+                    machine's device, over `/dev/stdout` the link
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _WRONG_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.E
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
-    """A stream for the new content of `path`, which changes when the block ends without an error.
+    """Yield a stream for the new content of `path`, which changes when the block ends without an error.
 
     Args:
-        path: the file; its folder is there.
-        durable: have it on the disk, so that it outlives a power cut, before the block ends.
+        path: the file; its folder must exist.
+        durable: sync it to the disk before the block ends, so that it outlives a power cut.
 
     Raises:
-        OSError: it cannot be written. What was there is as it was.
+        OSError: it cannot be written; the old file is unchanged.
     """
     part = unfinished(path)
     try:
@@ -51,16 +51,12 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
 
 
 def unfinished(path: Path) -> Path:
-    """A name beside `path` for what is not whole yet. No reader looks for it."""
+    """Return a name beside `path` for a file that is not whole yet. No reader looks for it."""
     return path.with_name(f".part-{os.getpid()}-{secrets.token_hex(4)}")
 
 
 def put_in_place(part: Path, path: Path, *, durable: bool) -> None:
-    """Give a whole file its final name, in one step.
-
-    Raises:
-        OSError: it cannot be done.
-    """
+    """Give a whole file its final name in one step, or raise an OSError."""
     part.replace(path)
     if durable:  # a name is on the disk when its folder is
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -71,7 +67,7 @@ def put_in_place(part: Path, path: Path, *, durable: bool) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file of the harness's own; it is on the disk when this returns. Folders that are missing are made.
+    """Write one of the harness's own files, with its folders. It is on the disk when this returns.
 
     Raises:
         SetupError: it cannot be written.
@@ -88,15 +84,15 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def output_file(path: Path) -> Iterator[IO[bytes]]:
-    """A stream into a file that the user named. A pipe or a device gets the bytes as they come.
+    """Yield a stream into a file that the user named. A pipe or a device gets the bytes as they come.
 
     Raises:
-        UsageError: `path` is no place to write to.
+        UsageError: you cannot write to `path`.
         SetupError: the disk is full, or writing failed otherwise.
     """
     try:
-        # A link stays one: what it names is written.
-        place = Path(os.path.realpath(path))  # resolve() ends in a RuntimeError where links go in a circle
+        # A link stays: its target is written.
+        place = Path(os.path.realpath(path))  # resolve() raises a RuntimeError for a circle of links
         if _is_special(place):
             with place.open("wb") as stream:
                 yield stream
@@ -111,7 +107,7 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def text_output_file(path: Path) -> Iterator[IO[str]]:
-    """The same for text, in UTF-8; bytes of a file name that are no text become escapes.
+    """Do `output_file` for text in UTF-8; bytes of a file name that are no text become escapes.
 
     Raises:
         UsageError, SetupError: as `output_file`.
@@ -123,7 +119,7 @@ def text_output_file(path: Path) -> Iterator[IO[str]]:
             text.flush()
         finally:
             with suppress(OSError):
-                text.detach()  # else it would close the stream, and write once more into a full disk
+                text.detach()  # closing would write once more into a full disk
 
 
 def _is_special(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A text that must be written in some form: a pattern for programs, and words for people, who are never shown the pattern."""
+"""Checks that a text has a given form: a pattern for programs, and words for people, who never see the pattern."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from pydantic_core import core_schema
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Stands behind `str` in `Annotated`.
+    """A constraint for `Annotated[str, ...]`.
 
     Args:
-        pattern: what all of the text must match, alternatives in brackets; editors get it with the JSON Schema.
-        words: the same for people, behind "must be".
+        pattern: matches the whole text, alternatives in brackets; editors get it with the JSON Schema.
+        words: the form in words, after "must be".
     """
 
     pattern: str
     words: str
 
     def check(self, value: str) -> str:
-        """Let a text pass that is written so.
+        """Return the text if it has the form.
 
         Raises:
-            ValueError: it is not.
+            ValueError: it does not.
         """
         if re.fullmatch(self.pattern, value) is None:
             raise ValueError(f"must be {self.words}, not {value!r}")
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """What pydantic checks."""
+        """Give pydantic the check."""
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """What editors check."""
+        """Give editors the pattern."""
         return {**handler(schema), "pattern": f"^{self.pattern}$"}

@@ -1,4 +1,4 @@
-"""Reads YAML text into nodes with their lines, and into data. What YAML allows and no file of ours may hold is refused here."""
+"""Reads YAML text into nodes with lines, and into data. Refuses what YAML allows but the harness's files may not hold."""
 
 from __future__ import annotations
 
@@ -11,14 +11,32 @@ import yaml
 from harness.errors import SuiteError
 
 Loc = tuple[str | int, ...]
-"""The way to a value: keys and places in lists."""
+"""The path to a value: keys and places in lists."""
 
 _MAX_NODES = 200_000
-"""Nodes that a document may have once its aliases are followed. A suite has hundreds."""
+"""Largest number of nodes with all aliases expanded. A suite has hundreds."""
+
+
+def read_yaml(path: Path) -> str:
+    """Return the text of a YAML file.
+
+    Raises:
+        SuiteError: the file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SuiteError("no such file", file=path) from None
+    except IsADirectoryError:
+        raise SuiteError("is a folder, not a YAML file", file=path) from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from error
+    except OSError as error:
+        raise SuiteError(f"cannot be read: {error.strerror}", file=path) from error
 
 
 def dotted(loc: Sequence[str | int]) -> str:
-    """A key as people write it: `models[2].path`."""
+    """Return a key as people write it: `models[2].path`."""
     text = ""
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -26,7 +44,7 @@ def dotted(loc: Sequence[str | int]) -> str:
 
 
 def line_of(text: str, loc: Sequence[str | int]) -> int | None:
-    """Find the 1-based line of a key in a document that was read without error; None if the key is not in it."""
+    """Find the 1-based line of a key in a valid document; if it is absent, that of its nearest parent, or None."""
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     line = None
     for part in loc:
@@ -38,15 +56,15 @@ def line_of(text: str, loc: Sequence[str | int]) -> int | None:
 
 
 def parse_document(text: str, source_name: Path | str, text_keys: Sequence[str] = ()) -> tuple[yaml.Node | None, Any]:
-    """Read a document: its nodes, which know their lines, and its data. Both are None where it is empty.
+    """Read a document into nodes, which know their lines, and data. Both are None if it is empty.
 
     Args:
         text: the document.
         source_name: stands for the file in errors.
-        text_keys: top-level keys whose values stay as they are written.
+        text_keys: top-level keys whose values stay as written.
 
     Raises:
-        SuiteError: it is not YAML, or holds what none of our files may.
+        SuiteError: it is not YAML, or holds something forbidden.
     """
     try:
         loader = yaml.SafeLoader(text)
@@ -74,7 +92,7 @@ def parse_document(text: str, source_name: Path | str, text_keys: Sequence[str] 
 
 
 def _keep_as_text(root: yaml.Node, keys: Sequence[str]) -> None:
-    """Values of these top-level keys stay as written: YAML would read the CPU mask 80 as a number, 010 as 8 and 0e1 as 0.0."""
+    """Keep the values of top-level keys as written: YAML would read the CPU mask 80 as a number, 010 as 8 and 0e1 as 0.0."""
     if isinstance(root, yaml.MappingNode):
         for key, value in root.value:
             if key.value in keys:
@@ -93,7 +111,7 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _refuse_self_reference(root: yaml.Node, source_name: Path | str) -> None:
-    """A document that contains itself, or whose aliases expand without end, must not reach the validator."""
+    """Keep documents from the validator that contain themselves or whose aliases expand without end."""
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
@@ -111,7 +129,7 @@ def _refuse_self_reference(root: yaml.Node, source_name: Path | str) -> None:
 
 
 def _mistakes(root: yaml.Node, source_name: Path | str) -> list[SuiteError]:
-    """Keys that are given twice, and numbers that YAML reads otherwise than people do."""
+    """Find duplicate keys, and numbers that YAML reads otherwise than people do."""
     found: list[SuiteError] = []
     seen_nodes: set[int] = set()
     pending: list[tuple[yaml.Node, Loc]] = [(root, ())]
@@ -139,7 +157,7 @@ def _mistakes(root: yaml.Node, source_name: Path | str) -> list[SuiteError]:
 
 
 def _odd_number(node: yaml.ScalarNode) -> str | None:
-    """YAML 1.1 reads 010 as octal and 1:30 as sexagesimal. Whoever writes them means something else."""
+    """Explain a number that people do not mean: YAML 1.1 reads 010 as octal and 1:30 to the base of 60."""
     text = node.value
     digits = text.lstrip("+-").replace("_", "")
     if node.tag == "tag:yaml.org,2002:int" and len(digits) > 1 and digits[0] == "0" and digits.isdigit():
@@ -152,12 +170,12 @@ def _odd_number(node: yaml.ScalarNode) -> str | None:
 
 
 def line_number(node: yaml.Node) -> int:
-    """The 1-based line on which a node begins."""
+    """Return the 1-based line on which a node begins."""
     return int(node.start_mark.line) + 1
 
 
 def step_to(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, int] | None:
-    """The node below a key or a place in a list, and the line of that key; None where there is none."""
+    """Return the node below a key or a place in a list, and the line of that key; None if there is none."""
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return node.value[part], line_number(node.value[part])
     if isinstance(node, yaml.MappingNode):

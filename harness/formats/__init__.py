@@ -1,1 +1,1 @@
-"""Runs and comparisons in words and in files: text, JSON, CSV, Parquet, JUnit, Markdown, traces, overlays, frames."""
+"""Formats of runs and comparisons: text, JSON, CSV, Parquet, JUnit, Markdown, traces, overlays, frames."""

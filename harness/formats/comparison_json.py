@@ -1,4 +1,4 @@
-"""A comparison as one JSON document."""
+"""Gives a comparison as one JSON document."""
 
 from __future__ import annotations
 
@@ -14,13 +14,7 @@ from harness.formats import comparison_words as words
 
 
 def comparison_document(table: Table, base: str, head: str) -> dict[str, Any]:
-    """The document of `harness compare --json`.
-
-    Args:
-        table: what was compared.
-        base: BASE as given.
-        head: HEAD as given.
-    """
+    """Return the document of `harness compare --json`; `base` and `head` are as given."""
     rules = table.rules
     return {
         "base": base,
@@ -119,7 +113,7 @@ def _overall(one: Overall) -> dict[str, Any]:
 
 def _ops(one: Comparison) -> dict[str, Any]:
     diff = one.ops
-    assert diff is not None  # noqa: S101  # the caller passes those with ops
+    assert diff is not None  # noqa: S101
     return {
         **_key(one),
         "base_us": diff.base_whole_us,

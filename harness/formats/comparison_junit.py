@@ -1,20 +1,20 @@
-"""A comparison as JUnit XML, as Jenkins and GitLab read it: a suite per device, a case per cell.
+"""Writes a comparison as JUnit XML for Jenkins and GitLab: a suite per device, a case per cell.
 
 `failure`: the cell breaks the gate. `error`: it could not be measured, and no gate is set. `skipped`: it could not run there, one side has
-no such cell, or base gives the gate nothing to hold head against: then the gate does not fail the job, and neither does this file.
-Structure after the schema of Jenkins' xUnit plugin (junit-10.xsd).
+no such cell, or base has no number to hold head against; then neither the gate nor this file fails the job. The structure follows the
+schema of Jenkins' xUnit plugin (junit-10.xsd).
 """
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # writes only; nothing is parsed here
+import xml.etree.ElementTree as ET  # writes only
 
 from harness.analysis.comparison import Comparison, Table
 from harness.formats import comparison_words as words
 
 
 def junit(table: Table, base: str, head: str) -> str:
-    """The document, with its XML declaration."""
+    """Return the document with its XML declaration."""
     suites: dict[str, list[Comparison]] = {}
     for one in table.comparisons:
         suites.setdefault(one.key.device, []).append(one)
@@ -77,7 +77,7 @@ def _evidence(one: Comparison) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without the characters that XML 1.0 has no way to write (section 2.2 of the recommendation)."""
+    """Replace the characters that XML 1.0 cannot hold (section 2.2 of the recommendation)."""
     return "".join(
         c if c in "\t\n" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "�" for c in text
     )

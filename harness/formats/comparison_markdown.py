@@ -1,4 +1,4 @@
-"""A comparison as Markdown for a pull request comment. Names are strangers' text: nothing in them may become markup."""
+"""Writes a comparison as Markdown for a pull request comment. Names are strangers' text: nothing in them becomes markup."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ from harness.formats import comparison_words as words
 
 _SIGNS = {Verdict.SLOWER: "🔴", Verdict.FASTER: "🟢", Verdict.SAME: "⚪", Verdict.INCONCLUSIVE: "❔"}
 _SPECIAL = frozenset("\\`*[]<>#|~@&$")
-_LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # within a word it marks nothing
+_LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # within a word it is no markup
 
 
 def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
-    """The comment.
-
-    Args:
-        table: what was compared.
-        base: BASE as given.
-        head: HEAD as given.
-        ops: how many ops to list for each cell that differs.
-    """
+    """Return the comment, with BASE and HEAD as given, and up to `ops` ops for each cell that differs."""
     lines = [f"### {_escape(table.metric.words)}: {words.summary_line(table)}", ""]
     lines += [f"**{line}**\n" for line in words.incomplete(table)]
     if table.rules.gate is not None:
@@ -119,8 +112,8 @@ def _ops(table: Table, limit: int) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    """As numeric character references: GitHub and GitLab show them as text wherever they stand, tables included."""
+    """Write special characters as numeric references, which GitHub and GitLab show as text everywhere, also in tables."""
     plain = "".join(f"&#{ord(c)};" if c in _SPECIAL else (c if c.isprintable() else " ") for c in text)
     plain = _LOOSE_UNDERSCORE.sub("&#95;", plain)
-    # An address or a name would be made a link of without any markup around it.
+    # GitHub makes links of addresses even without markup.
     return plain.replace("://", "&#58;//").replace("www.", "www&#46;")

@@ -1,4 +1,4 @@
-"""A comparison as a flat table: one row per cell, or one per group of ops that stand for each other.
+"""Gives a comparison as a flat table: one row per cell, or one per group of matching ops.
 
 The columns and their order are a promise to users' scripts; new ones come at the end.
 """
@@ -22,29 +22,21 @@ _CELL_COLUMNS = columns(
     "ci_low:n ci_high:n level:n p_value:n q_value:n design:t verdict:t more_processes:i gate_broken:f unlike:t notes:t base_causes:t "
     "head_causes:t synthetic:f"
 )
-"""`base` and `head` are as given; `device` to `binary` are head's cell (base's where head has none), `base_...` base's. Estimates are in
-`unit`. `verdict` is null where nothing was judged: not measured, or one side synthetic and the other not.
-`gate_broken` is null without a gate. `unlike` names in which conditions the sides differ, `notes` is all that is said.
-`synthetic`: numbers of either side were replayed or modelled, not measured."""
+"""`base` and `head` are as given; `device` to `binary` are head's cell (base's if head has none), `base_...` base's. Estimates are in
+`unit`. `verdict` is null if nothing was judged: not measured, or only one side synthetic. `gate_broken` is null without a gate. `unlike`
+names the conditions in which the sides differ, `notes` holds all notes. `synthetic`: numbers of either side were replayed or modelled."""
 
 _OP_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t row:i kind:t base_ops:t head_ops:t base_us:n "
     "head_us:n change_us:n share:n ratio:n ci_low:n ci_high:n q_value:n verdict:t synthetic:f"
 )
-"""In the order of execution. The last row of a cell has `kind` `unexplained`: `change_us` of a cell's rows adds up to that of the whole."""
+"""In the order of execution. The last row of a cell has `kind` `unexplained`, so `change_us` of its rows adds up to the whole change."""
 
 COMPARISON_COLUMNS: dict[ComparisonTableName, tuple[Column, ...]] = {"cells": _CELL_COLUMNS, "ops": _OP_COLUMNS}
 
 
 def comparison_rows(table: Table, base: str, head: str, name: ComparisonTableName) -> Iterator[Row]:
-    """Rows in the order of `COMPARISON_COLUMNS[name]`.
-
-    Args:
-        table: what was compared.
-        base: BASE as given.
-        head: HEAD as given.
-        name: which table.
-    """
+    """Yield the rows of table `name` with cells in the order of `COMPARISON_COLUMNS[name]`; `base` and `head` are as given."""
     if name == "cells":
         return plain((base, head, *_cell(one, table)) for one in table.comparisons)
     return plain((base, head, *row) for one in table.comparisons if one.ops is not None for row in _ops(one, one.ops))
@@ -54,12 +46,11 @@ def _cell(one: Comparison, table: Table) -> Row:
     other, estimate = one.base.key, one.estimate
     return (
         *_key(one),
-        other.device if other else None,
-        other.model if other else None,
-        other.delegate if other else None,
-        other.threads if other else None,
-        other.cpus if other else None,
-        (other.binary or None) if other else None,
+        *(
+            (other.device, other.model, other.delegate, other.threads, other.cpus, other.binary or None)
+            if other
+            else (None,) * 6
+        ),
         str(one.metric),
         one.metric.unit,
         one.state,

@@ -1,4 +1,4 @@
-"""A comparison for a terminal."""
+"""Prints a comparison on a terminal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.SAME: "", Ver
 
 
 def print_comparison(table: Table, console: Console, *, ops: int) -> None:
-    """Print the table, what to know about its numbers, and the ops that explain those that differ."""
+    """Print the table, the notes on its numbers, and up to `ops` ops that explain each difference."""
     rows = [one for one in table.comparisons if one.state != "missing"]
     varying = [name for name in KEYS if len({_value(one, name) for one in rows}) > 1] or ["model"]
     constant = [name for name in KEYS if name not in varying and rows and _value(rows[0], name)]
     if constant:
         say(console, escape(", ".join(f"{name} {_value(rows[0], name)}" for name in constant)))
     numbered = words.warnings(table)
-    # A device's name takes too much of a line to stand in each.
+    # Device names are too long for a column: each gets a heading.
     groups: dict[str, list[Comparison]] = {}
     for one in rows:
         groups.setdefault(_value(one, "device") if "device" in varying else "", []).append(one)
@@ -60,7 +60,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
 
 
 def as_text(table: Table, *, ops: int) -> str:
-    """The same as plain text, for a file."""
+    """Return the same as plain text."""
     buffer = io.StringIO()
     print_comparison(table, Console(file=buffer, width=10_000, color_system=None), ops=ops)
     return buffer.getvalue()
@@ -69,7 +69,7 @@ def as_text(table: Table, *, ops: int) -> str:
 def _columns(
     rows: Sequence[Comparison], varying: Sequence[str], table: Table, numbered: Mapping[str, int]
 ) -> list[Column]:
-    """Of a device. Names, the ratio and the verdict with its marks never go; base, head and the number of processes go first."""
+    """The columns for a device. Names, ratio and verdict always stay; n, interval, base and head go in this order if there is no room."""
     unit = "MB" if table.metric.unit == "mb" else "ms"
     numbers = list(zip(*(_numbers(one) for one in rows), strict=True))
     headings = (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval")
@@ -145,7 +145,7 @@ def _notes(table: Table, console: Console, numbered: Mapping[str, int]) -> None:
 
 def _print_ops(one: Comparison, console: Console, limit: int) -> None:
     diff = one.ops
-    assert diff is not None  # noqa: S101  # the caller has looked
+    assert diff is not None  # noqa: S101
     say(
         console,
         f"\nops of {escape(printable(words.cell_name(one)))}: profiled {diff.base_whole_us / 1000:.3f} -> "

@@ -15,44 +15,44 @@ from harness.analysis.verdict import Judgement, Verdict
 
 
 def percent(fraction: float) -> str:
-    """`3 %`, `1.5 %`: two digits that mean something."""
+    """Return `3 %` or `1.5 %`: two significant digits."""
     return f"{100 * fraction:.2g} %" if abs(fraction) < 0.995 else f"{100 * fraction:.0f} %"
 
 
 def level(table: Table | None, *, space: str = " ") -> str:
-    """How to call the intervals of a table: `95 %`, or the level of each look of an adaptive run, such as `99.2 %`."""
+    """Return the level of a table's intervals: `95 %`, or that of each look of an adaptive run, such as `99.2 %`."""
     levels = [one.estimate.level for one in table.comparisons] if table else []
     return f"{100 * max(levels, default=LEVEL):.3g}{space}%"
 
 
 def ratio(estimate: Estimate) -> str:
-    """`0.877 [0.856, 0.899]`; `-` without one."""
+    """Return `0.877 [0.856, 0.899]`; `-` without a ratio."""
     if estimate.ratio is None:
         return "-"
     return f"{estimate.ratio:.3f} {interval(estimate)}".rstrip()
 
 
 def interval(estimate: Estimate) -> str:
-    """`[0.856, 0.899]`; empty without one."""
+    """Return `[0.856, 0.899]`; empty without an interval."""
     if estimate.ci_low is None or estimate.ci_high is None:
         return ""
     return f"[{_times(estimate.ci_low)}, {_times(estimate.ci_high)}]"
 
 
 def _times(ratio: float) -> str:
-    # With two processes an interval may span ten powers of ten: digits that mean nothing would only push the rest off the line.
+    # The interval of two processes may span ten powers of ten: further digits would only take up the line.
     return f"{ratio:.3f}" if 0.01 <= ratio < 100 else f"{ratio:.3g}"
 
 
 def value(amount: float | None, unit: str) -> str:
-    """`12.345 ms`, `38.2 MB`."""
+    """Return `12.345 ms` or `38.2 MB`; `-` without a value."""
     if amount is None:
         return "-"
     return f"{amount:.1f} MB" if unit == "mb" else f"{amount / 1000:.3f} ms"
 
 
 def change(estimate: Estimate, judgement: Judgement) -> str:
-    """`slower by 3.1 % (2.2 to 4.0 %)`, or what keeps it from being said."""
+    """Return `slower by 3.1 % (2.2 to 4.0 %)`, or why there is no verdict."""
     low, high = estimate.ci_low, estimate.ci_high
     if estimate.ratio is None or low is None or high is None or judgement.verdict is Verdict.INCONCLUSIVE:
         return inconclusive(judgement)
@@ -64,7 +64,7 @@ def change(estimate: Estimate, judgement: Judgement) -> str:
 
 
 def verdict(one: Comparison) -> str:
-    """What came of a cell: `slower by 3.1 % (...)`, marked where it is synthetic; or why there is no verdict."""
+    """Return a cell's verdict, `slower by 3.1 % (...)`, marked if it is synthetic; or why there is none."""
     if one.state == "incomparable":
         return f"no verdict: {'BASE' if one.base.synthetic else 'HEAD'} is synthetic, the other side was measured"
     if one.state != "measured":
@@ -73,17 +73,17 @@ def verdict(one: Comparison) -> str:
 
 
 def ratio_of(one: Comparison) -> str:
-    """`0.877 [0.856, 0.899]`; `0.877 (synthetic)` where a side is."""
+    """Return `0.877 [0.856, 0.899]`, followed by `(synthetic)` if a side is."""
     return ratio(one.estimate) + (" (synthetic)" if one.synthetic and one.estimate.ratio is not None else "")
 
 
 def has_ratio(one: Comparison) -> bool:
-    """Whether both sides have a number, be there a verdict or not."""
+    """Say whether both sides have a number, with or without a verdict."""
     return one.state in ("measured", "incomparable")
 
 
 def inconclusive(judgement: Judgement) -> str:
-    """Why there is no verdict, and what would bring one."""
+    """Say why there is no verdict, and what would bring one."""
     parts = ["inconclusive", *judgement.reasons]
     if judgement.more_processes is not None:
         parts.append(f"about {judgement.more_processes} more processes a side would decide")
@@ -91,7 +91,7 @@ def inconclusive(judgement: Judgement) -> str:
 
 
 def cell_name(one: Comparison) -> str:
-    """What is compared with what, in one line."""
+    """Name the compared cells in one line."""
     key = one.key
     parts = [key.model, f"on {key.device}", key.delegate, f"{key.threads} thr", key.cpus]
     if key.binary:
@@ -105,14 +105,14 @@ def cell_name(one: Comparison) -> str:
 
 
 def overall_name(one: Overall) -> str:
-    """The question, and how many devices answered it."""
+    """Name a comparison over all devices, with their number."""
     binary = f" {one.binary}" if one.binary else ""
     mark = ", synthetic" if one.synthetic else ""
     return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
 
 
 def summary_line(table: Table) -> str:
-    """`2 slower, 1 same, 3 inconclusive, 2 not measured`."""
+    """Return `2 slower, 1 same, 3 inconclusive, 2 not measured`."""
     counts = Counter(one.judgement.verdict for one in table.comparisons if one.state == "measured")
     parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
     states = Counter(one.state for one in table.comparisons)
@@ -123,36 +123,36 @@ def summary_line(table: Table) -> str:
 
 
 def incomplete(table: Table) -> list[str]:
-    """`HEAD is incomplete: 20 of 28 trials never ran`: a line for each side whose run did not finish."""
+    """Return a line for each unfinished side: `HEAD is incomplete: 20 of 28 trials never ran`."""
     return [f"{one.side} is incomplete: {one.left} of {one.planned} trials never ran" for one in table.incomplete]
 
 
 def warnings(table: Table) -> dict[str, int]:
-    """Number everything in which two measured sides are unlike: each affected cell shows the number."""
+    """Number the notes on unlike sides. Each affected cell shows the number."""
     texts = dict.fromkeys(note.text for one in table.comparisons if has_ratio(one) for note in one.notes if note.unlike)
     return {text: number for number, text in enumerate(texts, 1)}
 
 
 def numbers_of(one: Comparison, numbered: Mapping[str, int]) -> list[int]:
-    """The numbers of a cell's warnings."""
+    """Return the numbers of a cell's warnings."""
     if not has_ratio(one):
         return []
     return [numbered[note.text] for note in one.notes if note.unlike]
 
 
 def trouble(one: Comparison) -> str:
-    """Why a cell has no number."""
+    """Say why a cell has no number."""
     return "; ".join(note.text for note in one.notes) or one.state
 
 
 def side(summary: SideSummary, unit: str) -> str:
-    """`12.345 ms (n=10)`, `12.345 ms (n=10, synthetic)`."""
+    """Return `12.345 ms (n=10)` or `12.345 ms (n=10, synthetic)`."""
     mark = ", synthetic" if summary.synthetic and summary.n else ""
     return f"{value(summary.estimate, unit)} (n={summary.n}{mark})"
 
 
 def ops_name(op_change: OpChange) -> str:
-    """`CONV_2D [conv1] -> Convolution (NHWC, F32) IGEMM`, shortened where a side is many ops."""
+    """Return `CONV_2D #3 -> Convolution (NHWC, F32) IGEMM #2`, shortened if a side is many ops."""
     base, head = _side_name(op_change.base), _side_name(op_change.head)
     if op_change.kind == "same":
         return head
@@ -167,7 +167,7 @@ def _side_name(rows: tuple[OpRow, ...]) -> str:
 
 
 def _by(factor: float, low: float, high: float, *, flipped: bool = False) -> str:
-    """Percent of the base for small changes, a factor for large ones: "faster by 96 %" tells few people that it is 25 times as fast."""
+    """Percent of the base for small changes, a factor for large ones: few people read "faster by 96 %" as 25 times as fast."""
     if factor >= 2:
         return f"{factor:.2f}x ({low:.2f}x to {high:.2f}x)"
     if flipped:
@@ -183,9 +183,9 @@ _BREACHES: dict[Breach, str] = {
 
 
 def gate(table: Table) -> str:
-    """`broken (2 of 5 cells measured in BASE and not in HEAD)` or `holds`; or what keeps it from holding without being a breach.
+    """Return `broken (2 of 5 cells measured in BASE and not in HEAD)`, `holds`, or `not broken (...)` with the reason.
 
-    Cells that are undecided do not break the gate, and do not prove that nothing became slower; nor do those that base never measured.
+    Cells that are undecided or that base never measured neither break the gate nor prove that nothing became slower.
     """
     cells = table.comparisons
     if table.gate_broken:
@@ -205,7 +205,7 @@ def gate(table: Table) -> str:
 
 
 def breach_reason(one: Comparison, table: Table) -> str | None:
-    """Why a cell breaks the gate: `slower by 9.8 % (...), the gate is 3 %`, `measured in BASE and not in HEAD: ...`; else None."""
+    """Say why a cell breaks the gate: `slower by 9.8 % (...), the gate is 3 %`, `measured in BASE and not in HEAD: ...`; else None."""
     breach = gate_breach(one, table.rules)
     if breach is None or table.rules.gate is None:
         return None

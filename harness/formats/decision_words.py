@@ -1,4 +1,4 @@
-"""Puts the decisions of an adaptive run into words, the same while it runs and afterwards."""
+"""Puts the decisions of an adaptive run into words, during the run and afterwards."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _COUNTED: dict[StopReason, str] = {
     "unmeasured": "not measured",
     "nothing_to_compare": "nothing to compare",
 }
-"""What follows a number of ratios."""
+"""Words after a number of ratios."""
 
 CITED = "p-values for all looks together (Pocock 1977)"
-"""For a line of its own under a table."""
+"""The method, for a line under a table."""
 
 
 def cell(key: CellKey) -> str:
-    """`mobilenet xnnpack t1 all`."""
+    """Return `mobilenet xnnpack t1 all`."""
     binary = f" [{key.binary}]" if key.binary else ""
     return f"{key.model}{binary} {key.delegate} t{key.threads} {key.cpus}"
 
 
 def why(decision: Decision, plan: AdaptivePlan) -> str:
-    """Why the run stopped measuring a comparison, in one line."""
+    """Say in one line why the run stopped measuring a comparison."""
     if decision.head is None or decision.base is None:
         return f"no cell has its baseline on this device: {plan.min_blocks} processes of each, and no ratio"
     head, base = decision.head, decision.base
@@ -47,7 +47,7 @@ def why(decision: Decision, plan: AdaptivePlan) -> str:
 
 
 def decided_ratio(decision: Decision) -> str:
-    """`0.285x [0.230, 0.334]`; empty without one."""
+    """Return `0.285x [0.230, 0.334]`; empty without a ratio."""
     if decision.ratio is None:
         return ""
     if decision.ci_low is None or decision.ci_high is None:
@@ -56,14 +56,14 @@ def decided_ratio(decision: Decision) -> str:
 
 
 def reason_counts(decisions: Iterable[Decision]) -> str:
-    """`2 narrow enough, 1 still wide at the most blocks`."""
+    """Return `2 narrow enough, 1 still wide at the most blocks`."""
     found = Counter(one.reason for one in decisions)
     parts = [f"{found[reason]} {words}" for reason, words in _COUNTED.items() if found[reason]]
     return ", ".join(parts) or "nothing was decided"
 
 
 def where(step: Step, plan: AdaptivePlan) -> str:
-    """Where a device stands after a block, in one line."""
+    """Say in one line how far a device is after a block."""
     if not step.trials:
         return f"stops after {step.blocks} blocks; of the ratios: {reason_counts((*step.earlier, *step.decisions))}"
     widest = f", the widest by {percent(step.widest)}" if step.widest is not None else ""

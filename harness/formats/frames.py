@@ -1,6 +1,6 @@
-"""A run as pandas frames, for a notebook: `harness.load("runs/...")`.
+"""Gives a run as pandas frames, for a notebook: `harness.load("runs/...")`.
 
-Types are pandas' nullable ones, so that what was not measured is `<NA>` and never 0.
+Types are pandas' nullable ones, so an unknown value is `<NA>` and never 0.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SAMPLE_COLUMNS = (
 
 @dataclass(frozen=True)
 class RunFrames:
-    """A run read back, with its tables as frames that are made when first asked for."""
+    """A run read back, with its tables as frames. Each frame is made on first use."""
 
     run: Run
 
@@ -43,7 +43,7 @@ class RunFrames:
 
     @property
     def manifest(self) -> Manifest:
-        """What the run was meant to do, with what, and where."""
+        """The run's plan, devices, binaries and models."""
         return self.run.manifest
 
     @cached_property
@@ -63,7 +63,7 @@ class RunFrames:
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """What was read while trials ran, one row per reading and core.
+        """Readings during trials, one row per reading and core.
 
         Columns: trial_id, t_s (from the start of the process), cpu, frequency_khz, temperature_c, affinity (core lists, joined by `;`).
         A reading without any clock is one row without `cpu`.

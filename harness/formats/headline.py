@@ -1,6 +1,6 @@
-"""The answer of a run in one sentence for each question: `xnnpack is 3.2x faster than cpu`. Pure.
+"""Gives the answers of a run in one sentence each: `xnnpack is 3.2x faster than cpu`. Pure.
 
-The terminal and the report say it in the same words, so names come in as the caller writes them (on a page they are isolated and escaped).
+Terminal and report use the same words; callers insert the names, which a page isolates and escapes.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ _SPLIT_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """What the comparisons of one configuration with the baseline come to."""
+    """The comparisons of one configuration with the baseline, summed up."""
 
     values: Mapping[str, Scalar]
-    """What the configuration is, in the dimensions that the baseline fixes: `{"delegate": "xnnpack"}`."""
+    """The configuration in the dimensions that the baseline fixes: `{"delegate": "xnnpack"}`."""
     counts: Mapping[Verdict, int]
     """Comparisons by verdict."""
     ratio: float | None
-    """Head over base: of all devices together where there is such an estimate of one question, else the median of the comparisons."""
+    """Head over base: the estimate over all devices if there is a single one, else the median of the comparisons."""
     low: float | None
     high: float | None
-    """Ends of the interval of all devices together, or of the one comparison; else the smallest and the largest ratio."""
+    """Ends of the interval over all devices or of the only comparison; else the smallest and the largest ratio."""
     spans: bool
-    """`low` and `high` are the range of several comparisons, not an interval."""
+    """Whether `low` and `high` are the range of several comparisons, not an interval."""
     devices: int
     synthetic: bool
 
     @property
     def verdict(self) -> Verdict | None:
-        """The verdict that all comparisons have; None where they differ or decide nothing."""
+        """The verdict of all comparisons; None if they differ or decide nothing."""
         [*verdicts] = self.counts
         return verdicts[0] if len(verdicts) == 1 and verdicts[0] in _DECIDED else None
 
     @property
     def decides(self) -> bool:
-        """Whether any comparison has an answer."""
+        """Whether any comparison is decided."""
         return any(verdict in _DECIDED for verdict in self.counts)
 
     def words(self) -> str:
-        """What follows `xnnpack is`: `3.2x faster than`, with `{}` for the baseline's name."""
+        """Return the words after `xnnpack is`: `3.2x faster than {}`, with `{}` for the baseline's name."""
         if self.verdict is None:
             (first, most), *rest = self._ordered()
             others = "".join(f", {_SPLIT_WORDS[verdict]} in {count}" for verdict, count in rest)
@@ -66,13 +66,13 @@ class Headline:
         return f"{self._size(self.ratio)} {word} than {{}}"
 
     def everywhere(self) -> str:
-        """` on both devices`, where several give the same answer."""
+        """Return ` on both devices` if several give the same answer, else nothing."""
         if self.devices < 2 or self.verdict is None:
             return ""
         return " on both devices" if self.devices == 2 else f" on all {self.devices} devices"
 
     def evidence(self) -> str:
-        """What stands behind it, for brackets: `median of 6 comparisons, 2.1x to 4.4x`, `2.9x to 3.5x, 95 % interval`."""
+        """Return the evidence for brackets: `median of 6 comparisons, each of them sure: 2.1x to 4.4x`, `2.9x to 3.5x`."""
         parts = []
         if self.low is not None and self.high is not None and self.verdict not in (None, Verdict.SAME):
             ends = (self.high, self.low) if self.verdict is Verdict.FASTER else (self.low, self.high)
@@ -90,7 +90,7 @@ class Headline:
         return [(verdict, self.counts[verdict]) for verdict in order if self.counts.get(verdict)]
 
     def _size(self, ratio: float | None) -> str:
-        """`3.2x`, or `12 %` where that says more: how much faster or slower."""
+        """The change as `3.2x`, or `12 %` if it is small."""
         if ratio is None:
             return ""
         factor = 1 / ratio if self.verdict is Verdict.FASTER else ratio
@@ -100,11 +100,11 @@ class Headline:
 
 
 def headlines(table: Table, dimensions: Sequence[str]) -> list[Headline]:
-    """One for each configuration that is compared with the baseline, in the order of the table; none where nothing has an answer.
+    """Return one for each decided configuration, in the order of the table.
 
     Args:
         table: the run's cells against their baselines.
-        dimensions: what the baseline fixes: configurations differ in these.
+        dimensions: the keys that the baseline fixes, in which configurations differ.
     """
     groups: dict[tuple[Scalar, ...], list[Comparison]] = {}
     for one in table.comparisons:

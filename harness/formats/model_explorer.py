@@ -1,12 +1,12 @@
-"""Per-op times as node data for Google's Model Explorer: an overlay for each profiled cell of a run, or each compared one. Pure.
+"""Gives per-op times as node data for Google's Model Explorer: an overlay for each profiled or compared cell. Pure.
 
-An overlay is the `GraphNodeData` of the package `ai-edge-model-explorer` as JSON. Model Explorer lays it over whichever graph is open, so
-it does not depend on what the subgraph is called. Nodes are named by their output tensor, which the profiler prints and Model Explorer
-looks up; a node's number would not do, as its two readers of `.tflite` files count differently.
+An overlay is the `GraphNodeData` of the package `ai-edge-model-explorer` as JSON. Model Explorer lays it over the open graph, whatever its
+subgraph is called. Output tensors name the nodes: the profiler prints them and Model Explorer looks them up. Its two readers of `.tflite`
+files count nodes differently, so numbers would not do.
 
-A built-in kernel is a node of the graph. A delegate's kernel is not: its time goes to the node that it stands for, where
-`harness.analysis.op_alignment` matches it with one node of a profile of the built-in kernels of the same model in the same run. What stands
-for several nodes at once, or for none, goes nowhere: the overlay's name says how much of the time it shows.
+A built-in kernel is a node of the graph. A delegate's kernel is not: its time goes to the one node that `harness.analysis.op_alignment`
+matches it with, in a profile of the built-in kernels of the same model in the same run. Kernels that match several nodes or none are left
+out; the overlay's name says how much of the time it shows.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _WHITE, _YELLOW, _RED, _BLUE = "#ffffff", "#ffd54f", "#d84315", "#1565c0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """Values of the nodes of one graph, microseconds an inference, by output tensor."""
+    """Values of one graph's nodes by output tensor, in microseconds per inference."""
 
     key: CellKey
     name: str
-    """As Model Explorer lists it."""
+    """Its name in Model Explorer."""
     nodes: Mapping[str, float]
 
     def document(self) -> dict[str, Any]:
-        """As Model Explorer's `GraphNodeData`."""
+        """Return it as Model Explorer's `GraphNodeData`."""
         return {
             "name": self.name,
             "results": {node: {"value": round(cost, 3)} for node, cost in self.nodes.items()},
@@ -44,16 +44,16 @@ class Overlay:
         }
 
     def text(self) -> str:
-        """The document as JSON."""
+        """Return the document as JSON."""
         return json.dumps(self.document(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def overlays(cells: Sequence[CellResults], run: Sequence[CellResults] | None = None) -> list[Overlay]:
-    """The overlays of all cells that have a profile.
+    """Return the overlays of all cells with a profile.
 
     Args:
-        cells: those to make overlays of.
-        run: all cells of their run, to find profiles of the built-in kernels among; `cells` themselves if not given.
+        cells: the cells.
+        run: all cells of their run, which may hold profiles of the built-in kernels; `cells` by default.
     """
     profiles = [(cell, profile) for cell in run or cells if (profile := profile_of(cell.results)) is not None]
     found = []
@@ -69,7 +69,7 @@ def overlays(cells: Sequence[CellResults], run: Sequence[CellResults] | None = N
 
 
 def change_overlays(comparisons: Iterable[Comparison]) -> list[Overlay]:
-    """What each node contributes to the difference of two profiles, head minus base: an overlay for each compared cell with ops."""
+    """Return an overlay for each compared cell with ops: each node's part of the difference, head minus base."""
     found = []
     for one in comparisons:
         if one.ops is None:
@@ -99,7 +99,7 @@ def _cell_words(key: CellKey) -> str:
 
 
 def _share(nodes: Mapping[str, float], whole: float, word: str) -> str:
-    """How much of the whole the nodes show, where that is not all."""
+    """The part of the whole that the nodes show, unless that is all."""
     share = math.fsum(nodes.values()) / whole if whole else 1.0
     return "" if abs(share - 1) < 0.0005 else f", {share:.1%} of the {word}"
 
@@ -109,7 +109,7 @@ def _mark(synthetic: bool) -> str:
 
 
 def _gradient(values: Iterable[float]) -> list[dict[str, Any]]:
-    """From white over yellow to red; what got less is blue. Model Explorer takes hex colours only, and chooses the text's colour itself."""
+    """White over yellow to red; decreases are blue. Model Explorer takes only hex colours and chooses the text's colour itself."""
     known = list(values)
     least, most = min(known, default=0.0), max(known, default=0.0)
     if least >= 0:
@@ -122,7 +122,7 @@ def _gradient(values: Iterable[float]) -> list[dict[str, Any]]:
 
 
 def _built_in(cell: CellResults, profiles: Iterable[tuple[CellResults, OpProfile]]) -> OpProfile | None:
-    """A profile of the same model whose every op is a node of the graph: of the same device where there is one."""
+    """A profile of the same model whose every op is a node of the graph, if possible of the same device."""
     model = cell.results[0].trial.model
     fitting = [
         (other.key.device != cell.key.device, number, profile)
@@ -145,6 +145,6 @@ def _nodes(profile: OpProfile, built_in: OpProfile | None) -> dict[str, float]:
 
 
 def _single(rows: Sequence[OpRow]) -> str | None:
-    """The node that a group of ops of the graph is, by its first output; None where it is none or several."""
+    """The first output of a group that is one node of the graph; None for other groups."""
     names = tensors_of(rows[0]) if len(rows) == 1 else ()
     return names[0] if names else None

@@ -1,7 +1,6 @@
-"""Tables and lines for a terminal of any width: no word is broken, and what names a row or marks its numbers is never lost.
+"""Prints tables and lines on terminals of any width. No word is broken, and the names and marks of a row are never lost.
 
-Where a table is too wide its least wanted columns go, and that is said. Where that is not enough each row becomes lines of its own, which
-hold all columns.
+If a table is too wide, its least wanted columns go, and a line says so. If that is not enough, each row becomes lines with all columns.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ class Column:
     """A column of a table.
 
     Args:
-        heading: above it; before each value where rows are stacked, unless `bare`.
+        heading: text above the column; in stacked rows before each value, unless `bare`.
         cells: a value for each row, as markup.
-        right: numbers, flush right.
-        drop: the order in which columns go where there is no room, the largest first; 0 never goes.
-        bare: the value speaks for itself.
+        right: flush right, for numbers.
+        drop: rank in which columns go if there is no room, the largest first; 0 never goes.
+        bare: the value needs no heading.
     """
 
     heading: str
@@ -36,12 +35,12 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Of its widest value or heading, in terminal cells."""
+        """Width of its widest value or heading, in terminal cells."""
         return max(Text.from_markup(text).cell_len for text in (self.heading, *self.cells))
 
 
 def print_table(console: Console, columns: Sequence[Column], *, title: str = "") -> None:
-    """Print a table as wide as it is, narrowed or stacked where the terminal is too narrow for it."""
+    """Print a table, narrowed or stacked if the terminal is too narrow for it."""
     if title:
         say(console, title)
     shown = list(columns)
@@ -77,7 +76,7 @@ def _width(columns: Sequence[Column]) -> int:
 
 
 def _stack(console: Console, columns: Sequence[Column]) -> None:
-    """Each row as lines of its own: what names it and what marks it first, then its numbers."""
+    """Print each row as lines of its own: names and marks first, then numbers."""
     names = [column for column in columns if not column.drop and not column.right]
     rest = [column for column in columns if column not in names]
     for row in range(len(columns[0].cells)):
@@ -92,7 +91,7 @@ def _stack(console: Console, columns: Sequence[Column]) -> None:
 
 
 def _filled(parts: Sequence[Text], width: int, indent: int) -> list[Text]:
-    """Parts one after another on as many lines as they need. A part that is wider than a line is divided between its words."""
+    """Fill lines with parts. A part that is wider than a line is divided between its words."""
     lines: list[Text] = []
     for part in parts:
         for number, piece in enumerate([part] if indent + part.cell_len <= width else part.split(" ")):

@@ -1,12 +1,11 @@
-"""A run as flat tables: one row per trial, one row per op of a profiled trial. Written as CSV, JSON or Parquet (`files.flat_table`).
+"""Writes runs as flat tables in CSV, JSON or Parquet: one row per trial, or one per op of each profiled trial.
 
-The columns and their order are a promise to users' scripts. What the output did not say is null (an empty cell in CSV), never 0.
+The columns and their order are a promise to users' scripts. An unknown value is null (an empty cell in CSV), never 0.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Literal
 
@@ -26,33 +25,28 @@ TRIAL_COLUMNS = columns(
     "delegated_nodes:i total_nodes:i started_at:t duration_s:n synthetic:f binary:t start:t model_asked:t"
 )
 """Columns of `trials`. `cpus` is the mask in bare hex; `causes` are joined by commas; `started_at` is UTC in ISO 8601. `binary` is the name
-of the benchmark binary in a run that compares several; null in others. `start` is what the process found: `warm`, `cold` or `cached`.
-`model_asked` is what the suite says of the model's signature and inputs; null where it says nothing."""
+of the benchmark binary in a run that compares several, else null. `start` is the start state: `warm`, `cold` or `cached`. `model_asked` is
+the model's signature and inputs in the suite; null if there are none."""
 
 OP_COLUMNS = columns(
     "run_id:t trial_id:t device:t model:t delegate:t threads:i cpus:t op_index:i node_type:t name:t avg_us:n percent:n "
     "times_called:i on_delegate:f synthetic:f binary:t start:t cost_us:n model_asked:t"
 )
 """Columns of `ops`. `avg_us` is per call and `times_called` as printed, which is not always per inference (`Measurement.op_cost_us`);
-`cost_us` is what the op costs in one inference."""
+`cost_us` is the cost per inference."""
 
 COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": OP_COLUMNS}
 
 
 def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[TableValue, ...]]:
-    """Rows of a table over several runs, one after the other, each in the order of `COLUMNS[table]`."""
+    """Yield the rows of a table over several runs, with cells in the order of `COLUMNS[table]`."""
     make = _trial_rows if table == "trials" else _op_rows
     return plain(row for run in runs for row in make(run))
 
 
-def to_csv(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:
-    """Write a table of runs as CSV."""
-    write_csv(COLUMNS[table], rows(runs, table), out)
-
-
-def to_json(runs: Iterable[Run], table: TableName, out: IO[str]) -> None:
-    """Write a table of runs as a JSON list of objects, one a line."""
-    write_json(COLUMNS[table], rows(runs, table), out)
+def to_text(runs: Iterable[Run], table: TableName, file_format: str, out: IO[str]) -> None:
+    """Write a table of runs as `csv` or as `json`, a list of objects, one a line."""
+    {"csv": write_csv, "json": write_json}[file_format](COLUMNS[table], rows(runs, table), out)
 
 
 def to_parquet(runs: Iterable[Run], table: TableName, out: IO[bytes]) -> None:
@@ -60,32 +54,22 @@ def to_parquet(runs: Iterable[Run], table: TableName, out: IO[bytes]) -> None:
     write_parquet(COLUMNS[table], rows(runs, table), out)
 
 
-TEXT_WRITERS: dict[str, Callable[[Iterable[Run], TableName, IO[str]], None]] = {"csv": to_csv, "json": to_json}
-
-
-def export_text(runs: Iterable[Run], table: TableName, file_format: Literal["csv", "json"]) -> str:
-    """Return the table as text."""
-    out = io.StringIO(newline="")
-    TEXT_WRITERS[file_format](runs, table, out)
-    return out.getvalue()
-
-
 def iso_utc(moment: datetime) -> str:
-    """A moment as UTC in ISO 8601 with `Z`; one without a zone is taken as UTC, which is what the store writes."""
+    """Return a moment as UTC in ISO 8601 with `Z`. One without a zone is UTC already, as the store writes it."""
     zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return zoned.isoformat().replace("+00:00", "Z")
 
 
 def delegated_nodes(measurement: Measurement | None, delegate: str) -> tuple[int | None, int | None]:
-    """Nodes that the delegate which was asked for took, and how many there were.
+    """Return the number of nodes that the requested delegate took, and of all nodes.
 
-    An external delegate goes by a name of its own in the runtime's messages (`external` is asked, `QNN` is printed): where there is exactly
-    one such, its nodes are meant.
+    An external delegate has its own name in the runtime's messages (`external` is requested, `QNN` printed): if exactly one other delegate
+    is there, it is the one.
     """
     uses = measurement.delegates if measurement else ()
     mine = [use for use in uses if use.name.upper() == delegate.upper()]
     if delegate == "external" and all(use.nodes_delegated is None for use in mine):
-        # XNNPACK applies itself wherever another delegate leaves something, or everything: it is nobody's other name.
+        # XNNPACK applies itself to nodes that another delegate leaves, so it is never the external one.
         others = [use for use in uses if use.name != "XNNPACK" and use not in mine]
         mine = others if len(others) == 1 else []
     taken = [use.nodes_delegated for use in mine if use.nodes_delegated is not None]

@@ -1,11 +1,10 @@
-"""A run as a trace in Chrome's JSON format (Trace Event Format), which Perfetto, `chrome://tracing` and others open. Pure.
+"""Writes a run as a trace in Chrome's Trace Event Format, which Perfetto, `chrome://tracing` and others open. Pure.
 
-`run_events`: a process per device, a slice per trial in the time that it took, what was waited for before it, its setbacks, and
-temperature and clocks as counters. `op_events`: a process per device, a thread per profiled cell, one inference with its ops in the order
-of execution. The profiler prints averages, no time of day: a start there is the sum of what ran before, and no slice is one inference that
-was seen, but the medians of all.
+`run_events`: a process per device with a slice per trial, the waits before it, its setbacks, and temperature and clocks as counters.
+`op_events`: a process per device, a thread per profiled cell, with one inference and its ops in the order of execution. The profiler prints
+averages without times of day: a start is the sum of the ops before, and slices are medians over all processes, not one inference.
 
-Times are whole nanoseconds, written as microseconds with three decimals: slices that touch must not overlap for want of a digit.
+Times are whole nanoseconds, written as microseconds with three decimals, so that touching slices do not overlap.
 """
 
 from __future__ import annotations
@@ -43,13 +42,9 @@ NOTES_OPS = (
 def write_trace(
     events: Iterable[TraceEvent], out: IO[str], *, notes: Sequence[str], began: datetime | None = None
 ) -> None:
-    """Write events as one JSON document, an event a line.
+    """Write events as one JSON document, one event a line, with notes for the reader.
 
-    Args:
-        events: of `run_events` or `op_events`.
-        out: where to.
-        notes: what a reader should know.
-        began: the moment that `ts` counts from, where there is one.
+    `began` is the moment from which `ts` counts, if there is one.
     """
     out.write('{"traceEvents":[')
     separator = "\n"
@@ -61,12 +56,12 @@ def write_trace(
 
 
 def began_of(runs: Iterable[Run]) -> datetime | None:
-    """When the first trial of all began, with what was waited for before it; None without a trial."""
+    """Return when the first trial began, with the wait before it; None without a trial."""
     return min((_began(result) for run in runs for result in run.results), default=None)
 
 
 def run_events(runs: Sequence[Run]) -> Iterator[TraceEvent]:
-    """Events of the trials of some runs, on one time axis."""
+    """Yield events of the trials of some runs, on one time axis."""
     began = began_of(runs)
     pid = 0
     for run in runs:
@@ -76,14 +71,14 @@ def run_events(runs: Sequence[Run]) -> Iterator[TraceEvent]:
             by_device.setdefault(result.trial.device, []).append(result)
         for serial, results in by_device.items():
             pid += 1
-            assert began is not None  # noqa: S101  # there is a result
+            assert began is not None  # noqa: S101
             name = f"{_device_name(serial, devices.get(serial))}, {run.manifest.run_id}"
             yield from _names(pid, name, _THREADS)
             yield from _device_events(pid, sorted(results, key=lambda one: one.started_at), began)
 
 
 def op_events(runs: Sequence[tuple[Run, Sequence[CellResults]]]) -> Iterator[TraceEvent]:
-    """Events of one inference of each profiled cell, all beginning at 0."""
+    """Yield events of one inference of each profiled cell, all beginning at 0."""
     pid = 0
     for run, cells in runs:
         devices = {device.serial: device for device in run.manifest.devices}
@@ -98,14 +93,11 @@ def op_events(runs: Sequence[tuple[Run, Sequence[CellResults]]]) -> Iterator[Tra
                 yield from _inference(pid, tid, cell, profile)
 
 
-# --- trials -------------------------------------------------------------------------------------------------------------
-
-
 def _device_events(pid: int, results: Sequence[Result], began: datetime) -> Iterator[TraceEvent]:
-    free = 0  # nanoseconds at which the trial before was over
+    free = 0  # end of the previous trial, in nanoseconds
     for result in results:
         began_at = _ns(result.started_at - began)
-        # Starts are the wall's clock (of recorded logs: their files'), lengths are not: slices must not overlap all the same.
+        # Starts come from the wall clock (of recorded logs: their files' times), lengths do not. Slices must not overlap.
         start = max(free, began_at)
         end = start + round(result.duration_s * 1e9)
         waited = result.conditions.waited_s
@@ -114,7 +106,7 @@ def _device_events(pid: int, results: Sequence[Result], began: datetime) -> Iter
         args = _trial_args(result) | ({"moved_by_s": (start - began_at) / 1e9} if start > began_at else {})
         if end > start:
             yield _slice(pid, _TRIALS, _trial_name(result), start, end, args, str(result.status))
-        else:  # it never ran
+        else:  # never ran
             yield _instant(pid, _TRIALS, _trial_name(result), start, args, str(result.status))
         free = end
         for setback in result.setbacks:
@@ -182,11 +174,8 @@ def _began(result: Result) -> datetime:
     return result.started_at - timedelta(seconds=result.conditions.waited_s or 0)
 
 
-# --- ops ----------------------------------------------------------------------------------------------------------------
-
-
 def _inference(pid: int, tid: int, cell: CellResults, profile: OpProfile) -> Iterator[TraceEvent]:
-    # Viewers draw a slice of no length inside the next one: one nanosecond at least.
+    # At least a nanosecond, since viewers draw an empty slice inside the next one.
     costs = [max(1, round(row.cost_us * 1000)) for row in profile.rows]
     whole = max(round(profile.whole_us * 1000), sum(costs))
     args = {
@@ -232,9 +221,6 @@ def _cell_name(cell: CellResults) -> str:
     return " ".join([key.model, key.delegate, f"{key.threads} thr", key.cpus, *([key.binary] if key.binary else [])])
 
 
-# --- both ---------------------------------------------------------------------------------------------------------------
-
-
 def _device_name(serial: str, info: DeviceInfo | None) -> str:
     return f"{serial} ({info.model})" if info is not None and info.model else serial
 
@@ -262,7 +248,7 @@ def _instant(
 
 
 def _known(args: Mapping[str, object]) -> dict[str, object]:
-    """Without what is not known: null in a trace is shown as a value."""
+    """Drop unknown values: viewers would show null as a value."""
     return {
         name: value
         for name, value in args.items()

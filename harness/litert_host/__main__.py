@@ -1,4 +1,4 @@
-"""`python -m harness.litert_host --graph=...`."""
+"""Runs the program: `python -m harness.litert_host --graph=...`."""
 
 from __future__ import annotations
 

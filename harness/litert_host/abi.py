@@ -1,4 +1,4 @@
-"""Layouts of LiteRT's C structs on 64-bit Linux, as tried out on ai-edge-litert 2.1.6 to 2.4. Checked when this module is imported."""
+"""Layouts of LiteRT's C structs on 64-bit Linux, tested with ai-edge-litert 2.1.6 to 2.4. Importing this module checks them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class LiteRtStatus(IntEnum):
-    """Those of LiteRT's status codes that this program tells apart. 0 is success."""
+    """LiteRT's status codes that this program distinguishes. 0 is success."""
 
     OK = 0
     FILE_IO = 500
@@ -33,7 +33,7 @@ class AnyType(IntEnum):
 
 
 class LogSeverity(IntEnum):
-    """Below this nothing is logged. At INFO the library names every accelerator that it does not have."""
+    """Least severity that is logged. At INFO the library names every accelerator that it does not have."""
 
     ERROR = 3
 
@@ -76,7 +76,7 @@ class LiteRtLayout(ctypes.Structure):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The dimensions that are in use."""
+        """The used dimensions."""
         return tuple(self.dimensions[: self.rank_and_flags & 0x7F])
 
 

@@ -38,11 +38,11 @@ _FORCE_FP16 = 4
 
 
 class Failed(Exception):
-    """The benchmark failed, and what was wrong has been said."""
+    """The benchmark failed, and the error has been printed."""
 
 
 class Benchmark:
-    """One run of the tool. The parts happen in the order of `run`; each prints what the real tool prints of it."""
+    """One run of the tool. `run` calls the parts in order; each prints what the real tool prints for it."""
 
     def __init__(self, options: Options, layers: list[InputLayer]) -> None:
         self.options = options
@@ -60,10 +60,10 @@ class Benchmark:
         self.session: Session
 
     def run(self) -> None:
-        """Everything.
+        """Run all parts.
 
         Raises:
-            ModelError, FlagError, FatalInput, LiteRtError, Failed: as each part fails.
+            ModelError, FlagError, FatalInput, LiteRtError, Failed: a part failed.
         """
         for line in self.options.announcements():
             output.info(line)
@@ -114,7 +114,7 @@ class Benchmark:
 
     def _load(self) -> None:
         self.graph, self.size_bytes = open_graph(self.path)
-        # Opening the library and looking for accelerators stands for what a real binary has linked in: before the first reading of memory.
+        # A real binary has the library linked in, so it is opened before the first reading of memory.
         self.session = Session(Library())
         self.start_kb = memory.peak_kb()
         try:
@@ -140,7 +140,7 @@ class Benchmark:
 
     def _compile(self) -> None:
         if self.options.on("require_full_delegation") and not self.explicit:
-            # For the real tool, too, an XNNPACK that applies by itself does not count.
+            # The real tool does not count an XNNPACK that applies by itself either.
             raise ModelError("Disallowed CPU fallback detected.")
         cache = self.options.text("xnnpack_weight_cache_file_path") if self.explicit else ""
         options = CpuOptions(
@@ -161,9 +161,9 @@ class Benchmark:
             output.info("XNNPACK delegate created.")
 
     def _compile_with_profiler(self, options: CpuOptions) -> None:
-        """Once more, outside of what counts as initialisation.
+        """Compile once more with the profiler, outside of the measured initialisation.
 
-        LiteRT's profiler comes with a buffer of some 70 MB, which takes a tenth of a second to make. The real tool's has 1,024 entries.
+        LiteRT's profiler allocates a buffer of some 70 MB, which takes a tenth of a second. The real tool's has 1,024 entries.
         """
         plain_kb = memory.read_status().get("VmRSS", 0)
         try:
@@ -178,7 +178,7 @@ class Benchmark:
         self.shapes = {index: tensor.shape for index, tensor in enumerate(tensors)}
         if not self.layers:
             return
-        # Flags go by the subgraph's order, which a signature need not share.
+        # Flags use the subgraph's order, which may differ from the signature's.
         labels = self.subgraph.inputs
         if len(self.layers) != len(labels):
             raise FatalInput(f"Inputs mismatch: Model inputs #:{len(labels)} expected: {len(self.layers)}")
@@ -210,13 +210,13 @@ class Benchmark:
         self.session.prepare_run()
 
     def _refuse_data_dependent_outputs(self) -> None:
-        """LiteRT's compiled models bind their outputs before they run; the real tool's interpreter does not.
+        """Refuse outputs whose size depends on data: LiteRT's compiled models bind outputs before they run, the real tool does not.
 
-        Such an output would fail each run with the library's inner workings as the only message.
+        Otherwise each run would fail with an internal message of the library only.
         """
         tensors = self.subgraph.tensors
         if any(-1 in tensors[index].signature for index in self.input_tensors):
-            return  # an unknown size of an output then comes from an input's, and is known by now
+            return  # an unknown output size then comes from an input's size, which is known by now
         for index in self.subgraph.outputs:
             if -1 in tensors[index].signature:
                 raise ModelError(
@@ -317,7 +317,7 @@ class Benchmark:
         outcome.say()
         if options.on("enable_op_profiling"):
             init = ModelProfile(self.graph)
-            # Compiling is of the whole model, allocating of the subgraph that runs. Loading is not part of the real tool's profile.
+            # Compiling covers the whole model, allocating the subgraph that runs. The real tool's profile does not include loading.
             whole, own = self.steps[1:2], self.steps[2:]
             if self.subgraph_index == 0:
                 init.add_steps(0, whole + own)

@@ -1,4 +1,4 @@
-"""Prints lines: information and warnings to stdout, errors to stderr. Each is flushed, so a killed process leaves all its lines."""
+"""Prints information and warnings to stdout, errors to stderr. Each line is flushed, so a killed process leaves all its lines."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import NoReturn
 
 
 def info(text: str) -> None:
-    """`INFO: ` line on stdout."""
+    """Print an `INFO: ` line on stdout."""
     sys.stdout.write(f"INFO: {text}\n")
     sys.stdout.flush()
 
 
 def warning(text: str) -> None:
-    """`WARN: ` line on stdout."""
+    """Print a `WARN: ` line on stdout."""
     sys.stdout.write(f"WARN: {text}\n")
     sys.stdout.flush()
 
 
 def error(text: str) -> None:
-    """`ERROR: ` line on stderr."""
+    """Print an `ERROR: ` line on stderr."""
     sys.stderr.write(f"ERROR: {text}\n")
     sys.stderr.flush()
 
 
 def fatal(text: str) -> NoReturn:
-    """`FATAL: ` line on stderr, then abort (SIGABRT: exit code 134 in a shell), without leaving a core file behind."""
+    """Print a `FATAL: ` line on stderr, then abort without a core file (SIGABRT: exit code 134 in a shell)."""
     sys.stderr.write(f"FATAL: {text}\n")
     sys.stderr.flush()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,7 +1,7 @@
 """Finds out which nodes XNNPACK took.
 
 LiteRT's C library says whether delegates took every node, but not which ones. If they did not take all, a second process runs the model
-once with the profiler on: nodes that appear there as built-in operators stayed, the rest was taken. The measured process never profiles.
+once with the profiler on: XNNPACK took the nodes that do not appear there as built-in operators. The measured process never profiles.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _PROBE_TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Nodes that run together, in order; `delegated` ones are replaced by one node of the delegate."""
+    """Nodes that run together, in order. If `delegated`, one node of the delegate replaces them."""
 
     delegated: bool
     nodes: tuple[int, ...]
 
 
 def partitions(subgraph: Subgraph, delegated: frozenset[int]) -> list[Partition]:
-    """Group nodes as TFLite does: as many of one kind as have their inputs ready, then as many of the other kind, and so on.
+    """Group nodes as TFLite does: all nodes of one kind whose inputs are ready, then all of the other kind, and so on.
 
     Args:
         subgraph: the nodes.
-        delegated: those that the delegate took.
+        delegated: nodes that the delegate took.
     """
     ready = set(subgraph.inputs) | {index for index, tensor in enumerate(subgraph.tensors) if tensor.constant}
     produced = {index for operator in subgraph.operators for index in operator.outputs}
-    # Tensors that no node makes are ready too: variables, and optional inputs (-1).
+    # Tensors without a producing node are ready too: variables, and optional inputs (-1).
     ready |= {index for operator in subgraph.operators for index in operator.inputs if index not in produced}
     waiting = dict.fromkeys(range(len(subgraph.operators)))
     groups: list[Partition] = []
@@ -65,24 +65,24 @@ def partitions(subgraph: Subgraph, delegated: frozenset[int]) -> list[Partition]
 
 
 def delegate_kernels(groups: Sequence[Partition]) -> int:
-    """How many nodes of the delegate there are."""
+    """Count the delegate's nodes."""
     return sum(group.delegated for group in groups)
 
 
 def find_delegated(
     subgraph: Subgraph, subgraph_index: int, path: str, signature: int, shapes: dict[int, tuple[int, ...]], threads: int
 ) -> frozenset[int] | None:
-    """Find the nodes of a subgraph that XNNPACK took, by a process that runs the model once; None if that failed.
+    """Find the nodes of a subgraph that XNNPACK took, in a process that runs the model once; None if that fails.
 
     Args:
-        subgraph: what runs.
+        subgraph: the subgraph that runs.
         subgraph_index: its number.
         path: the model file.
         signature: LiteRT's number of the signature.
-        shapes: of inputs that do not have the file's shape.
-        threads: as measured.
+        shapes: shapes of inputs that differ from the file's.
+        threads: number of threads, as measured.
     """
-    # Imported late: most processes never come here, and start-up is device time.
+    # Imported late: most processes do not need it, and start-up costs device time.
     import json
     import subprocess
 
@@ -112,7 +112,7 @@ def find_delegated(
 
 
 def probe(request: str) -> None:
-    """What the second process does: run once on zeros, print the events as JSON."""
+    """Run the model once on zeros and print the events as JSON: the second process."""
     import json
 
     asked: dict[str, Any] = json.loads(request)

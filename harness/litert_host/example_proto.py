@@ -1,7 +1,7 @@
-"""Outputs as a `tensorflow.Example`, for `--output_proto_filepath`: one feature for each output, by its name.
+"""Writes outputs as a `tensorflow.Example`, for `--output_proto_filepath`: one feature per output, by its name.
 
-Written on the wire by hand, since no package here has its classes. `Example.features` = 1; `Features.feature` = 1, a map of key = 1 and
-value = 2; `Feature` has float_list = 2 or int64_list = 3, each with packed values = 1 (tensorflow/core/example/feature.proto).
+The wire format is written by hand, since no package here has the classes. `Example.features` = 1; `Features.feature` = 1, a map of key = 1
+and value = 2; `Feature` has float_list = 2 or int64_list = 3, each with packed values = 1 (tensorflow/core/example/feature.proto).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import struct
 from array import array
 from collections.abc import Sequence
 
-# TensorType of the schema to the code of `array` or `struct`. Other types (strings, booleans, halves) give a feature without values.
+# TensorType of the schema to the code of `array` or `struct`. Other types (strings, booleans, halves) become a feature without values.
 _FLOATS = {0: "f", 10: "d"}
 _WHOLE = {2: "i", 3: "B", 4: "q", 7: "h", 9: "b", 12: "Q", 15: "I", 16: "H"}
 
 
 def example(outputs: Sequence[tuple[str, int, bytes]]) -> bytes:
-    """The message's bytes.
+    """Return the message's bytes.
 
     Args:
         outputs: name, TensorType of the schema, and bytes of each output.
@@ -38,7 +38,7 @@ def _feature(kind: int, data: bytes) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited field."""
+    """Encode a length-delimited field."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 

@@ -1,6 +1,6 @@
 """The flags of the real tool (LiteRT of 2026), as its `--help` lists them, and how it announces their values.
 
-The real tool asks its own part and each delegate for their flags, so two names stand twice in its help; the first is the one that counts.
+The real tool asks its own part and each delegate for their flags, so its help lists two names twice; the first one counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Value = int | float | bool | str
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One line of the help. `default` is as the help prints it."""
+    """One line of the help. `default` is the text that the help prints."""
 
     name: str
     kind: Kind
@@ -156,4 +156,4 @@ LABELS: tuple[tuple[str, str], ...] = (
     ("external_delegate_path", "External delegate path"),
     ("external_delegate_options", "External delegate options"),
 )
-"""Flag and label, in the order in which values are announced. The threads are announced twice, the second time by the delegates."""
+"""Flag and label, in order of announcement. The threads are announced twice, the second time by the delegates."""

@@ -1,8 +1,8 @@
-"""The command line, taken and refused as the real tool does.
+"""Reads the command line, and accepts and refuses flags as the real tool does.
 
-Only `--name=value` is a flag; all else is left over and reported, not refused. Numbers are read up to the first character that
-does not belong to them (`3.7` is 3 for a whole number). Flags of delegates that this build lacks (GPU, NNAPI) are unknown here, as
-they are to a real tool built without them. Flags that tune the interpreter or a GPU are taken and announced, and change nothing.
+Only `--name=value` is a flag; everything else is reported, not refused. Numbers are read up to the first character that does not belong to
+them (`3.7` is 3 for a whole number). Flags of missing delegates (GPU, NNAPI) are unknown, as to a real tool built without them. Flags that
+tune the interpreter or a GPU are accepted and announced, and have no effect.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from harness.litert_host.flag_table import FLAGS, LABELS, Flag, Kind, Value
 
-_BY_NAME: dict[str, Flag] = {flag.name: flag for flag in reversed(FLAGS)}  # the first of a name counts
+_BY_NAME: dict[str, Flag] = {flag.name: flag for flag in reversed(FLAGS)}  # the first flag of a name counts
 _ALWAYS = ("verbose", "graph", "signature_to_run_for")
 _NOT_VERBOSE = frozenset({"list_signatures"})
-"""Announced where given, and never else."""
+"""Announced only if given."""
 _INT = re.compile(r"\s*([+-]?)0*(\d+)")
 _FLOAT = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _EMPTY: dict[Kind, Value] = {"int32": 0, "float": 0.0, "bool": False, "string": ""}
@@ -34,10 +34,9 @@ class FlagError(Exception):
 
 
 def _read(kind: Kind, text: str) -> Value | None:
-    """A value as C++ streams read it; None where it does not fit.
+    """Read a value as C++ streams do; None if it does not fit.
 
-    A stream that comes to the text's end has read well for the real tool, whatever it read: an empty text is 0, too large a number the
-    largest.
+    The real tool accepts whatever a stream read if it reached the end of the text: an empty text is 0, too large a number is the largest.
     """
     if kind == "string":
         return text
@@ -47,13 +46,13 @@ def _read(kind: Kind, text: str) -> Value | None:
     if match is None:
         return (0 if kind == "int32" else 0.0) if re.fullmatch(r"\s*[+-]?", text) else None
     if kind == "int32":
-        # Python refuses to read numbers of thousands of digits; any of more than 18 is beyond the type.
+        # Python refuses numbers of thousands of digits; more than 18 digits are beyond the type anyway.
         whole = int(match[1] + match[2][:19])
         if -(2**31) <= whole < 2**31:
             return whole
         at_end = match.end() == len(text)
         return (2**31 - 1 if whole > 0 else -(2**31)) if at_end else None
-    # The real tool holds these in 32 bits: 0.1 is shown as 0.1, and compared as what it is.
+    # The real tool holds these in 32 bits: it prints 0.1 for 0.1 but compares the rounded value.
     try:
         return float(struct.unpack("f", struct.pack("f", float(match[0])))[0])
     except OverflowError:
@@ -68,7 +67,7 @@ def _shown(value: Value) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The flags of a command line."""
 
     values: dict[str, Value]
     given: frozenset[str]
@@ -91,11 +90,11 @@ class Options:
         return float(self.values[name])
 
     def replaced(self, **values: Value) -> Options:
-        """With other values, which count as given."""
+        """Return a copy with other values, which count as given."""
         return Options({**self.values, **values}, self.given | set(values), self.leftover)
 
     def announcements(self) -> list[str]:
-        """`Label: [value]` of what was set, or of everything with --verbose."""
+        """Return `Label: [value]` for each flag that was set, or for every flag with --verbose."""
         verbose = self.on("verbose")
         return [
             f"{label}: [{_shown(self.values[name])}]"
@@ -105,7 +104,7 @@ class Options:
 
 
 def usage(program: str) -> str:
-    """What --help prints."""
+    """Return the text of --help."""
     lines = [f"usage: {program} <flags>", "Flags:"]
     for flag in FLAGS:
         lines.append(f"\t{f'--{flag.name}={flag.default}':<47}\t{flag.kind}\toptional\t{flag.about}")
@@ -116,8 +115,8 @@ def parse(program: str, arguments: Sequence[str]) -> Options:
     """Read a command line.
 
     Args:
-        program: as it was called, for the usage text.
-        arguments: without the program's name.
+        program: the program's name, for the usage text.
+        arguments: the arguments after it.
 
     Raises:
         FlagError: a value does not fit, or --help was asked for.

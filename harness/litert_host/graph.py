@@ -1,7 +1,7 @@
 """Reads the graph out of a .tflite file: tensors, operators, signatures. Weights are not touched.
 
 A minimal reader of the flatbuffer encoding (https://flatbuffers.dev/internals/) with the field numbers of TFLite's schema. It refuses
-places outside the file, so that a truncated or corrupt model is caught before the native library sees it.
+offsets outside the file, so that a truncated or corrupt model never reaches the native library.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class InvalidModel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor. `shape` is the file's own, `signature` has -1 where a size is unknown; `element` is the schema's TensorType."""
+    """One tensor. `shape` is the file's own; `signature` has -1 for an unknown size; `element` is the schema's TensorType."""
 
     name: str
     element: int
@@ -49,7 +49,7 @@ class Subgraph:
     outputs: tuple[int, ...]
 
     def outputs_label(self, node: int) -> str:
-        """Names of a node's outputs, as the profile shows a built-in operator: `[a, b]`."""
+        """Return the names of a node's outputs as in a profile: `[a, b]`."""
         if not 0 <= node < len(self.operators):
             return "[]"
         return (
@@ -61,14 +61,14 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """An entry point: its key, its subgraph, and which tensors its inputs are."""
+    """An entry point: its key, its subgraph, and the tensors of its inputs."""
 
     key: str
     subgraph: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...] = ()
     input_names: tuple[str, ...] = ()
-    """What the signature calls its inputs, in the order of `inputs`. The tensors' own names often differ."""
+    """The signature's names for its inputs, in the order of `inputs`. The tensors' own names often differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Graph:
 
 
 class _Table:
-    """A table at a position of the file; fields by number, None where absent."""
+    """A table at a position of the file; fields by number, None if absent."""
 
     def __init__(self, data: mmap.mmap | bytes, position: int) -> None:
         self.data = data
@@ -162,17 +162,17 @@ def read_graph(data: mmap.mmap | bytes) -> Graph:
     """Read a model's graph.
 
     Args:
-        data: the whole file.
+        data: the content of the file.
 
     Raises:
-        InvalidModel: it is not a TFLite flatbuffer, or refers to places outside itself.
+        InvalidModel: the file is not a TFLite flatbuffer, or has offsets outside itself.
     """
     try:
         if bytes(data[4:8]) != b"TFL3":
             raise InvalidModel
         model = _Table(data, struct.unpack_from("<I", data, 0)[0])
         codes = [(max(t.scalar(0, "b"), t.scalar(3)), t.text(1)) for t in model.tables(1)]
-        # A buffer beyond 2 GB keeps an offset into the file (fields 1 and 2) in place of its bytes.
+        # A buffer beyond 2 GB has an offset into the file (fields 1 and 2) instead of its bytes.
         sizes = [buffer.byte_length(0) or buffer.scalar(2, "Q") for buffer in model.tables(4)]
         subgraphs = tuple(
             Subgraph(
@@ -208,5 +208,5 @@ def read_graph(data: mmap.mmap | bytes) -> Graph:
 
 
 def is_custom(operator: Operator) -> bool:
-    """Whether a node is a custom operator, which has a name in place of a number."""
+    """Return whether a node is a custom operator, which has a name instead of a number."""
     return operator.builtin == _CUSTOM

@@ -1,4 +1,4 @@
-"""What the model is fed: shapes, ranges and files from the command line, random values otherwise."""
+"""The model's inputs: shapes, ranges and files from the command line, otherwise random values."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _ELEMENTS: dict[int, tuple[str, int, int, int]] = {
 }
 _FLOAT32, _FLOAT16, _FLOAT64 = 0, 1, 10
 _FLOAT_SIZES = {_FLOAT32: 4, _FLOAT16: 2, _FLOAT64: 8}
-# Distinct random values per input; a longer input repeats them. Prime, so that no row or channel sees the same ones again and again.
+# Distinct random values per input; a longer input repeats them. Prime, so that no row or channel gets the same values repeatedly.
 _POOL = 16381
 
 
 class FatalInput(Exception):
-    """Input values that the real tool aborts on. The message follows `FATAL: `."""
+    """Input values on which the real tool aborts. The message follows `FATAL: `."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputLayer:
-    """One item of --input_layer with what the other flags say of it."""
+    """One item of --input_layer, with what the other flags say about it."""
 
     name: str
     shape: tuple[int, ...]
@@ -46,10 +46,10 @@ class InputLayer:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    """`1,224,224,3`; nothing behind the last comma is nothing.
+    """Read `1,224,224,3`; an empty item after the last comma is ignored.
 
     Raises:
-        FatalInput: it holds what is no number.
+        FatalInput: an item is not a number.
         FlagError: a size is unknown.
     """
     sizes = text.split(",")
@@ -70,8 +70,8 @@ def input_layers(options: Options) -> list[InputLayer]:
     """Read the four --input_layer flags, in the real tool's order.
 
     Raises:
-        FlagError: names and shapes do not match, a size is unknown, or a range or a file is not written as one.
-        FatalInput: a shape is not one, or a range or a file is given for an input that is not named.
+        FlagError: names and shapes do not match, a size is unknown, or a range or a file is malformed.
+        FatalInput: a shape is malformed, or a range or a file is given for an input that is not named.
     """
     names = options.text("input_layer").split(",") if options.text("input_layer") else []
     shapes = options.text("input_layer_shape").split(":") if options.text("input_layer_shape") else []
@@ -111,7 +111,7 @@ def _ranges(text: str, names: list[str], options: Options) -> dict[str, tuple[in
 
 
 def _name_and_file(item: str) -> tuple[str, str]:
-    """Split at the one colon that is not doubled: `a::0:FILE` is the file of input `a:0`."""
+    """Split at the single colon that is not doubled: `a::0:FILE` is the file of input `a:0`."""
     colons = [
         match.start()
         for match in re.finditer(r"::|:", item[:-1] if not item.endswith("::") else item)
@@ -144,16 +144,16 @@ def _repeated(pool: array[int] | array[float], count: int) -> bytes:
 
 
 def input_bytes(tensor: Tensor, shape: tuple[int, ...], layer: InputLayer | None, randomness: random.Random) -> bytes:
-    """The contents of one input: of its file, or random.
+    """Return the content of one input: from its file, or random.
 
     Args:
         tensor: the input.
-        shape: the shape it has now.
-        layer: what the command line says of it.
-        randomness: where random values come from.
+        shape: its present shape.
+        layer: its flags on the command line.
+        randomness: the source of random values.
 
     Raises:
-        FatalInput: the file cannot be read or has the wrong size; or the type cannot be fed.
+        FatalInput: the file cannot be read or has the wrong size, or the type is not supported.
     """
     count = _count(shape)
     size = _FLOAT_SIZES.get(tensor.element) or _ELEMENTS.get(tensor.element, ("", 0, 0, 0))[1]
@@ -169,7 +169,7 @@ def input_bytes(tensor: Tensor, shape: tuple[int, ...], layer: InputLayer | None
         return data
     pool = min(count, _POOL) or 1
     if tensor.element in _FLOAT_SIZES:
-        # Uniform in [-0.5, 0.5), or over the range that was given.
+        # Uniform in [-0.5, 0.5), or over the given range.
         low, high = (layer.value_range if layer is not None else None) or (-0.5, 0.5)
         if tensor.element == _FLOAT16:
             return _half_floats(low, high, count, randomness)
@@ -178,7 +178,7 @@ def input_bytes(tensor: Tensor, shape: tuple[int, ...], layer: InputLayer | None
     code, _, low_whole, high_whole = _ELEMENTS[tensor.element]
     if layer is not None and layer.value_range is not None:
         low_whole, high_whole = layer.value_range
-    # What does not fit the type wraps around, as a cast does in C++.
+    # Values beyond the type wrap around, as in a C++ cast.
     bits = 8 * _ELEMENTS[tensor.element][1]
     values = [_wrapped(randomness.randint(low_whole, high_whole), bits, signed=code.islower()) for _ in range(pool)]
     return _repeated(array(code, values), count)
@@ -194,6 +194,6 @@ def _half_floats(low: float, high: float, count: int, randomness: random.Random)
 
     pool = min(count, _POOL) or 1
     values = (low + (high - low) * randomness.random() for _ in range(pool))
-    # 65,520 and more is infinite in half precision.
+    # 65,520 and above is infinite in half precision.
     packed = struct.pack(f"<{pool}e", *(math.copysign(math.inf, v) if abs(v) >= 65_520 else v for v in values))
     return (packed * (count // pool + 1))[: 2 * count]

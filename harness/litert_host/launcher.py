@@ -1,4 +1,4 @@
-"""Writes the one executable file that stands for `benchmark_model` on a virtual device."""
+"""Writes the executable file that stands in for `benchmark_model` on a virtual device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _START = "import sys; sys.path.insert(0, sys.argv[1]); from harness.litert_host.
 
 
 def content_digest() -> str:
-    """SHA-256 of what the launcher runs: this package's code and LiteRT's library.
+    """Return the SHA-256 of what the launcher runs: this package's code and LiteRT's library.
 
     Raises:
         SetupError: ai-edge-litert is not installed.
@@ -29,7 +29,7 @@ def content_digest() -> str:
 
 
 def launcher_text() -> str:
-    """Write the shell script that starts this interpreter, isolated from its caller's folder and variables.
+    """Return the shell script that starts this interpreter, isolated from its caller's folder and variables.
 
     Its digest changes with the code, because files are deployed by the hash of their content.
 

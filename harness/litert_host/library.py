@@ -1,4 +1,4 @@
-"""Finds and opens LiteRT's C library, without importing the wheel's Python package (whose import costs five times as much)."""
+"""Finds and opens LiteRT's C library without importing the wheel's Python package, whose import takes five times as long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OUT = ctypes.POINTER(ctypes.c_void_p)
 _SIZE = ctypes.c_size_t
 _OUT_SIZE = ctypes.POINTER(ctypes.c_size_t)
 
-# Name after `LiteRt`, and argument types. All return an int status, but for `DestroyCompiledModel`, whose result means nothing.
+# Name after `LiteRt`, and argument types. All return an int status, except `DestroyCompiledModel`, whose result means nothing.
 _FUNCTIONS: dict[str, list[Any]] = {
     "CreateEnvironment": [ctypes.c_int, _POINTER, _OUT],
     "CreateModelFromFile": [_POINTER, ctypes.c_char_p, _OUT],
@@ -53,7 +53,7 @@ def library_path() -> Path:
     """Find the C library of the installed `ai-edge-litert`.
 
     Raises:
-        SetupError: it is not installed, or built without a shared library.
+        SetupError: the package is not installed, or has no shared library.
     """
     remedy = "pip install 'ai-edge-litert>=2.3'"
     spec = importlib.util.find_spec("ai_edge_litert")
@@ -96,7 +96,7 @@ class Library:
         self._libc.strdup.restype, self._libc.strdup.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
 
     def function(self, name: str) -> Any:
-        """The raw ctypes function, for the timed loop."""
+        """Return the raw ctypes function, for the timed loop."""
         return self._functions[name]
 
     def call(self, name: str, *arguments: Any) -> int:
@@ -104,7 +104,7 @@ class Library:
         return int(self._functions[name](*arguments))
 
     def opaque_options(self, identifier: str, toml: str) -> ctypes.c_void_p:
-        """Make options that LiteRT reads as TOML text and frees itself. LiteRT silently ignores an unknown identifier."""
+        """Make options that LiteRT reads as TOML text and frees itself. It silently ignores an unknown identifier."""
         made = ctypes.c_void_p()
         payload = self._libc.strdup(toml.encode())
         self.call(

@@ -1,4 +1,4 @@
-"""Memory of this process, as the kernel counts it."""
+"""Reads the memory of this process, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STATUS = Path("/proc/self/status")
 def read_status() -> dict[str, int]:
     """Read sizes from /proc/self/status, in KB, by their name there (`VmHWM`, `VmRSS`, `RssAnon` ...).
 
-    `VmHWM` covers this program alone; `ru_maxrss` of getrusage also counts what the process was before `exec`.
+    `VmHWM` covers only this program; `ru_maxrss` of getrusage also counts the process before `exec`.
     """
     sizes = {}
     for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
@@ -24,28 +24,28 @@ def read_status() -> dict[str, int]:
 
 
 def peak_kb() -> int:
-    """The largest resident size so far, in KB; 0 if the kernel does not say."""
+    """Return the largest resident size so far, in KB; 0 if the kernel does not say."""
     return read_status().get("VmHWM", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotTheTools:
-    """Memory of this process that a real `benchmark_model` does not have, measured in this process. In KB.
+    """Memory of this process, in KB, that a real `benchmark_model` would not use.
 
     Args:
-        at_start: what the process held when the program began: the Python interpreter and this program.
-        profiler_kb: what LiteRT's own profiler takes. It is far larger than the buffer of the real tool's.
+        at_start: memory when the program began: the Python interpreter and this program.
+        profiler_kb: memory of LiteRT's own profiler, which is far larger than the real tool's buffer.
     """
 
     at_start: Mapping[str, int]
     profiler_kb: int = 0
 
     def peak_kb(self, seen_kb: int) -> int:
-        """Without it, of a peak of this process."""
+        """Subtract it from a peak of this process."""
         return max(0, seen_kb - self.at_start.get("VmHWM", 0) - self.profiler_kb)
 
     def now_kb(self) -> dict[str, int]:
-        """Without it, of `VmRSS`, `RssAnon`, `RssFile` and `RssShmem` as they are now."""
+        """Return `VmRSS`, `RssAnon`, `RssFile` and `RssShmem` as they are now, without it."""
         now = read_status()
         private = {"VmRSS": self.profiler_kb, "RssAnon": self.profiler_kb}
         names = ("VmRSS", "RssAnon", "RssFile", "RssShmem")
@@ -56,7 +56,7 @@ class PeakMonitor:
     """A thread that reads the resident size at intervals, as the real tool does.
 
     Args:
-        interval_ms: pause between two looks.
+        interval_ms: pause between two readings.
     """
 
     def __init__(self, interval_ms: int) -> None:
@@ -66,7 +66,7 @@ class PeakMonitor:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start reading."""
         self._thread.start()
 
     def _watch(self) -> None:
@@ -74,7 +74,7 @@ class PeakMonitor:
             self._peak_kb = max(self._peak_kb, peak_kb())
 
     def stop(self) -> int:
-        """Stop; the highest value seen, in KB."""
+        """Stop, and return the highest value seen, in KB."""
         self._done.set()
         self._thread.join()
         return max(self._peak_kb, peak_kb())

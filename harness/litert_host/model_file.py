@@ -1,4 +1,4 @@
-"""Opens the model file and reads its graph; fails in the real tool's words."""
+"""Opens the model file and reads its graph, with the real tool's error messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ModelError(Exception):
 
 
 def open_graph(path: str) -> tuple[Graph, int]:
-    """Read a model's graph, and the size of its file in bytes.
+    """Read a model's graph and the size of its file in bytes.
 
     Raises:
         ModelError: the file cannot be opened or mapped, or is not a model.
@@ -36,7 +36,7 @@ def open_graph(path: str) -> tuple[Graph, int]:
         try:
             data = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
         except (OSError, ValueError) as error:
-            # mmap(2) of a folder says ENODEV, where Python's wrapper has EINVAL.
+            # mmap(2) of a folder fails with ENODEV; Python's wrapper makes it EINVAL.
             number = errno.ENODEV if Path(path).is_dir() else getattr(error, "errno", None) or 0
             raise ModelError(f"Mmap of '{descriptor}' at offset '0' failed with error '{number}'.", *failed) from error
     finally:
@@ -49,10 +49,10 @@ def open_graph(path: str) -> tuple[Graph, int]:
 
 
 def choose_signature(graph: Graph, wanted: str) -> tuple[int, Signature | None]:
-    """Choose the signature that runs: its index in LiteRT (0 for a model without signatures), and the signature.
+    """Choose the signature to run. Return its index in LiteRT (0 for a model without signatures) and the signature.
 
     Raises:
-        ModelError: there are several and none was named, or none has that name.
+        ModelError: none is named although there are several, or none has the name.
     """
     if not graph.signatures:
         if wanted:

@@ -1,4 +1,4 @@
-"""From profiler events to rows: one per operator, in the order of execution, with the real tool's arithmetic."""
+"""Turns profiler events into rows: one per operator, in order of execution, with the real tool's arithmetic."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from harness.litert_host.statistics import Statistics
 
 @dataclass(slots=True)
 class Row:
-    """One operator. Rows go by name: two operators that are called the same share a row, and are then called twice a run.
+    """One operator. Two operators of the same name share a row, which then counts two calls per run.
 
     Args:
         node_type: operator (`CONV_2D`) or kernel of the delegate (`Convolution (NHWC, F32) IGEMM`).
         name: `[output tensors]:node`, or `Delegate/type:index within the delegate`.
         order: place in the order of execution.
         times: microseconds of every call.
-        memory_kb: kilobytes that the step added to the process, where that was measured.
+        memory_kb: kilobytes that the step added to the process, if measured.
     """
 
     node_type: str
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TypeSummary:
-    """All operators of one type. `microseconds` are per run, each operator's truncated."""
+    """All operators of one type. `microseconds` are per run; each operator's share is truncated."""
 
     node_type: str
     count: int
@@ -43,7 +43,7 @@ class TypeSummary:
 
 @dataclass(slots=True)
 class SubgraphProfile:
-    """Rows of one subgraph, and the sum of each run."""
+    """The rows of one subgraph, and the sum of each run."""
 
     index: int
     name: str
@@ -52,23 +52,23 @@ class SubgraphProfile:
 
     @property
     def total_us(self) -> int:
-        """Of all runs together."""
+        """Return the total of all runs."""
         return self.run_totals.total
 
     def calls_per_run(self, row: Row) -> int:
-        """How often a row's operator runs in one inference."""
+        """Return how often a row's operator runs in one inference."""
         return row.times.count // max(self.run_totals.count, 1)
 
     def in_run_order(self) -> list[Row]:
-        """Rows as they first ran."""
+        """Return rows in the order in which they first ran."""
         return sorted(self.rows.values(), key=lambda row: row.order)
 
     def by_time(self) -> list[Row]:
-        """The most expensive first; equals as they ran."""
+        """Return rows, the most expensive first; equal ones in order of execution."""
         return sorted(self.rows.values(), key=lambda row: (-row.times.total, row.order))
 
     def by_type(self) -> list[TypeSummary]:
-        """The most expensive type first; of equals, the last in the alphabet."""
+        """Return types, the most expensive first; of equal ones the last in the alphabet first."""
         groups: dict[str, list[Row]] = {}
         for row in self.rows.values():
             groups.setdefault(row.node_type, []).append(row)
@@ -96,7 +96,7 @@ class ModelProfile:
 
     @property
     def several(self) -> bool:
-        """Whether a subgraph beside the first has a profile: only then the text says which is whose."""
+        """Whether more than the first subgraph has a profile; only then the text names the subgraphs."""
         return len(self.subgraphs) > 1
 
     def _subgraph(self, index: int) -> SubgraphProfile:
@@ -106,7 +106,7 @@ class ModelProfile:
         return self.subgraphs[index]
 
     def add_steps(self, subgraph: int, steps: Sequence[tuple[str, int, int]]) -> None:
-        """Steps of the initialisation, which happen once: name, microseconds, kilobytes."""
+        """Add steps of the initialisation, which happen once: name, microseconds, kilobytes."""
         profile = self._subgraph(subgraph)
         for name, microseconds, kilobytes in steps:
             label = f"{name}/{subgraph}"
@@ -116,7 +116,7 @@ class ModelProfile:
         profile.run_totals.add(sum(microseconds for _, microseconds, _ in steps))
 
     def add_run(self, events: Sequence[Event]) -> None:
-        """Events of one inference, in the order in which LiteRT gives them; those that are no operators are passed over."""
+        """Add the events of one inference, in LiteRT's order; events that are not operators are passed over."""
         totals: dict[int, int] = {0: 0}
         for event in events:
             index = event.subgraph if event.subgraph < len(self._graph.subgraphs) else 0

@@ -1,4 +1,4 @@
-"""A profile as text, in the columns of the real tool; and in its mode `csv`, which is the same with commas."""
+"""Prints a profile in the real tool's columns, or in its mode `csv`: the same with commas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INIT_TITLE = "Profiling Info for Benchmark Initialization:"
 RUNS_TITLE = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 _BANNER = "=" * 30
 _TOP = 10
-"""Rows of the table by time."""
+"""Number of rows in the table by time."""
 
 
 def _percent(part: float, whole: float) -> float:
@@ -85,7 +85,7 @@ class _Table:
 
 
 class _Commas(_Table):
-    """Values between commas. Commas of a name become tabs, those of a type stay: so the real tool does it."""
+    """Values between commas. As in the real tool, commas in a name become tabs, those in a type stay."""
 
     row_header = "node type, first, avg_ms, %, cdf%, mem KB, times called, name"
     type_header = "node type, count, avg_ms, avg %, cdf %, mem KB, times called"
@@ -141,7 +141,7 @@ def _subgraph(table: _Table, profile: SubgraphProfile, several: bool) -> list[st
 
 
 def render(title: str, profile: ModelProfile, *, csv: bool) -> str:
-    """One block of the output: title, tables of each subgraph, and the empty lines after them."""
+    """Make one block of the output: title, tables of each subgraph, and the empty lines after them."""
     table = _Commas() if csv else _Table()
     lines = [title]
     for index in sorted(profile.subgraphs):

@@ -1,4 +1,4 @@
-"""`benchmark_model` from the command line to the exit code, on LiteRT's C library."""
+"""Runs `benchmark_model` from the command line to the exit code."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _CHECK_INTERVAL_MS = 50
 
 
 def main(program: str, arguments: Sequence[str]) -> NoReturn:
-    """Run as a program: signals as the shell expects them, exit without taking LiteRT's objects apart one by one.
+    """Run as a program: with the shell's usual signals, and without freeing LiteRT's objects one by one at exit.
 
     Args:
-        program: as it was called.
-        arguments: the command line after it.
+        program: the program's name.
+        arguments: the arguments after it.
     """
     for number_ in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number_, signal.SIG_DFL)
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # a TextIOWrapper here, which has it
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # a TextIOWrapper, which has it
     sys.stderr.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # likewise
     code = run(program, arguments)
     sys.stdout.flush()
@@ -37,7 +37,7 @@ def main(program: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def run(program: str, arguments: Sequence[str]) -> int:
-    """Everything that the real tool does, and its exit code: 0, or 1 after `Benchmarking failed.`. Aborts where it aborts."""
+    """Do everything that the real tool does, and return its exit code: 0, or 1 after `Benchmarking failed.`. Aborts if it aborts."""
     output.info("STARTING!")
     try:
         options = parse(program, arguments)
@@ -64,10 +64,10 @@ def run(program: str, arguments: Sequence[str]) -> int:
 
 
 def _validated(options: Options) -> tuple[Options, list[InputLayer]]:
-    """Refuse what the real tool refuses before it does anything; the options with what follows from them, and the inputs named.
+    """Refuse what the real tool refuses at once. Return the options with their implications, and the named inputs.
 
     Raises:
-        FlagError: a flag is missing or has a value that is not known.
+        FlagError: a flag is missing or has an unknown value.
     """
     interval = options.whole("memory_footprint_check_interval_ms")
     if options.on("report_peak_memory_footprint") and interval <= 0:

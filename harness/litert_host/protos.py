@@ -1,6 +1,6 @@
-"""The protocol buffers that the real tool writes: profile, runtime information, result.
+"""Makes the protocol buffers that the real tool writes: profile, runtime information, result.
 
-Imported only after the measurement: the classes of the wheel take longer to import than most models take to run.
+Imported only after the measurement, because importing the wheel's classes takes longer than running most models.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MICROSECONDS_EXTREME = 9223372036854775807
 
 
 def profiling_data(init: ModelProfile, runs: ModelProfile) -> Any:
-    """`tflite.profiling.BenchmarkProfilingData`."""
+    """Make a `tflite.profiling.BenchmarkProfilingData`."""
     from ai_edge_litert import profiling_info_pb2
 
     message = profiling_info_pb2.BenchmarkProfilingData()
@@ -118,7 +118,7 @@ def benchmark_result(
     model_bytes: int,
     input_bytes: int,
 ) -> Any:
-    """`tflite.tools.benchmark.BenchmarkResult`. Of no runs the extremes are those of the counter, as the real tool writes them."""
+    """Make a `tflite.tools.benchmark.BenchmarkResult`. Without runs the extremes are the counter's, as the real tool writes them."""
     message = _result_class()()
     latency = message.latency_metrics
     latency.avg_ms = runs.average / 1000
@@ -136,7 +136,7 @@ def benchmark_result(
         message.memory_metrics.peak_mem_mb = peak_kb / 1024
     misc = message.misc_metrics
     misc.model_size_mb, misc.num_runs, misc.num_warmup_runs = model_bytes / 1e6, runs.count, warmup.count
-    # Of the inputs, not of the model, and in units of 1024 * 1024 bytes: so the recorded results have it.
+    # The size of the inputs, not of the model, in units of 1024 * 1024 bytes, as in recorded results.
     misc.model_throughput_in_mb_per_sec = (
         input_bytes * runs.count / 2**20 / (runs.total / 1e6) if runs.total else math.nan
     )

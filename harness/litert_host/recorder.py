@@ -1,7 +1,7 @@
-"""Collects profiler events over many runs with the profiler on throughout.
+"""Collects profiler events of many runs with the profiler always on.
 
-If the profiler started again for each run, it would clear its 50 MB of buffer in between, and with it the CPU's caches: a model below a
-millisecond would run a third slower. So it starts once, and the number of events after each run tells the runs apart.
+If the profiler restarted for each run, it would clear its 50 MB buffer in between, and with it the CPU's caches: a model below a
+millisecond would run a third slower. So it starts once, and the number of events after each run separates the runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness.litert_host.profile import ModelProfile
 from harness.litert_host.session import Session
 
-# LiteRT's buffer holds 524,288 events and drops the rest. It is emptied between two runs well before that.
+# LiteRT's buffer holds 524,288 events and drops the rest, so it is emptied between two runs well before that.
 _EMPTY_AT = 400_000
 
 
@@ -17,8 +17,8 @@ class EventRecorder:
     """Adds the events of each run to a profile.
 
     Args:
-        session: compiled with profiling.
-        profile: where runs are added.
+        session: a session compiled with profiling.
+        profile: receives the runs.
         empty_at: number of events after which the buffer is emptied between two runs.
     """
 
@@ -27,18 +27,18 @@ class EventRecorder:
         self._ends: list[int] = []
 
     def start(self) -> None:
-        """Record from here."""
+        """Start recording."""
         self._session.start_profiler()
 
     def end_run(self) -> None:
-        """Called after each run."""
+        """Mark the end of a run."""
         self._ends.append(self._session.event_count())
         if self._ends[-1] > self._empty_at:
             self.finish()
             self.start()
 
     def finish(self) -> None:
-        """Stop, and add what was recorded."""
+        """Stop, and add the recorded runs to the profile."""
         for events in self._session.stop_profiler(self._ends):
             self._profile.add_run(events)
         self._ends.clear()

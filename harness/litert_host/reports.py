@@ -1,4 +1,4 @@
-"""What is said and written after the measurement: timings, memory, and the files that were asked for."""
+"""Prints and writes the results after the measurement: timings, memory, and the requested files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOutcome:
-    """The numbers of a whole run. Memory in KB: `init_kb` and `overall_kb` are the growth of the peak."""
+    """The numbers of a whole run. Memory is in KB; `init_kb` and `overall_kb` are the growth of the peak."""
 
     init_us: int
     warmup: Statistics
@@ -35,7 +35,7 @@ class BenchmarkOutcome:
     input_bytes: int
 
     def say(self) -> None:
-        """The lines after the runs."""
+        """Print the lines after the runs."""
         output.info(
             f"Inference timings in us: Init: {self.init_us}, First inference: {self.warmup.first},"
             f" Warmup (avg): {number(self.warmup.average)}, Inference (avg): {number(self.runs.average)}"
@@ -64,13 +64,13 @@ def _write(path: str, data: bytes) -> bool:
 
 
 def write_profile(init: ModelProfile, runs: ModelProfile, mode: str, path: str) -> None:
-    """Write both blocks of a profile into a file, or print them where there is none or it cannot be written.
+    """Write both blocks of a profile to a file, or print them if there is no file or it cannot be written.
 
     Args:
-        init: of the initialisation.
-        runs: of the measured runs.
+        init: profile of the initialisation.
+        runs: profile of the measured runs.
         mode: stdout (aligned text), csv or proto.
-        path: the file, or empty.
+        path: the file, or an empty text.
     """
     if mode == "proto":
         from harness.litert_host.protos import profiling_data
@@ -86,12 +86,12 @@ def write_profile(init: ModelProfile, runs: ModelProfile, mode: str, path: str) 
 
 
 def write_runtime_info(subgraph: Subgraph, subgraph_index: int, groups: Sequence[Partition] | None, path: str) -> None:
-    """Write which node ran where; print it as well where the file cannot be written.
+    """Write where each node ran; print it if the file cannot be written.
 
     Args:
-        subgraph: what ran.
+        subgraph: the subgraph that ran.
         subgraph_index: its number.
-        groups: who ran its nodes; None where that is not known, and then nothing is written.
+        groups: its nodes by where they ran; None if unknown, and then nothing is written.
         path: the file.
     """
     from harness.litert_host.runtime_details import model_runtime_details
@@ -106,12 +106,12 @@ def write_runtime_info(subgraph: Subgraph, subgraph_index: int, groups: Sequence
 
 
 def write_outputs(outputs: Sequence[bytes], path: Path) -> None:
-    """Write the bytes of all outputs, one after the other in the order of the signature. A file that cannot be written is no error."""
+    """Write the bytes of all outputs, one after the other in the signature's order. An unwritable file is not an error."""
     _write(str(path), b"".join(outputs))
 
 
 def write_example(tensors: Sequence[Tensor], outputs: Sequence[bytes], path: Path) -> None:
-    """Write all outputs as a `tensorflow.Example`. A file that cannot be written is no error."""
+    """Write all outputs as a `tensorflow.Example`. An unwritable file is not an error."""
     from harness.litert_host.example_proto import example
 
     named = [(tensor.name, tensor.element, data) for tensor, data in zip(tensors, outputs, strict=True)]

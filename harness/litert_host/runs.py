@@ -14,7 +14,7 @@ from harness.litert_host.statistics import Statistics, number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
-    """When to stop: after `runs` and `min_s`, but never start a run after `max_s`. Pauses between runs in seconds, negative for none."""
+    """When to stop: after `runs` and `min_s`; no run starts after `max_s`. Pauses between runs are in seconds, negative for none."""
 
     runs: int
     min_s: float
@@ -34,18 +34,18 @@ def run_many(
     *,
     after: Callable[[], None] = _nothing,
 ) -> tuple[Statistics, bool]:
-    """Run a model again and again and print the line of its times.
+    """Run a model repeatedly and print the line of its times.
 
-    Only LiteRT's call lies between the two readings of the clock: the inputs are written before, for each run.
+    Only LiteRT's call is between the two readings of the clock; the inputs are written before each run.
 
     Args:
-        session: ready to run.
+        session: a session that is ready to run.
         limits: when to stop.
         inputs: contents of the inputs.
         after: called after each run.
 
     Returns:
-        The times in microseconds, and whether every run succeeded (after a failed run the others follow, as in the real tool).
+        The times in microseconds, and whether every run succeeded. As in the real tool, a failed run does not stop the others.
     """
     output.info(
         f"Running benchmark for at least {limits.runs} iterations and at least {number(limits.min_s)} seconds"

@@ -1,7 +1,7 @@
-"""`tflite.profiling.ModelRuntimeDetails`: the graph as it runs, with which node a delegate took.
+"""Makes a `tflite.profiling.ModelRuntimeDetails`: the graph as it runs, with the nodes that a delegate took.
 
-The C library does not tell how it allocated a tensor. Constants lie in the model's file and tensors of a known size in the arena; how
-others are allocated is not said. Temporary tensors, which kernels add for themselves, are not in the file, so they are missing.
+The C library does not tell how it allocated a tensor. Constants are in the model's file and tensors of a known size in the arena; for
+others the allocation is left out. Temporary tensors of kernels are not in the file, so they are missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harness.litert_host.delegation import Partition
 from harness.litert_host.graph import Operator, Subgraph, Tensor, is_custom
 
 DELEGATE = "TfLiteXNNPackDelegate"
-# Bytes of the schema's TensorType.
+# Size of each TensorType of the schema, in bytes.
 _SIZES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 8: 8, 9: 1, 10: 8, 11: 16, 12: 8, 15: 4, 16: 2}
 
 
@@ -51,12 +51,12 @@ def _io(subgraph: Subgraph, nodes: Sequence[int]) -> tuple[list[int], list[int]]
 
 
 def model_runtime_details(subgraph: Subgraph, subgraph_index: int, groups: Sequence[Partition]) -> Any:
-    """The message for the subgraph that runs.
+    """Make the message for the subgraph that runs.
 
     Args:
-        subgraph: the graph of the file.
+        subgraph: the subgraph from the file.
         subgraph_index: its number.
-        groups: who runs its nodes, in order.
+        groups: its nodes by where they run, in order.
     """
     from ai_edge_litert import model_runtime_info_pb2, schema_py_generated
 

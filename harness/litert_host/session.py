@@ -1,4 +1,4 @@
-"""One model on LiteRT: load, compile, allocate, run. Every step is a method, so that the program can time each and word each failure."""
+"""One model on LiteRT: load, compile, allocate, run. Each step is a method, so that the program can time it and word its failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LiteRtError(Exception):
 
     Args:
         function: its name after `LiteRt`.
-        status: what it returned.
+        status: the returned status.
     """
 
     def __init__(self, function: str, status: int) -> None:
@@ -36,7 +36,7 @@ class CpuOptions:
     xnnpack_flags: int = 0
 
     def toml(self) -> dict[str, str]:
-        """The text of LiteRT's opaque options by identifier."""
+        """Return the text of LiteRT's opaque options, by identifier."""
         cpu = [f'kernel_mode = "{"delegate" if self.xnnpack else "builtin"}"']
         if self.threads > 0:
             cpu.append(f"num_threads = {self.threads}")
@@ -53,7 +53,7 @@ class CpuOptions:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One profiler event. `kind` is an `abi.EventType` where known; `node` is the node's number, for a delegate the number within it."""
+    """One profiler event. `kind` is an `abi.EventType` if known; `node` is the node's number, or its number within a delegate."""
 
     tag: str
     kind: int
@@ -64,7 +64,7 @@ class Event:
 
 
 class Session:
-    """A compiled model with its buffers. Nothing is freed before the process ends: it lives as long as the process does."""
+    """A compiled model with its buffers. Nothing is freed before the process ends."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -89,14 +89,14 @@ class Session:
         """Read the model file.
 
         Raises:
-            LiteRtError: it is not a model.
+            LiteRtError: the file is not a model.
         """
         self._check(
             "CreateModelFromFile", self._environment, path.encode("utf-8", "surrogateescape"), ctypes.byref(self._model)
         )
 
     def compile(self, options: CpuOptions) -> None:
-        """Build the interpreter and apply XNNPACK, where asked. What was compiled before is given up.
+        """Build the interpreter and apply XNNPACK if asked for. It replaces an earlier compilation.
 
         Raises:
             LiteRtError: an operator or the delegate refuses.
@@ -138,7 +138,7 @@ class Session:
         """Make a buffer for every input and output.
 
         Args:
-            input_shapes: of the inputs that were resized.
+            input_shapes: shapes of the resized inputs.
 
         Raises:
             LiteRtError: a buffer cannot be made.
@@ -208,7 +208,7 @@ class Session:
             self.write_input(index, bytes(size.value))
 
     def read_outputs(self) -> list[bytes]:
-        """Contents of the output buffers.
+        """Return the contents of the output buffers.
 
         Raises:
             LiteRtError: a buffer cannot be mapped.
@@ -223,7 +223,7 @@ class Session:
         return outputs
 
     def prepare_run(self) -> None:
-        """Fix the arguments of `run`, so that only the call itself lies between its two readings of the clock."""
+        """Prepare the arguments of `run`, so that only the call itself is between its two readings of the clock."""
         self._run = self._library.function("RunCompiledModel")
         self._arguments = (
             self._compiled,
@@ -235,9 +235,10 @@ class Session:
         )
 
     def run(self) -> tuple[int, int]:
-        """One inference: its status (0 is success) and its time in microseconds.
+        """Run one inference. Return its status (0 is success) and its time in microseconds.
 
-        The difference of two clock readings in whole microseconds, as the real tool takes it: right on average even for runs below one.
+        As in the real tool, the time is the difference of two clock readings in whole microseconds. It is right on average even for runs
+        below one.
         """
         run, arguments, clock = self._run, self._arguments, time.monotonic_ns
         start = clock()
@@ -247,17 +248,17 @@ class Session:
 
     @property
     def fully_accelerated(self) -> bool:
-        """Whether delegates took every node."""
+        """Return whether delegates took every node."""
         answer = ctypes.c_bool()
         self._check("CompiledModelIsFullyAccelerated", self._compiled, ctypes.byref(answer))
         return bool(answer.value)
 
     def start_profiler(self) -> None:
-        """Forget earlier events and record from here."""
+        """Drop earlier events and start recording."""
         self._check("StartProfiler", self._profiler)
 
     def event_count(self) -> int:
-        """How many events were recorded since the profiler was started."""
+        """Return the number of events since the profiler was started."""
         count = ctypes.c_int()
         self._check("GetNumProfilerEvents", self._profiler, ctypes.byref(count))
         return count.value

@@ -1,4 +1,4 @@
-"""Running statistics over whole microseconds, with the real tool's rounding, and its way of writing numbers."""
+"""Statistics over whole microseconds, with the real tool's rounding and number format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 def number(value: float) -> str:
-    """As a C++ stream writes a double by default: 6 significant digits, `-nan` for what has no value.
+    """Write a double as a C++ stream does by default: 6 significant digits, `-nan` for no value.
 
     >>> number(8340.7833), number(3191670.7), number(13.0)
     ('8340.78', '3.19167e+06', '13')
@@ -17,17 +17,17 @@ def number(value: float) -> str:
 
 @dataclass(slots=True)
 class Statistics:
-    """Whole numbers in the order they came. The deviation is the population's, truncated; percentiles go by rank, rounded down."""
+    """Statistics of whole numbers: the population's deviation, truncated, and percentiles by rank, rounded down."""
 
     values: list[int] = field(default_factory=list)
 
     def add(self, value: int) -> None:
-        """Take one more."""
+        """Add a number."""
         self.values.append(value)
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Number of values."""
         return len(self.values)
 
     @property
@@ -37,17 +37,17 @@ class Statistics:
 
     @property
     def first(self) -> int:
-        """The first, 0 where there is none."""
+        """The first value, 0 if there is none."""
         return self.values[0] if self.values else 0
 
     @property
     def average(self) -> float:
-        """Mean, 0 where there is none."""
+        """Mean, 0 if there is none."""
         return self.total / self.count if self.values else 0.0
 
     @property
     def variance(self) -> float:
-        """Of the population."""
+        """Variance of the population."""
         mean = self.average
         return sum((value - mean) ** 2 for value in self.values) / self.count if self.values else 0.0
 
@@ -57,13 +57,13 @@ class Statistics:
         return int(math.sqrt(self.variance))
 
     def percentile(self, percent: int) -> int:
-        """The value of rank `count * percent / 100`, rounded down; 0 where there is none."""
+        """Return the value of rank `count * percent / 100`, rounded down; 0 if there is none."""
         if not self.values:
             return 0
         return sorted(self.values)[min(self.count - 1, self.count * percent // 100)]
 
     def line(self, *, percentiles: bool) -> str:
-        """As after `INFO: ` in the output, or after `Timings (microseconds): ` in a profile (without percentiles)."""
+        """Return the text after `INFO: ` in the output, or (without percentiles) after `Timings (microseconds): ` in a profile."""
         text = f"count={self.count}"
         if self.count == 1:
             text += f" curr={self.values[-1]}"

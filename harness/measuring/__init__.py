@@ -1,1 +1,1 @@
-"""Trials on devices: in which order, under which conditions, with which attempts."""
+"""Running trials on devices: their order, their conditions, and repeated attempts."""

@@ -1,4 +1,6 @@
-"""A short fixed workload, timed before and after each block of trials: shows that a device became slower, whatever its thermal status says.
+"""A short fixed workload, timed before and after each block of trials, that shows whether a device became slower.
+
+It notices a slowdown that the device's thermal status does not report.
 
 It is the smallest model of the suite on XNNPACK with one thread, on the cores of the first trial.
 """
@@ -24,22 +26,22 @@ Raises:
 _RUN = RunLengths(min_runs=20, min_s=0.2, max_s=3.0, warmup_runs=2, warmup_s=0.1, timeout_s=30.0)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _TRIES = 3
-"""A slow one after a block is timed again: noise passes within a second, heat does not."""
+"""How often a slow canary after a block is timed: noise passes within a second, heat does not."""
 _FRESH_S = 5.0
-"""What was timed after a block stands for the time before the next that follows at once."""
+"""How long the time after a block also counts as the time before the next one."""
 
 
 class _NotTimed(Exception):
-    """It gave no number. The message says why; never leaves this module."""
+    """The canary produced no number. The message says why. Never leaves this module."""
 
 
 class Canary:
     """The canary of one device.
 
     Args:
-        run: runs it.
+        run: runs one trial.
         note: tells the watcher.
-        pause: waits for so many seconds; raises Cancelled where the run is being ended.
+        pause: waits for this many seconds; raises Cancelled if the run is ending.
     """
 
     def __init__(self, run: RunCanary, note: Callable[[str], None], pause: Callable[[float], None]) -> None:
@@ -49,34 +51,34 @@ class Canary:
         self._first_us: float | None = None
         self._timed_at = -_FRESH_S
         self.us: float | None = None
-        """Its fastest run before the present block; None where it was not timed."""
+        """The canary's fastest run before the present block; None if it was not timed."""
         self.after_us: float | None = None
-        """The same after it; None as long as it has not ended, or where it could not be timed."""
+        """Its fastest run after the block; None until the block has ended, or if it could not be timed."""
         self.missing: str | None = None
-        """Why it was not timed before the present block, in one sentence."""
+        """Why it was not timed before the block, in one sentence."""
         self.after_missing: str | None = None
-        """The same for the time after it."""
+        """Why it was not timed after the block, in one sentence."""
 
     @property
     def ratio(self) -> float | None:
-        """The same as a multiple of the session's first."""
+        """Canary time before the block, as a multiple of the session's first."""
         return self.us / self._first_us if self.us and self._first_us else None
 
     @property
     def after_ratio(self) -> float | None:
-        """After the block, as a multiple of the session's first."""
+        """Canary time after the block, as a multiple of the session's first."""
         return self.after_us / self._first_us if self.after_us and self._first_us else None
 
     def before(self, trial: Trial, *, wait_s: float, again: bool = False) -> bool:
-        """Time it when a block begins. If it is slow, wait until it is as fast as at first.
+        """Time the canary at the start of a block. If it is slow, wait until it is as fast as at first.
 
         Args:
             trial: the next one.
-            wait_s: for how long at most.
-            again: the trial is repeated because heat spoiled it: what was timed then is past.
+            wait_s: longest wait in seconds.
+            again: the trial is a repeat because of heat, so the block's earlier timing no longer applies.
 
         Returns:
-            Whether it ran, and so warmed the device.
+            Whether the canary ran, and so warmed the device.
         """
         if trial.block == self._block and not again:
             return False
@@ -113,7 +115,7 @@ class Canary:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def after(self, trial: Trial) -> None:
-        """Time it when this trial has ended a block. If the device fails meanwhile, the next command finds out."""
+        """Time the canary after the last trial of a block. A device failure here is left for the next command to report."""
         if self._template is None or trial.block != self._block:
             return
         template = replace(self._template, trial_id=f"canary-after-{trial.trial_id}")
@@ -128,7 +130,7 @@ class Canary:
             self.after_missing = self._told("after the block", error)
 
     def at_end(self) -> None:
-        """Time it once more, unless that was just done, and say how it compares."""
+        """Time the canary once more, unless that was just done, and tell the watcher how it compares."""
         template, self._template = self._template, None
         if template is None or not self._first_us:
             return
@@ -150,5 +152,5 @@ class Canary:
         if runs is None or runs.min is None:
             raise _NotTimed(result.message or "it printed no latencies")
         self._timed_at = time.monotonic()
-        # The fastest of its runs: others on the device slow an average down, heat slows every run.
+        # The fastest run: other processes on the device slow an average down, but heat slows every run.
         return runs.min

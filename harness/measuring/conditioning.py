@@ -1,7 +1,8 @@
-"""The conditions of one device during a session: set and given back, waited for before each trial, judged after it.
+"""Sets, waits for, judges and restores the conditions of one device during a session.
 
-The order of a session: `enter` (mend what a killed session left, set what the suite asks, read it back), for each trial `before_trial`, the
-trial, `after_trial`, and at last `exit`. Every wait is counted and ends with the suite's limit; nothing here runs while a trial measures.
+A session calls `enter` (repair what a killed session left, set what the suite asks, read it back), then for each trial `before_trial` and
+`after_trial`, and at last `exit`.
+Every wait is recorded and limited by the suite. Nothing here runs while a trial measures.
 """
 
 from __future__ import annotations
@@ -34,24 +35,24 @@ HEAT = frozenset({Cause.THROTTLED, Cause.TOO_HOT})
 """Causes that pass when a device cools: such trials are repeated."""
 
 COOLED_WITHIN_C = 3.0
-"""A device has cooled once it is this near to what it was before the session's first trial, in degrees Celsius."""
+"""A device has cooled once it is this near to its temperature before the session's first trial, in degrees Celsius."""
 
 _FRESH_S = 5.0
-"""What the last trial read at its end stands for what a gate would read, for so long."""
+"""How long the last trial's final readings replace a gate's own."""
 
 _POLL_S, _LONGEST_POLL_S = 1.0, 10.0
 _TIMEOUT_S = 30.0
 _TOLERANCE_C = 1.0
-"""Between the gate's look and the trial's own a sensor may move by this much."""
+"""A sensor may move by this much between the gate's reading and the trial's own."""
 
 
 class Conditioning:
-    """Conditions of one device.
+    """The conditions of one device.
 
     Args:
-        target: the way to it.
-        request: what the suite asks.
-        owner: the run's id, whose lease goes on while we wait.
+        target: the device.
+        request: the conditions that the suite asks for.
+        owner: the run's id; its lease is renewed during waits.
         cancel: set by another thread to end every wait.
         note: tells the watcher.
         run_canary: runs a trial with the model that the canary uses.
@@ -82,13 +83,13 @@ class Conditioning:
         self._canary = Canary(run_canary, note, self._pause)
 
     def enter(self, inventory: Inventory) -> Setup:
-        """Repair what a killed session left changed, then set what the suite asks and read it back.
+        """Restore what a killed session left changed, then set what the suite asks for and read it back.
 
         Args:
-            inventory: what the device is by now; anew after each reboot.
+            inventory: the device as it is now; taken again after each reboot.
 
         Returns:
-            What each trial has to do about it.
+            The part that each trial's script has to do.
 
         Raises:
             DeviceError: the device failed.
@@ -116,7 +117,7 @@ class Conditioning:
         return self._setup
 
     def mend(self, inventory: Inventory) -> DeviceSettings:
-        """Give back what a killed session left changed.
+        """Restore what a killed session left changed.
 
         Raises:
             DeviceError: the device failed.
@@ -127,10 +128,10 @@ class Conditioning:
         return settings
 
     def exit(self) -> None:
-        """Time the canary once more, and give back what was changed. Says so where something would not go back.
+        """Time the canary once more and restore the settings. Tells the watcher about a setting that could not be restored.
 
         Raises:
-            DeviceError: the device failed; the next session mends it.
+            DeviceError: the device failed; the next session repairs it.
         """
         try:
             if not self._cancel.is_set():
@@ -145,14 +146,14 @@ class Conditioning:
 
         Args:
             trial: the next one.
-            repeats: how often heat has spoiled it before.
+            repeats: number of earlier attempts that heat spoiled.
 
         Returns:
-            None, or the result that it gets without being run: a condition is not there, or did not come in time.
+            None, or the result of a trial that may not run: a condition cannot be met or was not met in time.
 
         Raises:
             DeviceError: the device failed.
-            Cancelled: the run is being ended.
+            Cancelled: the run is ending.
         """
         if self._unmet:
             reason = "; ".join(f"{name}: {why}" for name, why in self._unmet.items())
@@ -166,7 +167,7 @@ class Conditioning:
         if refusal is None and self._request.canary:
             wait_s = self._request.thermal.wait_s
             if self._canary.before(trial, wait_s=wait_s, again=repeats > 0):
-                # It warms the device a little, or was waited for: what the gate saw is past.
+                # The canary warmed the device or took time, so the gate's reading is out of date.
                 self._last = None
                 refusal = self._wait(self._below_c(repeats))
         if refusal is not None:
@@ -175,12 +176,12 @@ class Conditioning:
         return None
 
     def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
-        """Judge a trial by what was seen while it ran, and add what it waited for.
+        """Judge a trial by what was seen while it ran, and add what it waited for to its result.
 
         Args:
-            result: as the trial itself came out.
-            repeats: how often heat had spoiled it before.
-            ends_block: whether no other trial of its block follows: then the canary is timed.
+            result: the trial's own result.
+            repeats: number of earlier attempts that heat spoiled.
+            ends_block: whether the trial is the last of its block; the canary is timed then.
         """
         trial, seen = result.trial, result.conditions
         if ends_block and self._request.canary:
@@ -197,7 +198,7 @@ class Conditioning:
         limits = replace(self._limits(trial, seen, ratio), canary_after_ratio=after_ratio)
         found = findings(_really(seen), limits)
         simulated = [finding for finding in findings(seen, limits) if finding not in found]
-        # What the suite asked for and did not get: nothing is known against the number, but less is known for it.
+        # A condition that was asked for and not reached does not refute the number, but leaves it less certain.
         missing = (self._canary.missing, self._canary.after_missing if ends_block else None)
         seen = replace(
             seen,
@@ -221,7 +222,7 @@ class Conditioning:
         return replace(result, status=Status.INVALID, causes=causes, message=message, conditions=seen)
 
     def worth_repeating(self, result: Result, repeats: int) -> bool:
-        """Whether heat spoiled a trial, and it has not been repeated too often."""
+        """Return whether heat spoiled a trial that may still be repeated."""
         spoiled = result.status is Status.INVALID and not HEAT.isdisjoint(result.causes)
         ran = result.measurement is not None
         again = spoiled and ran and repeats < self._request.repeat_invalid and self._request.thermal.wait_s > 0
@@ -259,7 +260,7 @@ class Conditioning:
         )
 
     def _fresh(self) -> Readings | None:
-        """Return what the last trial read at its end, if that was just now: saves a round trip for each trial."""
+        """Return the last trial's final readings if they are recent enough. This saves a round trip per trial."""
         if self._last is None or self._request.load is not None or time.monotonic() - self._last[0] > _FRESH_S:
             return None
         seen = self._last[1]
@@ -315,13 +316,13 @@ class Conditioning:
 
 
 def _really(seen: Conditions) -> Conditions:
-    """What was seen without what a virtual device makes up: its clocks do not slow inference down, so they say nothing of a latency."""
+    """Return the observation without the fictional clocks of a virtual device, which do not slow inference down."""
     nothing = Conditions()
     return replace(seen, **{name: getattr(nothing, name) for name in seen.simulated})
 
 
 def _no_temperature(asked: float | str | None, inventory: Inventory) -> str | None:
-    """Why a temperature that the suite asks for cannot be waited for on this device."""
+    """Return why this device cannot wait for the temperature that the suite asks for."""
     config = inventory.config
     if asked == "device" and (config is None or config.thermal.start_below_c is None):
         return "no config tells from which temperature this device may start (start_below_c)"

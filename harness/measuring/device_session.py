@@ -1,7 +1,8 @@
-"""One device while a lane runs on it: the lease, what is on it, and each trial with its attempts.
+"""One device while a lane runs on it: its lease, its files, and each trial with its attempts.
 
-What a fault asks for is told by its class: `TransientError` is tried again once the device answers, with growing pauses; `StableError`
-is not. Whatever an attempt came to is kept in the result (`Result.setbacks`), so that a number that took three attempts says so.
+The class of a fault decides what happens: after a `TransientError` the trial runs again once the device answers, with growing pauses; after
+a `StableError` it does not.
+The result keeps every failed attempt (`Result.setbacks`), so a number that took three attempts says so.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ from harness.records.causes import Cause
 log = logging.getLogger(__name__)
 
 PASSING = frozenset({Cause.KILLED, Cause.TRUNCATED_OUTPUT})
-"""Failures of a trial itself that may have come from outside of it: it gets one more attempt."""
+"""Failures of a trial that may have an outside cause: it gets one more attempt."""
 
 
 class DeviceSession:
     """One device while a lane runs on it.
 
     Args:
-        services: the run.
-        lane: what the device is to do.
-        not_me: serials of the run's devices, none of which this one can have come back as.
-        twins: whether another device of the run has the same hardware serial, so that it cannot be told by that.
+        services: what the sessions of the run share.
+        lane: what the device has to do.
+        not_me: serials of the run's other devices; this device cannot come back under one of them.
+        twins: whether another device of the run has the same hardware serial, which then identifies neither.
     """
 
     def __init__(
@@ -58,11 +59,11 @@ class DeviceSession:
         self._present: dict[str, int] = {}
         self._opened = False
         self._kept_s = 0.0
-        """How long the present trial has kept the device so far (`Result.device_s`)."""
+        """Seconds for which the present trial has used the device so far (`Result.device_s`)."""
         self.device_failed = False
-        """Whether the device, not the trial, is why the last trial has no measurement."""
+        """Whether the last trial has no measurement because of the device, not because of the trial."""
         self.down: DeviceError | None = None
-        """What the device said last, if it did not come back after the last trial's fault."""
+        """The device's last error, if it did not come back after the last trial's fault."""
         self._recovery = Recovery(services, lane, not_me=not_me, twins=twins, note=self._note)
         self._conditions = Conditioning(
             lane.target,
@@ -74,16 +75,16 @@ class DeviceSession:
         )
 
     def attempt(self, trial: Trial, earlier: tuple[Setback, ...] = (), *, ends_block: bool = False) -> Result:
-        """Run a trial, again where the device failed in a way that may pass.
+        """Run a trial, and run it again after device failures that may pass.
 
         Args:
             trial: the next one.
-            earlier: what broke its attempts before the device was quarantined.
-            ends_block: whether it is the last of its block to run: the canary is timed after it.
+            earlier: setbacks of its attempts before the device was quarantined.
+            ends_block: whether the trial is the last of its block; the canary is timed after it.
 
         Raises:
-            DeviceBusy: somebody else measures on the device.
-            Cancelled: the run is being ended.
+            DeviceBusy: another process measures on the device.
+            Cancelled: the run is ending.
         """
         attempts = self._services.patience.attempts
         started_at, started = datetime.now(UTC), time.monotonic()
@@ -125,7 +126,7 @@ class DeviceSession:
                     replace(result, attempt=len(earlier) + attempt, logs={**story, **result.logs}), setbacks
                 )
         else:
-            # Not for another attempt: to learn why the last one failed, and to have the device back for the next trial.
+            # Not for another attempt: this finds out why the last one failed and gets the device back for the next trial.
             try:
                 self._recover(attempts, setbacks)
             except DeviceDown as down:
@@ -140,7 +141,7 @@ class DeviceSession:
         return self._with_all(replace(failed, causes=causes, logs=story), setbacks)
 
     def _story(self, trial: Trial, *, ago_s: float, tombstone: bool = False) -> dict[str, str]:
-        """Keep what the device logged since a trial began that failed. Kind to path, as a result has it."""
+        """Save what the device logged since a failed trial began. Return kind to path, as a result has it."""
         story = collect(
             self._target,
             trial_folder(trial),
@@ -155,10 +156,10 @@ class DeviceSession:
         return replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3))
 
     def healthy(self) -> bool:
-        """Whether the device answers and its storage can be written.
+        """Return whether the device answers and its storage can be written.
 
         Raises:
-            Cancelled: the run is being ended.
+            Cancelled: the run is ending.
         """
         folder = f"{BASE_DIR}/health"
         try:
@@ -173,13 +174,13 @@ class DeviceSession:
         if output.exit_code != 0:
             return False
         if now.boot_id != self._lane.inventory.boot_id:
-            # It rebooted while nothing ran: what was set is gone with that, and a later loss is not this reboot.
+            # It rebooted while nothing ran: the settings are gone, and a later loss must not be blamed on this reboot.
             self._benches = {}
             self._is_now(now)
         return True
 
     def tidy(self) -> None:
-        """Give back what an earlier session of this run left, whose controller was killed after the device's last trial."""
+        """Restore what an earlier session of this run left, if its controller was killed after the device's last trial."""
         if self._opened:
             return
         try:
@@ -187,12 +188,12 @@ class DeviceSession:
             self._conditions.mend(self._lane.inventory)
             close_folder(self._target, owner=self._services.owner)
         except DeviceBusy:
-            pass  # somebody else's session has mended it by now
+            pass  # another process's session has repaired it already
         except DeviceError as error:
             self._note(f"could not be tidied up: {error.message}")
 
     def close(self) -> None:
-        """Give the device back as it was. One that is gone for longer is left to its lease's end and the next session."""
+        """Restore the device and give the lease back. If the device is gone, its lease expires and the next session restores it."""
         if not self._opened:
             return
         deadline = time.monotonic() + (
@@ -202,7 +203,7 @@ class DeviceSession:
             try:
                 with contextlib.suppress(
                     Cancelled
-                ):  # in the last canary: what was set is given back by then, the lease is not
+                ):  # the last canary failed: the settings are restored by now, the lease is still held
                     self._conditions.exit()
                 close_folder(self._target, owner=self._services.owner)
             except DeviceError as error:
@@ -216,7 +217,7 @@ class DeviceSession:
     # --- a trial ------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Take the lease, set the conditions, push the binaries, ask each what it is."""
+        """Take the lease, set the conditions, push the binaries, and read each binary's help."""
         if not self._opened:
             self._recovery.remember_bystanders()
         self._opened = True
@@ -262,7 +263,7 @@ class DeviceSession:
             self._kept_s += time.monotonic() - began
 
     def _until_good(self, trial: Trial, ends_block: bool) -> Result:
-        """Run it, and again where heat spoiled it."""
+        """Run the trial, and run it again if heat spoiled it."""
         repeats, spoiled = 0, None
         while True:
             not_run = self._conditions.before_trial(trial, repeats=repeats)
@@ -276,7 +277,7 @@ class DeviceSession:
             repeats, spoiled = repeats + 1, result
 
     def _run_canary(self, trial: Trial) -> Result:
-        # With what the suite says of this model: its signature and inputs, not those of the trial's.
+        # The canary's model has a signature and inputs of its own; the trial's would not fit.
         model = self._services.canary_model
         return self._measure(replace(trial, model=model), self._services.models[model.sha256])
 
@@ -284,7 +285,7 @@ class DeviceSession:
         try:
             self._push(model)
         except FileNotFoundError:
-            # The file went away since the run began: that is this model's trouble, not the device's, nor the other models'.
+            # The file vanished since the run began: this concerns neither the device nor the other models.
             lost = skipped_result(trial, f"the model file {model.path} is gone")
             return replace(lost, status=Status.FAILED, causes=(Cause.MODEL_UNREADABLE,))
         bench = self._benches.get(trial.binary)
@@ -303,7 +304,7 @@ class DeviceSession:
                 slot.release()
         if result.status is not Status.FAILED:
             return result
-        # Asked when nobody waits for this device's turn any more, and no part of what the trial took.
+        # Asked after the slot is free, so that no other lane waits and the trial's time does not include it.
         asked = time.monotonic()
         tombstone = left_a_tombstone(result.causes, result.exit_code)
         story = self._story(trial, ago_s=asked - began, tombstone=tombstone)
@@ -318,11 +319,11 @@ class DeviceSession:
     # --- the way back -------------------------------------------------------------------------------------------------
 
     def _recover(self, attempt: int, setbacks: list[Setback]) -> None:
-        """Wait until the device answers, then begin anew: it may have rebooted, and what was pushed may be gone.
+        """Wait until the device answers, then open it again: it may have rebooted, and pushed files may be gone.
 
         Raises:
-            DeviceDown: it does not answer for too long.
-            Cancelled: the run is being ended.
+            DeviceDown: the device stayed away too long.
+            Cancelled: the run is ending.
         """
         self._benches = {}
         self._is_now(self._recovery.wait(attempt, setbacks, self._lane.inventory))

@@ -1,4 +1,4 @@
-"""What a session has set on a device, for its trials."""
+"""The settings that a session has made on a device for its trials."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What was set on the device, and what each trial has to do about it.
+    """The settings of a device, and what each trial's script has to do.
 
     Args:
         asked: settings to values, as the suite asks for them.
-        held: those of them that the device took on.
+        held: those of them that the device accepted.
         apply_task_profile: shell text for the process itself (its task profile), if any.
         read_back: shell text that reads the settings after a run.
     """

@@ -1,4 +1,4 @@
-"""The clock that a busy core should have during a trial: what was set, else the highest of its cluster. Pure."""
+"""The clock that a busy core should have during a trial: the one that was set, else the highest of its cluster. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _NOT_AT_MAXIMUM = frozenset({"powersave", "userspace", "conservative"})
 def expected_khz(
     inventory: Inventory, held: Mapping[str, str], peak_khz: Mapping[int, int], seen: Conditions
 ) -> dict[int, int]:
-    """Watched cores to the clock in kHz that a busy one should have; without those of which nobody can tell.
+    """Return, for each watched core, the clock in kHz that it should have when busy. Cores whose clock cannot be told are left out.
 
     Args:
         inventory: the device.
-        held: settings that it took on.
-        peak_khz: the highest clock that each core was seen at in this session.
+        held: settings that the device accepted.
+        peak_khz: the highest clock of each core that was seen in this session.
         seen: what was sampled during the trial.
     """
     policy_of = {cpu: policy for policy, cpus in inventory.policies.items() for cpu in cpus}
@@ -30,7 +30,7 @@ def expected_khz(
         if fixed := held.get(f"frequency:policy{policy}"):
             clock = int(fixed.partition(" ")[2])
         elif held.get("fixed_performance") == "true":
-            clock = peak_khz.get(core)  # only the phone knows which clock it holds: what it ran at, at best
+            clock = peak_khz.get(core)  # only the phone knows its fixed clock, so the highest clock seen stands in
         elif held.get(f"governor:policy{policy}") in _NOT_AT_MAXIMUM:
             clock = None
         if clock:

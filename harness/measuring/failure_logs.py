@@ -1,9 +1,9 @@
-"""What the device itself says of a trial that failed: its log since the trial began, and the tombstone of a process that crashed.
+"""What the device logged about a failed trial: logcat since the trial began, and the tombstone of a crashed process.
 
-One round trip, and only after a failure. What a user build lets the shell see: `logcat` (all of it), and the dropbox, into which Android
-copies each tombstone; `/data/tombstones` itself only root can read. Where neither has it, the lines that `crash_dump` printed into the log
-are the tombstone without its memory. Formats: AOSP system/logging (logcat, `threadtime`), system/core/debuggerd, frameworks/base
-(DropBoxManagerService).
+It takes one round trip, and only after a failure. A user build lets the shell read all of `logcat` and the dropbox, into which Android
+copies each tombstone; only root can read `/data/tombstones`.
+If neither has the tombstone, the lines that `crash_dump` logged stand in: they are the tombstone without its memory.
+Formats: AOSP system/logging (logcat, `threadtime`), system/core/debuggerd, frameworks/base (DropBoxManagerService).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ STORY = ("logcat", "tombstone")
 
 _MARK = "--8<-- harness "
 _KEPT_BYTES = 256 * 1024
-"""Of each part the end, since what matters comes last."""
+"""Largest size of each part in bytes; its end is kept, since what matters comes last."""
 _KEPT_LINES = 2000
-"""Of the log, where the device cannot reckon when the trial began."""
+"""Lines of the log to take if the device cannot compute when the trial began."""
 _COMMAND_TIMEOUT_S = 3
 _TIMEOUT_S = 30.0
 _DROPBOX_LOOKS = 4
-"""Android copies a tombstone into the dropbox a moment after the process has ended: looked for so often, half a second apart."""
+"""How often to look for a tombstone, half a second apart: Android copies it into the dropbox a moment after the process has ended."""
 _DUMPED = frozenset({4, 5, 6, 7, 8, 11, 16, 31})
 """Signals for which Android writes a tombstone: ILL, TRAP, ABRT, BUS, FPE, SEGV, STKFLT, SYS (debuggerd's handler)."""
 
@@ -42,38 +42,38 @@ _CRASH_DUMP_LINE = re.compile(r"^\S+ \S+ +(\d+) +\d+ F DEBUG *: (.*)$")
 
 
 def left_a_tombstone(causes: tuple[Cause, ...], exit_code: int | None) -> bool:
-    """Whether Android wrote a tombstone for a process that ended so."""
+    """Return whether Android writes a tombstone for a process with this exit code."""
     return Cause.CRASHED in causes or (exit_code is not None and exit_code - 128 in _DUMPED)
 
 
 def collect(
     target: Target, folder: str, *, ago_s: float, tombstone: bool, root: str | None, cancel: threading.Event
 ) -> dict[str, bytes]:
-    """Ask a device what it logged.
+    """Collect what a device logged about a trial.
 
     Args:
-        target: the way to it.
-        folder: the trial's own folder on the device, which holds the PID of its benchmark.
+        target: the device.
+        folder: the trial's folder on the device, which holds the PID of its benchmark.
         ago_s: how many seconds ago the trial began.
         tombstone: whether to look for one.
-        root: how to become root there; None where that is not possible.
-        cancel: set when the run is being ended.
+        root: how to become root there; None if that is not possible.
+        cancel: set when the run is ending.
 
     Returns:
-        Kind (`logcat`, `tombstone`) to text; without what the device does not give. Never raises for a device that fails meanwhile: the
-        trial's own failure is what counts.
+        Kind (`logcat`, `tombstone`) to text; a kind that the device does not give is left out. Never raises for a device that fails
+        meanwhile, because the trial's own failure is what counts.
     """
     nonce = secrets.token_hex(8)
     try:
         output = target.run(_script(folder, nonce, ago_s, tombstone, root), timeout_s=_TIMEOUT_S, cancel=cancel)
     except (DeviceError, Cancelled) as error:
-        log.info("%s: its own log could not be had: %s", target.serial, error)
+        log.info("%s: cannot read its log: %s", target.serial, error)
         return {}
     return read_story(output.stdout, nonce)
 
 
 def read_story(output: bytes, nonce: str) -> dict[str, bytes]:
-    """What the script printed, by kind. Pure."""
+    """Split the script's output by kind. Pure."""
     parts: dict[str, bytes] = {}
     for piece in output.split(f"\n{_MARK}{nonce} ".encode())[1:]:
         name, _, body = piece.partition(b"\n")
@@ -94,7 +94,7 @@ def read_story(output: bytes, nonce: str) -> dict[str, bytes]:
 
 
 def _from_dropbox(text: str, pid: str, began: str) -> str:
-    """The newest entry of that process since the trial began."""
+    """Return the process's newest dropbox entry since the trial began."""
     headed = _ENTRY.split(text.replace("\r\n", "\n"))[1:]
     for at, body in reversed(list(zip(headed[::2], headed[1::2], strict=True))):
         if at >= began and _is_of(body, pid):
@@ -103,7 +103,7 @@ def _from_dropbox(text: str, pid: str, began: str) -> str:
 
 
 def _from_log(text: str, pid: str) -> str:
-    """What `crash_dump` printed of that process: the lines of one dump share the PID of `crash_dump`."""
+    """Return what `crash_dump` logged about that process. The lines of one dump share the PID of `crash_dump`."""
     dumps: dict[str, list[str]] = {}
     for line in text.splitlines():
         if (match := _CRASH_DUMP_LINE.match(line)) is not None:
@@ -116,12 +116,12 @@ def _from_log(text: str, pid: str) -> str:
 
 
 def _is_of(body: str, pid: str) -> bool:
-    """Whether a tombstone is that of the trial: by its PID where that is known, else by our folder in its command line."""
+    """Return whether a tombstone is the trial's: by its PID if that is known, else by our folder in its command line."""
     return re.search(rf"^pid: {pid}, ", body, re.MULTILINE) is not None if pid.isdigit() else BASE_DIR in body
 
 
 def _script(folder: str, nonce: str, ago_s: float, tombstone: bool, root: str | None) -> str:
-    # A second more: `date` tells whole ones, and the log's own clock is finer.
+    # One second more: `date` prints whole seconds, the log's clock is finer.
     ago = math.ceil(ago_s) + 1
     begins = f"echo; echo {shlex.quote(_MARK + nonce)}"
     text = f"""
@@ -138,10 +138,10 @@ else timeout {_COMMAND_TIMEOUT_S} logcat -d -v threadtime -t {_KEPT_LINES} 2>/de
             'for f in $(ls -t /data/tombstones/tombstone_?? 2>/dev/null); do [ "$f" -nt "$1"/pid ] && '
             f'grep -q "^pid: $2, " "$f" && head -c {_KEPT_BYTES} "$f" && break; done 2>/dev/null'
         )
-        # `su` takes a command line as one word: the folder and the PID are written into it.
+        # `su` takes the command line as one word, so the folder and the PID are written into it.
         find = f'{root} "set -- $D $p; "{shlex.quote(find)}' if root else f'set -- "$D" "$p"; {find}'
         dropbox = f"timeout {_COMMAND_TIMEOUT_S} dumpsys dropbox --print SYSTEM_TOMBSTONE 2>/dev/null"
-        # Without a PID there is nothing to wait for; where the file itself was found, nothing else to look for.
+        # Without a PID there is nothing to wait for; once the file itself is found, nothing else to look for.
         text += f"""
 t=; [ "$p" ] && t=$( {find}
 )

@@ -1,4 +1,4 @@
-"""What one device is to do, and how patient the scheduler is with it."""
+"""The work planned for one device, and the scheduler's patience with it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from harness.records import Impossible, Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long and how often the scheduler tries. Times in seconds of wall time.
+    """How long and how often the scheduler tries. Times are in seconds of wall time.
 
     Args:
-        attempts: how often a trial is tried when its device fails in a way that may pass.
+        attempts: most attempts of a trial whose device fails in a way that may pass.
         backoff_s: pause before the second attempt; twice that before the third.
-        recovery_s: how long an attempt waits for a device that is gone; after that it counts as down.
-        quarantine_after: after so many trials in a row that the device could not run it is taken out; one that is down, at once.
-        quarantine_s: how long it is waited for then; 0 gives it up at once.
-        probe_s: pause between two looks at its health, doubled each time up to 8 times this.
+        recovery_s: how long an attempt waits for a device that is gone; after that the device counts as down.
+        quarantine_after: failed trials in a row after which a device is quarantined; one that is down is quarantined at once.
+        quarantine_s: how long a quarantined device is waited for; 0 gives it up at once.
+        probe_s: pause between two health checks, doubled each time up to 8 times this.
         quarantines: how often a device may come back.
-        probe_timeout_s: what a look may take.
+        probe_timeout_s: longest duration of a health check.
     """
 
     attempts: int = 3
@@ -39,18 +39,18 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanePlan:
-    """What one device is to do.
+    """The work planned for one device.
 
     Args:
-        target: the way to it.
+        target: the device.
         inventory: as taken when the run began.
         program: the benchmark binary for its ABI.
-        variants: the binaries that trials name, where the suite compares several; `program` is one of them then.
-        trials: in order; what the store already holds is passed over.
-        further: blocks of an adaptive run beyond the least number; which of them run is decided after each block.
-        impossible: what cannot run there; recorded as skipped.
-        slot: held while the benchmark runs, where devices share the cores that they measure on (virtual devices of one host).
-        revive_server: starts the device's ADB server anew; None where that is not ours to do.
+        variants: the binaries that trials name, if the suite compares several; `program` is then one of them.
+        trials: in order; those with a stored result are passed over.
+        further: blocks of an adaptive run beyond the minimum; each block's decisions say which of them run.
+        impossible: trials that cannot run there; recorded as skipped.
+        slot: held while the benchmark runs, if devices share the cores that they measure on (virtual devices of one host).
+        revive_server: restarts the device's ADB server; None if the harness may not do that.
     """
 
     target: Target

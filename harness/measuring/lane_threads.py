@@ -1,4 +1,4 @@
-"""A thread per lane, waited for in a way that an interrupt can neither cut short nor fool."""
+"""Runs one thread per lane and waits for all of them, also through Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 
 
 class LaneThreads:
-    """Runs lanes side by side until all have ended, or, once cancelled, those that had begun.
+    """Runs lanes side by side until all have ended; once cancelled, until those that had begun have ended.
 
-    Lanes are counted here and not by `Thread.is_alive`: CPython 3.11 takes a thread whose `join` was interrupted for ended.
+    Lanes are counted here and not by `Thread.is_alive`: CPython 3.11 reports a thread whose `join` was interrupted as ended.
 
     Args:
-        cancel: set when no further lane is to begin; lanes that run look at it themselves.
-        interrupted: called on each Ctrl-C with how many there were so far; the waiting goes on after it.
+        cancel: set when no further lane may begin; running lanes watch it themselves.
+        interrupted: called on each Ctrl-C with the number of them so far; the wait continues after it.
     """
 
     def __init__(self, cancel: threading.Event, interrupted: Callable[[int], None]) -> None:
@@ -26,12 +26,12 @@ class LaneThreads:
         self._over = False
 
     def run(self, lanes: Mapping[str, Callable[[], None]]) -> None:
-        """Run them, each in a thread of its name.
+        """Run each lane in a thread that bears its name.
 
         Args:
             lanes: what each does; it must not raise.
         """
-        # Each in a copy of this thread's context: what a lane logs belongs to the same run (`runs.run_log`).
+        # Each in a copy of this thread's context, so that a lane's log lines go to the same run (`runs.run_log`).
         threads = [
             threading.Thread(target=contextvars.copy_context().run, args=(self._guarded, lane), name=name)
             for name, lane in lanes.items()
@@ -52,7 +52,7 @@ class LaneThreads:
                 self._interrupted(interrupts)
 
     def _all_ended(self, count: int) -> bool:
-        """Whether every lane has ended; after that none begins."""
+        """Return whether every lane has ended; after that none begins."""
         with self._lock:
             self._over = self._over or self._ended == count or (self._cancel.is_set() and not self._at_work)
             return self._over

@@ -1,4 +1,4 @@
-"""Results of trials that were not run, or not to their end: skipped, kept out by a gate, spoiled by a device."""
+"""Results of trials that did not run, or not to their end: skipped, blocked by a gate, or broken by a device failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.records.causes import Cause
 
 
 def failed_result(trial: Trial, error: DeviceError, *, started_at: datetime, duration_s: float, attempt: int) -> Result:
-    """The result of a trial whose device failed."""
+    """Make the result of a trial whose device failed."""
     return Result(
         trial=trial,
         status=Status.FAILED,
@@ -26,13 +26,13 @@ def failed_result(trial: Trial, error: DeviceError, *, started_at: datetime, dur
 
 
 def impossible_result(item: Impossible) -> Result:
-    """The result of a trial that was never to run: skipped on this device, or failed for what is wrong with what was asked."""
+    """Make the result of an impossible trial: skipped on this device, or failed because the request itself is wrong."""
     skipped = skipped_result(item.trial, item.reason)
     return skipped if item.cause is None else replace(skipped, status=Status.FAILED, causes=(item.cause,))
 
 
 def skipped_result(trial: Trial, reason: str) -> Result:
-    """The result of a trial that this device cannot run at all."""
+    """Make the result of a trial that this device cannot run at all."""
     return Result(
         trial=trial,
         status=Status.SKIPPED,
@@ -44,13 +44,13 @@ def skipped_result(trial: Trial, reason: str) -> Result:
 
 
 def blocked_result(trial: Trial, refusal: GateRefusal, *, asked: Mapping[str, str], waited_s: float) -> Result:
-    """The result of a trial that a gate kept from running.
+    """Make the result of a trial that a gate kept from running.
 
     Args:
-        trial: the one.
-        refusal: why.
+        trial: the trial.
+        refusal: the gate's reason.
         asked: the settings that the suite asks for.
-        waited_s: how long it was waited for in vain.
+        waited_s: seconds waited in vain.
     """
     return Result(
         trial=trial,
@@ -64,7 +64,7 @@ def blocked_result(trial: Trial, refusal: GateRefusal, *, asked: Mapping[str, st
 
 
 def not_repeated_result(spoiled: Result, not_run: Result) -> Result:
-    """The result of a trial that heat spoiled, if the device did not cool in time for another: its own numbers, and both reasons."""
+    """Make the result of a trial that heat spoiled and that could not be repeated in time: its own numbers with both reasons."""
     why = tuple(f"not repeated: {evidence}" for evidence in not_run.conditions.evidence)
     seen = replace(
         spoiled.conditions,

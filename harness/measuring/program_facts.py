@@ -1,4 +1,4 @@
-"""What a benchmark binary knows, from its `--help`: asked once, then remembered by the binary's SHA-256."""
+"""Which flags a benchmark binary has, from its `--help`: asked once, then remembered by the binary's SHA-256."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _TIMEOUT_S = 30.0
 
 
 class HelpTexts(Protocol):
-    """What binaries printed for `--help`, by their SHA-256."""
+    """Help texts of binaries, by SHA-256."""
 
     def help_text(self, sha256: str) -> str | None:
-        """None where it has not been asked yet."""
+        """Return the stored text; None if the binary has not been asked yet."""
 
     def keep_help(self, sha256: str, text: str) -> None:
-        """Remember it."""
+        """Store a help text."""
 
 
 def facts_of(target: Target, program: Blob, help_texts: HelpTexts | None) -> BinaryFacts:
-    """What a binary knows: as it said before, else by asking it now.
+    """Return which flags a binary has, from its stored help text or by asking it now.
 
     Args:
         target: a device that has the binary.
         program: the binary.
-        help_texts: where answers are kept; None remembers nothing.
+        help_texts: where answers are stored; None stores nothing.
 
     Raises:
         DeviceError: the device failed.
@@ -38,7 +38,7 @@ def facts_of(target: Target, program: Blob, help_texts: HelpTexts | None) -> Bin
     known = help_texts.help_text(program.sha256) if help_texts else None
     if known is not None:
         return read_help(known)
-    # It exits with 1 and prints on stderr; a binary that cannot start says nothing that counts.
+    # `--help` exits with 1 and prints on stderr; a binary that cannot start has no help text.
     output = target.run(f"{program.remote} --help </dev/null", timeout_s=_TIMEOUT_S)
     text = (output.stderr + output.stdout).decode(errors="replace")
     facts = read_help(text)

@@ -1,4 +1,4 @@
-"""Waiting for a device that keeps failing to get well, while the others go on."""
+"""Waits until a device that kept failing works again, while the other devices go on."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def gets_well(
     note: Callable[[str], None],
     cancel: threading.Event,
 ) -> bool:
-    """Wait for a device to get well.
+    """Wait until a device works again.
 
     Args:
-        healthy: looks at it.
+        healthy: checks the device.
         number: how often it has been in quarantine, this time included.
-        reason: why it is.
+        reason: why it is in quarantine.
         patience: how long to wait, and how often a device may come back.
         note: tells the watcher.
-        cancel: set when the run is being ended.
+        cancel: set when the run is ending.
 
     Returns:
-        False where it did not get well in time, or has been here too often.
+        False if the device did not recover in time, or has been quarantined too often.
 
     Raises:
-        Cancelled: the run is being ended.
+        Cancelled: the run is ending.
     """
     if number > patience.quarantines or patience.quarantine_s <= 0:
         return False

@@ -1,7 +1,7 @@
-"""The way back to a device after a fault: wait until it answers, find it under another name, and tell what happened to it.
+"""Gets a device back after a fault: waits until it answers, finds it under another name, and finds out what happened to it.
 
-Why a connection closed can often be told only when the device answers again: a new boot id says that it rebooted, and a battery that is
-nearly empty says why.
+Often the reason for a closed connection is known only when the device answers again: a new boot id shows a reboot, and a nearly empty
+battery shows why.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.records.causes import Cause
 log = logging.getLogger(__name__)
 
 _EMPTY_PERCENT = 5
-"""A phone that comes back from a reboot with so little went off for want of charge."""
+"""Charge below which a phone that rebooted is taken to have run out of battery."""
 
 _HARDWARE_SERIAL = "ro.serialno"
 
@@ -31,7 +31,7 @@ _LONGEST_PAUSE_S = 5.0
 
 
 class DeviceDown(Exception):
-    """The device did not come back in time. `error` is what it said last. Never leaves the scheduler."""
+    """The device did not come back in time. `error` is its last error. Never leaves the scheduler."""
 
     def __init__(self, error: DeviceError) -> None:
         super().__init__(error.message)
@@ -42,10 +42,10 @@ class Recovery:
     """Gets one device back.
 
     Args:
-        services: the run.
-        lane: what the device is to do.
-        not_me: serials of the run's devices, none of which this one can have come back as.
-        twins: whether another device of the run has the same hardware serial, so that it cannot be told by that.
+        services: what the sessions of the run share.
+        lane: what the device has to do.
+        not_me: serials of the run's other devices; this device cannot come back under one of them.
+        twins: whether another device of the run has the same hardware serial, which then identifies neither.
         note: tells the watcher.
     """
 
@@ -64,7 +64,7 @@ class Recovery:
         self._bystanders = frozenset(not_me) - {lane.target.serial}
 
     def remember_bystanders(self) -> None:
-        """Note who else is attached now: none of them is this device, should it come back under another name.
+        """Note which other devices are attached now. If this device comes back under another name, it is none of them.
 
         Raises:
             DeviceError: the server does not answer.
@@ -73,19 +73,19 @@ class Recovery:
             self._bystanders |= {other.serial for other in self._target.others()}
 
     def wait(self, attempt: int, setbacks: list[Setback], before: Inventory) -> Inventory:
-        """Wait until the device answers. What it says then corrects the last of `setbacks`.
+        """Wait until the device answers, and correct the last of `setbacks` by its answer.
 
         Args:
-            attempt: how many attempts came to nothing so far; the pause grows with it.
+            attempt: number of failed attempts so far; the pause grows with it.
             setbacks: what went wrong with them.
-            before: what the device was.
+            before: the device before the fault.
 
         Returns:
-            What it is now.
+            The device as it is now.
 
         Raises:
-            DeviceDown: it does not answer for too long.
-            Cancelled: the run is being ended.
+            DeviceDown: the device stayed away too long.
+            Cancelled: the run is ending.
         """
         patience = self._services.patience
         began = time.monotonic()
@@ -110,11 +110,11 @@ class Recovery:
         return now
 
     def look(self) -> Inventory:
-        """Ask the device what it is now, also where it has come back under another name.
+        """Take the device's inventory, also if it has come back under another name.
 
         Raises:
             DeviceError: it does not answer.
-            Cancelled: the run is being ended.
+            Cancelled: the run is ending.
         """
         try:
             self._target.run("true", timeout_s=self._services.patience.probe_timeout_s, cancel=self._services.cancel)
@@ -130,7 +130,7 @@ class Recovery:
         return take_inventory(self._target, self._services.configs)
 
     def _follow(self) -> bool:
-        """Look for the device, by its hardware serial, among those that its server did not list before: cheap phones share theirs."""
+        """Find the device by its hardware serial among those that its server did not list before, because cheap phones share serials."""
         if not self._hardware_serial or not isinstance(self._target, Roaming):
             return False
         found = []
@@ -151,7 +151,7 @@ class Recovery:
 
 
 def setback_of(error: DeviceError) -> Setback:
-    """A fault of the device as a result keeps it."""
+    """Convert a device error to the form that results keep."""
     return Setback(cause=error.cause, message=error.message, at=datetime.now(UTC))
 
 

@@ -1,4 +1,4 @@
-"""Who watches a run, what the run came to beside its results, and how both hear from sessions in several threads."""
+"""The watcher of a run, the run's outcome besides its results, and how sessions in several threads report to both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
-    """Who watches. Called from several threads, one call at a time."""
+    """A watcher of a run. Called from several threads, one call at a time."""
 
     def started(self, trial: Trial) -> None:
         """A trial begins."""
@@ -25,17 +25,17 @@ class Progress(Protocol):
         """A trial is stored."""
 
     def note(self, serial: str, message: str) -> None:
-        """Something that a watcher should know."""
+        """Something happened that a watcher should know."""
 
     def looked(self, step: Step) -> None:
-        """A block of an adaptive run is complete: what was decided, and what comes next."""
+        """A block of an adaptive run is complete; the arguments say what was decided and what comes next."""
 
 
 class Unheard:
-    """Implements `Progress`: tells a watcher, and goes on where that one cannot say it to anybody. What is told is in the run's log too.
+    """Implements `Progress`: forwards to a watcher and survives its output failing. Every message also goes to the run's log.
 
     Args:
-        watcher: who watches. Its own mistakes are raised.
+        watcher: the watcher. Errors other than failed output are raised.
     """
 
     def __init__(self, watcher: Progress) -> None:
@@ -64,28 +64,28 @@ class Unheard:
 
 @contextlib.contextmanager
 def _unheard() -> Iterator[None]:
-    """A pipe whose reader left, a full disk: rich then ends the thread that prints, as if a program had only one."""
+    """Go on when the watcher's output fails (a closed pipe, a full disk); rich would end the printing thread."""
     try:
         yield
     except (OSError, SystemExit) as error:
-        log.debug("what goes on cannot be shown: %s", error)
+        log.debug("the watcher's output failed: %s", error)
 
 
 @dataclass(slots=True)
 class LanesOutcome:
-    """What a run came to beside its results."""
+    """The outcome of a run besides its results."""
 
     interrupted: bool = False
     set_aside: dict[str, str] = field(default_factory=dict)
-    """Serial to reason, for devices that did not get to all their trials."""
+    """Serial to reason, for devices that did not finish their trials."""
 
 
 class RunEvents:
-    """Implements `SessionEvents`: tells the watcher one thing at a time.
+    """Implements `SessionEvents`: forwards one event at a time to the watcher.
 
     Args:
-        progress: who watches.
-        lock: held while the watcher is told; the schedule's own.
+        progress: the watcher.
+        lock: the schedule's lock, held during each call.
     """
 
     def __init__(self, progress: Progress, lock: threading.Lock) -> None:

@@ -1,4 +1,4 @@
-"""What a run hands to the session of each of its devices: plain values, whom to tell, and when to give up."""
+"""What a run hands to the session of each device: plain values, whom to tell, and when to give up."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from harness.records import ModelRef, Trial
 
 
 class SessionEvents(Protocol):
-    """Hears what happens on the devices of a run. Called from several threads."""
+    """Receives events from the devices of a run. Called from several threads."""
 
     def started(self, trial: Trial) -> None:
         """A trial begins."""
 
     def note(self, serial: str, message: str) -> None:
-        """Something that a watcher should know."""
+        """Something happened that a watcher should know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServices:
-    """What the sessions of one run have in common.
+    """What the sessions of one run share.
 
     Args:
-        owner: the run's id, which holds the lease on each device.
+        owner: the run's id; it holds the lease on each device.
         wait_for_lease_s: how long to wait for a device that another process holds.
-        conditions: what the suite asks of the devices' conditions.
+        conditions: the conditions that the suite asks for.
         patience: how long and how often to try.
-        configs: device configs, for a device whose inventory is taken anew.
+        configs: device configs, needed to take a device's inventory again.
         models: model files by SHA-256.
-        canary_model: what the canary runs: the model with its signature and inputs.
-        help_texts: what binaries have printed for `--help` before; None remembers nothing.
+        canary_model: the model that the canary runs, with its signature and inputs.
+        help_texts: stored help texts of binaries; None stores nothing.
         log_dir: makes the folder for a trial's raw output, from the trial's id.
-        events: hears what happens.
-        cancel: set when the run is being ended.
+        events: receives what happens.
+        cancel: set when the run is ending.
     """
 
     owner: str

@@ -1,6 +1,6 @@
-"""One trial: run it on a device, read what it said, and judge what the device itself shows of it.
+"""Runs one trial on a device, reads its output, and judges it by what the device shows.
 
-Knows nothing of suites, of the order of trials, or of where results are kept.
+This module knows nothing of suites, of the order of trials, or of where results are kept.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
 
 GRACE_S = 20.0
-"""How much longer than the device's own deadline the host waits before it steps in."""
+"""Seconds that the host waits beyond the device's own deadline before it steps in."""
 
 _REFUSED_MASK = re.compile(rb"^taskset: .*affinity: Invalid argument", re.MULTILINE)
-"""What taskset (toybox and util-linux) says of a mask of which the process may have no core: they are offline, or outside its cpuset."""
+"""The error of taskset (toybox and util-linux) for a mask without a usable core: all are offline or outside the process's cpuset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +50,12 @@ class Bench:
     """A device that is ready to run trials.
 
     Args:
-        target: the way to it.
+        target: the device.
         inventory: what it is.
         program: the benchmark binary, already on the device.
-        facts: what the binary's help says.
-        owner: the run's id, which holds the lease.
-        setup: what each trial is to do for the conditions that were asked for.
+        facts: the flags that the binary's help lists.
+        owner: the run's id; it holds the lease.
+        setup: what each trial's script has to do for the conditions.
     """
 
     target: Target
@@ -67,21 +67,20 @@ class Bench:
 
 
 def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: threading.Event) -> Result:
-    """Run one process and say what came of it. Nothing that it started is left running on the device, whatever happens.
+    """Run one benchmark process and return its result. It leaves nothing running on the device, whatever happens.
 
     Args:
         bench: the device, with the binary on it.
-        trial: what is asked.
+        trial: the trial.
         model: the model file, already on the device.
         log_dir: folder for the raw output, named after the trial; paths in the result are relative to its grandparent.
         cancel: set by another thread to give up.
 
     Returns:
-        A result of status ok, failed or invalid: whatever the benchmark itself does is a result; skipped where the binary has no way
-        to be asked for that.
+        A result of status ok, failed or invalid, whatever the benchmark does; skipped if the binary has no flag for what the trial asks.
 
     Raises:
-        DeviceError: the device failed (lost, hung, rebooted): whether to try again is the caller's question.
+        DeviceError: the device failed (lost, hung, rebooted); the caller decides whether to try again.
         Cancelled: `cancel` was set.
     """
     folder = trial_folder(trial)
@@ -107,7 +106,7 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         raise DeviceBusy("another process took it while this one slept", serial=trial.device)
     if trailer is None and output.exit_code == CANNOT:
         refusal = storage_error(trial.device, stderr.decode(errors="replace"))
-        # Its mark may be missing where the output broke off, but the words of a refusal say enough.
+        # The marker may be missing if the output broke off, but the words of a refusal say enough.
         if f"{script.nonce} cannot".encode() in output.stdout or not isinstance(refusal, CommandFailed):
             raise refusal
     if trailer is not None and bench.inventory.boot_id and trailer.boot_id != bench.inventory.boot_id:
@@ -156,12 +155,12 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
 
 
 def trial_folder(trial: Trial) -> str:
-    """A trial's own folder on the device."""
+    """Return a trial's own folder on the device."""
     return f"{BASE_DIR}/run/{trial.trial_id}"
 
 
 def end_leftovers(target: Target, folder: str, nonce: str) -> bool:
-    """Kill what a trial left running, out of band. False where the device does not answer even to this."""
+    """Kill what a trial left running, over a connection of its own. Return False if the device does not answer."""
     try:
         return "gone" in target.run(kill_script(folder, nonce), timeout_s=10.0).stdout.decode(errors="replace")
     except DeviceError:
@@ -201,7 +200,7 @@ def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePl
 
 
 def _fill(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePlace, cancel: threading.Event) -> bool:
-    """Fill the cache of a cached start where it is empty. False where none lies there after it."""
+    """Fill the cache of a cached start if it is empty. Return False if no cache is there afterwards."""
     script = fill_script(
         trial, cache, graph=model.remote, program=bench.program.remote, binary=bench.facts, folder=folder
     )

@@ -1,11 +1,11 @@
-"""All trials of a run: one lane per device, in order, with retries; what is finished is stored at once.
+"""Runs all trials of a run: one lane per device, in order, with retries. Each finished trial is stored at once.
 
-A device's failure is never the run's. What can pass is tried again; a device that keeps failing is quarantined with its reason while the
-others go on, looked at now and then, and taken back when it is well. One that does not get well in time is set aside; what it did not get
-to is not recorded, so that `--resume` finds it.
+A device's failure never ends the run. Failures that may pass are tried again. A device that keeps failing is quarantined with its reason
+while the others go on; it is checked now and then, and taken back when it works.
+If it does not recover in time it is set aside. Its remaining trials are not recorded, so that `--resume` runs them.
 
-In an adaptive run a lane decides after each block which cells it measures on (`analysis.stopping`). What it decides is stored before it
-is acted upon.
+In an adaptive run a lane decides after each block which cells to measure further (`analysis.stopping`). Each decision is stored before it
+takes effect.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class Schedule:
     Args:
         store: where results go.
         models: model files by SHA-256.
-        configs: device configs, for a device whose inventory is taken anew.
-        progress: who watches.
+        configs: device configs, needed to take a device's inventory again.
+        progress: the watcher.
         owner: the run's id.
         wait_for_lease_s: how long a lane waits for a device that another process holds.
-        help_texts: what binaries have printed for `--help` before; each is asked only once.
-        conditions: what the suite asks of the devices' conditions.
+        help_texts: stored help texts of binaries; each binary is asked only once.
+        conditions: the conditions that the suite asks for.
         patience: how long and how often to try.
-        again: trials that run although they have a result.
+        again: trials to run although they have a result.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Schedule:
             patience=self._patience,
             configs=configs,
             models=models,
-            # A resumed run may be through with a model whose file is gone.
+            # A resumed run may no longer need a model whose file is gone.
             canary_model=min(
                 _runnable(store.manifest),
                 key=lambda model: (not Path(model.path).is_file(), model.size_bytes, model.sha256),
@@ -117,10 +117,10 @@ class Schedule:
         )
 
     def run(self, lanes: Sequence[LanePlan]) -> LanesOutcome:
-        """Run all lanes. Ctrl-C keeps what is finished and ends what runs.
+        """Run all lanes. Ctrl-C ends running trials and keeps finished ones.
 
         Raises:
-            SetupError: results cannot be kept (a full disk); what is stored so far stays.
+            SetupError: results cannot be stored (a full disk); what is stored so far stays.
         """
         self._hardware = Counter(_hardware_serial(lane) for lane in lanes)
         self._serials |= {lane.target.serial for lane in lanes}
@@ -133,7 +133,7 @@ class Schedule:
         return self._outcome
 
     def _interrupted(self, count: int) -> None:
-        # A further Ctrl-C does not leave lanes running under a store that closes: what they have on devices is ended first.
+        # A further Ctrl-C must not close the store under running lanes: their processes on devices are ended first.
         self._outcome.interrupted = True
         self._cancel.set()
         if count == 2:
@@ -153,7 +153,9 @@ class Schedule:
             self._fail(
                 SetupError(f"cannot write {error.filename or 'the run'}: {error.strerror}", remedy="free some room")
             )
-        except Exception as error:  # a thread's last boundary: the run ends with one line, and the others tidy up
+        except (
+            Exception
+        ) as error:  # the thread's outermost boundary: the run ends with one line, and the other lanes clean up
             log.exception("%s: an error that nobody foresaw", serial)
             file = self._store.path / LOGS / TRACEBACK_FILE
             self._fail(SetupError(internal_error(error, f" on {serial}", file)))
@@ -173,9 +175,9 @@ class Schedule:
             session.close()
 
     def _todo(self, lane: LanePlan) -> Iterator[tuple[Trial, bool]]:
-        """What is left to run, in order, and whether it ends its block.
+        """Yield the trials left to run, in order, each with whether it ends its block.
 
-        In an adaptive run each block is decided upon when the one before is complete.
+        In an adaptive run the contents of a block are decided when the block before is complete.
         """
         stopping = self._stopping.get(lane.inventory.info.serial)
         while stopping is not None and not self._cancel.is_set():
@@ -205,7 +207,7 @@ class Schedule:
             result = session.attempt(trial, ends_block=ends_block)
             came_back = True
             if session.down is not None:
-                # The trial is not to blame: it gets another chance when the device is back.
+                # The trial is not to blame: it runs again when the device is back.
                 quarantines += 1
                 came_back = self._quarantine(serial, session, session.down.message, quarantines)
                 if came_back:
@@ -259,13 +261,13 @@ class Schedule:
 
 
 def _runnable(manifest: Manifest) -> Sequence[ModelRef]:
-    """The models that some trial runs: a file that is no model is none of them."""
+    """Return the models that at least one trial can run; an invalid model file is not among them."""
     run = {trial.model.sha256 for trial in (*manifest.trials, *manifest.further)}
     return [model for model in manifest.models if model.sha256 in run] or manifest.models
 
 
 def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
-    """Each trial, and whether it is the last of its block."""
+    """Pair each trial with whether it is the last of its block."""
     left = tuple(trials)
     ends = {trial.block: trial.trial_id for trial in left}
     return ((trial, ends[trial.block] == trial.trial_id) for trial in left)
@@ -276,5 +278,5 @@ def _hardware_serial(lane: LanePlan) -> str:
 
 
 def bad(results: Sequence[Result]) -> int:
-    """How many results are not good: failed or invalid."""
+    """Count the results that are failed or invalid."""
     return sum(result.status in (Status.FAILED, Status.INVALID) for result in results)

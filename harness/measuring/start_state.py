@@ -1,12 +1,12 @@
-"""Cold and cached starts: where a delegate's cache lies on the device, and how it is filled before a trial that wants it filled.
+"""Cold and cached starts: where a delegate's cache lies on the device, and how it is filled for a cached start.
 
-*   `warm` is what the tool does by default: no cache is named, and whatever the system itself keeps is there.
-*   `cold` names a cache in the trial's own folder, which is emptied just before: the process prepares everything and writes it.
-*   `cached` names one in a folder that stays on the device. A process of its own, which is not measured, fills it once for each model,
-    binary and delegate; only if a cache lies there after it does a trial count as cached.
+* `warm` is the tool's default: no cache is named, and the system's own caches are whatever they are.
+* `cold` names a cache in the trial's own folder, which is emptied just before: the process prepares everything and writes it.
+* `cached` names a cache in a folder that stays on the device. A separate, unmeasured process fills it once for each model, binary and
+  delegate. A trial counts as cached only if a cache is there afterwards.
 
-The folder's name is a hash over model, binary and delegate with its options, and the token holds the model's hash: a delegate's cache does
-not look at weights, so another model under the same token would run with the wrong ones.
+The folder's name is a hash over model, binary and delegate with its options. The token holds the model's hash because a delegate's cache
+does not check weights: another model under the same token would run with the wrong ones.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from harness.devices.device_folder import BASE_DIR
 from harness.records import Purpose, RunLengths, Trial
 
 CACHE_DIR = f"{BASE_DIR}/cache"
-"""Filled caches stay here, as pushed files do: a second run finds them."""
+"""Filled caches stay here, as pushed files do, for later runs."""
 
 _MARK = "harness-cache"
 
 
 def cache_place(trial: Trial, *, program_sha256: str, folder: str) -> CachePlace | None:
-    """Where the delegate of a trial keeps its cache; None for a warm start.
+    """Return where the delegate of a trial keeps its cache; None for a warm start.
 
     Args:
         trial: as asked.
-        program_sha256: of the benchmark binary: another build may pack weights in another way.
+        program_sha256: hash of the benchmark binary, since another build may pack weights differently.
         folder: the trial's own folder on the device, emptied before it runs.
     """
     if trial.start == "warm":
         return None
-    # Each signature, and each shape of the inputs, is another program to a delegate.
+    # Each signature and each input shape is a different program to a delegate.
     asked = "\0".join((trial.model.sha256, program_sha256, trial.delegate.label, trial.model.asked)).removesuffix("\0")
     key = hashlib.sha256(asked.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     place = folder if trial.start == "cold" else f"{CACHE_DIR}/{key}"
@@ -42,17 +42,16 @@ def cache_place(trial: Trial, *, program_sha256: str, folder: str) -> CachePlace
 
 
 def fill_script(trial: Trial, cache: CachePlace, *, graph: str, program: str, binary: BinaryFacts, folder: str) -> str:
-    """Shell text that fills a cache where it is empty, and prints what is there then; `is_filled` reads it.
+    """Return shell text that fills a cache if it is empty and lists its files; `is_filled` reads that list.
 
-    The process that fills it runs under the trial's own time limit, and writes its pid where a trial's is, so that the same
-    clean-up finds it.
+    The process that fills it runs under the trial's time limit and writes its pid where a trial does, so that the same clean-up finds it.
 
     Args:
         trial: the trial that wants it.
-        cache: as `cache_place` gave it.
+        cache: from `cache_place`.
         graph: path of the model on the device.
         program: path of the benchmark binary.
-        binary: what the binary knows.
+        binary: the binary's flags.
         folder: the trial's own folder.
     """
     q = shlex.quote
@@ -83,5 +82,5 @@ for f in "$F"*; do [ -s "$f" ] && [ -f {q(cache.folder)}/filled ] && echo {_MARK
 
 
 def is_filled(output: bytes) -> bool:
-    """Whether `fill_script` found or made a cache."""
+    """Return whether `fill_script` found or made a cache."""
     return _MARK.encode() in output.split(b"\n")

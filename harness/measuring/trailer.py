@@ -1,4 +1,4 @@
-"""The trailer: what a trial's script noted around the benchmark, printed on stderr behind a line with a nonce. Pure."""
+"""The trailer: what a trial's script recorded around the benchmark and printed on stderr after a line with a nonce. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.devices.thermal_zones import read_heat, to_celsius
 from harness.records import Sample
 
 MARK = "--8<-- harness "
-"""Begins each line that parts the trailer; a nonce follows."""
+"""Starts each line that separates parts of the trailer; a nonce follows."""
 
 _TICKS_PER_S = 100
 """USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
@@ -21,7 +21,7 @@ _TICKS_PER_S = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trailer:
-    """What the script noted around the benchmark. Temperatures in degrees Celsius, times in seconds of the device's uptime."""
+    """What the script recorded around the benchmark. Temperatures are in degrees Celsius, times in seconds of the device's uptime."""
 
     exit_code: int
     ran_s: float | None
@@ -33,12 +33,12 @@ class Trailer:
     battery_percent: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     task_profile_applied: bool | None = None
-    """Whether `apply_task_profile` succeeded; None where there was none."""
+    """Whether `apply_task_profile` succeeded; None if there was none."""
     samples: tuple[Sample, ...] = field(default_factory=tuple)
 
     @property
     def affinity(self) -> str | None:
-        """Union of the core lists seen over all threads and samples, in list syntax; None if the process was too short to be seen."""
+        """Union of the cores allowed to all threads in all samples, in list syntax; None if the process was too short to be sampled."""
         cores: set[int] = set()
         for sample in self.samples:
             for seen in sample.affinity:
@@ -47,16 +47,16 @@ class Trailer:
 
 
 def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: bool) -> tuple[bytes, Trailer | None]:
-    """Part the benchmark's stderr from the trailer.
+    """Split stderr into the benchmark's own and the trailer.
 
     Args:
-        stderr: what came from the device.
-        nonce: as given to the script.
-        cores: cores of `frequency_paths`, in its order.
-        has_zone: whether a zone's temperature follows the clocks in each sample.
+        stderr: the stderr from the device.
+        nonce: the script's nonce.
+        cores: the cores of `frequency_paths`, in its order.
+        has_zone: whether each sample ends with a zone's temperature.
 
     Returns:
-        The benchmark's own stderr, and the trailer; None where it is missing or broken off (the shell was killed, the device went away).
+        The benchmark's own stderr, and the trailer; None if it is missing or incomplete (the shell was killed, the device went away).
     """
     mark = f"{MARK}{nonce}".encode()
     own, found, rest = stderr.partition(mark)
@@ -101,9 +101,9 @@ def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) ->
         taken = _seconds(lines[0])
         seen = re.findall(r"^Cpus_allowed_list:\s*([0-9,-]+)$", affinity, re.MULTILINE)
         if taken is None or not seen:
-            continue  # the process had gone while the sampler looked: what it read belongs to the time after
+            continue  # the process ended during this sample, so the readings belong to the time after it
         readings = lines[1:]
-        # One line a file, in order. With fewer nothing can be told apart.
+        # One line per file, in order. With fewer lines, none can be assigned to its file.
         whole = len(readings) == len(cores) + has_zone
         frequencies = {
             core: int(line) for core, line in zip(cores, readings, strict=False) if whole and line.strip().isdigit()
@@ -122,7 +122,7 @@ def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) ->
 
 
 def _cpu_seconds(stat: str) -> float | None:
-    """utime and stime of `/proc/PID/stat`. The name before them is in parentheses and may hold any character."""
+    """Read utime and stime from `/proc/PID/stat`. The name before them is in parentheses and may hold any character."""
     fields = stat.rpartition(")")[2].split()
     if len(fields) < 13 or not (fields[11].isdigit() and fields[12].isdigit()):
         return None

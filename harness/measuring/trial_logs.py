@@ -1,4 +1,4 @@
-"""The raw output of a trial, in its folder of the run."""
+"""The raw output of a trial, in its folder within the run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PULLED = frozenset({"profile", "runtime_info"})
 def pull_files(
     target: Target, folder: str, log_dir: Path, flags: Sequence[str], cancel: threading.Event
 ) -> dict[str, bytes]:
-    """The files that the flags name, as far as they were written."""
+    """Copy the output files that the flags name from the device, as far as they exist."""
     pulled = {}
     for kind in sorted(_PULLED):
         name = _NAMES[kind]
@@ -37,11 +37,11 @@ def pull_files(
 
 
 def write_logs(log_dir: Path, logs: Mapping[str, bytes]) -> dict[str, str]:
-    """Write what is not there yet; it is on the disk when this returns.
+    """Write logs that are not there yet. Everything is synced to disk when this returns.
 
     Args:
-        log_dir: the trial's folder, two below the run's.
-        logs: kind to content; the kinds that `pull_files` gives lie in the folder already.
+        log_dir: the trial's folder, two levels below the run's.
+        logs: kind to content; the kinds from `pull_files` are in the folder already.
 
     Returns:
         Kind to path, relative to the run's folder, as a result keeps it.
@@ -49,7 +49,7 @@ def write_logs(log_dir: Path, logs: Mapping[str, bytes]) -> dict[str, str]:
     base = log_dir.parent.parent
     for kind in logs.keys() - _PULLED:
         with (log_dir / _NAMES[kind]).open("wb") as stream:
-            # On the disk before the result that names it: a record must not outlive its evidence.
+            # Synced before the result that names it is stored: a record must not outlive its evidence.
             stream.write(logs[kind])
             stream.flush()
             os.fsync(stream.fileno())

@@ -1,14 +1,14 @@
-"""The shell script that runs one trial on a device. What it prints at the end is read by `trailer`.
+"""The shell script that runs one trial on a device. `trailer` reads what it prints at the end.
 
-One round trip does it all, so that nothing of ours talks to the device while it measures:
+It runs in one round trip, so that the harness does not talk to the device during the measurement:
 
 1. a fresh folder, temperature and thermal status before;
-2. the benchmark under `timeout` and `taskset`, its own pid written down first, so that it can be found and killed from outside;
-3. beside it a sampler, kept off the cores asked for where others exist, that notes clocks, temperature and the affinity of every thread;
-4. temperature and status after; then, behind a line with a nonce, everything that was noted.
+2. the benchmark under `timeout` and `taskset`; its pid is written first, so that it can be found and killed from outside;
+3. beside it a sampler, on other cores where possible, that records clocks, temperature and the affinity of every thread;
+4. temperature and status after; then, after a line with a nonce, everything that was recorded.
 
-The benchmark's stdout and stderr come through untouched; the trailer follows on stderr. Written for mksh and toybox as Android has them
-since 7; what it needs is listed in the tests and run under toybox.
+The benchmark's stdout and stderr come through untouched; the trailer follows on stderr. The script is written for mksh and toybox as
+Android has them since 7; the tests list the commands that it needs and run it under toybox.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from harness.devices.device_folder import BASE_DIR
 from harness.measuring.trailer import MARK
 
 CANNOT = 111
-"""Exit code of the script where it cannot write its folder."""
+"""Exit code of the script if it cannot write its folder."""
 
 SAMPLE_INTERVAL_S = 0.5
 _SCHEDSTAT = "^[0-9]* [0-9]* [0-9]*$"
-"""The line of /proc/PID/task/TID/schedstat: ns on a core, ns ready and waiting for one, time slices (kernel: scheduler/sched-stats.rst)."""
+"""Fields of /proc/PID/task/TID/schedstat: ns on a core, ns ready and waiting for one, time slices (kernel: scheduler/sched-stats.rst)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialScript:
-    """What the script needs to know.
+    """The inputs of the script.
 
     Args:
         folder: the trial's own folder on the device; emptied first.
         program: path of the benchmark binary.
         flags: its arguments.
         mask: cores asked for.
-        other_mask: cores that the sampler may use (0: no others).
-        timeout_s: after so many seconds the device itself kills the benchmark.
-        zone_path: file with the temperature that matters, if there is one; the sampler reads it.
-        read_temperature: shell text that prints that temperature before and after; None: none can be read.
+        other_mask: cores that the sampler may use; 0 if there are no others.
+        timeout_s: seconds after which the device itself kills the benchmark.
+        zone_path: file with the temperature that the sampler reads, if there is one.
+        read_temperature: shell text that prints the temperature before and after; None if none can be read.
         frequency_paths: core number -> file with its present clock in kHz.
-        nonce: what no output can contain by chance.
-        sample_every_s: how often the sampler looks; None: nothing is sampled, and the affinity is not known then.
-        apply_task_profile: shell text that the benchmark's own shell runs before it becomes the benchmark (a task profile).
-        read_back: shell text run after the benchmark, for what must still be set (`harness.conditions.journal.read_script`).
+        nonce: text that no output contains by chance.
+        sample_every_s: seconds between samples; None samples nothing, and the affinity stays unknown.
+        apply_task_profile: shell text that the benchmark's shell runs before it becomes the benchmark (a task profile).
+        read_back: shell text run after the benchmark to read settings that must still hold (`harness.conditions.journal.read_script`).
     """
 
     folder: str
@@ -63,10 +63,10 @@ class TrialScript:
     read_back: str = ""
 
     def look(self) -> str:
-        """One look of the sampler at the process `$p`."""
+        """Shell text for one sample of the process `$p`."""
         q = shlex.quote
         watched = [*self.frequency_paths.values(), *([self.zone_path] if self.zone_path else [])]
-        # The shell's own `read`: a `cat` would be a process more in each sample, and the dearest part of it.
+        # The shell's own `read`: starting `cat` would be the most expensive part of each sample.
         read_watched = (
             f'for f in {" ".join(q(path) for path in watched)}; do v=-; read -r v <"$f"; echo "$v"; done'
             if watched
@@ -81,13 +81,13 @@ class TrialScript:
         """The script, for the device's `sh -c`."""
         q = shlex.quote
         mark = f"{MARK}{self.nonce}"
-        # `timeout 0` means at once for toybox and never for GNU.
+        # `timeout 0` means at once in toybox and never in GNU.
         seconds = max(1, round(self.timeout_s))
         pin_sampler = f"taskset -p {self.other_mask:x} $S >/dev/null 2>&1" if self.other_mask else ":"
         read_zone = self.read_temperature or ":"
         arguments = " ".join(q(flag) for flag in self.flags)
         apply_task_profile = f"{self.apply_task_profile}; echo $? >profile; " if self.apply_task_profile else ""
-        # Pinned before the pid is written: the sampler must never see a mask that is not yet set.
+        # Pinned before the pid is written: the sampler must not see the mask from before.
         start = q(f'echo $$ >pid || exit {CANNOT}; {apply_task_profile}exec "$@"')
         sampler = f"""{{ n=0
   while [ ! -s pid ] && [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done
@@ -132,10 +132,10 @@ exit $rc
 
 
 def kill_script(folder: str, nonce: str) -> str:
-    """Ends what a trial in this folder started, whatever became of its shell. Prints `gone` once nothing of it runs.
+    """Return shell text that ends what a trial in this folder started, even if its shell is gone. It prints `gone` once nothing runs.
 
-    The trial's shell may not have come to the benchmark yet, or not even to its folder: a file with its nonce tells it to stop there.
-    A pid may long belong to somebody else: only a process whose command line names our folder is touched.
+    The trial's shell may not have started the benchmark yet, or not even made its folder: a file with its nonce tells it to stop. A pid may
+    have been reused, so only a process whose command line names our folder is killed.
     """
     return f"""
 mkdir -p {shlex.quote(folder)} && : >{shlex.quote(folder)}.{nonce}.stop

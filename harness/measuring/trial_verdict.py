@@ -1,6 +1,4 @@
-"""What the device shows of a trial, and the verdict of its output sharpened by that: a deadline that struck, cores that were not the ones
-asked for. Pure.
-"""
+"""What the device shows of a trial, and the verdict on its output refined by that: a timeout, or cores other than those asked for. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ _SIMULATED = (
 
 
 def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: Setup) -> Conditions:
-    """Asked and seen, side by side."""
+    """Put what was asked and what was seen side by side."""
     cpu_map = inventory.info.cpu_map
     cores = from_mask(trial.cpus.mask)
     expected = sorted({cpu_map.get(core, core) for core in cores}) if cpu_map else cores
@@ -42,7 +40,7 @@ def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: 
     settings = dict(trailer.settings)
     if trailer.task_profile_applied is not None:
         settings["task_profile"] = setup.asked.get("task_profile", "") if trailer.task_profile_applied else "refused"
-    # Of several clusters the one at the highest clock: the others rest, or their clocks are asked for by somebody else.
+    # Of several clusters, the one at the highest clock: the others idle, or other processes set their clocks.
     clocks = [max(sample.frequency_khz.values()) for sample in trailer.samples if sample.frequency_khz]
     return replace(
         conditions,
@@ -62,14 +60,14 @@ def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: 
 def judge_trial(
     trial: Trial, parsed: ParsedOutput, trailer: Trailer | None, conditions: Conditions
 ) -> tuple[Status, tuple[Cause, ...], str | None]:
-    """The verdict of the output, sharpened by what the device knows: a deadline that struck, cores that were not the ones asked for."""
-    # 124 is what a `timeout` of busybox or of an old coreutils says of a deadline that struck.
+    """Refine the verdict on the output by what the device knows: a timeout, or cores other than those asked for."""
+    # The `timeout` of busybox and of old coreutils exits with 124 when the time is up.
     if trailer is not None and trailer.exit_code in (124, 137) and (trailer.ran_s or 0.0) >= trial.run.timeout_s - 1.0:
         rest = tuple(c for c in parsed.causes if c not in (Cause.KILLED, Cause.TRUNCATED_OUTPUT, Cause.UNKNOWN))
         message = f"no end within {trial.run.timeout_s:g} s, ended by the device's own deadline"
         return Status.FAILED, (Cause.TIMEOUT, *rest), message
     if trailer is None and (parsed.status is not Status.FAILED or parsed.causes == (Cause.UNKNOWN,)):
-        # The numbers may be whole, but what came after them is not: nothing is known of the conditions, nor of the exit code.
+        # The numbers may be complete, but the trailer is not: the conditions and the exit code are unknown.
         message = "the output breaks off before the device's own notes"
         return Status.FAILED, (Cause.TRUNCATED_OUTPUT, *parsed.causes), message
     observed, expected = conditions.affinity_observed, conditions.affinity_expected
@@ -83,7 +81,7 @@ def judge_trial(
 
 
 def affinity_evidence(inventory: Inventory, trial: Trial, conditions: Conditions) -> str:
-    """One sentence that shows how the cores of a trial's threads differ from those asked for."""
+    """Say in one sentence how the cores of a trial's threads differ from those asked for."""
     allowed = set(inventory.cpuset_cores)
     expected, observed = conditions.affinity_expected, conditions.affinity_observed
     said = f"threads were allowed on cores {observed}, asked for {expected}"

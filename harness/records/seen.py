@@ -78,7 +78,7 @@ class Conditions:
     settings_asked: Mapping[str, str] = field(default_factory=dict)
     """Device settings that the suite asked for: `governor:policy4` to `performance`."""
     settings_observed: Mapping[str, str] = field(default_factory=dict)
-    """The same settings as they read after the run."""
+    """Values of these settings after the run."""
     waited_s: float | None = None
     """Time that this trial, with all its repetitions, waited until the device was cool, charged and idle enough."""
     canary_us: float | None = None

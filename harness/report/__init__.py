@@ -1,7 +1,7 @@
-"""The HTML report of a run: one file, no network, the same bytes each time it is made from the same run.
+"""Makes the HTML report of a run: one file, no network, the same bytes for the same run.
 
-`reports/` holds the template, the style sheet and the scripts; this package prepares what they show. The page's own policy
-(Content-Security-Policy) lets nothing run but exactly the script and the style sheet it was made with, and nothing load from anywhere.
+`reports/` holds the template, the style sheet and the scripts; this package prepares their data. The page's Content-Security-Policy allows
+only its own script and style sheet, and loads nothing from anywhere.
 """
 
 from __future__ import annotations
@@ -48,15 +48,12 @@ _SCRIPTS = (
 
 
 def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_files.Known | None = None) -> str:
-    """Make the report of a run.
+    """Return the report of a run as a complete HTML document.
 
     Args:
         run: the run.
-        log_prefix: what to put before the paths of raw logs, which are relative to the run's folder; ends with a slash unless empty.
-        calibrations: what comparisons of its cells are worth, as `harness calibrate` left it in the run.
-
-    Returns:
-        A complete HTML document.
+        log_prefix: prefix for the paths of raw logs, which are relative to the run's folder; ends with a slash unless empty.
+        calibrations: calibrations that `harness calibrate` left in the run.
     """
     cells = report_cells(run)
     verdicts = verdicts_of(run, cells, calibrations or {})
@@ -96,31 +93,28 @@ def render_report(run: Run, *, log_prefix: str = "", calibrations: calibration_f
 
 
 def write_report(run_dir: Path, output: Path | None = None) -> Path:
-    """Make a run's report and write it, by default as `report.html` in the run's folder.
-
-    Returns:
-        Where it was written.
+    """Write a run's report, by default as `report.html` in the run's folder, and return its path.
 
     Raises:
-        UsageError: there is no run in `run_dir`, it is damaged, or `output` is not a place to write to.
+        UsageError: there is no run in `run_dir`, it is damaged, or you cannot write to `output`.
         SetupError: the disk is full, or writing failed otherwise.
     """
     target = output or run_dir / REPORT
     refuse_own_file(target, replaces_report=True)
     with collector_paused():
         run = load_run(run_dir)
-        # Only the run's own calibrations: the page must be the same on every machine.
+        # Only the run's own calibrations, so that the page is the same on every machine.
         document = render_report(
             run, log_prefix=_log_prefix(run_dir, target), calibrations=calibration_files.of_run(run_dir)
         )
     with output_file(target) as stream:
-        # Surrogates (undecodable bytes of a file name) have no UTF-8: they are shown as escapes.
+        # Surrogates (undecodable bytes of a file name) have no UTF-8, so they become escapes.
         stream.write(document.encode("utf-8", "backslashreplace"))
     return target
 
 
 def milliseconds(us: float) -> str:
-    """Microseconds as milliseconds with at least three significant digits, as the page's scripts write them."""
+    """Write microseconds as milliseconds with at least three significant digits, as the page's scripts do."""
     ms = us / 1000
     if ms >= 100:
         return f"{ms:.1f}"

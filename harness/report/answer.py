@@ -1,7 +1,7 @@
-"""The report's answer in words: what differs, by how much, how sure, on which devices, and what could not be measured. Pure.
+"""Puts the report's answer into words: differences, how large and sure they are, on which devices, and failures to measure. Pure.
 
-The numbers and verdicts are those of `harness compare` (see `verdicts.py`); this only puts them into sentences. Names are strangers'
-text, so sentences are made as markup in which each name is isolated and escaped.
+The numbers and verdicts are those of `harness compare` (see `verdicts.py`). Names are strangers' text, so the sentences are markup in which
+each name is isolated and escaped.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MESSAGE_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class ReportAnswer:
-    """Sentences, the most wanted first. All of it is markup that is safe to show."""
+    """Sentences, the most important first. All are markup that is safe to show."""
 
     lead: Markup
     findings: tuple[Markup, ...]
@@ -50,14 +50,7 @@ class ReportAnswer:
 def answer_of(
     verdicts: Verdicts, cells: Sequence[ReportCell], devices: Sequence[DeviceInfo], decisions: Sequence[Decision] = ()
 ) -> ReportAnswer:
-    """Put the comparisons of a run into words.
-
-    Args:
-        verdicts: the comparisons.
-        cells: of the run.
-        devices: of the run.
-        decisions: why an adaptive run measured its comparisons no longer.
-    """
+    """Put a run's comparisons, cells and adaptive decisions into words."""
     table = verdicts.table
     measured = [one for one in table.comparisons if one.state == "measured"] if table else []
     return ReportAnswer(
@@ -146,7 +139,7 @@ def _devices_words(serials: Iterable[str], devices: Sequence[DeviceInfo]) -> Mar
         return Markup("")
     if len(shown) > 3:
         return Markup(" on {}").format(number_of(len(shown), "device"))
-    # Two units of one phone are told apart by their serials.
+    # Serials tell two units of one phone apart.
     models = Counter(device.model for serial in shown if (device := known.get(serial)))
     listed = [_device_words(serial, known.get(serial), models) for serial in shown]
     return Markup(" on ") + Markup(" and ").join(listed)
@@ -164,7 +157,7 @@ def _verdict_counts(counts: Mapping[Verdict, int]) -> str:
 
 
 def _groups(measured: Sequence[Comparison], baseline: Baseline) -> list[Markup]:
-    """One line for each combination of the baseline's dimensions."""
+    """Write a line for each combination of the baseline's dimensions."""
     groups: dict[tuple[Scalar, ...], list[Comparison]] = {}
     for one in measured:
         groups.setdefault(tuple(getattr(one.key, dim) for dim in baseline.changes), []).append(one)
@@ -175,7 +168,7 @@ def _groups(measured: Sequence[Comparison], baseline: Baseline) -> list[Markup]:
         and len(measured) > 1
         and {one.verdict for one in measured} in ({Verdict.FASTER}, {Verdict.SLOWER})
     ):
-        return []  # the first sentence has said it
+        return []  # the first sentence says it
     return [_group(dict(zip(baseline.changes, values, strict=True)), group) for values, group in groups.items()]
 
 
@@ -203,7 +196,7 @@ def _group(values: Mapping[str, Scalar], group: Sequence[Comparison]) -> Markup:
 
 
 def _by_device(group: Sequence[Comparison]) -> Markup:
-    """Said only where the devices do not agree."""
+    """Add the verdicts by device if the devices disagree."""
     devices: dict[str, Counter[Verdict]] = {}
     for one in group:
         devices.setdefault(one.key.device, Counter())[one.judgement.verdict] += 1
@@ -214,7 +207,7 @@ def _by_device(group: Sequence[Comparison]) -> Markup:
 
 
 def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
-    """What can be said without anything to compare with: the latencies themselves."""
+    """List the latencies, if there is nothing to compare."""
     measured = [cell for cell in cells if cell.state == "ok" and cell.latency]
     if len(measured) > _MOST_GROUPS:
         return []
@@ -236,7 +229,7 @@ def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
 
 
 def _together(table: Table) -> list[Markup]:
-    """The verdicts on all devices together, those that decide something first."""
+    """Name the decided verdicts on all devices together."""
     decided = [one for one in table.overall if one.judgement.verdict is not Verdict.INCONCLUSIVE]
     if not decided:
         return []
@@ -254,7 +247,7 @@ def _together(table: Table) -> list[Markup]:
 
 
 def _extremes(measured: Sequence[Comparison]) -> list[Markup]:
-    """The largest slowdowns and the largest speed-up, where there are enough comparisons for them to be lost in the groups."""
+    """Name the largest slowdowns and the largest speed-up, if there are so many comparisons that the groups hide them."""
     if len(measured) < 3:
         return []
     ranked = sorted(measured, key=lambda one: -(one.estimate.ratio or 0))
@@ -317,7 +310,7 @@ def _stopping(decisions: Sequence[Decision]) -> Markup:
 
 
 def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
-    """What was not alike on the two sides, and what a calibration says: it stands beside the numbers."""
+    """Warn of unlike sides, and name calibrated comparisons."""
     unlike = Counter(note.text for one in measured for note in one.notes if note.unlike)
     found = [
         Markup("Not measured alike in {}: {}").format(
@@ -338,11 +331,11 @@ def _cautions(measured: Sequence[Comparison]) -> list[Markup]:
 
 
 def _unmeasured(cells: Sequence[ReportCell]) -> list[Markup]:
-    """Cells without a latency that counts, by their causes."""
+    """List the cells without a latency that counts, by their causes."""
     groups: dict[tuple[str, str, str, tuple[str, ...], str], list[ReportCell]] = {}
     for cell in cells:
         if cell.state in ("failed", "invalid", "skipped", "pending"):
-            # All that was skipped has one cause; why it was stands in the message.
+            # Skipped cells have no cause; the message has the reason.
             why = (_first_message([cell]) or "") if cell.state == "skipped" else ""
             groups.setdefault((cell.key.delegate, cell.key.device, cell.state, cell.causes, why), []).append(cell)
     ranked = sorted(groups.items(), key=lambda item: -len(item[1]))

@@ -1,8 +1,8 @@
-"""The cells of a run as the report shows them: one (model, device, delegate, threads, cpus, binary) with all its processes. Pure.
+"""The cells of a run as the report shows them, each with all its processes. Pure.
 
 The latency of a process is the tool's own average over its timed runs (`Inference (avg)`), which every version prints. The latency of a
-cell is the centre of its processes that are `ok`; only where there is none, over those that are `invalid`, and then it is marked as such.
-A failed process has no latency here, whatever it printed. Neither has a process that ran something else than the delegate asked for.
+cell is the centre over its `ok` processes, or, marked, over its `invalid` ones if there are no others. A failed process has no latency,
+whatever it printed; neither has one in which the requested delegate did not run.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _MEMORY: Mapping[str, Callable[[Measurement], float | None]] = {
 
 
 def cell_id(key: CellKey) -> str:
-    """Short and stable, for links: the same cell has the same id in every report."""
+    """Return a short id for links, which is the same in every report."""
     values = [str(getattr(key, name)) for name in KEYS]
     return hashlib.sha256(json.dumps(values if key.binary else values[:-1]).encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
 class ReportCell:
-    """A cell with its planned trials and what came of them. In its key, files that share a name are told apart by their hashes."""
+    """A cell with its planned trials and their results. In its key, hashes tell apart files that share a name."""
 
     key: CellKey
     model: ModelRef
@@ -62,12 +62,12 @@ class ReportCell:
 
     @cached_property
     def id(self) -> str:
-        """For links."""
+        """Its id for links."""
         return cell_id(self.key)
 
     @cached_property
     def state(self) -> CellState:
-        """What its latency processes came to; `unmeasured` where none was planned."""
+        """The best outcome of its latency processes; `unmeasured` if none was planned."""
         outcomes = self.outcomes(Purpose.LATENCY)
         if not outcomes:
             return "unmeasured"
@@ -77,7 +77,7 @@ class ReportCell:
         return "pending"
 
     def outcomes(self, purpose: Purpose) -> Counter[ProcessOutcome]:
-        """How many of the planned processes of a purpose came to what."""
+        """Count the planned processes of a purpose by outcome."""
         counts: Counter[ProcessOutcome] = Counter(r.status.value for r in self.results if r.trial.purpose is purpose)
         planned = sum(trial.purpose is purpose for trial in self.trials)
         counts["pending"] = planned - counts.total()
@@ -85,17 +85,17 @@ class ReportCell:
 
     @cached_property
     def summary(self) -> CellSummary:
-        """What counts, as everywhere else."""
+        """The numbers that count, as everywhere else."""
         return summary_of(CellResults(key=self.key, mask=self.cpus.hex, results=self.results))
 
     @cached_property
     def latency(self) -> Spread | None:
-        """In microseconds, over the processes that `state` speaks of."""
+        """Latency in microseconds, over the processes of `state`."""
         return self._spread(Metric.INFERENCE_AVG)
 
     @property
     def profiling_overhead(self) -> float | None:
-        """How much slower the profiled processes were by their own account, as a share: 0.02 for 2 %. None where one was not measured."""
+        """See `CellSummary.profiling_overhead`."""
         return self.summary.profiling_overhead
 
     @cached_property
@@ -109,7 +109,7 @@ class ReportCell:
         return self._spread(Metric.FIRST_INFERENCE)
 
     def values(self, metric: Metric, status: Status) -> list[float]:
-        """Of the latency processes of a status: those that count, or those that are invalid but ran what was asked."""
+        """Return a metric of the latency processes of a status, as far as it may be shown."""
         seen = (shown(r, metric, Purpose.LATENCY) for r in self.results if r.status is status)
         return [value for value in seen if value is not None]
 
@@ -118,7 +118,7 @@ class ReportCell:
 
     @cached_property
     def causes(self) -> tuple[str, ...]:
-        """Causes of whatever is not ok, most frequent first."""
+        """Causes of the results that are not ok, the most frequent first."""
         counts = Counter(cause.value for r in self.results if r.status is not Status.OK for cause in r.causes)
         return tuple(cause for cause, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -129,40 +129,40 @@ class ReportCell:
 
     @cached_property
     def delegates(self) -> tuple[DelegateUse, ...]:
-        """What became of the delegates, each different answer once; one that only says less than another is left out."""
+        """The use of the delegates, each different one once, without those that only say less than another."""
         uses = dict.fromkeys(use for r in self.results if r.measurement for use in r.measurement.delegates)
         detailed = {(use.name, use.applied) for use in uses if use.nodes_delegated is not None}
         return tuple(use for use in uses if use.nodes_delegated is not None or (use.name, use.applied) not in detailed)
 
     @cached_property
     def memory_purpose(self) -> Purpose | None:
-        """Whose memory figures are shown: those of the memory processes if one counts, else of the latency processes."""
+        """The purpose whose processes give the memory figures: memory if one of them counts, else latency."""
         purposes = (Purpose.MEMORY, Purpose.LATENCY)
         return next((purpose for purpose in purposes if any(is_good(r, purpose) for r in self.results)), None)
 
     def memory(self, name: Literal["init", "overall", "peak"]) -> Spread | None:
-        """A memory figure in the tool's megabytes over the processes of `memory_purpose`. Zero is a figure: nothing grew."""
+        """Return a memory figure in the tool's megabytes over the processes of `memory_purpose`. Zero means that nothing grew."""
         purpose = self.memory_purpose
         seen = [r.measurement for r in self.results if purpose is not None and is_good(r, purpose)]
         figures = (_MEMORY[name](measurement) for measurement in seen if measurement is not None)
         return spread(figure for figure in figures if figure is not None)
 
     def profiled(self) -> tuple[Result, ...]:
-        """Profiled processes whose ops are shown: those that count, or, where there is none, invalid ones that ran what was asked."""
+        """Return the profiled processes whose ops are shown: those that count, or if there are none, invalid ones that ran as asked."""
         found = [r for r in self.results if r.trial.purpose is Purpose.PROFILE and r.measurement and r.measurement.ops]
         good = [r for r in found if is_good(r, Purpose.PROFILE)]
         return tuple(good or (r for r in found if r.status is Status.INVALID and ran_as_asked(r)))
 
 
 def report_cells(run: Run) -> tuple[ReportCell, ...]:
-    """All cells, in the order in which the suite first names their models, devices, delegates, threads and cpus."""
+    """Return all cells, in the suite's order of models and devices, then by delegate, threads and cpus."""
     planned = {trial.trial_id: trial for trial in run.manifest.trials}
-    # Of an adaptive run's further blocks those that ran, and what one that was cut off still needs.
+    # An adaptive run adds the further blocks that ran, and the rest of one that was cut off.
     for step in adaptive_progress(run):
         planned |= {trial.trial_id: trial for trial in step.trials}
     for result in run.results:
         planned.setdefault(result.trial.trial_id, result.trial)
-    # A result's own model too: in a run that was put together by hand it may differ from the plan's.
+    # In a run put together by hand, the models of results may differ from the plan's.
     models = [trial.model for trial in planned.values()] + [result.trial.model for result in run.results]
     names = _shown_model_names(models)
     trials: dict[CellKey, list[Trial]] = {}
@@ -171,7 +171,7 @@ def report_cells(run: Run) -> tuple[ReportCell, ...]:
         trials.setdefault(_key(trial, names), []).append(trial)
     for result in run.results:
         key = _key(result.trial, names)
-        trials.setdefault(key, [result.trial])  # never dropped in silence
+        trials.setdefault(key, [result.trial])  # keep results that the plan lacks
         results.setdefault(key, []).append(result)
     return tuple(
         ReportCell(
@@ -187,9 +187,9 @@ def report_cells(run: Run) -> tuple[ReportCell, ...]:
 
 
 def baseline_as_shown(wanted: Mapping[str, Scalar] | None, cells: tuple[ReportCell, ...]) -> dict[str, Scalar] | None:
-    """The manifest's baseline in the words that cells are shown with; None where it names nothing that this run has.
+    """Return the manifest's baseline in the cells' words; None if it names nothing in this run.
 
-    A delegate may be named without its options (`gpu` for `gpu(precision=fp16)`) where that is unambiguous, cores by label or mask.
+    It may name a delegate without its options (`gpu` for `gpu(precision=fp16)`) if that is unambiguous, and cores by label or mask.
     """
     found: dict[str, Scalar] = {}
     for dimension, value in (wanted or {}).items():
@@ -230,7 +230,7 @@ def _shown_model_names(models: list[ModelRef]) -> dict[tuple[str, str], str]:
 
 
 def _order(run: Run, trials: Mapping[CellKey, list[Trial]]) -> _CellOrder:
-    # The schedule is shuffled, so the suite's order of models and devices is the manifest's; the rest is sorted by its own nature.
+    # The schedule is shuffled, so models and devices take the manifest's order, and the rest is sorted.
     return _CellOrder(
         {model.sha256 + model.name: index for index, model in enumerate(run.manifest.models)},
         {device.serial: index for index, device in enumerate(run.manifest.devices)},

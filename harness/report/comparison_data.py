@@ -1,4 +1,4 @@
-"""The tables of comparisons for the page's scripts, in a compact form. Pure. The scripts' side: `reports/js/verdicts.js`."""
+"""Packs the tables of comparisons for the page's scripts (`reports/js/verdicts.js`). Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.report.verdicts import Verdicts, in_the_page
 
 
 def comparison_data(verdicts: Verdicts, cells: Sequence[ReportCell]) -> Json:
-    """All tables by the baseline's id; notes are kept once and pointed to."""
+    """Return all tables by the baseline's id. Rows point to notes, which are kept once."""
     numbers = {cell.key: index for index, cell in enumerate(cells)}
     notes: dict[tuple[str, str, bool], int] = {}
     tables = {name: _table(table, numbers, notes) for name, table in verdicts.tables.items()}
@@ -39,7 +39,7 @@ def _table(table: Table, numbers: dict[CellKey, int], notes: dict[tuple[str, str
 
 
 def _op_verdicts(table: Table) -> Json:
-    """Of each pair that has them, by the ids of its cells: ratio, interval and verdict of each group of ops, in the order of execution."""
+    """Ratio, interval and verdict of each group of ops in the order of execution, by the ids of the pair's cells."""
     found: Json = {}
     for one in table.comparisons:
         if one.ops is None or one.base.key is None or not any(one.op_judgements):

@@ -1,4 +1,4 @@
-"""How far a device drifted while it measured: heat, clocks and the canary over its processes, in a sentence. Pure."""
+"""Says how far each device drifted during the run in heat, clocks and the canary. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harness.runs.run_store import Run
 
 _WARMER_C = 5.0
 _SLOWER_CLOCK = 0.9
-"""Below this share of the highest median clock on the same cores: as low as the verdict takes for throttled, unless the suite says else."""
+"""Share of the highest median clock on the same cores below which a device drifted, as the default of `low_clock`."""
 _SLOWER_CANARY = 1.10
-"""Above this multiple of its first run: likewise."""
+"""Multiple of the canary's first run above which a device drifted."""
 _MOST_DEVICES = 8
 
 
 def drift_sentences(run: Run) -> list[str]:
-    """One for each device that became warmer, slower in its clocks, or slower with the canary."""
+    """Return a sentence for each device that became warmer or slower in its clocks or the canary."""
     by_device: dict[str, list[Result]] = {}
     for result in sorted(run.results, key=lambda one: one.started_at):
         by_device.setdefault(result.trial.device, []).append(result)
@@ -44,7 +44,7 @@ def _temperature(results: Sequence[Result]) -> list[str]:
 
 
 def _clock(results: Sequence[Result]) -> list[str]:
-    """The steepest fall on one set of cores: clocks of different cores are not compared."""
+    """The steepest fall on one set of cores, since clocks of different cores do not compare."""
     medians: dict[int, list[int]] = {}
     for result in results:
         if (khz := result.conditions.frequency_khz) is not None:

@@ -1,4 +1,4 @@
-"""Putting data and scripts into an HTML page so that nothing in them can end the element they stand in."""
+"""Puts data and scripts into an HTML page so that nothing in them can end their element."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 Json = dict[str, Any]
-"""What becomes an object of the page's data."""
+"""An object of the page's data."""
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _PLAIN_LIMIT = 1_000_000
 
 
 def json_block(value: object) -> Markup:
-    """JSON for the inside of `<script type="application/json">`: still JSON, and without any character that HTML reads."""
+    """Return JSON for `<script type="application/json">` without any character that has a meaning in HTML."""
     try:
         text = _dump(value)
     except ValueError:
-        text = _dump(_finite(value))  # a run's numbers may be none (a tool that divided by zero); in JSON they are null
+        text = _dump(_finite(value))  # NaN (of a tool that divided by zero) becomes null
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)
-    return Markup(text)  # noqa: S704 -- every character that HTML gives a meaning is escaped just above
+    return Markup(text)  # noqa: S704 -- escaped just above
 
 
 def _dump(value: object) -> str:
@@ -43,23 +43,19 @@ def _finite(value: object) -> object:
 
 
 def data_block(name: str, value: object) -> Markup:
-    """A `<script>` element with data for the page's scripts to read by its id.
+    """Return a `<script>` element with data, which the page's scripts read by its id.
 
-    Large data are deflated and in base64, which browsers undo by themselves: a run with a million op rows stays a file of a few megabytes.
+    Large data are deflated and in base64, which browsers can undo: a run with a million op rows stays a file of a few megabytes.
     """
     text = json_block(value)
     if len(text) < _PLAIN_LIMIT:
         return Markup('<script type="application/json" id="{}">{}</script>').format(name, text)
-    return _packed(name, text)
-
-
-def _packed(name: str, text: str) -> Markup:
     packed = base64.b64encode(zlib.compress(text.encode("utf-8", "backslashreplace"), level=9)).decode()
     return Markup('<script type="application/octet-stream" id="{}">{}</script>').format(name, packed)
 
 
 def own_code(text: str) -> Markup:
-    """A script or style sheet of the project's own for the inside of `<script>` or `<style>`.
+    """Return a script or style sheet of the project for `<script>` or `<style>`.
 
     Raises:
         ValueError: it holds something that would end the element.
@@ -72,22 +68,22 @@ def own_code(text: str) -> Markup:
 
 
 def content_hash(code: str) -> Markup:
-    """A source for the page's Content-Security-Policy: exactly this script may run, or this style sheet apply."""
+    """Return a source for the page's Content-Security-Policy that allows exactly this script or style sheet."""
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return Markup("'sha256-{}'").format(digest)
 
 
 def log_href(prefix: str, path: str) -> str | None:
-    """A relative link to a raw log; None for a path that does not stay inside the run's folder."""
+    """Return a relative link to a raw log; None for a path that leaves the run's folder."""
     parts = path.split("/")
     if not path or path.startswith("/") or ".." in parts or "\\" in path:
         return None
-    # A colon stays quoted, so that no path can pass for a scheme.
+    # Colons are quoted, so that no path looks like a scheme.
     return quote(f"{prefix}{path}", safe="/")
 
 
 def rounded(value: float | None, digits: int = 6) -> float | int | None:
-    """A number with so many significant digits, as short as JSON can write it; None for what is not a finite number."""
+    """Round to significant digits, as short as JSON can write it; None unless the number is finite."""
     if value is None or not math.isfinite(value):
         return None
     short = float(f"{value:.{digits}g}")

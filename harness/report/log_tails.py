@@ -1,4 +1,4 @@
-"""The last lines of failing trials' logs, which stand in the report itself: its links die when the file is sent on."""
+"""Reads the last lines of failing trials' logs for the report, whose links die when somebody sends the file on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.records import Result, Status
 from harness.report.embed import log_href
 
 MOST_TRIALS = 60
-"""Each another problem: of trials of a cell that failed alike the first one's lines stand for all."""
+"""Largest number of problems. Of trials of a cell that failed alike, only the first counts."""
 MOST_LINES = 12
 MOST_BYTES = 1500
 
@@ -17,14 +17,11 @@ _KINDS = ("stderr", "stdout", "logcat", "tombstone")
 
 
 def log_tails(run_path: Path, results: Iterable[Result]) -> dict[str, Mapping[str, str]]:
-    """Read the ends of the logs of the first trial of each problem.
+    """Read the ends of the logs of the first trial of each problem: by trial, the text of each non-empty log by its kind.
 
     Args:
         run_path: the run's folder.
-        results: of the run, cell by cell.
-
-    Returns:
-        By trial, the text of each log that is there and not empty, by its kind. Bytes that are no UTF-8 are replaced.
+        results: the run's results, cell by cell.
     """
     seen: set[object] = set()
     found: dict[str, Mapping[str, str]] = {}
@@ -44,12 +41,12 @@ def log_tails(run_path: Path, results: Iterable[Result]) -> dict[str, Mapping[st
 
 
 def _tail(run_path: Path, path: str | None) -> str:
-    """The last lines of a log; empty where it is gone, is no file of the run, or says nothing."""
+    """The last lines of a log; empty if it is gone, empty or no file of the run."""
     if path is None or log_href("", path) is None:
         return ""
     file = run_path / path
     try:
-        # A link could lead out of the run to what is nobody's business.
+        # A link could lead out of the run.
         if not file.is_file() or not file.resolve().is_relative_to(run_path.resolve()):
             return ""
         with file.open("rb") as stream:

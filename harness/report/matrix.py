@@ -1,4 +1,4 @@
-"""The matrix of models against configurations, laid out for the template. Pure."""
+"""Lays out the matrix of models against configurations for the template. Pure."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """A configuration: the fourth heading row, and what filters look at."""
+    """A configuration, for the fourth heading row and for filters."""
 
     threads: int
     cpus: str
     mask: str
     binary: str
-    """Empty where the run compares none."""
+    """Empty if the run compares none."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """A cell, how many of its processes are not as its state says, and how many were planned."""
+    """A cell with the number of its planned processes, and of those whose outcome is not its state."""
 
     cell: ReportCell
     troubled: int
@@ -55,7 +55,7 @@ def matrix_of(cells: Sequence[ReportCell], devices: Sequence[DeviceInfo]) -> Mat
     by_key = {cell.key: cell for cell in cells}
     known = {device.serial: device for device in devices}
     config_cells = {_config(cell.key): cell for cell in cells}
-    # Equal devices and delegates must stand together for their headings to span them, in the order in which the first model has them.
+    # Equal devices and delegates stand together, so that headings can span them, in the first model's order.
     serials = list(dict.fromkeys(config.device for config in config_cells))
     delegates = list(dict.fromkeys(config.delegate for config in config_cells))
     binaries = list(dict.fromkeys(config.binary for config in config_cells))
@@ -87,7 +87,7 @@ def matrix_of(cells: Sequence[ReportCell], devices: Sequence[DeviceInfo]) -> Mat
 
 
 def _config(key: CellKey) -> CellKey:
-    """All but the model: the column of the matrix."""
+    """The column of a cell: its key without the model."""
     return replace(key, model="")
 
 

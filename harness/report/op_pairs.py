@@ -1,8 +1,8 @@
 """Aligns the ops of cells' profiles, once for each pair of lists of ops. Pure.
 
-Cells of a model and delegate share their list of ops (`data.OpTables`), and what stands for what depends on the lists alone, not on the
-times. So the page can set any two cells of a model against each other, though it aligns nothing itself. It is the alignment of
-`harness compare` (`analysis/op_alignment.py`): in the page, as there, the lines add up to the change of the whole.
+Cells of a model and delegate share their list of ops (`op_tables.OpTables`), and matches depend on the lists alone, not on times. So the
+page can compare any two cells of a model without aligning anything itself. The alignment is that of `harness compare`: the lines add up to
+the whole change.
 """
 
 from __future__ import annotations
@@ -15,27 +15,24 @@ from harness.analysis.op_diff import change_kind
 from harness.analysis.op_profile import OpRow
 
 KINDS = ("same", "renamed", "replaced", "new", "gone")
-"""As the page's numbers for them; what they mean: `analysis/op_diff.py`."""
+"""Kinds of `analysis/op_diff.py` in the order of the page's numbers for them."""
 
 MOST_WORK = 8_000_000
-"""Products of the lengths of aligned lists, all together: a quarter of a second for a million."""
+"""Limit of the sum of products of the lengths of aligned lists. A million takes a quarter of a second."""
 
 Groups = list[int]
-"""Runs of groups alike, in the order of execution, flat: kind, ops of the one side, ops of the other, how many such groups."""
+"""Runs of equal groups in the order of execution, flat: kind, ops of base, ops of head, number of such groups."""
 
 
 def alignments(
     lists: Sequence[Sequence[OpRow]], wanted: Iterable[tuple[int, int]], *, most_work: int = MOST_WORK
 ) -> tuple[dict[tuple[int, int], Groups], int]:
-    """Align pairs of lists, the most wanted first.
+    """Align pairs of lists; return the alignments, and how many pairs would have taken too long.
 
     Args:
         lists: the ops of the primary graph of each list, in the order of execution.
-        wanted: pairs of numbers of lists, base first. A pair that is there the other way round already is left out.
-        most_work: products of the lengths of the aligned lists, all together.
-
-    Returns:
-        The alignments, and how many pairs were left out because that would have taken too long.
+        wanted: pairs of numbers of lists, base first, the most important first. Reversed duplicates are left out.
+        most_work: see `MOST_WORK`.
     """
     found: dict[tuple[int, int], Groups] = {}
     left_out: set[tuple[int, int]] = set()

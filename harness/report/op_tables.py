@@ -1,6 +1,6 @@
-"""The ops of all cells for the page's scripts, in a compact form. Pure. The scripts' side: `reports/js/ops.js` and `pair.js`.
+"""Packs the ops of all cells for the page's scripts (`reports/js/ops.js`, `pair.js`). Pure.
 
-Their size counts: a run may have a million op rows. Ops are aggregated per cell, and the lists of op types and names, which all cells of a
+Size counts, since a run may have a million op rows: ops are aggregated per cell, and the lists of types and names, which all cells of a
 model and delegate share, are kept once.
 """
 
@@ -26,15 +26,15 @@ class OpTables:
 
     def __init__(self, digits: int = 5) -> None:
         self.digits = digits
-        """Significant ones, of a cost."""
+        """Number of significant digits of a cost."""
         self.strings: dict[str, int] = {}
         self.lists: dict[tuple[tuple[Any, ...], ...], int] = {}
         self.aligned: list[list[OpRow]] = []
-        """Of each list, the ops that a comparison speaks of: those of the primary graph that have a time."""
+        """The ops of each list that comparisons use: those of the primary graph that have a time."""
         self.profiles: list[Json] = []
 
     def add(self, ops: Sequence[OpRow], processes: Sequence[Result]) -> int:
-        """Keep the ops of some processes; the answer is their place in `profiles`."""
+        """Keep the ops of some processes; return their place in `profiles`."""
         rows = tuple(
             (
                 op.index,
@@ -57,11 +57,11 @@ class OpTables:
         self.profiles.append(
             {
                 "list": self.lists[rows],
-                # Left out in the usual case, where every op is called once and its average is its cost.
+                # Left out in the usual case: every op is called once, so its average is its cost.
                 "avg": None if once else [rounded(op.avg_us, min(4, self.digits)) for op in ops],
                 "calls": None if once else [rounded(op.times_called) for op in ops],
                 "cost": [rounded(op.seen_us, self.digits) for op in ops],
-                # Differs only where a process did not see an op.
+                # Differs only if a process did not see an op.
                 "part": None if parts == [op.seen_us for op in ops] else [rounded(part, self.digits) for part in parts],
                 "seen": None if all(op.seen_in == len(processes) for op in ops) else [op.seen_in for op in ops],
                 "processes": len(processes),
@@ -74,7 +74,7 @@ class OpTables:
         return len(self.profiles) - 1
 
     def as_json(self) -> Json:
-        """Columns of each list of ops, and the strings that they point to."""
+        """Return the profiles, the columns of each list of ops, and the strings to which they point."""
         return {
             "strings": list(self.strings),
             "lists": [
@@ -96,7 +96,7 @@ class OpTables:
 
 
 def op_data(cells: tuple[ReportCell, ...], verdicts: Verdicts | None = None) -> Json:
-    """The ops of all cells, which cell has which profile, and which ops stand for which: read by the page when it first shows ops."""
+    """Return the ops of all cells, their profiles and the matching ops. The page reads them when it first shows ops."""
     profiles = [(cell, processes, op_rows(processes)) for cell in cells if (processes := cell.profiled())]
     tables = OpTables(_digits(sum(len(ops) for *_, ops in profiles)))
     by_cell = {cell.id: tables.add(ops, processes) for cell, processes, ops in profiles}
@@ -113,7 +113,7 @@ def op_data(cells: tuple[ReportCell, ...], verdicts: Verdicts | None = None) -> 
 def _wanted(
     cells: Sequence[ReportCell], verdicts: Verdicts | None, list_of: Mapping[str, int]
 ) -> Iterator[tuple[int, int]]:
-    """Pairs of lists: first those that the report's own baseline compares, then all others of a model."""
+    """Pairs of lists: those that the report's own baseline compares, then all others of a model."""
     for one in verdicts.table.comparisons if verdicts and verdicts.table else ():
         if one.base.key is not None and one.head.key is not None:
             base, head = cell_id(one.base.key), cell_id(one.head.key)
@@ -128,5 +128,5 @@ def _wanted(
 
 
 def _digits(costs: int) -> int:
-    """Noise does not compress, so each digit of a million costs is half a megabyte. Three are still better than what a phone repeats."""
+    """Choose fewer digits for many costs: each digit of a million is half a megabyte, and phones repeat worse than three digits."""
     return 5 if costs <= 300_000 else 4 if costs <= 600_000 else 3

@@ -1,4 +1,4 @@
-"""The data that the report's scripts work on: cells and processes, in a compact form. Pure. Ops: `op_tables.py`."""
+"""Packs cells and processes for the report's scripts. Pure. Ops: `op_tables.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_SAMPLES = 8
 
 
 def report_data(run: Run, cells: tuple[ReportCell, ...], verdicts: Verdicts) -> Json:
-    """What the page needs to start. Names of keys are the scripts' side of the bargain: see `reports/js/model.js`."""
+    """Return the data that the page needs to start; `reports/js/model.js` reads its keys."""
     values: dict[str, list[Scalar]] = {
         name: list(dict.fromkeys(getattr(cell.key, name) for cell in cells)) for name in KEYS
     }
@@ -34,7 +34,7 @@ def report_data(run: Run, cells: tuple[ReportCell, ...], verdicts: Verdicts) -> 
 
 
 def trial_data(run: Run, cells: tuple[ReportCell, ...], *, log_prefix: str) -> list[Json]:
-    """Every process: read by the page when it first shows one."""
+    """Return all processes. The page reads them when it first shows one."""
     tails = log_tails(run.path, (result for cell in cells for result in cell.results))
     return [
         _trial(run, index, result, log_prefix)
@@ -52,7 +52,7 @@ def _cell(cell: ReportCell, values: Mapping[str, list[Scalar]]) -> Json:
         "state": cell.state,
         "outcomes": dict(cell.outcomes(Purpose.LATENCY)),
         "latency": _spread(cell.latency),
-        # Every process: those that count, and those that are invalid but ran what was asked.
+        # Each process that may be shown: those that count, and invalid ones that ran as asked.
         "ok": _latencies(cell, Status.OK),
         "off": _latencies(cell, Status.INVALID),
         "profiled": bool(cell.profiled()),
@@ -81,7 +81,7 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "status": result.status.value,
             "causes": [cause.value for cause in result.causes],
             "message": result.message,
-            # Only where it is a latency: not of profiled processes, and not of failed ones whatever they printed.
+            # Only a latency: none of profiled processes, and none of failed ones, whatever they printed.
             "latency": rounded(shown(result, Metric.INFERENCE_AVG, Purpose.LATENCY)),
             "at": round((result.started_at - run.manifest.started_at).total_seconds(), 3),
             "duration": round(result.duration_s, 3),
@@ -122,7 +122,7 @@ def _latencies(cell: ReportCell, status: Status) -> list[float | int | None]:
 
 
 def _samples(result: Result) -> list[list[float | int | None]] | None:
-    """What was read while a latency process ran, thinned: seconds since its start, degrees Celsius, median MHz of the cores asked for."""
+    """Thinned samples of a latency process: seconds since its start, degrees Celsius, median MHz of the cores asked for."""
     samples = [one for one in result.conditions.samples if one.temperature_c is not None or one.frequency_khz]
     if result.trial.purpose is not Purpose.LATENCY or not samples:
         return None
@@ -144,7 +144,7 @@ def _megahertz(sample: Sample, mask: int) -> int | None:
 
 
 def delegate_words(use: DelegateUse) -> str:
-    """`XNNPACK full, 64 of 66 nodes, 2 partitions`, as far as it is known."""
+    """Return `XNNPACK full, 64 of 66 nodes, 2 partitions`, as far as known."""
     words = [f"{use.name} {use.applied}"]
     if use.nodes_delegated is not None:
         words.append(f"{use.nodes_delegated} {f'of {use.nodes_total} ' if use.nodes_total is not None else ''}nodes")
@@ -154,7 +154,7 @@ def delegate_words(use: DelegateUse) -> str:
 
 
 def _spread(value: Spread | None) -> list[float | int | None] | None:
-    """Centre, smallest, largest, count; of a single process just its value."""
+    """Centre, smallest, largest, count; for a single process only its value."""
     if value is None:
         return None
     if value.count == 1:
@@ -171,6 +171,6 @@ def _canary(before: float | None, after: float | None) -> list[float | int | Non
 
 
 def _without_nulls(data: Json) -> Json:
-    """What is not said is left out; so are empty lists and `false`, which is how the scripts read their absence."""
+    """Drop unknown values, empty lists and `false`; the scripts read them so if absent."""
     empty: Iterable[object] = (None, False)
     return {key: value for key, value in data.items() if not any(value is e for e in empty) and value not in ([], {})}

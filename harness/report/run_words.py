@@ -1,4 +1,4 @@
-"""Sums a run up in words: how many processes, their causes, what was waited for. Pure. `answer.py` says what differs."""
+"""Sums a run up in words: processes, causes, waits. Pure. `answer.py` has the differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ORDER = ("ok", "failed", "invalid", "skipped", "pending")
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts of processes by outcome (`pending` never ran), how many results are synthetic, and sentences."""
+    """Numbers of processes by outcome (`pending` never ran) and of synthetic results, and sentences."""
 
     planned: int
     outcomes: Mapping[str, int]
@@ -62,7 +62,7 @@ def _causes(run: Run) -> list[str]:
 
 
 def _waiting(run: Run) -> list[str]:
-    """How long was waited for devices to be fit to measure, and how many trials heat spoiled at first."""
+    """Name the waits for devices to be fit to measure, and the trials repeated because of heat."""
     waited_s = [result.conditions.waited_s for result in run.results if result.conditions.waited_s]
     repeated = sum(result.conditions.repeats > 0 for result in run.results)
     words = []
@@ -101,7 +101,7 @@ def _profiles(cells: tuple[ReportCell, ...]) -> list[str]:
 
 
 def _overhead(cells: tuple[ReportCell, ...]) -> list[str]:
-    """What profiling cost: the profiled processes' own average against the latency, cell by cell."""
+    """Name the cost of profiling: the profiled processes' own average against the latency, cell by cell."""
     costs = [cell.profiling_overhead for cell in cells if not cell.synthetic]
     known = [cost for cost in costs if cost is not None]
     if not known:

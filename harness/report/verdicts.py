@@ -1,8 +1,8 @@
-"""The run compared with itself: every cell against a baseline, with the numbers and verdicts of `harness compare`. Pure.
+"""Compares every cell of a run with a baseline, with the numbers and verdicts of `harness compare`. Pure.
 
-A baseline fixes some dimensions (`delegate: cpu`): each cell is compared with the cell that is alike in all others. The suite may name
-one; where it does not, the likeliest question is taken, and said to be. The reader may choose another in the page, so the tables of all
-baselines that fix one dimension are made too, as long as they stay few enough.
+A baseline fixes some dimensions (`delegate: cpu`): each cell is compared with the one that agrees in all others. If the suite names none,
+the report takes the likeliest and says so. You may choose another in the page, so there are tables for all baselines that fix one
+dimension, as long as they stay few enough.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from harness.runs import calibration_files
 from harness.runs.run_store import Run
 
 Origin = Literal["suite", "assumed", "lacking", "nothing"]
-"""`suite`: the suite names it. `assumed`: it names none. `lacking`: the run has nothing of what it names, and another was taken instead.
+"""`suite`: the suite names it. `assumed`: the suite names none. `lacking`: the run has nothing of the suite's, so another stands in.
 `nothing`: there is nothing to compare within the run."""
 
 MOST_PAIRS = 3000
-"""Over all baselines but the first: a pair takes about a third of a millisecond."""
+"""Largest number of pairs over all baselines but the first. A pair takes about a third of a millisecond."""
 
 MOST_OPS = 3000
-"""Ops over all pairs of the first baseline that get intervals of their own: one takes about a third of a millisecond, too."""
+"""Largest number of ops over all pairs of the first baseline that get intervals. An op takes about a third of a millisecond."""
 
 _ASKED_FIRST = ("binary", "delegate", "threads", "cpus")
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What cells are compared with: values by dimension, in the words that cells are shown with. Empty where `origin` is `nothing`."""
+    """The baseline: values by dimension, in the cells' words. Empty if `origin` is `nothing`."""
 
     changes: Mapping[str, Scalar]
     origin: Origin
 
     @property
     def id(self) -> str:
-        """As the page's address has it."""
+        """Its form in the page's address."""
         return _address(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """All tables, by the baseline's id. `table` is that of the baseline itself; None where there is nothing to compare."""
+    """All tables by the id of their baseline."""
 
     baseline: Baseline
     tables: Mapping[str, Table]
 
     @property
     def table(self) -> Table | None:
-        """Against the baseline that the page opens with."""
+        """The table that the page opens with; None if there is nothing to compare."""
         return self.tables.get(self.baseline.id)
 
 
@@ -76,9 +76,9 @@ def verdicts_of(
     Args:
         run: the run.
         cells: its cells.
-        calibrations: what comparisons of its cells are worth, as far as that is known.
-        most_pairs: over all baselines but the first.
-        most_ops: with more ops than that, over all cells, they get no intervals.
+        calibrations: known calibrations of its cells.
+        most_pairs: see `MOST_PAIRS`.
+        most_ops: with more ops over all cells, ops get no intervals.
     """
     baseline = choose_baseline(run, cells)
     if baseline.origin == "nothing":
@@ -94,7 +94,7 @@ def verdicts_of(
 
 
 def choose_baseline(run: Run, cells: tuple[ReportCell, ...]) -> Baseline:
-    """The suite's baseline, else the first value of the first dimension that a suite is usually about."""
+    """Return the suite's baseline, else the first value of the likeliest dimension with several."""
     named = baseline_as_shown(run.manifest.baseline, cells)
     if named:
         return Baseline(named, "suite")
@@ -106,12 +106,12 @@ def choose_baseline(run: Run, cells: tuple[ReportCell, ...]) -> Baseline:
 
 
 def _address(changes: Mapping[str, Scalar]) -> str:
-    # An undecodable byte of a file name has no UTF-8.
+    # Undecodable bytes of a file name have no UTF-8.
     return urlencode(changes, errors="replace")
 
 
 def in_the_page(note: str) -> str:
-    """A note of a comparison in the page's words: BASE and HEAD are those of the command line."""
+    """Return a comparison's note with the page's words for BASE and HEAD."""
     words = {"BASE": "the baseline", "HEAD": "this cell"}
     return re.sub(r"\b(BASE|HEAD)\b", lambda found: words[found[0]], note, count=1) if note[:4] in words else note
 
@@ -126,7 +126,7 @@ def _others(cells: Sequence[ReportCell]) -> list[dict[str, Scalar]]:
 
 
 def _results(run: Run, cells: Sequence[ReportCell]) -> list[CellResults]:
-    """As the analysis groups them, but by the names that the report shows: two files of one name stay two models."""
+    """Group as the analysis does, but by the report's names: two files of one name stay two models."""
     order = {result.trial.trial_id: index for index, result in enumerate(run.results)}
     return [
         CellResults(
@@ -140,7 +140,7 @@ def _results(run: Run, cells: Sequence[ReportCell]) -> list[CellResults]:
 
 
 def _op_count(cells: Sequence[CellResults]) -> int:
-    """Ops of one profile of each cell."""
+    """Count the ops of one profile of each cell."""
     return sum(
         max((len(r.measurement.ops) for r in cell.results if r.measurement and r.measurement.ops), default=0)
         for cell in cells
@@ -161,7 +161,6 @@ def _table(
         run_id=run.manifest.run_id,
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
-        # Of a run that chose its number of processes, intervals and p-values allow for the looking.
         adaptive=run.manifest.adaptive,
     )
     table = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=tuple(changes), ops=ops)

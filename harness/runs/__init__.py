@@ -1,1 +1,1 @@
-"""Runs on disk: what was measured, how far a run is, and what calibrations say."""
+"""Runs on disk: results, progress, logs and calibrations."""

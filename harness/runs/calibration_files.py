@@ -1,8 +1,9 @@
-"""Calibrations on disk: `calibration.json` in the run, and one file per phone in the state folder, so that later runs know them; and what
-stands of them beside a comparison.
+"""Calibrations on disk, and the notes on them beside a comparison.
+
+They are kept in the run's `calibration.json`, and for later runs in one file per phone in the state folder.
 
 Format history (`format_version`):
-    1   first version; later with `binary` and `asked`, which are empty in files from before
+    1   first version; later with `binary` and `asked`, which are empty in older files
     2   the smallest detectable change has an interval; the false-positive rate, which could not be anything but right, is gone
 """
 
@@ -15,17 +16,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from harness.analysis.calibration import Calibration, Detectable
 from harness.analysis.cell_selection import Pair
 from harness.analysis.comparability import Note
 from harness.analysis.comparison import Comparison, Table
-from harness.errors import UsageError
 from harness.files.lock import held
 from harness.files.user_folders import calibrations_folder
 from harness.files.whole_file import write_whole
 from harness.records import DeviceInfo
+from harness.runs.stored_json import read_document
 
 FILE = "calibration.json"
 FORMAT_VERSION = 2
@@ -33,7 +34,7 @@ FORMAT_VERSION = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellCalibration:
-    """A calibration and its cell. `device` is the serial; `fingerprint` is that of the device's system build."""
+    """A calibration and its cell. `device` is the serial, `fingerprint` that of the device's system build."""
 
     run_id: str
     device: str
@@ -46,9 +47,9 @@ class CellCalibration:
     metric: str
     found: Calibration
     binary: str = ""
-    """Name of the benchmark binary, where the run compares several."""
+    """Name of the benchmark binary, if the run compares several."""
     asked: str = ""
-    """What the suite says of signature and inputs (`ModelRef.asked`): two entries of one file are two cells."""
+    """Signature and inputs in the suite (`ModelRef.asked`), since two entries of one file are two cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +64,13 @@ Known = Mapping[_Key, CellCalibration]
 
 
 def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceInfo]) -> list[Path]:
-    """Write them into the run, and for phones into the state folder, where newer ones take the place of older ones of the same cell.
+    """Write calibrations into the run, and for phones into the state folder, where they replace older ones of the same cell.
 
-    A virtual device is gone after its run and leaves nothing in the state folder.
+    Virtual devices are gone after the run and leave nothing in the state folder. Return the files written.
 
     Raises:
         SetupError: the disk is full, or the place cannot be written.
-        UsageError: a file that is there was written by a newer harness, or is damaged.
+        UsageError: an existing file was written by a newer harness, or is damaged.
     """
     written = [run / FILE]
     _write(run / FILE, cells)
@@ -78,7 +79,7 @@ def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceIn
         if device.virtual or not mine:
             continue
         path = _device_file(device.serial)
-        # Another process may calibrate the same phone: what it adds between reading and writing must stay.
+        # Locked, because another process may calibrate the same phone.
         with held(path.with_suffix(".lock")):
             known = {_key(cell): cell for cell in _read(path)}
             known.update({_key(cell): cell for cell in mine})
@@ -88,7 +89,7 @@ def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceIn
 
 
 def load(runs: Iterable[Path], devices: Iterable[DeviceInfo]) -> dict[_Key, CellCalibration]:
-    """What is known of these devices: out of the state folder, and out of the runs, which count for more.
+    """Return the calibrations of devices from the state folder and from runs; those of runs win.
 
     Raises:
         UsageError: a file was written by a newer harness, or is damaged.
@@ -99,7 +100,7 @@ def load(runs: Iterable[Path], devices: Iterable[DeviceInfo]) -> dict[_Key, Cell
 
 
 def of_run(run: Path) -> dict[_Key, CellCalibration]:
-    """What stands in the run itself.
+    """Return the calibrations in a run.
 
     Raises:
         UsageError: as `load`.
@@ -107,30 +108,14 @@ def of_run(run: Path) -> dict[_Key, CellCalibration]:
     return {_key(cell): cell for cell in _read(run / FILE)}
 
 
-def find(
-    known: Known,
-    *,
-    device: str,
-    model_sha256: str,
-    binary: str,
-    asked: str,
-    delegate: str,
-    threads: int,
-    cpus: str,
-    metric: str,
-) -> CellCalibration | None:
-    """The calibration of a cell, if there is one."""
-    return known.get((device, model_sha256, binary, asked, delegate, threads, cpus, metric))
-
-
 def noted(table: Table, pairs: Sequence[Pair], known: Known, fingerprints: Mapping[str, str | None]) -> Table:
-    """The table with a note on each comparison whose cell is calibrated.
+    """Add a note to each comparison whose cell is calibrated.
 
     Args:
-        table: what was compared.
-        pairs: what it was made of, in the same order.
+        table: the comparisons.
+        pairs: their pairs, in the same order.
         known: calibrations.
-        fingerprints: the system build of each device when it was measured, by serial.
+        fingerprints: the system build of each device at the time of measuring, by serial.
     """
     if not known:
         return table
@@ -146,17 +131,12 @@ def _note(one: Comparison, pair: Pair, known: Known, fingerprints: Mapping[str, 
     for cell in (pair.head, pair.base):
         if cell is None:
             continue
-        model = cell.results[0].trial.model
-        found = find(
-            known,
-            device=cell.key.device,
-            model_sha256=model.sha256,
-            binary=cell.key.binary,
-            asked=model.asked,
-            delegate=cell.key.delegate,
-            threads=cell.key.threads,
-            cpus=cell.key.cpus,
-            metric=str(one.metric),
+        key, model = cell.key, cell.results[0].trial.model
+        found = known.get(
+            (
+                *(key.device, model.sha256, key.binary, model.asked),
+                *(key.delegate, key.threads, key.cpus, str(one.metric)),
+            )
         )
         if found is None:
             continue
@@ -184,7 +164,7 @@ def change_words(one: Detectable) -> str:
 
 
 def as_document(cells: Sequence[CellCalibration]) -> dict[str, Any]:
-    """For JSON."""
+    """Return calibrations as a document for JSON."""
     return {"format_version": FORMAT_VERSION, "cells": [asdict(cell) for cell in cells]}
 
 
@@ -196,30 +176,15 @@ def _key(cell: CellCalibration) -> _Key:
 
 
 def _device_file(serial: str) -> Path:
-    # A serial is the device's own word and no file name.
+    # Hashed, since a serial may hold any character.
     return calibrations_folder() / f"{hashlib.sha256(serial.encode()).hexdigest()[:16]}.json"
 
 
 def _read(path: Path) -> tuple[CellCalibration, ...]:
-    try:
-        data = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}", remedy="remove it and calibrate anew") from None
-    version = data.get("format_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise UsageError(f"{path} has format {version}, this harness reads up to {FORMAT_VERSION}")
-    if version == 1:
-        data = _from_version_1(data)
-    try:
-        return _DOCUMENT.validate_python(data).cells
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is damaged: {where}: {first['msg']}", remedy="remove it and calibrate anew") from None
+    document = read_document(
+        path, _DOCUMENT, newest=FORMAT_VERSION, mend="remove it and calibrate anew", older={1: _from_version_1}
+    )
+    return document.cells if document else ()
 
 
 def _from_version_1(data: Any) -> Any:

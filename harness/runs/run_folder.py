@@ -1,4 +1,4 @@
-"""The folder of a run: what its files are called, and that neither a new run nor an output takes the place of what is there."""
+"""The folder of a run: the names of its files, and checks that neither a new run nor an output overwrites them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ REPORT = "report.html"
 
 
 def refuse_occupied(path: Path) -> None:
-    """See that a new run may be made in a folder: it is not there yet, or empty.
+    """Check that a folder is new or empty, so that a run may be made in it.
 
     Raises:
-        UsageError: it holds a run, or files that are not ours.
+        UsageError: it holds a run, or other files.
     """
     if (path / MANIFEST).exists():
         raise UsageError(
             f"{path} already holds a run", remedy=f"go on with it: --resume {path}; or choose another --out"
         )
     try:
-        # What a process that makes a run here writes before its manifest is no run yet.
+        # Files that a process writes before its manifest are no run yet.
         stranger = next((one.name for one in sorted(path.iterdir()) if not _is_begun(one)), None)
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -42,14 +42,14 @@ def _is_begun(entry: Path) -> bool:
 
 
 def refuse_own_file(output: Path, *, replaces_report: bool = False) -> None:
-    """See that what a user names as an output is none of a run's own files: what was measured is there once.
+    """Check that an output of the user is none of a run's own files, because the data there exist only once.
 
     Args:
-        output: a file.
+        output: the file.
         replaces_report: whether it may be a run's report.
 
     Raises:
-        UsageError: it is one.
+        UsageError: it is one of them.
     """
     names = {MANIFEST, TRIALS, DECISIONS, LOGS, *(() if replaces_report else (REPORT,))}
     place = Path(os.path.realpath(output))

@@ -1,7 +1,7 @@
-"""The log of a run, `RUN/logs/harness.log`, and the traceback of an error that nobody foresaw, `RUN/logs/internal-error.txt`.
+"""The log of a run, `RUN/logs/harness.log`, and tracebacks of bugs, `RUN/logs/internal-error.txt`.
 
-The log holds whatever the harness's loggers say while the run goes on, down to each command that a device was sent. It is bounded: once it
-is full it becomes `harness.log.1`, in the place of the one before. What was logged before the run had a folder comes first.
+The log holds all records of the harness's loggers during the run, down to each command sent to a device; records from before the run had a
+folder come first. It is bounded: when it is full, it replaces `harness.log.1`.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from pathlib import Path
 from harness.files.terminal_text import printable
 
 LOGGER = "harness"
-"""The logger above all loggers of this package."""
+"""Parent of all loggers of this package."""
 
 LINE = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
-"""How a line of a log looks."""
+"""Format of a log line."""
 
 LOG_FILE = "harness.log"
 TRACEBACK_FILE = "internal-error.txt"
 
 _MOST_BYTES = 1 << 20
-"""Size at which the log begins anew; the part before it is kept, so that a run keeps twice as much at most."""
+"""Size at which the log begins anew. One earlier part is kept, so a run keeps at most twice as much."""
 _MOST_EARLY = 1000
 
 
 class EarlyRecords(logging.Handler):
-    """Keeps the latest records until a run has a folder for them, and knows that folder then."""
+    """Keeps the latest records until a run has a folder for them."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.logs: Path | None = None
-        """The `logs` folder of the latest run; None before there is one."""
+        """The `logs` folder of the latest run, if there is one."""
         self.kept: deque[logging.LogRecord] = deque(maxlen=_MOST_EARLY)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -49,7 +49,7 @@ class EarlyRecords(logging.Handler):
 
 
 class IgnoresWriteErrors(logging.Handler):
-    """A log that cannot be written (a full disk, a closed pipe) must not disturb what it tells of."""
+    """Ignores a full disk or a closed pipe: a log must not disturb the work that it describes."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # logging's name
         """See `logging.Handler.handleError`."""
@@ -58,7 +58,7 @@ class IgnoresWriteErrors(logging.Handler):
 
 
 class LineFormatter(logging.Formatter):
-    """A record is one line: what a device said in it can neither move a terminal's cursor nor pass for a line of its own."""
+    """Formats a record as one line. Text of a device in it can neither move a terminal's cursor nor fake another line."""
 
     def __init__(self) -> None:
         super().__init__(LINE)
@@ -69,11 +69,11 @@ class LineFormatter(logging.Formatter):
 
 
 _run: contextvars.ContextVar[Path | None] = contextvars.ContextVar("run", default=None)
-"""The `logs` folder of the run that the present thread works for."""
+"""The `logs` folder of the run for which the present thread works."""
 
 
 class _RunLogFile(IgnoresWriteErrors, logging.handlers.RotatingFileHandler):
-    """`RUN/logs/harness.log`: what is logged for that run, and not for another that goes on at the same time."""
+    """Writes `RUN/logs/harness.log`: the records of that run only, even if others go on at the same time."""
 
     def __init__(self, logs: Path) -> None:
         super().__init__(logs / LOG_FILE, maxBytes=_MOST_BYTES, backupCount=1, encoding="utf-8", delay=True)
@@ -82,7 +82,7 @@ class _RunLogFile(IgnoresWriteErrors, logging.handlers.RotatingFileHandler):
 
 
 class _Verbosity:
-    """Lets the package's loggers say everything while runs go on; what the user's own logging gets stays what it was."""
+    """Makes the package's loggers say everything during runs, while the user's own logging gets what it got before."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -117,7 +117,7 @@ class _Verbosity:
 
 
 class _ToTheUser(logging.Handler):
-    """Stands for the way up to the root logger."""
+    """Forwards records to the root logger's handlers."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler.emit`."""
@@ -131,11 +131,7 @@ _verbosity = _Verbosity()
 
 @contextlib.contextmanager
 def run_log(logs: Path) -> Iterator[None]:
-    """Log into a run's folder meanwhile, from this thread and those that copy its context. A resumed run goes on with its log.
-
-    Args:
-        logs: the run's `logs` folder.
-    """
+    """Log into a run's `logs` folder, from this thread and those that copy its context. A resumed run continues its log."""
     logger = logging.getLogger(LOGGER)
     handler = _RunLogFile(logs)
     token = _run.set(logs)
@@ -156,12 +152,12 @@ def run_log(logs: Path) -> Iterator[None]:
 
 
 def internal_error(error: Exception, where: str, file: Path | None) -> str:
-    """Keep the traceback of an error that is a bug of the harness, and say so in one line that names the file.
+    """Keep the traceback of a bug in the harness, and return one line that names the file.
 
     Args:
-        error: what was raised.
-        where: what it stopped, such as ` on SERIAL`; may be empty.
-        file: where the traceback goes, added to what is there; None where there is no room for it.
+        error: the exception.
+        where: the work that it stopped, such as ` on SERIAL`; may be empty.
+        file: file to append the traceback to; None to keep none.
     """
     words = " ".join(f"{type(error).__name__}: {error}".split())
     line = f"internal error{where}: {words if len(words) <= 300 else f'{words[:299]}…'}"

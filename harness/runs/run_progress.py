@@ -1,4 +1,4 @@
-"""How far a run is: what it has still to do, and of an adaptive run what its results decide."""
+"""The progress of a run: trials still to do, and the decisions that follow from the results of an adaptive run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.runs.run_store import Manifest, Run, RunStore
 
 
 def stopping_of(manifest: Manifest) -> dict[str, Stopping]:
-    """How an adaptive run decides, by device; nothing for a run that does not."""
+    """Return the decisions of an adaptive run by device; empty for other runs."""
     if manifest.adaptive is None:
         return {}
     latency = [t for t in (*manifest.trials, *manifest.further) if t.purpose is Purpose.LATENCY]
@@ -27,15 +27,15 @@ def stopping_of(manifest: Manifest) -> dict[str, Stopping]:
 
 
 def processes_of(results: Iterable[Result]) -> dict[str, ProcessSummary]:
-    """What decides about further blocks, by trial."""
+    """Return the latency processes, which decide about further blocks, by trial id."""
     return {r.trial.trial_id: process_of(r) for r in results if r.trial.purpose is Purpose.LATENCY}
 
 
 def record_decisions(store: RunStore) -> None:
-    """Record the decisions that follow from an adaptive run's results: a harness that was killed after a block may have missed them.
+    """Record the decisions that follow from an adaptive run's results, which a harness killed after a block may have missed.
 
     Raises:
-        SetupError: it cannot be written.
+        SetupError: they cannot be written.
     """
     processes = processes_of(store.results())
     for stopping in stopping_of(store.manifest).values():
@@ -44,9 +44,7 @@ def record_decisions(store: RunStore) -> None:
 
 
 def adaptive_progress(run: Run) -> tuple[Step, ...]:
-    """How far each device of an adaptive run is; nothing for a run of another kind."""
-    if run.manifest.adaptive is None:
-        return ()
+    """Return the state of each device of an adaptive run; empty for other runs."""
     processes = processes_of(run.results)
     return tuple(
         stopping.step(processes, run.decisions, datetime.now(UTC)) for stopping in stopping_of(run.manifest).values()
@@ -54,17 +52,17 @@ def adaptive_progress(run: Run) -> tuple[Step, ...]:
 
 
 def unfinished_trials(run: Run) -> tuple[Trial, ...]:
-    """The trials that lack a result that they need. Of an adaptive run's further blocks, those of the next one at most."""
+    """Return the trials that still need a result. Of an adaptive run's further blocks, only the next one counts."""
     done = {result.trial.trial_id for result in run.results}
     needed = (*run.manifest.planned, *(trial for step in adaptive_progress(run) for trial in step.trials))
     return tuple({trial.trial_id: trial for trial in needed if trial.trial_id not in done}.values())
 
 
 def unfinished_on(run: Run) -> Counter[str]:
-    """How many trials of each device lack a result that they need."""
+    """Count the trials that still need a result, by device."""
     return Counter(trial.device for trial in unfinished_trials(run))
 
 
 def unfinished(run: Run) -> int:
-    """How many trials of a run have no result yet but need one, on all devices."""
+    """Count the trials that still need a result, on all devices."""
     return unfinished_on(run).total()

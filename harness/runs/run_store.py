@@ -1,22 +1,20 @@
-"""A run on disk: `manifest.json`, `trials.jsonl`, `logs/TRIAL/`, and `decisions.jsonl` of an adaptive run. It only ever grows. Beside the
-trials' logs lies the harness's own (`run_log`).
+"""A run on disk: `manifest.json`, `trials.jsonl`, `logs/TRIAL/`, and `decisions.jsonl` of an adaptive run. It only grows.
 
-Each finished trial is one line, appended and fsynced, so a killed controller loses at most the trial in flight; so is each decision
-that a comparison was measured enough.
+Each finished trial is one line, appended and synced to the disk, so a kill loses at most the trial in flight. So is each decision of an
+adaptive run.
 
 Format history (`format_version` in the manifest):
     1   first version
-    2   adaptive runs: `adaptive` and `further` in the manifest, `decisions.jsonl`. An older harness would take the least number of
-        blocks for all of it, and too narrow an interval for the right one
-    3   trials that were repeated on request: `retried` in the manifest, and a trial in it may have several lines in `trials.jsonl`, of
-        which the last counts. Only a run that has such trials is of this format
+    2   adaptive runs: `adaptive` and `further` in the manifest, `decisions.jsonl`. An older harness would take the first blocks for the
+        whole run, and too narrow an interval for the right one
+    3   trials repeated on request: `retried` in the manifest lists trials that may have several lines in `trials.jsonl`, of which the last
+        counts. Only runs with such trials have this format
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import logging
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -35,11 +33,12 @@ from harness.files.whole_file import write_whole
 from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from harness.runs.run_folder import DECISIONS, LOGS, MANIFEST, TRIALS, refuse_occupied
+from harness.runs.stored_json import first_mistake, read_document
 
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 3
-"""The newest that this harness reads."""
+"""The newest format that this harness reads."""
 _FORMAT_OF_A_NEW_RUN, _FORMAT_OF_RETRIES = 2, 3
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
@@ -47,13 +46,13 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a run was meant to do, with what, and where. Written once, before the first trial."""
+    """The plan of a run, with its devices, binaries and models. Written once, before the first trial."""
 
     run_id: str
     suite: str
     """The suite's name."""
     suite_text: str
-    """The suite file as given."""
+    """Content of the suite file."""
     suite_path: str | None = None
     started_at: datetime
     harness_version: str
@@ -62,39 +61,39 @@ class Manifest:
     artifacts: tuple[Artifact, ...] = ()
     models: tuple[ModelRef, ...] = ()
     trials: tuple[Trial, ...] = ()
-    """Every trial that runs in any case, in the order in which it was scheduled: what `--resume` works off."""
+    """Trials that run in any case, in the scheduled order, which `--resume` works off."""
     impossible: tuple[Impossible, ...] = ()
     """Trials that a device cannot run at all; recorded as skipped."""
     seed: int | None = None
     baseline: Mapping[str, Scalar] | None = None
     adaptive: AdaptivePlan | None = None
-    """How an adaptive run finds its number of blocks; None where the suite fixes it."""
+    """The plan of an adaptive run; None if the suite fixes the number of blocks."""
     further: tuple[Trial, ...] = ()
-    """Trials of an adaptive run beyond its least number of blocks, in order: each runs only if its comparison needs it by then. One
-    that did not run because it was not needed is not missing."""
+    """Trials of an adaptive run beyond its smallest number of blocks, in order. Each runs only if its comparison still needs it; else it
+    does not count as missing."""
     resumed_by: tuple[str, ...] = ()
-    """Versions of the harness, other than `harness_version`, that went on with it: what each measured may differ for that reason."""
+    """Other versions of the harness that resumed the run; their results may differ for that reason."""
     retried: tuple[str, ...] = ()
-    """Trials that were to run again although they had a result: their last one counts."""
+    """Trials to run again although they had a result; their last result counts."""
     format_version: int = _FORMAT_OF_A_NEW_RUN
 
     @property
     def planned(self) -> tuple[Trial, ...]:
-        """Everything that ends in a result in any case: what runs and what is recorded as skipped."""
+        """All trials that end in a result in any case, as measured or as skipped."""
         return (*self.trials, *(item.trial for item in self.impossible))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run read back. `results` holds each finished trial once, in the order in which they finished."""
+    """A run read back. `results` holds each finished trial once, in the order of finishing."""
 
     path: Path
     manifest: Manifest
     results: tuple[Result, ...]
     damaged: tuple[int, ...] = ()
-    """Lines of `trials.jsonl` that cannot be read; their trials count as not finished."""
+    """Numbers of the unreadable lines of `trials.jsonl`; their trials count as unfinished."""
     decisions: tuple[Decision, ...] = ()
-    """Why an adaptive run measured its comparisons no longer: one for each that has ended, in the order of deciding."""
+    """The decision for each ended comparison of an adaptive run, in order."""
 
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -103,9 +102,9 @@ _RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 
 
 class RunStore:
-    """The writing end of a run. One process at a time: the trials file is locked while it is open.
+    """The writing end of a run, for one process at a time: it locks the trials file while it is open.
 
-    Use `create` or `open`; use as a context manager.
+    Make it with `create` or `open`, and use it as a context manager.
     """
 
     def __init__(self, path: Path, manifest: Manifest, *, wait: bool = False) -> None:
@@ -126,15 +125,15 @@ class RunStore:
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest, *, wait: bool = False) -> RunStore:
-        """Make a new run. A folder that is refused stays as it was.
+        """Make a new run. A refused folder stays as it was.
 
         Args:
-            path: its folder: a new one, or one that is empty.
-            manifest: what it is to do.
+            path: its folder, new or empty.
+            manifest: its plan.
             wait: wait for a process that writes there.
 
         Raises:
-            UsageError: `path` holds a run or other files already, or is a file.
+            UsageError: `path` already holds a run or other files, or is a file.
             SetupError: another process writes there, or the disk is full.
         """
         try:
@@ -149,8 +148,8 @@ class RunStore:
         except OSError as error:
             raise UsageError(f"cannot write into {path}: {error.strerror}") from None
         try:
-            # Again, with the lock: of two that come at once the second finds the first one's run. The manifest makes it a run, so it
-            # comes last.
+            # Check again with the lock: of two processes at once, the second finds the first one's run. The manifest makes it a run, so
+            # it comes last.
             refuse_occupied(path)
             (path / LOGS).mkdir(exist_ok=True)
             write_whole(path / MANIFEST, _manifest_file(manifest))
@@ -161,7 +160,7 @@ class RunStore:
 
     @classmethod
     def open(cls, path: Path, *, wait: bool = False) -> RunStore:
-        """Open an existing run to go on with it.
+        """Open an existing run to resume it.
 
         Args:
             path: its folder.
@@ -173,23 +172,23 @@ class RunStore:
         """
         store = cls(path, read_manifest(path), wait=wait)
         try:
-            store.manifest = read_manifest(path)  # with the lock: another process may have extended it meanwhile
+            store.manifest = read_manifest(path)  # again, since another process may have extended it before the lock
         except BaseException:
             store.close()
             raise
         return store
 
     def results(self) -> tuple[Result, ...]:
-        """What is finished so far."""
+        """Return the results so far."""
         return _read_results(self.path, self.manifest)[0]
 
     def extend_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest by one that holds more (used where recorded logs extend a run). The file changes atomically."""
+        """Replace the manifest by one that holds more. The file changes in one step."""
         write_whole(self.path / MANIFEST, _manifest_file(manifest))
         self.manifest = manifest
 
     def retry(self, trial_ids: Collection[str]) -> None:
-        """Let trials have another result, which then counts. What they logged so far is kept under another name once they run.
+        """Let trials have another result, which then counts. Once they run, their old logs get another name.
 
         Raises:
             SetupError: the manifest cannot be written.
@@ -199,19 +198,19 @@ class RunStore:
         self._again = set(trial_ids)
 
     def append(self, result: Result) -> None:
-        """Write one finished trial; it is on the disk when this returns.
+        """Write one finished trial. It is on the disk when this returns.
 
         Raises:
-            SetupError: the disk is full or the folder is gone. Nothing half-written counts.
+            SetupError: the disk is full or the folder is gone. A half-written line does not count.
         """
         self._file.append(_RESULT.dump_json(result), remedy=self._remedy)
 
     def decisions(self) -> tuple[Decision, ...]:
-        """What is decided so far."""
+        """Return the decisions so far."""
         return _read_decisions(self.path)
 
     def decide(self, decision: Decision) -> None:
-        """Write that a comparison has been measured enough; it is on the disk when this returns.
+        """Write the end of a comparison. It is on the disk when this returns.
 
         Raises:
             SetupError: as `append`.
@@ -226,7 +225,7 @@ class RunStore:
         return f"free some room, then --resume {self.path}"
 
     def log_dir(self, trial_id: str) -> Path:
-        """Folder for a trial's raw output, made if needed."""
+        """Return the folder for a trial's raw output; make it if needed."""
         if not _SAFE_NAME.fullmatch(trial_id):
             raise ValueError(f"not a trial id: {trial_id!r}")
         folder = self.path / LOGS / trial_id
@@ -256,9 +255,9 @@ class RunStore:
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """For work on very many results: they hold no cycles, yet the collector would look through all of them again and again.
+    """Pause the garbage collector for work on many results: they hold no cycles, yet it would scan them again and again.
 
-    With a million op rows that is half of the time of reading them.
+    With a million op rows that takes half of the reading time.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -273,8 +272,8 @@ def load_run(path: Path) -> Run:
     """Read a run.
 
     Raises:
-        UsageError: there is no run at `path`, its manifest is damaged, two results contradict each other (file and line are named), or a
-            newer harness wrote it. A line that cannot be read is passed over, and the log says so.
+        UsageError: there is no run at `path`, its manifest is damaged, two results contradict each other (the message names file and
+            line), or a newer harness wrote it. An unreadable line is skipped, and the log says so.
     """
     manifest = read_manifest(path)
     results, damaged = _read_results(path, manifest)
@@ -287,29 +286,14 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         UsageError: as `load_run`.
     """
-    file = path / MANIFEST
-    try:
-        data = json.loads(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{path} holds no run: {MANIFEST} is missing") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # brackets a hundred thousand deep
-        raise UsageError(f"{file} is damaged: {error}") from None
-    version = data.get("format_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise UsageError(
-            f"{file} has format {version}, this harness reads up to {FORMAT_VERSION}",
-            remedy="upgrade the harness that reads it",
-        )
-    try:
-        return _MANIFEST.validate_python(data)
-    except ValidationError as error:
-        raise UsageError(f"{file} is damaged: {_first(error)}") from None
+    manifest = read_document(path / MANIFEST, _MANIFEST, newest=FORMAT_VERSION)
+    if manifest is None:
+        raise UsageError(f"{path} holds no run: {MANIFEST} is missing")
+    return manifest
 
 
 def _read_results(path: Path, manifest: Manifest) -> tuple[tuple[Result, ...], tuple[int, ...]]:
-    """Results, and the numbers of the lines that hold none."""
+    """Results, and the numbers of unreadable lines."""
     file = path / TRIALS
     seen: dict[str, Result] = {}
     retried = set(manifest.retried)
@@ -322,8 +306,8 @@ def _read_results(path: Path, manifest: Manifest) -> tuple[tuple[Result, ...], t
                 continue
             trial_id = result.trial.trial_id
             if trial_id in retried:
-                seen.pop(trial_id, None)  # it stands where it finished last
-            # The same line twice says nothing new.
+                seen.pop(trial_id, None)  # so that it takes the place where it finished last
+            # The same line twice is no contradiction.
             if seen.setdefault(trial_id, result) != result:
                 raise UsageError(f"{file}:{number} holds another result of trial {trial_id}")
     return tuple(seen.values()), tuple(damaged)
@@ -343,11 +327,11 @@ _Line = TypeVar("_Line")
 
 
 def _read_line(kind: TypeAdapter[_Line], line: bytes, file: Path, number: int) -> _Line | None:
-    """What a line holds; None, and a word in the log, where a disk or an editor spoiled it: one line must not cost the night."""
+    """Read a line; None, with a word in the log, if a disk or an editor spoiled it: one line must not cost the whole run."""
     try:
         return kind.validate_json(line)
     except ValidationError as error:
-        why = _first(error) if line.strip() else "it is empty"
+        why = first_mistake(error) if line.strip() else "it is empty"
         log.warning("%s:%d is damaged and left out: %s", file, number, why)
         return None
 
@@ -364,9 +348,3 @@ def _keep_aside(folder: Path) -> None:
 
 def _manifest_file(manifest: Manifest) -> bytes:
     return _MANIFEST.dump_json(manifest, indent=1) + b"\n"
-
-
-def _first(error: ValidationError) -> str:
-    detail = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in detail["loc"])
-    return f"{place}: {detail['msg']}" if place else detail["msg"]

@@ -1,6 +1,6 @@
 """`processes` of a suite: a number, a number for each purpose, or `{min, max, until, device_s}`.
 
-The last form measures until the compared ratios are known well enough.
+The last form measures until the intervals of the compared ratios are narrow enough.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.records.adaptive_decisions import AdaptivePlan
 
 
 def _percent(value: object) -> object:
-    """Read `2%` or 0.02 as a fraction. The check of its type refuses anything else."""
+    """Read `2%` or 0.02 as a fraction."""
     if isinstance(value, str) and (found := re.fullmatch(_PERCENT, value)):
         return float(found[1]) / 100
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -68,13 +68,13 @@ class AdaptiveEntry(BaseModel):
         return self
 
     def plan(self) -> AdaptivePlan:
-        """As a record."""
+        """Return it as a record."""
         return AdaptivePlan(min_blocks=self.min, max_blocks=self.max, until=self.until, device_s=self.device_s)
 
 
 _Count = Annotated[int, Field(ge=1, le=10_000)]
 
-# Chosen beforehand, so that a mistake is not answered with what another form would need.
+# The discriminator chooses the form first, so that errors speak of that form only.
 _LatencyProcesses = Annotated[
     Annotated[_Count, Tag("int")] | Annotated[AdaptiveEntry, Tag("AdaptiveEntry")],
     Discriminator(lambda value: "AdaptiveEntry" if isinstance(value, Mapping | AdaptiveEntry) else "int"),
@@ -82,7 +82,7 @@ _LatencyProcesses = Annotated[
 
 
 class PurposeEntry(BaseModel):
-    """How many processes each cell runs for each purpose."""
+    """The number of processes of each cell for each purpose."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -114,13 +114,13 @@ def why_not(
     baseline: Mapping[Any, Scalar] | None,
     possible: Mapping[str, Sequence[object]],
 ) -> tuple[str, str, str] | None:
-    """Say why a suite cannot find its number of processes itself: key, message and remedy; None if it can.
+    """Say why a suite cannot be adaptive: key, message and remedy; None if it can.
 
     Args:
-        purposes: of the suite.
+        purposes: the suite's purposes.
         interleave: whether it runs in blocks.
-        baseline: as it says.
-        possible: the values that its cells have for each key of a baseline.
+        baseline: the suite's baseline.
+        possible: the values of its cells for each key of a baseline.
     """
     example = "baseline: {delegate: cpu}"
     if Purpose.LATENCY not in purposes:

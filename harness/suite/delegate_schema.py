@@ -10,7 +10,7 @@ DELEGATE_NAMES: dict[str, Any] = {"type": "string", "enum": list(DELEGATES)}
 
 
 def add_options(schema: dict[str, Any]) -> None:
-    """Say for each delegate which options it takes and which values these may have."""
+    """Add the options of each delegate, with their valid values."""
     schema["properties"]["name"] |= {"enum": list(DELEGATES)}
     common = list(schema["properties"])
     schema["allOf"] = [

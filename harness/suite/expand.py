@@ -1,11 +1,11 @@
-"""A suite on given devices: which trials, in which order. Pure.
+"""Expands a suite on given devices to trials in order. Pure.
 
-The sample is one process, so order matters: the processes of all cells are interleaved in blocks. Block N holds the N-th latency process
-of every cell, in an order that is drawn anew for each block and device, so that a phone that warms up slows all cells alike. Profile and
-memory processes come last, shuffled too: they are never mixed with latencies.
+The sample is one process, so order matters: block N holds the N-th latency process of every cell, in a new random order for each block
+and device, so that a phone that warms up slows all cells alike. Profile and memory processes come last, shuffled too: they never mix with
+latencies.
 
-An adaptive suite is expanded to its largest number of blocks, with the same ids in the same order. `harness.analysis.stopping` decides
-during the run which blocks beyond the first ones run.
+An adaptive suite expands to its largest number of blocks, with the same ids in the same order. `harness.analysis.stopping` decides during
+the run which of them run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.suite.suite_file import Suite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePlan:
-    """A device as the expansion needs it."""
+    """The facts of a device that the expansion needs."""
 
     serial: str
     topology: Topology
@@ -33,17 +33,17 @@ class DevicePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """All trials, device by device in the order in which they run; what cannot run; what a user should know before."""
+    """All trials, device by device in the order of running; those that cannot run; and warnings."""
 
     trials: tuple[Trial, ...]
     impossible: tuple[Impossible, ...]
     warnings: tuple[str, ...]
     seed: int
     further: tuple[Trial, ...] = ()
-    """Blocks of an adaptive suite beyond the least number: run only as long as their comparison is not narrow enough."""
+    """Trials of an adaptive suite beyond its smallest number of blocks; they run only while their comparison needs them."""
 
     def device_seconds(self, serial: str) -> tuple[float, float]:
-        """The least and the most time that a device will spend in `benchmark_model`, by the suite's own limits."""
+        """Return the least and the most seconds of a device in `benchmark_model`, by the suite's own limits."""
         mine = [trial for trial in self.trials if trial.device == serial]
         least = sum(trial.run.warmup_s + trial.run.min_s for trial in mine)
         mine += [trial for trial in self.further if trial.device == serial]
@@ -72,14 +72,14 @@ def expand(
     """Expand a suite.
 
     Args:
-        suite: as checked.
+        suite: the checked suite.
         models: the files that its patterns found.
-        devices: where it runs.
-        seed: of the random order; the same seed gives the same order.
-        no_models: files that are no models, by SHA-256, and what they are: their cells fail without being run.
+        devices: the devices.
+        seed: seed of the random order; the same seed gives the same order.
+        no_models: what files are that are no models, by SHA-256. Their cells fail without a run.
 
     Raises:
-        UsageError: `cpus` holds a word that means nothing on any device.
+        UsageError: `cpus` holds a word that means nothing on any device, or the suite asks for the same trial twice.
     """
     trials: list[Trial] = []
     further: list[Trial] = []
@@ -88,7 +88,7 @@ def expand(
     warnings: dict[str, None] = {}
     for device in devices:
         cells = _cells(suite, models, device, warnings)
-        # str seeds are hashed with SHA-512: stable between Python versions and processes.
+        # Python hashes str seeds with SHA-512, so the order is stable between its versions and processes.
         rng = random.Random(f"{seed}/{device.serial}")  # noqa: S311  # an order, not a secret
         for block, (purpose, process, order) in enumerate(_blocks(suite, cells, rng)):
             sure = least is None or purpose is not Purpose.LATENCY or process < least
@@ -163,7 +163,7 @@ def _blocks(suite: Suite, cells: list[_Cell], rng: random.Random) -> list[tuple[
 
 
 def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: int, block: int) -> Trial:
-    # The identity of a trial is what it asks, not when: a resumed or repeated expansion gives the same ids.
+    # The request alone identifies a trial, so a resumed or repeated expansion gives the same ids.
     asked = (
         serial,
         cell.model.name,
@@ -175,7 +175,7 @@ def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: in
         cell.cpus.hex,
         purpose.value,
         str(process),
-        # Nothing if there is only one: a second binary in a suite leaves the ids of the first one's trials as they were.
+        # Only if given, so that suites without these keep their ids.
         *((cell.binary,) if cell.binary is not None else ()),
         *((f"start={cell.start}",) if cell.start != "warm" else ()),
         *((f"model={cell.model.asked}",) if cell.model.asked else ()),

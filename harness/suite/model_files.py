@@ -1,4 +1,4 @@
-"""The model files that a suite names, by path or glob."""
+"""Finds the model files that a suite names by path or glob."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.suite.model_inputs import Mismatch, matched_to_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPattern:
-    """One of a suite's `models`: a path or glob, relative to the suite file, with the settings for the files that it finds."""
+    """One of a suite's `models`: a path or glob relative to the suite file, with settings for its files."""
 
     path: str
     name: str | None = None
@@ -29,8 +29,8 @@ def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple
     """Find the files that a suite's `models` name.
 
     Args:
-        entries: as the suite lists them.
-        text: the suite, for the lines of mistakes.
+        entries: the suite's models.
+        text: the suite's text, to name lines in errors.
         file: the suite file.
 
     Raises:
@@ -90,14 +90,14 @@ def _is_no_text(path: Path) -> bool:
 
 
 def _expand(pattern: str, base: Path) -> list[Path]:
-    # `a[1].tflite` is first a file of that very name, then a pattern.
+    # `a[1].tflite` is a file of that very name before it is a pattern.
     literal = base / pattern
     if literal.is_file():
         return [literal]
     if literal.is_dir() or not glob.has_magic(pattern):
         return []
-    # Not Path.glob: it refuses absolute patterns, and a folder of the suite's own may be called `[a]`.
-    matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207  # see above
+    # Path.glob refuses absolute patterns, and the suite's own folder may be called `[a]`.
+    matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207
     return sorted(path for match in matches if (path := base / match).is_file())
 
 

@@ -1,6 +1,6 @@
-"""What a file that is called a model is by its content: TensorFlow Lite's carry the identifier `TFL3` at their fifth byte.
+"""Tells the format of a model file by its content. TensorFlow Lite's models have the identifier `TFL3` at byte 4.
 
-Whatever else people name in a suite by mistake is told apart by its first bytes, so that the answer says what it is and what to do.
+The first bytes tell other files that people name by mistake, so that the message says what the file is and what to do.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ _PAGE = re.compile(
     rb"\s{0,200}(?:<!--.{0,400}?-->\s{0,20})?<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _ONNX = re.compile(rb"\x08[\x01-\x20](?:\x12[\x01-\x7f][\x20-\x7e]|[\x1a\x22\x2a]|[\x3a\x42])")
-"""`ir_version`, and then the producer's name, its version, the domain, the graph or the operator sets."""
+"""`ir_version`, then the producer's name, its version, the domain, the graph or the operator sets."""
 _SAFETENSORS = re.compile(rb"[\s\S]{6}\0\0\{\"")
 
 
 def no_models(models: Iterable[ModelRef]) -> dict[str, str]:
-    """What those files are that are no TensorFlow Lite models, in a sentence; by their SHA-256.
+    """Say in a sentence what files are that are no TensorFlow Lite models, by SHA-256.
 
-    A file that cannot be read (any more) is not among them: what is wrong with it shows where it is used.
+    Unreadable files are left out; their error shows where they are used.
     """
     found = {}
     for model in models:
@@ -71,7 +71,7 @@ def no_models(models: Iterable[ModelRef]) -> dict[str, str]:
 
 
 def other_format(path: Path) -> str | None:
-    """What a file is, if it is no TensorFlow Lite model, and what to do about it; None for a model.
+    """Say what a file is that is no TensorFlow Lite model, and what to do about it; None for a model.
 
     Raises:
         OSError: it cannot be read.
@@ -117,12 +117,7 @@ def _zipped(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (
-        zipfile.BadZipFile,
-        OSError,
-        ValueError,
-        NotImplementedError,
-    ):  # the last: zipfile's word for a version it does not know
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # the last: a version unknown to zipfile
         return "a ZIP archive, cut short or damaged"
     for pattern, what in _ZIPPED:
         if any(pattern.match(name) for name in names):
@@ -138,8 +133,7 @@ def _by_text(head: bytes) -> str | None:
     if _PAGE.match(head) is not None:
         return "an HTML page, maybe of a login or an error: download the file anew"
     try:
-        # The last character may be cut.
-        text = head.decode("utf-8") if len(head) < _HEAD else head[:-4].decode("utf-8", errors="strict")
+        text = (head if len(head) < _HEAD else head[:-4]).decode("utf-8")  # a full head may end within a character
     except UnicodeDecodeError:
         return None
     if "\0" in text:

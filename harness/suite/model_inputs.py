@@ -1,7 +1,7 @@
-"""Holds what a suite says of a model's signature and inputs against the model file, before anything runs.
+"""Checks a suite's signature and inputs of a model against the model file, before anything runs.
 
-`benchmark_model` feeds inputs by their order and only warns of a name that is another's. So names are looked up here and put into the
-order of the file, under the names of its tensors.
+`benchmark_model` feeds inputs by their order and only warns of a wrong name. So this puts the inputs into the file's order, under the names
+of its tensors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.records import ModelInput, ModelRef
 
 
 class Mismatch(Exception):
-    """The model has no such signature or input. `keys` lead to the mistake from the model's entry in the suite."""
+    """The model has no such signature or input. `keys` is the path to the mistake from the model's entry in the suite."""
 
     def __init__(self, message: str, remedy: str | None, keys: tuple[str | int, ...]) -> None:
         super().__init__(message)
@@ -28,10 +28,10 @@ class Mismatch(Exception):
 def matched_to_file(model: ModelRef) -> ModelRef:
     """Put the inputs of a model into the order of its file, each under its tensor's name.
 
-    A file that is no model stays as it is: its trials say so.
+    Files that are no models stay as they are: their trials fail.
 
     Raises:
-        Mismatch: the file has no such signature, lacks an input or has one more, or an input has another number of dimensions.
+        Mismatch: the file has no such signature, has other inputs, or an input has another number of dimensions.
     """
     if model.signature is None and not model.inputs:
         return model
@@ -46,7 +46,7 @@ def matched_to_file(model: ModelRef) -> ModelRef:
 
 
 def _signature(graph: Graph, wanted: str | None) -> Signature | None:
-    """The signature that runs; of a model with just one that one, since its names are what people know."""
+    """The signature that runs. A model's only one serves even if unnamed, since people know its names."""
     keys = [one.key for one in graph.signatures]
     if wanted is None:
         return graph.signatures[0] if len(keys) == 1 and graph.signatures[0].subgraph == 0 else None

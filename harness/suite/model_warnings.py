@@ -1,4 +1,4 @@
-"""What a user should know of a suite's models before they run: damaged files, and signatures to choose from."""
+"""Warns of a suite's models before they run: damaged files, and signatures to choose from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.suite.model_format import other_format
 
 
 def warnings_about(models: Sequence[ModelRef]) -> tuple[str, ...]:
-    """One sentence for each model that will fail or leaves open what runs. Files of other formats are told by `model_format.no_models`."""
+    """Return a sentence for each model that will fail or has several signatures. `model_format.no_models` covers other formats."""
     found: list[str] = []
     for model in models:
         path = Path(model.path)

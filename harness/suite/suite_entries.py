@@ -1,4 +1,4 @@
-"""What stands below the keys of a suite: models with inputs, delegates with options, binaries, lengths, order, devices by property."""
+"""The entries of a suite: models with inputs, delegates with options, binaries, lengths, order, devices by property."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class StrictEntry(BaseModel):
 
 
 class InputEntry(StrictEntry):
-    """What an input of a model is fed with."""
+    """Shape and values for an input of a model."""
 
     name: str = Field(min_length=1, description="as the signature or the tensor is called in the file")
     shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="sizes; the tool takes no scalars")
@@ -59,7 +59,7 @@ class ModelEntry(StrictEntry):
         return value
 
     def pattern(self) -> ModelPattern:
-        """As a record."""
+        """Return it as a record."""
         return ModelPattern(
             path=self.path,
             name=self.name,
@@ -87,7 +87,7 @@ class DelegateEntry(BaseModel):
         return self
 
     def request(self) -> DelegateRequest:
-        """As a record.
+        """Return it as a record.
 
         Raises:
             UsageError: an unknown delegate or option.
@@ -109,7 +109,7 @@ class MatchEntry(StrictEntry):
 
 
 class RunEntry(StrictEntry):
-    """How long each process measures. Seconds are wall time."""
+    """The length of each process. Seconds are wall time."""
 
     min_runs: int = Field(default=50, ge=1, le=1_000_000)
     min_s: float = Field(default=1.0, ge=0, le=3600)
@@ -129,7 +129,7 @@ class RunEntry(StrictEntry):
         return self
 
     def lengths(self) -> RunLengths:
-        """As a record."""
+        """Return it as a record."""
         return RunLengths(**self.model_dump())
 
 
@@ -154,7 +154,7 @@ class BinaryEntry(StrictEntry):
         return self
 
     def request(self, folder: Path) -> BinaryRequest:
-        """As a record, with paths relative to `folder`."""
+        """Return it as a record, with paths relative to `folder`."""
         paths = [self.path] if isinstance(self.path, str) else self.path or []
         return BinaryRequest(name=self.name, use=self.use, paths=tuple(str(folder / path) for path in paths))
 

@@ -1,7 +1,6 @@
-"""A suite file: the YAML that says what to measure, checked before anything runs.
+"""Reads and checks a suite file, the YAML that says what to measure, before anything runs.
 
-`load_suite` reads and checks; `Suite.model_json_schema()` is what editors complete from. `harness.suite.expand`
-says what a suite means on given devices.
+Editors complete from `Suite.model_json_schema()`. `harness.suite.expand` turns a suite into trials on given devices.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from harness.conditions.request import ConditionsRequest
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
 from harness.files.strict_yaml import load_yaml_model_from_text
-from harness.files.yaml_document import line_of
+from harness.files.yaml_document import line_of, read_yaml
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
@@ -52,7 +51,7 @@ __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "mo
 _DelegateName = Annotated[str, WithJsonSchema(DELEGATE_NAMES)]
 _Delegates = Annotated[list[_DelegateName | DelegateEntry], Field(min_length=1)]
 _AsWritten = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
-"""Below the keys of `yaml_text_keys`: to an editor 80 is a number."""
+"""A value below the keys of `yaml_text_keys`: for an editor, 80 is a number."""
 _Threads = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -137,7 +136,7 @@ class Suite(StrictEntry):
     @field_validator("threads", "cpus", "purposes", "delegates", "start")
     @classmethod
     def _no_repeats(cls, value: list[Any]) -> list[Any]:
-        # By meaning: `xnnpack` and `{name: xnnpack}` are one delegate, and so are an option's 1 and "1".
+        # Compare meanings: `xnnpack` and `{name: xnnpack}` are one delegate, and so are an option's 1 and "1".
         labels = [entry.request().label if isinstance(entry, DelegateEntry) else str(entry) for entry in value]
         for index, label in enumerate(labels):
             if label in labels[:index]:
@@ -155,12 +154,12 @@ class Suite(StrictEntry):
 
     @property
     def adaptive(self) -> AdaptiveEntry | None:
-        """How the run finds its number of latency processes; None if the number is fixed."""
+        """The adaptive form of `processes`; None if the number of latency processes is fixed."""
         latency = self.processes.latency if isinstance(self.processes, PurposeEntry) else self.processes
         return latency if isinstance(latency, AdaptiveEntry) else None
 
     def most_processes(self, purpose: Purpose) -> int:
-        """The most processes of a cell for a purpose."""
+        """Return the largest number of processes of a cell for a purpose."""
         asked = self.processes
         if isinstance(asked, PurposeEntry):
             counts = {Purpose.LATENCY: asked.latency, Purpose.PROFILE: asked.profile, Purpose.MEMORY: asked.memory}
@@ -170,22 +169,22 @@ class Suite(StrictEntry):
         return count.max if isinstance(count, AdaptiveEntry) else count
 
     def starts_of(self, delegate: DelegateRequest) -> tuple[StartState, ...]:
-        """Start states of a delegate's trials. A delegate that keeps no cache starts in only one way."""
+        """Return the start states of a delegate's trials. A delegate without a cache has only one."""
         return ("warm",) if delegate.name in NO_CACHE else tuple(self.start)
 
     def binary_requests(self, folder: Path) -> tuple[BinaryRequest, ...]:
-        """The binaries as records; paths are relative to `folder`, that of the suite file."""
+        """Return the binaries as records; `folder`, that of the suite file, anchors their paths."""
         return tuple(
             BinaryRequest(name=entry, use=entry) if isinstance(entry, str) else entry.request(folder)
             for entry in self.binaries
         )
 
     def binary_names(self) -> tuple[str | None, ...]:
-        """What trials multiply by: the binaries' names, or just None if the suite names none."""
+        """Return the binaries' names, or only None if the suite names none."""
         return tuple(entry if isinstance(entry, str) else entry.name for entry in self.binaries) or (None,)
 
     def delegate_requests(self) -> tuple[DelegateRequest, ...]:
-        """The delegates as records."""
+        """Return the delegates as records."""
         return _requests(self.delegates)
 
 
@@ -195,7 +194,7 @@ def _requests(delegates: Sequence[str | DelegateEntry]) -> tuple[DelegateRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSuite:
-    """A suite with its text and the model files that it names."""
+    """A suite with its text and its model files."""
 
     suite: Suite
     text: str
@@ -204,7 +203,7 @@ class LoadedSuite:
 
 
 def find_suite(name: str) -> Path:
-    """Find the suite file that a user means: a path, or one that ships with the harness (`suites/quickstart.yaml`, `quickstart`).
+    """Find a suite file by path, or one that ships with the harness (`suites/quickstart.yaml`, `quickstart`).
 
     Raises:
         UsageError: there is no such file.
@@ -224,13 +223,13 @@ def load_suite(path: Path) -> LoadedSuite:
     """Read and check a suite, and find its models.
 
     Raises:
-        SuiteError: with file, line, key, and the nearest valid word.
+        SuiteError: the suite has mistakes; it names file, line, key and the nearest valid word of each.
     """
-    return read_suite(_read(path), path)
+    return read_suite(read_yaml(path), path)
 
 
 def read_suite(text: str, path: Path) -> LoadedSuite:
-    """The same for a suite's text. Paths in it are relative to the folder of `path`, which errors name.
+    """Do `load_suite` for a suite's text. Paths in it are relative to the folder of `path`, which errors name.
 
     Raises:
         SuiteError: as `load_suite`.
@@ -261,12 +260,3 @@ def _check_adaptive(suite: Suite, models: Sequence[ModelRef], text: str, file: P
         key, message, remedy = wrong
         line = line_of(text, (key,)) or line_of(text, ("processes",))
         raise SuiteError(message, file=file, line=line, key=key, remedy=remedy)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SuiteError(f"is not UTF-8 text (byte {error.start})", file=path) from None
-    except OSError as error:
-        raise SuiteError(f"cannot be read: {error.strerror}", file=path) from None

@@ -1,4 +1,4 @@
-"""Keeps devices on an ADB server's list: follows the list and announces each device that is missing.
+"""Keeps devices on an ADB server's list: watches the list and announces each missing device.
 
 `host:emulator:PORT` tells a server to connect to a device on loopback; it then appears as `emulator-(PORT-1)`. After a loss
 the server never tries again by itself, so every reboot and every new server needs another announcement.
@@ -17,21 +17,21 @@ log = logging.getLogger(__name__)
 
 _REPLY_S = 10.0
 _FIRST_RETRY_S = 0.25
-"""The server may still be burying the old connection, and then ignores the first call without a word."""
+"""The server may still be closing the old connection and then silently ignores the first announcement."""
 _LONGEST_RETRY_S = 4.0
 _SERVER_AWAY_S = 0.05
 
 
 def serial_of(port: int) -> str:
-    """What an ADB server calls the device on this port."""
+    """Return the ADB server's name for the device on this port."""
     return f"emulator-{port - 1}"
 
 
 class RollCall:
-    """Runs beside one server.
+    """Keeps the devices of one server announced.
 
     Args:
-        adb_port: the server's, on 127.0.0.1.
+        adb_port: the server's port on 127.0.0.1.
         devices: the devices to keep on its list.
     """
 
@@ -63,7 +63,7 @@ class RollCall:
             await self._update.wait_for(lambda: not self.missing())
 
     def missing(self) -> dict[str, str]:
-        """Serials that are not (yet) in their expected state, with the state that they are in."""
+        """Return the serials that are not (yet) in their expected state, with their present state."""
         return {
             device.serial: self._states.get(device.listed_as, "absent")
             for device in self._devices
@@ -100,7 +100,7 @@ class RollCall:
             self._update.notify_all()
 
     async def _announce_missing(self) -> float | None:
-        """Announce the devices that are due; returns the seconds until the next one is due, None if all are there."""
+        """Announce the devices that are due. Return the seconds until the next one is due, None if all are there."""
         now = asyncio.get_running_loop().time()
         calls = []
         for device in self._devices:
@@ -117,7 +117,7 @@ class RollCall:
 
     async def _announce(self, device: DeviceServer) -> None:
         if device.was_over_tcp:
-            # A server keeps trying for long to connect to an address that it has lost.
+            # A server keeps trying for a long time to reconnect to a lost address.
             await self._say(f"host:disconnect:{device.address}", wait=True)
         await self._say(f"host:connect:{device.address}" if device.over_tcp else f"host:emulator:{device.port}")
 

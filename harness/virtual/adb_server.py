@@ -1,8 +1,8 @@
-"""A private ADB server with its own port and HOME, without USB, mDNS and scan for emulators. The user's own server and phones never see it.
+"""A private ADB server with its own port and HOME, apart from the user's server and phones: no USB, no mDNS, no scan for emulators.
 
-This process owns the listening socket and hands it down (`-L acceptfd:N`), so the port is never free, not even between two servers. After
-a crash or `adb kill-server`, clients wait for a moment in the socket's queue. Otherwise they would start a server of their own, which
-would claim the phones on the USB.
+This process owns the listening socket and hands it down (`-L acceptfd:N`), so the port is never free, not even between two servers. After a
+crash or `adb kill-server`, clients wait a moment in the socket's queue. Otherwise they would start a server of their own, which would claim
+the phones on the USB.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 _BACKLOG = 128
 _LONGEST_PAUSE_S = 2.0
 _STABLE_S = 10.0
-"""A server that lived this long has proved itself: the next crash is not the last one's continuation."""
+"""After this many seconds a server counts as healthy, and its next crash as a new one."""
 _STOP_S = 3.0
 
-# Run by a fresh interpreter: the kernel ends the server with its parent (PR_SET_PDEATHSIG), however that dies. Done between
-# fork and exec it would need preexec_fn, which is unsafe in a process with threads.
+# Run by a fresh interpreter: the kernel ends the server with its parent (PR_SET_PDEATHSIG), however that dies. Between fork and exec it
+# would need preexec_fn, which is unsafe in a process with threads.
 _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -38,7 +38,7 @@ if os.getppid() == int(sys.argv[1]):
 
 
 def find_adb() -> Path:
-    """Find the adb program: `ADBUTILS_ADB_PATH` names it, else it is the one in the wheel of adbutils.
+    """Find the adb program: the one in `ADBUTILS_ADB_PATH`, else the one in adbutils' wheel.
 
     Raises:
         SetupError: neither is there.
@@ -75,13 +75,13 @@ class AdbServer:
 
     @property
     def port(self) -> int:
-        """On 127.0.0.1; known after `start`."""
+        """The port on 127.0.0.1; known after `start`."""
         assert self._socket is not None, "not started"  # noqa: S101  # a mistake of the caller, not of the world
         return int(self._socket.getsockname()[1])
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server that runs now; None if none runs."""
+        """Process id of the running server; None if none runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     @property
@@ -93,10 +93,10 @@ class AdbServer:
         """Take a port and run a server on it. Clients can connect at once.
 
         Raises:
-            OSError: no port, or the program cannot be run.
+            OSError: no port is free, or the program cannot be run.
         """
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
-        # Inherited by every connection; the server sets it towards devices, but not towards clients.
+        # Every connection inherits it; the server itself sets it towards devices, but not towards clients.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await self._launch()
         self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
@@ -118,7 +118,7 @@ class AdbServer:
             self._socket.close()
 
     def kill(self) -> None:
-        """SIGKILL to the server that runs now; another takes its place."""
+        """Send SIGKILL to the running server; another takes its place."""
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
 

@@ -1,7 +1,7 @@
 """AUTH: a host proves that it owns a key that this device has accepted.
 
-The device sends 20 random bytes, the host signs them (PKCS#1 v1.5, the token standing where a SHA-1 digest would), the device checks the
-signature with the public keys it knows. A key it does not know is offered in Android's own format: base64 of
+The device sends 20 random bytes, the host signs them (PKCS#1 v1.5, with the token in place of a SHA-1 digest), and the device checks the
+signature with the public keys it knows. The host offers an unknown key in Android's own format: base64 of
 `word count, n0inv, modulus[64 words], rr[64 words], exponent`, all little-endian 32-bit words (AOSP: libcrypto_utils, android_pubkey).
 """
 
@@ -23,16 +23,16 @@ _KEY_BYTES = 4 + 4 + _MODULUS_BYTES + _MODULUS_BYTES + 4
 # ASN.1 of "a SHA-1 digest of 20 bytes follows": RFC 8017, 9.2, note 1.
 _SHA1_PREFIX = bytes.fromhex("3021300906052b0e03021a05000414")
 _MAX_ATTEMPTS = 64
-"""Signatures on one connection. A host tries each of its keys once; more than this is not a host."""
+"""Most signatures on one connection. A host tries each of its keys once; a peer that tries more is not a host."""
 
 
 class AuthState(Enum):
-    """What the device does next."""
+    """The device's next step."""
 
     ACCEPTED = auto()
     TRY_AGAIN = auto()
     WAIT = auto()
-    """Say nothing: the host shows the device as `unauthorized`."""
+    """Send nothing: the host shows the device as `unauthorized`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class PublicKey:
         """Read the payload of AUTH(3): base64, a space and the name of the owner.
 
         Raises:
-            ProtocolError: it is not such a key.
+            ProtocolError: the payload is not such a key.
         """
         encoded = payload.rstrip(b"\0").split(b" ", 1)[0]
         try:
@@ -63,7 +63,7 @@ class PublicKey:
         return cls(modulus, exponent)
 
     def verifies(self, signature: bytes, token: bytes) -> bool:
-        """Whether the owner of the key signed this token."""
+        """Return whether the owner of the key signed this token."""
         if len(signature) != _MODULUS_BYTES:
             return False
         opened = pow(int.from_bytes(signature, "big"), self.exponent, self.modulus)
@@ -73,10 +73,10 @@ class PublicKey:
 
 
 class KeyRing:
-    """Keys that one device has accepted. They outlive connections and reboots, not the device.
+    """Keys that one device has accepted. They are kept over connections and reboots.
 
     Args:
-        accept: stands for the person at the screen: says whether to accept an offered key.
+        accept: stands in for the person at the screen: returns whether to accept an offered key.
     """
 
     def __init__(self, accept: Callable[[PublicKey], bool]) -> None:
@@ -84,11 +84,11 @@ class KeyRing:
         self._keys: set[PublicKey] = set()
 
     def knows_signer(self, signature: bytes, token: bytes) -> bool:
-        """Whether one of the accepted keys made this signature."""
+        """Return whether one of the accepted keys made this signature."""
         return any(key.verifies(signature, token) for key in self._keys)
 
     def offer(self, key: PublicKey) -> bool:
-        """Ask the person; remembers a yes."""
+        """Ask the person, and remember a yes."""
         if self._accept(key):
             self._keys.add(key)
             return True
@@ -104,12 +104,12 @@ class Authenticator:
         self._attempts = 0
 
     def token(self) -> bytes:
-        """A new challenge."""
+        """Make a new challenge."""
         self._token = os.urandom(TOKEN_BYTES)
         return self._token
 
     def signature(self, signature: bytes) -> AuthState:
-        """AUTH(2) came.
+        """Take an AUTH(2).
 
         Raises:
             ProtocolError: too many attempts.
@@ -120,9 +120,9 @@ class Authenticator:
         return AuthState.ACCEPTED if self._ring.knows_signer(signature, self._token) else AuthState.TRY_AGAIN
 
     def public_key(self, payload: bytes) -> AuthState:
-        """AUTH(3) came.
+        """Take an AUTH(3).
 
         Raises:
-            ProtocolError: it is no key.
+            ProtocolError: it is not a key.
         """
         return AuthState.ACCEPTED if self._ring.offer(PublicKey.parse(payload)) else AuthState.WAIT

@@ -1,8 +1,8 @@
-"""The process that plays all devices of one farm in one event loop, with the ADB server as its child.
+"""The process that runs all devices of one farm in one event loop, with the ADB server as its child.
 
-Started by the guardian in a folder that `harness.virtual.farm` has prepared. It reports once, with one line of JSON on standard
-output: `ready` with port and serials, or `error`. It runs until SIGTERM, or until standard input ends; a persistent
-farm ignores the end of standard input once it is ready.
+The guardian starts it in a folder that `harness.virtual.farm` has prepared. It reports once, with one line of JSON on standard output:
+`ready` with port and serials, or `error`. It runs until SIGTERM or until standard input ends; a persistent farm ignores the end of standard
+input once it is ready.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _PORTS = range(20001, 30000, 2)
 """Tried in this order, so that the serials of a lone farm are the same at every start. Below what kernels hand out by themselves, and
 clear of 5554 to 5585, where the user's own ADB server looks for emulators."""
 _THREADS = 32
-"""For file operations of the sync service."""
+"""Threads for file operations of the sync service."""
 
 
 def run(folder: Path) -> int:
-    """Play the farm of this folder until told to stop; returns the exit code."""
+    """Run the farm of this folder until told to stop, and return the exit code."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
@@ -51,7 +51,7 @@ def run(folder: Path) -> int:
         config = FarmConfig.model_validate_json((folder / "config.json").read_bytes())
         asyncio.run(_Farm(folder, config).run())
     except HarnessError as error:
-        log.error("%s", error)  # noqa: TRY400  # the person who reads it needs the remedy, not the trace
+        log.error("%s", error)  # noqa: TRY400  # the reader needs the remedy, not the trace
         _report({"error": error.message, "remedy": error.remedy})
         return 1
     except Exception as error:
@@ -78,8 +78,8 @@ class _Farm:
         loop.set_default_executor(ThreadPoolExecutor(_THREADS))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        # Under nohup or cron a hang-up is ignored, and the devices' shells would inherit that: closing a stream would not reach them.
-        # The daemon itself has a session of its own, so that none reaches it.
+        # Under nohup or cron a hang-up is ignored, and the devices' shells would inherit that: closing a stream would not reach them. The
+        # daemon has a session of its own, so it gets no hang-up itself.
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         loop.add_reader(0, self._owner_speaks)
         home = self._folder / "adb-home"
@@ -102,12 +102,12 @@ class _Farm:
             for task in (roll_call, self._farm_faults):
                 if task is not None:
                     task.cancel()
-            # The server first: it would try to handle every device that goes.
+            # The server first: otherwise it would react to every device that goes.
             await server.stop()
             await asyncio.gather(*(device.stop() for device in self._devices))
 
     def _owner_speaks(self) -> None:
-        # Nobody writes to this pipe: its end is the message.
+        # Nobody writes to this pipe; its end is the message.
         with contextlib.suppress(OSError):
             if os.read(0, 4096):
                 return
@@ -159,7 +159,7 @@ class _Farm:
             server.kill()
 
     async def _ready(self, calls: RollCall, server: AdbServer) -> bool:
-        """Wait until all devices are there; False if told to stop before."""
+        """Wait until all devices are there. Return False if told to stop before."""
         ready = asyncio.create_task(calls.wait_ready())
         stop = asyncio.create_task(self._stop.wait())
         try:
@@ -180,7 +180,7 @@ class _Farm:
     def _announce(self, server: AdbServer) -> None:
         serials = tuple(device.serial for device in self._devices)
         if self._config.persistent:
-            # From here on the starter may go.
+            # From here on the starter may end.
             asyncio.get_running_loop().remove_reader(0)
             profiles = tuple(profile.name for profile in self._config.profiles)
             registry.write(registry.describe_farm(server.port, serials, profiles, self._folder))
@@ -196,7 +196,7 @@ def _listen() -> socket.socket:
 
 
 def _report(message: dict[str, Any]) -> None:
-    """Write the one line and close the pipe: the starter waits for either."""
+    """Write the line and close the pipe; the starter waits for either."""
     null = os.open(os.devnull, os.O_WRONLY)
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(message).encode() + b"\n")

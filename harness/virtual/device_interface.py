@@ -1,6 +1,6 @@
-"""The seam inside the virtual device: the ADB side (protocol, services) above it, the Android side (files, shell, state) below it.
+"""The interface inside the virtual device, between the ADB side (protocol, services) and the Android side (files, shell, state).
 
-The ADB side never learns how a device's file system is made (mount namespace or path mapping) and the Android side never sees a packet.
+The ADB side does not know how a device's file system is made (mount namespace or path mapping), and the Android side never sees a packet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class WindowSize:
 
 
 class DeviceProcess(Protocol):
-    """A process on the device with its streams as non-blocking file descriptors, owned by the caller (who closes them).
+    """A process on the device. Its streams are non-blocking file descriptors that the caller owns and closes.
 
     With a terminal, `stdin` and `stdout` are the same pty master and `stderr` is None.
     """
@@ -33,18 +33,18 @@ class DeviceProcess(Protocol):
     stderr: int | None
 
     def resize(self, size: WindowSize) -> None:
-        """Tell the terminal its new size; does nothing without a terminal."""
+        """Tell the terminal its new size. Does nothing without a terminal."""
 
     async def wait(self) -> int:
-        """Exit code, 128+N for signal N."""
+        """Wait for the exit code, 128+N for signal N."""
 
     def hang_up(self) -> None:
-        """Do what adbd does when the stream closes: SIGHUP to the shell alone. Its children live on."""
+        """Do what adbd does when the stream closes: send SIGHUP to the shell only. Its children live on."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What sync reports of a file. `mode` has the type bits; times in seconds since the epoch."""
+    """The facts about a file that sync reports. `mode` has the type bits; times are in seconds since the epoch."""
 
     mode: int
     size: int
@@ -61,33 +61,33 @@ class FileStat:
 class DeviceFiles(Protocol):
     """The device's file system as adbd's sync service sees it. Paths are absolute device paths, straight from the wire.
 
-    Every method resolves `..` and symbolic links inside the device: nothing outside is ever read or written. All raise OSError with the
-    errno that Android would give (ENOENT, EACCES, EROFS, ENOSPC, EISDIR ...).
+    Every method resolves `..` and symbolic links inside the device, so nothing outside is read or written. All raise OSError with Android's
+    errno (ENOENT, EACCES, EROFS, ENOSPC, EISDIR ...).
     """
 
     def lstat(self, path: str) -> FileStat:
-        """Of the link itself."""
+        """Describe the file, or the link itself."""
 
     def stat(self, path: str) -> FileStat:
-        """Of what the link points to."""
+        """Describe the file, or a link's target."""
 
     def listdir(self, path: str) -> list[tuple[str, FileStat]]:
-        """Names with their lstat, `.` and `..` included as adbd does."""
+        """List names with their lstat, including `.` and `..` as adbd does."""
 
     def open_read(self, path: str) -> BinaryIO:
-        """Opened for reading; EISDIR for a folder."""
+        """Open for reading; EISDIR for a folder."""
 
     def open_write(self, path: str, mode: int) -> BinaryIO:
-        """Created or truncated with these permission bits; missing parent folders are made, as adbd makes them."""
+        """Create or truncate with these permission bits; missing parent folders are made, as adbd does."""
 
     def symlink(self, target: str, path: str) -> None:
-        """Created, replacing what was there."""
+        """Create a link, and replace what was there."""
 
     def set_mtime(self, path: str, mtime: int) -> None:
-        """Both atime and mtime."""
+        """Set both atime and mtime."""
 
     def unlink(self, path: str) -> None:
-        """As adbd does before and after a refused push."""
+        """Remove a file, as adbd does before and after a refused push."""
 
 
 class AndroidDevice(Protocol):
@@ -96,7 +96,7 @@ class AndroidDevice(Protocol):
     serial: str
     files: DeviceFiles
     root: Path
-    """Folder on the host that holds everything this device may write."""
+    """Folder on the host for everything that this device may write."""
     on_reboot: Callable[[], None]
     """Set by the ADB side; the Android side calls it when a command on the device asks for a reboot. Returns at once."""
 
@@ -109,13 +109,13 @@ class AndroidDevice(Protocol):
         """Whether a host must prove its key (profile's `virtual.auth`)."""
 
     async def start(self) -> None:
-        """Boot: make the file system, let the state run."""
+        """Boot: make the file system and start the state."""
 
     async def stop(self) -> None:
-        """Kill all its processes; unmount; keep `root` (the owner deletes it)."""
+        """Kill all its processes and unmount; `root` stays (the owner deletes it)."""
 
     async def reboot(self) -> None:
-        """All processes die, `/data` and `/sdcard` stay, uptime and boot id are new. Returns when the device is up again."""
+        """Reboot: all processes die, `/data` and `/sdcard` stay, uptime and boot id are new. Returns when the device is up again."""
 
     async def spawn(
         self, command: str | None, *, terminal: WindowSize | None = None, term: str = "dumb"
@@ -125,13 +125,13 @@ class AndroidDevice(Protocol):
 
 @runtime_checkable
 class FrailDevice(Protocol):
-    """A device on which every fault can be played, also those below the ADB side."""
+    """A device that can suffer every fault, including those below the ADB side."""
 
     async def kill_benchmark(self) -> str | None:
         """Send SIGKILL to the benchmark, like the low-memory killer. Returns its command line; None if none runs."""
 
     async def crash_benchmark(self) -> str | None:
-        """SIGSEGV to the benchmark, told in the device's log and tombstones. Its command line; None where none runs."""
+        """Send SIGSEGV to the benchmark, and write log and tombstone. Returns its command line; None if none runs."""
 
     def set_charge(self, percent: int) -> None:
         """Set the battery's charge, off the charger."""

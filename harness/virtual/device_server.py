@@ -1,4 +1,4 @@
-"""One virtual device on its own loopback port: accepts ADB servers, and goes and returns with reboots."""
+"""One virtual device on its own loopback port: accepts ADB servers, and leaves and returns with reboots."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from harness.virtual.transport import Connection
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 8
-"""ADB servers at once. One is usual."""
+"""Most ADB servers at once. One is usual."""
 _SERVICES_END_S = 5.0
-"""With their connections and processes gone services end at once; only a file operation that hangs could hold one up."""
+"""Seconds to wait for services. Without connections and processes they end at once, unless a file operation hangs."""
 
 
 class DeviceServer:
@@ -29,10 +29,9 @@ class DeviceServer:
 
     Args:
         device: the Android side.
-        listener: bound to loopback, owned from here on.
-        accept_keys: whether it accepts a new key. If not, it asks for one whatever its profile says, and leaves it waiting for a person
-            (`unauthorized`).
-        faults: the faults to play on it, if any.
+        listener: a socket bound to loopback; this object owns it.
+        accept_keys: whether it accepts a new key. If not, it asks for one whatever its profile says and never accepts it (`unauthorized`).
+        faults: its faults, if any.
     """
 
     def __init__(
@@ -46,12 +45,12 @@ class DeviceServer:
         self.device = device
         self.device.on_reboot = self.request_reboot
         self.over_tcp = False
-        """Whether it is to be listed as a device on the network, under its address."""
+        """Whether it should be listed as a device on the network, under its address."""
         self.was_over_tcp = False
-        """Whether it was at any time before."""
+        """Whether it was ever listed so."""
         self._faults = faults
         self.on_available: Callable[[], None] = lambda: None
-        """Called when the device can be connected to (again)."""
+        """Called when the device accepts connections (again)."""
         self._listener = listener
         self._accept_keys = accept_keys
         self._keys = KeyRing(lambda key: accept_keys)
@@ -65,31 +64,31 @@ class DeviceServer:
 
     @property
     def port(self) -> int:
-        """On 127.0.0.1."""
+        """The port on 127.0.0.1."""
         return int(self._listener.getsockname()[1])
 
     @property
     def available(self) -> bool:
-        """Booted, not on its way down, and not off the bus."""
+        """Whether it is booted, not going down, and not off the bus."""
         return self._up and not self._away
 
     @property
     def address(self) -> str:
-        """Where a server connects to."""
+        """The address for servers."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def listed_as(self) -> str:
-        """What a server calls it."""
+        """Its name on a server."""
         return self.address if self.over_tcp else self.serial
 
     @property
     def expected_state(self) -> str:
-        """What an ADB server lists it as, once connected."""
+        """Its state on an ADB server, once connected."""
         return "device" if self._accept_keys else "unauthorized"
 
     async def start(self) -> None:
-        """Boot the device and begin to listen.
+        """Boot the device and start listening.
 
         Raises:
             OSError: the Android side cannot make its file system.
@@ -117,17 +116,17 @@ class DeviceServer:
             await asyncio.wait(self._ended, timeout=_SERVICES_END_S)
 
     def request_reboot(self) -> None:
-        """Go down and come back soon. A second request meanwhile does nothing."""
+        """Begin a reboot. A second request meanwhile does nothing."""
         if self._reboot is None or self._reboot.done():
             self._reboot = asyncio.get_running_loop().create_task(self._do_reboot())
 
     def leave(self) -> None:
-        """Leave the bus until `come_back` was called as often as this."""
+        """Leave the bus until `come_back` has been called as often as this."""
         self._away += 1
         self.drop_connections()
 
     def come_back(self) -> None:
-        """Back on the bus."""
+        """Return to the bus."""
         self._away -= 1
         if self.available:
             self.on_available()
@@ -138,13 +137,13 @@ class DeviceServer:
             connection.abort()
 
     def freeze(self) -> None:
-        """Stay connected and silent until `thaw` was called as often as this."""
+        """Stay connected but silent until `thaw` has been called as often as this."""
         self._frozen += 1
         for connection in self._connections:
             connection.freeze()
 
     def thaw(self) -> None:
-        """Continue where it stopped."""
+        """Continue after `freeze`."""
         self._frozen -= 1
         if not self._frozen:
             for connection in list(self._connections):
@@ -163,18 +162,18 @@ class DeviceServer:
         return self.device.banner
 
     def authenticator(self) -> Authenticator | None:
-        """The authenticator of a new connection; None if the device asks for no key."""
+        """Make the authenticator of a new connection; None if the device asks for no key."""
         if self._faults is not None and self._faults.distrusts:
             return Authenticator(KeyRing(lambda key: False))
         return Authenticator(self._keys) if self.device.auth_required or not self._accept_keys else None
 
     def service(self, name: str) -> Callable[[Stream], Awaitable[None]] | None:
-        """Find what serves this name."""
+        """Find the service of this name."""
         serve = services.resolve(name, self.device, self.request_reboot)
         return serve if serve is None or self._faults is None else self._faults.on_open(name, serve)
 
     def connected(self, connection: Connection) -> bool:
-        """A connection was made: kept, unless the device is going down or has too many."""
+        """Take a new connection. Return False if the device is going down or has too many."""
         if not self.available or len(self._connections) >= MAX_CONNECTIONS:
             return False
         self._connections.add(connection)
@@ -185,7 +184,7 @@ class DeviceServer:
         return True
 
     def disconnected(self, connection: Connection) -> None:
-        """A connection is gone."""
+        """Forget a lost connection."""
         self._connections.discard(connection)
         task = asyncio.get_running_loop().create_task(connection.finish_services())
         self._ended.add(task)

@@ -1,4 +1,4 @@
-"""Starts and stops farms of virtual devices: a guardian, a daemon and an ADB server of their own, in a folder of their own.
+"""Starts and stops farms of virtual devices. Each has a guardian, a daemon, an ADB server and a folder of its own.
 
 A pipe binds a farm to its starter: when the starter ends, even by SIGKILL, the farm ends. A persistent farm has a record in the registry
 instead.
@@ -32,11 +32,11 @@ __all__ = ["FarmRecord", "VirtualFarm", "default_profiles", "running_farms", "st
 
 MAX_DEVICES = 256
 _STOP_S = 15.0
-"""For a tidy end; after that it is ended by force."""
+"""Seconds for a clean end; after that the farm is ended by force."""
 
 
 def default_profiles(count: int) -> tuple[DeviceConfig, ...]:
-    """Choose `count` profiles in turn, the flagship first.
+    """Choose `count` profiles in order, the flagship first, and repeat them if needed.
 
     Raises:
         UsageError: the number is below 1 or too large.
@@ -48,10 +48,10 @@ def default_profiles(count: int) -> tuple[DeviceConfig, ...]:
 
 
 def resolve_profiles(profiles: Sequence[str | DeviceConfig]) -> tuple[DeviceConfig, ...]:
-    """Look names up, and check that each can be played.
+    """Look up names, and check that each phone can be simulated.
 
     Raises:
-        UsageError: no such profile, or it has no `virtual` part, or there are none or too many.
+        UsageError: a profile does not exist or has no `virtual` part, or there are none or too many.
     """
     if not 1 <= len(profiles) <= MAX_DEVICES:
         raise UsageError(f"{len(profiles)} virtual devices", remedy=f"ask for 1 to {MAX_DEVICES}")
@@ -84,19 +84,19 @@ def _with_faults(profiles: tuple[DeviceConfig, ...], faults: FaultPlan | None) -
 
 
 class VirtualFarm:
-    """Virtual devices for as long as a `with` block.
+    """Virtual devices for the duration of a `with` block.
 
     Args:
         profiles: one per device, by name or as a config.
-        base_dir: where the farm's folder is made; None for the system's place for temporary files. It is removed at the end.
-        clock_scale: seconds that pass on the devices while one passes here.
-        seed: of everything random on the devices.
+        base_dir: parent of the farm's folder; None for the system's temporary folder. The farm's folder is removed at the end.
+        clock_scale: seconds that pass on the devices during one real second.
+        seed: seed of everything random on the devices.
         accept_keys: whether devices accept an ADB key; if not, they ask for one and stay `unauthorized`.
-        faults: what goes wrong on them once they are up (docs/faults.md).
+        faults: their faults, from when they are up (docs/faults.md).
         device_factory: `module:function` that makes the Android side of a device.
 
     Raises:
-        UsageError: from the constructor: no such profile, or a fault is for a device that is not there.
+        UsageError: from the constructor: a profile does not exist, or a fault is for a missing device.
     """
 
     def __init__(
@@ -123,53 +123,49 @@ class VirtualFarm:
 
     @property
     def profiles(self) -> tuple[str, ...]:
-        """Names, one per serial."""
+        """Names of the profiles, one per serial."""
         return tuple(profile.name for profile in self._config.profiles)
 
     @property
     def adb_port(self) -> int:
-        """Of the farm's ADB server, on 127.0.0.1."""
+        """Port of the farm's ADB server on 127.0.0.1."""
         return self._running.adb_port
 
     @property
     def serials(self) -> tuple[str, ...]:
-        """In the order of the profiles."""
+        """Serials, in the order of the profiles."""
         return self._running.serials
 
     @property
     def pid(self) -> int:
-        """Of the guardian, the outermost process of the farm."""
+        """Process id of the guardian, the farm's outermost process."""
         return self._running.process.pid
 
     @property
     def folder(self) -> Path:
-        """Everything that the devices write lies in here."""
+        """The folder with everything that the devices write."""
         return self._running.folder
 
     @property
     def adb_environment(self) -> dict[str, str]:
-        """Variables that make adb programs and adbutils use only this server."""
+        """Environment variables that make adb programs and adbutils use only this server."""
         return {"ANDROID_ADB_SERVER_PORT": str(self.adb_port), "ADBUTILS_ADB_PATH": str(find_adb())}
 
     def start(self) -> Self:
-        """Start the farm if it does not run yet.
+        """Start the farm unless it runs already.
 
         Raises:
-            SetupError: it does not come up; the message carries the end of its log.
+            SetupError: the farm does not come up; the message has the end of its log.
         """
         if self._launched is None:
             self._launched = _launch(self._config, self._base_dir)
         return self
 
     def stop(self) -> None:
-        """End the farm and all processes of its devices, and remove its folder. You may call it twice."""
+        """End the farm and all processes of its devices, and remove its folder. A second call does nothing."""
         if self._launched is not None:
             launched, self._launched = self._launched, None
             launched.stop()
-
-    def log_tail(self) -> str:
-        """The end of the daemon's log."""
-        return _tail(self._running.log)
 
     @property
     def _running(self) -> _Launched:
@@ -196,8 +192,8 @@ def start_persistent(
     """Start a farm that outlives this process. The arguments are those of `VirtualFarm`.
 
     Raises:
-        UsageError: no such profile, or a fault is for a device that is not there.
-        SetupError: it does not come up.
+        UsageError: a profile does not exist, or a fault is for a missing device.
+        SetupError: the farm does not come up.
     """
     config = FarmConfig(
         profiles=_with_faults(resolve_profiles(profiles), faults),
@@ -215,19 +211,19 @@ def start_persistent(
 
 
 def stop_persistent(record: FarmRecord) -> None:
-    """Stop a recorded farm; returns when it is gone.
+    """Stop a recorded farm. Returns when it is gone.
 
     Raises:
-        SetupError: it does not end.
+        SetupError: the farm does not end.
     """
     for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, 5.0)):
-        # Its process may have ended, and its pid have been given away, at any moment before this one.
+        # The process may have ended and its pid been reused at any time before.
         if registry.is_running(record):
             with contextlib.suppress(ProcessLookupError):
-                # By force: the daemon, too, which is in the guardian's process group.
+                # By force, including the daemon, which is in the guardian's process group.
                 (os.killpg if number == signal.SIGKILL else os.kill)(record.pid, number)
         if _wait_until(lambda: not registry.is_running(record), patience_s):
-            # Clears the record and the folder where the end was not a tidy one.
+            # Removes record and folder after an unclean end.
             running_farms()
             farm_folder.sweep(Path(record.folder).parent)
             return
@@ -252,19 +248,19 @@ class _Launched:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        # Usually done by now. A guardian that was detached, or a daemon that has lost its guardian, may still be at it.
+        # Usually done by now, but a detached guardian, or a daemon without its guardian, may still be ending.
         _wait_until(lambda: not self.folder.exists() or farm_folder.is_dead(self.folder), _STOP_S)
         farm_folder.remove_tree(self.folder)
         self.log.close()
 
     def leave(self) -> None:
-        """Let go of a persistent farm that is ready."""
+        """Detach from a ready persistent farm."""
         self.close_pipes()
         self.process.wait()
         self.log.close()
 
     def close_pipes(self) -> None:
-        """Close the pipes: a bound farm ends by that, a persistent one goes on."""
+        """Close the pipes: this ends a bound farm, but not a persistent one."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()

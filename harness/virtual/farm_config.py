@@ -20,9 +20,9 @@ class FarmConfig(BaseModel):
     seed: int = 0
     accept_keys: bool = True
     persistent: bool = False
-    """Outlives its starter, and is recorded in the registry."""
+    """The farm outlives its starter and is recorded in the registry."""
     faults: FaultPlan | None = None
-    """What goes wrong on the devices, from when they are up."""
+    """Faults of the devices, from when they are up."""
     ready_within_s: float = 60.0
     device_factory: str = ANDROID
-    """`module:function` that makes the Android side of a device; the tests of the ADB side bring a simpler one."""
+    """`module:function` that makes the Android side of a device; tests of the ADB side use a simpler one."""

@@ -1,4 +1,4 @@
-"""The folder that a farm lives in: locked while anyone of the farm is alive, swept away by the next start when nobody is.
+"""A farm's folder: locked while a process of the farm is alive; after that the next start removes it.
 
 BASE/farm-XXXXXXXX/   lock, config.json, daemon.log, adb-home/, devices/SERIAL/
 """
@@ -19,14 +19,14 @@ from harness.files.lock import lock_if_free
 
 _UNFINISHED, _FINISHED = "new-", "farm-"
 _ABANDONED_S = 600.0
-"""A folder that is this old and still not locked was never going to be."""
+"""Seconds after which an unlocked folder counts as abandoned."""
 
 
 def default_base() -> Path:
-    """A folder of this user's in the system's place for temporary files.
+    """Return this user's folder in the system's temporary folder.
 
     Raises:
-        SetupError: somebody else owns it.
+        SetupError: another user owns it.
     """
     base = Path(tempfile.gettempdir()) / f"litert-device-harness-{os.getuid()}"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,22 +37,22 @@ def default_base() -> Path:
 
 
 def create(base: Path) -> tuple[Path, int]:
-    """A new folder and the descriptor that locks it: whoever inherits it keeps the folder from being swept.
+    """Make a new folder and the descriptor that locks it. Processes that inherit the descriptor keep the folder from being removed.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be made.
     """
     name = secrets.token_hex(4)
     unfinished = base / (_UNFINISHED + name)
     unfinished.mkdir(mode=0o700, parents=True)
     lock = os.open(unfinished / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    lock_if_free(lock)  # nobody else knows the folder yet
-    # Swept only under its final name, which it gets when the lock is held.
+    lock_if_free(lock)  # no other process knows the folder yet
+    # Only folders with a final name are swept, and it gets that name once the lock is held.
     return unfinished.rename(base / (_FINISHED + name)), lock
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the folders of farms that are dead; returns them."""
+    """Remove the folders of dead farms, and return them."""
     swept = []
     for folder in base.glob(_FINISHED + "*"):
         if is_dead(folder):
@@ -70,11 +70,11 @@ def sweep(base: Path) -> list[Path]:
 
 
 def is_dead(folder: Path) -> bool:
-    """Whether nobody of its farm is alive any more."""
+    """Return whether no process of the folder's farm is alive."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        # Removal got that far and was interrupted, or another sweep is at it: both may be finished from here.
+        # A removal was interrupted, or another sweep is removing it: either can be finished here.
         return folder.is_dir()
     except OSError:
         return False
@@ -85,7 +85,7 @@ def is_dead(folder: Path) -> bool:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove it with everything in it, also below folders without permissions; what cannot be removed stays."""
+    """Remove a tree, also below folders without permissions. What cannot be removed stays."""
 
     def open_up_and_retry(function: Callable[..., object], path: str, error: object) -> None:
         parent = Path(path).parent

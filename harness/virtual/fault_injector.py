@@ -1,9 +1,9 @@
-"""Makes the faults of one device happen and writes each into its event log, so that a script's findings can be checked against the truth.
+"""Makes the faults of one device happen and records each in its event log, so that findings can be checked against the truth.
 
-An event `fault` has `fault` (the kind), `entry` (which of the file, from 1), `during` (the operation, or `time`), `text` (its command or
-path), `running` (whether that operation still ran) and the keys of its kind. If the clock triggers it, `text` is the latest command that
-ran at that time, and `running` whether there was one. `fault_over` follows if it had a duration. `fault_missed` comes instead if there was
-nothing to hit.
+An event `fault` has `fault` (the kind), `entry` (its number in the file, from 1), `during` (the operation, or `time`), `text` (the
+operation's command or path), `running` (whether the operation still ran) and the keys of its kind. If the clock triggered it, `text` is the
+latest command that ran at that time, and `running` says whether there was one. `fault_over` follows if it had a duration. `fault_missed`
+replaces it if there was nothing to hit.
 """
 
 from __future__ import annotations
@@ -32,48 +32,48 @@ _ERRNO = {
     FaultKind.PERMISSION_DENIED: errno.EACCES,
 }
 _MOVE_S = 1.0
-"""Between leaving as one transport and coming back as another."""
+"""Seconds between leaving as one transport and coming back as another."""
 _VICTIM_S = 2.0
-"""How long a fault looks for a benchmark."""
+"""Seconds for which a fault looks for a benchmark."""
 
 
 class Wire(Protocol):
-    """What a fault can do to the ADB side of the device (`DeviceServer`)."""
+    """The part of the device's ADB side (`DeviceServer`) that faults use."""
 
     over_tcp: bool
     was_over_tcp: bool
 
     @property
     def available(self) -> bool:
-        """Whether it can be connected to."""
+        """Whether it accepts connections."""
 
     def leave(self) -> None:
-        """Off the bus."""
+        """Leave the bus."""
 
     def come_back(self) -> None:
-        """Back on the bus."""
+        """Return to the bus."""
 
     def drop_connections(self) -> None:
         """Break every connection."""
 
     def freeze(self) -> None:
-        """Stay connected and silent."""
+        """Stay connected but silent."""
 
     def thaw(self) -> None:
-        """Go on."""
+        """Continue after `freeze`."""
 
     def request_reboot(self) -> None:
-        """Go down and come back, soon."""
+        """Begin a reboot."""
 
 
 class FaultInjector:
     """One device's faults.
 
     Args:
-        faults: decides what is due.
+        faults: decides which faults are due.
         device: the device, wrapped so that it can fail.
-        ailments: of the device.
-        kill_adb_server: ends the farm's server.
+        ailments: the device's present failures.
+        kill_adb_server: kills the farm's server.
         twin_serial: hardware serial of the farm's first device.
     """
 
@@ -96,22 +96,22 @@ class FaultInjector:
         self._tasks: set[asyncio.Task[None]] = set()
         self._awaiting_bytes: dict[str, list[DueFault]] = {}
         self._commands: dict[object, str] = {}
-        """Commands that run now, in the order in which they began."""
+        """Running commands, in the order of their starts."""
         self._wire: Wire | None = None
 
     @property
     def distrusts(self) -> bool:
-        """Whether the device accepts no key now."""
+        """Whether the device accepts no key at present."""
         return self._distrust > 0
 
     def start(self, wire: Wire) -> None:
-        """Start the file's clock: the devices are up."""
+        """Start the clock of the faults, when the devices are up."""
         self._wire = wire
         loop = asyncio.get_running_loop()
         files = self._device.faulty_files
 
         def on_file(operation: str, path: str) -> int | None:
-            # In a thread of the sync service; the loop decides what is due, as always.
+            # This runs in a thread of the sync service; the loop decides what is due, as always.
             return asyncio.run_coroutine_threadsafe(self._on_file(operation, path), loop).result()
 
         def on_bytes(path: str) -> None:
@@ -121,14 +121,14 @@ class FaultInjector:
         self._spawn(self._by_the_clock())
 
     async def stop(self) -> None:
-        """Play no more faults."""
+        """Stop all further faults."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def on_open(self, name: str, serve: Serve) -> Serve:
-        """Answer the request for a service: what serves it, with the faults that are due."""
+        """Return the service for a request, with the faults that are due."""
         request = parse_service(name)
         if request is None or self._wire is None:
             return serve
@@ -158,13 +158,13 @@ class FaultInjector:
         return serve_faulty
 
     def on_connect(self) -> None:
-        """A server connected."""
+        """Note that a server connected."""
         if self._wire is not None:
             for due in self._faults.operation("connect", ""):
                 self._spawn(self._later(due, _Running()))
 
     def happen_now(self, due: DueFault) -> None:
-        """Record a fault that the farm plays on all its devices."""
+        """Record a fault that hits all devices of the farm."""
         self._record(due, running=None)
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ class FaultInjector:
         self._record(due, running=running, victim=victim)
 
     async def _last(self, due: DueFault) -> None:
-        """Until the fault is over."""
+        """Wait until the fault is over."""
         if due.rule.duration_s is None:
             await asyncio.Event().wait()
             return
@@ -325,6 +325,6 @@ class FaultInjector:
 
 
 class _Running:
-    """An operation that a fault is about to hit."""
+    """A running operation that a fault may hit."""
 
     over = False

@@ -1,7 +1,6 @@
 """Decides what goes wrong on virtual devices, and when: reads the YAML file of `--faults` and draws from it.
 
-Pure: time and operations come in, faults that are due go out. `harness.virtual.fault_injector` makes them happen. docs/faults.md shows
-an example of each.
+Pure: time and operations in, due faults out. `harness.virtual.fault_injector` makes them happen. docs/faults.md shows an example of each.
 """
 
 from __future__ import annotations
@@ -25,33 +24,33 @@ class FaultKind(StrEnum):
     """The kinds of faults. Users' files name them, so the list only grows."""
 
     LOST = "lost"
-    """It leaves the bus: every connection breaks. What runs on it runs on."""
+    """The device leaves the bus: every connection breaks. Its processes run on."""
     HUNG = "hung"
-    """It stays listed, and neither reads nor answers."""
+    """The device stays listed, but neither reads nor answers."""
     REBOOT = "reboot"
     STORAGE_FULL = "storage_full"
     READ_ONLY = "read_only"
     PERMISSION_DENIED = "permission_denied"
     UNAUTHORIZED = "unauthorized"
-    """Its trust in this computer's key is gone: it is listed as `unauthorized`."""
+    """The device no longer trusts this computer's key and is listed as `unauthorized`."""
     BATTERY_LOW = "battery_low"
     BATTERY_DEAD = "battery_dead"
-    """It goes off, and boots when the fault is over."""
+    """The device switches off, and boots when the fault is over."""
     KILLED = "killed"
-    """The low-memory killer's SIGKILL to the benchmark."""
+    """The low-memory killer sends SIGKILL to the benchmark."""
     CRASHED = "crashed"
-    """SIGSEGV to the benchmark, with the lines in the log and the tombstone that Android gives a native crash."""
+    """The benchmark gets SIGSEGV, with the log lines and the tombstone of a native crash."""
     TRUNCATED = "truncated"
-    """What a command prints breaks off; its exit code arrives."""
+    """A command's output breaks off; its exit code arrives."""
     SLOW = "slow"
-    """A shell that begins late, and hands out what was printed late."""
+    """A shell starts late and delivers its output late."""
     CLOCK_JUMP = "clock_jump"
     SAME_SERIAL = "same_serial"
     """`ro.serialno` and `ro.boot.serialno` become those of the farm's first device."""
     MOVED = "moved"
-    """It leaves the bus and comes back as another transport: over TCP, listed under its address."""
+    """The device leaves the bus and comes back as another transport: over TCP, listed under its address."""
     ADB_SERVER_KILLED = "adb_server_killed"
-    """SIGKILL to the farm's ADB server; the farm starts another."""
+    """The farm's ADB server gets SIGKILL; the farm starts another."""
 
 
 Operation = Literal["shell", "push", "pull", "connect"]
@@ -66,46 +65,46 @@ _LASTING = {
     FaultKind.BATTERY_DEAD: 5.0,
     FaultKind.MOVED: 30.0,
 }
-"""How long these last where the file does not say, in seconds. The others happen and are over, or stay."""
+"""Default durations in seconds. All other faults are momentary or permanent."""
 
 _OF_ONE_COMMAND = frozenset({FaultKind.TRUNCATED, FaultKind.SLOW})
 
 
 class FaultRule(BaseModel):
-    """One entry of `faults`: what, on which devices, and when."""
+    """One entry of `faults`: the kind, the devices and the time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fault: FaultKind
     devices: Literal["all"] | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = "all"
-    """Numbers in the order in which `virtual start` lists them, from 1."""
+    """Device numbers in the order of `virtual start`, from 1."""
     after_s: float | None = Field(default=None, ge=0)
-    """Once, so many seconds after the devices came up."""
+    """Once, this many seconds after the devices came up."""
     every_s: float | None = Field(default=None, ge=0.1)
-    """Again and again, each time after a pause that is drawn from 0.5 to 1.5 times this."""
+    """Repeatedly, each time after a random pause of 0.5 to 1.5 times this."""
     during: Operation | None = None
-    """When such an operation begins, instead of by the clock."""
+    """When this kind of operation begins, instead of by the clock."""
     match: str | None = None
-    """Only operations whose command (shell) or path (push, pull) this regular expression is found in."""
+    """Only operations whose command (shell) or path (push, pull) matches this regular expression somewhere."""
     nth: int | None = Field(default=None, ge=1)
-    """The so-many-th matching operation of a device, from 1."""
+    """The number of the matching operation on a device, from 1."""
     chance: float | None = Field(default=None, gt=0, le=1)
-    """Each matching operation with this probability, drawn from the seed."""
+    """Probability for each matching operation, drawn from the seed."""
     times: int | None = Field(default=None, ge=1)
-    """At most so often on one device. Default: without end by chance and with `every_s`, else once."""
+    """Most times on one device. Default: unlimited with `chance` and `every_s`, else once."""
     delay_s: tuple[float, float] | float = 0.0
-    """So long after the operation began; a pair draws from that range."""
+    """Delay after the operation's start; for a pair, drawn from that range."""
     after_bytes: int = Field(default=0, ge=0)
-    """push, pull: when so much has gone through. truncated: so much of the output arrives."""
+    """push, pull: after this many bytes. truncated: this many bytes of the output arrive."""
     lasts_s: float | None = Field(default=None, gt=0)
-    """How long it lasts. `forever: true` for no end."""
+    """Duration. `forever: true` for no end."""
     forever: bool = False
     by_s: float = 86400.0
-    """clock_jump: how far, in seconds; negative jumps go back."""
+    """clock_jump: seconds; negative jumps go back."""
     percent: int = Field(default=2, ge=0, le=100)
-    """battery_low, battery_dead: charge afterwards."""
+    """battery_low, battery_dead: charge afterwards, in percent."""
     pause_s: float = Field(default=0.5, ge=0, le=3600)
-    """slow: before the command begins, and before each part of its output."""
+    """slow: delay before the command begins and before each part of its output."""
 
     @field_validator("match")
     @classmethod
@@ -144,7 +143,7 @@ class FaultRule(BaseModel):
 
     @property
     def duration_s(self) -> float | None:
-        """How long it lasts, in seconds; None if it has no end or no duration."""
+        """Duration in seconds; None if it has no end or no duration."""
         return None if self.forever else self.lasts_s or _LASTING.get(self.fault)
 
     @property
@@ -154,7 +153,7 @@ class FaultRule(BaseModel):
 
     @property
     def most(self) -> int | None:
-        """The most often that it may happen on one device; None: no limit."""
+        """Most times on one device; None: no limit."""
         return self.times if self.times or self.chance or self.every_s else 1
 
 
@@ -164,7 +163,7 @@ class FaultPlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 0
-    """Of everything that is drawn. The draws of one device do not depend on what happens to the others."""
+    """Seed of all random draws. One device's draws do not depend on what happens to the others."""
     faults: tuple[FaultRule, ...] = Field(min_length=1)
 
 
@@ -173,10 +172,10 @@ def load_fault_plan(path: Path, devices: int | None = None) -> FaultPlan:
 
     Args:
         path: the file.
-        devices: how many there are; None where that is not known yet.
+        devices: the number of devices; None if not known yet.
 
     Raises:
-        SuiteError: it cannot be read, makes no sense, or is for a device that is not there; names the line and the key.
+        SuiteError: the file cannot be read, is invalid, or is for a missing device; names the line and the key.
     """
     plan = load_yaml_model(path, FaultPlan)
     if devices is not None and (missing := missing_device(plan, devices)) is not None:
@@ -189,7 +188,7 @@ def load_fault_plan(path: Path, devices: int | None = None) -> FaultPlan:
 
 
 def missing_device(plan: FaultPlan, devices: int) -> tuple[int, int] | None:
-    """The number of the first fault that is for a device beyond the last, from 1, and that device's number."""
+    """Return the number of the first fault, from 1, that is for a missing device, and that device's number."""
     for number, rule in enumerate(plan.faults, 1):
         for device in () if rule.devices == "all" else rule.devices:
             if device > devices:
@@ -203,8 +202,8 @@ class DueFault:
 
     Args:
         rule: the entry of the file.
-        number: which entry of the file, from 1.
-        delay_s: as drawn.
+        number: the entry's number in the file, from 1.
+        delay_s: the drawn delay.
         during: the operation that it hits, or `time`.
         text: command or path of that operation.
     """
@@ -221,11 +220,11 @@ FARM = 0
 
 
 class DeviceFaults:
-    """Decides for one device.
+    """Decides which faults hit one device.
 
     Args:
-        plan: the file.
-        device: the device's number, from 1; `FARM` for faults that the clock plays on all devices at once.
+        plan: the content of the file.
+        device: the device's number, from 1; `FARM` for faults that hit all devices at once by the clock.
     """
 
     def __init__(self, plan: FaultPlan, device: int) -> None:
@@ -240,7 +239,7 @@ class DeviceFaults:
         return [due for counted in self._rules if (due := counted.on_operation(kind, text))]
 
     def scheduled(self) -> Iterator[tuple[float, DueFault]]:
-        """Yield the faults of the clock: seconds since the devices came up, and the fault; in order of time, maybe without end."""
+        """Yield the clock's faults in order of time, maybe endlessly: seconds since the devices came up, and the fault."""
         streams = [counted.by_time() for counted in self._rules]
         heads = [(head, stream) for stream in streams if (head := next(stream, None))]
         while heads:
@@ -256,7 +255,7 @@ def _concerns(rule: FaultRule, device: int) -> bool:
 
 
 class _Counted:
-    """A rule, and how often it was due on one device."""
+    """A rule, and how often it has been due on one device."""
 
     def __init__(self, rule: FaultRule, number: int, draws: random.Random) -> None:
         self._rule, self._number, self._draws = rule, number, draws

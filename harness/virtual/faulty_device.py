@@ -1,4 +1,4 @@
-"""Wraps a virtual device so that its storage and clock can fail; passes everything through while nothing is wrong.
+"""Wraps a virtual device so that its storage and clock can fail; otherwise it passes everything through.
 
 The sync service gets refusals from the files themselves. For the shell, functions replace the tools that write (`mkdir`, `cp`, ...): they
 print what the tool would print and fail. Redirections by the shell itself still work, as they may for a few bytes on a full phone.
@@ -19,15 +19,15 @@ _WRITERS = (*_WRITERS_WHEN_FULL, "chmod", "ln", "mv", "rm", "rmdir", "truncate")
 _STORAGE = ("/data", "/sdcard", "/storage")
 
 OnFile = Callable[[str, str], int | None]
-"""Told of an operation (`push` or `pull`) and a path; answers after how many bytes it wants to be told again, if ever."""
+"""Receives an operation (`push` or `pull`) and a path; returns the bytes after which to call `reached`, if any."""
 
 
 @dataclass(slots=True)
 class Ailments:
-    """What is wrong now."""
+    """The present failures of a device."""
 
     refusals: list[int] = field(default_factory=list)
-    """Errno of whatever would write to storage; the latest counts."""
+    """Errnos for writes to storage; the latest one counts."""
     clock_offset_s: float = 0.0
 
     @property
@@ -37,11 +37,11 @@ class Ailments:
 
 
 class FaultyDevice:
-    """Implements `AndroidDevice` over another.
+    """Implements `AndroidDevice` over another device.
 
     Args:
-        device: the healthy one.
-        ailments: what is wrong; others change it at any time.
+        device: the healthy device.
+        ailments: its failures; others change them at any time.
     """
 
     def __init__(self, device: AndroidDevice, ailments: Ailments) -> None:
@@ -99,7 +99,7 @@ class FaultyFiles:
         self._ailments = ailments
         self.on_file: OnFile | None = None
         self.on_bytes: Callable[[str], None] | None = None
-        """Told of a path once the bytes that `on_file` asked for have gone through."""
+        """Receives a path once the bytes that `on_file` asked for have been transferred."""
 
     def lstat(self, path: str) -> FileStat:
         """See `DeviceFiles.lstat`."""
@@ -132,7 +132,7 @@ class FaultyFiles:
         self._device.files.set_mtime(path, mtime)
 
     def unlink(self, path: str) -> None:
-        """See `DeviceFiles.unlink`. Room can be made on a full disk."""
+        """See `DeviceFiles.unlink`. It also works on a full disk."""
         if self._ailments.refusal != errno.ENOSPC:
             self._refuse(path)
         self._device.files.unlink(path)
@@ -148,17 +148,17 @@ class FaultyFiles:
         return cast(BinaryIO, _WatchedFile(file, path, self, after))
 
     def refuse_bytes(self, path: str) -> None:
-        """Raise the error that a write of more bytes gets now."""
+        """Raise the present error of a write, if any."""
         self._refuse(path)
 
     def reached(self, path: str) -> None:
-        """The bytes have gone through."""
+        """Note that the bytes have been transferred."""
         if self.on_bytes is not None:
             self.on_bytes(path)
 
 
 class _WatchedFile:
-    """The part of a binary file that the sync service uses: counts bytes, and fails when storage does."""
+    """The part of a binary file that the sync service uses. It counts bytes, and fails when the storage does."""
 
     def __init__(self, file: BinaryIO, path: str, owner: FaultyFiles, after: int | None) -> None:
         self._file, self._path, self._owner = file, path, owner
@@ -190,7 +190,7 @@ class _WatchedFile:
 
 
 def _prelude(ailments: Ailments) -> str:
-    """Shell text that makes a command's tools fail as they should. One line, to keep the command's line numbers nearly right."""
+    """Return shell text that makes a command's tools fail as they should, on one line to keep the command's line numbers nearly right."""
     parts = []
     if (code := ailments.refusal) is not None:
         reason = os.strerror(code)

@@ -1,7 +1,7 @@
-"""The outermost process of a farm: runs the daemon; when the daemon has ended in any way, ends and removes what it left.
+"""The outermost process of a farm. It runs the daemon and, when that has ended in any way, cleans up after it.
 
-It is a subreaper (prctl(2)): processes of the devices whose parents have died become its children, so that none escapes, not even
-with `setsid` or `nohup` after the daemon was killed with SIGKILL. It imports little: it must start quickly and never break.
+It is a subreaper (prctl(2)): orphaned processes of the devices become its children, so that none escapes, not even with `setsid` or `nohup`
+after a SIGKILL to the daemon. It imports little, because it must start quickly and never break.
 
     python -P -m harness.virtual.guardian FOLDER [--detach]
 
@@ -24,7 +24,7 @@ _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> None:
-    """Exits with the daemon's exit code."""
+    """Run a farm, and exit with the daemon's exit code."""
     folder = Path(sys.argv[1])
     if "--detach" in sys.argv[2:]:
         if os.fork():
@@ -39,13 +39,13 @@ def main() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != guardian:
             os._exit(1)
-        # Late: the guardian itself does not need all that the daemon imports.
+        # Imported late: the guardian itself does not need the daemon's imports.
         from harness.virtual.daemon import run
 
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         code = run(folder)
         sys.stdout.flush()
-        # Not sys.exit: a thread that hangs in a file operation on a device must not hold the process.
+        # Not sys.exit: a thread that hangs in a file operation must not keep the process alive.
         os._exit(code)
 
     def forward(number: int, frame: object) -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     for number in _FORWARDED:
         signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-    # The pipes to the one who started us are the daemon's: held open here, they would hide its end.
+    # The pipes to the starter are the daemon's: if they stayed open here, the starter would not see the daemon's end.
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
@@ -73,7 +73,7 @@ def _wait_for(daemon: int) -> int:
 
 
 def _end_orphans() -> None:
-    """Kill every child, and every process that becomes a child thereby, until none is left."""
+    """Kill every child, and every process that thereby becomes a child, until none is left."""
     while True:
         for pid in _children():
             os.kill(pid, signal.SIGKILL)
@@ -92,7 +92,7 @@ def _children() -> list[int]:
                 stat = (entry / "stat").read_text(errors="replace")
             except OSError:
                 continue
-            # The name, in brackets, may hold anything; the parent's id is the second word after it.
+            # The name, in parentheses, may contain anything; the parent's id is the second word after it.
             if int(stat.rpartition(")")[2].split()[1]) == me:
                 found.append(int(entry.name))
     return found

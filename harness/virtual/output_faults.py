@@ -1,4 +1,4 @@
-"""Faults of what a command prints: it comes late, or breaks off. Filters for a stream's output."""
+"""Faults of a command's output: it comes late or breaks off. Filters for a stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.virtual.shell_protocol import HEADER, ShellId, encode
 
 
 def late(pause_s: float) -> Callable[[Bytes], Awaitable[Bytes]]:
-    """Holds each part of the output back for so many seconds."""
+    """Delay each part of the output by this many seconds."""
 
     async def wait(data: Bytes) -> Bytes:
         await asyncio.sleep(pause_s)
@@ -20,7 +20,7 @@ def late(pause_s: float) -> Callable[[Bytes], Awaitable[Bytes]]:
 
 
 def cut(left: int, *, framed: bool) -> Callable[[Bytes], Awaitable[Bytes]]:
-    """Lets `left` bytes of output through. Frames of the shell protocol stay whole but hold less; the exit code passes."""
+    """Let `left` bytes of output through. Frames of the shell protocol stay valid but hold less; the exit code passes."""
 
     async def shorten(data: Bytes) -> Bytes:
         nonlocal left

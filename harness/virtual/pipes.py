@@ -1,4 +1,4 @@
-"""Reading and writing non-blocking file descriptors (pipes, terminals) from asyncio, without a transport object around each."""
+"""Reads and writes non-blocking file descriptors (pipes, terminals) from asyncio, without a transport object for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.virtual.protocol import Bytes
 
 
 async def read_some(fd: int, limit: int) -> bytes:
-    """Read up to `limit` bytes; empty at the end. A terminal whose last user has gone (EIO) is at its end."""
+    """Read up to `limit` bytes; empty at the end. A terminal without users (EIO) is at its end."""
     while True:
         try:
             return os.read(fd, limit)
@@ -20,7 +20,7 @@ async def read_some(fd: int, limit: int) -> bytes:
 
 
 async def write_all(fd: int, data: Bytes) -> bool:
-    """Write everything, however slowly the reader takes it; False if the reader has gone."""
+    """Write everything, at the reader's speed. Return False if the reader has gone."""
     with memoryview(data) as view:
         position = 0
         while position < view.nbytes:

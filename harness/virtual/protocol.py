@@ -1,6 +1,6 @@
 """Packets of the ADB transport protocol: 24 bytes of header, six little-endian 32-bit words, then the payload.
 
-Source of the format: AOSP, packages/modules/adb, protocol.txt. Nothing here touches a socket, so that hostile bytes can be tried on it.
+Source of the format: AOSP, packages/modules/adb, protocol.txt. Nothing here touches a socket, so it can be tested with hostile bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import IntEnum
 Bytes = bytes | bytearray | memoryview
 HEADER = struct.Struct("<6I")
 VERSION = 0x01000001
-"""From this version on neither side looks at the checksum."""
+"""From this version on neither side checks the checksum."""
 MAX_PAYLOAD = 1 << 20
 """Largest payload, in bytes, that current hosts and devices agree on."""
 MAX_PAYLOAD_BEFORE_ONLINE = 64 << 10
@@ -21,7 +21,7 @@ MAX_PAYLOAD_BEFORE_ONLINE = 64 << 10
 
 
 class Command(IntEnum):
-    """The word that begins a packet: four ASCII letters."""
+    """The first word of a packet: four ASCII letters."""
 
     CNXN = int.from_bytes(b"CNXN", "little")
     AUTH = int.from_bytes(b"AUTH", "little")
@@ -32,12 +32,12 @@ class Command(IntEnum):
 
 
 class ProtocolError(Exception):
-    """The bytes cannot be, or must not be, a packet: the connection is useless from here on."""
+    """The bytes are not a valid or allowed packet. The connection is useless from here on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet. What `arg0` and `arg1` mean depends on the command; of streams they are the sender's and the receiver's id."""
+    """One packet. The meaning of `arg0` and `arg1` depends on the command; for streams they are the sender's and the receiver's id."""
 
     command: Command
     arg0: int
@@ -46,14 +46,14 @@ class Packet:
 
 
 def encode(command: Command, arg0: int, arg1: int, payload: Bytes = b"", *, checksum: bool = False) -> bytes:
-    """Bytes of one packet.
+    """Encode one packet.
 
     Args:
-        command: which.
+        command: the command.
         arg0: 32 bits.
         arg1: 32 bits.
         payload: at most `MAX_PAYLOAD` bytes.
-        checksum: fill in the sum of the bytes, as peers below `VERSION` want it.
+        checksum: whether to fill in the sum of the bytes, which peers below `VERSION` need.
     """
     with memoryview(payload) as view:
         total = sum(view) & 0xFFFFFFFF if checksum else 0
@@ -64,12 +64,12 @@ def encode(command: Command, arg0: int, arg1: int, payload: Bytes = b"", *, chec
 class PacketReader:
     """Cuts a byte stream into packets, and owns the buffers that a socket receives into.
 
-    Small packets are collected in one scratch buffer; the rest of a large payload is received straight into its own, uncopied.
+    Small packets are collected in one scratch buffer; the rest of a large payload is received directly into its own, uncopied.
     """
 
     def __init__(self, max_payload: int = MAX_PAYLOAD) -> None:
         self.max_payload = max_payload
-        """Payloads beyond this many bytes are an error; may be raised once the peer is trusted more."""
+        """Larger payloads, in bytes, are an error; the limit may be raised once the peer is trusted more."""
         self._scratch = bytearray(16 << 10)
         self._filled = 0
         self._large: tuple[Command, int, int] | None = None
@@ -83,10 +83,10 @@ class PacketReader:
         return memoryview(self._scratch)[self._filled :]
 
     def advance(self, count: int) -> Iterator[Packet]:
-        """Note that `count` bytes were put into the buffer; yields the packets that are now whole.
+        """Note that `count` bytes were put into the buffer, and yield the packets that are now complete.
 
         Raises:
-            ProtocolError: the bytes are no packet. Nothing may be read after it.
+            ProtocolError: the bytes are not a packet. Nothing may be read after it.
         """
         if self._large is not None:
             self._received += count
@@ -116,7 +116,7 @@ class PacketReader:
         self._filled = len(rest)
 
     def feed(self, data: bytes) -> Iterator[Packet]:
-        """Do the same for bytes that you already have.
+        """Do the same for bytes that you already have, and yield the packets.
 
         Raises:
             ProtocolError: as `advance`.

@@ -1,6 +1,6 @@
-"""Farms that outlive their starter (`harness virtual start`), one JSON file each, in the user's state folder.
+"""The records of farms that outlive their starter (`harness virtual start`): one JSON file each, in the user's state folder.
 
-A record is believed only while the process that it names is the very one that wrote it: same pid, same start time, same boot.
+A record counts only while the process that wrote it is alive: same pid, same start time, same boot.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class FarmRecord:
     profiles: tuple[str, ...]
     """One per serial."""
     pid: int
-    """Of the guardian, the outermost process."""
+    """Process id of the guardian, the outermost process."""
     started_at: datetime
     start_ticks: int
-    """Start of that process in clock ticks since boot: tells it from a later one with the same pid."""
+    """Start of that process in clock ticks since boot; distinguishes it from a later one with the same pid."""
     boot_id: str
     folder: str
 
@@ -41,12 +41,12 @@ class _NewerFormat(Exception):
 
 
 def record_path(guardian_pid: int) -> Path:
-    """Where the record of the farm of this guardian lies."""
+    """Return the path of the record of this guardian's farm."""
     return farms_folder() / f"farm-{guardian_pid}.json"
 
 
 def describe_farm(adb_port: int, serials: tuple[str, ...], profiles: tuple[str, ...], folder: Path) -> FarmRecord:
-    """The record of the farm that the calling daemon plays: its parent is the guardian."""
+    """Make the record of the calling daemon's farm. Its parent is the guardian."""
     pid = os.getppid()
     return FarmRecord(
         adb_port=adb_port,
@@ -61,7 +61,7 @@ def describe_farm(adb_port: int, serials: tuple[str, ...], profiles: tuple[str, 
 
 
 def write(record: FarmRecord) -> None:
-    """Whole or not at all.
+    """Write a record, whole or not at all.
 
     Raises:
         OSError: the state folder cannot be written.
@@ -74,7 +74,7 @@ def write(record: FarmRecord) -> None:
 
 
 def running_farms() -> list[FarmRecord]:
-    """Farms that are alive, oldest first. Records of the dead are removed on the way."""
+    """Return the farms that are alive, oldest first. Records of dead farms are removed."""
     farms = []
     for path in farms_folder().glob("farm-*.json"):
         try:
@@ -82,7 +82,7 @@ def running_farms() -> list[FarmRecord]:
         except FileNotFoundError:
             continue
         except _NewerFormat:
-            # Not ours to judge, nor to remove.
+            # A newer harness's record is left alone.
             continue
         except (OSError, ValueError, TypeError, KeyError):
             record = None
@@ -94,7 +94,7 @@ def running_farms() -> list[FarmRecord]:
 
 
 def is_running(record: FarmRecord) -> bool:
-    """Whether the process that wrote it is still there."""
+    """Return whether the process that wrote the record is still alive."""
     return record.boot_id == _boot_id() and record.start_ticks == _start_ticks(record.pid)
 
 
@@ -119,7 +119,7 @@ def _boot_id() -> str:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None for a process that is gone, or a zombie."""
+    """Read field 22 of /proc/PID/stat (proc(5)); None if the process is gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Finds what serves the service of a name."""
+"""Finds the service of a name."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from harness.virtual.sync_service import serve_sync
 Service = Callable[[Stream], Awaitable[None]]
 
 REBOOT_TARGETS = frozenset({"", "bootloader", "fastboot", "recovery", "sideload", "sideload-auto-reboot", "userspace"})
-"""What `adb reboot` may ask for. A virtual device has but one system, and boots into that whatever the target."""
+"""Allowed targets of `adb reboot`. A virtual device has one system and boots into it whatever the target."""
 
 
 def resolve(name: str, device: AndroidDevice, request_reboot: Callable[[], None]) -> Service | None:
-    """Find what serves the service of this name.
+    """Find the service of this name.
 
     Args:
-        name: as the host sent it.
-        device: whose service.
-        request_reboot: begins a reboot, and returns at once.
+        name: the name that the host sent.
+        device: the device.
+        request_reboot: begins a reboot and returns at once.
 
     Returns:
-        None if this device has no such service (`tcp:`, `reverse:`, `jdwp`, ...): the stream is refused.
+        The service; None if this device has no such service (`tcp:`, `reverse:`, `jdwp`, ...), so the stream is refused.
     """
     if request := parse_service(name):
         return partial(serve_shell, device, request)

@@ -1,4 +1,4 @@
-"""The shell protocol v2 and the names of shell services: what is on the wire, no processes.
+"""The shell protocol v2 and the names of shell services: bytes only, no processes.
 
 Source of the format: AOSP, packages/modules/adb, shell_protocol.h and shell_service.cpp. A packet is an id byte, a little-endian 32-bit
 length, and that many bytes.
@@ -20,7 +20,7 @@ _WINDOW_SIZE = re.compile(rb"(\d{1,5})x(\d{1,5}),(\d{1,5})x(\d{1,5})\0?")
 
 
 class ShellId(IntEnum):
-    """What a packet carries."""
+    """The kind of a packet's content."""
 
     STDIN = 0
     STDOUT = 1
@@ -32,7 +32,7 @@ class ShellId(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShellRequest:
-    """A shell service as its name asks for it."""
+    """A shell service as requested by its name."""
 
     command: str | None
     """None for an interactive shell."""
@@ -42,7 +42,7 @@ class ShellRequest:
 
 
 def parse_service(name: str) -> ShellRequest | None:
-    """`shell:CMD`, `shell,v2,TERM=xterm,raw:CMD`, `exec:CMD`; None for any other service. Unknown options are ignored, as on a phone."""
+    """Read `shell:CMD`, `shell,v2,TERM=xterm,raw:CMD`, `exec:CMD`; None for other services. Unknown options are ignored, as on a phone."""
     head, colon, command = name.partition(":")
     kind, *options = head.split(",")
     if not colon or kind not in ("shell", "exec"):
@@ -62,24 +62,24 @@ def parse_service(name: str) -> ShellRequest | None:
 
 
 def encode(packet_id: ShellId, data: Bytes = b"") -> bytes:
-    """Bytes of one packet."""
+    """Encode one packet."""
     return HEADER.pack(packet_id, len(data)) + data
 
 
 def parse_window_size(data: bytes) -> WindowSize | None:
-    """`ROWSxCOLUMNS,XPIXELSxYPIXELS` in ASCII; None if it is not that."""
+    """Read `ROWSxCOLUMNS,XPIXELSxYPIXELS` in ASCII; None for other text."""
     match = _WINDOW_SIZE.fullmatch(data)
     return WindowSize(*(min(int(part), 0xFFFF) for part in match.groups())) if match else None
 
 
 class ShellReader:
-    """Cuts what the host sends on a v2 stream into packets."""
+    """Cuts the host's bytes on a v2 stream into packets."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: Bytes) -> Iterator[tuple[ShellId, bytes]]:
-        """Packets that are whole now.
+        """Take bytes, and return the packets that are now complete.
 
         Raises:
             ProtocolError: an unknown id, or a length beyond the largest payload.

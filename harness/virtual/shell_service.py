@@ -1,7 +1,7 @@
 """`shell:`, `shell,v2,...:` and `exec:`: a process on the device at the other end of a stream.
 
-When the host leaves, this does what a phone does: with the v2 protocol and terminals it sends SIGHUP to the shell alone; with a raw v1
-stream it only closes its pipes, after it has passed on everything that the host sent (`adb exec-in` ends that way).
+When the host leaves, this does what a phone does. With the v2 protocol and terminals it sends SIGHUP to the shell only. With a raw v1
+stream it only closes its pipes, after passing on everything that the host sent (`adb exec-in` ends that way).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 128 << 10
 _DEFAULT_WINDOW = WindowSize(24, 80)
-"""Until the host tells its own, which it does in its first packet."""
+"""Terminal size until the host tells its own in its first packet."""
 
 
 async def serve_shell(device: AndroidDevice, request: ShellRequest, stream: Stream) -> None:
@@ -35,7 +35,7 @@ async def serve_shell(device: AndroidDevice, request: ShellRequest, stream: Stre
     """
     command = request.command
     if command is not None and not request.v2 and not request.terminal:
-        # These streams have one output. Only the shell itself can join the two in the order in which they are written.
+        # These streams have one output. Only the shell itself can merge the two in the order of writing.
         command = "exec 2>&1\n" + command
     terminal = _DEFAULT_WINDOW if request.terminal else None
     try:
@@ -71,13 +71,13 @@ class _Session(ABC):
         outputs = asyncio.gather(*pumps_out)
         try:
             await asyncio.wait((outputs, closed), return_when=asyncio.FIRST_COMPLETED)
-            # Like adbd: the process has ended when nobody can write to its output any more.
+            # As in adbd, the process has ended when nobody can write to its output any more.
             if not closed.done():
                 await asyncio.wait((exited, closed), return_when=asyncio.FIRST_COMPLETED)
             if not closed.done():
                 await self._finished(exited.result())
             else:
-                # A descriptor is closed only after the tasks that wait for it: its number may be another session's at once.
+                # A descriptor is closed only after the tasks that wait for it, because its number may be reused at once.
                 await _cancel(outputs)
                 if not self.terminal:
                     self._close(self.process.stdout)
@@ -101,23 +101,23 @@ class _Session(ABC):
 
     @abstractmethod
     def _frame(self, packet_id: ShellId, data: bytes) -> bytes:
-        """Output as it goes to the host."""
+        """Frame output for the host."""
 
     @abstractmethod
     async def _input(self) -> None:
-        """Pass on what the host sends, until it sends no more."""
+        """Pass on the host's input until it ends."""
 
     @abstractmethod
     async def _finished(self, exit_code: int) -> None:
-        """The process ended."""
+        """Handle the end of the process."""
 
     @abstractmethod
     async def _host_left(self, pump_in: asyncio.Task[None], exited: asyncio.Task[int]) -> None:
-        """The stream closed before the process ended."""
+        """Handle a stream that closes before the process ends."""
 
 
 class _V2Session(_Session):
-    """Shell protocol: output and errors apart, an exit code, a closable stdin."""
+    """Shell protocol v2: separate output and errors, an exit code, a closable stdin."""
 
     def _frame(self, packet_id: ShellId, data: bytes) -> bytes:
         return shell_protocol.encode(packet_id, data)
@@ -146,7 +146,7 @@ class _V2Session(_Session):
                 log.info("shell packet %s from the host ignored", packet_id.name)
 
     def _close_stdin(self) -> None:
-        # A terminal cannot be half closed; a phone ignores the wish, too.
+        # A terminal cannot be half closed; a phone ignores the request, too.
         if not self.terminal:
             self._close(self.process.stdin)
 
@@ -172,7 +172,7 @@ class _V1Session(_Session):
             self._close(self.process.stdin)
 
     async def _finished(self, exit_code: int) -> None:
-        """Version 1 does not say the exit code."""
+        """Handle the end of the process; version 1 does not send the exit code."""
 
     async def _host_left(self, pump_in: asyncio.Task[None], exited: asyncio.Task[int]) -> None:
         if not self.terminal:

@@ -10,17 +10,17 @@ from typing import Protocol
 from harness.virtual.protocol import Bytes, Command, ProtocolError
 
 _READ_AHEAD = 2
-"""Payloads of one stream that are acknowledged before a service has taken them: the next is on its way meanwhile."""
+"""Payloads of a stream that are acknowledged before a service has taken them, so that the next is on its way meanwhile."""
 _MAX_UNREAD = 64 << 20
-"""Bytes of one stream that may wait for its service. More than any socket buffers hold, so no server comes near it."""
+"""Most bytes of a stream that may wait for its service: more than socket buffers hold, so no server reaches it."""
 
 
 class StreamClosed(Exception):
-    """Nothing can be written any more: the host closed the stream, or the connection was lost."""
+    """The host closed the stream, or the connection was lost."""
 
 
 class Carrier(Protocol):
-    """What a stream needs of its connection."""
+    """The part of a connection that a stream needs."""
 
     @property
     def max_payload(self) -> int:
@@ -33,7 +33,7 @@ class Carrier(Protocol):
         """Wait until the queue is short."""
 
     def forget(self, stream: Stream) -> None:
-        """The stream is closed."""
+        """Forget a closed stream."""
 
 
 class Stream:
@@ -52,15 +52,15 @@ class Stream:
         self._write_lock = asyncio.Lock()
         self._closed = asyncio.Event()
         self.output_filters: list[Callable[[Bytes], Awaitable[Bytes]]] = []
-        """What becomes of data before it is sent: faults may shorten it or take their time."""
+        """Filter for data before it is sent: faults may shorten or delay it."""
 
     @property
     def closed(self) -> bool:
-        """Whether either side has ended it. What was received before can still be read."""
+        """Whether either side has ended the stream. Bytes received before can still be read."""
         return self._closed.is_set()
 
     async def wait_closed(self) -> None:
-        """Returns when either side has ended it."""
+        """Wait until either side has ended the stream."""
         await self._closed.wait()
 
     async def read(self) -> Bytes:
@@ -78,10 +78,10 @@ class Stream:
         return payload
 
     async def write(self, data: Bytes) -> None:
-        """Send; returns when the last part is on its way (not yet acknowledged).
+        """Send data. Returns when the last part is on its way (not yet acknowledged).
 
         Raises:
-            StreamClosed: the host does not listen any more.
+            StreamClosed: the host no longer listens.
         """
         for become in self.output_filters:
             data = await become(data)
@@ -97,24 +97,24 @@ class Stream:
                     await self.connection.drain()
 
     async def flush(self) -> None:
-        """Returns when the host has acknowledged everything, or is gone."""
+        """Wait until the host has acknowledged everything or is gone."""
         await self._writable.wait()
 
     def close(self) -> None:
-        """End it from this side and tell the host once."""
+        """End the stream from this side and tell the host once."""
         if not self.closed:
             self.connection.send(Command.CLSE, self.local_id, self.remote_id)
             self.connection.forget(self)
             self.mark_closed()
 
     def deliver(self, payload: Bytes) -> None:
-        """Take a WRTE, which usually comes after the last one was acknowledged.
+        """Take a WRTE, which usually arrives after the last one was acknowledged.
 
-        A server whose client has hung up sends all it still has at once (its poll reports the hang-up as readable, whether or not it
-        waits to read). A phone accepts that, so this does too.
+        A server whose client has hung up sends its whole rest at once, because its poll reports the hang-up as readable. A phone accepts
+        that, so this does too.
 
         Raises:
-            ProtocolError: far more came unasked than a server can have had.
+            ProtocolError: far more arrived unacknowledged than a server can have had.
         """
         self._unread += len(payload)
         if self._unread > _MAX_UNREAD:
@@ -127,11 +127,11 @@ class Stream:
             self._owes_okay = True
 
     def acknowledged(self) -> None:
-        """An OKAY came."""
+        """Take an OKAY."""
         self._writable.set()
 
     def mark_closed(self) -> None:
-        """Note that the other side or the connection ended it, and wake everybody who waits."""
+        """Note that the other side or the connection ended the stream, and wake all waiting tasks."""
         self._closed.set()
         self._arrival.set()
         self._writable.set()

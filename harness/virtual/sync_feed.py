@@ -1,4 +1,4 @@
-"""Reads what the host sends on a sync stream: by number of bytes instead of by packet, and a pushed file piece by piece."""
+"""Reads a sync stream by number of bytes instead of by packet, and a pushed file piece by piece."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from harness.virtual.stream import Stream
 log = logging.getLogger(__name__)
 
 REQUEST = struct.Struct("<4sI")
-"""Id and length: the head of every message, in either direction."""
+"""Id and length: the header of every message, in either direction."""
 MAX_DATA = 64 << 10
-"""Bytes in one DATA, in either direction."""
+"""Most bytes in one DATA, in either direction."""
 
 
 class SessionOver(Exception):
-    """The host closed the stream, or sent something that makes the rest unreadable."""
+    """The host closed the stream, or its bytes make the rest unreadable."""
 
 
 class Feed:
-    """The incoming bytes of a stream, by number rather than by packet."""
+    """The incoming bytes of a stream, by number instead of by packet."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -28,14 +28,14 @@ class Feed:
 
     @property
     def ready(self) -> int:
-        """Bytes that can be had without waiting."""
+        """Number of bytes available without waiting."""
         return len(self._view)
 
     async def some(self, limit: int) -> memoryview:
-        """At least one byte and at most `limit`, uncopied.
+        """Read at least one byte and at most `limit`, uncopied.
 
         Raises:
-            SessionOver: there are no more.
+            SessionOver: the stream has ended.
         """
         if not self._view:
             payload = await self._stream.read()
@@ -46,7 +46,11 @@ class Feed:
         return part
 
     async def exactly(self, count: int) -> bytes:
-        """Raises: SessionOver: there are not that many."""
+        """Read exactly this many bytes.
+
+        Raises:
+            SessionOver: the stream ends before.
+        """
         collected = bytearray()
         while len(collected) < count:
             collected += await self.some(count - len(collected))
@@ -54,7 +58,7 @@ class Feed:
 
 
 class Content:
-    """What follows a SEND: pieces of the file, up to DONE."""
+    """The content of a pushed file: its pieces after a SEND, up to DONE."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -65,14 +69,14 @@ class Content:
 
     @property
     def ready(self) -> bool:
-        """Whether the next part can be had without waiting."""
+        """Whether the next part is available without waiting."""
         return self._feed.ready >= (1 if self._left else REQUEST.size)
 
     async def part(self) -> memoryview:
-        """The next piece; empty at the end, and ever after.
+        """Return the next piece; empty from the end on.
 
         Raises:
-            SessionOver: the stream ended before DONE, or something else than DATA came.
+            SessionOver: the stream ended before DONE, or something other than DATA came.
         """
         while not self._left:
             if self._done:

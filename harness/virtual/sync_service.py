@@ -22,7 +22,7 @@ from harness.virtual.sync_feed import MAX_DATA, REQUEST, Content, Feed, SessionO
 log = logging.getLogger(__name__)
 
 MAX_PATH = 4096
-"""Longest path of a request, in bytes; a length beyond it is an attack or a lost beat, and ends the session."""
+"""Longest path of a request, in bytes. A greater length is an attack or a lost position, and ends the session."""
 _U32 = 0xFFFFFFFF
 _STAT_V1 = struct.Struct("<4sIII")
 _DENT_V1 = struct.Struct("<4sIIII")
@@ -55,7 +55,7 @@ class _SyncSession:
         self._feed = Feed(stream)
 
     async def serve_one(self) -> bool:
-        """One request; False when there shall be no more."""
+        """Answer one request. Return False if it was the last one."""
         request, length = REQUEST.unpack(await self._feed.exactly(REQUEST.size))
         if request == b"QUIT":
             return False
@@ -113,7 +113,7 @@ class _SyncSession:
         try:
             entries = await asyncio.to_thread(self._files.listdir, path)
         except OSError:
-            # Only the end: a phone says no more of a folder that it cannot list.
+            # Only the end: a phone does not report more about a folder that it cannot list.
             entries = []
         answer = bytearray()
         for name, found in entries:
@@ -173,14 +173,14 @@ class _SyncSession:
             await self._abandon(file, path)
             await self._refuse_send(_reason("write failed", error), content)
         except BaseException:
-            # The host left half-way: half a file must not look like a whole one.
+            # The host left in the middle: a partial file must not look like a whole one.
             await self._abandon(file, path)
             raise
         else:
             await self._okay()
 
     def _create(self, path: str, permissions: int) -> BinaryIO:
-        # As adbd does: replace the file instead of overwriting it, so that a running program can be pushed again.
+        # As in adbd, replace the file instead of overwriting it, so that a running program can be pushed again.
         try:
             mode = self._files.lstat(path).mode
         except OSError:
@@ -216,7 +216,7 @@ class _SyncSession:
             await self._okay()
 
     async def _refuse_send(self, reason: str, content: Content | None = None) -> None:
-        """Say no at once, then discard everything up to DONE: the host may already be sending the whole file."""
+        """Refuse at once, then discard everything up to DONE, because the host may already be sending the whole file."""
         await self._fail(reason)
         content = content or Content(self._feed)
         while await content.part():
@@ -231,10 +231,10 @@ class _SyncSession:
 
 
 async def _copy(content: Content, file: BinaryIO) -> None:
-    """Copy all of it. Everything that has arrived is written at once before waiting for more.
+    """Copy a pushed file. Bytes that have arrived are written in one go before waiting for more.
 
     Raises:
-        OSError: the file takes no more.
+        OSError: the file cannot be written.
     """
     pending: list[memoryview] = []
     while True:
@@ -272,7 +272,7 @@ def _fields_v2(found: FileStat, error: int) -> tuple[int, ...]:
 
 
 def _read_block(file: BinaryIO, room: int) -> tuple[Bytes, bool]:
-    """As many DATA as fit into `room` bytes, and whether there is more; the last block ends with DONE."""
+    """Read as many DATA as fit into `room` bytes, and return whether there is more. The last block ends with DONE."""
     block = bytearray(room)
     view = memoryview(block)
     position = 0

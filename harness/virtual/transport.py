@@ -1,7 +1,7 @@
-"""One connection from an ADB server to a device: handshake, and which packet is whose.
+"""One connection from an ADB server to a device: handshake, and the distribution of packets to streams.
 
 Everything that arrives passes `Connection._dispatch`, everything that leaves passes `Connection.send`, and every stream begins in
-`Connection._open`: a fault plan needs only these three places and no service.
+`Connection._open`. So faults need only these three places and no service.
 """
 
 from __future__ import annotations
@@ -29,47 +29,47 @@ from harness.virtual.stream import Stream, StreamClosed
 log = logging.getLogger(__name__)
 
 FEATURES = ("shell_v2", "cmd", "stat_v2", "ls_v2", "fixed_push_mkdir", "sendrecv_v2")
-"""What the banner promises. Compression is left out: over loopback it only costs."""
+"""Features in the banner. Compression is left out, since over loopback it only costs time."""
 MAX_STREAMS = 512
-"""Open at once on one connection; more are refused, so that a stranger cannot exhaust the process."""
+"""Most open streams on one connection; more are refused, so that a stranger cannot exhaust the process."""
 HANDSHAKE_TIMEOUT_S = 10.0
-"""A peer that has not sent CNXN by then is no ADB server. Waiting for a person to accept a key has no limit."""
+"""Seconds for a peer to send CNXN; after that it is no ADB server. Waiting for a person to accept a key has no limit."""
 _AUTH_TOKEN, _AUTH_SIGNATURE, _AUTH_PUBLIC_KEY = 1, 2, 3
 
 
 class Endpoint(Protocol):
-    """What a connection needs of the device behind it."""
+    """The part of a device that a connection needs."""
 
     @property
     def serial(self) -> str:
-        """For log lines."""
+        """Name for log lines."""
 
     @property
     def banner(self) -> Mapping[str, str]:
         """`ro.product.*` of the CNXN banner."""
 
     def authenticator(self) -> Authenticator | None:
-        """A new one for a connection; None where no key is asked for."""
+        """Make an authenticator for a connection; None if no key is needed."""
 
     def service(self, name: str) -> Callable[[Stream], Awaitable[None]] | None:
-        """What serves a stream of this name; None to refuse it."""
+        """Find the service for a stream of this name; None refuses it."""
 
     def connected(self, connection: Connection) -> bool:
-        """A connection was made; False to drop it."""
+        """Take a new connection; False drops it."""
 
     def disconnected(self, connection: Connection) -> None:
-        """It is gone."""
+        """Forget a lost connection."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Device side of one connection. A breach of the protocol ends the connection with one log line, and nothing else."""
+    """The device's side of one connection. A protocol error only ends the connection, with one log line."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.online = False
         self.max_payload = MAX_PAYLOAD
         self._peer_wants_checksum = False
-        # The reader starts with the small limit of a stranger; see _go_online.
+        # The reader starts with the small limit for strangers; see _go_online.
         self._reader = PacketReader(max_payload=MAX_PAYLOAD_BEFORE_ONLINE)
         self._streams: dict[int, Stream] = {}
         self._next_id = 1
@@ -81,7 +81,7 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._greeted = False
         self._held: list[bytes] | None = None
-        """What is not sent while the device hangs; None while it does not."""
+        """Unsent bytes while the device hangs; None otherwise."""
 
     # --- asyncio's side -----------------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class Connection(asyncio.BufferedProtocol):
         """asyncio: a peer connected."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # start_server never gives another kind
         self._transport = transport
-        # asyncio leaves it unset on connections of a ready-made listener, and each answer then waits 40 ms for the peer's TCP.
+        # asyncio leaves this unset on connections of a ready-made listener, and then each answer waits 40 ms for the peer's TCP.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.endpoint.connected(self):
             transport.abort()
@@ -131,7 +131,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- for streams --------------------------------------------------------------------------------------------------
 
     def send(self, command: Command, arg0: int, arg1: int, payload: Bytes = b"") -> None:
-        """Queue one packet; does nothing if the connection is lost."""
+        """Queue one packet. Does nothing if the connection is lost."""
         if self._transport is None or self._transport.is_closing():
             return
         packet = encode(command, arg0, arg1, payload, checksum=self._peer_wants_checksum)
@@ -141,13 +141,13 @@ class Connection(asyncio.BufferedProtocol):
             self._held.append(packet)
 
     def freeze(self) -> None:
-        """Stay connected, but neither read nor send from now on."""
+        """From now on neither read nor send, but stay connected."""
         if self._held is None and self._transport is not None and not self._transport.is_closing():
             self._held = []
             self._transport.pause_reading()
 
     def thaw(self) -> None:
-        """Send what was held back, and read again."""
+        """Send the held back bytes, and read again."""
         held, self._held = self._held, None
         if held is not None and self._transport is not None and not self._transport.is_closing():
             for packet in held:
@@ -155,25 +155,25 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     async def drain(self) -> None:
-        """Wait until what was sent has mostly left this process."""
+        """Wait until most queued bytes have left this process."""
         await self._drained.wait()
 
     def forget(self, stream: Stream) -> None:
-        """The stream is closed: its id names nothing any more."""
+        """Forget a closed stream's id."""
         self._streams.pop(stream.local_id, None)
 
     def abort(self) -> None:
-        """Drop the connection now, without good-byes."""
+        """Drop the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
     def close(self) -> None:
-        """End the connection after what was sent has left."""
+        """End the connection once all queued bytes have left."""
         if self._transport is not None:
             self._transport.close()
 
     async def finish_services(self) -> None:
-        """After the connection is gone: wait until every service has let go of its processes and files."""
+        """Wait, after the connection is gone, until every service has released its processes and files."""
         while self._services:
             await asyncio.wait(self._services)
 
@@ -195,7 +195,7 @@ class Connection(asyncio.BufferedProtocol):
                 if stream := self._find(packet):
                     stream.acknowledged()
             case Command.WRTE:
-                # Data for a stream that this side has just closed is normal: drop it.
+                # Data for a stream that this side has just closed is normal; it is dropped.
                 if stream := self._find(packet):
                     stream.deliver(packet.payload)
             case Command.CLSE:
@@ -276,7 +276,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def make_banner(properties: Mapping[str, str]) -> bytes:
-    """The `device::` banner. Characters that separate its fields cannot be in a value: they become `_`."""
+    """Make the `device::` banner. Characters that separate its fields become `_` in values."""
     fields = [f"{key}={value.translate(_BANNER_SEPARATORS)}" for key, value in properties.items()]
     fields.append("features=" + ",".join(FEATURES))
     return ("device::" + ";".join(fields)).encode()

@@ -126,6 +126,8 @@ def test_another_suite_is_refused(tmp_path: Path) -> None:
     other.write_text("suite: other\n")
     with pytest.raises(UsageError, match="is not the suite of"):
         harness.resume(path, suite=other)
+    with pytest.raises(UsageError, match="is a folder, not a YAML file"):
+        harness.resume(path, suite=tmp_path)
 
 
 @pytest.mark.parametrize(

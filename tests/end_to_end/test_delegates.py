@@ -12,7 +12,8 @@ import pytest
 
 from harness.analysis.cells import summaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
-from harness.formats.run_tables import export_text
+from harness.formats.run_tables import COLUMNS, TableName
+from harness.formats.run_tables import rows as table_rows
 from harness.records import Result, Status
 from harness.records.causes import Cause
 from harness.report.cell_summaries import report_cells
@@ -59,9 +60,9 @@ def by_delegate(run: Run) -> dict[str, Result]:
     return {result.trial.delegate_label.partition("(")[0]: result for result in run.results}
 
 
-def rows(run: Run) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(export_text([run], "trials", "json"))
-    return found
+def rows(run: Run, table: TableName = "trials") -> list[dict[str, Any]]:
+    names = [column.name for column in COLUMNS[table]]
+    return [dict(zip(names, row, strict=True)) for row in table_rows([run], table)]
 
 
 def test_no_cell_carries_a_number_under_a_delegate_that_did_not_run(
@@ -121,7 +122,7 @@ def test_what_is_played_back_is_synthetic_to_the_last_table(tmp_path: Path, monk
     for row in rows(run):
         assert row["synthetic"] == (row["delegate"].partition("(")[0] in working)
         assert row["inference_avg_us"] > 0
-    ops = json.loads(export_text([run], "ops", "json"))
+    ops = rows(run, "ops")
     assert {op["delegate"].partition("(")[0] for op in ops if op["synthetic"]} == set(working)
     for cell in report_cells(run):
         assert cell.synthetic == (cell.delegate.name in working)

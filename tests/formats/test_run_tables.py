@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from harness.cli.export import export
 from harness.errors import UsageError
-from harness.formats.run_tables import TableName, delegated_nodes, export_text, iso_utc, to_parquet
+from harness.formats.run_tables import TableName, delegated_nodes, iso_utc, to_parquet, to_text
 from harness.records import DelegateUse, Measurement, ModelInput, OpTiming, Result, RunStatistics, Status
 from harness.runs.run_store import Run
 from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
@@ -54,15 +54,21 @@ def _count(count: int) -> RunStatistics:
     return RunStatistics(count=count)
 
 
+def exported(runs: list[Run], table: TableName, file_format: str) -> str:
+    out = io.StringIO(newline="")
+    to_text(runs, table, file_format, out)
+    return out.getvalue()
+
+
 def _json(runs: list[Run], table: TableName) -> list[dict[str, object]]:
-    rows = json.loads(export_text(runs, table, "json"))
+    rows = json.loads(exported(runs, table, "json"))
     assert isinstance(rows, list)
     return rows
 
 
 @pytest.mark.parametrize(("table", "columns"), [("trials", TRIALS), ("ops", OPS)])
 def test_columns_are_the_promised_ones_in_order(run: Run, tmp_path: Path, table: TableName, columns: str) -> None:
-    assert export_text([run], table, "csv").splitlines()[0] == columns.replace(" ", ",")
+    assert exported([run], table, "csv").splitlines()[0] == columns.replace(" ", ",")
     assert all(list(row) == columns.split() for row in _json([run], table))
     out = tmp_path / "t.parquet"
     CliRunner().invoke(
@@ -133,7 +139,7 @@ def test_what_is_not_known_is_null_in_every_format(tmp_path: Path) -> None:
         *("process", "status", "causes", "run_count", "started_at", "duration_s", "synthetic", "start"),
     }
     assert row["started_at"] == "2026-08-01T10:00:00Z"
-    [cells] = csv.DictReader(io.StringIO(export_text([run], "trials", "csv")))
+    [cells] = csv.DictReader(io.StringIO(exported([run], "trials", "csv")))
     assert {name for name, text in cells.items() if text} == known - {"causes"}
     out = tmp_path / "t.parquet"
     CliRunner().invoke(export, [str(run.path), "--format", "parquet", "-o", str(out)], catch_exceptions=False)
@@ -151,7 +157,7 @@ def test_formulas_are_defused_in_csv_and_exact_elsewhere(tmp_path: Path) -> None
     names = ["=cmd|' /C calc'!A0", "+1", "-2+3", "@SUM(A1)", "\tx", "plain", 'quo"te, comma\nline', "'quoted"]
     ops = tuple(OpTiming(index=i, node_type="CONV_2D", name=name, avg_us=-1.5) for i, name in enumerate(names))
     run = _bare(tmp_path, Measurement(ops=ops))
-    in_csv = list(csv.DictReader(io.StringIO(export_text([run], "ops", "csv"), newline="")))
+    in_csv = list(csv.DictReader(io.StringIO(exported([run], "ops", "csv"), newline="")))
     assert [row["name"] for row in in_csv] == [*("'" + name for name in names[:5]), *names[5:]]
     assert {row["avg_us"] for row in in_csv} == {"-1.5"}
     assert [row["name"] for row in _json([run], "ops")] == names
@@ -159,8 +165,8 @@ def test_formulas_are_defused_in_csv_and_exact_elsewhere(tmp_path: Path) -> None
 
 def test_no_rows_is_still_a_table(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [])
-    assert export_text([run], "ops", "json") == "[]\n"
-    assert export_text([run], "ops", "csv") == OPS.replace(" ", ",") + "\n"
+    assert exported([run], "ops", "json") == "[]\n"
+    assert exported([run], "ops", "csv") == OPS.replace(" ", ",") + "\n"
     out = tmp_path / "t.parquet"
     CliRunner().invoke(
         export, [str(run.path), "--table", "ops", "--format", "parquet", "-o", str(out)], catch_exceptions=False
@@ -221,7 +227,7 @@ def test_a_name_that_is_no_text_is_escaped_in_every_format(tmp_path: Path) -> No
     run = _bare(tmp_path)
     odd = Run(path=run.path, manifest=replace(run.manifest, suite="caf\udce9 \u00e9"), results=run.results)
     assert _json([odd], "trials")[0]["suite"] == "caf\\udce9 \u00e9"
-    assert "caf\\udce9 \u00e9" in export_text([odd], "trials", "csv").encode().decode()
+    assert "caf\\udce9 \u00e9" in exported([odd], "trials", "csv").encode().decode()
     with (tmp_path / "t.parquet").open("wb") as stream:
         to_parquet([odd], "trials", stream)
     assert pq.read_table(tmp_path / "t.parquet").to_pylist()[0]["suite"] == "caf\\udce9 \u00e9"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from harness.analysis.stopping import Step
+from harness.devices.fake_target import FakeTarget
 from harness.devices.inventory import read_inventory
 from harness.devices.push import Blob
-from harness.devices.target import CommandOutput, RemoteStat
 from harness.errors import SetupError
 from harness.measuring.lane_plan import LanePlan
 from harness.measuring.schedule import Schedule
@@ -41,38 +41,6 @@ def nothing() -> None:
 
 
 @dataclass
-class Phone:
-    """A target that does one thing when it is asked anything."""
-
-    when_asked: Callable[[], None] = nothing
-    serial: str = "phone"
-
-    def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
-        self.when_asked()
-        return CommandOutput(stdout=b"", stderr=b"", exit_code=0)
-
-    def push(
-        self,
-        local: Path,
-        remote: str,
-        *,
-        mode: int = 0o644,
-        timeout_s: float | None = None,
-        cancel: threading.Event | None = None,
-    ) -> None:
-        raise AssertionError("nothing is pushed")
-
-    def pull(self, remote: str, local: Path, *, timeout_s: float = 60.0, cancel: threading.Event | None = None) -> bool:
-        return False
-
-    def stat(self, remote: str) -> RemoteStat | None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
-@dataclass
 class Watcher:
     """A `schedule.Progress` that does one thing when a trial is stored."""
 
@@ -92,17 +60,20 @@ class Watcher:
         pass
 
 
-def fall() -> None:
+def fall() -> NoReturn:
     raise ZeroDivisionError("nobody foresaw this")
 
 
 @pytest.mark.parametrize(
     ("phone", "watcher"),
-    [(Phone(when_asked=fall), Watcher()), (Phone(), Watcher(when_finished=fall))],
+    [
+        (FakeTarget(lambda _: fall(), serial="phone"), Watcher()),
+        (FakeTarget(lambda _: "", serial="phone"), Watcher(when_finished=fall)),
+    ],
     ids=["in the target", "in the watcher"],
 )
 def test_its_traceback_is_kept_in_the_run_and_the_line_says_where(
-    tmp_path: Path, phone: Phone, watcher: Watcher
+    tmp_path: Path, phone: FakeTarget, watcher: Watcher
 ) -> None:
     folder = tmp_path / "run"
     impossible = Impossible(trial=TRIAL, reason="it has no such core") if watcher.when_finished is fall else None

@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis.calibration import Calibration
 from harness.errors import SetupError
-from harness.runs.calibration_files import FILE, CellCalibration, as_document, find, load, of_run, save
+from harness.runs.calibration_files import FILE, CellCalibration, as_document, load, of_run, save
 from tests.analysis.made_up import PHONE
 
 FOUND = Calibration(
@@ -38,17 +38,8 @@ CELL = CellCalibration(
 
 
 def known(run: Path, *, binary: str = "", asked: str = "") -> CellCalibration | None:
-    return find(
-        of_run(run),
-        device=CELL.device,
-        model_sha256=CELL.model_sha256,
-        binary=binary,
-        asked=asked,
-        delegate=CELL.delegate,
-        threads=CELL.threads,
-        cpus=CELL.cpus,
-        metric=CELL.metric,
-    )
+    wanted = replace(CELL, binary=binary, asked=asked)
+    return next((cell for cell in of_run(run).values() if cell == wanted), None)
 
 
 def test_binaries_and_signatures_of_one_file_are_cells_of_their_own(tmp_path: Path) -> None:

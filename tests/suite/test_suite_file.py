@@ -8,7 +8,6 @@ import jsonschema
 import pytest
 
 from harness.analysis.ratio_interval import MIN_BLOCKS
-from harness.analysis.sequential import MAX_BLOCKS
 from harness.errors import SuiteError, UsageError
 from harness.records import ModelInput, Purpose
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -185,7 +184,7 @@ def test_an_adaptive_suite_that_cannot_work_is_refused(tmp_path: Path, text: str
 def test_the_limits_of_an_adaptive_suite_are_those_of_its_statistics() -> None:
     properties = Suite.model_json_schema()["$defs"]["AdaptiveEntry"]["properties"]
     for name in ("min", "max"):
-        assert (properties[name]["minimum"], properties[name]["maximum"]) == (MIN_BLOCKS, MAX_BLOCKS)
+        assert (properties[name]["minimum"], properties[name]["maximum"]) == (MIN_BLOCKS, 200)
     assert [properties[name]["default"] for name in ("min", "max", "until")] == [5, 30, 0.02]
 
 

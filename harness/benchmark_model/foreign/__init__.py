@@ -1,7 +1,7 @@
-"""Logs that others recorded, in whatever form: documents, logcats, terminals that broke lines, several runs in one file.
+"""Reads logs that others recorded, in any form: documents, logcats, broken lines, several runs in one file.
 
-For `harness parse` and `harness ingest` alone. Output that our own shell delivered is read by `parse_output`, which knows nothing of this
-package and so is never led astray by it; an import contract holds that.
+Only `harness parse` and `harness ingest` use it. Output from the harness's own runs goes to `parse_output`, which does not import this
+package and so cannot be misled by its tolerance; an import contract enforces that.
 """
 
 from harness.benchmark_model.foreign.foreign_log import ForeignLog, last_process, read_foreign_log, read_foreign_logs

@@ -1,4 +1,4 @@
-"""A log that somebody else recorded, read: brought back to what the tool wrote, and then read like any output."""
+"""Reads a log that somebody else recorded: restores what the tool wrote, then reads it like any output."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from harness.records.causes import Cause
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignLog:
-    """What a log says of the process that it records, and of how that was started."""
+    """What a log says about one recorded process and how it was started."""
 
     parsed: ParsedOutput
     threads: int | None
-    """CPU threads, where stdout echoes them; -1 is the tool's word for its default."""
+    """CPU threads, if stdout echoes them; -1 is the tool's default."""
     lengths: RunLengths
-    """How long the process was to run: as stdout echoes it, else the tool's defaults."""
+    """Intended run lengths, as stdout echoes them, else the tool's defaults."""
     command: str | None
-    """The command line, where it was recorded."""
+    """The command line, if it was recorded."""
     exit_code: int | None
-    """The exit code, where it was recorded."""
+    """The exit code, if it was recorded."""
     text: str
-    """What was read as this process's."""
+    """The text of this process."""
     pid: int | None = None
-    """Of the process, where the log is of several."""
+    """The process's id, if the log holds several processes."""
     model: str | None = None
-    """The model file, where stdout echoes it."""
+    """The model file, if stdout echoes it."""
 
 
 def read_foreign_log(
@@ -52,7 +52,7 @@ def read_foreign_log(
     exit_code: int | None = None,
     requested: DelegateRequest | None = None,
 ) -> ForeignLog:
-    """Read the last process of a log, as `read_foreign_logs` reads them all."""
+    """Read the last process of a log. See `read_foreign_logs`."""
     logs = read_foreign_logs(
         log,
         stderr=stderr,
@@ -75,15 +75,15 @@ def read_foreign_logs(
     exit_code: int | None = None,
     requested: DelegateRequest | None = None,
 ) -> list[ForeignLog]:
-    """Read a log in whatever form it was recorded or published: each process of it by itself, the last to end last.
+    """Read a log in any form in which it was recorded or published: each process separately, in the order of their ends.
 
     Args:
         log: stdout, a merged stream, a logcat, an excerpt, a document, or recorded commands (`# cmd: ...`, `# exit: N`).
-        stderr: what the last process printed there, where that was recorded apart.
-        profile: as `parse_output` takes it, of the last process, and so are all others.
+        stderr: the last process's stderr, if it was recorded separately.
+        profile: as in `parse_output`, for the last process; so are all other arguments.
 
     Returns:
-        What each says and what it comes to; one at least. Never raises for what the input holds.
+        What each process printed and its status; at least one. Never raises because of the input's content.
     """
     plain = decode_log(log)
     if (python := read_python_results(plain)) is not None:
@@ -92,7 +92,7 @@ def read_foreign_logs(
     runs = [(recorded, run, run is of_command[-1]) for recorded, of_command in commands for run in of_command]
     logs = []
     for recorded, run, ends_command in runs[:-1]:
-        # What the command printed apart, and how it ended, is the last run's.
+        # The command's separate stderr and its exit code belong to the last run.
         errors, code = (recorded.stderr, _exit_code(recorded)) if ends_command else (None, None)
         logs.append(_conclude(recorded, run, stderr=errors, exit_code=code, requested=requested))
     recorded, run, _ = runs[-1]
@@ -111,7 +111,7 @@ def read_foreign_logs(
 
 
 def _of_python(results: PythonResults, text: str) -> ForeignLog:
-    """The result file of LiteRT's tool in Python, which stands by itself; it is written when all has gone well."""
+    """Read the result file of LiteRT's tool in Python, which suffices by itself: it is written only on success."""
     measured = results.measurement.inference_avg_us is not None
     return ForeignLog(
         parsed=ParsedOutput(
@@ -130,7 +130,7 @@ def _of_python(results: PythonResults, text: str) -> ForeignLog:
 
 
 def last_process(logs: list[ForeignLog]) -> ForeignLog:
-    """The last process of a log; a note says that there were others."""
+    """Return the last process of a log, with a note if there were others."""
     last = logs[-1]
     if len(logs) == 1:
         return last
@@ -169,7 +169,7 @@ def _conclude(
         echoed_lengths(reading.parameters),
         echoed_model(reading.parameters),
     )
-    # Shells and linkers put nothing unknown before their words.
+    # Messages of shells and linkers have no unknown prefix.
     text = recorded.stdout if alone else run.text
     if stderr:
         reading.read(rejoin(stderr))

@@ -1,7 +1,7 @@
-"""What logcat, consoles, CI systems and documents put before a message, besides the tool's own prefixes.
+"""Takes off the prefixes that logcat, consoles, CI systems and documents put before a message, besides the tool's own.
 
-In a logcat the lines of other programs stand between; they are told apart by their tag. Every pattern here is matched once at the start
-of a line and repeats nothing without a bound, so a line costs time in proportion to its prefix, whatever it holds.
+A logcat contains lines of other programs too; their tag tells them apart. Every pattern is matched once at the start of a line and has no
+unbounded repetition, so a line costs time in proportion to its prefix.
 
 Sources: `adb logcat -v` (brief, time, threadtime, year, uid, zone, usec, epoch, long), Android Studio's two exports, Apple's NSLog.
 """
@@ -49,21 +49,21 @@ _CI_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\
 
 _BRACKETED_TIME = re.compile(r"\[(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\] ?")
 LOG_BRACKET = re.compile(rf"{TOOL_BRACKET.pattern}|\[\d{{4}}-\d\d-\d\d[ T]")
-"""What a line that begins with a bracket begins with, if it is any of the tool's or a time."""
+"""Beginning of a line with a bracket that is the tool's or a time."""
 
 _MAY_WRAP = frozenset("[>#\u25140123456789")
 _MOST_WRAPPERS = 3
-"""A quoted line of a CI log is as deep as it gets."""
+"""Most prefixes of one line: a quoted line of a CI log has this many."""
 _MAY_START = frozenset("0123456789VDIWEFA.tln")
-"""First characters of a line that can begin a prefix; all others are spared the patterns."""
+"""First characters of all prefixes; other lines skip the patterns."""
 
 
 @dataclass(slots=True)
 class LogPrefixes:
-    """Takes off what stands before a message, line by line: `adb logcat -v long` puts a header above a message, not before it."""
+    """Takes off prefixes line by line, and remembers headers: `adb logcat -v long` prints one above each message."""
 
     _other_program: bool = False
-    """The last header was that of another program."""
+    """The last header was of another program."""
 
     def __call__(self, raw: str) -> Line:
         """Take the next line of a log."""
@@ -78,9 +78,9 @@ class LogPrefixes:
 
 
 def strip_log_prefix(raw: str) -> Line:
-    """Take off whatever stands before the message.
+    """Take off everything before the message.
 
-    Leading white space that belongs to no prefix stays: in the tables it separates columns.
+    Leading white space outside a prefix stays, because it separates columns in the tables.
     """
     if raw[:1] in (" ", "\t") and (body := raw.lstrip(" \t"))[:2] in ("# ", "> "):
         raw = body
@@ -98,17 +98,17 @@ def strip_log_prefix(raw: str) -> Line:
 
 
 def _indented(raw: str) -> Line:
-    """A line of an indented block, as in a document: its prefix begins after the blanks, if it has one."""
+    """Take off the prefix of an indented line, as in a document: it begins after the blanks, if there is one."""
     body = raw.lstrip(" \t")
     if body[:1] == "[":
         return Line("", raw)
     line = _strip(body)
-    # A row of a table may begin with a word and a colon; a program of that name would have logged a time before it.
+    # A table's row may begin with a word and a colon, but a program's log line would have a time before them.
     return line if line.text != body and (line.ours or body[:1].isdigit()) else Line("", raw)
 
 
 def is_own(tag: str) -> bool:
-    """Whether a tag of logcat is the tool's or the runtime's."""
+    """Return whether a logcat tag is the tool's or the runtime's."""
     return tag.lower().startswith(_OWN_TAGS)
 
 

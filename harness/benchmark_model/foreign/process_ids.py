@@ -1,6 +1,6 @@
-"""A log of several processes at once, as logcat keeps it, taken apart by the process id that stands before each line.
+"""Splits a log of several processes at once, such as a logcat, by the process id before each line.
 
-Numbers of two processes are never mixed, however their lines alternate.
+Numbers of two processes never mix, even if their lines alternate.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _TOOL = re.compile(
     r"STARTING!\s*$|Log parameter values verbosely: \[|Initialized session in |Running benchmark for |timings in us: |BENCHMARK RESULTS",
     re.MULTILINE,
 )
-"""What only the tool itself prints: another app that uses the runtime logs under the same tags."""
+"""Text that only the tool prints: other apps that use the runtime log under the same tags."""
 
 
 def split_by_process(text: str) -> list[tuple[int | None, str]]:
-    """What each process of the tool printed, in the order of their ends; the whole text, without an id, where it is of one.
+    """Return the text of each process of the tool, in the order of their ends; the whole text without an id if there is only one.
 
-    A line without an id belongs to the one before it. A line of another program, such as the system's word on a crash, goes to the
-    process whose id it names, or to all; a line of another app's runtime to none. Linear: each line is matched once, at its start.
+    A line without an id belongs to the process of the line before it. A line of another program, such as the system's crash report, goes to
+    the process whose id it names, or to all. A line of another app's runtime goes to none. Linear: each line is matched once, at its start.
     """
     if _TOOL.search(text) is None:
         return [(None, text)]
@@ -52,7 +52,7 @@ def split_by_process(text: str) -> list[tuple[int | None, str]]:
         if not other and _TOOL.search(line) is not None and strip_log_prefix(line).ours
     }
     counts = Counter(owners)
-    # A number that changes with every line is a counter of lines.
+    # A number that changes with every line is a line counter.
     if not tools or None in tools or len(counts) < 2 or all(counts[pid] == 1 for pid in tools):
         return [(None, text)]
     ends = {owner: number for number, owner in enumerate(owners) if lines[number]}
@@ -70,13 +70,15 @@ def split_by_process(text: str) -> list[tuple[int | None, str]]:
                 parts[pid].append(line)
     if whole:
         return [(None, text)]
-    # Only the text's own last line may lack its end.
+    # Only the last line of the whole text may lack its line end.
     return [(pid, "\n".join(parts[pid]) + ("" if pid == owners[-1] else "\n")) for pid in order]
 
 
 def _owners(lines: list[str]) -> tuple[list[int | None], list[bool]]:
-    """The process of each line, None before the first id and from a line of the tool on that has none; and whether the header above it
-    is another program's."""
+    """Return the process of each line, and whether the header above the line is another program's.
+
+    The process is None before the first id, and from a line of the tool without an id on.
+    """
     owners: list[int | None] = []
     foreign: list[bool] = []
     owner: int | None = None

@@ -1,7 +1,6 @@
-"""The runs of the tool in a log, each by itself: numbers of two are never mixed.
+"""Separates the runs of the tool in a log, so that numbers of two runs never mix.
 
-People put several runs into one file, logcat keeps processes that ran at once, and an extract of a log may have lost every line that says
-where a run begins.
+People put several runs into one file, logcat interleaves processes, and an extract may have lost every line with which a run begins.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ MIXED = "lines of several processes alternate here, and no process ids tell them
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of the tool, and what its lines say."""
+    """One run of the tool and its reading."""
 
     text: str
     reading: Reading
     pid: int | None = None
-    """Of its process, where the log is of several."""
+    """Process id, if the log holds several processes."""
 
 
 def read_runs(text: str) -> list[Run]:
-    """Read each run of a log; the last to end is the last. There is always one, whatever the log holds."""
+    """Read each run of a log, in the order of their ends. There is always at least one."""
     runs = []
     for pid, lines in split_by_process(text):
         of_options = is_of_performance_options(lines)
@@ -65,14 +64,14 @@ def _read_each(text: str) -> list[tuple[str, Reading]]:
     ended = [part[0][1].timings_seen or part[0][1].failing_line for part in parts]
     for number, part in enumerate(parts):
         if len(part) > 1 and not all(ended[:number]):
-            # A run that had begun and not ended before this one began comes to its end within it.
+            # An earlier run that had not ended before this one began ends within it.
             for _, reading in part:
                 reading.evidence.append(Evidence(Cause.UNKNOWN, MIXED))
     return [run for part in parts for run in part]
 
 
 def split_at_beginnings(text: str) -> list[str]:
-    """Take a text apart before each line with which a run begins. What stands before the first belongs to it."""
+    """Split a text before each line with which a run begins. Text before the first such line belongs to the first run."""
     for word, marker in (("STARTING!", _STARTING), ("Log parameter values verbosely: [", _PARAMETERS)):
         if text.count(word) < 2:
             continue
@@ -84,15 +83,15 @@ def split_at_beginnings(text: str) -> list[str]:
 
 
 def _split_and_read(text: str) -> list[tuple[str, Reading]]:
-    """Read the runs that follow each other without such a line.
+    """Read runs that follow each other without such a line.
 
-    What comes after the timings of one may be the beginning of another, or belong to the same (a stream that was appended): it counts as
-    another where it says so, or where it comes to timings of its own.
+    Text after a run's timings may begin another run or belong to the same one (an appended stream). It counts as another run if a line says
+    so, or if it has timings of its own.
     """
     current = Reading(strip_prefix=LogPrefixes())
     another: Reading | None = None
     sure = False
-    """Some line of the other said beyond doubt that it is another."""
+    """A line shows beyond doubt that `another` is another run."""
     begun = 0
     starts = [0]
     lines = text.split("\n")
@@ -126,13 +125,13 @@ def _split_and_read(text: str) -> list[tuple[str, Reading]]:
 
 
 def _same_results(one: Reading, other: Reading) -> bool:
-    """Whether the timings of a run are printed again, as some ports do, maybe in the other form."""
+    """Return whether a run's timings are merely printed again, maybe in the other form, as some ports do."""
     both = one.timings_text.keys() & other.timings_text.keys()
     return "inference" in both and all(one.timings_text[key] == other.timings_text[key] for key in both)
 
 
 def _read(text: str) -> Reading:
     reading = Reading(strip_prefix=LogPrefixes())
-    # Its last line has an end: another run follows.
+    # Its last line has a line end, because another run follows.
     reading.read(f"{text}\n")
     return reading

@@ -1,6 +1,6 @@
-"""A recorded command taken apart: what was asked, what it printed, and how it ended.
+"""Splits a recorded command into its command line, its output and its exit code.
 
-One file holds it all: `# cmd: ...`, `# ---- stdout ----`, `# ---- stderr ----`, `# exit: N`, each on a line of its own and each optional.
+One file holds all: `# cmd: ...`, `# ---- stdout ----`, `# ---- stderr ----`, `# exit: N`, each on its own line and each optional.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _COMMAND_FLAG = re.compile(
 )
 _FULL = re.compile(r"(?<![\w-])--require_full_delegation=(?:true|1)\b")
 _PROMPT = re.compile(r"(?:^|\n)(\d{1,3})\|\w{1,40}:\S{1,200} [#$] {0,4}\n{0,4}$")
-"""Android's shell puts the last exit code before its prompt where it is not 0: `1|device:/ $ `."""
+"""Android's shell puts the last exit code before its prompt if it is not 0: `1|device:/ $ `."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedCommand:
-    """An output taken apart. `stderr` is None where it was not recorded apart from stdout."""
+    """The parts of a recorded command. `stderr` is None if it was not recorded separately from stdout."""
 
     stdout: str
     stderr: str | None = None
@@ -30,9 +30,9 @@ class RecordedCommand:
 
 
 def unwrap(text: str) -> list[RecordedCommand]:
-    """Take the recorded commands of a file apart; an output without markers is one, as it is.
+    """Split a file into its recorded commands; an output without markers is a single one, unchanged.
 
-    Markers count only in a file that begins with one: a tool's own output may hold such a line anywhere.
+    Markers count only in a file that begins with one, because a tool's own output may contain such a line.
     """
     if not text.startswith("# "):
         return [RecordedCommand(stdout=text)]
@@ -73,10 +73,10 @@ def unwrap(text: str) -> list[RecordedCommand]:
 
 
 def asked_in_command(command: str) -> list[str]:
-    """Delegates that a command line asks for, however it is quoted (`adb shell "... --use_gpu=true"`).
+    """Return the delegates that a command line asks for, in any quoting (`adb shell "... --use_gpu=true"`).
 
-    A flag in a form that the tool does not take (`--use_gpu true`, `--use_gpu`) was meant all the same, and old versions do not say that
-    they passed over it.
+    A flag in a form that the tool ignores (`--use_gpu true`, `--use_gpu`) counts too: it was meant, and old versions do not report that
+    they ignored it.
     """
     names = []
     for flag, equals, value, apart in _COMMAND_FLAG.findall(command):
@@ -89,11 +89,11 @@ def asked_in_command(command: str) -> list[str]:
 
 
 def asks_for_full_delegation(command: str) -> bool:
-    """Whether a command line asks that delegates take the whole graph."""
+    """Return whether a command line demands that delegates take the whole graph."""
     return _FULL.search(command) is not None
 
 
 def exit_code_in_prompt(text: str) -> int | None:
-    """The exit code in the prompt that a text ends with; None where it is 0 or no prompt is there."""
+    """Return the exit code in the prompt at the end of a text; None if it is 0 or there is no prompt."""
     match = _PROMPT.search(text[-400:])
     return None if match is None else int(match[1])

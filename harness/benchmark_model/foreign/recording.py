@@ -1,4 +1,4 @@
-"""From the bytes of a recorded file to the plain text that the tool wrote: encodings, line ends, colours, HTML and Markdown."""
+"""Turns a recorded file's bytes into the plain text that the tool wrote: encodings, line ends, colours, HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]*(?:\x07|\
 
 
 def decode_log(data: str | bytes) -> str:
-    """Bytes to text with `\\n` as the only line end and no terminal colours. Never fails: what is no text becomes U+FFFD.
+    """Decode bytes to text with `\\n` as the only line end and without terminal colours. Never fails: invalid bytes become U+FFFD.
 
-    UTF-16 is what `> log.txt` writes in Windows PowerShell; its mark may be lost. `\\r\\r\\n` is what old `adb shell` makes of a line end.
+    Windows PowerShell writes UTF-16 for `> log.txt`; its byte order mark may be lost. Old `adb shell` turns a line end into `\\r\\r\\n`.
     """
     if isinstance(data, str):
         text = data.removeprefix("\ufeff")
@@ -31,7 +31,7 @@ def decode_log(data: str | bytes) -> str:
 
 
 def _bare_utf16(data: bytes) -> str | None:
-    """UTF-16 without its byte order mark: every second byte of a text in English is zero."""
+    """Detect UTF-16 without a byte order mark: every second byte of English text is zero."""
     begin = data[:400]
     half = len(begin) // 2
     if half < 8 or b"\0" not in begin:
@@ -44,7 +44,7 @@ def _bare_utf16(data: bytes) -> str | None:
 
 
 def as_utf8(file: bytes) -> bytes:
-    """A file in UTF-8 where it is UTF-16, and otherwise as it is: it may be binary."""
+    """Convert UTF-16 to UTF-8; return any other file as it is, since it may be binary."""
     if file.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _bare_utf16(file) is not None:
         return decode_log(file).encode()
     return file
@@ -64,9 +64,9 @@ _BOLD = re.compile(r"(?<==)\*\*([\d.e+-]{1,20})\*\*")
 
 
 def without_markup(text: str) -> str:
-    """A log that was copied as HTML or Markdown, without the tags at the ends of its lines, bold figures, and the indentation of a block.
+    """Remove HTML and Markdown from a copied log: tags at the ends of lines, bold figures, and the indentation of a block.
 
-    Any other text stays as it is, and so do tags inside of a line: they are a part of some name.
+    Any other text stays as it is, and so do tags inside a line, which are part of a name.
     """
     if text[:1] in (" ", "\n") and _AT_THE_MARGIN.search(text) is None:
         lines = text.split("\n")

@@ -1,6 +1,6 @@
-"""What stands before every message, where it is none of the prefixes that are known: learned from lines that are the tool's beyond doubt.
+"""Removes an unknown prefix from every message, learned from lines that are the tool's beyond doubt.
 
-Test runners, container logs and consoles put anything before a line: a counter, a time, a level in brackets, the cell of a table.
+Test runners, container logs and consoles put anything before a line: a counter, a time, a level in brackets, a table cell.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _VARIABLE = (
 
 
 def without_unknown_prefix(text: str) -> str | None:
-    """The text without what stands before (and, in a table or a string, after) each message; None where nothing can be learned."""
+    """Remove the prefix of each message, and its suffix in a table or a string. Return None if nothing can be learned."""
     shapes: Counter[tuple[str, str]] = Counter()
     for anchor in _ANCHORS:
         position = text.find(anchor)
@@ -62,8 +62,10 @@ def without_unknown_prefix(text: str) -> str | None:
 
 
 def _shape(prefix: str) -> str:
-    """A pattern for prefixes of the same form: other digits, other blanks, another level. Blanks at its end are as many: what follows may
-    be indented."""
+    """Make a pattern for prefixes of the same form, with other digits, other blanks or another level.
+
+    The number of blanks at its end is fixed, because the message may be indented.
+    """
     stem = prefix.rstrip()
     parts = [
         next((general for form, general in _VARIABLE if form.fullmatch(part)), re.escape(part))

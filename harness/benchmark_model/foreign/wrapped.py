@@ -1,7 +1,7 @@
-"""Lines that a terminal, a mail or an editor broke in two: put together again where both halves are unmistakable.
+"""Rejoins lines that a terminal, a mail or an editor broke, if all parts are unmistakable.
 
-Only the few messages that carry numbers or say whether a delegate ran: a half of one of them would be a wrong number, or a fallback that
-nobody sees. Each occurrence looks at most three lines ahead, so time grows in proportion to the text.
+This concerns only the few messages with numbers or about delegates: half of one would be a wrong number or hide a fallback. Each looks at
+most three lines ahead, so time grows in proportion to the text.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _LAST_NUMBER = re.compile(r"[=:] ?[\d.]{1,20}$")
 
 
 def rejoin(text: str) -> str:
-    """The text with broken messages in one line each; all other text stays as it is."""
+    """Put each broken message into one line; all other text stays as it is."""
     pieces: list[str] = []
     done = 0
     for start, end in _candidates(text):
@@ -83,7 +83,7 @@ def rejoin(text: str) -> str:
 
 
 def _candidates(text: str) -> Iterator[tuple[int, int]]:
-    """Beginnings and ends of the lines that hold one of the messages, in order."""
+    """Return start and end of each line with one of the messages, in order."""
     found: list[tuple[int, int]] = []
     for needle, _ in _FORMS:
         position = text.find(needle)
@@ -99,7 +99,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _joined(text: str, start: int, end: int) -> tuple[str, int] | None:
-    """The line with what was broken off it, and where that ends; None where nothing was."""
+    """Return the rejoined line and the position of its end; None if the line is not broken."""
     raw = text[start:end]
     line = strip_log_prefix(raw)
     message = line.text.strip()
@@ -119,7 +119,7 @@ def _joined(text: str, start: int, end: int) -> tuple[str, int] | None:
         part = part.strip()
         if not part or part.startswith(_BEGINNINGS) or len(heads[-1]) + len(part) > 2 * _MOST_CHARACTERS:
             return None
-        # Broken between two words or in the middle of one: whichever makes the message whole.
+        # The break is between two words or within one; try which makes the message whole.
         heads = [f"{head}{blank}{part}" for head in heads for blank in ("", " ")]
         for head in heads:
             if form.match(head) is not None:
@@ -130,7 +130,7 @@ def _joined(text: str, start: int, end: int) -> tuple[str, int] | None:
 
 
 def _extended(text: str, form: re.Pattern[str], message: str, end: int) -> tuple[str, int]:
-    """A message that looks whole, with the end of its last number or the percentiles, where they stand in the next line."""
+    """Complete a message that looks whole, if the next line holds the end of its last number or the percentiles."""
     part, after = _next(text, end)
     part = part.strip()
     if _LAST_NUMBER.search(message) is None or _FRAGMENT.match(part) is None:
@@ -142,7 +142,7 @@ def _extended(text: str, form: re.Pattern[str], message: str, end: int) -> tuple
 
 
 def _next(text: str, end: int) -> tuple[str, int]:
-    """The line after the line end at `end`, and where it ends."""
+    """Return the line after the line end at `end`, and the position of its own end."""
     if end >= len(text):
         return "", len(text)
     after = text.find("\n", end + 1)

@@ -1,4 +1,4 @@
-"""The Android side of a virtual device: files, shell, commands and a state that changes. Start with `create_device`.
+"""The Android side of a virtual device: files, shell, commands and a changing state. Start with `create_device`.
 
 Temperature, clocks, thermal status and battery are simulated (`physics`). Processes, their files and their CPU time are real.
 """
@@ -21,9 +21,9 @@ def create_device(
     Args:
         serial: its ADB serial.
         profile: a config with a `virtual:` part.
-        root: folder that holds everything the device may write; made when missing, never deleted.
-        clock_scale: how many seconds of heat and battery pass in one real second.
-        seed: from which the boot ids are drawn.
+        root: folder for everything the device may write; made if missing, never deleted.
+        clock_scale: seconds of heat and battery that pass in one real second.
+        seed: seed of the boot ids.
 
     Raises:
         UsageError: the profile has no `virtual:` part.

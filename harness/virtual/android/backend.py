@@ -1,4 +1,4 @@
-"""How a virtual device gets its own file system and processes: by Linux namespaces, or by rewriting paths if the host refuses those."""
+"""The interface to a device's own file system and processes: Linux namespaces, or rewritten paths if the host refuses those."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from harness.virtual.android.process import SpawnedProcess
 from harness.virtual.device_interface import WindowSize
 
 MODE_VARIABLE = "HARNESS_VIRTUAL_NAMESPACES"
-"""Environment variable: `1` insists on namespaces, `0` on path mapping; unset takes namespaces where they work."""
+"""Environment variable: `1` demands namespaces, `0` path mapping; unset uses namespaces if they work."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessUse:
-    """A process of the device: its PID and parent as the device sees them, and the CPU time that it has used."""
+    """A process of the device: its PID and parent as the device sees them, and its used CPU time."""
 
     pid: int
     parent: int
     cpu_s: float
     waited_s: float = 0.0
-    """How long its threads were ready to run and had no core of the host; a phone, with cores of its own, would have run them."""
+    """Seconds that its threads waited for a core of the host; a phone, with cores of its own, would have run them."""
 
 
 class Backend(Protocol):
@@ -42,13 +42,13 @@ class Backend(Protocol):
     """The device's own folder on the host: holds `data` and `sdcard` at least."""
 
     def root_path(self) -> Path:
-        """The device's root as the host reaches it. Raises OSError (ENODEV) while it is down."""
+        """Return the device's root on the host. Raises OSError (ENODEV) while the device is down."""
 
     def live_path(self, name: str) -> Path:
-        """Where the daemon writes a file that changes (`sys/..`, `proc/..`, `dev/harness`)."""
+        """Return where the daemon writes a changing file (`sys/..`, `proc/..`, `dev/harness`)."""
 
     async def start(self, layout: Layout) -> None:
-        """Lay out the files and make processes possible. Raises `BackendUnavailable` where this host refuses."""
+        """Lay out the files and make processes possible. Raises `BackendUnavailable` if this host refuses."""
 
     async def stop(self) -> None:
         """Kill every process of the device and return when they are gone."""
@@ -57,13 +57,13 @@ class Backend(Protocol):
         """Run a command with the device's shell, in a session of its own. Raises OSError."""
 
     def processes(self) -> list[ProcessUse]:
-        """What runs on the device now, its process 1 left out."""
+        """List the device's processes, except its process 1."""
 
     def command_line(self, pid: int) -> list[str]:
-        """The words that a process of the device was started with; none when it has gone."""
+        """Return the command line of a process of the device; empty if it is gone."""
 
     def affinity(self, pid: int) -> int | None:
-        """Host cores on which a process of the device may run, as a mask; None when there is no such process."""
+        """Return the host cores on which a process of the device may run, as a mask; None if there is no such process."""
 
 
 class BackendUnavailable(Exception):
@@ -74,7 +74,7 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def read_process(proc: Path) -> ProcessUse | None:
-    """A process from its folder in /proc (see proc(5)); None when it has gone, or is a zombie."""
+    """Read a process from its folder in /proc (see proc(5)); None if it is gone or a zombie."""
     try:
         text = (proc / "stat").read_bytes()
     except OSError:
@@ -87,9 +87,9 @@ def read_process(proc: Path) -> ProcessUse | None:
 
 
 def _waited_s(proc: Path) -> float:
-    """Sum over the threads of the second number of `schedstat` (sched-stats.rst); 0 where the kernel does not say."""
+    """Sum up the second number of all threads' `schedstat` (sched-stats.rst); 0 if the kernel does not say."""
     waited_ns = 0
-    with suppress(OSError):  # it may go while it is looked at
+    with suppress(OSError):  # the thread may end meanwhile
         for task in os.scandir(proc / "task"):
             with suppress(OSError, IndexError, ValueError):
                 waited_ns += int(Path(task.path, "schedstat").read_text().split()[1])
@@ -97,7 +97,7 @@ def _waited_s(proc: Path) -> float:
 
 
 def read_command_line(proc: Path) -> list[str]:
-    """`cmdline` of a process; empty when it has gone."""
+    """Read `cmdline` of a process; empty if it is gone."""
     try:
         return (proc / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")[:-1]
     except OSError:
@@ -105,7 +105,7 @@ def read_command_line(proc: Path) -> list[str]:
 
 
 def read_affinity(proc: Path) -> int | None:
-    """`Cpus_allowed` of a process, as a mask; None when it has gone."""
+    """Read `Cpus_allowed` of a process, as a mask; None if it is gone."""
     try:
         for line in (proc / "status").read_text().splitlines():
             if line.startswith("Cpus_allowed:"):

@@ -1,4 +1,4 @@
-"""Which backend a virtual device runs on: Linux namespaces where this host allows them, else path mapping."""
+"""Chooses the backend of a virtual device: Linux namespaces if this host allows them, else path mapping."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from harness.virtual.android.userland import Userland
 _OVERLAYS = {"/etc/passwd": "/system/etc/passwd", "/etc/group": "/system/etc/group"}
 
 _refusal: str | None = None
-"""Why this host refused namespaces, once it did: sixteen devices need not each find out."""
+"""Why this host refused namespaces, once it has, so that not every device has to try."""
 
 
 def namespaces_refusal() -> str | None:
-    """Why this host refuses namespaces; None as long as it has not."""
+    """Return why this host refused namespaces; None if it has not."""
     return _refusal
 
 
@@ -30,12 +30,12 @@ async def start_backend(tree: Path, tools: Userland, layout: Callable[[Backend],
     Args:
         tree: the device's own tree on the host.
         tools: the host's programs.
-        layout: the files that a device boots with on a given backend.
+        layout: makes the files of a boot on a given backend.
 
     Raises:
-        SetupError: namespaces were insisted on and this host refuses them, or neither way works.
+        SetupError: namespaces are demanded and this host refuses them, or neither way works.
     """
-    global _refusal  # a fact about the host, found once per process
+    global _refusal  # a fact about the host, found out once per process
     mode = os.environ.get(MODE_VARIABLE, "")
     if mode != "0" and (_refusal is None or mode == "1"):
         backend: Backend = Namespaces(tree, tools=tools, overlays=_OVERLAYS, hostname="localhost")

@@ -1,9 +1,9 @@
-"""How Android's commands on a device (small shell scripts, see `userland`) ask the daemon.
+"""The way in which Android's commands on a device (small shell scripts, see `userland`) ask the daemon.
 
 A request is three steps on the device: write the words, each ended by NUL, to `PID.req`; make a FIFO `PID.res` and open it; write
 the PID as a line to the FIFO `requests`. The daemon answers with `PID.out`, `PID.err` and one line on the FIFO: the exit code, or for
-`taskset` what to run. Everything in the folder is the device's to tamper with, and the daemon may be root: it opens nothing there
-that is a link, and never waits.
+`taskset` what to run. The device can tamper with everything in the folder, and the daemon may be root: it opens no links there and never
+waits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ANSWER_LIFETIME_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command prints and exits with. `directive` replaces the exit code for the scripts that understand one."""
+    """Output and exit code of a command. `directive` replaces the exit code for the scripts that understand one."""
 
     out: str = ""
     err: str = ""
@@ -34,8 +34,8 @@ class Bus:
     """The daemon's end.
 
     Args:
-        folder: the folder on the host that is `/dev/harness` on the device, new at each boot.
-        handle: answers a command, given the PID of the asking script (as the device sees it) and its words.
+        folder: the host's folder that is `/dev/harness` on the device, new at each boot.
+        handle: answers a command, given the PID of the script (as the device sees it) and the command's words.
     """
 
     def __init__(self, folder: Path, handle: Callable[[int, list[str]], Answer]) -> None:
@@ -45,10 +45,10 @@ class Bus:
         self._stale: set[asyncio.TimerHandle] = set()
 
     def open(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         os.mkfifo(self._folder / "requests", 0o600)
         self._dir = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        # Opened for writing too, so that it never reads as ended when no command holds it.
+        # Opened for writing too, so that it never reports an end while no command holds it.
         self._requests = os.open("requests", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._dir)
         asyncio.get_running_loop().add_reader(self._requests, self._read)
 
@@ -71,7 +71,7 @@ class Bus:
         self._buffer = self._buffer[-64:]
         for line in lines:
             if line.isdigit() and len(line) < 12:
-                with suppress(OSError):  # the asker has gone, or is up to no good
+                with suppress(OSError):  # the script has gone, or is malicious
                     self._answer(line.decode())
 
     def _answer(self, pid: str) -> None:

@@ -1,7 +1,7 @@
 """Android's commands on a virtual device: `getprop`, `dumpsys`, `cmd`, `settings`, `svc` and the like, answered from its state.
 
-They know what the harness and a curious user need. A command that is missing says so in one line and fails, as `am` and `pm` do: no
-command pretends to have done something.
+They cover what the harness and a curious user need. A missing command says so in one line and fails, as `am` and `pm` do: no command
+pretends to have done something.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Commands:
 
     Args:
         state: gives the state as it is now (a reboot makes a new one).
-        loads: percent of a core, PID and name of what runs, busiest first.
-        process_exists: whether a PID of the device is alive.
+        loads: percent of a core, PID and name of each process, busiest first.
+        process_exists: says whether a PID of the device is alive.
         reboot: begins a reboot, and returns at once.
     """
 
@@ -103,9 +103,9 @@ def _setprop(state: DeviceState, words: list[str]) -> Answer:
     if len(words) != 2:
         return Answer(err='setprop: Needs 2 arguments (see "setprop --help")\n', code=1)
     key, value = words
-    # Written once, and 91 bytes at most (PROP_VALUE_MAX) unless read-only.
+    # Read-only ones are written once; others have at most 91 bytes (PROP_VALUE_MAX).
     impossible = key in state.properties if key.startswith("ro.") else len(value.encode()) > 91
-    # What the shell user may set without root (property_contexts: debug_prop, log_prop and their persistent kin).
+    # Properties that the shell user may set without root (property_contexts: debug_prop, log_prop and their persistent kin).
     forbidden = not state.virtual.root and not key.startswith(_SHELL_PROPERTIES)
     if impossible or forbidden:
         return Answer(err=f"Failed to set property '{key}' to '{value}'.\nSee dmesg for error reason.\n", code=1)
@@ -124,7 +124,7 @@ def _cmd(state: DeviceState, words: list[str]) -> Answer:
             return battery(state, rest)
         case "power", ["set-fixed-performance-mode-enabled", ("true" | "false") as word] if api >= 30:
             if not state.virtual.fixed_performance:
-                # PowerManagerShellCommand's words where the power HAL lacks FIXED_PERFORMANCE.
+                # PowerManagerShellCommand's words if the power HAL lacks FIXED_PERFORMANCE.
                 return Answer(
                     out="Failed to set FIXED_PERFORMANCE mode\nThis is likely because it is not supported on this device\n"
                 )

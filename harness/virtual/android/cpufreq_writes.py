@@ -1,4 +1,4 @@
-"""What root writes into the files of a cpufreq policy, taken over as the kernel would."""
+"""Applies what root writes into the files of a cpufreq policy, as the kernel would."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from harness.virtual.android.sysfs import WRITABLE, LiveTree, policy_dir
 
 
 def absorb_writes(live_tree: LiveTree, state: DeviceState, events: EventLog) -> bool:
-    """Take over governors and limits that were written since the last time. What the kernel would refuse or clamp is put right.
+    """Apply governors and limits that were written since the last call. Values that the kernel would refuse or clamp are corrected.
 
     Args:
-        live_tree: the files, and what the device itself last wrote into them.
-        state: gets the new values.
-        events: told of what was asked.
+        live_tree: the files, and their last content from the device itself.
+        state: receives the new values.
+        events: records the writes.
 
     Returns:
         Whether anything was written.
@@ -36,7 +36,7 @@ def absorb_writes(live_tree: LiveTree, state: DeviceState, events: EventLog) -> 
                     high = khz
                 elif name == "scaling_setspeed" and now.governor == "userspace":
                     now.setspeed_khz = khz
-        # A least frequency above the greatest is clamped to it, as by cpufreq_verify_within_limits() of the kernel.
+        # A minimum above the maximum is clamped to it, as in the kernel's cpufreq_verify_within_limits().
         now.limits_khz = (min(low, high), high)
         if changed:
             state.physics.settle_clocks()

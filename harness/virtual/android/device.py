@@ -87,20 +87,15 @@ class VirtualAndroid:
 
     @property
     def state(self) -> DeviceState:
-        """The state, up to this moment."""
+        """The present state."""
         self.refresh()
         return self._state
-
-    @property
-    def backend_kind(self) -> str:
-        """`namespaces` or `path-mapping`; empty while the device is down."""
-        return self._backend.kind if self._backend else ""
 
     async def start(self) -> None:
         """See `AndroidDevice.start`.
 
         Raises:
-            SetupError: the environment demands namespaces and this host refuses them, or neither way works.
+            SetupError: namespaces are demanded and this host refuses them, or neither way works.
         """
         await self._boot(self._boot_state(None))
 
@@ -156,7 +151,7 @@ class VirtualAndroid:
         return None
 
     def _benchmarks(self) -> list[tuple[int, list[str]]]:
-        """PID and command line of each benchmark that runs."""
+        """Return PID and command line of each running benchmark."""
         backend = self._backend
         if backend is None:
             return []
@@ -164,7 +159,7 @@ class VirtualAndroid:
         return [(pid, words) for pid, words in known if is_benchmark(words)]
 
     async def _signalled(self, pid: int, number: signal.Signals) -> bool:
-        """Send a signal by a process of the device, whose numbers are its own. False where the process has ended."""
+        """Send a signal from a process on the device, because PIDs are the device's. Return False if the process has ended."""
         if self._backend is None:
             return False
         sender = self._backend.launch(f"kill -{number.value} {pid}", terminal=None, env=self._environment)
@@ -220,7 +215,7 @@ class VirtualAndroid:
         )
 
     def _layout(self, backend: Backend) -> Layout:
-        """Lay the files out: `/data` and `/sdcard` survive a boot, everything else is new."""
+        """Lay out the files: `/data` and `/sdcard` survive a boot, everything else is new."""
         for name in ("data/local/tmp", "sdcard/Download"):
             (self._tree / name).mkdir(parents=True, exist_ok=True)
         (self._tree / "data/local/tmp").chmod(0o771)
@@ -252,7 +247,7 @@ class VirtualAndroid:
     # --- a state that lives -------------------------------------------------------------------------------------------
 
     def refresh(self, *, force: bool = False) -> None:
-        """Let the time since the last refresh pass, apply what root wrote on the device, and write the files that changed."""
+        """Advance the state by the time since the last refresh, apply what root wrote, and write the changed files."""
         now = time.monotonic()
         if self._backend is None:
             return
@@ -272,7 +267,7 @@ class VirtualAndroid:
 
     def _tick(self) -> None:
         self.refresh(force=True)
-        # Nothing runs any more: the device's cooling is computed at the next look, without ticking.
+        # Nothing runs any more, so the cooling is computed at the next refresh, without ticking.
         self._ticker = None
         if self._meter.known:
             self._start_ticking()
@@ -307,7 +302,7 @@ class VirtualAndroid:
         return asked.answer
 
     def _open_cores(self) -> Mapping[int, int]:
-        """Cores that the cpuset leaves, device to host."""
+        """Return the cores of the cpuset, device to host."""
         cpuset = self._virtual.cpuset
         return {core: host for core, host in self._state.cpu_map.items() if cpuset is None or core in cpuset}
 

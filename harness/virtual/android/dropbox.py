@@ -1,4 +1,4 @@
-"""`dumpsys dropbox`: reports that Android keeps over a reboot (frameworks/base, DropBoxManagerService)."""
+"""`dumpsys dropbox`: reports that survive a reboot (frameworks/base, DropBoxManagerService)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DropBoxEntry:
 
     @property
     def date(self) -> str:
-        """As entries are listed and searched by."""
+        """The date under which an entry is listed and searched."""
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at_s))
 
 

@@ -1,4 +1,4 @@
-"""`dumpsys SERVICE`, in the formats that Android prints (frameworks/base: BatteryService, ThermalManagerService, PowerManagerService)."""
+"""`dumpsys SERVICE` in Android's formats (frameworks/base: BatteryService, ThermalManagerService, PowerManagerService)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def dumpsys(state: DeviceState, words: list[str], *, loads: Callable[[], list[tu
     Args:
         state: the device.
         words: the arguments.
-        loads: percent of a core, PID and name of what runs, busiest first (for `cpuinfo`).
+        loads: percent of a core, PID and name of each process, busiest first (for `cpuinfo`).
     """
     if words == ["-l"]:
         return Answer(out="Currently running services:\n" + "".join(f"  {name}\n" for name in services(state)))
@@ -41,13 +41,13 @@ def dumpsys(state: DeviceState, words: list[str], *, loads: Callable[[], list[tu
 
 
 def services(state: DeviceState) -> list[str]:
-    """Services that this virtual device answers for."""
+    """Return the services that this virtual device has."""
     found = ["battery", "cpuinfo", "dropbox", "power"]
     return [*found, "thermalservice"] if state.virtual.thermalservice else found
 
 
 def battery(state: DeviceState, words: list[str]) -> Answer:
-    """`dumpsys battery [set KEY VALUE | unplug | reset]`, which is also `cmd battery`."""
+    """Answer `dumpsys battery [set KEY VALUE | unplug | reset]`, which is also `cmd battery`."""
     if words and words[0] != "-a":
         return _battery_command(state, words)
     pretended, physics = state.battery, state.physics
@@ -104,7 +104,7 @@ def _battery_command(state: DeviceState, words: list[str]) -> Answer:
 
 
 def thermalservice(state: DeviceState) -> str:
-    """The whole dump. The cached block is stale on purpose: it holds what was last announced, as on a phone."""
+    """Make the whole dump. The cached block is stale on purpose: as on a phone, it holds what was last announced."""
     physics, status = state.physics, state.thermal_status
     current = [
         f"\tTemperature{{mValue={value:.1f}, mType={kind}, mName={name}, mStatus={level}}}"
@@ -153,7 +153,7 @@ def _skin_name(state: DeviceState) -> str:
 
 
 def _temperatures(state: DeviceState) -> list[tuple[float, int, str, int]]:
-    """Value, type (0 CPU, 2 battery, 3 skin), name and status, as the thermal HAL names them."""
+    """Return value, type (0 CPU, 2 battery, 3 skin), name and status, in the thermal HAL's terms."""
     physics = state.physics
     rows = [
         (cluster.temperature_c, 0, f"CPU-{name.upper()}", 0 if physics.cap == 1.0 else 1)
@@ -163,7 +163,7 @@ def _temperatures(state: DeviceState) -> list[tuple[float, int, str, int]]:
 
 
 def power(state: DeviceState) -> str:
-    """The lines of `dumpsys power` that tell whether the phone is awake."""
+    """Print the lines of `dumpsys power` that tell whether the phone is awake."""
     wakefulness = "Awake" if state.awake else "Asleep"
     lines = [
         "POWER MANAGER (dumpsys power)",
@@ -185,7 +185,7 @@ def power(state: DeviceState) -> str:
 
 
 def cpuinfo(loads: list[tuple[float, int, str]]) -> str:
-    """`dumpsys cpuinfo`: what each process used of one core since the last look, and the sum."""
+    """Answer `dumpsys cpuinfo`: each process's share of one core since the last call, and the sum."""
     total = sum(percent for percent, _, _ in loads)
     rows = [f"  {percent:.0f}% {pid}/{name}: {percent:.0f}% user + 0% kernel" for percent, pid, name in loads]
     return "\n".join(["CPU usage:", *rows, f"{total:.0f}% TOTAL: {total:.0f}% user + 0% kernel"]) + "\n"

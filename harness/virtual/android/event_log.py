@@ -1,6 +1,6 @@
-"""What happened on a virtual device, one JSON object a line, for tests and for a curious user: boot, spawn, taskset, reboot, stop.
+"""Records what happens on a virtual device, one JSON object per line: boot, spawn, taskset, reboot, stop.
 
-`t` is the host's time (seconds since the epoch), `event` the kind, the other keys belong to the kind.
+`t` is the host's time (seconds since the epoch), `event` the kind; the other keys depend on the kind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class EventLog:
-    """Appends to a file, opened and closed for each line: they are few, and 64 devices hold no descriptor."""
+    """Appends to a file that is opened for each line only, so that 64 devices hold no descriptor."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,7 +22,7 @@ class EventLog:
             file.write(json.dumps({"t": round(time.time(), 6), "event": event, **details}) + "\n")
 
     def read(self, event: str | None = None) -> list[dict[str, object]]:
-        """All events, or those of one kind."""
+        """Return all events, or those of one kind."""
         if not self.path.exists():
             return []
         lines = [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]

@@ -1,8 +1,8 @@
-"""A virtual device's files as adbd's sync service sees them, opened directly on the host.
+"""Opens a virtual device's files directly on the host, for the sync service.
 
-Every path is walked one component at a time from a descriptor of the device's root, links read and followed by hand, `..` taken back
-to the descriptor that was passed on the way down. So neither an absolute link nor a chain of `..` nor a folder that is swapped for a
-link in the middle can lead outside, on any kernel and without any privilege.
+It walks a path one component at a time from a descriptor of the device's root, follows links by hand, and takes `..` back to the descriptor
+passed on the way down. So neither an absolute link, nor a chain of `..`, nor a folder swapped for a link meanwhile can lead outside, on any
+kernel and without privileges.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _MAX_LINKS = 40  # as the kernel
 _MAX_PATH = 4096
 _UNWRITABLE = ("sys", "proc", "dev")
 SHELL_UID = 2000
-"""User and group `shell`, as which adbd and its commands run. Files of the daemon's user appear as its."""
+"""User and group `shell`, as which adbd and its commands run. Files of the daemon's user appear as theirs."""
 
 
 class HostFiles:
     """Implements `harness.virtual.device_interface.DeviceFiles`.
 
     Args:
-        root: says where the device's root is on the host at this moment; raises OSError while the device is down.
-        before: called with the path before anything is looked at, so that files of a living state are fresh.
+        root: returns the device's present root on the host; raises OSError while the device is down.
+        before: called with each path before access, so that files of the living state are fresh.
     """
 
     def __init__(self, root: Callable[[], Path], before: Callable[[str], None] = lambda path: None) -> None:
@@ -67,7 +67,7 @@ class HostFiles:
             mode = os.fstat(fd).st_mode
             if stat.S_ISDIR(mode):
                 raise _error(errno.EISDIR, path)
-            if not mode & stat.S_IRUSR:  # a daemon that is root could read it, the device's user could not
+            if not mode & stat.S_IRUSR:  # a root daemon could read it, the device's user could not
                 raise _error(errno.EACCES, path)
             return _reopen(fd, os.O_RDONLY | os.O_NONBLOCK, "rb")
 
@@ -128,7 +128,7 @@ class HostFiles:
 
 @dataclass(slots=True)
 class _Found:
-    """What a path leads to: `fd` (O_PATH) where it exists, and the folder that holds (or would hold) `name`."""
+    """The target of a path: `fd` (O_PATH) if it exists, and the folder that holds (or would hold) `name`."""
 
     parent: int
     name: str
@@ -153,7 +153,7 @@ class _Walk:
 
     @property
     def top(self) -> str:
-        """The top-level folder that the walk ended in."""
+        """The top-level folder in which the walk ended."""
         return self._names[0] if self._names else ""
 
     def close(self) -> None:
@@ -184,7 +184,7 @@ class _Walk:
             self._names.append(name)
             if not stat.S_ISDIR(os.fstat(fd).st_mode):
                 raise _error(errno.ENOTDIR, self._path)
-        # The path is a folder that we stand in: the root, or it ended in `..`.
+        # The path is the present folder: the root, or it ended in `..`.
         return _Found(
             self._stack[max(len(self._stack) - 2, 0)], self._names[-1] if self._names else ".", self._stack[-1]
         )
@@ -223,13 +223,13 @@ def _error(code: int, path: str) -> OSError:
 
 
 def _refuse_unwritable(fd: int, path: str) -> None:
-    """Refuse by the permission bits: a daemon that is root could write what the device's user could not."""
+    """Refuse by the permission bits, because a root daemon could write what the device's user could not."""
     if not os.fstat(fd).st_mode & stat.S_IWUSR:
         raise _error(errno.EACCES, path)
 
 
 def _reopen(fd: int, flags: int, mode: str) -> BinaryIO:
-    """Open what an O_PATH descriptor stands for. Not blocking: a FIFO on the device must not stop the daemon."""
+    """Open the file of an O_PATH descriptor, without blocking: a FIFO on the device must not stop the daemon."""
     return cast(BinaryIO, os.fdopen(os.open(f"/proc/self/fd/{fd}", flags | os.O_CLOEXEC), mode))
 
 

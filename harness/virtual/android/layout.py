@@ -1,4 +1,4 @@
-"""The files that each boot of a device makes anew; `/data` and `/sdcard` stay."""
+"""The files that each boot of a device makes again; `/data` and `/sdcard` stay."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ ETC_FILES = {"system/etc/mkshrc": _MKSHRC, "system/etc/passwd": _USERS, "system/
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Paths are relative to the device's root. Folders that a file lies in need not be named."""
+    """Paths are relative to the device's root. Parent folders of files need not be listed."""
 
     folders: tuple[str, ...] = STANDARD_FOLDERS
     links: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
-    """Files that are executable."""
+    """Executable files."""
 
     def write(self, root: Path) -> None:
-        """Make it below a folder of the host, in place of what an earlier boot left there (path mapping)."""
+        """Write the files below a folder of the host, and replace what an earlier boot left there (path mapping)."""
         paths = (*self.folders, *self.links, *self.files, *self.scripts)
         for top in sorted({path.partition("/")[0] for path in paths}):
             shutil.rmtree(root / top, ignore_errors=True)
@@ -54,5 +54,5 @@ class Layout:
 
 
 def mode_of(name: str, *, executable: bool = False) -> int:
-    """Permission bits: below `/sys` nobody may write (the user of the daemon is the device's `shell`)."""
+    """Return the permission bits. Below `/sys` nobody may write (the daemon's user is the device's `shell`)."""
     return 0o755 if executable else 0o444 if name.startswith("sys/") else 0o644

@@ -1,5 +1,7 @@
-"""Works out how busy a device's processes keep its clusters: from the CPU time that they really used on the host, and the time that they
-waited for one of its cores. So the phone's heat does not depend on what else the host does.
+"""Works out how busy a device's processes keep its clusters.
+
+It uses their real CPU time on the host and the time that they waited for its cores, so the phone's heat does not depend on the host's other
+work.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ from harness.devices.device_config import Cluster
 from harness.virtual.android.backend import ProcessUse
 
 _HEAVY = 0.3
-"""Cores' time from which on a process counts as heavy. Made up, as the phone is."""
+"""Share of a core above which a process counts as heavy. Fictional, like the phone."""
 
 
 class LoadMeter:
-    """Turns CPU times of processes into loads of clusters, from one look to the next."""
+    """Turns CPU times of processes into loads of clusters, from one reading to the next."""
 
     def __init__(self) -> None:
         self._seen: dict[int, ProcessUse] = {}
@@ -22,33 +24,33 @@ class LoadMeter:
 
     @property
     def known(self) -> set[int]:
-        """PIDs seen at the last look."""
+        """PIDs of the last reading."""
         return set(self._seen)
 
     def percent_by_pid(self) -> list[tuple[int, float]]:
-        """Percent of one core by PID, between the last two looks, busiest first."""
+        """Percent of one core by PID, between the last two readings, busiest first."""
         return sorted(self._percent.items(), key=lambda item: -item[1])
 
     def cluster_loads(
         self, uses: Sequence[ProcessUse], dt_s: float, clusters: Sequence[Cluster], masks: Mapping[int, int]
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """Load of each cluster since the last look, 0..1: the mean of its cores, and its busiest core at the most.
+        """Return each cluster's load since the last reading, 0..1: the mean of its cores, and an upper bound for its busiest core.
 
         Args:
-            uses: what runs now.
-            dt_s: real seconds since the last look.
+            uses: the present processes.
+            dt_s: real seconds since the last reading.
             clusters: the device's clusters.
-            masks: PID to the device cores that `taskset` was asked for; children inherit it, others may run on every core.
+            masks: PID to the device cores given to `taskset`; children inherit them, other processes may run on every core.
         """
         parents = {use.pid: use.parent for use in uses}
         ordered = sorted(clusters, key=lambda c: (c.capacity or 0, c.max_frequency_khz))
         busy_cores: dict[str, float] = dict.fromkeys((cluster.name for cluster in clusters), 0.0)
         percent = {}
         for use in uses:
-            # A process that is new used all its time since the last look.
+            # A new process used all its time since the last reading.
             before = self._seen.get(use.pid)
             used_s = use.cpu_s - (before.cpu_s if before else 0.0)
-            # Threads that ended took what they had waited with them.
+            # The waiting time of ended threads is lost.
             waited_s = max(0.0, use.waited_s - (before.waited_s if before else 0.0))
             if used_s + waited_s <= 0 or dt_s <= 0:
                 continue
@@ -66,14 +68,14 @@ class LoadMeter:
 
 
 def _placed(cores: float, allowed: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
-    """Which clusters a process keeps busy, and by how many cores.
+    """Return the clusters that a process keeps busy, and the number of cores on each.
 
-    Work is placed as Android's scheduler places it: a process that needs much of a core goes to the fastest cores, one at a time, and
-    stays there; one that needs little stays on the slowest. So one thread that may run everywhere asks for the highest clock of all.
+    This follows Android's scheduler: a heavy process goes to the fastest cores, one at a time, and stays there; a light one stays on the
+    slowest. So one unpinned heavy thread demands the highest clock of all.
 
     Args:
-        cores: how many cores' time it used.
-        allowed: clusters with the number of their cores that it may run on, from the slowest to the fastest.
+        cores: its used CPU time, in cores.
+        allowed: clusters with the number of their cores on which it may run, from the slowest to the fastest.
     """
     found = []
     for name, count in reversed(allowed) if cores >= _HEAVY else allowed:
@@ -84,7 +86,7 @@ def _placed(cores: float, allowed: Sequence[tuple[str, int]]) -> list[tuple[str,
 
 
 def _mask_of(pid: int, parents: Mapping[int, int], masks: Mapping[int, int]) -> int | None:
-    """The mask of the process or of its nearest ancestor that has one."""
+    """Return the mask of the process or of its nearest ancestor with one."""
     for _ in range(64):
         if pid in masks:
             return masks[pid]

@@ -1,4 +1,4 @@
-"""The log of a virtual device and `logcat`, in the format `threadtime` (AOSP system/logging, logprint.cpp)."""
+"""The log of a virtual device, and `logcat` in the format `threadtime` (AOSP system/logging, logprint.cpp)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LogLine:
 
 
 class LogBuffer:
-    """What a device has logged since its boot, the oldest lines gone once there are too many."""
+    """A device's log since its boot; the oldest lines are dropped once there are too many."""
 
     def __init__(self) -> None:
         self._lines: list[LogLine] = []
@@ -52,11 +52,11 @@ class LogBuffer:
         return line
 
     def take_back(self, lines: Sequence[LogLine]) -> None:
-        """Remove lines again."""
+        """Remove these lines."""
         self._lines = [line for line in self._lines if not any(line is other for other in lines)]
 
     def answer(self, words: list[str]) -> Answer:
-        """`logcat WORDS`."""
+        """Answer `logcat WORDS`."""
         try:
             options, rest = getopt.gnu_getopt(words, "cdb:v:t:T:")
         except getopt.GetoptError as error:
@@ -84,7 +84,7 @@ class LogBuffer:
 
 
 def _text(lines: Iterable[LogLine], first: LogName) -> str:
-    """The lines, each buffer announced where it first shows."""
+    """Return the lines; each buffer is announced at its first line."""
     begun: list[LogName] = [first]
     text = [f"--------- beginning of {first}"]
     for line in lines:
@@ -100,7 +100,7 @@ def _this_year() -> int:
 
 
 def _seconds(text: str) -> float | None:
-    """A time as logcat takes it, in seconds since the epoch: `MM-DD hh:mm:ss.mmm`, the same after `YYYY-`, or seconds."""
+    """Convert a time of logcat to seconds since the epoch: `MM-DD hh:mm:ss.mmm`, the same after `YYYY-`, or seconds."""
     for format_, given in (
         ("%Y-%m-%d %H:%M:%S.%f", text),
         ("%Y-%m-%d %H:%M:%S.%f", f"{_this_year()}-{text}"),

@@ -1,7 +1,7 @@
 """Devices in Linux namespaces: a mount, PID, user, UTS and time namespace each, entered with `nsenter` for every command.
 
-User and group `shell` (2000) of the device are the user and group that run the daemon, the only mapping that an unprivileged user
-may make, so it works the same with and without root. The device's processes have no capability; killing process 1 ends all of them.
+The device's user and group `shell` (2000) are the daemon's user and group. An unprivileged user may make no other mapping, so it works the
+same with and without root. The device's processes have no capabilities; killing process 1 ends all of them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Namespaces:
     Args:
         tree: the device's own tree on the host.
         tools: the host's programs.
-        overlays: path of the host's on the device to the device's file to be seen there (`/etc/passwd`).
+        overlays: paths where the device's file hides the host's (`/etc/passwd`), each to the device's file.
         hostname: the device's host name.
     """
 
@@ -97,7 +97,7 @@ class Namespaces:
         init = [sys.executable, "-I", "-S", namespace_init.__file__]
         lifeline_read, self._lifeline = os.pipe2(os.O_CLOEXEC)
         try:
-            self._holder = subprocess.Popen(  # noqa: ASYNC220  # returns as soon as the child is made
+            self._holder = subprocess.Popen(  # noqa: ASYNC220  # returns once the child is made
                 [str(programs["unshare"]), *user, *kinds, *init],
                 stdin=lifeline_read,
                 stdout=subprocess.PIPE,
@@ -196,14 +196,14 @@ class Namespaces:
 
 
 def _fresh_uptime() -> list[str]:
-    """Options of `unshare` that make the device's uptime begin with its boot. The clock of latencies (monotonic) stays the host's."""
+    """Return options of `unshare` that start the device's uptime at its boot. The clock of latencies (monotonic) stays the host's."""
     if not _HAS_TIME_NAMESPACES:
         return []
     return ["--time", f"--boottime=-{int(time.clock_gettime(time.CLOCK_BOOTTIME))}"]
 
 
 def _needed_inside() -> list[str]:
-    """Folders without which the daemon's own Python does not start."""
+    """Return the folders that the daemon's own Python needs to start."""
     paths = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent), str(Path(__file__).parents[3])}
     return sorted(path for path in paths if path != "/")
 
@@ -228,7 +228,7 @@ def _settle(done: asyncio.Future[None]) -> None:
 
 
 async def _write(fd: int, data: bytes) -> None:
-    """All of it into a pipe, in pieces that fit while the other side reads."""
+    """Write all data to a pipe, in pieces as the other side reads."""
     os.set_blocking(fd, False)
     while data:
         try:
@@ -236,4 +236,4 @@ async def _write(fd: int, data: bytes) -> None:
         except BlockingIOError:
             await asyncio.sleep(0.002)
         except BrokenPipeError:
-            return  # it has died already, and its last word says why
+            return  # it has died already, and its last message says why

@@ -2,15 +2,15 @@
 
 Started as a script by `namespace.Namespaces` through `unshare`, so it imports nothing but the standard library. It reads one JSON line
 from standard input (see `main`), answers with one on standard output (`{"pid": ..}`, its PID as the host sees it, or
-`{"error": ..}`) and then becomes `cat`: when the other end of its standard input closes, because the daemon ended or was killed, it
-exits, and the kernel kills whatever else runs in its PID namespace.
+`{"error": ..}`) and then becomes `cat`. When the other end of its standard input closes, because the daemon ended or was killed, it exits,
+and the kernel kills everything else in its PID namespace.
 
-What a process on the device then sees:
+A process on the device then sees:
 
-- `/data` and `/sdcard` out of the device's own folder; `/system`, `/vendor`, `/product`, `/apex` (read-only) and `/sys` on tmpfs;
-- a `/proc` of its own PID namespace, with the files of the profile mounted over the host's, and everything in it that could change
-  the host read-only;
-- `/dev` with the harmless nodes only, and terminals of its own;
+- `/data` and `/sdcard` from the device's own folder; `/system`, `/vendor`, `/product`, `/apex` (read-only) and `/sys` on tmpfs;
+- a `/proc` of its own PID namespace, with the profile's files mounted over the host's; everything in it that could change the host is
+read-only;
+- `/dev` with harmless nodes only, and its own terminals;
 - every other top-level folder of the host, read-only, at its own place, so that a Python of any environment and any Linux binary
   start. That is not Android, and not secret from the device either: a virtual device is a test double, not a sandbox for strangers.
 """
@@ -39,15 +39,15 @@ _MOUNT_ATTR_RDONLY = 1
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 STAGE = "/sys"
-"""Where the new root is put together: a folder that every Linux has and that the device does not take over from the host."""
+"""Where the new root is assembled: a folder that every Linux has and that the device does not share with the host."""
 
 OWN = frozenset({"proc", "sys", "dev", "system", "vendor", "product", "apex", "data", "sdcard", "storage", "cache"})
-"""Top-level folders that are the device's own. The host's of the same name are hidden."""
+"""Top-level folders of the device itself. They hide the host's of the same name."""
 
 _HIDDEN = OWN | {"run", "lost+found"}
 _PERSISTENT = frozenset({"data", "sdcard"})
 LIVE_PROC = "dev/harness/"
-"""Files that are mounted over `/proc` lie below this folder of the device, where the daemon overwrites them."""
+"""The device's folder with the files mounted over `/proc`, where the daemon overwrites them."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -98,7 +98,7 @@ def _bind_host_folders(essential: frozenset[str]) -> None:
 
 
 def _bind_device_folders(own: str) -> None:
-    """`/data` and `/sdcard`: what outlives a boot."""
+    """Mount `/data` and `/sdcard`, which survive a boot."""
     for entry in os.scandir(own):
         if entry.name in _PERSISTENT:
             target = f"{STAGE}/{entry.name}"
@@ -107,7 +107,7 @@ def _bind_device_folders(own: str) -> None:
 
 
 def _write_layout(layout: dict[str, Any]) -> None:
-    """The rest of the device's own files, on tmpfs. The daemon reaches those that change through `/proc/PID/root`."""
+    """Write the rest of the device's own files to tmpfs. The daemon changes files through `/proc/PID/root`."""
     for name in ("sys", "dev/harness"):
         os.makedirs(f"{STAGE}/{name}")
         _mount("tmpfs", f"{STAGE}/{name}", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=16m")
@@ -133,7 +133,7 @@ def _make_folder(path: str, made: set[str]) -> None:
 
 
 def _make_visible(paths: list[str]) -> None:
-    """Folders that the harness needs inside (its Python), where the device's own folders hide them."""
+    """Mount folders that the harness needs inside (its Python) and that the device's own folders would hide."""
     for path in paths:
         target = STAGE + path
         if not os.path.exists(target):
@@ -157,7 +157,7 @@ def _make_proc() -> None:
     proc = f"{STAGE}/proc"
     os.mkdir(proc)
     _mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    # Started by root, the device's processes own what root owns, and `/proc/sys` asks for nothing more than that.
+    # If root started them, the device's processes own root's files, and `/proc/sys` needs no more than that.
     for entry in os.scandir(proc):
         if entry.name.isdigit() or entry.is_symlink():
             continue
@@ -181,15 +181,15 @@ def _enter() -> None:
 
 
 def main() -> None:
-    """Build, report, become `cat`.
+    """Build the file system, report, and become `cat`.
 
-    The line is a JSON object: `own`, the folder with `/data` and `/sdcard`; `layout`, the device's other files; `overlays`, files of
-    the device to be seen in place of the host's; `visible`, folders of the host that must be seen even where the device's own hide
-    them; `hostname`; `holder`, the program to become and its arguments.
+    The input line is a JSON object: `own`, the folder with `/data` and `/sdcard`; `layout`, the device's other files; `overlays`, files of
+    the device that replace the host's; `visible`, folders of the host that stay visible although the device's own would hide them;
+    `hostname`; `holder`, the program to become and its arguments.
     """
     spec = json.loads(sys.stdin.buffer.readline())
     try:
-        pid = int(os.readlink("/proc/self"))  # still the host's /proc, so the PID is the host's too
+        pid = int(os.readlink("/proc/self"))  # still the host's /proc, so this is the host's PID
         _mount("none", "/", flags=MS_REC | MS_PRIVATE)
         _mount("tmpfs", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=16m")
         _bind_host_folders(frozenset({"usr", "lib", "lib64", "bin", "etc"}))
@@ -207,7 +207,7 @@ def main() -> None:
     except (OSError, KeyError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         raise SystemExit(1) from error
-    # The kernel reaps the children of a process that ignores SIGCHLD, orphans that fall to process 1 included.
+    # The kernel reaps the children of a process that ignores SIGCHLD, including orphans that process 1 inherits.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     print(json.dumps({"pid": pid}), flush=True)
     null = os.open("/dev/null", os.O_RDWR)

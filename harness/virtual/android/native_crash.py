@@ -1,4 +1,4 @@
-"""What Android says of a process that crashes in native code: the lines of libc and `crash_dump` in the log, and the tombstone.
+"""Writes what Android writes about a crash in native code: log lines of libc and `crash_dump`, and the tombstone.
 
 Formats: AOSP system/core/debuggerd (`libdebuggerd/tombstone.cpp`, `handler/debuggerd_handler.cpp`) and frameworks/base (BootReceiver, which
 copies each tombstone into the dropbox, since only root may read `/data/tombstones`).
@@ -21,16 +21,16 @@ _SHELL_UID = 2000
 
 
 def log_crash(state: DeviceState, pid: int, words: Sequence[str], tombstone: str) -> list[LogLine]:
-    """Log that a process dereferenced a null pointer. Written before the process is gone, as `crash_dump` does.
+    """Log that a process dereferenced a null pointer. As `crash_dump` does, call it before the process is gone.
 
     Args:
         state: the device.
         pid: the process.
         words: its command line.
-        tombstone: as `tombstone_of` wrote it.
+        tombstone: from `tombstone_of`.
 
     Returns:
-        The lines, to be taken back should the process have ended by itself.
+        The lines, to be removed if the process turns out to have ended by itself.
     """
     name, write, dumper = _name(words), state.log.write, pid + 1
     lines = [
@@ -50,14 +50,14 @@ def log_crash(state: DeviceState, pid: int, words: Sequence[str], tombstone: str
 
 
 def keep_tombstone(state: DeviceState, tombstone: str) -> None:
-    """Put the tombstone into the dropbox."""
+    """Put a tombstone into the dropbox."""
     build, hardware = state.properties["ro.build.fingerprint"], state.properties["ro.hardware"]
     head = f"isPrevious: false\nBuild: {build}\nHardware: {hardware}\nRevision: 0\nBootloader: unknown\nRadio: \n\n"
     state.dropbox.append(DropBoxEntry(time.time(), "SYSTEM_TOMBSTONE", head + tombstone))
 
 
 def tombstone_of(state: DeviceState, pid: int, words: Sequence[str]) -> str:
-    """The tombstone of a process, given with its command line, that dereferences a null pointer now."""
+    """Make the tombstone of a process that dereferences a null pointer now."""
     abi = state.properties["ro.product.cpu.abi"]
     return f"""{_STARS}
 Build fingerprint: '{state.properties["ro.build.fingerprint"]}'
@@ -74,5 +74,5 @@ Cause: null pointer dereference
 
 
 def _name(words: Sequence[str]) -> str:
-    """The name of the process as the kernel keeps it: 15 characters."""
+    """Return the process's name as the kernel keeps it: 15 characters."""
     return PurePosixPath(words[0]).name[:15]

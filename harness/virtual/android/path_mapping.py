@@ -1,12 +1,12 @@
-"""Devices without namespaces: commands run on the host, with the device's paths in them replaced by folders of the host.
+"""Devices without namespaces: commands run on the host, with the device's paths replaced by the host's.
 
-This is for hosts that refuse user namespaces. Compared with `namespace`, this leaks:
+This is for hosts that refuse user namespaces. Compared with `namespace`, it has these leaks:
 
-- only paths that are written out in the command are replaced: a path that a program builds itself is the host's;
+- only paths in the command's text are replaced: a path that a program builds itself is the host's;
 - `/proc/uptime` is the host's: only the boot id shows a reboot;
 - output shows the host's paths, `id` the host's user, `ps` the host's processes; paths inside a script on the device are the host's;
 - a command can write wherever the user may (it runs as that user), and files that are read-only on a phone are writable for root;
-- a daemon that is killed with SIGKILL leaves what ran: the next start of the same device kills it (by a mark in its environment).
+- a daemon killed with SIGKILL leaves its processes running: the next start of the same device kills them (by a mark in their environment).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from harness.virtual.android.userland import Userland
 from harness.virtual.device_interface import WindowSize
 
 MARK = "HARNESS_VIRTUAL_ROOT"
-"""Environment variable of everything that runs on such a device: the folder of its tree."""
+"""Environment variable of each process on such a device: the folder of its tree."""
 
 _TOPS = "system|vendor|product|apex|data|sdcard|storage|cache|sys"
 _KILL_TIMEOUT_S = 10.0
@@ -74,7 +74,7 @@ class PathMapping:
     async def start(self, layout: Layout) -> None:
         """See `Backend.start`."""
         if not re.fullmatch(r"[\w./+,@%-]+", str(self.tree), re.ASCII):
-            # The path is put into commands at places that may or may not be quoted.
+            # The path is inserted into commands at places that may or may not be quoted.
             raise BackendUnavailable(f"path mapping cannot work in a folder of this name: {self.tree}")
         await self._kill_all()
         layout.write(self.tree)
@@ -129,7 +129,7 @@ class PathMapping:
         return process
 
     def translate(self, command: str) -> str:
-        """A command with the device's paths replaced by the host's."""
+        """Replace the device's paths in a command by the host's."""
         return self._pattern.sub(lambda match: f"{self.tree}{match[0]}", command)
 
     def processes(self) -> list[ProcessUse]:

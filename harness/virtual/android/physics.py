@@ -1,4 +1,4 @@
-"""A phone's heat, clocks and battery as first-order models. Pure: no clock, no files; time comes in as seconds that have passed.
+"""A phone's heat, clocks and battery as first-order models. Pure: no clock, no files; time is given as elapsed seconds.
 
 Nothing here is measured. It lets you try conditions, throttling and cooling without a phone. The harness marks temperature, clocks and
 battery of virtual devices as simulated wherever it shows them.
@@ -6,14 +6,14 @@ battery of virtual devices as simulated wherever it shows them.
 The model, per cluster i with load u_i (0..1, mean over its cores), clock f_i and highest clock F_i:
 
 - clock wanted: by the load of the busiest core, as cpufreq governors do
-- power: P_i = power_w * u_i * (f_i / F_i)^2  (dynamic power goes with f * V^2; V is taken to fall slowly with f)
+- power: P_i = power_w * u_i * (f_i / F_i)^2  (dynamic power goes with f * V^2; V is assumed to fall slowly with f)
 - skin: approaches ambient + skin_c_per_w * sum(P) with its time constant
 - cluster: approaches skin + c_per_w * P_i with its time constant
-- cap: the smallest max_fraction of the trips that the hottest cluster is above, left 3 degrees below the trip
-- clock: what the governor wants, not above the cap, and one that exists
+- cap: the smallest max_fraction of the trips below the hottest cluster's temperature; a trip ends 3 degrees below its limit
+- clock: the governor's choice, within the cap, rounded to an existing clock
 
-An approach over dt is exact: T += (target - T) * (1 - exp(-dt / tau)). Load and heat feed back through the cap, so long spans are
-cut into steps.
+An approach over dt is exact: T += (target - T) * (1 - exp(-dt / tau)). Load and heat feed back through the cap, so long spans are split
+into steps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STEP_S = 0.5
 _MAX_STEPS = 400
 _TRIP_HYSTERESIS_C = 3.0
 _FIXED_PERFORMANCE_FRACTION = 0.65
-"""Where fixed-performance mode holds the clocks: low enough to be held for long (AndroidX locks at 50 % or more of the maximum)."""
+"""Fraction at which fixed-performance mode holds the clocks: low enough to last (AndroidX locks at 50 % or more of the maximum)."""
 _HEADROOM = 1.25  # schedutil's: next clock = 1.25 * highest * utilisation
 _PACK_VOLTS = 3.85
 _IDLE_W = 0.25
@@ -37,26 +37,26 @@ _USB_W = 2.5
 
 @dataclass(slots=True)
 class ClusterState:
-    """One cluster now. `limits_khz` is scaling_min_freq and scaling_max_freq."""
+    """The present state of a cluster. `limits_khz` is scaling_min_freq and scaling_max_freq."""
 
     temperature_c: float
     frequency_khz: int
     governor: str
     limits_khz: tuple[int, int]
     load: float = 0.0
-    """Mean over the cores, 0..1: what makes heat."""
+    """Mean load over the cores, 0..1; it makes the heat."""
     busiest: float = 0.0
-    """Of the busiest core, 0..1: what a governor looks at. One thread keeps one core busy and asks for the whole cluster's clock."""
+    """Load of the busiest core, 0..1; the governor uses it, since one busy thread needs the whole cluster's clock."""
     setspeed_khz: int | None = None
 
 
 def approach(value: float, target: float, dt_s: float, time_constant_s: float) -> float:
-    """Where a first-order system is after `dt_s`, exactly."""
+    """Return the exact value of a first-order system after `dt_s`."""
     return target + (value - target) * math.exp(-dt_s / time_constant_s)
 
 
 def thermal_cap(hottest_c: float, trips: Sequence[Trip], current: float) -> float:
-    """The fraction of the highest clock that is allowed. A trip that is active stays so until 3 degrees below it."""
+    """Return the allowed fraction of the highest clock. An active trip stays active until 3 degrees below it."""
     cap = 1.0
     for trip in trips:
         active = current <= trip.max_fraction
@@ -68,7 +68,7 @@ def thermal_cap(hottest_c: float, trips: Sequence[Trip], current: float) -> floa
 def governed_khz(
     state: ClusterState, frequencies_khz: Sequence[int], *, cap: float, fixed_performance: bool = False
 ) -> int:
-    """The clock that governor, limits and cap lead to. Unknown governors behave as `schedutil`."""
+    """Return the clock that results from governor, limits and cap. Unknown governors behave as `schedutil`."""
     highest = frequencies_khz[-1]
     load = max(state.load, state.busiest)
     wanted: float
@@ -87,7 +87,7 @@ def governed_khz(
     low, high = state.limits_khz
     ceiling = min(high, highest * cap)
     wanted = min(max(wanted, low), ceiling)
-    # The lowest clock that is enough, unless it is above what is allowed.
+    # The lowest sufficient clock, unless it is above the limit.
     enough = [f for f in frequencies_khz if f >= wanted and f <= ceiling]
     return enough[0] if enough else max([f for f in frequencies_khz if f <= ceiling], default=frequencies_khz[0])
 
@@ -134,21 +134,21 @@ class Physics:
 
     @property
     def battery_level(self) -> int:
-        """Percent."""
+        """Charge in percent."""
         return round(100 * self.battery_mah / self._battery.capacity_mah)
 
     def advance(self, dt_s: float, loads: Mapping[str, float], busiest: Mapping[str, float] | None = None) -> None:
         """Let `dt_s` seconds pass.
 
         Args:
-            dt_s: how long.
-            loads: mean load of the cores of each cluster, 0..1; those not named are idle.
-            busiest: load of the busiest core of each cluster; the mean where not said.
+            dt_s: the seconds.
+            loads: mean load of the cores of each cluster, 0..1; clusters not named are idle.
+            busiest: load of the busiest core of each cluster; by default the mean.
         """
         if dt_s <= 0:
             return
         busy = any(loads.values())
-        # At rest nothing feeds back (no load, no heat, no matter what the clocks are): a few steps are exact enough for hours.
+        # At rest nothing feeds back (without load the clocks do not matter), so a few steps are exact enough for hours.
         steps = min(max(1, math.ceil(dt_s / _STEP_S)), _MAX_STEPS if busy or self.cap < 1.0 else 8)
         for _ in range(steps):
             self._step(dt_s / steps, loads, busiest or {})
@@ -178,7 +178,7 @@ class Physics:
         self.battery_mah = min(max(self.battery_mah - used_mah, 0.0), float(self._battery.capacity_mah))
 
     def set_charge(self, percent: int) -> None:
-        """Another charge, and off the charger."""
+        """Set the charge, and take the device off the charger."""
         self.battery_mah = self._battery.capacity_mah * percent / 100
         self.plugged = False
 

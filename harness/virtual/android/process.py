@@ -16,17 +16,17 @@ from pathlib import Path
 from harness.virtual.device_interface import WindowSize
 
 _TIOCGPTPEER = 0x5441
-"""Opens the other end of a pty without a path, so it works for a pty of another mount namespace (Linux 4.13)."""
+"""The ioctl that opens the other end of a pty without a path, so also of a pty in another mount namespace (Linux 4.13)."""
 
 
 class SpawnedProcess:
     """Implements `harness.virtual.device_interface.DeviceProcess`.
 
     Args:
-        popen: the process that was started: the shell itself, or the `nsenter` that waits for it.
+        popen: the started process: the shell itself, or the `nsenter` that waits for it.
         shell_is_child: whether it is `nsenter`.
-        stdin, stdout, stderr: our ends, which belong to the caller.
-        on_exit: called once, when the process was reaped.
+        stdin, stdout, stderr: the daemon's ends; the caller owns them.
+        on_exit: called once, when the process has been reaped.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SpawnedProcess:
 
     @property
     def ended(self) -> bool:
-        """Whether it was reaped."""
+        """Whether the process has been reaped."""
         return self._exit.done()
 
     def hang_up(self) -> None:
@@ -79,14 +79,14 @@ class SpawnedProcess:
                 os.kill(pid, signal.SIGHUP)
 
     def kill(self) -> None:
-        """End what we started on the host, whatever state it is in."""
+        """Kill the started process on the host, whatever its state."""
         if not self.ended:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
 
 def children_of(pid: int) -> list[int]:
-    """PIDs of the direct children of a process; empty when it is gone."""
+    """Return the PIDs of a process's direct children; empty if it is gone."""
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
@@ -144,10 +144,10 @@ def start(
 
 
 def open_pty(ptmx: Path, size: WindowSize) -> tuple[int, int]:
-    """Master and slave of a new terminal of this size.
+    """Return master and slave of a new terminal of this size.
 
     Raises:
-        OSError: no terminal is to be had.
+        OSError: no terminal is available.
     """
     master = os.open(ptmx, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -166,7 +166,7 @@ def _set_size(fd: int, size: WindowSize) -> None:
 
 @contextmanager
 def confined(host_cpus: set[int] | None) -> Iterator[None]:
-    """Confine what this thread starts meanwhile to these cores of the host; None: to all that the thread itself may use."""
+    """Confine processes that this thread starts inside to these cores of the host; None: to all cores of the thread."""
     before = os.sched_getaffinity(0)
     try:
         if host_cpus is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def shell_environment(hostname: str) -> dict[str, str]:
-    """As Android sets them; `TERM` is that of a shell without a terminal."""
+    """Return Android's variables; `TERM` is that of a shell without a terminal."""
     return {
         "ANDROID_DATA": "/data",
         "ANDROID_ROOT": "/system",

@@ -1,4 +1,4 @@
-"""What a virtual device knows about itself: properties, settings, battery, screen, heat. All its commands answer from this one object."""
+"""A virtual device's state: properties, settings, battery, screen, heat. All its commands answer from this one object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ABI_OF_MACHINE = {
 
 @dataclass(slots=True)
 class BatteryOverride:
-    """What `dumpsys battery set|unplug` pretends, until `reset`. None: the model's own value."""
+    """Values that `dumpsys battery set|unplug` pretends until `reset`. None: the model's own value."""
 
     level: int | None = None
     temperature: int | None = None
@@ -44,7 +44,7 @@ class BatteryOverride:
 
 @dataclass(slots=True)
 class DeviceState:
-    """The state of one device since its last boot. Properties named `persist.*` and settings outlive a reboot."""
+    """The state of one device since its last boot. Properties named `persist.*` and settings survive a reboot."""
 
     config: DeviceConfig
     virtual: VirtualDevice
@@ -62,27 +62,27 @@ class DeviceState:
     thermal_status_override: int | None = None
     log: LogBuffer = field(default_factory=LogBuffer)
     dropbox: list[DropBoxEntry] = field(default_factory=list)
-    """Reports, oldest first; they outlive a reboot."""
+    """Reports, oldest first; they survive a reboot."""
     masks: dict[int, int] = field(default_factory=dict)
-    """PID on the device to the mask that `taskset` was asked for."""
+    """PID on the device to the mask given to `taskset`."""
 
     @property
     def stay_on(self) -> int:
-        """Bits of the plugs with which the screen stays on, as the setting says, whoever wrote it."""
+        """Bits of the plugs with which the screen stays on, from the setting, whoever wrote it."""
         text = self.settings["global"].get("stay_on_while_plugged_in", "0")
         return int(text) if text.isdigit() else 0
 
     @property
     def thermal_status(self) -> int:
-        """What `dumpsys thermalservice` reports."""
+        """The status that `dumpsys thermalservice` reports."""
         return self.physics.status if self.thermal_status_override is None else self.thermal_status_override
 
 
 def virtual_part(config: DeviceConfig) -> VirtualDevice:
-    """The `virtual:` part of a config.
+    """Return the `virtual:` part of a config.
 
     Raises:
-        UsageError: it has none, so there is nothing to play.
+        UsageError: it has none, so the phone cannot be simulated.
     """
     if config.virtual is None:
         raise UsageError(
@@ -102,7 +102,7 @@ def boot_state(
     host_cpus: tuple[int, ...],
     before: DeviceState | None = None,
 ) -> DeviceState:
-    """State at boot. `before` is the state before a reboot: heat, charge, settings and `persist.*` go on from there."""
+    """Make the state at boot. `before` is the state before a reboot, whose heat, charge, settings and `persist.*` carry over."""
     virtual = virtual_part(config)
     cpu_map = {core: host_cpus[core % len(host_cpus)] for core in config.cpus}
     boot_id = str(uuid.UUID(int=random.Random(f"{seed}/{serial}/{boot_count}/boot").getrandbits(128), version=4))  # noqa: S311  # not a secret

@@ -1,6 +1,6 @@
-"""The files of a living state: what the state renders to below `/sys` and `/proc`, and how it gets there.
+"""Renders the state into files below `/sys` and `/proc`, and writes them to the device.
 
-Files below `/sys` are replaced by renaming, so a reader never sees half a value. Files over `/proc` are mounted one by one and
+Files below `/sys` are replaced by renaming, so a reader never sees part of a value. Files over `/proc` are mounted one by one and
 cannot be replaced, so they are overwritten in place with text of the same length.
 """
 
@@ -20,16 +20,16 @@ from harness.virtual.android.state import DeviceState
 _CPU = "sys/devices/system/cpu"
 _BATTERY = "sys/class/power_supply/battery"
 WRITABLE = ("scaling_governor", "scaling_min_freq", "scaling_max_freq", "scaling_setspeed")
-"""Files of a cpufreq policy that root may write."""
+"""Files of a cpufreq policy that root can write."""
 
 
 def policy_dir(cluster: Cluster) -> str:
-    """Folder of a cluster's cpufreq policy, relative to the device's tree."""
+    """Return the folder of a cluster's cpufreq policy, relative to the device's tree."""
     return f"{_CPU}/cpufreq/policy{cluster.cpus[0]}"
 
 
 def static_files(state: DeviceState) -> dict[str, str]:
-    """Files that do not change between two boots."""
+    """Render the files that do not change between two boots."""
     cpus = format_list(state.config.cpus)
     files = {f"{_CPU}/{name}": cpus for name in ("possible", "present", "online")}
     files |= {f"{_CPU}/offline": "", f"{_CPU}/kernel_max": str(len(state.config.cpus) - 1)}
@@ -83,7 +83,7 @@ def static_files(state: DeviceState) -> dict[str, str]:
 
 
 def thermal_zones(state: DeviceState) -> list[tuple[str, float]]:
-    """Type and temperature in degrees Celsius of each zone, in order of their numbers."""
+    """Return type and temperature in degrees Celsius of each zone, in order of their numbers."""
     physics = state.physics
     if state.virtual.thermal.cpu_model == "single":
         zones = [("tsens_tz_sensor0", physics.hottest_c)]
@@ -94,7 +94,7 @@ def thermal_zones(state: DeviceState) -> list[tuple[str, float]]:
 
 
 def live_files(state: DeviceState) -> dict[str, str]:
-    """Files that follow the state."""
+    """Render the files that follow the state."""
     physics = state.physics
     files: dict[str, str] = {}
     for cluster in state.config.clusters:
@@ -123,17 +123,17 @@ def live_files(state: DeviceState) -> dict[str, str]:
 
 
 def _lines(files: Mapping[str, str]) -> dict[str, str]:
-    """Each value as a line, as sysfs shows it."""
+    """Write each value on a line, as sysfs does."""
     return {name: text + "\n" for name, text in files.items()}
 
 
 def battery_millivolts(state: DeviceState) -> int:
-    """Open-circuit voltage of a lithium cell, taken as linear in its charge."""
+    """Return the open-circuit voltage of a lithium cell, assumed linear in its charge."""
     return 3500 + round(8.5 * state.physics.battery_level)
 
 
 def proc_files(state: DeviceState, host: Path = Path("/proc")) -> dict[str, str]:
-    """Files laid over `/proc`. Memory in use is the host's, cut to the profile's size."""
+    """Render the files mounted over `/proc`. Used memory is the host's, limited to the profile's size."""
     total = state.virtual.ram_mb * 1024
     meminfo = {}
     for line in (host / "meminfo").read_text().splitlines():
@@ -155,9 +155,9 @@ def proc_files(state: DeviceState, host: Path = Path("/proc")) -> dict[str, str]
 
 
 def cpuinfo(host_text: str, cores: int) -> str:
-    """The host's `/proc/cpuinfo`, in its own format, with as many processors as the profile has cores.
+    """Return the host's `/proc/cpuinfo` in its own format, with as many processors as the profile has cores.
 
-    Numbers that tell processors apart are made unique, as libraries that count cores (pytorch/cpuinfo in XNNPACK) take them for keys.
+    Numbers that identify processors are made unique, because libraries that count cores (pytorch/cpuinfo in XNNPACK) use them as keys.
     """
     blocks = [block for block in host_text.split("\n\n") if block.strip()]
     processors = [block for block in blocks if re.match(r"processor\s*:", block)]
@@ -179,18 +179,18 @@ def cpuinfo(host_text: str, cores: int) -> str:
 
 
 class LiveTree:
-    """Writes rendered files into a device, the changed ones only.
+    """Writes those rendered files to a device that have changed.
 
     Args:
-        path_of: where a file lies on the host.
-        written: what the files hold since the boot.
+        path_of: returns a file's path on the host.
+        written: the files' content since the boot.
     """
 
     def __init__(self, path_of: Callable[[str], Path], written: Mapping[str, str]) -> None:
         self._path_of, self._written = path_of, dict(written)
 
     def update(self, files: Mapping[str, str]) -> None:
-        """Write those that changed."""
+        """Write the changed files."""
         for name, text in files.items():
             if self._written.get(name) != text:
                 if name.startswith("sys/"):
@@ -206,7 +206,7 @@ class LiveTree:
         fresh.rename(path)
 
     def _overwrite(self, path: Path, text: str) -> None:
-        """In place, because the file is a mount of its own."""
+        """Overwrite a file in place, because it is a mount of its own."""
         fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             os.pwrite(fd, text.encode(), 0)
@@ -215,7 +215,7 @@ class LiveTree:
             os.close(fd)
 
     def changed_on_device(self, names: Iterable[str]) -> dict[str, str]:
-        """Those of these files whose text is no longer what was written here: somebody on the device wrote them."""
+        """Return those of these files whose text changed since it was written here: somebody on the device wrote them."""
         changed = {}
         for name in names:
             with suppress(OSError, UnicodeDecodeError):
@@ -227,7 +227,7 @@ class LiveTree:
 
 
 def cpu_links(state: DeviceState) -> dict[str, str]:
-    """`cpuN/cpufreq` leads to the policy of its cluster, and Android's other path of the zones to the zones."""
+    """Return links: `cpuN/cpufreq` to its cluster's policy, and Android's other path of the zones to the zones."""
     return {
         f"{_CPU}/cpu{cpu}/cpufreq": f"../cpufreq/policy{cluster.cpus[0]}"
         for cluster in state.config.clusters

@@ -1,7 +1,7 @@
-"""Answers `taskset` as toybox does, in its words and with its exit codes (seen with toybox 0.8.9), on cores that are mapped.
+"""Answers `taskset` as toybox does, with its messages and exit codes (seen with toybox 0.8.9), on mapped cores.
 
-The device has the profile's cores, the host has fewer or others: device core i stands for host core `cpu_map[i]`. A mask is checked
-against the device's cores, and the mask set is the host's.
+The device has the profile's cores, the host has fewer or others: device core i is host core `cpu_map[i]`. A mask is checked against the
+device's cores; the mask that is set is the host's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAX_DIGITS = 256  # toybox' own limit is of this size; no phone has a thousand 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a `taskset` call came to: the answer, and the mask asked for (device cores) where one was accepted, for which PID."""
+    """The outcome of a `taskset` call: the answer, and, if a mask was accepted, that mask (device cores) and its PID."""
 
     answer: Answer
     mask: int | None = None
@@ -27,7 +27,7 @@ class Asked:
 
 
 def host_mask(mask: int, cpu_map: Mapping[int, int]) -> int:
-    """The host's cores that stand for these device cores."""
+    """Return the host cores of these device cores."""
     found = 0
     for core, host in cpu_map.items():
         if mask >> core & 1:
@@ -36,18 +36,18 @@ def host_mask(mask: int, cpu_map: Mapping[int, int]) -> int:
 
 
 def device_mask(mask: int, cpu_map: Mapping[int, int]) -> int:
-    """The device's cores that stand on these host cores. Several do on each, so this does not undo `host_mask`."""
+    """Return the device cores on these host cores. Each can have several, so this does not undo `host_mask`."""
     return sum(1 << core for core, host in cpu_map.items() if mask >> host & 1)
 
 
 def taskset(
     words: list[str], *, own_pid: int, cpu_map: Mapping[int, int], affinity: Callable[[int], int | None]
 ) -> Asked:
-    """Answer one call. Cores that are not in the map are not there, or closed to the caller by its cpuset: the kernel cuts a mask silently.
+    """Answer one call. Cores outside the map are missing or not in the caller's cpuset; like the kernel, this drops them silently.
 
     Args:
         words: the arguments, without `taskset`.
-        own_pid: PID of the caller, which becomes the command.
+        own_pid: PID of the calling script, which becomes the command.
         cpu_map: device core to host core.
         affinity: reads the device mask of a PID of the device; None: no such process.
     """
@@ -71,7 +71,7 @@ def taskset(
 
 
 def _options(words: list[str]) -> tuple[set[str], list[str] | Asked]:
-    """Leading options as toybox reads them: it stops at the first word that is none, and at `--`, which it drops once."""
+    """Read leading options as toybox does: up to the first other word, or up to `--`, which is dropped once."""
     options: set[str] = set()
     for index, word in enumerate(words):
         if word == "--help":
@@ -115,7 +115,7 @@ def _existing(
 
 
 def _mask(word: str) -> int | None:
-    """Bare hex, nothing else: `0xf0` is refused."""
+    """Read a mask in bare hex; `0xf0` is refused."""
     return int(word or "0", 16) if re.fullmatch(rf"[0-9a-fA-F]{{0,{_MAX_DIGITS}}}", word) else None
 
 

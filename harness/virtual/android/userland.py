@@ -1,7 +1,7 @@
-"""What lies in a virtual device's `/system/bin`: Android's own shell and toybox where the host has them, and Android's commands.
+"""The content of a virtual device's `/system/bin`: Android's own shell and toybox if the host has them, and Android's commands.
 
-Commands that a phone lacks are missing here too, so that a script which works here has a chance to work on a phone. If Debian's toybox
-lacks an applet that Android's has, the host's program of that name stands in.
+Commands that a phone lacks are missing here too, so that a script that works here can work on a phone. If Debian's toybox lacks an applet
+that Android's has, the host's program of that name replaces it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 
 BUS_DIR = "/dev/harness"
-"""Where the device's commands reach the daemon; see `bus`."""
+"""The folder in which the device's commands reach the daemon; see `bus`."""
 
-# toybox applets that Android 8 to 15 link in /system/bin (Android.bp of external/toybox; a few of each version's own left out).
+# toybox applets that Android 8 to 15 link in /system/bin (Android.bp of external/toybox; without a few that only one version has).
 ANDROID_APPLETS = frozenset(
     """
     [ acpi base64 basename blkdiscard blkid blockdev brctl cal cat chattr chcon chgrp chmod chown chroot chrt cksum clear cmp comm
@@ -35,7 +35,7 @@ ANDROID_APPLETS = frozenset(
 )
 
 _STAND_INS = frozenset({"awk", "dd", "diff", "expr", "getopt", "gzip", "more", "stty", "tr"})
-"""Commands of Android that Debian's toybox is built without (`awk` is a program of its own there, since Android 9)."""
+"""Commands of Android that Debian's toybox lacks (`awk` is a separate program in Android since 9)."""
 
 ANDROID_COMMANDS = (
     "am",
@@ -57,8 +57,8 @@ ANDROID_COMMANDS = (
 )
 """Commands that the daemon answers."""
 
-# A request is a file with the NUL-separated words, then its name on a FIFO; the answer's exit code comes back on a FIFO of its own,
-# because only a FIFO lets a shell wait without a loop. `exec 3<>` opens that FIFO without blocking, before the daemon is told.
+# A request is a file with the NUL-separated words, then its name on a FIFO. The exit code comes back on a second FIFO, because only a FIFO
+# lets a shell wait without a loop. `exec 3<>` opens it without blocking, before the daemon is told.
 _ASK = """#!{shell}
 r={bus}/$$
 {write}
@@ -72,7 +72,7 @@ _SHOW = """{show}
 exit $code
 """
 
-# `taskset` is told what to run: the daemon knows the device's cores, the shell has the PID that must get the mask.
+# The daemon tells `taskset` what to run: it knows the device's cores, and the shell has the PID that needs the mask.
 _RUN_WITH_MASK = """case $code in
 help) exec {taskset} --help ;;
 run) shift $skip; exec {taskset} $mask "$@" ;;
@@ -80,7 +80,7 @@ set) {taskset} $skip $mask $pid >/dev/null || exit 1; code=0 ;;
 esac
 """
 
-# Every program that a script starts costs more than a millisecond, so mksh's own commands do where there is mksh.
+# Each program that a script starts costs more than a millisecond, so mksh's built-in commands are used if there is mksh.
 _BUILTINS = {
     "write": """for w in "${0##*/}" "$@"; do print -rn -- "$w"; print -n '\\0'; done >"$r".req""",
     "show": """[[ -s "$r".out ]] && print -r -- "$(<"$r".out)"
@@ -92,8 +92,8 @@ _PROGRAMS = {
 [ -s "$r".err ] && cat "$r".err >&2""",
 }
 
-# toybox runs an applet that it contains in place, without looking at PATH: `timeout 9 taskset f0 PROGRAM` would never reach the script.
-# So the applets that start programs are given the script's path where the program is named as it.
+# toybox runs its own applets without looking at PATH: `timeout 9 taskset f0 PROGRAM` would never reach the script. So applets that start
+# programs get the script's path instead of its name.
 _STARTERS = (
     "chrt",
     "env",
@@ -121,7 +121,7 @@ done
 exec {toybox} {name} "$@"
 """
 
-# A user namespace of its own maps user 0 to `shell`: the one way to be root on the device that works for any user of the host.
+# A new user namespace maps user 0 to `shell`: the only way to be root on the device that works for any user of the host.
 _SU = """#!{shell}
 while :; do
   case $1 in
@@ -138,7 +138,7 @@ exec {enter} "$@"
 
 @dataclass(frozen=True, slots=True)
 class Userland:
-    """The programs that a device is made of. `toybox` and `mksh` are None where the host lacks them (packages of these names)."""
+    """The host's programs for a device. `toybox` and `mksh` are None if the host lacks them (packages of these names)."""
 
     mksh: str | None
     toybox: str | None
@@ -149,16 +149,16 @@ class Userland:
 
     @property
     def authentic(self) -> bool:
-        """Whether Android's own shell and tools run on the device, rather than the host's dash and coreutils."""
+        """Whether the device runs Android's own shell and tools instead of the host's dash and coreutils."""
         return self.mksh is not None and self.toybox is not None
 
 
 @cache
 def host_userland() -> Userland:
-    """What this host has. Looked up once.
+    """Find this host's programs. Looked up once.
 
     Raises:
-        FileNotFoundError: not even `setsid` is there (Debian package util-linux).
+        FileNotFoundError: even `setsid` is missing (Debian package util-linux).
     """
     toybox = shutil.which("toybox")
     applets: frozenset[str] = frozenset()
@@ -181,14 +181,14 @@ def host_userland() -> Userland:
 def system_layout(
     *, bin_dir: str, bus: str, shell: str, absent: Collection[str], root: bool, tools: Userland
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Links and scripts of `/system/bin`, by their paths relative to the device's root.
+    """Make links and scripts of `/system/bin`, by path relative to the device's root.
 
     Args:
-        bin_dir: `/system/bin`, as the device's processes find it.
-        bus: where the device's processes find the bus.
-        shell: what the scripts name as their interpreter.
+        bin_dir: `/system/bin`, as the device's processes name it.
+        bus: the bus's folder, as the device's processes name it.
+        shell: the interpreter that scripts name.
         absent: commands that this Android lacks.
-        root: whether `su` is there.
+        root: whether there is `su`.
         tools: the host's programs.
     """
     links, scripts = {"sh": tools.mksh or "/bin/sh"}, {}

@@ -1,8 +1,8 @@
-"""Recorded outputs: where they lie, how a device's shell learns of them, and how one is read.
+"""Recorded outputs: their place, how a device's shell learns of them, and how they are read.
 
-A recording is a text file: `# source: ...`, `# cmd: ...`, `# model_size_mb: N` where the output does not say it, `# ---- stdout ----`,
-`# ---- stderr ----`, `# exit: N`. Beside NAME.log there may be NAME.profile.log, played back if the process is to profile, and
-NAME.cached.log, if it finds a filled cache.
+A recording is a text file: `# source: ...`, `# cmd: ...`, `# model_size_mb: N` if the output does not say it, `# ---- stdout ----`, `# ----
+stderr ----`, `# exit: N`. Next to NAME.log there may be NAME.profile.log for a process that profiles, and NAME.cached.log for one that
+finds a filled cache.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeVar
 from harness.errors import SetupError
 
 VARIABLE = "HARNESS_REPLAY"
-"""In the environment of a virtual device's shell: `gpu=NAME;nnapi=/path/to.log`."""
+"""Environment variable of a virtual device's shell: `gpu=NAME;nnapi=/path/to.log`."""
 
 _Delegate = TypeVar("_Delegate", bound=str)
 
@@ -28,23 +28,23 @@ _EXIT = re.compile(r"^# exit: (\d{1,3})\s*\Z", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What a process printed once, and how it ended."""
+    """A process's recorded output and exit code."""
 
     name: str
     stdout: str
     stderr: str
     exit_code: int
     size_mb: float | None = None
-    """Of the recorded model, where the output itself does not say it."""
+    """Size of the recorded model, if the output itself does not say it."""
 
 
 def shipped() -> tuple[str, ...]:
-    """Names of the recordings that come with the harness."""
+    """Return the names of the recordings that come with the harness."""
     return tuple(sorted(path.stem for path in _DATA.glob("*.log") if "." not in path.stem))
 
 
 def path_of(word: str) -> Path:
-    """The file that a profile means by a name or an absolute path.
+    """Return the file that a profile means by a name or an absolute path.
 
     Raises:
         SetupError: there is none.
@@ -58,10 +58,10 @@ def path_of(word: str) -> Path:
 
 
 def replay_environment(replay: Mapping[_Delegate, str]) -> dict[str, str]:
-    """The environment that a profile's `replay` stands for; nothing where it has none.
+    """Return the environment for a profile's `replay`; empty if it has none.
 
     Raises:
-        SetupError: a recording is missing, or its path cannot be written down there.
+        SetupError: a recording is missing, or its path cannot be written into the variable.
     """
     if not replay:
         return {}
@@ -73,16 +73,16 @@ def replay_environment(replay: Mapping[_Delegate, str]) -> dict[str, str]:
 
 
 def read_environment(text: str) -> dict[str, str]:
-    """The reverse of `replay_environment`."""
+    """Do the reverse of `replay_environment`."""
     pairs = (entry.partition("=") for entry in text.split(";") if entry)
     return {delegate: word for delegate, _, word in pairs}
 
 
 def read_recording(word: str, *, profiled: bool, cached: bool) -> Recording:
-    """Read the recording that fits best: of a profiled process, of a cached start, else the plain one.
+    """Read the best recording: of a profiled process, of a cached start, else the plain one.
 
     Raises:
-        SetupError: there is none, or the file is no recording.
+        SetupError: there is none, or the file is not a recording.
     """
     path = path_of(word)
     for wanted, kind in ((profiled, "profile"), (cached, "cached")):

@@ -1,4 +1,4 @@
-"""Writes the file that is pushed to a virtual device as `benchmark_model`: real inference, and the recordings that its profile names."""
+"""Writes the `benchmark_model` for a virtual device: real inference, and the recordings that its profile names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _START = (
 
 
 def replay_digest() -> str:
-    """SHA-256 of what is played back and how. Files are deployed by the hash of their content, so the launcher must change with it."""
+    """Return the SHA-256 of recordings and replay code. The launcher holds it, because files are pushed by the hash of their content."""
     digest = hashlib.sha256()
     folder = Path(__file__).resolve().parent
     for source in [*sorted(folder.glob("*.py")), *sorted((folder / "data").glob("*.log"))]:
@@ -26,7 +26,7 @@ def replay_digest() -> str:
 
 
 def write_launcher(path: Path) -> None:
-    """Write the launcher and make it executable. If the device names no recordings, it costs one test in the shell.
+    """Write the launcher and make it executable. Without recordings it costs one test in the shell.
 
     Args:
         path: the file to write.

@@ -1,7 +1,7 @@
-"""The program itself: plays a recording back if the device has one for the delegate that is asked for; otherwise it is the real one.
+"""The program itself: replays a recording if the device has one for the requested delegate, else runs the real program.
 
-The real one is `harness.litert_host`: inference on the host's CPU. It also gets every file that is missing or is no model, whatever the
-delegate: its own error is better than a recording of another model's success.
+The real program is `harness.litert_host`: inference on the host's CPU. It also gets every missing or invalid model, whatever the delegate:
+its error is better than a recording of another model's success.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _ASKS = {
     "use_npu": "npu",
 }
 _LEAST_S, _MOST_S = 0.15, 0.5
-"""How long a played-back process lasts: the device's sampler must see its cores, and nobody should wait for a recording."""
+"""Seconds that a replaying process lasts: long enough for the device's sampler to see its cores, short enough not to wait for."""
 
 
 def main(program: str, arguments: Sequence[str]) -> NoReturn:
     """Run as a program.
 
     Args:
-        program: as it was called.
-        arguments: the command line after it.
+        program: the program's name.
+        arguments: the arguments after it.
     """
     flags = _flags(arguments)
     word = read_environment(os.environ.get(VARIABLE, "")).get(asked_delegate(flags), "")
@@ -60,7 +60,7 @@ def main(program: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def asked_delegate(flags: Mapping[str, str]) -> str:
-    """The suite's word for the delegate that the flags ask for."""
+    """Return the suite's name of the delegate that the flags ask for."""
     for flag, name in _ASKS.items():
         if _on(flags, flag):
             return name
@@ -70,7 +70,7 @@ def asked_delegate(flags: Mapping[str, str]) -> str:
 
 
 def play(recording: Recording, flags: Mapping[str, str], graph: Path) -> int:
-    """Print a recording as if it were of this model; returns its exit code."""
+    """Print a recording as if it were of this model, and return its exit code."""
     size_mb = graph.stat().st_size / 1e6
     recorded_mb = recorded_size_mb(recording.stdout) or recording.size_mb
     factor = size_mb / recorded_mb if recorded_mb else 1.0
@@ -85,7 +85,7 @@ def play(recording: Recording, flags: Mapping[str, str], graph: Path) -> int:
 
 
 def _flags(arguments: Sequence[str]) -> dict[str, str]:
-    """`--name=value` as the real tool reads it: of a duplicate the first wins."""
+    """Read `--name=value` as the real tool does: the first of duplicates wins."""
     flags: dict[str, str] = {}
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
@@ -106,7 +106,7 @@ def _is_model(graph: Path) -> bool:
 
 
 def _cache_file(flags: Mapping[str, str]) -> Path | None:
-    """The file that stands for the cache of the delegate that is played back."""
+    """Return the file that stands in for the replayed delegate's cache."""
     if flags.get("xnnpack_weight_cache_file_path"):
         return Path(flags["xnnpack_weight_cache_file_path"])
     folder, token = flags.get("delegate_serialize_dir"), flags.get("delegate_serialize_token")

@@ -1,7 +1,7 @@
-"""Rewrites a recorded output for another model: its name and size, and every time multiplied by one factor. Pure.
+"""Rewrites a recorded output for another model: its name and size, and all times multiplied by one factor. Pure.
 
-The factor is the ratio of the files' sizes. That does not estimate what a phone would need; it only keeps larger models slower than smaller
-ones, so that tables and charts look real. The result is marked synthetic for that reason.
+The factor is the ratio of the files' sizes. This does not estimate a phone's times; it only makes larger models slower, so that tables and
+charts look real. Therefore the result is marked synthetic.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PROFILE = re.compile(
 
 
 def recorded_size_mb(stdout: str) -> float | None:
-    """Size of the recorded model in MB (10^6 bytes), where the output says it."""
+    """Return the size of the recorded model in MB (10^6 bytes), if the output says it."""
     match = _SIZE.search(stdout)
     return float(match[2]) if match else None
 
@@ -35,9 +35,9 @@ def rescale(stdout: str, *, factor: float, graph: str, size_mb: float) -> str:
     """Rewrite an output.
 
     Args:
-        stdout: as recorded.
-        factor: what every time is multiplied by.
-        graph: path of the model that was asked for.
+        stdout: the recorded output.
+        factor: the factor for all times.
+        graph: path of the requested model.
         size_mb: its size in MB.
     """
     lines: list[str] = []
@@ -57,7 +57,7 @@ def rescale(stdout: str, *, factor: float, graph: str, size_mb: float) -> str:
 
 
 def without_profile(stdout: str) -> str:
-    """The output without the tables of a profile, for a process that is not asked for one."""
+    """Remove the tables of a profile, for a process that is not asked for one."""
     match = _PROFILE.search(stdout)
     return stdout[: match.start()] if match else stdout
 
@@ -79,7 +79,7 @@ def _rewritten(line: str, factor: float, graph: str, size_mb: float) -> str:
 
 def _times(factor: float) -> Callable[[re.Match[str]], str]:
     def scaled(match: re.Match[str]) -> str:
-        # Whole microseconds in these lines, but for the average.
+        # These lines have whole microseconds, except for the average.
         value = float(match[2]) * factor
         return f"{match[1]}={value:g}" if match[1] == "avg" else f"{match[1]}={round(value)}"
 

@@ -21,7 +21,7 @@ MODELS = Path(__file__).parents[3] / "suites/models"
 def test_a_command_has_its_exit_code_and_its_streams_apart(tmp_path: Path, mode: str) -> None:
     async def scenario() -> None:
         async with booted(tmp_path) as device:
-            assert device.backend_kind == mode
+            assert device.events.read("boot")[0]["backend"] == mode
             assert await run(device, "echo out; echo err >&2; exit 7") == Finished(7, "out\n", "err\n")
             assert await run(device, "cat; cat", b"typed") == Finished(0, "typed", "")
             assert (await run(device, "kill -9 $$")).code == 137

@@ -1,0 +1,64 @@
+"""Reads the JSON documents of runs, which carry a `format_version`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import UsageError
+
+_Document = TypeVar("_Document")
+
+
+def read_document(
+    file: Path,
+    kind: TypeAdapter[_Document],
+    *,
+    newest: int,
+    mend: str | None = None,
+    older: Mapping[int, Callable[[Any], Any]] = MappingProxyType({}),
+) -> _Document | None:
+    """Read a document; None if there is no such file.
+
+    Args:
+        file: its path.
+        kind: its type.
+        newest: the newest format that this harness reads.
+        mend: remedy for a damaged file.
+        older: turns a document of an older format into the newest one.
+
+    Raises:
+        UsageError: the file cannot be read, is damaged, or was written by a newer harness.
+    """
+    try:
+        data = json.loads(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # brackets a hundred thousand deep
+        raise UsageError(f"{file} is damaged: {error}", remedy=mend) from None
+    version = data.get("format_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > newest:
+        raise UsageError(
+            f"{file} has format {version}, this harness reads up to {newest}",
+            remedy="upgrade the harness that reads it",
+        )
+    if isinstance(version, int) and version in older:
+        data = older[version](data)
+    try:
+        return kind.validate_python(data)
+    except ValidationError as error:
+        raise UsageError(f"{file} is damaged: {first_mistake(error)}", remedy=mend) from None
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Return the first mistake as `place: message`."""
+    detail = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else detail["msg"]
