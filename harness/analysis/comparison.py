@@ -277,13 +277,13 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
 
 
 def _sample_notes(estimate: Estimate) -> Iterable[Note]:
-    if estimate.level > LEVEL:
+    if estimate.looks:
         text = (
-            f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.1f} %, which over all its looks "
-            "together holds at 95 %, and the p-value allows for all of them"
+            f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.3g} %, which where it stops holds at "
+            "95 %, and the p-value allows for all its looks"
         )
         yield Note("adaptive", text, False)
-    elif estimate.design == "paired" and estimate.n == MIN_BLOCKS:
+    elif estimate.design == "paired" and estimate.n == MIN_BLOCKS and estimate.level == LEVEL:
         yield Note("level", "five blocks give an interval of 93.75 %, not 95 %", False)
     if estimate.drift:
         text = f"the runs drifted by up to {100 * estimate.drift:.1f} % while they ran: the interval allows for as much between them"

@@ -1,8 +1,8 @@
 """One-sided p-values of "the log ratio is at most so much", from pairs and from two independent samples. Pure.
 
-A verdict claims that the ratio lies beyond an edge, so the hypothesis that is tested is the edge, not the ratio 1. Each p-value joins a rank
-test and a t-test. The rank test is exact for any noise and keeps its power with outliers, but its p-value cannot become small enough for a
-table of many cells; the t-test's can. How often they err together was measured: docs/statistics.md.
+A verdict claims that the ratio lies beyond an edge, so the hypothesis that is tested is the edge, not the ratio 1. Each p-value joins a
+rank test and a t-test. The rank test is exact for any noise and keeps its power with outliers, but its p-value cannot become small enough
+for a table of many cells; the t-test's can. How often they err together was measured: docs/statistics.md.
 
 Everything works along the last axis, so that thousands of simulated experiments cost one call.
 

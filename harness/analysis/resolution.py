@@ -29,5 +29,5 @@ def ratio_resolution(base: Sequence[float], head: Sequence[float]) -> float:
 
 
 def _decimals(value: float) -> int:
-    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
+    exponent = Decimal(repr(float(value))).normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -53,9 +53,9 @@ class Judgement:
     p_value: float | None = None
     """P-value of the claim that the ratio lies beyond the region of indifference, on the side where it is."""
     least: int | None = None
-    """Least number of processes a side that can decide in a table of this size; None if it takes no part."""
+    """Least number of processes a side that can decide in a table of this size; None where nobody runs so many."""
     cells: int = 0
-    """Number of cells that take part in the correction."""
+    """Number of cells that take part in the correction; of a cell that takes none yet, those that would."""
     level: float | None = None
     """Level of the interval to show: a cell that was picked out of many for its data needs a wider one (`multiple_claims`)."""
 
@@ -85,7 +85,12 @@ def judge(estimates: Sequence[Estimate], rules: Rules) -> list[Judgement]:
     taking_part = [i for i, one in enumerate(estimates) if one.n >= MIN_BLOCKS and one.sample is not None]
     claims = dict(zip(taking_part, _claims([estimates[i] for i in taking_part], rules), strict=True))
     selected = sum(min(one.differs, one.same) <= rules.alpha for one in claims.values())
-    return [_judge(one, claims.get(i), rules, selected, len(taking_part)) for i, one in enumerate(estimates)]
+    # Cells with too few processes would take part with more of them: what they need is counted for all that have a ratio.
+    would = max(1, sum(one.ratio is not None and (one.n < MIN_BLOCKS or one.sample is not None) for one in estimates))
+    return [
+        _judge(one, claims[i], rules, selected, len(taking_part)) if i in claims else _too_few(one, rules, would)
+        for i, one in enumerate(estimates)
+    ]
 
 
 def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
@@ -104,14 +109,28 @@ def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
     ]
 
 
-def _judge(estimate: Estimate, claims: _Claims | None, rules: Rules, selected: int, cells: int) -> Judgement:
+def _too_few(estimate: Estimate, rules: Rules, cells: int) -> Judgement:
+    paired = estimate.design != "unpaired"
+    least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
+    more = more_processes(estimate, edge=math.log1p(rules.min_effect), alpha=rules.alpha, cells=cells)
+    if more is None and least is not None and estimate.n < MIN_BLOCKS:
+        more = least - estimate.n
+    return Judgement(
+        verdict=Verdict.INCONCLUSIVE,
+        more_processes=more,
+        reasons=(_needs(estimate.n, least or MIN_BLOCKS, cells),),
+        least=least,
+        cells=cells,
+    )
+
+
+def _needs(processes: int, least: int, cells: int) -> str:
+    where = f" in a table of {cells} cells" if cells > 1 else ""
+    return f"{processes} processes a side, a verdict{where} needs at least {least}"
+
+
+def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cells: int) -> Judgement:
     edge = math.log1p(rules.min_effect)
-    if claims is None:
-        reason = f"{estimate.n} processes a side, a verdict needs at least {MIN_BLOCKS}"
-        more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=max(1, cells))
-        if more is None and estimate.n < MIN_BLOCKS:
-            more = MIN_BLOCKS - estimate.n
-        return Judgement(verdict=Verdict.INCONCLUSIVE, more_processes=more, reasons=(reason,))
     picked = min(claims.differs, claims.same) <= rules.alpha
     shown = estimate.at(selected_level(estimate.level, selected, cells)) if picked else estimate
     low, high = shown.ci_low or 0.0, shown.ci_high or math.inf
@@ -131,8 +150,7 @@ def _judge(estimate: Estimate, claims: _Claims | None, rules: Rules, selected: i
     if verdict is Verdict.INCONCLUSIVE:
         more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells)
         if least is not None and estimate.values < least:
-            where = f"in a table of {cells} cells" if cells > 1 else "of one cell"
-            reasons = (f"{estimate.values} processes a side, a verdict {where} needs at least {least}",)
+            reasons = (_needs(estimate.values, least, cells),)
     return Judgement(
         verdict=verdict,
         q_value=claims.differs,
