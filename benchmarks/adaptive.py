@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -82,11 +83,8 @@ def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK
         rows, columns = np.nonzero(running)
         base, head = latencies[rows, 0, :n], latencies[rows, columns + 1, :n]
         differences, keep = head - base, ~outlying((base + head) / 2)
-        known = by_kept(
-            differences,
-            keep,
-            lambda kept, n=n: settled(kept, blocks=n, plan=plan, cells=cells - 1).astype(np.float64),
-        )
+        rule = partial(settled, blocks=n, plan=plan, cells=cells - 1)
+        known = by_kept(differences, keep, rule)
         ends = (known > 0) | late[rows] | (n == most)
         where = (rows[ends], columns[ends])
         if ends.any():
