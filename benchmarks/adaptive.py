@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.latency_model import Floats, Scenario, simulate_cells
-from benchmarks.procedures import EDGE, RULES, Bools
-from harness.analysis.ratio_interval import LEVEL, Estimate, paired, paired_many, pooled
-from harness.analysis.sequential import Looks, repeated_p
-from harness.analysis.verdict import benjamini_hochberg
+from benchmarks.tables import Bools, by_kept, holm_many, intervals
+from harness.analysis.one_sided import paired_p
+from harness.analysis.outlying_blocks import outlying
+from harness.analysis.sequential import LOOK_LEVEL, look_alpha, repeated_p
+from harness.analysis.stop_rule import settled
+from harness.analysis.verdict import Rules
 from harness.records.adaptive_decisions import AdaptivePlan
 
 Ints = npt.NDArray[np.int_]
+
+_RULES = Rules()
+_EDGE = float(np.log1p(_RULES.min_effect))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +33,46 @@ class Adaptive:
 
     low: Floats
     high: Floats
-    """Ends of the interval of the log ratio."""
-    p_value: Floats
+    """Ends of the interval of the log ratio where the comparison stopped."""
+    above: Floats
+    below: Floats
+    """P-values of "beyond the region of indifference", on either side, of that look alone."""
     blocks: Ints
     processes: Ints
     """Of each whole run, the baseline's too."""
+    plan: AdaptivePlan
 
     def covered(self, truth: Floats) -> Bools:
         """Whether the intervals hold the true log ratios."""
-        return (self.low <= truth) & (truth <= self.high)
+        return np.asarray((self.low <= truth) & (truth <= self.high))
 
     def differs(self) -> Bools:
-        """Verdicts `faster` or `slower`, as `harness compare` reaches them: corrected for all cells of the run."""
-        q_value = np.asarray([benjamini_hochberg(list(row)) for row in self.p_value])
-        return (q_value <= RULES.alpha) & ((self.low > EDGE) | (self.high < -EDGE))
+        """Verdicts `faster` or `slower`, as `harness compare` reaches them: allowing for all looks, corrected for all cells of the run."""
+        p_values = np.minimum(self.above, self.below)
+        # Only p-values that may lead to a verdict are worth the exact correction.
+        worth = np.ones_like(p_values)
+        small = p_values <= _RULES.alpha
+        worth[small] = [repeated_p(float(p), self.plan.min_blocks, self.plan.max_blocks) for p in p_values[small]]
+        beyond = np.where(self.above <= self.below, self.low > _EDGE, self.high < -_EDGE)
+        return np.asarray((holm_many(worth) <= _RULES.alpha) & beyond)
 
 
-def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, controlled: bool) -> Adaptive:
-    """Stop each comparison when its interval is narrow, all of them when a limit is reached.
+def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK_LEVEL) -> Adaptive:
+    """Stop each comparison when its ratio is known, all of them when a limit is reached.
 
     Args:
         latencies: logarithms by experiment, cell and block; the first cell is the baseline. A process takes as many seconds as its latency
             counts.
         plan: when to stop.
-        controlled: False takes each look for the only one, as a careless harness would.
+        level: of the intervals.
     """
     experiments, cells, most = latencies.shape
-    log_ratios = latencies[:, 1:] - latencies[:, :1]
-    level = Looks((plan,)).level if controlled else LEVEL
     shape = (experiments, cells - 1)
-    low, high, p_value = np.zeros((3, *shape))
+    low, high, above, below = np.zeros((4, *shape))
     blocks, running = np.zeros(shape, dtype=np.int_), np.ones(shape, dtype=np.bool_)
     spent = np.exp(latencies[:, :, : plan.min_blocks - 1]).sum(axis=(1, 2))
     processes = np.full(experiments, cells * (plan.min_blocks - 1))
+    look_alpha(_RULES.alpha / (cells - 1), plan.min_blocks, plan.max_blocks)
     for n in range(plan.min_blocks, most + 1):
         ran = np.concatenate([running.any(axis=1, keepdims=True), running], axis=1)
         if n == plan.min_blocks:
@@ -67,19 +80,22 @@ def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, controlled: bool) -
         spent += (np.exp(latencies[:, :, n - 1]) * ran).sum(axis=1)
         processes += ran.sum(axis=1)
         late = spent >= (plan.device_s if plan.device_s is not None else np.inf)
-        found = paired_many(log_ratios[running, :n], level=level)
-        ends = (np.expm1(found.high - found.low) <= plan.until) | late[:, None].repeat(cells - 1, axis=1)[running]
-        ends |= n == most
-        where = tuple(axis[ends] for axis in np.nonzero(running))
-        low[where], high[where], p_value[where] = found.low[ends], found.high[ends], found.p_value[ends]
+        rows, columns = np.nonzero(running)
+        base, head = latencies[rows, 0, :n], latencies[rows, columns + 1, :n]
+        differences, keep = head - base, ~outlying((base + head) / 2)
+        rule = partial(settled, blocks=n, plan=plan, cells=cells - 1)
+        known = by_kept(differences, keep, rule)
+        ends = (known > 0) | late[rows] | (n == most)
+        where = (rows[ends], columns[ends])
+        if ends.any():
+            low[where], high[where] = intervals(differences[ends], keep[ends], level)
+            above[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(kept, _EDGE))
+            below[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(-kept, _EDGE))
         blocks[where] = n
         running[where] = False
         if not running.any():
             break
-    if controlled:
-        worth = [repeated_p(float(p), plan.min_blocks, plan.max_blocks) for p in p_value.ravel()]
-        p_value = np.asarray(worth).reshape(shape)
-    return Adaptive(low, high, p_value, blocks, processes)
+    return Adaptive(low, high, above, below, blocks, processes, plan)
 
 
 def experiment(
@@ -89,27 +105,9 @@ def experiment(
     *,
     experiments: int,
     seed: int,
-    controlled: bool = True,
+    level: float = LOOK_LEVEL,
 ) -> tuple[Adaptive, Floats]:
     """Adaptive runs of one cell per effect beside the baseline, and the true log ratios."""
     rng = np.random.default_rng(seed)
     latencies = simulate_cells(rng, scenario, experiments=experiments, blocks=plan.max_blocks, effects=(0.0, *effects))
-    return run_adaptively(latencies, plan, controlled=controlled), np.log1p(np.asarray(effects))
-
-
-def pooled_coverage(
-    scenario: Scenario, plan: AdaptivePlan, devices: int, *, experiments: int, seed: int, controlled: bool
-) -> float:
-    """How often the interval of all devices together holds the truth, where each device stopped by itself."""
-    rng = np.random.default_rng(seed)
-    looks = Looks((plan,))
-    level = looks.level if controlled else LEVEL
-    estimates: list[list[Estimate]] = [[] for _ in range(experiments)]
-    for _ in range(devices):
-        latencies = simulate_cells(rng, scenario, experiments=experiments, blocks=plan.max_blocks, effects=(0.0, 0.0))
-        log_ratios = latencies[:, 1] - latencies[:, 0]
-        stopped = run_adaptively(latencies, plan, controlled=controlled).blocks[:, 0]
-        for row, blocks, mine in zip(log_ratios, stopped, estimates, strict=True):
-            mine.append(paired(list(row[:blocks]), level=level))
-    found = [pooled(mine, level=level) for mine in estimates]
-    return float(np.mean([(one.ci_low or 0) <= 1 <= (one.ci_high or 0) for one in found]))
+    return run_adaptively(latencies, plan, level=level), np.log1p(np.asarray(effects))

@@ -39,11 +39,21 @@ class Scenario:
     outlier_mean: float = 0.25
     mode_chance: float = 0.0
     mode_size: float = 0.05
+    mode_sticks: float = 0.0
+    """Chance that a process is in the slow mode because the one before it was: the device's mode, not the process's."""
     heavy_tails: bool = False
     """Student's t with 3 degrees of freedom in place of the normal distribution, of the same scale."""
+    wander: float = 0.0
+    """Standard deviation of the environment's first-order autoregression, whose memory is `memory`."""
+    memory: float = 0.9
+    """Share of the wandering that lasts until the next process."""
+    walk: float = 0.0
+    """Standard deviation of a step of the environment's random walk from one process to the next."""
+    step: float = 0.0
+    """Relative step in which latencies are printed."""
 
 
-SCENARIOS = (
+PHONES = (
     Scenario(name="calm"),
     Scenario(name="drift", drift=0.10),
     Scenario(name="throttling", throttle=0.20),
@@ -55,6 +65,19 @@ SCENARIOS = (
         name="everything", noise=0.02, drift=0.05, throttle=0.20, outlier_chance=0.05, mode_chance=0.3, mode_size=0.05
     ),
 )
+"""Phones, each with one bad manner, and one with all."""
+
+SLOW_MOVERS = (
+    Scenario(name="autoregressive", wander=0.02),
+    Scenario(name="random walk", walk=0.005),
+    Scenario(name="sticky mode", mode_chance=0.3, mode_sticks=0.9),
+)
+"""Phones whose neighbouring processes are alike for other reasons than in the model that the methods were chosen with."""
+
+QUANTISED = Scenario(name="quantised", noise=0.005, step=0.01)
+"""Latencies in few different values: 100 us, printed in whole microseconds."""
+
+SCENARIOS = (*PHONES, *SLOW_MOVERS, QUANTISED)
 
 
 def simulate(
@@ -84,7 +107,9 @@ def simulate(
     else:
         base, head = environment[:, :processes], environment[:, processes:]
     shape = (experiments, processes)
-    return base + _process(rng, scenario, shape), head + _process(rng, scenario, shape) + np.log1p(effect)
+    ours = base + _process(rng, scenario, shape)
+    theirs = head + _process(rng, scenario, shape) + np.log1p(effect)
+    return _printed(ours, scenario), _printed(theirs, scenario)
 
 
 def simulate_cells(
@@ -104,7 +129,7 @@ def simulate_cells(
     order = rng.random((experiments, blocks, cells)).argsort(axis=2)
     placed = np.take_along_axis(environment, order, axis=2)
     values = placed + _process(rng, scenario, (experiments, blocks, cells)) + np.log1p(np.asarray(effects))
-    return np.asarray(values.transpose(0, 2, 1), dtype=np.float64)
+    return _printed(np.asarray(values.transpose(0, 2, 1), dtype=np.float64), scenario)
 
 
 def inferences(
@@ -129,12 +154,46 @@ def _environment(rng: np.random.Generator, scenario: Scenario, experiments: int,
     environment = grown * (1 - np.exp(-3 * time)) / (1 - np.exp(-3))
     start, length = rng.uniform(-0.2, 1, (experiments, 1)), rng.uniform(0.1, 0.6, (experiments, 1))
     step = rng.uniform(0.25, 1, (experiments, 1)) * np.log1p(scenario.throttle)
-    return np.asarray(environment + step * ((time >= start) & (time < start + length)), dtype=np.float64)
+    environment = environment + step * ((time >= start) & (time < start + length))
+    if scenario.wander:
+        environment = environment + _autoregression(rng, scenario, experiments, slots)
+    if scenario.walk:
+        environment = environment + np.cumsum(rng.normal(0, scenario.walk, (experiments, slots)), axis=1)
+    if scenario.mode_sticks:
+        environment = environment + _sticky(rng, scenario, experiments, slots)
+    return np.asarray(environment, dtype=np.float64)
+
+
+def _autoregression(rng: np.random.Generator, scenario: Scenario, experiments: int, slots: int) -> Floats:
+    fresh = rng.normal(0, scenario.wander, (experiments, slots))
+    values = np.empty_like(fresh)
+    values[:, 0] = fresh[:, 0]
+    for slot in range(1, slots):
+        kept = scenario.memory
+        values[:, slot] = kept * values[:, slot - 1] + np.sqrt(1 - kept**2) * fresh[:, slot]
+    return values
+
+
+def _sticky(rng: np.random.Generator, scenario: Scenario, experiments: int, slots: int) -> Floats:
+    drawn = rng.random((experiments, slots)) < scenario.mode_chance
+    stays = rng.random((experiments, slots)) < scenario.mode_sticks
+    slow = drawn.copy()
+    for slot in range(1, slots):
+        slow[:, slot] = np.where(stays[:, slot], slow[:, slot - 1], drawn[:, slot])
+    return np.asarray(slow * np.log1p(scenario.mode_size), dtype=np.float64)
+
+
+def _printed(values: Floats, scenario: Scenario) -> Floats:
+    """Round latencies to the step in which they are printed."""
+    if not scenario.step:
+        return values
+    return np.asarray(np.log(np.maximum(scenario.step, np.round(np.exp(values) / scenario.step) * scenario.step)))
 
 
 def _process(rng: np.random.Generator, scenario: Scenario, shape: tuple[int, ...]) -> Floats:
     noise = rng.standard_t(3, shape) if scenario.heavy_tails else rng.standard_normal(shape)
     values: Floats = scenario.noise * noise
     values += (rng.random(shape) < scenario.outlier_chance) * np.log1p(rng.exponential(scenario.outlier_mean, shape))
-    values += (rng.random(shape) < scenario.mode_chance) * np.log1p(scenario.mode_size)
+    if not scenario.mode_sticks:
+        values += (rng.random(shape) < scenario.mode_chance) * np.log1p(scenario.mode_size)
     return values

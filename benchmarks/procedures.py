@@ -1,26 +1,26 @@
-"""Ways to decide whether head differs from base: the harness' own, and what people do otherwise. On synthetic latencies."""
+"""Ways to decide whether head differs from base: the harness's own, and what people do otherwise. On synthetic latencies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
 from benchmarks.latency_model import Floats, Scenario, inferences, simulate
-from harness.analysis.ratio_interval import LEVEL, paired_many, unpaired_many
-from harness.analysis.sequential import look_level, repeated_p
+from benchmarks.tables import judge_paired
+from harness.analysis.ratio_interval import LEVEL
 from harness.analysis.verdict import Rules
 
 Bools = npt.NDArray[np.bool_]
 
 RULES = Rules()
-EDGE = float(np.log1p(RULES.min_effect))
 INFERENCES = 50
 """Timed inferences of the one process that is still the usual way to benchmark."""
+BENCHSTAT_ALPHA = 0.05
+"""The level at which `benchstat` (golang.org/x/perf) prints a change by default, for every row by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,10 @@ Procedure = Callable[[np.random.Generator, Scenario, int, int, float], Outcome]
 def interleaved_blocks(
     rng: np.random.Generator, scenario: Scenario, experiments: int, processes: int, effect: float
 ) -> Outcome:
-    """The harness within one run: interleaved blocks, paired rank interval, region of indifference."""
+    """The harness within one run."""
     base, head = simulate(rng, scenario, experiments=experiments, processes=processes, effect=effect)
-    found = paired_many(head - base)
-    return _judged(found.low, found.high, found.p_value, effect)
-
-
-def separate_runs(
-    rng: np.random.Generator, scenario: Scenario, experiments: int, processes: int, effect: float
-) -> Outcome:
-    """The harness across two runs, each with its own drift: unpaired rank interval, widened by drift, region of indifference."""
-    base, _ = simulate(rng, scenario, experiments=experiments, processes=processes)
-    _, head = simulate(rng, scenario, experiments=experiments, processes=processes, effect=effect)
-    found = unpaired_many(base, head)
-    return _judged(found.low, found.high, found.p_value, effect)
+    judged = judge_paired(base[:, None], head[:, None], RULES, slack=2 * float(np.log1p(scenario.step / 2)))
+    return Outcome(judged.differs[:, 0], judged.covered(float(np.log1p(effect)))[:, 0])
 
 
 def one_process(
@@ -63,12 +53,26 @@ def one_process(
     return _welch(base, head, effect)
 
 
-def t_test_of_means(
-    rng: np.random.Generator, scenario: Scenario, experiments: int, processes: int, effect: float
-) -> Outcome:
+def welch(rng: np.random.Generator, scenario: Scenario, experiments: int, processes: int, effect: float) -> Outcome:
     """Interleaved, but Welch's t-test on the process averages, which knows of no blocks and no outliers, at the same level."""
     base, head = simulate(rng, scenario, experiments=experiments, processes=processes, effect=effect)
     return _welch(base, head, effect)
+
+
+def mann_whitney(
+    rng: np.random.Generator, scenario: Scenario, experiments: int, processes: int, effect: float
+) -> Outcome:
+    """Interleaved, but Mann and Whitney's test on the process averages at the same level."""
+    base, head = simulate(rng, scenario, experiments=experiments, processes=processes, effect=effect)
+    return Outcome(_mann_whitney_p(base, head) <= RULES.alpha, None)
+
+
+def benchstat(rng: np.random.Generator, scenario: Scenario, experiments: int, processes: int, effect: float) -> Outcome:
+    """All of base, then all of head, and benchstat's rule: Mann and Whitney's test at 5 %, no least effect."""
+    base, head = simulate(
+        rng, scenario, experiments=experiments, processes=processes, effect=effect, order="one after the other"
+    )
+    return Outcome(_mann_whitney_p(base, head) < BENCHSTAT_ALPHA, None)
 
 
 def one_after_the_other(
@@ -83,63 +87,12 @@ def one_after_the_other(
 
 PROCEDURES: dict[str, Procedure] = {
     "harness, one run": interleaved_blocks,
-    "harness, two runs": separate_runs,
     "one process of 50": one_process,
-    "t-test of means": t_test_of_means,
-    "A..A B..B, t-test": one_after_the_other,
+    "Welch": welch,
+    "Mann-Whitney": mann_whitney,
+    "A..A B..B, Welch": one_after_the_other,
+    "A..A B..B, benchstat": benchstat,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Peeking:
-    """Of many experiments that looked again and again: a verdict at any look, all intervals right, and how long they ran."""
-
-    differs: Bools
-    covered: Bools
-    blocks: npt.NDArray[np.int_]
-
-
-def peek(
-    log_ratios: Floats,
-    *,
-    min_blocks: int,
-    until: float,
-    effect: float,
-    controlled: bool,
-    stop_when_decided: bool = False,
-) -> Peeking:
-    """Look again and again, and stop when the interval is narrow or at a verdict. Not `controlled`: each look as if it were the only."""
-    experiments, max_blocks = log_ratios.shape
-    level = look_level(min_blocks, max_blocks) if controlled else LEVEL
-    alpha = _look_alpha(min_blocks, max_blocks) if controlled else RULES.alpha
-    differs = np.zeros(experiments, dtype=np.bool_)
-    covered = np.ones(experiments, dtype=np.bool_)
-    blocks = np.zeros(experiments, dtype=np.int_)
-    running = np.ones(experiments, dtype=np.bool_)
-    truth = np.log1p(effect)
-    for n in range(min_blocks, max_blocks + 1):
-        found = paired_many(log_ratios[:, :n], level=level)
-        said = (found.p_value <= alpha) & ((found.low > EDGE) | (found.high < -EDGE))
-        same = (found.low >= -EDGE) & (found.high <= EDGE)
-        stops = np.expm1(found.high - found.low) <= until
-        if stop_when_decided:
-            stops |= said | same
-        ends = running & (stops | (n == max_blocks))
-        differs |= ends & said
-        covered &= ~ends | ((found.low <= truth) & (truth <= found.high))
-        blocks[ends] = n
-        running &= ~ends
-    return Peeking(differs, covered, blocks)
-
-
-@cache
-def _look_alpha(min_blocks: int, max_blocks: int) -> float:
-    """The largest p-value of a look that is still at most `alpha` once all looks are allowed for."""
-    low, high = 0.0, RULES.alpha
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if repeated_p(middle, min_blocks, max_blocks) <= RULES.alpha else (low, middle)
-    return low
 
 
 def bca(log_ratios: Floats, *, resamples: int = 999) -> tuple[Floats, Floats]:
@@ -160,23 +113,8 @@ def student(log_ratios: Floats) -> tuple[Floats, Floats]:
     return mean - half, mean + half
 
 
-def trimmed(log_ratios: Floats) -> tuple[Floats, Floats]:
-    """Tukey and McLaughlin's interval of the mean without the tenth at each end (at least one)."""
-    n = log_ratios.shape[-1]
-    cut = max(1, n // 10)
-    ordered = np.sort(log_ratios, axis=-1)
-    kept = n - 2 * cut
-    mean = ordered[..., cut : n - cut].mean(axis=-1)
-    winsorised = np.clip(ordered, ordered[..., [cut]], ordered[..., [n - 1 - cut]])
-    error = winsorised.std(axis=-1, ddof=1) / ((1 - 2 * cut / n) * np.sqrt(n))
-    half = special.stdtrit(kept - 1, 0.5 + LEVEL / 2) * error
-    return mean - half, mean + half
-
-
-def _judged(low: Floats, high: Floats, p_value: Floats, effect: float) -> Outcome:
-    truth = np.log1p(effect)
-    differs = (p_value <= RULES.alpha) & ((low > EDGE) | (high < -EDGE))
-    return Outcome(differs, (low <= truth) & (truth <= high))
+def _mann_whitney_p(base: Floats, head: Floats) -> Floats:
+    return np.asarray(stats.mannwhitneyu(base, head, axis=-1, method="auto").pvalue, dtype=np.float64)
 
 
 def _welch(base: Floats, head: Floats, effect: float) -> Outcome:

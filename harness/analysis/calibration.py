@@ -1,10 +1,10 @@
-"""Compares a cell with itself (A/A) to measure how often its verdicts are wrong and the smallest change they find. Pure.
+"""Finds the smallest change that comparisons of a cell detect, from the differences between its own processes (A/A). Pure.
 
-Processes of neighbouring blocks form pairs; a coin decides which is called base. Nothing differs, so every `faster` or `slower` is false.
-The smallest detectable change is the one that nine of ten experiments find when it is added to such differences.
+Processes of neighbouring blocks form pairs. The smallest detectable change is the one that nine of ten experiments find when it is added to
+such differences.
 
 This cannot see drift slower than two blocks, which both of a pair share (as in a real interleaved comparison), nor how runs of different
-days differ.
+days differ: it says nothing about comparisons of separate runs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.analysis.one_sided import paired_p
 from harness.analysis.ranks import Floats
-from harness.analysis.ratio_interval import MIN_BLOCKS, paired_many
+from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.analysis.verdict import Rules
 
 EXPERIMENTS = 2000
@@ -29,22 +30,28 @@ _SEED = 20_260_102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Detectable:
+    """The smallest relative slowdown that so many processes a side find in nine of ten experiments.
+
+    `low` and `high` are the ends of its 95 % interval: the spread is itself known from a few processes only. All are None if no change up
+    to a factor of eleven is found so often.
+    """
+
+    processes: int
+    change: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """The calibration of one cell."""
 
     blocks: int
     """Number of its processes."""
-    pairs: int
-    """Pairs of neighbouring blocks: the size of the A/A experiments."""
-    experiments: int
-    false_positive_rate: float
-    """Share of the A/A experiments with the verdict `faster` or `slower`."""
-    same_rate: float
-    """Share with the verdict `same`."""
     spread: float
     """Relative standard deviation of a process, from the differences of neighbours. Outliers do not widen it."""
-    detectable: tuple[tuple[int, float | None], ...]
-    """Pairs of a number of processes a side and the smallest relative slowdown that so many detect, or None."""
+    detectable: tuple[Detectable, ...]
 
 
 def calibrate(
@@ -59,34 +66,34 @@ def calibrate(
     """
     rules = rules or Rules()
     values = np.asarray(log_values, dtype=np.float64)
-    pairs = len(values) // 2
-    if pairs < MIN_BLOCKS:
+    if len(values) < 2 * MIN_BLOCKS:
         return None
     rng = np.random.default_rng(_SEED)
     neighbours = np.diff(values)
-    # Neighbours pair from the first block on, or from the second.
-    starts = [neighbours[0::2][:pairs], neighbours[1::2][:pairs]]
-    chosen = np.stack([one for one in starts if len(one) == pairs])
-    signs = rng.choice((-1.0, 1.0), size=(EXPERIMENTS, pairs))
-    experiments = chosen[rng.integers(len(chosen), size=EXPERIMENTS)] * signs
-    differs, same = _verdicts(experiments, rules)
     return Calibration(
         blocks=len(values),
-        pairs=pairs,
-        experiments=EXPERIMENTS,
-        false_positive_rate=float(differs.mean()),
-        same_rate=float(same.mean()),
-        # 68 % of a normal distribution lie within one standard deviation; a difference holds the noise of two processes.
-        spread=float(np.quantile(np.abs(neighbours), 0.6827)) / math.sqrt(2),
-        detectable=tuple((count, _detectable(neighbours, count, rules, rng)) for count in processes),
+        spread=float(_spread(neighbours)),
+        detectable=tuple(_with_interval(neighbours, count, rules, rng) for count in processes),
     )
 
 
-def _verdicts(log_ratios: Floats, rules: Rules) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], ...]:
-    found = paired_many(log_ratios)
-    edge = math.log1p(rules.min_effect)
-    sure = found.p_value <= rules.alpha
-    return sure & ((found.low > edge) | (found.high < -edge)), (found.low >= -edge) & (found.high <= edge)
+def _spread(neighbours: Floats) -> Floats:
+    # 68 % of a normal distribution lie within one standard deviation; a difference holds the noise of two processes.
+    return np.asarray(np.quantile(np.abs(neighbours), 0.6827, axis=-1) / math.sqrt(2), dtype=np.float64)
+
+
+def _with_interval(neighbours: Floats, count: int, rules: Rules, rng: np.random.Generator) -> Detectable:
+    change = _detectable(neighbours, count, rules, rng)
+    spread = float(_spread(neighbours))
+    if change is None or spread == 0:
+        return Detectable(processes=count, change=change, low=change, high=change)
+    # The part of the change beyond the region of indifference grows with the spread, whose own uncertainty resampling shows.
+    resampled = _spread(rng.choice(neighbours, size=(EXPERIMENTS, len(neighbours)))) / spread
+    low, high = (
+        rules.min_effect + (change - rules.min_effect) * float(np.quantile(resampled, share))
+        for share in (0.025, 0.975)
+    )
+    return Detectable(processes=count, change=change, low=min(low, change), high=max(high, change))
 
 
 def _detectable(neighbours: Floats, count: int, rules: Rules, rng: np.random.Generator) -> float | None:
@@ -96,8 +103,8 @@ def _detectable(neighbours: Floats, count: int, rules: Rules, rng: np.random.Gen
     noise = rng.choice(neighbours, size=shape) * rng.choice((-1.0, 1.0), size=shape)
 
     def found(change: float) -> bool:
-        differs, _ = _verdicts(noise + math.log1p(change), rules)
-        return float(differs.mean()) >= POWER
+        claimed = paired_p(noise + math.log1p(change), math.log1p(rules.min_effect)) <= rules.alpha
+        return float(claimed.mean()) >= POWER
 
     low, high = rules.min_effect, LARGEST_CHANGE
     if not found(high):

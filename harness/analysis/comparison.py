@@ -19,6 +19,7 @@ from harness.analysis.metrics import Metric
 from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
+from harness.analysis.resolution import ratio_resolution
 from harness.analysis.sequential import Looks
 from harness.analysis.sides import (
     Incomplete,
@@ -31,7 +32,7 @@ from harness.analysis.sides import (
     summary_of_side,
     took_turns,
 )
-from harness.analysis.verdict import Judgement, Rules, Verdict, judge
+from harness.analysis.verdict import Judgement, Rules, Verdict, judge, judged
 from harness.records import CellKey, Status
 
 State = Literal["measured", "unmeasured", "skipped", "missing", "incomparable"]
@@ -155,6 +156,7 @@ def compare(
     mixed = [half_synthetic(pair) for pair in pairs]
     estimates = [_bare(one) if bare else one for one, bare in zip(estimates, mixed, strict=True)]
     judgements = [_NO_VERDICT if bare else one for one, bare in zip(judge(estimates, rules), mixed, strict=True)]
+    estimates = [judged(one, judgement) for one, judgement in zip(estimates, judgements, strict=True)]
     diffs = [
         _op_diff(pair, interleaved=same_run and took_turns(pair)) if ops and not bare else None
         for pair, bare in zip(pairs, mixed, strict=True)
@@ -177,15 +179,23 @@ def compare(
 
 def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
     ours, theirs = (by_block(cell, metric) for cell in (pair.base, pair.head))
-    if same_run and (shared := [block for block in ours if block in theirs]):
-        return paired([_mean_log(theirs[block]) - _mean_log(ours[block]) for block in shared], level=level)
-    flat = [[math.log(value) for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
-    return unpaired(flat[0], flat[1], level=level)
+    flat = [[value for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
+    resolution = ratio_resolution(flat[0], flat[1])
+    if same_run and (shared := sorted(block for block in ours if block in theirs)):
+        logs = [(_mean_log(ours[block]), _mean_log(theirs[block])) for block in shared]
+        return paired(
+            [head - base for base, head in logs],
+            level=level,
+            means=[(base + head) / 2 for base, head in logs],
+            resolution=resolution,
+        )
+    base_logs, head_logs = ([math.log(value) for value in side] for side in flat)
+    return unpaired(base_logs, head_logs, level=level, resolution=resolution)
 
 
 def _bare(estimate: Estimate) -> Estimate:
     """The ratio alone: between a measurement and a model, interval and p-value mean nothing."""
-    return replace(estimate, ci_low=None, ci_high=None, p_value=None, drift=0.0)
+    return replace(estimate, ci_low=None, ci_high=None, drift=0.0, sample=None)
 
 
 _NO_VERDICT = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("one side is synthetic",))
@@ -267,13 +277,13 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
 
 
 def _sample_notes(estimate: Estimate) -> Iterable[Note]:
-    if estimate.level > LEVEL:
+    if estimate.looks:
         text = (
-            f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.1f} %, which over all its looks "
-            "together holds at 95 %, and the p-value allows for all of them"
+            f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.3g} %, which where it stops holds at "
+            "95 %, and the p-value allows for all its looks"
         )
         yield Note("adaptive", text, False)
-    elif estimate.design == "paired" and estimate.n == MIN_BLOCKS:
+    elif estimate.design == "paired" and estimate.n == MIN_BLOCKS and estimate.level == LEVEL:
         yield Note("level", "five blocks give an interval of 93.75 %, not 95 %", False)
     if estimate.drift:
         text = f"the runs drifted by up to {100 * estimate.drift:.1f} % while they ran: the interval allows for as much between them"
@@ -292,6 +302,7 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
     estimates = [
         looks.corrected(pooled([one.estimate for one in group], level=looks.level)) for group in several.values()
     ]
+    judgements = judge(estimates, rules)
     return tuple(
         Overall(
             model=asked[0],
@@ -300,9 +311,9 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             cpus=asked[3],
             binary=asked[4],
             devices=tuple(one.key.device for one in group),
-            estimate=estimate,
+            estimate=judged(estimate, judgement),
             judgement=judgement,
             synthetic=asked[5],
         )
-        for (asked, group), estimate, judgement in zip(several.items(), estimates, judge(estimates, rules), strict=True)
+        for (asked, group), estimate, judgement in zip(several.items(), estimates, judgements, strict=True)
     )

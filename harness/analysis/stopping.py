@@ -1,9 +1,8 @@
 """Decides which trials of an adaptive run come next on a device, and which it no longer needs. Pure.
 
 Each cell is compared with its baseline cell on the same device: one log ratio for each block in which both processes count. From the
-smallest number of blocks on, each open comparison ends after a block if its interval is narrow enough. Its cell then drops out of later
-blocks; a baseline runs as long as any of its comparisons is open, so pairs stay within blocks. The intervals hold whatever ends a
-comparison, so lack of time may end one too.
+smallest number of blocks on, each open comparison ends after a block if its ratio is known well enough (`stop_rule`). Its cell then drops
+out of later blocks; a baseline runs as long as any of its comparisons is open, so pairs stay within blocks. Lack of time may end one too.
 
 Decisions depend on the stored results alone: a run resumed after a kill decides the same. Recorded decisions stand, and so does a
 decision to go on once the next block has begun.
@@ -18,8 +17,10 @@ from datetime import datetime
 
 from harness.analysis.cells import baseline_key, key_of
 from harness.analysis.metrics import Metric, counts
-from harness.analysis.ratio_interval import Estimate, paired
-from harness.analysis.sequential import METHOD, look_level
+from harness.analysis.ranks import Floats
+from harness.analysis.ratio_interval import Estimate, PairedSample, paired
+from harness.analysis.sequential import METHOD, Looks, repeated_p
+from harness.analysis.stop_rule import plain_width, settled
 from harness.records import CellKey, Purpose, Result, Scalar, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReason
 
@@ -43,9 +44,16 @@ def process_of(result: Result) -> ProcessSummary:
     return ProcessSummary(counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY), kept_s)
 
 
+def compared_cells(trials: Iterable[Trial], baseline: Mapping[str, Scalar] | None) -> dict[CellKey, CellKey]:
+    """Return each cell that is compared, with its baseline. The trials are those of one device."""
+    keys = list(dict.fromkeys(key_of(trial) for trial in trials))
+    pairs = {key: baseline_key(key, keys, baseline) for key in keys}
+    return {head: base for head, base in pairs.items() if base is not None and base != head}
+
+
 def prepare(plan: AdaptivePlan) -> None:
-    """Compute the level of a look before measuring begins: it may take seconds of CPU, which would disturb a measurement."""
-    look_level(plan.min_blocks, plan.max_blocks)
+    """Simulate the looks before measuring begins: it may take seconds of CPU, which would disturb a measurement."""
+    repeated_p(1.0, plan.min_blocks, plan.max_blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +86,26 @@ class Stopping:
         plan: the run's limits.
         trials: all latency trials of the device up to the largest number of blocks, in order.
         baseline: the suite's baseline.
+        cells: number of comparisons on all devices together, for which verdicts are corrected; None: those of this device.
     """
 
-    def __init__(self, plan: AdaptivePlan, trials: Sequence[Trial], baseline: Mapping[str, Scalar] | None) -> None:
+    def __init__(
+        self,
+        plan: AdaptivePlan,
+        trials: Sequence[Trial],
+        baseline: Mapping[str, Scalar] | None,
+        *,
+        cells: int | None = None,
+    ) -> None:
         self._plan = plan
+        self._looks = Looks((plan,))
         self._device = trials[0].device if trials else ""
         blocks: dict[int, list[tuple[CellKey, Trial]]] = {}
         for trial in trials:
             blocks.setdefault(trial.block, []).append((key_of(trial), trial))
         self._blocks = [blocks[number] for number in sorted(blocks)]
-        keys = list(dict.fromkeys(key for block in self._blocks for key, _ in block))
-        pairs = {key: baseline_key(key, keys, baseline) for key in keys}
-        self._base_of = {head: base for head, base in pairs.items() if base is not None and base != head}
+        self._base_of = compared_cells(trials, baseline)
+        self._cells = cells if cells is not None else len(self._base_of)
 
     def step(self, processes: Mapping[str, ProcessSummary], decided: Iterable[Decision], now: datetime) -> Step:
         """Decide what comes next.
@@ -185,14 +201,20 @@ class Stopping:
         for head, base in self._base_of.items():
             if head in ended:
                 continue
-            pairs = [cells[head] - cells[base] for cells in values if head in cells and base in cells]
-            estimate = paired(pairs, level=look_level(self._plan.min_blocks, self._plan.max_blocks))
-            width = _width(estimate)
-            enough = len(pairs) >= self._plan.min_blocks
+            pairs = [(cells[base], cells[head]) for cells in values if head in cells and base in cells]
+            estimate = self._looks.corrected(
+                paired(
+                    [theirs - ours for ours, theirs in pairs],
+                    means=[(ours + theirs) / 2 for ours, theirs in pairs],
+                    level=self._looks.level,
+                )
+            )
+            kept = estimate.sample.kept if isinstance(estimate.sample, PairedSample) else None
+            width = float(plain_width(kept)) if kept is not None else None
             reason: StopReason | None = None
             if not pairs:
                 reason = "unmeasured"
-            elif enough and width is not None and width <= self._plan.until:
+            elif kept is not None and len(pairs) >= self._plan.min_blocks and self._settled(kept, len(pairs)):
                 reason = "narrow"
             elif index + 1 == len(self._blocks):
                 reason = "max_blocks"
@@ -203,6 +225,9 @@ class Stopping:
             elif width is not None:
                 widths.append(width)
         return found, max(widths, default=None)
+
+    def _settled(self, kept: Floats, blocks: int) -> bool:
+        return bool(settled(kept, blocks=blocks, plan=self._plan, cells=self._cells))
 
 
 def _values(
@@ -217,9 +242,3 @@ def _values(
         }
         for block in blocks
     ]
-
-
-def _width(estimate: Estimate) -> float | None:
-    if estimate.ci_low is None or estimate.ci_high is None:
-        return None
-    return estimate.ci_high / estimate.ci_low - 1

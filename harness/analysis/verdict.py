@@ -1,19 +1,21 @@
 """Turns estimates into verdicts. Pure.
 
-`slower` and `faster` need the whole interval beyond the region of indifference and a p-value of at most `alpha` after Benjamini and
-Hochberg's correction over all cells of the table. `same` needs the whole interval within the region. Everything else is `inconclusive`.
+The claim that is printed is the claim that is tested. `slower` says that the ratio lies beyond the region of indifference, so its p-value
+is that of "the ratio lies at the edge of the region, or below"; likewise `faster`. `same` says that it lies within, and is tested against
+both edges. Holm's correction over all cells of the table makes any wrong verdict rare. Everything else is `inconclusive`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from scipy import special
-
-from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate
+from harness.analysis.multiple_claims import holm, selected_level
+from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, PairedSample
+from harness.analysis.required_processes import least_processes, more_processes
+from harness.analysis.sequential import allowing_for
 
 
 class Verdict(StrEnum):
@@ -32,7 +34,7 @@ class Rules:
     min_effect: float = 0.01
     """The region of indifference reaches from 1 / (1 + min_effect) to 1 + min_effect."""
     alpha: float = 0.01
-    """Tolerated share of false `faster` and `slower` among all of them, and in a table where nothing differs."""
+    """Tolerated chance of a wrong `faster` or `slower` anywhere in a table; likewise of a wrong `same`, and of a wrongly broken gate."""
     gate: float | None = None
     """Slowdown that breaks the gate."""
 
@@ -43,83 +45,125 @@ class Judgement:
 
     verdict: Verdict
     q_value: float | None = None
-    """The p-value after correction for all cells of the table."""
+    """`p_value` corrected for all cells of the table; None if the cell takes no part."""
     gate_broken: bool = False
     more_processes: int | None = None
-    """Number of further processes a side that would probably decide; None if it is decided, or no affordable number would."""
+    """Forecast of how many more processes of each side decide; None if it is decided, or no affordable number would."""
     reasons: tuple[str, ...] = ()
+    p_value: float | None = None
+    """P-value of the claim that the ratio lies beyond the region of indifference, on the side where it is."""
+    least: int | None = None
+    """Least number of processes a side that can decide in a table of this size; None where nobody runs so many."""
+    cells: int = 0
+    """Number of cells that take part in the correction; of a cell that takes none yet, those that would."""
+    level: float | None = None
+    """Level of the interval to show: a cell that was picked out of many for its data needs a wider one (`multiple_claims`)."""
 
 
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values, in the order given (Benjamini and Hochberg, Journal of the Royal Statistical Society B 57, 1995).
+def judged(estimate: Estimate, judgement: Judgement) -> Estimate:
+    """Return the estimate as it stands beside its verdict: with the p-value of the claim, and the interval at the judgement's level."""
+    shown = estimate.at(judgement.level) if judgement.level is not None else estimate
+    return replace(shown, p_value=judgement.p_value)
 
-    If you accept those up to `alpha`, the expected share of false discoveries among all discoveries is at most `alpha`.
-    """
-    count = len(p_values)
-    adjusted = [1.0] * count
-    least = 1.0
-    for rank, index in sorted(enumerate(sorted(range(count), key=lambda i: p_values[i]), 1), reverse=True):
-        least = min(least, p_values[index] * count / rank)
-        adjusted[index] = least
-    return adjusted
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Corrected p-values of all claims on one cell, and whether its ratio lies above 1."""
+
+    p_value: float
+    differs: float
+    above: bool
+    same: float
+    gate: float | None
 
 
 def judge(estimates: Sequence[Estimate], rules: Rules) -> list[Judgement]:
-    """Judge a whole table at once, because the correction depends on the number of cells.
+    """Judge a whole table at once: the correction depends on the number of cells.
 
-    Estimates with too few processes do not count for the correction: they never get a verdict.
+    Estimates with too few processes take no part in the correction: they can have no verdict.
     """
-    taking_part = [i for i, one in enumerate(estimates) if one.n >= MIN_BLOCKS and one.p_value is not None]
-    corrected = benjamini_hochberg([estimates[i].p_value or 0.0 for i in taking_part])
-    q_values = dict(zip(taking_part, corrected, strict=True))
-    return [_judge(one, q_values.get(i), rules) for i, one in enumerate(estimates)]
+    taking_part = [i for i, one in enumerate(estimates) if one.n >= MIN_BLOCKS and one.sample is not None]
+    claims = dict(zip(taking_part, _claims([estimates[i] for i in taking_part], rules), strict=True))
+    selected = sum(min(one.differs, one.same) <= rules.alpha for one in claims.values())
+    # Cells with too few processes would take part with more of them: what they need is counted for all that have a ratio.
+    would = max(1, sum(one.ratio is not None and (one.n < MIN_BLOCKS or one.sample is not None) for one in estimates))
+    return [
+        _judge(one, claims[i], rules, selected, len(taking_part)) if i in claims else _too_few(one, rules, would)
+        for i, one in enumerate(estimates)
+    ]
 
 
-def _judge(estimate: Estimate, q_value: float | None, rules: Rules) -> Judgement:
-    low, high = estimate.ci_low, estimate.ci_high
-    if q_value is None or low is None or high is None or estimate.ratio is None:
-        reason = f"{estimate.n} processes a side, a verdict needs at least {MIN_BLOCKS}"
-        more = more_processes(estimate, rules) or (MIN_BLOCKS - estimate.n if estimate.n < MIN_BLOCKS else None)
-        return Judgement(verdict=Verdict.INCONCLUSIVE, more_processes=more, reasons=(reason,))
-    edge = 1 + rules.min_effect
-    sure = q_value <= rules.alpha
-    gate_broken = rules.gate is not None and sure and low > 1 + rules.gate
-    more = None
-    if sure and low > edge:
-        verdict = Verdict.SLOWER
-    elif sure and high < 1 / edge:
-        verdict = Verdict.FASTER
-    elif low >= 1 / edge and high <= edge:
-        verdict = Verdict.SAME
-    else:
-        verdict, more = Verdict.INCONCLUSIVE, more_processes(estimate, rules)
-    return Judgement(verdict=verdict, q_value=q_value, gate_broken=gate_broken, more_processes=more)
-
-
-def more_processes(estimate: Estimate, rules: Rules, *, limit: int = 500) -> int | None:
-    """Forecast how many more processes a side would decide if estimate and spread stayed as they are, which they will not quite do.
-
-    None if it takes more than `limit`, as for a ratio on the edge of the region of indifference.
-    """
-    if estimate.ratio is None or estimate.ci_low is None or estimate.ci_high is None or estimate.n < 2:
-        return None
+def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
     edge = math.log1p(rules.min_effect)
-    shift = abs(math.log(estimate.ratio))
-    n = estimate.n
-    sides = 1 if estimate.design == "paired" else 2
-    # More processes do not make a drift between two runs smaller.
-    drift = math.log1p(estimate.drift)
-    half = (math.log(estimate.ci_high) - math.log(estimate.ci_low)) / 2 - drift
-    error = half / _t(sides * (n - 1), 1 - estimate.level)
-    for larger in range(max(n + 1, MIN_BLOCKS), n + limit + 1):
-        freedom = sides * (larger - 1)
-        shrunk = error * math.sqrt(n / larger)
-        half = _t(freedom, 1 - estimate.level) * shrunk + drift
-        differs = shift - half > edge and shift - drift > _t(freedom, rules.alpha) * shrunk
-        if differs or shift + half <= edge:
-            return larger - n
-    return None
+
+    def tested(test: Callable[[Estimate], float]) -> list[float]:
+        return [allowing_for(one.looks, test(one)) for one in estimates]
+
+    above, below = tested(lambda one: one.p_above(edge)), tested(lambda one: one.p_below(-edge))
+    directed = [min(up, down) for up, down in zip(above, below, strict=True)]
+    same = holm(tested(lambda one: one.p_within(edge)))
+    limit = rules.gate
+    gate = holm(tested(lambda one: one.p_above(math.log1p(limit)))) if limit is not None else [None] * len(estimates)
+    return [
+        _Claims(*one) for one in zip(directed, holm(directed), map(float.__le__, above, below), same, gate, strict=True)
+    ]
 
 
-def _t(freedom: int, miss: float) -> float:
-    return float(special.stdtrit(freedom, 1 - miss / 2))
+def _too_few(estimate: Estimate, rules: Rules, cells: int) -> Judgement:
+    paired = estimate.design != "unpaired"
+    least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
+    more = more_processes(estimate, edge=math.log1p(rules.min_effect), alpha=rules.alpha, cells=cells)
+    if more is None and least is not None and estimate.n < MIN_BLOCKS:
+        more = least - estimate.n
+    return Judgement(
+        verdict=Verdict.INCONCLUSIVE,
+        more_processes=more,
+        reasons=(_needs(estimate.n, least or MIN_BLOCKS, cells),),
+        least=least,
+        cells=cells,
+    )
+
+
+def _needs(processes: int, least: int, cells: int) -> str:
+    where = f" in a table of {cells} cells" if cells > 1 else ""
+    return f"{processes} processes a side, a verdict{where} needs at least {least}"
+
+
+def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cells: int) -> Judgement:
+    edge = math.log1p(rules.min_effect)
+    picked = min(claims.differs, claims.same) <= rules.alpha
+    shown = estimate.at(selected_level(estimate.level, selected, cells)) if picked else estimate
+    low, high = shown.ci_low or 0.0, shown.ci_high or math.inf
+    verdict = Verdict.INCONCLUSIVE
+    # The interval beside a verdict never contradicts it.
+    if claims.differs <= rules.alpha and claims.above and low > 1 + rules.min_effect:
+        verdict = Verdict.SLOWER
+    elif claims.differs <= rules.alpha and not claims.above and high < 1 / (1 + rules.min_effect):
+        verdict = Verdict.FASTER
+    elif claims.same <= rules.alpha and _means_agree(estimate, edge):
+        verdict = Verdict.SAME
+    gate_broken = claims.gate is not None and claims.gate <= rules.alpha and low > 1 + (rules.gate or 0.0)
+    paired = isinstance(estimate.sample, PairedSample)
+    least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
+    reasons: tuple[str, ...] = ()
+    more = None
+    if verdict is Verdict.INCONCLUSIVE:
+        more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells)
+        if least is not None and estimate.values < least:
+            reasons = (_needs(estimate.values, least, cells),)
+    return Judgement(
+        verdict=verdict,
+        q_value=claims.differs,
+        gate_broken=gate_broken,
+        more_processes=more,
+        reasons=reasons,
+        p_value=claims.p_value,
+        least=least,
+        cells=cells,
+        level=shown.level,
+    )
+
+
+def _means_agree(estimate: Estimate, edge: float) -> bool:
+    """Whether the plain averages differ as little as the ranks say: else a few slow processes became more frequent."""
+    return estimate.mean_ratio is None or abs(math.log(estimate.mean_ratio)) <= edge

@@ -165,9 +165,9 @@ def _print(calibrated: CalibratedRun) -> None:
     if len(devices) == 1:
         console.print(escape(f"device {cells[0].device}"), highlight=False)
     table.add_column("cell", overflow="fold")
-    for heading in ("n", "spread", "false"):
+    for heading in ("n", "spread"):
         table.add_column(heading, justify="right", no_wrap=True)
-    sizes = [count for count, _ in cells[0].found.detectable]
+    sizes = [one.processes for one in cells[0].found.detectable]
     for count in sizes:
         table.add_column(f"at {count}", justify="right", no_wrap=True)
     for cell in cells:
@@ -175,13 +175,12 @@ def _print(calibrated: CalibratedRun) -> None:
             escape(_name(cell, with_device=len(devices) > 1)),
             str(cell.found.blocks),
             f"{cell.found.spread:.1%}",
-            f"{cell.found.false_positive_rate:.1%}",
-            *(change_words(change) for _, change in cell.found.detectable),
+            *(change_words(one) for one in cell.found.detectable),
         )
     console.print(table)
     console.print(
-        "false: false positives among A/A comparisons\n"
-        f"at {sizes[0]}: the smallest change that {sizes[0]} processes a side find in nine of ten experiments; -: none",
+        f"at {sizes[0]}: the smallest change that {sizes[0]} processes a side find in nine of ten experiments, with its 95 % interval; "
+        "-: none",
         highlight=False,
     )
     if calibrated.left_out:

@@ -20,9 +20,12 @@ def percent(fraction: float) -> str:
 
 
 def level(table: Table | None, *, space: str = " ") -> str:
-    """Return the level of a table's intervals: `95 %`, or that of each look of an adaptive run, such as `99.2 %`."""
+    """Return the level of a table's intervals: `95 %`, or that of each look of an adaptive run, `97 %`.
+
+    An interval beside a verdict in a table of several cells is wider (`harness.analysis.multiple_claims`), so the lowest level counts.
+    """
     levels = [one.estimate.level for one in table.comparisons] if table else []
-    return f"{100 * max(levels, default=LEVEL):.3g}{space}%"
+    return f"{100 * min(levels, default=LEVEL):.3g}{space}%"
 
 
 def ratio(estimate: Estimate) -> str:

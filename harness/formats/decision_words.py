@@ -13,14 +13,14 @@ from harness.records.adaptive_decisions import AdaptivePlan, Decision, StopReaso
 
 _COUNTED: dict[StopReason, str] = {
     "narrow": "narrow enough",
-    "max_blocks": "still wide at the most blocks",
-    "max_device_time": "still wide when the device time was up",
+    "max_blocks": "still open at the most blocks",
+    "max_device_time": "still open when the device time was up",
     "unmeasured": "not measured",
     "nothing_to_compare": "nothing to compare",
 }
 """Words after a number of ratios."""
 
-CITED = "repeated confidence intervals (Jennison and Turnbull 1989)"
+CITED = "p-values for all looks together (Pocock 1977)"
 """The method, for a line under a table."""
 
 
@@ -43,7 +43,7 @@ def why(decision: Decision, plan: AdaptivePlan) -> str:
     if decision.reason == "narrow":
         return words + f"narrow enough ({percent(plan.until)})"
     limit = f"{plan.max_blocks} blocks" if decision.reason == "max_blocks" else f"{plan.device_s:g} s of device time"
-    return words + f"wider than {percent(plan.until)}, but the limit of {limit} is reached"
+    return words + f"still open ({percent(plan.until)} asked), but the limit of {limit} is reached"
 
 
 def decided_ratio(decision: Decision) -> str:

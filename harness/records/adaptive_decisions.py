@@ -17,14 +17,14 @@ class AdaptivePlan:
     """Number of blocks that every cell runs in any case."""
     max_blocks: int
     until: float
-    """Width at which the interval of a compared ratio is narrow enough: its upper end over its lower end, less 1."""
+    """Width at which the plain interval (95 %) of a compared ratio is narrow enough: its upper end over its lower end, less 1."""
     device_s: float | None = None
     """Device time after which no further block begins: seconds that latency processes kept the device (`Result.device_s`), with all
     attempts and waits, but without the trial that a killed harness left unfinished. None: no limit."""
 
 
 StopReason = Literal["narrow", "max_blocks", "max_device_time", "unmeasured", "nothing_to_compare"]
-"""`narrow`: the interval is as narrow as requested. `max_blocks`, `max_device_time`: it is not, but a limit was reached.
+"""`narrow`: the interval is as narrow as requested, and no verdict is near. `max_blocks`, `max_device_time`: a limit was reached before.
 `unmeasured`: none of the first `min_blocks` blocks has a good process on both sides, so more would be in vain.
 `nothing_to_compare`: no cell of the device has a baseline there; it ran the first `min_blocks` blocks."""
 
@@ -33,8 +33,8 @@ StopReason = Literal["narrow", "max_blocks", "max_device_time", "unmeasured", "n
 class Decision:
     """The end of a comparison in an adaptive run, one line of `decisions.jsonl`.
 
-    Report this interval: it holds although there was a look after every block. Trials that this decision made unnecessary do not count as
-    missing.
+    Report this interval: it is wider than a plain one, to allow for the look after every block. Trials that this decision made unnecessary
+    do not count as missing.
     """
 
     device: str
@@ -51,7 +51,7 @@ class Decision:
     ci_low: float | None = None
     ci_high: float | None = None
     level: float | None = None
-    """Level of the interval at each look; over all looks together it holds at 95 %."""
+    """Level of the interval at each look; where runs stop by these rules, it holds at 95 %."""
     method: str
     """The method that gives the level, with its sources."""
     device_s: float

@@ -4,6 +4,7 @@ They are kept in the run's `calibration.json`, and for later runs in one file pe
 
 Format history (`format_version`):
     1   first version; later with `binary` and `asked`, which are empty in older files
+    2   the smallest detectable change has an interval; the false-positive rate, which could not be anything but right, is gone
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from harness.analysis.calibration import Calibration
+from harness.analysis.calibration import Calibration, Detectable
 from harness.analysis.cell_selection import Pair
 from harness.analysis.comparability import Note
 from harness.analysis.comparison import Comparison, Table
@@ -28,7 +29,7 @@ from harness.records import DeviceInfo
 from harness.runs.stored_json import read_document
 
 FILE = "calibration.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,8 @@ def noted(table: Table, pairs: Sequence[Pair], known: Known, fingerprints: Mappi
         return table
     comparisons = []
     for one, pair in zip(table.comparisons, pairs, strict=True):
-        note = _note(one, pair, known, fingerprints)
+        # How a cell varies within a run says nothing of how two runs differ.
+        note = _note(one, pair, known, fingerprints) if one.estimate.design == "paired" else None
         comparisons.append(replace(one, notes=(*one.notes, note)) if note else one)
     return replace(table, comparisons=tuple(comparisons))
 
@@ -140,21 +142,25 @@ def _note(one: Comparison, pair: Pair, known: Known, fingerprints: Mapping[str, 
             continue
         stale = "" if found.fingerprint == fingerprints.get(cell.key.device) else " on another system build"
         text = (
-            f"calibrated{stale}: {found.found.false_positive_rate:.1%} false positives in {found.found.experiments} A/A "
-            f"comparisons; smallest detectable change by processes a side {detectable_words(found.found)}"
+            f"calibrated{stale}: processes differ by {found.found.spread:.1%}; smallest detectable change by processes a side "
+            f"{detectable_words(found.found)}"
         )
         return Note("calibration", text, False)
     return None
 
 
 def detectable_words(found: Calibration) -> str:
-    """Return `5: 8.1%, 10: 2.4%`, with `-` for numbers of processes that find no change often enough."""
-    return ", ".join(f"{count}: {change_words(change)}" for count, change in found.detectable)
+    """`5: 8.1% (5.0% to 11%), 10: -`; `-` where no change would be found so often."""
+    return ", ".join(f"{one.processes}: {change_words(one)}" for one in found.detectable)
 
 
-def change_words(change: float | None) -> str:
-    """Return `2.4%`; `-` if no change is found often enough."""
-    return "-" if change is None else f"{change:.1%}"
+def change_words(one: Detectable) -> str:
+    """`2.4% (1.9% to 3.1%)`; `-` for a change that so many processes do not find."""
+    if one.change is None:
+        return "-"
+    if one.low is None or one.high is None:
+        return f"{one.change:.1%}"
+    return f"{one.change:.1%} ({one.low:.1%} to {one.high:.1%})"
 
 
 def as_document(cells: Sequence[CellCalibration]) -> dict[str, Any]:
@@ -175,8 +181,19 @@ def _device_file(serial: str) -> Path:
 
 
 def _read(path: Path) -> tuple[CellCalibration, ...]:
-    document = read_document(path, _DOCUMENT, newest=FORMAT_VERSION, mend="remove it and calibrate anew")
+    document = read_document(
+        path, _DOCUMENT, newest=FORMAT_VERSION, mend="remove it and calibrate anew", older={1: _from_version_1}
+    )
     return document.cells if document else ()
+
+
+def _from_version_1(data: Any) -> Any:
+    cells = data.get("cells")
+    for found in (cell.get("found") for cell in cells if isinstance(cell, dict)) if isinstance(cells, list) else ():
+        if isinstance(found, dict) and isinstance(found.get("detectable"), list):
+            pairs = [pair for pair in found["detectable"] if isinstance(pair, list) and len(pair) == 2]
+            found["detectable"] = [{"processes": count, "change": change} for count, change in pairs]
+    return data
 
 
 def _write(path: Path, cells: Sequence[CellCalibration]) -> None:

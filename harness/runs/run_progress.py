@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from harness.analysis.stopping import ProcessSummary, Step, Stopping, process_of
+from harness.analysis.stopping import ProcessSummary, Step, Stopping, compared_cells, process_of
 from harness.records import Purpose, Result, Trial
 from harness.runs.run_store import Manifest, Run, RunStore
 
@@ -19,7 +19,11 @@ def stopping_of(manifest: Manifest) -> dict[str, Stopping]:
     by_device: dict[str, list[Trial]] = {}
     for trial in latency:
         by_device.setdefault(trial.device, []).append(trial)
-    return {serial: Stopping(manifest.adaptive, trials, manifest.baseline) for serial, trials in by_device.items()}
+    cells = sum(len(compared_cells(trials, manifest.baseline)) for trials in by_device.values())
+    return {
+        serial: Stopping(manifest.adaptive, trials, manifest.baseline, cells=cells)
+        for serial, trials in by_device.items()
+    }
 
 
 def processes_of(results: Iterable[Result]) -> dict[str, ProcessSummary]:

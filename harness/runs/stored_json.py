@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,7 +16,12 @@ _Document = TypeVar("_Document")
 
 
 def read_document(
-    file: Path, kind: TypeAdapter[_Document], *, newest: int, mend: str | None = None
+    file: Path,
+    kind: TypeAdapter[_Document],
+    *,
+    newest: int,
+    mend: str | None = None,
+    older: Mapping[int, Callable[[Any], Any]] = MappingProxyType({}),
 ) -> _Document | None:
     """Read a document; None if there is no such file.
 
@@ -23,6 +30,7 @@ def read_document(
         kind: its type.
         newest: the newest format that this harness reads.
         mend: remedy for a damaged file.
+        older: turns a document of an older format into the newest one.
 
     Raises:
         UsageError: the file cannot be read, is damaged, or was written by a newer harness.
@@ -41,6 +49,8 @@ def read_document(
             f"{file} has format {version}, this harness reads up to {newest}",
             remedy="upgrade the harness that reads it",
         )
+    if isinstance(version, int) and version in older:
+        data = older[version](data)
     try:
         return kind.validate_python(data)
     except ValidationError as error:

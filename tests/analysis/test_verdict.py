@@ -1,201 +1,279 @@
+"""Verdicts from estimates whose p-values are told: which claim counts, on which side, and what a table makes of it."""
+
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from harness.analysis.ratio_interval import Design, Estimate
-from harness.analysis.verdict import Rules, Verdict, benjamini_hochberg, judge, more_processes
+from harness.analysis.ratio_interval import Estimate, PairedSample, paired, unpaired
+from harness.analysis.verdict import Judgement, Rules, Verdict, judge, judged
 
-
-def estimate(ratio: float, low: float, high: float, p: float, n: int = 10) -> Estimate:
-    return Estimate(design="paired", base_n=n, head_n=n, ratio=ratio, ci_low=low, ci_high=high, p_value=p)
-
-
-def verdict(one: Estimate, **rules: float) -> Verdict:
-    return judge([one], Rules(**rules))[0].verdict
+_GATES = (math.log1p(0.03), math.log1p(0.125))
+"""Edges of the gates in these tests."""
 
 
-def test_benjamini_and_hochbergs_own_example() -> None:
-    # The fifteen p-values of their article, section 3.1: four are rejected at 0.05.
-    p = [
-        0.0001,
-        0.0004,
-        0.0019,
-        0.0095,
-        0.0201,
-        0.0278,
-        0.0298,
-        0.0344,
-        0.0459,
-        0.3240,
-        0.4262,
-        0.5719,
-        0.6528,
-        0.7590,
-        1.0,
-    ]
-    adjusted = benjamini_hochberg(p)
-    assert sum(value <= 0.05 for value in adjusted) == 4
-    assert adjusted[0] == pytest.approx(0.0015)
-    assert adjusted == sorted(adjusted)
-    assert benjamini_hochberg(p[::-1]) == adjusted[::-1]
-    assert benjamini_hochberg([]) == []
+@dataclass(frozen=True, slots=True)
+class Told(PairedSample):
+    """A sample that says what it is told to. Its interval reaches `half` of the error to either side of the centre."""
+
+    slower: float
+    faster: float
+    same: float
+    gate: float
+    centre: float
+    low: float
+    high: float
+
+    def p_above(self, edge: float) -> float:
+        return self.gate if edge in _GATES else self.slower
+
+    def p_below(self, edge: float) -> float:
+        return self.faster
+
+    def p_within(self, edge: float) -> float:
+        return self.same
+
+    def interval(self, level: float) -> tuple[float, float]:
+        wider = 0.05 / (1 - level)
+        return self.centre - (self.centre - self.low) * wider, self.centre + (self.high - self.centre) * wider
 
 
-@pytest.mark.parametrize(
-    ("one", "expected"),
-    [
-        (estimate(1.03, 1.02, 1.04, 0.001), Verdict.SLOWER),
-        (estimate(1 / 1.03, 1 / 1.04, 1 / 1.02, 0.001), Verdict.FASTER),
-        (estimate(1.0, 0.995, 1.005, 0.5), Verdict.SAME),
-        (estimate(1.005, 1.002, 1.008, 0.001), Verdict.SAME),  # surely different, but too little to matter
-        (estimate(1.02, 1.005, 1.04, 0.002), Verdict.INCONCLUSIVE),  # surely different, perhaps too little
-        (estimate(1.03, 1.02, 1.04, 0.02), Verdict.INCONCLUSIVE),  # not sure enough
-        (estimate(1.03, 1.02, 1.04, 0.0001, n=4), Verdict.INCONCLUSIVE),  # too few to say anything
-    ],
-)
-def test_verdicts(one: Estimate, expected: Verdict) -> None:
-    assert verdict(one) is expected
+def estimate(
+    ratio: float,
+    low: float,
+    high: float,
+    *,
+    slower: float = 1.0,
+    faster: float = 1.0,
+    same: float = 1.0,
+    gate: float = 1.0,
+    n: int = 10,
+    **more: Any,
+) -> Estimate:
+    values = np.zeros(n)
+    sample = Told(values, values, slower, faster, same, gate, math.log(ratio), math.log(low), math.log(high))
+    return Estimate(design="paired", base_n=n, head_n=n, ratio=ratio, ci_low=low, ci_high=high, sample=sample, **more)
 
 
-def test_the_region_of_indifference_is_the_users() -> None:
-    assert verdict(estimate(1.03, 1.02, 1.04, 0.001), min_effect=0.05) is Verdict.SAME
+SLOW = estimate(1.25, 1.125, 1.3, slower=0.001)
+NOTHING = estimate(1.0, 0.9, 1.1, slower=0.5, faster=0.6, same=0.4)
 
 
-def test_a_table_of_many_cells_asks_for_more() -> None:
-    one, nothing = estimate(1.03, 1.02, 1.04, 0.004), estimate(1.0, 0.98, 1.02, 0.8)
-    assert judge([one], Rules())[0].verdict is Verdict.SLOWER
-    assert judge([one, *[nothing] * 9], Rules())[0].verdict is Verdict.INCONCLUSIVE
-    assert judge([one] * 10, Rules())[0].verdict is Verdict.SLOWER
-    # A cell without enough processes is no test and makes no other stricter.
-    assert judge([one, *[estimate(1, 1, 1, 1, n=3)] * 9], Rules())[0].verdict is Verdict.SLOWER
-
-
-def test_the_gate_breaks_only_where_the_whole_interval_is_beyond_it() -> None:
-    slower = estimate(1.05, 1.02, 1.08, 0.001)
-    assert judge([slower], Rules(gate=0.01))[0].gate_broken
-    assert not judge([slower], Rules(gate=0.03))[0].gate_broken
-    assert not judge([slower], Rules())[0].gate_broken
-    assert not judge([estimate(1.05, 1.04, 1.06, 0.2)], Rules(gate=0.03))[0].gate_broken
-    assert not judge([estimate(0.5, 0.4, 0.6, 0.001)], Rules(gate=0.03))[0].gate_broken
-
-
-def test_too_few_processes_say_how_many_are_missing() -> None:
-    (found,) = judge([Estimate(design="paired", base_n=1, head_n=1, ratio=1.2)], Rules())
-    assert found.verdict is Verdict.INCONCLUSIVE
-    assert found.more_processes == 4
-    assert "at least 5" in found.reasons[0]
-    assert found.q_value is None
-
-
-def test_how_many_more_would_decide() -> None:
-    # Half the width at n = 10 is 1.5 %; to lie beyond 1 % with a ratio of 1.02 it must shrink to 1 %: (1.5)^2 * 10 = 22 in all.
-    more = more_processes(estimate(1.02, 1.005, 1.035, 0.05), Rules())
-    assert more is not None
-    assert 10 <= more <= 16
-    # To be found the same, an estimate of 1.00 needs less than 1 %.
-    assert more_processes(estimate(1.0, 0.985, 1.0152, 0.9), Rules()) == pytest.approx(11, abs=3)
-    # On the very edge nothing decides.
-    assert more_processes(estimate(1.01, 0.99, 1.03, 0.2), Rules()) is None
-
-
-def test_the_correction_by_hand() -> None:
-    # Sorted 0.005, 0.01, 0.03, 0.04 times 4/1, 4/2, 4/3, 4/4 is 0.02, 0.02, 0.04, 0.04.
-    assert benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
-    # What comes later and is smaller counts for those before: 0.02 * 3, 0.03 * 3/2, 0.03.
-    assert benjamini_hochberg([0.02, 0.03, 0.03]) == pytest.approx([0.03, 0.03, 0.03])
-    assert benjamini_hochberg([0.7]) == [0.7]
+def judgement(one: Estimate, **rules: float) -> Judgement:
+    (found,) = judge([one], Rules(**rules))
+    return found
 
 
 @pytest.mark.parametrize(
     ("one", "expected"),
     [
-        (estimate(1.25, 1.125, 1.3, 0.01), Verdict.SLOWER),
-        (estimate(1.25, 1.125, 1.3, 0.0101), Verdict.INCONCLUSIVE),
-        (estimate(1.25, 1.0625, 1.3, 0.001), Verdict.INCONCLUSIVE),  # the interval touches the region
-        (estimate(0.75, 0.7, 1 / 1.0625, 0.001), Verdict.INCONCLUSIVE),
-        (estimate(0.75, 0.7, 0.9375, 0.01), Verdict.FASTER),
-        (estimate(0.75, 0.7, 0.9375, 0.0101), Verdict.INCONCLUSIVE),
-        (estimate(1.0, 1 / 1.0625, 1.0625, 0.5), Verdict.SAME),
-        (estimate(1.0, 1 / 1.0626, 1.0625, 0.5), Verdict.INCONCLUSIVE),
-        (estimate(1.0, 1 / 1.0625, 1.0626, 0.5), Verdict.INCONCLUSIVE),
-        (estimate(1.25, 1.125, 1.3, 0.001, n=5), Verdict.SLOWER),
+        (estimate(1.25, 1.125, 1.3, slower=0.01), Verdict.SLOWER),
+        (estimate(1.25, 1.125, 1.3, slower=0.0101), Verdict.INCONCLUSIVE),
+        (estimate(1.25, 1.0625, 1.3, slower=0.001), Verdict.INCONCLUSIVE),  # the interval touches the region
+        (estimate(1.25, 1.0626, 1.3, slower=0.001), Verdict.SLOWER),
+        (estimate(0.75, 0.7, 0.9375, faster=0.01), Verdict.FASTER),
+        (estimate(0.75, 0.7, 0.9375, faster=0.0101), Verdict.INCONCLUSIVE),
+        (estimate(0.75, 0.7, 1 / 1.0625, faster=0.001), Verdict.INCONCLUSIVE),
+        (estimate(0.75, 0.7, 1 / 1.0626, faster=0.001), Verdict.FASTER),
+        (estimate(1.0, 0.99, 1.01, same=0.01), Verdict.SAME),
+        (estimate(1.0, 0.99, 1.01, same=0.0101), Verdict.INCONCLUSIVE),
+        (estimate(1.25, 1.125, 1.3, slower=0.001, n=5), Verdict.SLOWER),
+        (estimate(1.25, 1.125, 1.3, slower=0.0001, n=4), Verdict.INCONCLUSIVE),  # too few to say anything
+        # What is claimed is the side on which the ratio lies.
+        (estimate(1.25, 1.125, 1.3, slower=0.001, faster=0.002), Verdict.SLOWER),
+        (estimate(0.75, 0.7, 0.9, slower=0.002, faster=0.001), Verdict.FASTER),
+        (estimate(1.25, 1.125, 1.3, slower=0.5, faster=0.001), Verdict.INCONCLUSIVE),
     ],
 )
 def test_verdicts_on_the_edge(one: Estimate, expected: Verdict) -> None:
-    (found,) = judge([one], Rules(min_effect=0.0625))
-    assert found.verdict is expected
-    assert found.q_value == one.p_value
-    assert found.reasons == ()
-    if expected is not Verdict.INCONCLUSIVE:
-        assert found.more_processes is None
+    assert judgement(one, min_effect=0.0625).verdict is expected
+
+
+def test_the_same_needs_averages_that_agree() -> None:
+    for ratio, expected in (
+        (None, Verdict.SAME),
+        (1.0, Verdict.SAME),
+        (1.0625, Verdict.SAME),
+        (0.9412, Verdict.SAME),
+        (1.0626, Verdict.INCONCLUSIVE),
+        (0.9411, Verdict.INCONCLUSIVE),
+    ):
+        one = estimate(1.0, 0.99, 1.01, same=0.001, mean_ratio=ratio)
+        assert judgement(one, min_effect=0.0625).verdict is expected, ratio
+    # A real difference is one, whatever the averages say.
+    assert judgement(replace(SLOW, mean_ratio=1.0)).verdict is Verdict.SLOWER
+
+
+def test_the_claim_beyond_the_region_is_what_is_reported() -> None:
+    found = judgement(estimate(1.25, 1.125, 1.3, slower=0.004, faster=0.9, same=0.7))
+    assert (found.p_value, found.q_value, found.cells, found.least) == (0.004, 0.004, 1, 5)
+    assert (found.reasons, found.more_processes, found.level) == ((), None, 0.95)
+    assert judgement(estimate(0.75, 0.7, 0.9, slower=0.9, faster=0.003)).p_value == 0.003
 
 
 def test_the_rules_of_a_table_without_a_word_of_the_user() -> None:
     assert (Rules().min_effect, Rules().alpha, Rules().gate) == (0.01, 0.01, None)
 
 
-def test_a_gate_is_broken_beyond_it_not_on_it() -> None:
-    def broken(low: float, p: float) -> bool:
-        return judge([estimate(1.5, low, 1.6, p)], Rules(gate=0.125))[0].gate_broken
+def test_a_table_of_many_cells_asks_for_more() -> None:
+    one = estimate(1.25, 1.2, 1.3, slower=0.0025)
+    assert [found.verdict for found in judge([one] * 4, Rules())] == [Verdict.SLOWER] * 4
+    assert [found.verdict for found in judge([one] * 5, Rules())] == [Verdict.INCONCLUSIVE] * 5
+    first, *_ = judge([one, *[NOTHING] * 3], Rules())
+    assert (first.verdict, first.q_value, first.cells) == (Verdict.SLOWER, 0.01, 4)
+    # A cell without enough processes is no test and makes no other stricter.
+    first, *_ = judge([one, *[estimate(1, 1, 1, n=3)] * 9], Rules())
+    assert (first.verdict, first.q_value) == (Verdict.SLOWER, 0.0025)
 
-    assert not broken(1.125, 0.001)
-    assert broken(1.126, 0.001)
-    assert broken(1.126, 0.01)
-    assert not broken(1.126, 0.0101)
+
+def test_each_kind_of_claim_has_its_own_correction() -> None:
+    """A cell that surely differs says nothing of the others' sameness: `same` is corrected among the claims of that kind."""
+    same = estimate(1.0, 0.995, 1.005, slower=0.9, faster=0.9, same=0.005)
+    slow = estimate(1.25, 1.2, 1.3, slower=0.005, same=1.0)
+    assert [one.verdict for one in judge([same, slow], Rules())] == [Verdict.SAME, Verdict.SLOWER]
+    assert judge([same, slow, slow], Rules())[0].verdict is Verdict.INCONCLUSIVE
+    # Holm: with the surest out of the way, the next has one cell less against it.
+    surest = estimate(1.0, 0.995, 1.005, same=0.001)
+    assert judge([same, surest, slow], Rules())[0].verdict is Verdict.SAME
 
 
-def spread(ratio: float, half: float, *, design: Design = "paired", n: int = 10, drift: float = 0.0) -> Estimate:
-    """An estimate whose interval reaches `half` to either side, as logarithms."""
-    low, high = ratio * math.exp(-half), ratio * math.exp(half)
-    return Estimate(design=design, base_n=n, head_n=n, ratio=ratio, ci_low=low, ci_high=high, p_value=0.5, drift=drift)
+def test_an_interval_beside_a_verdict_is_wider_for_being_picked_out() -> None:
+    one = estimate(1.25, 1.2, 1.3, slower=0.0001)
+    first, *others = judge([one, *[NOTHING] * 9], Rules())
+    assert first.level == pytest.approx(0.995)
+    assert {other.level for other in others} == {0.95}
+    shown = judged(one, first)
+    assert (shown.level, shown.p_value) == (first.level, 0.0001)
+    assert (shown.ci_low, shown.ci_high) == pytest.approx((1.25 * (1.2 / 1.25) ** 10, 1.25 * (1.3 / 1.25) ** 10))
+    assert judged(NOTHING, others[0]) == replace(NOTHING, p_value=0.5)
+    # Picked with it: two of ten; all of them: the plain level.
+    assert judge([one, one, *[NOTHING] * 8], Rules())[0].level == pytest.approx(0.99)
+    assert [found.level for found in judge([one] * 10, Rules())] == [0.95] * 10
+    same = estimate(1.0, 0.999, 1.001, same=0.0001)
+    assert judge([one, same, *[NOTHING] * 8], Rules())[1].level == pytest.approx(0.99)
+
+
+def test_the_interval_shown_never_contradicts_the_verdict() -> None:
+    # At 99.5 % it reaches ten times as far: from 1.25 down to 1.21 would be to 0.9.
+    one = estimate(1.25, 1.21, 1.3, slower=0.0001)
+    assert judgement(one).verdict is Verdict.SLOWER
+    assert judge([one, *[NOTHING] * 9], Rules())[0].verdict is Verdict.INCONCLUSIVE
+    assert judgement(replace(one, ci_low=None, ci_high=None)).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
-    ("one", "rules", "more"),
-    [
-        # Student's t by table. 10 pairs: t_9 = 2.2622, so an error of 0.00884; ln 1.02 less ln 1.01 are 0.00985.
-        # t_(n-1) sqrt(10/n) must fall to 1.1144: 1.1213 at 33, 1.1034 at 34.
-        (spread(1.02, 0.02), Rules(), 24),
-        (spread(1 / 1.02, 0.02), Rules(), 24),
-        # Two samples of 10: t_18 = 2.1009; to 1.0350: 1.0364 at 37, 1.0222 at 38.
-        (spread(1.02, 0.02, design="unpaired"), Rules(), 28),
-        # To be found the same: to 1.1255: 1.1401 at 32, 1.1213 at 33.
-        (spread(1.0, 0.02), Rules(), 23),
-        # With a drift of 1 % between two runs (the half width holds it), paired for the table's sake: to 1.0924, at 35.
-        (spread(1.03, 0.02 + math.log(1.01), drift=0.01), Rules(), 25),
-        # The p-value may ask for more than the interval: t at 0.1 % is 4.437 for 11, 4.318 for 12; to 3.8910, at 13.
-        (spread(1.035, 0.02), Rules(), 1),
-        (spread(1.035, 0.02), Rules(alpha=0.001), 3),
-        # Fewer than five never give a verdict.
-        (spread(1.5, 0.0001, n=2), Rules(), 3),
-        # A wider region of indifference: 0.0392 less ln 1.03 are 0.00966; to 1.0928, at 35.
-        (spread(1.04, 0.02), Rules(min_effect=0.03), 25),
-    ],
+    ("low", "gate", "broken"),
+    [(1.125, 0.001, False), (1.126, 0.001, True), (1.126, 0.01, True), (1.126, 0.0101, False)],
 )
-def test_how_many_more_processes_by_hand(one: Estimate, rules: Rules, more: int) -> None:
-    assert more_processes(one, rules) == more
+def test_a_gate_is_broken_beyond_it_not_on_it(low: float, gate: float, broken: bool) -> None:
+    assert judgement(estimate(1.5, low, 1.6, gate=gate), gate=0.125).gate_broken is broken
+    assert not judgement(estimate(1.5, low, 1.6, gate=gate)).gate_broken, "no gate was asked for"
 
 
-def test_a_forecast_has_an_end() -> None:
-    one = spread(1.02, 0.02)
-    assert more_processes(one, Rules(), limit=24) == 24
-    assert more_processes(one, Rules(), limit=23) is None
-    assert more_processes(Estimate(design="paired", base_n=10, head_n=10, ratio=1.2), Rules()) is None
-    assert more_processes(spread(1.2, 0.1, n=1), Rules()) is None
+def test_a_gate_is_corrected_for_the_table_and_tested_on_its_own_edge() -> None:
+    one = estimate(1.5, 1.4, 1.6, slower=0.0001, gate=0.004)
+    assert [found.gate_broken for found in judge([one, NOTHING], Rules(gate=0.03))] == [True, False]
+    first, *_ = judge([one, NOTHING, NOTHING], Rules(gate=0.03))
+    assert (first.gate_broken, first.verdict) == (False, Verdict.SLOWER), "surely slower, not surely by 3 %"
 
 
-def test_what_cannot_be_judged_says_so_and_leaves_the_others_alone() -> None:
+def test_looks_are_allowed_for_in_every_claim() -> None:
+    looks = {"looks": ((5, 30),)}
+    for verdict, one in (
+        (Verdict.SLOWER, estimate(1.25, 1.2, 1.3, slower=0.008)),
+        (Verdict.FASTER, estimate(0.75, 0.7, 0.8, faster=0.008)),
+        (Verdict.SAME, estimate(1.0, 0.995, 1.005, same=0.008)),
+    ):
+        assert judgement(one).verdict is verdict
+        assert judgement(replace(one, **looks)).verdict is Verdict.INCONCLUSIVE  # type: ignore[arg-type]  # one field
+    gate = estimate(1.25, 1.2, 1.3, gate=0.008)
+    assert judgement(gate, gate=0.03).gate_broken
+    assert not judgement(replace(gate, **looks), gate=0.03).gate_broken  # type: ignore[arg-type]  # one field
+    sure = estimate(1.25, 1.2, 1.3, slower=0.0001, **looks)
+    assert judgement(sure).verdict is Verdict.SLOWER
+    assert (judgement(sure).p_value or 0) > 0.0001
+
+
+def test_too_few_processes_say_how_many_are_missing() -> None:
+    single = Estimate(design="paired", base_n=1, head_n=1, ratio=1.2)
+    found = judgement(single)
+    assert (found.verdict, found.more_processes, found.q_value) == (Verdict.INCONCLUSIVE, 4, None)
+    assert found.reasons == ("1 processes a side, a verdict needs at least 5",)
+    # In a table of forty such cells five would not do, and nobody should run them in vain.
+    found = judge([single] * 40, Rules())[0]
+    assert (found.more_processes, found.least, found.cells) == (6, 7, 40)
+    assert found.reasons == ("1 processes a side, a verdict in a table of 40 cells needs at least 7",)
+    apart = replace(single, design="unpaired")
+    assert judge([apart] * 40, Rules())[0].more_processes == 7
+    # Those that have enough count with it, those without any number do not.
+    empty = Estimate(design="paired", base_n=0, head_n=9, ratio=None)
+    few, *_ = judge([single, *[NOTHING] * 8, *[empty] * 30], Rules())
+    assert (few.least, few.cells) == (6, 9)
+    assert judge([], Rules()) == []
+
+
+def test_seven_pairs_in_a_table_of_a_hundred_and_forty_say_what_they_lack() -> None:
+    alike, slow = paired([0.0] * 7), paired([0.7] * 7)
+    first, *_ = judge([slow, *[alike] * 139], Rules())
+    assert first.verdict is Verdict.INCONCLUSIVE
+    assert first.reasons == ("7 processes a side, a verdict in a table of 140 cells needs at least 8",)
+    assert first.more_processes == 1
+
+
+def test_what_cannot_be_judged_leaves_the_others_alone() -> None:
     without = Estimate(design="paired", base_n=12, head_n=12, ratio=1.2)
-    first, second, third = judge([without, estimate(1.25, 1.2, 1.3, 0.004), spread(1.2, 0.5, n=4)], Rules())
+    first, second = judge([without, SLOW], Rules())
     assert (first.verdict, first.q_value, first.more_processes) == (Verdict.INCONCLUSIVE, None, None)
-    assert first.reasons == ("12 processes a side, a verdict needs at least 5",)
-    assert (second.verdict, second.q_value) == (Verdict.SLOWER, 0.004)
-    assert (third.q_value, third.gate_broken) == (None, False)
-    assert third.more_processes == more_processes(spread(1.2, 0.5, n=4), Rules())
+    assert (second.verdict, second.q_value, second.cells) == (Verdict.SLOWER, 0.001, 1)
 
 
-def test_a_p_value_of_nought_is_one() -> None:
-    (found,) = judge([estimate(1.25, 1.2, 1.3, 0.0)], Rules())
-    assert (found.verdict, found.q_value) == (Verdict.SLOWER, 0.0)
+BLOCKS = st.lists(st.floats(-0.2, 0.2), min_size=5, max_size=12)
+MIRRORED = {Verdict.SLOWER: Verdict.FASTER, Verdict.FASTER: Verdict.SLOWER}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(BLOCKS, min_size=1, max_size=4), st.sampled_from([-0.5, 0.0, 0.1]), st.floats(0.001, 1.0))
+def test_swapping_the_sides_swaps_the_verdicts(cells: list[list[float]], shift: float, calm: float) -> None:
+    table = [[shift + calm * value for value in one] for one in cells]
+    here = judge([paired(one) for one in table], Rules())
+    there = judge([paired([-value for value in one]) for one in table], Rules())
+    for ours, theirs in zip(here, there, strict=True):
+        assert MIRRORED.get(ours.verdict, ours.verdict) is theirs.verdict
+        assert ours.p_value == pytest.approx(theirs.p_value)
+        assert ours.q_value == pytest.approx(theirs.q_value)
+    apart = judge([unpaired(one, [value + 0.3 for value in one]) for one in table], Rules())
+    back = judge([unpaired([value + 0.3 for value in one], one) for one in table], Rules())
+    assert [MIRRORED.get(one.verdict, one.verdict) for one in apart] == [one.verdict for one in back]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)), min_size=5, max_size=12), st.integers(-3, 3))
+def test_the_unit_does_not_matter(blocks: list[tuple[float, float]], unit: int) -> None:
+    """Microseconds or seconds: both sides move by the same logarithm. A power of two, so that no digit is lost."""
+
+    def table(moved: float) -> list[Estimate]:
+        base, head = ([round(side * 2**20) / 2**20 + moved for side in one] for one in zip(*blocks, strict=True))
+        means = [(ours + theirs) / 2 for ours, theirs in zip(base, head, strict=True)]
+        pairs = paired([theirs - ours for ours, theirs in zip(base, head, strict=True)], means=means)
+        return [pairs, unpaired(base, head)]
+
+    for here, there in zip(judge(table(0.0), Rules()), judge(table(8.0 * unit), Rules()), strict=True):
+        assert here.verdict is there.verdict
+        assert here.p_value == pytest.approx(there.p_value)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(BLOCKS, min_size=1, max_size=4), BLOCKS)
+def test_another_cell_makes_no_claim_surer(cells: list[list[float]], another: list[float]) -> None:
+    before = judge([paired(one) for one in cells], Rules())
+    after = judge([paired(one) for one in (*cells, another)], Rules())
+    for then, now in zip(before, after, strict=False):
+        assert (now.q_value or 0) >= (then.q_value or 0)
+        picked_as_before = now.level is not None and then.level is not None and now.level >= then.level
+        assert now.verdict is then.verdict or now.verdict is Verdict.INCONCLUSIVE or not picked_as_before

@@ -1,0 +1,92 @@
+"""How many processes a verdict needs: at the least, and by forecast. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+from scipy import special
+
+from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, T_SHARE, least_paired_p, least_unpaired_p
+from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, PairedSample
+from harness.analysis.sequential import look_alpha
+
+LIMIT = 500
+"""Nobody runs more processes of a cell than that."""
+
+
+@lru_cache(maxsize=1024)
+def least_processes(
+    cells: int, alpha: float, *, paired: bool = True, looks: Sequence[tuple[int, int]] = ()
+) -> int | None:
+    """Return the least number of processes a side with which a table of so many cells can give any verdict, however large the change.
+
+    With fewer, even processes that all say the same may do so by chance more often than a table of that size allows.
+
+    Args:
+        cells: number of cells that take part in the correction.
+        alpha: tolerated chance of a wrong verdict anywhere in the table.
+        paired: the sides took turns in one run; else both sides have that many processes.
+        looks: smallest and largest number of blocks of each adaptive run.
+
+    Returns:
+        None if more than `LIMIT` are needed.
+    """
+    wanted = _single_alpha(cells, alpha, tuple(looks))
+    for n in range(MIN_BLOCKS, LIMIT + 1):
+        least = least_paired_p(n) if paired else least_unpaired_p(n, n)
+        if least <= wanted:
+            return n
+    return None
+
+
+def more_processes(estimate: Estimate, *, edge: float, alpha: float, cells: int = 1, limit: int = LIMIT) -> int | None:
+    """Return how many more processes of each side would decide, if the estimate and the spread stayed as they are.
+
+    A forecast, not a promise: the estimate will move.
+
+    Args:
+        estimate: what is known now.
+        edge: logarithm of the end of the region of indifference.
+        alpha: tolerated chance of a wrong verdict anywhere in the table.
+        cells: number of cells that take part in the correction.
+        limit: None is returned where more would be needed, as for a ratio on the edge.
+    """
+    n = estimate.values
+    if estimate.ratio is None or estimate.ci_low is None or estimate.ci_high is None or n < 2:
+        return None
+    paired = isinstance(estimate.sample, PairedSample)
+    sides = 1 if paired else 2
+    shift = abs(math.log(estimate.ratio))
+    margin = abs(shift - edge) - estimate.slack
+    half = (math.log(estimate.ci_high) - math.log(estimate.ci_low)) / 2 - estimate.slack
+    used = n - estimate.set_aside
+    spread = half / _t(sides * (used - 1), (1 - estimate.level) / 2) * math.sqrt(used)
+    # What this sample has to say is in its estimate; how many of its blocks are set aside is expected of later ones, too.
+    usable = used / n
+    single = _single_alpha(cells, alpha, estimate.looks)
+    least = least_processes(cells, alpha, paired=paired, looks=estimate.looks)
+    if least is None or margin <= 0:
+        return None
+    for larger in range(max(n + 1, math.ceil(least / usable)), n + limit + 1):
+        left = larger * usable
+        if margin > _t(sides * (left - 1), single * _share(larger, paired)) * spread / math.sqrt(left):
+            return larger - n
+    return None
+
+
+def _share(n: int, paired: bool) -> float:
+    if not paired:
+        return 1.0
+    return T_SHARE if n >= RANK_TEST_FROM else T_ALONE_SHARE
+
+
+def _single_alpha(cells: int, alpha: float, looks: Sequence[tuple[int, int]]) -> float:
+    """Return the p-value of a single test at which a claim stands, by Holm's first step."""
+    wanted = alpha / max(1, cells)
+    return min([wanted, *(look_alpha(wanted, *one) for one in looks)])
+
+
+def _t(freedom: float, miss: float) -> float:
+    return float(special.stdtrit(freedom, 1 - miss))

@@ -1,0 +1,74 @@
+"""Decides when the comparison of two cells of an adaptive run is known well enough. Pure.
+
+A narrow interval is not enough. With little noise five blocks give one, but five blocks cannot give a verdict in a table of many cells. So
+a comparison whose ratio seems to lie beyond the region of indifference goes on until its verdict stands, as long as that seems near.
+
+Everything works along the last axis, so that thousands of simulated experiments cost one call.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from harness.analysis.one_sided import T_SHARE, paired_p
+from harness.analysis.ranks import Floats
+from harness.analysis.ratio_interval import BUDGET, LEVEL, paired_many
+from harness.analysis.required_processes import least_processes
+from harness.analysis.sequential import look_alpha
+from harness.analysis.verdict import Rules
+from harness.records.adaptive_decisions import AdaptivePlan
+
+_PATIENCE = 4
+"""Number of further blocks that a verdict is worth in a table of one cell."""
+_PATIENCE_PER_DOUBLING = 1
+"""The same for each doubling of the table: its correction asks for more blocks."""
+
+
+def plain_width(differences: Floats) -> Floats:
+    """Return the width that a plan's `until` limits: upper over lower end, less 1, of the narrower plain interval of 95 %.
+
+    The narrower one of the rank interval and Student's. It decides only when to stop, and so need not allow for looking again and again.
+
+    Args:
+        differences: log ratios of the blocks that are not set aside; at least two.
+    """
+    n = differences.shape[-1]
+    ranks = paired_many(differences, level=LEVEL)
+    student = 2 * special.stdtrit(n - 1, 0.5 + LEVEL / 2) * differences.std(axis=-1, ddof=1) / math.sqrt(n)
+    return np.asarray(np.expm1(np.minimum(np.minimum(ranks.high - ranks.low, student), 700.0)), dtype=np.float64)
+
+
+def settled(
+    differences: Floats, *, blocks: int, plan: AdaptivePlan, cells: int, rules: Rules | None = None
+) -> npt.NDArray[np.bool_]:
+    """Return whether a comparison may stop for being known.
+
+    Args:
+        differences: log ratios of the blocks that are not set aside; at least two.
+        blocks: number of blocks, with those that are set aside.
+        plan: the limits of the run.
+        cells: number of cells in the table that the verdict will stand in.
+        rules: how the verdict will be reached.
+    """
+    rules = rules or Rules()
+    edge = math.log1p(rules.min_effect)
+    looks = ((plan.min_blocks, plan.max_blocks),)
+    single = look_alpha(rules.alpha / max(1, cells), *looks[0])
+    plain = paired_many(differences, level=LEVEL)
+    within = (plain.low >= -edge) & (plain.high <= edge)
+    decided = np.minimum(paired_p(differences, edge), paired_p(-differences, edge)) <= single
+    patience = round(_PATIENCE + _PATIENCE_PER_DOUBLING * math.log2(max(1, cells)))
+    last = min(plan.max_blocks, max(BUDGET, blocks) + patience)
+    least = least_processes(max(1, cells), rules.alpha, looks=looks) or plan.max_blocks + 1
+    margin = np.abs(plain.centre) - edge
+    spread = differences.std(axis=-1, ddof=1)
+    # Up to the number that a suite runs by default, a ratio that seems to lie beyond the region is always worth a block more.
+    near = (margin > 0) & (blocks < min(BUDGET, plan.max_blocks))
+    for later in range(max(blocks + 1, least), last + 1):
+        # If the estimate and the spread stayed as they are, would so many blocks give a verdict?
+        near |= margin > special.stdtrit(later - 1, 1 - single * T_SHARE) * spread / math.sqrt(later)
+    return np.asarray((plain_width(differences) <= plan.until) & (within | decided | ~near), dtype=np.bool_)
