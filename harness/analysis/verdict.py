@@ -22,6 +22,8 @@ class Verdict(StrEnum):
     FASTER = "faster"
     SLOWER = "slower"
     SAME = "same"
+    SUSPECTED = "suspected"
+    """Would be faster or slower if the two runs were one. They were not, and nothing in them shows how far apart they started."""
     INCONCLUSIVE = "inconclusive"
 
 

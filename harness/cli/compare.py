@@ -10,7 +10,7 @@ from typing import cast
 import click
 
 from harness.analysis.metrics import Metric
-from harness.api.compare_runs import RunComparison, compare
+from harness.api.compare_runs import RunComparison, compare, interleaved_suite
 from harness.cli.console import open_console
 from harness.cli.export_overlays import write_overlays
 from harness.cli.output_option import OutputFile
@@ -32,13 +32,18 @@ Examples:
   harness compare runs/monday@delegate=cpu,threads=4 runs/monday --by delegate
   harness compare runs/pr@binary=main runs/pr@binary=change --gate 3% --format junit -o compare.xml
   harness compare runs/monday runs/tuesday --format parquet --table ops -o ops.parquet
+  harness compare runs/monday runs/tuesday --print-suite > both.yaml
   harness compare runs/pr@binary=main runs/pr@binary=change --format model-explorer -o overlays/
 
 A selection names model, device, delegate, threads, cpus and binary; values may hold * and ?. Two cells are compared
 if they agree in every key, except those that the two selections fix differently. If several base cells fit, the
 suite's `baseline` decides.
 
-The gate exits with 1 if a whole interval lies beyond it, or if base measured a cell and head did not.
+The gate exits with 1 if a whole interval lies beyond it, and if head cannot decide what base can: cells that are
+gone, too few processes, significantly more failures, an interrupted run.
+
+Separate runs need a control, a cell that both have and nobody changed (`control:` in the suite). Without one a
+difference is only `suspected`. --print-suite prints the suite that measures both sides in one run.
 """
 
 
@@ -55,7 +60,14 @@ The gate exits with 1 if a whole interval lies beyond it, or if base measured a 
     show_default=True,
     help="The number to compare.",
 )
-@click.option("--strict", is_flag=True, help="Refuse to compare sides that were measured under unlike conditions.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse to compare sides that were measured under unlike conditions; with --gate, separate runs without a control too.",
+)
+@click.option(
+    "--print-suite", is_flag=True, help="Print a suite that measures both sides in one interleaved run, and stop."
+)
 @click.option(
     "--ops", type=click.IntRange(0), default=5, show_default=True, help="How many ops to list for a cell that differs."
 )
@@ -87,6 +99,7 @@ def compare_command(
     min_effect: float,
     metric: str,
     strict: bool,
+    print_suite: bool,
     ops: int,
     as_json: bool,
     file_format: str,
@@ -94,6 +107,10 @@ def compare_command(
     output: Path | None,
 ) -> None:
     """Compare two runs, or two selections of cells, cell by cell."""
+    if print_suite:
+        with reader_may_leave():
+            click.echo(interleaved_suite(base, head, by=by), nl=False)
+        return
     file_format = "json" if as_json else file_format
     name = _table_name(table, file_format, output)
     if file_format == "parquet":

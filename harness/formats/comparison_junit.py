@@ -45,8 +45,10 @@ def _suite(device: str, cells: list[Comparison], table: Table) -> ET.Element:
             ET.SubElement(case, kind, {"type": cause, "message": _clean(message)})
         text = ET.SubElement(case, "system-out")
         text.text = _clean(_evidence(one))
-    if table.incomplete:
-        ET.SubElement(suite, "system-out").text = _clean("\n".join(words.incomplete(table)))
+    lacking = words.incomplete(table)
+    lacking += [words.NO_CONTROL] if table.rules.gate is not None and table.control_missing else []
+    if lacking:
+        ET.SubElement(suite, "system-out").text = _clean("\n".join(lacking))
     suite.set("tests", str(len(cells)))
     suite.set("failures", str(counts["failure"]))
     suite.set("errors", str(counts["error"]))

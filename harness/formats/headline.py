@@ -20,6 +20,7 @@ _SPLIT_WORDS = {
     Verdict.FASTER: "faster",
     Verdict.SLOWER: "slower",
     Verdict.SAME: "as fast",
+    Verdict.SUSPECTED: "suspected to differ",
     Verdict.INCONCLUSIVE: "undecided",
 }
 
@@ -86,7 +87,7 @@ class Headline:
         return ", ".join(parts)
 
     def _ordered(self) -> list[tuple[Verdict, int]]:
-        order = (*_DECIDED, Verdict.INCONCLUSIVE)
+        order = (*_DECIDED, Verdict.SUSPECTED, Verdict.INCONCLUSIVE)
         return [(verdict, self.counts[verdict]) for verdict in order if self.counts.get(verdict)]
 
     def _size(self, ratio: float | None) -> str:

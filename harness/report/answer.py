@@ -25,7 +25,7 @@ from harness.report.cell_summaries import ReportCell, cell_id
 from harness.report.verdicts import Baseline, Verdicts, in_the_page
 from harness.report.wording import baseline_words, name, number_of, thread_words, times
 
-_ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
+_ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.SUSPECTED, Verdict.INCONCLUSIVE)
 _SHOWN = {Verdict.SAME: "the same"}
 _MOST_GROUPS = 8
 _MOST_SENTENCES = 3

@@ -67,6 +67,8 @@ class Manifest:
     """Trials that a device cannot run at all; recorded as skipped."""
     seed: int | None = None
     baseline: Mapping[str, Scalar] | None = None
+    control: Mapping[str, Scalar] | None = None
+    """What the suite names as unchanged: other runs are compared with this one by it."""
     adaptive: AdaptivePlan | None = None
     """How an adaptive run finds its number of blocks; None where the suite fixes it."""
     further: tuple[Trial, ...] = ()
@@ -82,6 +84,12 @@ class Manifest:
     def planned(self) -> tuple[Trial, ...]:
         """Everything that ends in a result in any case: what runs and what is recorded as skipped."""
         return (*self.trials, *(item.trial for item in self.impossible))
+
+
+def runnable_models(manifest: Manifest) -> tuple[ModelRef, ...]:
+    """The models that some trial runs: a file that is no model is none of them."""
+    run = {trial.model.sha256 for trial in (*manifest.trials, *manifest.further)}
+    return tuple(model for model in manifest.models if model.sha256 in run) or manifest.models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,131 @@
+"""The estimate of a pair of cells: by blocks in one run, by a control between two, by differences where there is no ratio. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.analysis.cell_selection import Pair
+from harness.analysis.centre import centre
+from harness.analysis.control import Controlled, Controls
+from harness.analysis.metrics import Metric
+from harness.analysis.odd_values import odd_values
+from harness.analysis.ratio_interval import Estimate, paired, unpaired
+from harness.analysis.sequential import Looks
+from harness.analysis.sides import by_block, half_synthetic
+from harness.analysis.verdict import Rules
+
+_Blocks = Mapping[int, Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Head minus base with its interval, in the metric's unit."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    edge: float
+    """Differences up to this count as none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairEstimate:
+    """What a pair comes to."""
+
+    judged: Estimate
+    """What the verdict rests on. Of a difference: a ratio that has the edge of the region of indifference where the difference has its."""
+    shown: Estimate
+    """The same without a ratio where there is none."""
+    difference: Difference | None = None
+    control: Controlled | None = None
+    no_control: str | None = None
+    """Why the control that was named does not count."""
+    sure: bool = True
+    """Whether a verdict can be sure: not between two runs without a control."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether zero and negative values count."""
+        return self.difference is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimator:
+    """Estimates pairs of two sides.
+
+    Args:
+        metric: what is compared.
+        rules: how verdicts are reached.
+        looks: of runs that chose their number of processes themselves.
+        controls: of two separate runs.
+        same_run: both sides are one run.
+    """
+
+    metric: Metric
+    rules: Rules
+    looks: Looks
+    controls: Controls
+    same_run: bool
+
+    def estimate(self, pair: Pair) -> PairEstimate:
+        """Estimate one pair."""
+        if half_synthetic(pair):
+            bare = _bare(self._ratio(pair, None))
+            return PairEstimate(judged=bare, shown=bare)
+        if self._grew_by_nothing(pair):
+            return self._difference(pair)
+        control, why = self.controls.of(pair)
+        found = self.looks.corrected(self._ratio(pair, control))
+        return PairEstimate(
+            judged=found, shown=found, control=control, no_control=why, sure=self.same_run or control is not None
+        )
+
+    def _ratio(self, pair: Pair, control: Controlled | None) -> Estimate:
+        if control is not None:
+            return unpaired(control.base, control.head, level=self.looks.level)
+        logs = [
+            {block: [math.log(value) for value in values] for block, values in by_block(cell, self.metric).items()}
+            for cell in (pair.base, pair.head)
+        ]
+        return self._of_values(logs[0], logs[1])
+
+    def _of_values(self, ours: _Blocks, theirs: _Blocks) -> Estimate:
+        level = self.looks.level
+        if self.same_run and (shared := [block for block in ours if block in theirs]):
+            return paired([_mean(theirs[block]) - _mean(ours[block]) for block in shared], level=level)
+        flat = [[value for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
+        return unpaired(flat[0], flat[1], level=level)
+
+    def _grew_by_nothing(self, pair: Pair) -> bool:
+        kinds = {kind for cell in (pair.base, pair.head) for kind in odd_values(cell, self.metric).kinds}
+        return self.metric.may_be_zero and not kinds.isdisjoint(("0", "negative"))
+
+    def _difference(self, pair: Pair) -> PairEstimate:
+        """By the same rank functions on the values themselves, in units in which the edge lies where it lies for a ratio."""
+        sides = [by_block(cell, self.metric, signed=True) for cell in (pair.base, pair.head)]
+        base = [value for values in sides[0].values() for value in values]
+        level = abs(centre(base)) if base else 0.0
+        edge = max(self.rules.min_effect * level, self.metric.resolution)
+        unit = edge / math.log1p(self.rules.min_effect)
+        ours, theirs = ({block: [v / unit for v in values] for block, values in side.items()} for side in sides)
+        found = self.looks.corrected(self._of_values(ours, theirs))
+        difference = Difference(
+            value=_log(found.ratio, unit), low=_log(found.ci_low, unit), high=_log(found.ci_high, unit), edge=edge
+        )
+        shown = replace(found, ratio=None, ci_low=None, ci_high=None, drift=0.0)
+        return PairEstimate(judged=found, shown=shown, difference=difference, sure=self.same_run)
+
+
+def _log(ratio: float | None, unit: float) -> float | None:
+    return None if ratio is None else math.log(ratio) * unit + 0.0  # + 0.0: never a minus zero
+
+
+def _bare(estimate: Estimate) -> Estimate:
+    """The ratio alone: between a measurement and a model, interval and p-value mean nothing."""
+    return replace(estimate, ci_low=None, ci_high=None, p_value=None, drift=0.0)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
