@@ -79,16 +79,16 @@ def verdict(one: Comparison) -> str:
 
 
 def ratio_of(one: Comparison) -> str:
-    """`0.877 [0.856, 0.899]`; `0.877 (synthetic)` where a side is; `+1.2 MB [0.8, 1.6]` where there is no ratio."""
+    """`0.877 [0.856, 0.899]`; `0.877 (synthetic)` where a side is; `+1.20 MB [+0.80, +1.60]` where there is no ratio."""
     if one.difference is not None:
         return difference_words.difference(one.difference) + (" (synthetic)" if one.synthetic else "")
     return ratio(one.estimate) + (" (synthetic)" if one.synthetic and one.estimate.ratio is not None else "")
 
 
 def bare_difference(one: Comparison) -> str:
-    """`+1.2 MB`; empty where there is a ratio, or neither."""
+    """`+1.20 MB`; empty where there is a ratio, or neither."""
     found = one.difference
-    return f"{found.value:+.1f} MB" if found is not None and found.value is not None else ""
+    return f"{found.value:+.2f} MB" if found is not None and found.value is not None else ""
 
 
 def interval_of(one: Comparison) -> str:
