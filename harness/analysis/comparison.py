@@ -7,10 +7,11 @@ them only as far as it shows within either (a note says so).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from harness.analysis.between_runs import BetweenRuns
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
 from harness.analysis.comparability import Note, Side, compare_conditions
@@ -158,6 +159,7 @@ def compare(
     rules: Rules,
     apart: Iterable[str] = (),
     ops: bool = True,
+    spread: Callable[[Pair], BetweenRuns | None] = lambda _: None,
 ) -> Table:
     """Compare paired cells.
 
@@ -169,6 +171,7 @@ def compare(
         rules: how verdicts are reached.
         apart: keys in which the sides differ on purpose; no note mentions them.
         ops: split the differences by op, too; for hundreds of pairs this takes seconds.
+        spread: how much runs differ in what a pair measures, as far as that is known; for separate runs without a control.
     """
     apart = tuple(apart)
     same_run = base.run_id == head.run_id
@@ -176,7 +179,7 @@ def compare(
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
     controls = Controls(base, head, metric)
     pairs = [pair for pair in pairs if not controls.is_control(pair)]
-    estimator = Estimator(metric=metric, rules=rules, looks=looks, controls=controls, same_run=same_run)
+    estimator = Estimator(metric=metric, rules=rules, looks=looks, controls=controls, same_run=same_run, spread=spread)
     found = [estimator.estimate(pair) for pair in pairs]
     mixed = [half_synthetic(pair) for pair in pairs]
     judgements = judge([one.judged for one in found], rules)
@@ -256,6 +259,7 @@ def _comparison(
 ) -> Comparison:
     ours = summary_of_side(pair.base, metric, base, signed=estimate.signed)
     theirs = summary_of_side(pair.head, metric, head, signed=estimate.signed)
+    shown, difference = estimate.shown(estimate.judged)
     apparent = judgement
     if any(side.odd.no_number or (side.odd.kinds and not estimate.signed) for side in (ours, theirs)):
         apparent = without_good_news(judgement)
@@ -266,9 +270,12 @@ def _comparison(
                 Note("not_interleaved", "the two sides did not take turns: a drift may look like a difference", False)
             )
         notes += compare_conditions(
-            _side(base, pair.base), _side(head, pair.head), apart=apart, controlled=estimate.control is not None
+            _side(base, pair.base),
+            _side(head, pair.head),
+            apart=apart,
+            controlled=estimate.control is not None or estimate.spread is not None,
         )
-        notes += _sample_notes(estimate.shown)
+        notes += _sample_notes(shown)
         notes += _ways_of_comparing(estimate, metric)
     return Comparison(
         key=pair.shown.key,
@@ -277,12 +284,12 @@ def _comparison(
         state=_state(pair, ours, theirs),
         base=ours,
         head=theirs,
-        estimate=estimate.shown,
+        estimate=shown,
         judgement=apparent if estimate.sure else without_control(apparent),
         notes=tuple(notes),
         ops=diff,
         op_judgements=op_judgements,
-        difference=estimate.difference,
+        difference=difference,
         control=estimate.control.name if estimate.control else None,
         sure=estimate.sure,
         apparent=apparent.verdict,
@@ -290,10 +297,10 @@ def _comparison(
 
 
 def _ways_of_comparing(estimate: PairEstimate, metric: Metric) -> Iterable[Note]:
-    if estimate.difference is not None:
+    if estimate.edge is not None:
         text = (
             f"compared by differences, as not every value of {metric.words} is above 0; "
-            f"up to {estimate.difference.edge:.2g} {metric.unit.upper()} counts as none"
+            f"up to {estimate.edge:.2g} {metric.unit.upper()} counts as none"
         )
         yield Note("difference", text, False)
     if (control := estimate.control) is not None:
@@ -302,6 +309,12 @@ def _ways_of_comparing(estimate: PairEstimate, metric: Metric) -> Iterable[Note]
             f"the control itself: {100 * (control.moved - 1):+.1f} % in HEAD"
         )
         yield Note("control", text, False)
+    if (spread := estimate.spread) is not None:
+        text = (
+            f"measured in separate runs: the interval allows for how much runs of this device differ "
+            f"(standard deviation {100 * spread.deviation:.2g} %, from {spread.runs} runs)"
+        )
+        yield Note("between_runs", text, False)
     if estimate.no_control is not None:
         yield Note("no_control", estimate.no_control, False)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.analysis.between_runs import BetweenRuns, allowing_for
 from harness.analysis.cell_selection import Pair
 from harness.analysis.centre import centre
 from harness.analysis.control import Controlled, Controls
@@ -36,19 +37,34 @@ class PairEstimate:
 
     judged: Estimate
     """What the verdict rests on. Of a difference: a ratio that has the edge of the region of indifference where the difference has its."""
-    shown: Estimate
-    """The same without a ratio where there is none."""
-    difference: Difference | None = None
+    edge: float | None = None
+    """Of a difference: up to this it counts as none, in the metric's unit."""
+    unit: float = 1.0
+    """Of a difference: how much of the metric's unit one unit of the logarithm stands for."""
     control: Controlled | None = None
     no_control: str | None = None
     """Why the control that was named does not count."""
+    spread: BetweenRuns | None = None
+    """Spread between runs that the interval allows for."""
     sure: bool = True
-    """Whether a verdict can be sure: not between two runs without a control."""
+    """Whether a verdict can be sure: not between two runs of which nothing says how far apart they started."""
 
     @property
     def signed(self) -> bool:
         """Whether zero and negative values count."""
-        return self.difference is not None
+        return self.edge is not None
+
+    def shown(self, judged: Estimate) -> tuple[Estimate, Difference | None]:
+        """The estimate as it stands in tables, once it is judged: where there is no ratio, as a difference."""
+        if self.edge is None:
+            return judged, None
+        difference = Difference(
+            value=_log(judged.ratio, self.unit),
+            low=_log(judged.ci_low, self.unit),
+            high=_log(judged.ci_high, self.unit),
+            edge=self.edge,
+        )
+        return replace(judged, ratio=None, ci_low=None, ci_high=None, drift=0.0), difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +77,7 @@ class Estimator:
         looks: of runs that chose their number of processes themselves.
         controls: of two separate runs.
         same_run: both sides are one run.
+        spread: how much runs differ in what a pair measures, as far as that is known.
     """
 
     metric: Metric
@@ -68,19 +85,21 @@ class Estimator:
     looks: Looks
     controls: Controls
     same_run: bool
+    spread: Callable[[Pair], BetweenRuns | None]
 
     def estimate(self, pair: Pair) -> PairEstimate:
         """Estimate one pair."""
         if half_synthetic(pair):
-            bare = _bare(self._ratio(pair, None))
-            return PairEstimate(judged=bare, shown=bare)
+            return PairEstimate(judged=_bare(self._ratio(pair, None)))
         if self._grew_by_nothing(pair):
             return self._difference(pair)
         control, why = self.controls.of(pair)
         found = self.looks.corrected(self._ratio(pair, control))
-        return PairEstimate(
-            judged=found, shown=found, control=control, no_control=why, sure=self.same_run or control is not None
-        )
+        spread = self.spread(pair) if not self.same_run and control is None else None
+        if spread is not None:
+            found = allowing_for(spread, found)
+        sure = self.same_run or control is not None or spread is not None
+        return PairEstimate(judged=found, control=control, no_control=why, spread=spread, sure=sure)
 
     def _ratio(self, pair: Pair, control: Controlled | None) -> Estimate:
         if control is not None:
@@ -111,11 +130,7 @@ class Estimator:
         unit = edge / math.log1p(self.rules.min_effect)
         ours, theirs = ({block: [v / unit for v in values] for block, values in side.items()} for side in sides)
         found = self.looks.corrected(self._of_values(ours, theirs))
-        difference = Difference(
-            value=_log(found.ratio, unit), low=_log(found.ci_low, unit), high=_log(found.ci_high, unit), edge=edge
-        )
-        shown = replace(found, ratio=None, ci_low=None, ci_high=None, drift=0.0)
-        return PairEstimate(judged=found, shown=shown, difference=difference, sure=self.same_run)
+        return PairEstimate(judged=found, edge=edge, unit=unit, sure=self.same_run)
 
 
 def _log(ratio: float | None, unit: float) -> float | None:

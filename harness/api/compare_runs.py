@@ -28,7 +28,7 @@ from harness.api.suite_of_both import command, suite_of_both, with_ways_to_be_su
 from harness.errors import UsageError
 from harness.formats.comparison_json import comparison_document
 from harness.records import CellKey
-from harness.runs import calibration_files
+from harness.runs import between_runs_files, calibration_files
 from harness.runs.run_progress import unfinished_trials
 from harness.runs.run_store import Run, load_run, runnable_models
 
@@ -152,7 +152,10 @@ def metric_named(metric: Metric | str) -> Metric:
 
 def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rules: Rules) -> Table:
     pairs, apart = _pairs(ours, theirs, by)
-    table = comparison.compare(pairs, _source(ours.run), _source(theirs.run), metric=metric, rules=rules, apart=apart)
+    spread = between_runs_files.spreads(ours.run.manifest.devices, theirs.run.manifest.devices, str(metric))
+    table = comparison.compare(
+        pairs, _source(ours.run), _source(theirs.run), metric=metric, rules=rules, apart=apart, spread=spread
+    )
     if not table.comparisons:
         raise UsageError(
             f"{ours.text} and {theirs.text} have nothing in common but their control, which is not compared with itself",

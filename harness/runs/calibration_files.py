@@ -76,7 +76,7 @@ def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceIn
         mine = [cell for cell in cells if cell.device == device.serial]
         if device.virtual or not mine:
             continue
-        path = _device_file(device.serial)
+        path = device_file(device.serial)
         # Another process may calibrate the same phone: what it adds between reading and writing must stay.
         with held(path.with_suffix(".lock")):
             known = {_key(cell): cell for cell in _read(path)}
@@ -92,7 +92,7 @@ def load(runs: Iterable[Path], devices: Iterable[DeviceInfo]) -> dict[_Key, Cell
     Raises:
         UsageError: a file was written by a newer harness, or is damaged.
     """
-    paths = [_device_file(device.serial) for device in devices if not device.virtual]
+    paths = [device_file(device.serial) for device in devices if not device.virtual]
     paths += [run / FILE for run in runs]
     return {_key(cell): cell for path in paths for cell in _read(path)}
 
@@ -189,7 +189,8 @@ def _key(cell: CellCalibration) -> _Key:
     )
 
 
-def _device_file(serial: str) -> Path:
+def device_file(serial: str) -> Path:
+    """Where the calibrations of a phone are kept."""
     # A serial is the device's own word and no file name.
     return calibrations_folder() / f"{hashlib.sha256(serial.encode()).hexdigest()[:16]}.json"
 
