@@ -12,7 +12,7 @@ from harness.analysis.failure_rates import LEVEL, fails_more_p, holm
     [((0, 10), (9, 10)), ((0, 10), (6, 10)), ((3, 10), (5, 12)), ((7, 20), (1, 5)), ((0, 5), (0, 5)), ((4, 4), (4, 4))],
 )
 def test_it_is_fishers_exact_test(base: tuple[int, int], head: tuple[int, int]) -> None:
-    table = [[head[0], head[1] - head[0]], [base[0], base[1] - base[0]]]
+    table = np.array([[head[0], head[1] - head[0]], [base[0], base[1] - base[0]]])
     assert fails_more_p(*base, *head) == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue)
 
 
