@@ -222,7 +222,7 @@ def _with_failures(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
             one = found[i]
             text = (
                 f"HEAD fails more often: {one.head.total - one.head.n} of {one.head.total} processes gave no value, "
-                f"{one.base.total - one.base.n} of {one.base.total} in BASE (Fisher's exact test, p {p_value:.2g})"
+                f"against {one.base.total - one.base.n} of {one.base.total} (Fisher's exact test, p {p_value:.2g})"
             )
             found[i] = replace(one, fails_more=p_value, notes=(*one.notes, Note("fails_more", text, False)))
     return tuple(found)

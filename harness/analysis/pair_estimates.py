@@ -118,8 +118,10 @@ class Estimator:
         return unpaired(flat[0], flat[1], level=level)
 
     def _grew_by_nothing(self, pair: Pair) -> bool:
+        if not self.metric.may_be_zero:
+            return False
         kinds = {kind for cell in (pair.base, pair.head) for kind in odd_values(cell, self.metric).kinds}
-        return self.metric.may_be_zero and not kinds.isdisjoint(("0", "negative"))
+        return not kinds.isdisjoint(("0", "negative"))
 
     def _difference(self, pair: Pair) -> PairEstimate:
         """By the same rank functions on the values themselves, in units in which the edge lies where it lies for a ratio."""

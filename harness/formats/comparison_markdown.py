@@ -35,7 +35,8 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
         verdict = words.gate(table).replace("broken", "**broken**", 1) if table.gate_broken else words.gate(table)
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
         lines += [words.NO_CONTROL.capitalize(), ""] if table.control_missing else []
-        lines += [*(f"- **breaks the gate**: {_escape(line)}" for line in words.breaches(table)), ""]
+        breaches = [f"- **breaks the gate**: {_escape(line)}" for line in words.breaches(table)]
+        lines += [*breaches, ""] if breaches else []
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]
     lines += [f"| | cell | base | head | head/base ({words.level(table)}) | verdict |", "|---|---|--:|--:|--:|---|"]
     numbered = words.warnings(table)
