@@ -39,11 +39,14 @@ class Side:
     harness_version: str = ""
 
 
-def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = ()) -> list[Note]:
-    """Note every difference of the sides, except in the keys in which they differ on purpose (`apart`: `device`, `model`, ...)."""
+def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = (), controlled: bool = False) -> list[Note]:
+    """Note every difference of the sides, except in the keys in which they differ on purpose (`apart`: `device`, `model`, ...).
+
+    Of separate runs that are compared by a control, the one who applies it says what it does.
+    """
     on_purpose = set(apart)
     notes: list[Note] = []
-    if base.run_id != head.run_id:
+    if base.run_id != head.run_id and not controlled:
         notes.append(
             Note("not_interleaved", "measured in separate runs: a drift between the runs is not in the interval", False)
         )

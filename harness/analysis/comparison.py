@@ -8,24 +8,28 @@ them only as far as it shows within either (a note says so).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from harness.analysis.between_runs import BetweenRuns
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
 from harness.analysis.comparability import Note, Side, compare_conditions
+from harness.analysis.control import Controls
+from harness.analysis.failure_rates import LEVEL as FAILURE_LEVEL
+from harness.analysis.failure_rates import fails_more_p, holm
+from harness.analysis.held_back import without_control, without_good_news
 from harness.analysis.metrics import Metric
 from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
-from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
-from harness.analysis.resolution import ratio_resolution
+from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
+from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, pooled
 from harness.analysis.sequential import Looks
 from harness.analysis.sides import (
     Incomplete,
     RunContext,
     SideSummary,
-    by_block,
     failure_notes,
     half_synthetic,
     incomplete_sides,
@@ -39,9 +43,10 @@ State = Literal["measured", "unmeasured", "skipped", "missing", "incomparable"]
 """`unmeasured`: a side has results, but none that is ok. `skipped`: it could not run there. `missing`: a side has no such cell.
 `incomparable`: one side was measured, the other replayed or modelled. Such a pair has a ratio, but no interval, no verdict and no matched
 ops: chance between processes does not explain the difference between a measurement and a model."""
-Breach = Literal["slower", "not_measured", "interrupted"]
-"""Reason why a cell breaks the gate. `not_measured`: base has a number and head has none. `interrupted`: head's run ended before this cell
-had all its processes, and those that it has decide nothing."""
+Breach = Literal["slower", "suspected", "not_measured", "interrupted", "fails_more", "too_few"]
+"""Reason why a cell breaks the gate. `suspected`: it looks slower, in separate runs without a control. `not_measured`: base has a number,
+head has none. `interrupted`: head's run ended before this cell had all its processes, and those that it has decide nothing. `fails_more`:
+head fails significantly more often. `too_few`: base has processes enough for a verdict, and head has not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,16 @@ class Comparison:
     ops: OpDiff | None
     op_judgements: tuple[Judgement | None, ...] = ()
     """Judgements on `ops.changes`, in the same order; None for an op with too few profiled processes."""
+    difference: Difference | None = None
+    """Head minus base, where not every value is positive: then there is no ratio."""
+    control: str | None = None
+    """The control that both sides were divided by."""
+    sure: bool = True
+    """Whether a verdict can be sure. Between two separate runs without a control it is `suspected` at most."""
+    apparent: Verdict = Verdict.INCONCLUSIVE
+    """The verdict if nothing but chance lay between two separate runs."""
+    fails_more: float | None = None
+    """P-value of "head fails no more often", corrected for all cells, where it is at most 1 %."""
 
     @property
     def synthetic(self) -> bool:
@@ -106,20 +121,29 @@ class Table:
         return any(failed_gate(one, self.rules) for one in self.comparisons)
 
     @property
+    def control_missing(self) -> bool:
+        """Whether numbers of two separate runs were compared without a control."""
+        return any(one.state == "measured" and not one.sure for one in self.comparisons)
+
+    @property
     def base_measured(self) -> bool:
         """Whether base has a number in any cell that can be judged. Without one, a gate has nothing to hold head against."""
         return any(one.base.n for one in self.comparisons if one.state != "incomparable")
 
 
 def gate_breach(one: Comparison, rules: Rules) -> Breach | None:
-    """Return why a cell breaks the gate, or None. Missing data must not look good: head must measure what base measured."""
-    if rules.gate is None:
+    """Return why a cell breaks the gate, or None. Missing data must not look good: what base can decide, head must decide, too."""
+    if rules.gate is None or one.state == "incomparable":
         return None
     if one.judgement.gate_broken:
-        return "slower"
+        return "slower" if one.sure else "suspected"
     if one.base.n and not one.head.n:
         return "not_measured"
-    return "interrupted" if one.head.left and one.verdict is Verdict.INCONCLUSIVE else None
+    if one.fails_more is not None:
+        return "fails_more"
+    if one.head.left and one.state == "measured" and one.apparent is Verdict.INCONCLUSIVE:
+        return "interrupted"
+    return "too_few" if one.base.n >= MIN_BLOCKS > one.head.n > 0 else None
 
 
 def failed_gate(one: Comparison, rules: Rules) -> bool:
@@ -136,6 +160,7 @@ def compare(
     rules: Rules,
     apart: Iterable[str] = (),
     ops: bool = True,
+    spread: Callable[[Pair], BetweenRuns | None] = lambda _: None,
 ) -> Table:
     """Compare paired cells.
 
@@ -147,26 +172,32 @@ def compare(
         rules: how verdicts are reached.
         apart: keys in which the sides differ on purpose; no note mentions them.
         ops: split the differences by op, too; for hundreds of pairs this takes seconds.
+        spread: how much runs differ in what a pair measures, as far as that is known; for separate runs without a control.
     """
     apart = tuple(apart)
     same_run = base.run_id == head.run_id
     # The same run on both sides looked once, so its plan counts once.
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
-    estimates = [looks.corrected(_estimate(pair, metric, looks.level, same_run=same_run)) for pair in pairs]
+    controls = Controls(base, head, metric)
+    pairs = [pair for pair in pairs if not controls.is_control(pair)]
+    estimator = Estimator(metric=metric, rules=rules, looks=looks, controls=controls, same_run=same_run, spread=spread)
+    found = [estimator.estimate(pair) for pair in pairs]
     mixed = [half_synthetic(pair) for pair in pairs]
-    estimates = [_bare(one) if bare else one for one, bare in zip(estimates, mixed, strict=True)]
-    judgements = [_NO_VERDICT if bare else one for one, bare in zip(judge(estimates, rules), mixed, strict=True)]
-    estimates = [judged(one, judgement) for one, judgement in zip(estimates, judgements, strict=True)]
+    judgements = judge([one.judged for one in found], rules)
+    judgements = [_NO_VERDICT if bare else one for one, bare in zip(judgements, mixed, strict=True)]
+    found = [replace(one, judged=judged(one.judged, verdict)) for one, verdict in zip(found, judgements, strict=True)]
     diffs = [
         _op_diff(pair, interleaved=same_run and took_turns(pair)) if ops and not bare else None
         for pair, bare in zip(pairs, mixed, strict=True)
     ]
-    op_judgements = _judge_ops(diffs, rules)
-    comparisons = tuple(
-        _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)
-        for pair, estimate, judgement, diff, verdicts in zip(
-            pairs, estimates, judgements, diffs, op_judgements, strict=True
-        )
+    op_judgements = _judge_ops(diffs, rules, sure=same_run)
+    comparisons = _with_failures(
+        [
+            _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)
+            for pair, estimate, judgement, diff, verdicts in zip(
+                pairs, found, judgements, diffs, op_judgements, strict=True
+            )
+        ]
     )
     return Table(
         comparisons=comparisons,
@@ -177,32 +208,28 @@ def compare(
     )
 
 
-def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
-    ours, theirs = (by_block(cell, metric) for cell in (pair.base, pair.head))
-    flat = [[value for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
-    resolution = ratio_resolution(flat[0], flat[1])
-    if same_run and (shared := sorted(block for block in ours if block in theirs)):
-        logs = [(_mean_log(ours[block]), _mean_log(theirs[block])) for block in shared]
-        return paired(
-            [head - base for base, head in logs],
-            level=level,
-            means=[(base + head) / 2 for base, head in logs],
-            resolution=resolution,
-        )
-    base_logs, head_logs = ([math.log(value) for value in side] for side in flat)
-    return unpaired(base_logs, head_logs, level=level, resolution=resolution)
-
-
-def _bare(estimate: Estimate) -> Estimate:
-    """The ratio alone: between a measurement and a model, interval and p-value mean nothing."""
-    return replace(estimate, ci_low=None, ci_high=None, drift=0.0, sample=None)
-
-
+_MEANS_PART = 0.01
+"""From this on, the ratio of the plain averages stands beside the ratio, which comes from ranks."""
 _NO_VERDICT = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("one side is synthetic",))
 
 
-def _mean_log(values: Sequence[float]) -> float:
-    return math.fsum(math.log(value) for value in values) / len(values)
+def _with_failures(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """Say where head fails more often. A process without a value that counts has failed, whatever its status."""
+    tested = [i for i, one in enumerate(comparisons) if one.base.total and one.head.total]
+    found = list(comparisons)
+    p_values = []
+    for i in tested:
+        ours, theirs = found[i].base, found[i].head
+        p_values.append(fails_more_p(ours.total - ours.n, ours.total, theirs.total - theirs.n, theirs.total))
+    for i, p_value in zip(tested, holm(p_values), strict=True):
+        if p_value <= FAILURE_LEVEL:
+            one = found[i]
+            text = (
+                f"HEAD fails more often: {one.head.total - one.head.n} of {one.head.total} processes gave no value, "
+                f"against {one.base.total - one.base.n} of {one.base.total} (Fisher's exact test, p {p_value:.2g})"
+            )
+            found[i] = replace(one, fails_more=p_value, notes=(*one.notes, Note("fails_more", text, False)))
+    return tuple(found)
 
 
 def _op_diff(pair: Pair, *, interleaved: bool) -> OpDiff | None:
@@ -212,10 +239,11 @@ def _op_diff(pair: Pair, *, interleaved: bool) -> OpDiff | None:
     return op_diff(ours, theirs, interleaved=interleaved) if ours and theirs else None
 
 
-def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules) -> list[tuple[Judgement | None, ...]]:
-    """Judge all ops of all cells together, since the correction counts them all."""
+def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules, *, sure: bool) -> list[tuple[Judgement | None, ...]]:
+    """Judge all ops of all cells together, since the correction counts them all. Ops have no control: theirs is another model."""
     everything = [change.estimate for diff in diffs if diff for change in diff.changes]
-    judged = iter(judge([one for one in everything if one is not None], rules))
+    judgements = judge([one for one in everything if one is not None], rules)
+    judged = iter(judgements if sure else [without_control(one) for one in judgements])
     return [
         tuple(next(judged) if change.estimate is not None else None for change in diff.changes) if diff else ()
         for diff in diffs
@@ -227,21 +255,32 @@ def _comparison(
     base: RunContext,
     head: RunContext,
     metric: Metric,
-    estimate: Estimate,
+    estimate: PairEstimate,
     judgement: Judgement,
     diff: OpDiff | None,
     op_judgements: tuple[Judgement | None, ...],
     apart: Sequence[str],
 ) -> Comparison:
-    ours, theirs = summary_of_side(pair.base, metric, base), summary_of_side(pair.head, metric, head)
-    notes = list(failure_notes(ours, theirs))
+    ours = summary_of_side(pair.base, metric, base, signed=estimate.signed)
+    theirs = summary_of_side(pair.head, metric, head, signed=estimate.signed)
+    shown, difference = estimate.shown(estimate.judged)
+    apparent = judgement
+    if any(side.odd.no_number or (side.odd.kinds and not estimate.signed) for side in (ours, theirs)):
+        apparent = without_good_news(judgement)
+    notes = list(failure_notes(ours, theirs, metric))
     if pair.base is not None and pair.head is not None:
         if base.run_id == head.run_id and not took_turns(pair):
             notes.append(
                 Note("not_interleaved", "the two sides did not take turns: a drift may look like a difference", False)
             )
-        notes += compare_conditions(_side(base, pair.base), _side(head, pair.head), apart=apart)
-        notes += _sample_notes(estimate)
+        notes += compare_conditions(
+            _side(base, pair.base),
+            _side(head, pair.head),
+            apart=apart,
+            controlled=estimate.control is not None or estimate.spread is not None,
+        )
+        notes += _sample_notes(shown)
+        notes += _ways_of_comparing(estimate, metric)
     return Comparison(
         key=pair.shown.key,
         mask=pair.shown.mask,
@@ -249,12 +288,39 @@ def _comparison(
         state=_state(pair, ours, theirs),
         base=ours,
         head=theirs,
-        estimate=estimate,
-        judgement=judgement,
+        estimate=shown,
+        judgement=apparent if estimate.sure else without_control(apparent),
         notes=tuple(notes),
         ops=diff,
         op_judgements=op_judgements,
+        difference=difference,
+        control=estimate.control.name if estimate.control else None,
+        sure=estimate.sure,
+        apparent=apparent.verdict,
     )
+
+
+def _ways_of_comparing(estimate: PairEstimate, metric: Metric) -> Iterable[Note]:
+    if estimate.edge is not None:
+        text = (
+            f"compared by differences, as not every value of {metric.words} is above 0; "
+            f"up to {estimate.edge:.2g} {metric.unit.upper()} counts as none"
+        )
+        yield Note("difference", text, False)
+    if (control := estimate.control) is not None:
+        text = (
+            f"measured in separate runs, each process divided by its block's control ({control.name}); "
+            f"the control itself: {100 * (control.moved - 1):+.1f} % in HEAD"
+        )
+        yield Note("control", text, False)
+    if (spread := estimate.spread) is not None:
+        text = (
+            f"measured in separate runs: the interval allows for how much runs of this device differ "
+            f"(standard deviation {100 * spread.deviation:.2g} %, from {spread.runs} runs)"
+        )
+        yield Note("between_runs", text, False)
+    if estimate.no_control is not None:
+        yield Note("no_control", estimate.no_control, False)
 
 
 def _side(source: RunContext, cell: CellResults) -> Side:
@@ -285,6 +351,24 @@ def _sample_notes(estimate: Estimate) -> Iterable[Note]:
         yield Note("adaptive", text, False)
     elif estimate.design == "paired" and estimate.n == MIN_BLOCKS and estimate.level == LEVEL:
         yield Note("level", "five blocks give an interval of 93.75 %, not 95 %", False)
+    if estimate.level > LEVEL and not estimate.looks:
+        text = f"one of several cells with a verdict: the interval is at {100 * estimate.level:.3g} %, so that of these at most 5 % miss"
+        yield Note("selected", text, False)
+    if estimate.set_aside:
+        text = f"{estimate.set_aside} of {estimate.n} blocks set aside: a process in them took far longer or shorter than its neighbours"
+        yield Note("set_aside", text, False)
+    if estimate.resolution:
+        text = (
+            f"the values are printed in steps: rounding alone may move the ratio by {100 * estimate.resolution:.2g} %"
+        )
+        yield Note("resolution", text, False)
+    if (
+        estimate.mean_ratio
+        and estimate.ratio
+        and abs(math.log(estimate.mean_ratio / estimate.ratio)) > math.log1p(_MEANS_PART)
+    ):
+        text = f"the plain averages have a ratio of {estimate.mean_ratio:.3g}: one side has slow processes more often"
+        yield Note("means", text, False)
     if estimate.drift:
         text = f"the runs drifted by up to {100 * estimate.drift:.1f} % while they ran: the interval allows for as much between them"
         yield Note("drift", text, False)
@@ -293,7 +377,7 @@ def _sample_notes(estimate: Estimate) -> Iterable[Note]:
 def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> tuple[Overall, ...]:
     groups: dict[tuple[str, str, int, str, str, bool], list[Comparison]] = {}
     for one in comparisons:
-        if one.state == "measured" and one.judgement.q_value is not None:
+        if one.state == "measured" and one.judgement.q_value is not None and one.difference is None:
             key = one.key
             # Replayed numbers of one device are never pooled with measured ones of another.
             asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, one.synthetic)
@@ -312,7 +396,7 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             binary=asked[4],
             devices=tuple(one.key.device for one in group),
             estimate=judged(estimate, judgement),
-            judgement=judgement,
+            judgement=judgement if all(one.sure for one in group) else without_control(judgement),
             synthetic=asked[5],
         )
         for (asked, group), estimate, judgement in zip(several.items(), estimates, judgements, strict=True)

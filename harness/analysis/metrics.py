@@ -45,6 +45,16 @@ class Metric(StrEnum):
         """Name for people."""
         return _WORDS[self]
 
+    @property
+    def may_be_zero(self) -> bool:
+        """Whether zero and less are real values, as of memory that did not grow."""
+        return self is Metric.MEMORY
+
+    @property
+    def resolution(self) -> float:
+        """The smallest difference that tables show, in the metric's unit."""
+        return 0.1 if self.unit == "mb" else 1.0
+
 
 _WORDS = {
     Metric.INFERENCE_AVG: "average latency",
@@ -99,6 +109,13 @@ def is_good(result: Result, purpose: Purpose) -> bool:
 def counts(result: Result, metric: Metric, purpose: Purpose) -> float | None:
     """Return the metric of a process that counts, if the value is positive and finite; else None."""
     return _usable(result, metric) if is_good(result, purpose) else None
+
+
+def reported(result: Result, metric: Metric, purpose: Purpose) -> float | None:
+    """Return the metric of a process that counts, whatever number that is; None if its output reports none."""
+    if not is_good(result, purpose) or result.measurement is None:
+        return None
+    return value_of(result.measurement, metric)
 
 
 def counted(results: Iterable[Result], metric: Metric, purpose: Purpose) -> list[float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy import special
@@ -42,6 +42,36 @@ _LEVEL_SLACK_OF_FIVE = 1.25
 """The same for five pairs and fewer: they give 93.75 %, never 95 %."""
 
 
+class Sample(Protocol):
+    """The values that an estimate comes from. Edges and intervals are logarithms of ratios."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether both sides share blocks."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of independent values of the smaller side."""
+        ...
+
+    def p_above(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at most `edge`"."""
+        ...
+
+    def p_below(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge`"."""
+        ...
+
+    def p_within(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge` away from 0"."""
+        ...
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return both ends of the interval for the log ratio."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PairedSample:
     """Log ratios by block.
@@ -51,6 +81,16 @@ class PairedSample:
 
     kept: Floats
     everything: Floats
+
+    @property
+    def paired(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def size(self) -> int:
+        """Number of blocks that are used."""
+        return len(self.kept)
 
     def p_above(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at most `edge`"."""
@@ -82,6 +122,16 @@ class UnpairedSample:
 
     base: Floats
     head: Floats
+
+    @property
+    def paired(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def size(self) -> int:
+        """Number of processes of the smaller side."""
+        return min(len(self.base), len(self.head))
 
     def p_above(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at most `edge`"."""
@@ -128,7 +178,7 @@ class Estimate:
     """Ratio of the plain averages of all processes. Far from `ratio` if one side has slow processes more often."""
     looks: tuple[tuple[int, int], ...] = ()
     """Smallest and largest number of blocks of each run that chose its number of blocks itself."""
-    sample: PairedSample | UnpairedSample | None = field(default=None, repr=False, compare=False)
+    sample: Sample | None = field(default=None, repr=False, compare=False)
     """The values that claims are tested on; None if there are too few, or none may be made."""
 
     @property
@@ -139,9 +189,7 @@ class Estimate:
     @property
     def values(self) -> int:
         """Number of independent values of the smaller side: blocks or processes; of several devices together, those of the shortest."""
-        if isinstance(self.sample, PairedSample):
-            return len(self.sample.kept) + self.set_aside
-        return min(len(self.sample.base), len(self.sample.head)) if self.sample is not None else self.n
+        return self.sample.size + self.set_aside if self.sample is not None else self.n
 
     @property
     def slack(self) -> float:
@@ -162,10 +210,14 @@ class Estimate:
 
     def at(self, level: float) -> Estimate:
         """Return the same estimate with its interval at another level."""
-        if self.sample is None or level == self.level:
+        return self if level == self.level else replace(self, level=level).refreshed()
+
+    def refreshed(self) -> Estimate:
+        """Return the same estimate with the interval that its sample gives at its level."""
+        if self.sample is None:
             return self
-        low, high = self.sample.interval(level)
-        return replace(self, ci_low=_exp(low - self.slack), ci_high=_exp(high + self.slack), level=level)
+        low, high = self.sample.interval(self.level)
+        return replace(self, ci_low=_exp(low - self.slack), ci_high=_exp(high + self.slack))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +302,7 @@ def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
     sides = [one for one in samples if isinstance(one, UnpairedSample)]
     if not estimates or min(one.n for one in estimates) < MIN_BLOCKS or len(samples) not in (len(pairs), len(sides)):
         return Estimate(design="pooled", base_n=n, head_n=m, ratio=None)
-    sample: PairedSample | UnpairedSample
+    sample: Sample
     if pairs:
         sample = PairedSample(_average([one.kept for one in pairs]), _average([one.everything for one in pairs]))
         found = paired_many(sample.kept, level=level)
@@ -324,7 +376,7 @@ def _estimate(
     m: int,
     found: Intervals,
     level: float,
-    sample: PairedSample | UnpairedSample,
+    sample: Sample,
     resolution: float,
     mean_ratio: float | None,
     set_aside: int = 0,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from scipy import special
 
 from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, T_SHARE, least_paired_p, least_unpaired_p
-from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, PairedSample
+from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate
 from harness.analysis.sequential import look_alpha
 
 LIMIT = 500
@@ -56,7 +56,7 @@ def more_processes(estimate: Estimate, *, edge: float, alpha: float, cells: int 
     n = estimate.values
     if estimate.ratio is None or estimate.ci_low is None or estimate.ci_high is None or n < 2:
         return None
-    paired = isinstance(estimate.sample, PairedSample)
+    paired = estimate.sample is not None and estimate.sample.paired
     sides = 1 if paired else 2
     shift = abs(math.log(estimate.ratio))
     margin = abs(shift - edge) - estimate.slack

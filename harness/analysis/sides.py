@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults, key_of
 from harness.analysis.centre import centre
 from harness.analysis.comparability import Note
-from harness.analysis.metrics import Metric, counts, purpose_for
-from harness.records import CellKey, DeviceInfo, Result, Status, Trial
+from harness.analysis.metrics import Metric, counts, purpose_for, reported
+from harness.analysis.odd_values import OddValues, odd_values, value_notes
+from harness.records import CellKey, DeviceInfo, ModelRef, Result, Scalar, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
 
 
@@ -29,6 +31,12 @@ class RunContext:
     """Number of trials planned."""
     left: tuple[Trial, ...] = ()
     """Planned trials without a result: the run was interrupted, or still runs."""
+    control: Mapping[str, Scalar] | None = None
+    """What the suite names as unchanged."""
+    cells: tuple[CellResults, ...] = ()
+    """All cells of the run: a control need not be among those that are compared."""
+    models: tuple[ModelRef, ...] = ()
+    """All models that some trial runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,13 @@ class SideSummary:
     """A number of this side or of its ops was replayed or modelled, not measured."""
     left: int = 0
     """Number of processes that never ran because the run was interrupted."""
+    odd: OddValues = field(default_factory=OddValues)
+    """Values that are no positive numbers."""
+
+    @property
+    def total(self) -> int:
+        """Number of processes that have a result."""
+        return sum(self.statuses.values())
 
 
 def took_turns(pair: Pair) -> bool:
@@ -67,23 +82,31 @@ def took_turns(pair: Pair) -> bool:
     return not ours.isdisjoint(theirs)
 
 
-def by_block(cell: CellResults | None, metric: Metric) -> dict[int, list[float]]:
-    """Return the values of a cell's processes that count, by block."""
+def by_block(cell: CellResults | None, metric: Metric, *, signed: bool = False) -> dict[int, list[float]]:
+    """Return the values of a cell's processes that count, by block.
+
+    Args:
+        cell: the cell.
+        metric: the metric.
+        signed: take zero and negative values, too.
+    """
     blocks: dict[int, list[float]] = {}
     if cell is not None:
         purpose = purpose_for(cell.results, metric)
         for result in cell.results:
-            value = counts(result, metric, purpose)
-            if value is not None:
+            value = reported(result, metric, purpose) if signed else counts(result, metric, purpose)
+            if value is not None and math.isfinite(value):
                 blocks.setdefault(result.trial.block, []).append(value)
     return blocks
 
 
-def summary_of_side(cell: CellResults | None, metric: Metric, source: RunContext) -> SideSummary:
-    """Summarise a cell in a metric; a side without the cell gets an empty summary."""
+def summary_of_side(
+    cell: CellResults | None, metric: Metric, source: RunContext, *, signed: bool = False
+) -> SideSummary:
+    """Summarise a cell in a metric; a side without the cell gets an empty summary. `signed` is as for `by_block`."""
     if cell is None:
         return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=())
-    values = [value for values in by_block(cell, metric).values() for value in values]
+    values = [value for values in by_block(cell, metric, signed=signed).values() for value in values]
     purpose = purpose_for(cell.results, metric)
     asked: list[Result] = [result for result in cell.results if result.trial.purpose is purpose]
     causes = Counter(str(cause) for result in asked if result.status is not Status.OK for cause in result.causes)
@@ -96,6 +119,7 @@ def summary_of_side(cell: CellResults | None, metric: Metric, source: RunContext
         causes=tuple(cause for cause, _ in causes.most_common()),
         synthetic=is_synthetic(cell),
         left=sum(trial.purpose is purpose and key_of(trial) == cell.key for trial in source.left),
+        odd=odd_values(cell, metric),
     )
 
 
@@ -109,18 +133,19 @@ def half_synthetic(pair: Pair) -> bool:
     return pair.base is not None and pair.head is not None and is_synthetic(pair.base) != is_synthetic(pair.head)
 
 
-def failure_notes(ours: SideSummary, theirs: SideSummary) -> Iterable[Note]:
+def failure_notes(ours: SideSummary, theirs: SideSummary, metric: Metric) -> Iterable[Note]:
     """Note what either side lacks, and why."""
     for name, side in (("BASE", ours), ("HEAD", theirs)):
-        total = sum(side.statuses.values())
+        total = side.total
         bad = total - side.statuses.get(str(Status.OK), 0)
         if side.key is None:
             yield Note("missing", f"{name} has no such cell", False)
         elif bad:
             why = f": {', '.join(side.causes)}" if side.causes else ""
             yield Note("failures", f"{name}: {bad} of {total} processes are not ok{why}", False)
-        elif not side.n:
+        elif not side.n and not side.odd.kinds:
             yield Note("no_value", f"{name} holds no value of this metric", False)
+        yield from value_notes(name, side.odd, metric)
         if side.left:
             yield Note("interrupted", f"{name}: {side.left} of {total + side.left} processes never ran", False)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.analysis.multiple_claims import holm, selected_level
-from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, PairedSample
+from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate
 from harness.analysis.required_processes import least_processes, more_processes
 from harness.analysis.sequential import allowing_for
 
@@ -24,6 +24,8 @@ class Verdict(StrEnum):
     FASTER = "faster"
     SLOWER = "slower"
     SAME = "same"
+    SUSPECTED = "suspected"
+    """Would be faster or slower if the two runs were one. They were not, and nothing in them shows how far apart they started."""
     INCONCLUSIVE = "inconclusive"
 
 
@@ -143,7 +145,7 @@ def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cel
     elif claims.same <= rules.alpha and _means_agree(estimate, edge):
         verdict = Verdict.SAME
     gate_broken = claims.gate is not None and claims.gate <= rules.alpha and low > 1 + (rules.gate or 0.0)
-    paired = isinstance(estimate.sample, PairedSample)
+    paired = estimate.sample is not None and estimate.sample.paired
     least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
     reasons: tuple[str, ...] = ()
     more = None

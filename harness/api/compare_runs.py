@@ -24,12 +24,14 @@ from harness.analysis.comparison import Comparison, Table
 from harness.analysis.metrics import Metric
 from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
+from harness.api.suite_of_both import command, suite_of_both, with_ways_to_be_sure
 from harness.errors import UsageError
 from harness.formats.comparison_json import comparison_document
 from harness.formats.comparison_words import summary_line
-from harness.runs import calibration_files
+from harness.records import CellKey
+from harness.runs import between_runs_files, calibration_files
 from harness.runs.run_progress import unfinished_trials
-from harness.runs.run_store import Run, load_run
+from harness.runs.run_store import Run, load_run, runnable_models
 
 if TYPE_CHECKING:
     from harness.report.side_facts import ComparedSide
@@ -133,7 +135,7 @@ def compare(
         metric: the metric: `inference_avg`, `init`, ... (`harness.analysis.metrics.Metric`).
         min_effect: smaller changes count as `same`, as a fraction: 0.01 is 1 %.
         gate: allowed slowdown of a cell, as a fraction; None sets no gate.
-        strict: refuse sides that were measured under unlike conditions.
+        strict: refuse sides that were measured under unlike conditions, and a gate over separate runs without a control.
 
     Raises:
         UsageError: there is no such run, key or metric; nothing pairs; base has nothing for the `gate`; or `strict` refuses.
@@ -151,12 +153,13 @@ def compare(
     measured = metric_named(metric)
     runs: dict[Path, Run] = {}
     ours, theirs = _side(str(base), runs), _side(str(head), runs)
-    apart = list(dict.fromkeys([*fixed_apart(ours.selection, theirs.selection), *keys]))
-    table = _compared(ours, theirs, apart, measured, Rules(min_effect=min_effect, gate=gate))
+    apart = _apart(ours, theirs, keys)
+    table = _compared(ours, theirs, keys, measured, Rules(min_effect=min_effect, gate=gate))
     if gate is not None and not table.base_measured:
         raise _nothing_to_hold_against(ours, theirs, table)
     if strict:
         _refuse_unlike(table)
+        _refuse_suspicion(table)
     return RunComparison(
         base=ours.text,
         head=theirs.text,
@@ -165,6 +168,28 @@ def compare(
         head_run=theirs.run,
         apart=tuple(apart),
     )
+
+
+def interleaved_suite(base: str | Path, head: str | Path, *, by: str | Sequence[str] = ()) -> str:
+    """Write a suite that measures both sides in one interleaved run: the sure answer to what separate runs only let you suspect.
+
+    Args:
+        base: as for `compare`.
+        head: as for `compare`.
+        by: as for `compare`.
+
+    Raises:
+        UsageError: as `compare`; or both sides ran the same binaries and models, so there is nothing to interleave.
+
+    Example:
+        Path("both.yaml").write_text(interleaved_suite("runs/monday", "runs/tuesday"))
+    """
+    keys = (by,) if isinstance(by, str) else tuple(by)
+    _check_keys(keys)
+    runs: dict[Path, Run] = {}
+    ours, theirs = _side(str(base), runs), _side(str(head), runs)
+    pairs = [pair for pair in _pairs(ours, theirs, _apart(ours, theirs, keys)) if pair.base and pair.head]
+    return suite_of_both(ours.text, theirs.text, pairs, ours.run, theirs.run)
 
 
 def metric_named(metric: Metric | str) -> Metric:
@@ -179,7 +204,35 @@ def metric_named(metric: Metric | str) -> Metric:
         raise UsageError(f"--metric {metric}: no such metric", remedy=f"one of {', '.join(Metric)}") from None
 
 
-def _compared(ours: _Side, theirs: _Side, apart: Sequence[str], metric: Metric, rules: Rules) -> Table:
+def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rules: Rules) -> Table:
+    apart = _apart(ours, theirs, by)
+    pairs = _pairs(ours, theirs, apart)
+    spread = between_runs_files.spreads(ours.run.manifest.devices, theirs.run.manifest.devices, str(metric))
+    table = comparison.compare(
+        pairs, _source(ours.run), _source(theirs.run), metric=metric, rules=rules, apart=apart, spread=spread
+    )
+    if not table.comparisons:
+        raise UsageError(
+            f"{ours.text} and {theirs.text} have nothing in common but their control, which is not compared with itself",
+            remedy="compare cells beside it",
+        )
+    compared = {(one.base.key, one.head.key) for one in table.comparisons}
+    pairs = [pair for pair in pairs if (_key(pair.base), _key(pair.head)) in compared]
+    table = with_ways_to_be_sure(table, pairs, command(ours.text, theirs.text, by))
+    return _with_calibrations(table, pairs, ours.run, theirs.run)
+
+
+def _key(cell: CellResults | None) -> CellKey | None:
+    return cell.key if cell is not None else None
+
+
+def _apart(ours: _Side, theirs: _Side, by: Sequence[str]) -> list[str]:
+    """Return the keys in which the sides differ on purpose."""
+    return list(dict.fromkeys([*fixed_apart(ours.selection, theirs.selection), *by]))
+
+
+def _pairs(ours: _Side, theirs: _Side, apart: Sequence[str]) -> list[Pair]:
+    """Return the cells that belong together."""
     for side in (ours, theirs):
         if not side.cells:
             raise UsageError(f"{side.text}: no trial has finished there", remedy="harness run --resume RUN")
@@ -193,8 +246,7 @@ def _compared(ours: _Side, theirs: _Side, apart: Sequence[str], metric: Metric, 
     )
     if not any(pair.base and pair.head for pair in pairs):
         raise UsageError(_nothing_to_compare(ours, theirs, apart, same_run=same_run))
-    table = comparison.compare(pairs, _source(ours.run), _source(theirs.run), metric=metric, rules=rules, apart=apart)
-    return _with_calibrations(table, pairs, ours.run, theirs.run)
+    return pairs
 
 
 def _nothing_to_compare(ours: _Side, theirs: _Side, apart: Sequence[str], *, same_run: bool) -> str:
@@ -267,6 +319,9 @@ def _source(run: Run) -> RunContext:
         adaptive=run.manifest.adaptive,
         planned=len(run.manifest.planned),
         left=unfinished_trials(run),
+        control=run.manifest.control,
+        cells=tuple(group_by_cell(run.results)),
+        models=runnable_models(run.manifest),
     )
 
 
@@ -275,6 +330,14 @@ def _with_calibrations(table: Table, pairs: Sequence[Pair], base: Run, head: Run
     known = calibration_files.load(dict.fromkeys((base.path, head.path)), devices)
     fingerprints: Mapping[str, str | None] = {device.serial: device.fingerprint for device in devices}
     return calibration_files.noted(table, pairs, known, fingerprints)
+
+
+def _refuse_suspicion(table: Table) -> None:
+    if table.rules.gate is not None and table.control_missing:
+        raise UsageError(
+            "the two runs are separate and have no control: a gate can only suspect",
+            remedy="measure both sides in one run (--print-suite), or give both runs a `control:` (docs/suite.md)",
+        )
 
 
 def _refuse_unlike(table: Table) -> None:

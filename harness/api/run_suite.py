@@ -25,12 +25,13 @@ from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.yaml_document import line_of
+from harness.records import Scalar
 from harness.runs.run_folder import refuse_occupied
 from harness.runs.run_store import Manifest, Run, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
 from harness.suite.model_format import no_models
 from harness.suite.model_warnings import warnings_about
-from harness.suite.suite_file import LoadedSuite, MatchEntry
+from harness.suite.suite_file import CellKeyName, LoadedSuite, MatchEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +119,8 @@ def run(
             adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
             impossible=expansion.impossible,
             seed=expansion.seed,
-            baseline={str(key): value for key, value in loaded.suite.baseline.items()}
-            if loaded.suite.baseline
-            else None,
+            baseline=_named_cells(loaded.suite.baseline),
+            control=_named_cells(loaded.suite.control),
         )
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
@@ -209,24 +209,32 @@ def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int, broken:
                     error.message, file=loaded.path, line=line, key=f"cpus[{index}]", remedy=error.remedy
                 ) from None
         raise
-    _check_baseline(loaded, expansion)
+    _check_named_cells(loaded, expansion)
     return expansion
 
 
-def _check_baseline(loaded: LoadedSuite, expansion: Expansion) -> None:
-    """Check that the baseline has cells. Cells that a device cannot run count, since others may."""
+def _named_cells(named: Mapping[CellKeyName, Scalar] | None) -> dict[str, Scalar] | None:
+    return {str(key): value for key, value in named.items()} if named else None
+
+
+def _check_named_cells(loaded: LoadedSuite, expansion: Expansion) -> None:
+    """Check that baseline and control have cells. Cells that a device cannot run count, since others may."""
     trials = (*expansion.trials, *expansion.further, *(item.trial for item in expansion.impossible))
     keys = {key_of(trial) for trial in trials}
-    for name, value in (loaded.suite.baseline or {}).items():
-        there = sorted({str(getattr(key, name)) for key in keys})
-        if str(value) not in there:
-            raise SuiteError(
-                f"no cell has {name} {value!r}: there would be nothing to compare with",
-                file=loaded.path,
-                line=line_of(loaded.text, ("baseline",)),
-                key="baseline",
-                remedy=f"one of {', '.join(filter(None, there))}" if any(there) else f"the suite names no {name}",
-            )
+    for key, named, lack in (
+        ("baseline", loaded.suite.baseline, "nothing to compare with"),
+        ("control", loaded.suite.control, "no control"),
+    ):
+        for name, value in (named or {}).items():
+            there = sorted({str(getattr(one, name)) for one in keys})
+            if str(value) not in there:
+                raise SuiteError(
+                    f"no cell has {name} {value!r}: there would be {lack}",
+                    file=loaded.path,
+                    line=line_of(loaded.text, (key,)),
+                    key=key,
+                    remedy=f"one of {', '.join(filter(None, there))}" if any(there) else f"the suite names no {name}",
+                )
 
 
 def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:

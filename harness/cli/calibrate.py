@@ -19,6 +19,7 @@ from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.api.calibrate_run import BLOCKS, CalibratedRun, calibrate, run_for_calibration
 from harness.binaries.choice import parse_binary_option
+from harness.cli.calibrate_between_runs import between_runs_command
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
 from harness.cli.output_option import OutputPath
@@ -31,6 +32,7 @@ from harness.suite.suite_file import find_suite
 _EPILOG = """\b
 Examples:
   harness calibrate runs/monday
+  harness calibrate runs/monday runs/tuesday runs/wednesday runs/thursday runs/friday
   harness calibrate runs/monday --where model=mobilenet_fp32 --processes 10 --processes 20 --json
   harness calibrate suite.yaml --device any --binary arm64-v8a=benchmark_model
   harness calibrate suites/quickstart.yaml --device virtual:1 --blocks 40
@@ -40,12 +42,16 @@ you also see how often. It runs a SUITE first, for latency alone.
 
 RUN/calibration.json and, for phones, the state folder keep the result: `harness compare` shows it beside later verdicts,
 and so does RUN/report.html, which is written again if it is there.
+
+Several RUNs in which nothing changed show how much runs of a phone differ. The state folder keeps that, and comparisons
+of separate runs without a control allow for it.
 """
+_OF_ONE_RUN = ("min_effect", "processes")
 _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 
 
 @click.command("calibrate", epilog=_EPILOG)
-@click.argument("source", metavar="RUN|SUITE")
+@click.argument("sources", metavar="RUN|SUITE [RUN...]", nargs=-1, required=True)
 @click.option("--where", default="", metavar="KEY=VALUE,...", help="Use only these cells.")
 @click.option(
     "--metric",
@@ -91,7 +97,7 @@ _OF_A_SUITE = ("selectors", "binaries", "out", "blocks")
 @outlives_its_terminal()
 def calibrate_command(
     ctx: click.Context,
-    source: str,
+    sources: tuple[str, ...],
     where: str,
     metric: str,
     min_effect: float,
@@ -106,6 +112,13 @@ def calibrate_command(
     if min_effect == 0:
         raise UsageError("--min-effect must be more than 0%: no measurement shows that two things are exactly the same")
     selection = parse_where(where) if where.strip() else {}
+    if len(sources) > 1:
+        others = (*_OF_A_SUITE, *_OF_ONE_RUN)
+        if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in others):
+            raise UsageError("several runs are set against each other: that takes --where, --metric and --json only")
+        between_runs_command(sources, where=selection, metric=metric, as_json=as_json)
+        return
+    (source,) = sources
     suite = _suite_of(source)
     watcher = TerminalWatcher()
     code = 0

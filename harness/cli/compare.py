@@ -8,10 +8,11 @@ from typing import cast
 import click
 
 from harness.analysis.metrics import Metric
-from harness.api.compare_runs import compare
+from harness.api.compare_runs import compare, interleaved_suite
 from harness.cli.compare_outputs import Wanted, write_outputs
 from harness.cli.output_option import OutputFile, only_once
 from harness.cli.percentages import PERCENT
+from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
 from harness.files.flat_table import require_parquet
 from harness.formats.comparison_table import ComparisonTableName
@@ -25,6 +26,7 @@ Examples:
   harness compare runs/monday runs/tuesday --format html -o tuesday.html
   harness compare runs/monday runs/tuesday --metric peak_memory --gate 3%
   harness compare runs/monday runs/tuesday --format parquet --table ops -o ops.parquet
+  harness compare runs/monday runs/tuesday --print-suite > both.yaml
   harness compare runs/pr@binary=main runs/pr@binary=change --format model-explorer -o overlays/
 
 BASE and HEAD are runs, or selections of their cells: RUN@KEY=VALUE,... with the keys model, device, delegate, threads,
@@ -33,7 +35,11 @@ selections differ. If several base cells fit, the suite's `baseline` decides.
 
 `--html`, `--junit` and `--markdown` write files beside the output; `--format` and `-o` choose the output itself.
 
-The gate breaks, and the exit code is 1, if a whole interval lies beyond it, or if base measured a cell and head did not.
+The gate breaks, and the exit code is 1, if a whole interval lies beyond it, or if head cannot decide what base can: cells
+are gone, too few processes count, significantly more fail, or the run was interrupted.
+
+Separate runs need a control, a cell that both have and nobody changed (`control:` in the suite). Without one, a
+difference is only `suspected`. --print-suite prints a suite that measures both sides in one run.
 """
 
 
@@ -55,7 +61,12 @@ The gate breaks, and the exit code is 1, if a whole interval lies beyond it, or 
     help="The number to compare.",
 )
 @click.option(
-    "--strict", is_flag=True, help="Refuse to compare if the two sides were measured under unlike conditions."
+    "--strict",
+    is_flag=True,
+    help="Refuse to compare sides that were measured under unlike conditions; with --gate, separate runs without a control too.",
+)
+@click.option(
+    "--print-suite", is_flag=True, help="Print a suite that measures both sides in one interleaved run, and stop."
 )
 @click.option(
     "--ops",
@@ -100,6 +111,7 @@ def compare_command(
     min_effect: float,
     metric: str,
     strict: bool,
+    print_suite: bool,
     ops: int,
     as_json: bool,
     file_format: str,
@@ -110,6 +122,10 @@ def compare_command(
     markdown: Path | None,
 ) -> None:
     """Compare two runs, or two selections from runs, cell by cell."""
+    if print_suite:
+        with reader_may_leave():
+            click.echo(interleaved_suite(base, head, by=by), nl=False)
+        return
     file_format = "json" if as_json else file_format
     target = None if output is None or str(output) == "-" else output
     beside = {name: path for name, path in (("html", html), ("junit", junit), ("markdown", markdown)) if path}

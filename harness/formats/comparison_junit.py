@@ -19,7 +19,9 @@ def junit(table: Table, base: str, head: str) -> str:
             name=words.cell_name(one), classname=one.key.model, outcome=_outcome(one, table), out=_evidence(one)
         )
         suites.setdefault(one.key.device, []).append(case)
-    return junit_document(f"harness compare {base} {head}", suites, suite_out="\n".join(words.incomplete(table)))
+    lacking = words.incomplete(table)
+    lacking += [words.NO_CONTROL] if table.rules.gate is not None and table.control_missing else []
+    return junit_document(f"harness compare {base} {head}", suites, suite_out="\n".join(lacking))
 
 
 def _outcome(one: Comparison, table: Table) -> Outcome | None:

@@ -9,7 +9,13 @@ from harness.analysis.comparison import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
 
-_SIGNS = {Verdict.SLOWER: "🔴", Verdict.FASTER: "🟢", Verdict.SAME: "⚪", Verdict.INCONCLUSIVE: "❔"}
+_SIGNS = {
+    Verdict.SLOWER: "🔴",
+    Verdict.FASTER: "🟢",
+    Verdict.SAME: "⚪",
+    Verdict.INCONCLUSIVE: "❔",
+    Verdict.SUSPECTED: "🟡",
+}
 _SPECIAL = frozenset("\\`*[]<>#|~@&$")
 _LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # within a word it is no markup
 
@@ -21,6 +27,9 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
     if table.rules.gate is not None:
         verdict = words.gate(table).replace("broken", "**broken**", 1) if table.gate_broken else words.gate(table)
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
+        lines += [words.NO_CONTROL.capitalize(), ""] if table.control_missing else []
+        breaches = [f"- **breaks the gate**: {_escape(line)}" for line in words.breaches(table)]
+        lines += [*breaches, ""] if breaches else []
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]
     lines += [f"| | cell | base | head | head/base ({words.level(table)}) | verdict |", "|---|---|--:|--:|--:|---|"]
     numbered = words.warnings(table)
@@ -88,7 +97,7 @@ def _absent(table: Table) -> list[str]:
 def _ops(table: Table, limit: int) -> list[str]:
     lines: list[str] = []
     for one in table.comparisons:
-        differs = one.verdict in (Verdict.SLOWER, Verdict.FASTER)
+        differs = one.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.SUSPECTED)
         if one.ops is None or not limit or not differs:
             continue
         diff = one.ops

@@ -13,6 +13,7 @@ from harness.analysis.op_diff import OpChange, OpDiff
 from harness.analysis.op_profile import OpRow
 from harness.analysis.verdict import Judgement
 from harness.files.flat_table import Column, Row, columns, plain
+from harness.formats import comparison_words as words
 
 ComparisonTableName = Literal["cells", "ops"]
 
@@ -20,11 +21,12 @@ _CELL_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t base_device:t base_model:t base_delegate:t "
     "base_threads:i base_cpus_asked:t base_binary:t metric:t unit:t state:t base_n:i base_estimate:n head_n:i head_estimate:n ratio:n "
     "ci_low:n ci_high:n level:n p_value:n q_value:n design:t verdict:t more_processes:i gate_broken:f unlike:t notes:t base_causes:t "
-    "head_causes:t synthetic:f"
+    "head_causes:t synthetic:f difference:n difference_low:n difference_high:n control:t gate_reason:t"
 )
 """`base` and `head` are as given; `device` to `binary` are head's cell (base's if head has none), `base_...` base's. Estimates are in
 `unit`. `verdict` is null if nothing was judged: not measured, or only one side synthetic. `gate_broken` is null without a gate. `unlike`
-names the conditions in which the sides differ, `notes` holds all notes. `synthetic`: numbers of either side were replayed or modelled."""
+names the conditions in which the sides differ, `notes` holds all notes. `synthetic`: numbers of either side were replayed or modelled.
+`difference`: of a metric without a ratio, in `unit`."""
 
 _OP_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t row:i kind:t base_ops:t head_ops:t base_us:n "
@@ -73,6 +75,11 @@ def _cell(one: Comparison, table: Table) -> Row:
         ",".join(one.base.causes) or None,
         ",".join(one.head.causes) or None,
         one.synthetic,
+        one.difference.value if one.difference else None,
+        one.difference.low if one.difference else None,
+        one.difference.high if one.difference else None,
+        one.control,
+        words.breach_reason(one, table),
     )
 
 

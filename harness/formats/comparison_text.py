@@ -15,7 +15,13 @@ from harness.files.terminal_text import printable
 from harness.formats import comparison_words as words
 from harness.formats.narrow_table import Column, print_table, say
 
-_STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.SAME: "", Verdict.INCONCLUSIVE: "yellow"}
+_STYLES = {
+    Verdict.SLOWER: "red",
+    Verdict.FASTER: "green",
+    Verdict.SAME: "",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.SUSPECTED: "yellow",
+}
 
 
 def print_comparison(table: Table, console: Console, *, ops: int) -> None:
@@ -42,7 +48,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
         say(console, f"all devices: {escape(words.overall_name(overall))}: {verdict}")
     _notes(table, console, numbered)
     for one in table.comparisons:
-        if ops and one.ops is not None and one.verdict in (Verdict.SLOWER, Verdict.FASTER):
+        if ops and one.ops is not None and one.verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.SUSPECTED):
             _print_ops(one, console, ops)
     say(console, f"\n{table.metric.words}: {words.summary_line(table)}")
     for line in words.incomplete(table):
@@ -57,6 +63,10 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     if table.rules.gate is not None:
         line = words.gate_line(table)
         say(console, f"[red]{line}[/]" if table.gate_broken else line)
+        if table.control_missing:
+            say(console, f"[yellow]{words.NO_CONTROL}[/]")
+        for breach in words.breaches(table):
+            say(console, f"[red]breaks the gate[/]: {escape(printable(breach))}")
 
 
 def as_text(table: Table, *, ops: int) -> str:
@@ -101,8 +111,8 @@ def _numbers(one: Comparison) -> tuple[str, ...]:
         words.value(one.base.estimate, one.metric.unit).partition(" ")[0],
         words.value(one.head.estimate, one.metric.unit).partition(" ")[0],
         counts,
-        f"{estimate.ratio:.3f}" if estimate.ratio is not None else "-",
-        escape(words.interval(estimate)),
+        f"{estimate.ratio:.3f}" if estimate.ratio is not None else words.bare_difference(one) or "-",
+        escape(words.interval_of(one)),
     )
 
 

@@ -9,9 +9,11 @@ from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Breach, Comparison, Overall, Table, gate_breach
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
-from harness.analysis.ratio_interval import LEVEL, Estimate
+from harness.analysis.pair_estimates import Difference
+from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate
 from harness.analysis.sides import SideSummary
 from harness.analysis.verdict import Judgement, Verdict
+from harness.formats import difference_words
 
 
 def percent(fraction: float) -> str:
@@ -62,13 +64,20 @@ def verdict_name(verdict: Verdict, unit: str) -> str:
     return _OF_MEMORY.get(verdict, str(verdict)) if unit == "mb" else str(verdict)
 
 
-def change(estimate: Estimate, judgement: Judgement, unit: str = "us") -> str:
-    """Return `slower by 3.1 % (2.2 to 4.0 %)`, for megabytes `more by 3.1 % (...)`, or why there is no verdict."""
+def change(estimate: Estimate, judgement: Judgement, unit: str = "us", *, difference: Difference | None = None) -> str:
+    """Return `slower by 3.1 % (2.2 to 4.0 %)`, for megabytes `more by 3.1 % (...)`, or why there is no verdict.
+
+    A change that is only suspected is called neither faster nor slower.
+    """
+    if difference is not None:
+        return difference_words.change(difference, judgement) or inconclusive(judgement)
     low, high = estimate.ci_low, estimate.ci_high
     if estimate.ratio is None or low is None or high is None or judgement.verdict is Verdict.INCONCLUSIVE:
         return inconclusive(judgement)
     if judgement.verdict is Verdict.SAME:
         return f"the same within {percent(max(high - 1, 1 - low))}"
+    if judgement.verdict is Verdict.SUSPECTED:
+        return f"suspected {_signed(estimate.ratio, low, high)}"
     name = verdict_name(judgement.verdict, unit)
     if judgement.verdict is Verdict.SLOWER:
         return f"{name} {_by(estimate.ratio, low, high)}"
@@ -82,12 +91,26 @@ def verdict(one: Comparison) -> str:
         return f"no verdict: {'BASE' if one.base.synthetic else 'HEAD'} is synthetic, the other side was measured"
     if one.state != "measured":
         return trouble(one)
-    return change(one.estimate, one.judgement, one.metric.unit) + (" (synthetic)" if one.synthetic else "")
+    words = change(one.estimate, one.judgement, one.metric.unit, difference=one.difference)
+    return words + (" (synthetic)" if one.synthetic else "")
 
 
 def ratio_of(one: Comparison) -> str:
-    """Return `0.877 [0.856, 0.899]`, followed by `(synthetic)` if a side is."""
+    """Return `0.877 [0.856, 0.899]`, `+1.20 MB [+0.80, +1.60]` if there is no ratio; followed by `(synthetic)` if a side is."""
+    if one.difference is not None:
+        return difference_words.difference(one.difference) + (" (synthetic)" if one.synthetic else "")
     return ratio(one.estimate) + (" (synthetic)" if one.synthetic and one.estimate.ratio is not None else "")
+
+
+def bare_difference(one: Comparison) -> str:
+    """`+1.20 MB`; empty where there is a ratio, or neither."""
+    found = one.difference
+    return f"{found.value:+.2f} MB" if found is not None and found.value is not None else ""
+
+
+def interval_of(one: Comparison) -> str:
+    """Of the ratio, or of the difference."""
+    return difference_words.interval(one.difference) if one.difference is not None else interval(one.estimate)
 
 
 def has_ratio(one: Comparison) -> bool:
@@ -180,6 +203,13 @@ def _side_name(rows: tuple[OpRow, ...]) -> str:
     return first if len(rows) == 1 else f"{len(rows)} ops ({first} .. #{rows[-1].index})"
 
 
+def _signed(ratio: float, low: float, high: float) -> str:
+    """`+3.1 % (+2.2 % to +4.0 %)`; `2.50x (2.40x to 2.75x)` for large changes."""
+    if ratio >= 2 or ratio <= 0.5:
+        return f"{ratio:.2f}x ({low:.2f}x to {high:.2f}x)"
+    return f"{100 * (ratio - 1):+.1f} % ({100 * (low - 1):+.1f} % to {100 * (high - 1):+.1f} %)"
+
+
 def _by(factor: float, low: float, high: float, *, flipped: bool = False, factors: bool = True) -> str:
     """Percent of the base for small changes, a factor for large ones: few people read "faster by 96 %" as 25 times as fast."""
     if factor >= 2 and factors:
@@ -191,9 +221,13 @@ def _by(factor: float, low: float, high: float, *, flipped: bool = False, factor
 
 _BREACHES: dict[Breach, str] = {
     "slower": "slower",
+    "suspected": "suspected",
     "not_measured": "measured in BASE and not in HEAD",
+    "fails_more": "failing more often in HEAD",
     "interrupted": "undecided, as HEAD was interrupted",
+    "too_few": "with too few processes in HEAD",
 }
+NO_CONTROL = "a control is missing: the runs are separate, so the gate rests on what is only suspected"
 
 
 def gate(table: Table) -> str:
@@ -213,7 +247,9 @@ def gate(table: Table) -> str:
     measured = [one for one in cells if one.state == "measured"]
     undecided = sum(one.judgement.verdict is Verdict.INCONCLUSIVE for one in measured)
     unknown = sum(not one.base.n for one in cells)
+    suspected = sum(one.judgement.verdict is Verdict.SUSPECTED for one in measured)
     parts = [f"{undecided} of {len(measured)} inconclusive"] if undecided else []
+    parts += [f"{suspected} of {len(measured)} only suspected"] if suspected else []
     mixed = sum(one.state == "incomparable" for one in cells)
     parts += [f"{unknown} of {len(cells)} cells not measured in BASE"] if unknown else []
     parts += [f"{mixed} of {len(cells)} cells synthetic on one side only"] if mixed else []
@@ -234,6 +270,26 @@ def breach_reason(one: Comparison, table: Table) -> str | None:
     breach = gate_breach(one, table.rules)
     if breach is None or table.rules.gate is None:
         return None
-    if breach == "slower":
-        return f"{verdict(one)}, the gate is {percent(table.rules.gate)}"
-    return f"{_BREACHES[breach]}: {trouble(one)}"
+    if breach in ("slower", "suspected"):
+        lacking = ", without a control" if breach == "suspected" else ""
+        return f"{verdict(one)}{lacking}, the gate is {percent(table.rules.gate)}"
+    if breach == "too_few":
+        why = f"{one.head.n} against {one.base.n}, a verdict needs {MIN_BLOCKS}"
+        return "; ".join([f"{_BREACHES[breach]}: {why}", *_lacking(one)])
+    return f"{_BREACHES[breach]}: {'; '.join(_lacking(one)) or one.state}"
+
+
+def _lacking(one: Comparison) -> list[str]:
+    """What a cell's sides lack, and nothing else that is noted of them."""
+    kinds = ("missing", "failures", "fails_more", "no_value", "odd_values", "interrupted")
+    return [note.text for note in one.notes if note.kind in kinds]
+
+
+def breaches(table: Table, *, most: int = 10) -> list[str]:
+    """A line for each cell that breaks the gate otherwise than by its verdict: `m on R5CT1 cpu 1 thr big: measured in BASE ...`."""
+    found = [
+        f"{cell_name(one)}: {breach_reason(one, table)}"
+        for one in table.comparisons
+        if gate_breach(one, table.rules) not in (None, "slower", "suspected")
+    ]
+    return [*found[:most], *([f"and {len(found) - most} more cells"] if len(found) > most else [])]

@@ -103,7 +103,7 @@ class Headline:
         return ", ".join(parts)
 
     def _ordered(self) -> list[tuple[Verdict, int]]:
-        order = (*_DECIDED, Verdict.INCONCLUSIVE)
+        order = (*_DECIDED, Verdict.SUSPECTED, Verdict.INCONCLUSIVE)
         return [(verdict, self.counts[verdict]) for verdict in order if self.counts.get(verdict)]
 
     def _split(self, verdict: Verdict) -> str:

@@ -32,11 +32,11 @@ from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
 from harness.measuring.run_events import LanesOutcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
-from harness.records import ModelRef, Purpose, Result, Status, Trial
+from harness.records import Purpose, Result, Status, Trial
 from harness.runs.run_folder import LOGS
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of
-from harness.runs.run_store import Manifest, RunStore
+from harness.runs.run_store import RunStore, runnable_models
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Schedule:
             models=models,
             # A resumed run may no longer need a model whose file is gone.
             canary_model=min(
-                _runnable(store.manifest),
+                runnable_models(store.manifest),
                 key=lambda model: (not Path(model.path).is_file(), model.size_bytes, model.sha256),
             ),
             help_texts=help_texts,
@@ -258,12 +258,6 @@ class Schedule:
         with self._lock:
             self._fatal = self._fatal or error
         self._cancel.set()
-
-
-def _runnable(manifest: Manifest) -> Sequence[ModelRef]:
-    """Return the models that at least one trial can run; an invalid model file is not among them."""
-    run = {trial.model.sha256 for trial in (*manifest.trials, *manifest.further)}
-    return [model for model in manifest.models if model.sha256 in run] or manifest.models
 
 
 def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:

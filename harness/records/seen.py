@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from harness.records.asked import Trial
 from harness.records.causes import Cause
@@ -140,6 +141,9 @@ class Setback:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The result of a trial, one line of `trials.jsonl`."""
+
+    # JSON has no word for them, and null would say that nothing was printed: as strings they stay what they were.
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"ser_json_inf_nan": "strings"}
 
     trial: Trial
     status: Status

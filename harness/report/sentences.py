@@ -16,7 +16,7 @@ from harness.report.verdicts import Verdicts, in_the_page
 from harness.report.wording import name, number_of, thread_words
 
 MESSAGE_LENGTH = 200
-_ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.INCONCLUSIVE)
+_ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.SAME, Verdict.SUSPECTED, Verdict.INCONCLUSIVE)
 _MOST_TOGETHER = 6
 _MOST_SLOWER = 3
 _MOST_CAUTIONS = 6

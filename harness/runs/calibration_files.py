@@ -78,7 +78,7 @@ def save(run: Path, cells: Sequence[CellCalibration], devices: Iterable[DeviceIn
         mine = [cell for cell in cells if cell.device == device.serial]
         if device.virtual or not mine:
             continue
-        path = _device_file(device.serial)
+        path = device_file(device.serial)
         # Locked, because another process may calibrate the same phone.
         with held(path.with_suffix(".lock")):
             known = {_key(cell): cell for cell in _read(path)}
@@ -94,7 +94,7 @@ def load(runs: Iterable[Path], devices: Iterable[DeviceInfo]) -> dict[_Key, Cell
     Raises:
         UsageError: a file was written by a newer harness, or is damaged.
     """
-    paths = [_device_file(device.serial) for device in devices if not device.virtual]
+    paths = [device_file(device.serial) for device in devices if not device.virtual]
     paths += [run / FILE for run in runs]
     return {_key(cell): cell for path in paths for cell in _read(path)}
 
@@ -175,7 +175,8 @@ def _key(cell: CellCalibration) -> _Key:
     )
 
 
-def _device_file(serial: str) -> Path:
+def device_file(serial: str) -> Path:
+    """Return the file that keeps a phone's calibrations."""
     # Hashed, since a serial may hold any character.
     return calibrations_folder() / f"{hashlib.sha256(serial.encode()).hexdigest()[:16]}.json"
 

@@ -67,6 +67,8 @@ class Manifest:
     """Trials that a device cannot run at all; recorded as skipped."""
     seed: int | None = None
     baseline: Mapping[str, Scalar] | None = None
+    control: Mapping[str, Scalar] | None = None
+    """What the suite names as unchanged: other runs are compared with this one by it."""
     adaptive: AdaptivePlan | None = None
     """The plan of an adaptive run; None if the suite fixes the number of blocks."""
     further: tuple[Trial, ...] = ()
@@ -88,6 +90,12 @@ class Manifest:
         return (
             f"Manifest({self.run_id!r}, suite {self.suite!r}: {len(self.devices)} devices, {len(self.planned)} trials)"
         )
+
+
+def runnable_models(manifest: Manifest) -> tuple[ModelRef, ...]:
+    """The models that some trial runs: a file that is no model is none of them."""
+    run = {trial.model.sha256 for trial in (*manifest.trials, *manifest.further)}
+    return tuple(model for model in manifest.models if model.sha256 in run) or manifest.models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

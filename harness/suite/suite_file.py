@@ -52,6 +52,7 @@ _DelegateName = Annotated[str, WithJsonSchema(DELEGATE_NAMES)]
 _Delegates = Annotated[list[_DelegateName | DelegateEntry], Field(min_length=1)]
 _AsWritten = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
 """A value below the keys of `yaml_text_keys`: for an editor, 80 is a number."""
+CellKeyName = Literal["model", "device", "delegate", "threads", "cpus", "binary"]
 _Threads = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -94,8 +95,12 @@ class Suite(StrictEntry):
         default="allow",
         description="whether numbers count that a virtual device replayed or modelled; they are always marked",
     )
-    baseline: Mapping[Literal["model", "device", "delegate", "threads", "cpus", "binary"], Scalar] | None = Field(
+    baseline: Mapping[CellKeyName, Scalar] | None = Field(
         default=None, description="the cells that ratios refer to, such as {delegate: cpu}"
+    )
+    control: Annotated[Mapping[CellKeyName, Scalar], Field(min_length=1)] | None = Field(
+        default=None,
+        description="cells that you do not change, such as {model: reference}: what two separate runs are compared by",
     )
 
     @field_validator("delegates")
@@ -237,24 +242,44 @@ def read_suite(text: str, path: Path) -> LoadedSuite:
     suite = load_yaml_model_from_text(text, path, Suite)
     entries = [ModelPattern(path=one) if isinstance(one, str) else one.pattern() for one in suite.models]
     models = find_models(entries, text, path)
+    possible = _possible(suite, models)
+    if suite.control is not None:
+        _check_control(suite.control, possible, text, path)
     if suite.adaptive is not None:
-        _check_adaptive(suite, models, text, path)
+        _check_adaptive(suite, possible, text, path)
     return LoadedSuite(suite=suite, text=text, path=path, models=models)
 
 
-def _check_adaptive(suite: Suite, models: Sequence[ModelRef], text: str, file: Path) -> None:
-    delegates = suite.delegate_requests()
+def _possible(suite: Suite, models: Sequence[ModelRef]) -> dict[str, Sequence[object]]:
+    """The values that the suite's cells have for each key, as far as they are known without devices."""
+    return {
+        "model": [model.name for model in models],
+        "delegate": [trial_label(one, start) for one in suite.delegate_requests() for start in suite.starts_of(one)],
+        "threads": suite.threads,
+        "cpus": suite.cpus,
+        "binary": [name or "" for name in suite.binary_names()],
+    }
+
+
+def _check_control(
+    control: Mapping[CellKeyName, Scalar], possible: Mapping[str, Sequence[object]], text: str, file: Path
+) -> None:
+    for name, value in control.items():
+        words = [str(one) for one in possible.get(name, (value,))]  # of devices only a run knows
+        if str(value) not in words:
+            there = ", ".join(filter(None, words))
+            raise SuiteError(
+                f"no cell has {name} {value!r}: there would be no control",
+                file=file,
+                line=line_of(text, ("control", name)) or line_of(text, ("control",)),
+                key=f"control.{name}",
+                remedy=f"there is {there}" if there else f"the suite names no {name}",
+            )
+
+
+def _check_adaptive(suite: Suite, possible: Mapping[str, Sequence[object]], text: str, file: Path) -> None:
     wrong = why_not(
-        purposes=suite.purposes,
-        interleave=suite.order.interleave,
-        baseline=suite.baseline,
-        possible={
-            "model": [model.name for model in models],
-            "delegate": [trial_label(one, start) for one in delegates for start in suite.starts_of(one)],
-            "threads": suite.threads,
-            "cpus": suite.cpus,
-            "binary": [name or "" for name in suite.binary_names()],
-        },
+        purposes=suite.purposes, interleave=suite.order.interleave, baseline=suite.baseline, possible=possible
     )
     if wrong is not None:
         key, message, remedy = wrong

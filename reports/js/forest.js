@@ -144,7 +144,7 @@ function drawForest() {
 /** A button for each verdict that is there: shows only those, everywhere on the page. */
 function drawVerdictChoice(rows) {
   const host = document.getElementById('forest-verdicts');
-  const counts = new Map(['slower', 'faster', 'same', 'inconclusive'].map((verdict) => [verdict, rows.filter((row) => row.state === 'measured' && row.verdict === verdict).length]));
+  const counts = new Map(['slower', 'faster', 'same', 'suspected', 'inconclusive'].map((verdict) => [verdict, rows.filter((row) => row.state === 'measured' && row.verdict === verdict).length]));
   host.replaceChildren(...[...counts].filter(([, count]) => count).map(([verdict, count]) => {
     const wanted = words().includes(verdict);
     const button = el('button', { type: 'button', class: `choice ${verdict}`, 'aria-pressed': String(wanted) }, `${verdictName(verdict)} ${count}`);

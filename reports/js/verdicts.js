@@ -88,6 +88,7 @@ const VERDICT_TITLES = {
   faster: 'Faster, surely: the whole interval is below the region of indifference',
   slower: 'Slower, surely: the whole interval is above the region of indifference',
   same: 'The same: the whole interval lies within the region of indifference',
+  suspected: 'Suspected: two separate runs without a control cannot show it surely',
   inconclusive: 'Inconclusive: it may be either',
 };
 const ratioDigits = (value) => (value >= 100 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(3) : value.toPrecision(3));

@@ -67,7 +67,7 @@ def test_two_runs_share_no_blocks() -> None:
     assert one.judgement.verdict is Verdict.INCONCLUSIVE
     assert {note.kind for note in one.notes} == {"not_interleaved", "drift"}
     (calm,) = table(cell(noise(1)), cell(noise(2, centre=1100.0)), source=TUESDAY).comparisons
-    assert calm.judgement.verdict is Verdict.SLOWER
+    assert (calm.judgement.verdict, calm.apparent) == (Verdict.SUSPECTED, Verdict.SLOWER)
 
 
 def test_cells_of_one_run_that_did_not_take_turns_are_not_paired() -> None:

@@ -1,0 +1,24 @@
+"""What a verdict must not say, whatever the numbers look like. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.analysis.verdict import Judgement, Verdict
+
+
+def without_control(judgement: Judgement) -> Judgement:
+    """The most that two separate runs without a control can show: a suspicion. Nothing in them says how far apart they started."""
+    if judgement.verdict in (Verdict.FASTER, Verdict.SLOWER):
+        return replace(judgement, verdict=Verdict.SUSPECTED)
+    if judgement.verdict is Verdict.SAME:
+        reason = "separate runs without a control cannot show that nothing changed"
+        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=(reason,))
+    return judgement
+
+
+def without_good_news(judgement: Judgement) -> Judgement:
+    """The most that can be said where some values are no positive numbers: not `same` or `faster`, as these processes have no ratio."""
+    if judgement.verdict not in (Verdict.SAME, Verdict.FASTER):
+        return judgement
+    return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=("not every value is a positive number",))

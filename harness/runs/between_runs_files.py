@@ -1,0 +1,143 @@
+"""The spread between runs of each phone, on disk: one file per phone in the state folder, beside its calibrations.
+
+Format history (`format_version`):
+    1   first version
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.analysis.between_runs import BetweenRuns
+from harness.analysis.cell_selection import Pair
+from harness.analysis.cells import CellResults
+from harness.errors import UsageError
+from harness.files.lock import held
+from harness.files.whole_file import write_whole
+from harness.records import DeviceInfo
+from harness.runs.calibration_files import device_file
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellBetweenRuns:
+    """The spread of one cell. `device` is the serial; `fingerprint` is that of the device's system build."""
+
+    device: str
+    fingerprint: str | None
+    model: str
+    model_sha256: str
+    asked: str
+    binary: str
+    delegate: str
+    threads: int
+    cpus: str
+    metric: str
+    run_ids: tuple[str, ...]
+    found: BetweenRuns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    format_version: int
+    cells: tuple[CellBetweenRuns, ...]
+
+
+_DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
+_Key = tuple[str, str, str, str, str, int, str, str]
+
+
+def save(cells: Sequence[CellBetweenRuns], devices: Iterable[DeviceInfo]) -> list[Path]:
+    """Keep them for phones, where newer ones take the place of older ones of the same cell. A virtual device is gone after its run.
+
+    Raises:
+        SetupError: the disk is full, or the place cannot be written.
+        UsageError: a file that is there was written by a newer harness, or is damaged.
+    """
+    written = []
+    for serial in dict.fromkeys(device.serial for device in devices if not device.virtual):
+        mine = {_key(cell): cell for cell in cells if cell.device == serial}
+        if mine:
+            path = _file(serial)
+            with held(path.with_suffix(".lock")):
+                known = {_key(cell): cell for cell in _read(path)} | mine
+                write_whole(
+                    path, (json.dumps(as_document(list(known.values())), indent=1, allow_nan=False) + "\n").encode()
+                )
+            written.append(path)
+    return written
+
+
+def spreads(
+    base: Iterable[DeviceInfo], head: Iterable[DeviceInfo], metric: str
+) -> Callable[[Pair], BetweenRuns | None]:
+    """What is known of the pairs of two runs: of a phone that both measured, on the system build that it was found on.
+
+    Raises:
+        UsageError: a file was written by a newer harness, or is damaged.
+    """
+    theirs = {device.serial: device for device in head if not device.virtual}
+    builds = {one.serial: one.fingerprint for one in base if one.serial in theirs and not one.virtual}
+    builds = {serial: build for serial, build in builds.items() if theirs[serial].fingerprint == build}
+    known = {_key(cell): cell for serial in builds for cell in _read(_file(serial))}
+
+    def spread(pair: Pair) -> BetweenRuns | None:
+        if pair.base is None or pair.head is None or pair.base.key.device != pair.head.key.device:
+            return None
+        # A new model was never measured several times; the old one was.
+        for cell in (pair.head, pair.base):
+            found = known.get(_key_of(cell, metric))
+            if found is not None and found.fingerprint == builds[found.device]:
+                return found.found
+        return None
+
+    return spread
+
+
+def as_document(cells: Sequence[CellBetweenRuns]) -> dict[str, Any]:
+    """For JSON."""
+    return {"format_version": FORMAT_VERSION, "cells": [asdict(cell) for cell in cells]}
+
+
+def _key(cell: CellBetweenRuns) -> _Key:
+    return (
+        *(cell.device, cell.model_sha256, cell.asked, cell.binary),
+        *(cell.delegate, cell.threads, cell.cpus, cell.metric),
+    )
+
+
+def _key_of(cell: CellResults, metric: str) -> _Key:
+    key, model = cell.key, cell.results[0].trial.model
+    return (key.device, model.sha256, model.asked, key.binary, key.delegate, key.threads, key.cpus, metric)
+
+
+def _file(serial: str) -> Path:
+    calibrations = device_file(serial)
+    return calibrations.with_name(f"{calibrations.stem}-between-runs.json")
+
+
+def _read(path: Path) -> tuple[CellBetweenRuns, ...]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged: {error}", remedy="remove it and calibrate anew") from None
+    version = data.get("format_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise UsageError(f"{path} has format {version}, this harness reads up to {FORMAT_VERSION}")
+    try:
+        return _DOCUMENT.validate_python(data).cells
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path} is damaged: {where}: {first['msg']}", remedy="remove it and calibrate anew") from None
