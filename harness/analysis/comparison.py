@@ -261,8 +261,9 @@ def _comparison(
     op_judgements: tuple[Judgement | None, ...],
     apart: Sequence[str],
 ) -> Comparison:
-    ours = summary_of_side(pair.base, metric, base, signed=estimate.signed)
-    theirs = summary_of_side(pair.head, metric, head, signed=estimate.signed)
+    wanted = pair.shown.key
+    ours = summary_of_side(pair.base, metric, base, signed=estimate.signed, wanted=wanted)
+    theirs = summary_of_side(pair.head, metric, head, signed=estimate.signed, wanted=wanted)
     shown, difference = estimate.shown(estimate.judged)
     apparent = judgement
     if any(side.odd.no_number or (side.odd.kinds and not estimate.signed) for side in (ours, theirs)):

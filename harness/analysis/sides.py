@@ -101,11 +101,26 @@ def by_block(cell: CellResults | None, metric: Metric, *, signed: bool = False) 
 
 
 def summary_of_side(
-    cell: CellResults | None, metric: Metric, source: RunContext, *, signed: bool = False
+    cell: CellResults | None,
+    metric: Metric,
+    source: RunContext,
+    *,
+    signed: bool = False,
+    wanted: CellKey | None = None,
 ) -> SideSummary:
-    """Summarise a cell in a metric; a side without the cell gets an empty summary. `signed` is as for `by_block`."""
+    """Summarise a cell in a metric.
+
+    Args:
+        cell: the cell; a side without it gets an empty summary.
+        metric: the metric.
+        source: its run.
+        signed: as for `by_block`.
+        wanted: which cell the side lacks: it may be one that its run never got to.
+    """
     if cell is None:
-        return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=())
+        purpose = purpose_for((), metric)
+        left = sum(trial.purpose is purpose and key_of(trial) == wanted for trial in source.left)
+        return SideSummary(key=None, mask=None, n=0, estimate=None, statuses={}, causes=(), left=left)
     values = [value for values in by_block(cell, metric, signed=signed).values() for value in values]
     purpose = purpose_for(cell.results, metric)
     asked: list[Result] = [result for result in cell.results if result.trial.purpose is purpose]

@@ -104,6 +104,17 @@ def test_an_interrupted_head_is_said_and_does_not_pass(tmp_path: Path, capsys: p
     assert run_json(capsys, str(ours), str(theirs))["incomplete"] == [{"side": "HEAD", "left": 16, "planned": 20}]
 
 
+def test_a_cell_that_an_interrupted_head_never_got_to_is_said_to_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = write_run(tmp_path / "base", cell(noise(1)) + cell(noise(2), delegate="gpu"))
+    theirs = planned(tmp_path / "head", cell(noise(3)), cell(noise(4), delegate="gpu"))
+    found = run_json(capsys, str(ours), str(theirs), *GATE)["comparisons"]
+    assert [one["gate_reason"] for one in found if one["delegate"] == "gpu"] == [
+        "measured in BASE and not in HEAD: HEAD has no such cell; HEAD: 10 of 10 processes never ran"
+    ]
+
+
 def test_an_interrupted_head_that_decides_all_the_same_passes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
