@@ -10,9 +10,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from scipy import special
 
-from harness.analysis.ratio_interval import Estimate, Sample
+from harness.analysis.ranks import pairwise_differences
+from harness.analysis.ratio_interval import LEVEL, Estimate, UnpairedSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,63 +43,53 @@ def between_runs(log_centres: Sequence[float]) -> BetweenRuns | None:
 
 
 @dataclass(frozen=True, slots=True)
-class SpreadSample:
-    """Two separate runs, with their usual spread as an error of its own.
+class SpreadSample(UnpairedSample):
+    """Two separate runs with what is known of the spread between runs: every claim and the interval allow for it.
 
-    The error within the runs and that between them are taken by Student's t with the degrees of freedom of the spread: a few runs say little
-    of how far apart runs start. The p-values within the runs count as well, whichever is larger.
+    Both the error within the runs and that between them are taken by Student's t with the degrees of freedom of the spread: a few runs say
+    little of how far apart runs start. No claim is surer than without the spread.
     """
 
-    inner: Sample
-    centre: float
-    """Log ratio."""
-    within: float
-    """Standard error within the runs."""
     spread: BetweenRuns
-
-    @property
-    def paired(self) -> bool:
-        """Never: the runs are separate."""
-        return False
-
-    @property
-    def size(self) -> int:
-        """Number of processes of the smaller side."""
-        return self.inner.size
 
     def p_above(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at most `edge`"."""
-        return max(self.inner.p_above(edge), self._t_p(self.centre - edge))
+        return max(UnpairedSample.p_above(self, edge), self._p(edge - self._centre))
 
     def p_below(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at least `edge`"."""
-        return max(self.inner.p_below(edge), self._t_p(edge - self.centre))
+        return max(UnpairedSample.p_below(self, edge), self._p(self._centre - edge))
 
     def p_within(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at least `edge` away from 0"."""
-        return max(self.inner.p_within(edge), self._t_p(edge - self.centre), self._t_p(edge + self.centre))
+        return max(UnpairedSample.p_within(self, edge), self.p_above(-edge), self.p_below(edge))
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return both ends of the interval for the log ratio."""
-        low, high = self.inner.interval(level)
-        half = float(special.stdtrit(self.spread.freedom, 0.5 + level / 2)) * self._error
-        return min(low, self.centre - half), max(high, self.centre + half)
+        low, high = UnpairedSample.interval(self, level)
+        reach = float(special.stdtrit(self.spread.freedom, 0.5 + level / 2))
+        within = float(special.stdtrit(len(self.base) + len(self.head) - 2, 0.5 + level / 2))
+        between = math.sqrt(2) * self.spread.deviation
+        below, above = ((self._centre - low) / within, (high - self._centre) / within)
+        return self._centre - reach * math.hypot(below, between), self._centre + reach * math.hypot(above, between)
 
     @property
-    def _error(self) -> float:
-        return math.hypot(self.within, math.sqrt(2) * self.spread.deviation)
+    def _centre(self) -> float:
+        return float(np.median(pairwise_differences(self.base, self.head)))
 
-    def _t_p(self, distance: float) -> float:
-        if self._error == 0:
-            return 0.0 if distance > 0 else 1.0
-        return float(special.stdtr(self.spread.freedom, -distance / self._error))
+    def _p(self, distance: float) -> float:
+        low, high = UnpairedSample.interval(self, LEVEL)
+        within = float(special.stdtrit(len(self.base) + len(self.head) - 2, 0.5 + LEVEL / 2))
+        error = math.hypot((high - low) / 2 / within, math.sqrt(2) * self.spread.deviation)
+        if error == 0:
+            return 0.0 if distance < 0 else 1.0
+        return float(special.stdtr(self.spread.freedom, distance / error))
 
 
 def allowing_for(spread: BetweenRuns, estimate: Estimate) -> Estimate:
-    """Return the estimate of two separate runs with their usual spread allowed for, in its interval and in all its tests."""
-    if estimate.sample is None or estimate.ratio is None or estimate.ci_low is None or estimate.ci_high is None:
+    """Widen the interval and all claims on two separate runs by their usual spread."""
+    if not isinstance(estimate.sample, UnpairedSample):
         return estimate
-    half = (math.log(estimate.ci_high) - math.log(estimate.ci_low)) / 2 - estimate.slack
-    within = half / float(special.stdtrit(estimate.base_n + estimate.head_n - 2, 0.5 + estimate.level / 2))
-    sample = SpreadSample(estimate.sample, math.log(estimate.ratio), within, spread)
-    return replace(estimate, sample=sample).refreshed()
+    sample = SpreadSample(estimate.sample.base, estimate.sample.head, spread)
+    # Computed anew at its own level, as `at` does for another one.
+    return replace(estimate, sample=sample, level=0.0).at(estimate.level)

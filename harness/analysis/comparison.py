@@ -18,9 +18,10 @@ from harness.analysis.cells import CellResults
 from harness.analysis.comparability import Note, Side, compare_conditions
 from harness.analysis.control import Controls
 from harness.analysis.failure_rates import LEVEL as FAILURE_LEVEL
-from harness.analysis.failure_rates import fails_more_p, holm
+from harness.analysis.failure_rates import fails_more_p
 from harness.analysis.held_back import without_control, without_good_news
 from harness.analysis.metrics import Metric
+from harness.analysis.multiple_claims import holm
 from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
@@ -70,6 +71,8 @@ class Comparison:
     """Head minus base, where not every value is positive: then there is no ratio."""
     control: str | None = None
     """The control that both sides were divided by."""
+    spread: BetweenRuns | None = None
+    """Spread between runs that the interval allows for."""
     sure: bool = True
     """Whether a verdict can be sure. Between two separate runs without a control it is `suspected` at most."""
     apparent: Verdict = Verdict.INCONCLUSIVE
@@ -143,7 +146,12 @@ def gate_breach(one: Comparison, rules: Rules) -> Breach | None:
         return "fails_more"
     if one.head.left and one.state == "measured" and one.apparent is Verdict.INCONCLUSIVE:
         return "interrupted"
-    return "too_few" if one.base.n >= MIN_BLOCKS > one.head.n > 0 else None
+    return "too_few" if one.base.n >= needed_processes(one) > one.head.n > 0 else None
+
+
+def needed_processes(one: Comparison) -> int:
+    """Return how many processes a side must have for any verdict on a cell, in a table of this size."""
+    return one.judgement.least or MIN_BLOCKS
 
 
 def failed_gate(one: Comparison, rules: Rules) -> bool:
@@ -296,6 +304,7 @@ def _comparison(
         op_judgements=op_judgements,
         difference=difference,
         control=estimate.control.name if estimate.control else None,
+        spread=estimate.spread,
         sure=estimate.sure,
         apparent=apparent.verdict,
     )
@@ -397,7 +406,10 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             binary=asked[4],
             devices=tuple(one.key.device for one in group),
             estimate=judged(estimate, judgement),
-            judgement=judgement if all(one.sure for one in group) else without_control(judgement),
+            # The mean of several devices does not allow for their spread between runs.
+            judgement=judgement
+            if all(one.sure and one.spread is None for one in group)
+            else without_control(judgement),
             synthetic=asked[5],
         )
         for (asked, group), estimate, judgement in zip(several.items(), estimates, judgements, strict=True)

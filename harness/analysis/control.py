@@ -15,6 +15,7 @@ from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
 from harness.analysis.metrics import Metric, purpose_for, reported
 from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.resolution import ratio_resolution
 from harness.analysis.sides import RunContext, by_block, is_synthetic
 from harness.records import CellKey, ModelRef, Result, Scalar, Status
 
@@ -36,6 +37,8 @@ class Controlled:
     head: tuple[float, ...]
     moved: float
     """The control itself, head over base: what was divided away."""
+    resolution: float = 0.0
+    """Relative size of the step in which the control's values are printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,7 @@ class _Control:
     base: _Logs
     head: _Logs
     synthetic: bool = False
+    resolution: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,8 @@ class Controls:
                     f"the control {control.name} does not count: only {len(left)} of {whole} processes share a block with it",
                 )
         moved = math.exp(_mean(control.head.values()) - _mean(control.base.values()))
-        return Controlled(name=control.name, base=ours, head=theirs, moved=moved), None
+        resolution = control.resolution
+        return Controlled(name=control.name, base=ours, head=theirs, moved=moved, resolution=resolution), None
 
     def is_control(self, pair: Pair) -> bool:
         """Say whether a pair is the control itself, which is no result."""
@@ -171,7 +176,13 @@ class Controls:
         key = pairs[0][1].key
         name = f"{key.model} {key.delegate} {key.threads} thr {key.cpus}" + (f" {key.binary}" if key.binary else "")
         name += f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
-        return _Control(name=name, base=ours, head=theirs, synthetic=is_synthetic(pairs[0][0]))
+        resolution = max(
+            ratio_resolution(
+                *([value for values in by_block(cell, self._metric).values() for value in values] for cell in pair)
+            )
+            for pair in pairs
+        )
+        return _Control(name=name, base=ours, head=theirs, synthetic=is_synthetic(pairs[0][0]), resolution=resolution)
 
     def _canary(self, device: str) -> _Control | None:
         """The canary, where the records leave no doubt of what it ran, and it was timed before every block that counts."""

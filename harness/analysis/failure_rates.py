@@ -1,12 +1,11 @@
-"""Whether head fails more often than base: an exact test on counts, corrected for all cells. Pure.
+"""Whether head fails more often than base: an exact test on counts, corrected for all cells (Holm). Pure.
 
-Sources: Fisher, Journal of the Royal Statistical Society 85 (1922); Holm, Scandinavian Journal of Statistics 6 (1979).
+Source: Fisher, Journal of the Royal Statistical Society 85 (1922).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 LEVEL = 0.01
 """Chance that any cell of a table is said to fail more often where none does."""
@@ -27,14 +26,3 @@ def fails_more_p(base_failed: int, base_total: int, head_failed: int, head_total
         for k in range(head_failed, min(failed, head_total) + 1)
     )
     return ways / math.comb(total, failed)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values in the order given. At or below `LEVEL`, the chance that any of them is false is at most that."""
-    count = len(p_values)
-    adjusted = [1.0] * count
-    most = 0.0
-    for rank, index in enumerate(sorted(range(count), key=lambda i: p_values[i])):
-        most = max(most, min(1.0, p_values[index] * (count - rank)))
-        adjusted[index] = most
-    return adjusted

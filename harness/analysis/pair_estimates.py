@@ -104,8 +104,9 @@ class Estimator:
 
     def _ratio(self, pair: Pair, control: Controlled | None) -> Estimate:
         sides = [by_block(cell, self.metric) for cell in (pair.base, pair.head)]
-        resolution = ratio_resolution(*(_flat(side) for side in sides))
+        resolution = ratio_resolution(_flat(sides[0]), _flat(sides[1]))
         if control is not None:
+            resolution = math.expm1(math.log1p(resolution) + math.log1p(control.resolution))
             # What moves slowly hits the control alike and is divided away: nothing is left to allow for.
             return unpaired(control.base, control.head, level=self.looks.level, drifts=False, resolution=resolution)
         ours, theirs = (
