@@ -3,7 +3,8 @@
 One round trip does it all, so that nothing of ours talks to the device while it measures:
 
 1. a fresh folder, temperature and thermal status before;
-2. the benchmark under `timeout` and `taskset`, its own pid written down first, so that it can be found and killed from outside;
+2. the benchmark under `timeout`, `taskset` and a shell of its own, which notes its exit code; its pid is written down before it starts,
+   so that it can be found and killed from outside;
 3. beside it a sampler, kept off the cores asked for where others exist, that notes clocks, temperature and the affinity of every thread;
 4. temperature and status after; then, behind a line with a nonce, everything that was noted.
 
@@ -88,7 +89,7 @@ class TrialScript:
         arguments = " ".join(q(flag) for flag in self.flags)
         apply_task_profile = f"{self.apply_task_profile}; echo $? >profile; " if self.apply_task_profile else ""
         # Pinned before the pid is written: the sampler must never see a mask that is not yet set.
-        start = q(f'echo $$ >pid || exit {CANNOT}; {apply_task_profile}exec "$@"')
+        start = q(own_shell(apply_task_profile))
         sampler = f"""{{ n=0
   while [ ! -s pid ] && [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done
   read p <pid; w=0.03
@@ -117,8 +118,10 @@ timeout -s KILL {seconds} taskset {self.mask:x} sh -c {start} sh {q(self.program
 P=$!
 {sampler}wait $P; rc=$?
 read up rest </proc/uptime; echo "$up" >stop
+{read_code(self.program)}
 # Before its 0.8.2 (Android 11) toybox reports death by signal N as 127+N.
-[ $rc -gt 127 ] && {{ timeout 9 sh -c 'kill -9 $$'; [ $? = 136 ] && rc=$((rc+1)); }} 2>/dev/null
+[ -z "$code" ] && [ $rc -gt 127 ] && {{ timeout 9 sh -c 'kill -9 $$'; [ $? = 136 ] && rc=$((rc+1)); }} 2>/dev/null
+[ "$code" ] && rc=$code
 {stop_sampler}conditions >after 2>/dev/null
 dumpsys battery 2>/dev/null | grep -e '^ *level:' -e '^ *scale:' >>after
 {{ {self.read_back or ":"}
@@ -131,6 +134,35 @@ exit $rc
 """
 
 
+def own_shell(prepare: str = "") -> str:
+    """Text of the shell that `timeout` runs in a folder without `code` and `pid`: it starts its arguments, and notes there how they ended.
+
+    The exit code of `timeout` itself is not to be believed: that of toybox 0.8.8 to 0.8.10 is 127 where the program ends before its parent
+    has noted its pid (mended in toybox acac56a2), which on a busy machine happens to programs of a second, too.
+
+    Args:
+        prepare: shell text to run first, ended by `;`.
+    """
+    # The subshell becomes the program. The shell's own words on its end ("Killed") are no output of it.
+    return f"""echo $$ >group || exit {CANNOT}; {prepare}exec 3>&2 2>/dev/null
+(read -r p rest </proc/self/stat && echo $p >pid || exit {CANNOT}; exec "$@" 2>&3 3>&-)
+c=$?; echo $c >code; exit $c"""
+
+
+def read_code(program: str) -> str:
+    """Shell text that sets `code` to what `own_shell` noted once `timeout`, whose pid is `$P`, has ended.
+
+    It is empty where that shell was killed, by the deadline or from outside. The `timeout` of an old toybox kills that shell only, so the
+    program is killed here.
+
+    Args:
+        program: as started; a pid may long belong to somebody else.
+    """
+    return f"""code=; read -r code 2>/dev/null <code
+p=; [ -z "$code" ] && read -r p 2>/dev/null <pid
+[ "$p" ] && grep -qF {shlex.quote(program)} /proc/$p/cmdline 2>/dev/null && kill -9 -$P $p 2>/dev/null"""
+
+
 def kill_script(folder: str, nonce: str) -> str:
     """Ends what a trial in this folder started, whatever became of its shell. Prints `gone` once nothing of it runs.
 
@@ -141,7 +173,7 @@ def kill_script(folder: str, nonce: str) -> str:
 mkdir -p {shlex.quote(folder)} && : >{shlex.quote(folder)}.{nonce}.stop
 cd {shlex.quote(folder)} 2>/dev/null || {{ echo gone; exit 0; }}
 n=0
-for f in pid shell; do
+for f in pid group shell; do
   p=; read p <$f
   while [ -n "$p" ] && [ $n -lt 20 ] && grep -q {shlex.quote(BASE_DIR)} /proc/$p/cmdline; do
     kill -9 $p; kill -9 -$p
