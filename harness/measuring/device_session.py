@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 PASSING = frozenset({Cause.KILLED, Cause.TRUNCATED_OUTPUT})
 """Failures of a trial itself that may have come from outside of it: it gets one more attempt."""
 
+PARTING_S = 5.0
+"""How long a device may take to answer when a run is ended early, in seconds, or it is left to its lease's end."""
+
 
 class DeviceSession:
     """One device while a lane runs on it.
@@ -200,6 +203,9 @@ class DeviceSession:
         )
         while True:
             try:
+                if self._services.cancel.is_set():
+                    # Whoever ends a run waits for this: a device that hangs is not asked each thing up to its own deadline.
+                    self._target.run("true", timeout_s=PARTING_S)
                 with contextlib.suppress(
                     Cancelled
                 ):  # in the last canary: what was set is given back by then, the lease is not
@@ -230,7 +236,7 @@ class DeviceSession:
                 target=self._target,
                 inventory=self._lane.inventory,
                 program=program,
-                facts=facts_of(self._target, program, self._services.help_texts),
+                facts=facts_of(self._target, program, self._services.help_texts, self._services.cancel),
                 owner=self._services.owner,
                 setup=setup,
             )
