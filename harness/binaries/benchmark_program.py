@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from harness.binaries.elf import DAMAGED, Platform, ProgramFile, read_program
 from harness.errors import UsageError
@@ -94,7 +95,7 @@ def _is_wrapper(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
             table = ELFFile(stream).get_section_by_name(".dynsym")
-            symbols = [] if table is None else list(table.iter_symbols())
+            symbols = list(table.iter_symbols()) if isinstance(table, SymbolTableSection) else []
             asked = [symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF" and symbol.name]
     except (OSError, *DAMAGED):
         return False
