@@ -297,7 +297,8 @@ def _facts(
         misnamed=_misnamed_input(reading),
         cpu_asked=requested is not None and requested.name == "cpu",
         delegates=measurement.delegates,
-        on_cpu=book.on_cpu,
+        on_cpu={**book.on_cpu, **reading.cpu_words.found(_external_options(reading, requested))},
+        not_loaded=reading.cpu_words.not_loaded,
         delegate_lines=book.lines,
         delegate_errors=book.recoverable_errors,
         asked_by_unconsumed=[name for flag in reading.unconsumed if (name := requested_by_flag(flag)) is not None],
@@ -323,6 +324,11 @@ def _only_summary(reading: Reading) -> bool:
 def _external_path(reading: Reading, requested: DelegateRequest | None) -> str | None:
     asked = requested.options.get("path") if requested is not None else None
     return reading.parameters.get("External delegate path") or (str(asked) if asked else None)
+
+
+def _external_options(reading: Reading, requested: DelegateRequest | None) -> str:
+    asked = requested.options.get("options") if requested is not None else None
+    return reading.parameters.get("External delegate options") or str(asked or "")
 
 
 def _noted(measurement: Measurement, note: str) -> Measurement:

@@ -14,6 +14,7 @@ from harness.benchmark_model.first_words import CLOSELY, LINE_ENDS
 from harness.benchmark_model.language_model import LlmResults
 from harness.benchmark_model.litert_results import LitertResults
 from harness.benchmark_model.numbers import NUMBER, number, whole_size
+from harness.benchmark_model.on_cpu import CpuWords
 from harness.benchmark_model.performance_options import OptionRuns
 from harness.benchmark_model.prefixes import Line, strip_tool_prefix
 from harness.benchmark_model.profile_text import ProfileText
@@ -79,6 +80,7 @@ class Reading:
     profile_cut: bool = False
     """The profile, from any source, begins but does not end."""
     delegates: DelegateBook = field(default_factory=DelegateBook)
+    cpu_words: CpuWords = field(default_factory=CpuWords)
     litert: LitertResults = field(default_factory=LitertResults)
     llm: LlmResults = field(default_factory=LlmResults)
     of_options: bool = False
@@ -279,6 +281,7 @@ class Reading:
     def _other(self, level: str, message: str, word: str, cut: bool) -> None:
         if level not in ("E", "F") and not message.endswith(LINE_ENDS) and word.lower() not in CLOSELY:
             return
+        self.cpu_words.feed(message)
         if self.delegates.feed(message):
             self.ours = True
             self.begun = "maybe"

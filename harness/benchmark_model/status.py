@@ -99,6 +99,8 @@ class StatusFacts:
     """By delegate: the line that says that it took nothing."""
     on_cpu: Mapping[str, str]
     """By delegate: the line that says that it ran on the CPU."""
+    not_loaded: Mapping[str, str]
+    """The line by delegate that says that its library is not there."""
     delegate_errors: Mapping[str, str]
     """By delegate: an error that it printed, which need not be fatal."""
 
@@ -202,7 +204,10 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
     for name in dict.fromkeys([*facts.asked, *facts.asked_by_unconsumed, *gone]):
         use = uses.get(name)
         if use is None:
-            if instead := _another(name, facts):
+            said = facts.on_cpu.get(name) or facts.not_loaded.get(name)
+            if said is not None and not facts.any_allowed and (facts.initialized or facts.complete):
+                missing.append(Evidence(Cause.DELEGATE_NOT_APPLIED, f"{name} ran on the CPU: {said}"))
+            elif instead := _another(name, facts):
                 missing.append(
                     Evidence(
                         Cause.DELEGATE_NOT_APPLIED,

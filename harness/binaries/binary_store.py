@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -203,14 +203,14 @@ class BinaryStore:
         )
 
 
-def read_program_as(path: Path, shown: str) -> ProgramFile:
-    """Read a program as `read_program` does, with errors that name the file as the user knows it.
+def read_program_as(path: Path, shown: str, read: Callable[[Path], ProgramFile] = read_program) -> ProgramFile:
+    """Read a program as `read` does, with errors that name the file as the user knows it.
 
     Raises:
-        UsageError: as `read_program`.
+        UsageError: as `read`.
     """
     try:
-        return read_program(path)
+        return read(path)
     except UsageError as error:
         raise UsageError(error.message.replace(str(path), shown), remedy=error.remedy) from None
 

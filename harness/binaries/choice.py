@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.benchmark_model.command_line import DELEGATES, BinaryFacts, read_help, unsupported
+from harness.binaries.benchmark_program import read_benchmark, require_benchmark
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.elf import Platform, ProgramFile, is_script, read_program, require
 from harness.binaries.profiles import BUILD_ABIS
@@ -112,7 +113,9 @@ def check_own_binaries(binaries: Mapping[str, str | Path]) -> dict[str, Path]:
         if abi not in ABIS:
             raise UsageError(f"a binary for {abi!r}: no such ABI", remedy=f"one of {', '.join(ABIS)}")
         if not is_script(Path(path)):
-            require(read_program(Path(path)), str(path), abi=abi)
+            program = read_program(Path(path))
+            require(program, str(path), abi=abi)
+            require_benchmark(Path(path), program)
     return {abi: Path(path) for abi, path in binaries.items()}
 
 
@@ -173,7 +176,7 @@ def check_requests(requests: Sequence[BinaryRequest], store: BinaryStore) -> Non
 
 def _look(request: BinaryRequest, path: Path) -> ProgramFile | None:
     """Read a file's headers; None for a script."""
-    return None if is_script(path) else read_program(path)
+    return None if is_script(path) else read_benchmark(path)
 
 
 def _records(request: BinaryRequest, store: BinaryStore) -> tuple[BinaryRecord, ...]:
@@ -228,6 +231,7 @@ def _own(info: DeviceInfo, path: Path) -> Program:
     else:
         program = read_program(path)
         require(program, str(path), platform=_platform(info))
+        require_benchmark(path, program)
         abi, ndk = program.abi, program.ndk
     made = _program(path, abi=abi, origin="import", name=path.name)
     return replace(made, artifact=replace(made.artifact, source=str(path), ndk=ndk))

@@ -27,6 +27,18 @@ _ABI_OF_MACHINE = {
     ("EM_X86_64", 64): "x86_64",
     ("EM_386", 32): "x86",
 }
+DAMAGED = (
+    ELFError,
+    ConstructError,
+    AssertionError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    TypeError,
+)
+"""The errors of a damaged file. pyelftools trusts what it reads, so they can be any of these."""
+
 _ANDROID_LINKERS = ("/system/bin/linker", "/apex/com.android.runtime/bin/linker")
 _REMEDY = "get one: harness build --help"
 
@@ -69,7 +81,7 @@ def read_program(path: Path) -> ProgramFile:
         with path.open("rb") as stream:
             magic = stream.read(4)
             if magic != b"\x7fELF":
-                raise UsageError(f"{path} is {_kind_of(magic, size, path)}, not a program", remedy=_REMEDY)
+                raise UsageError(f"{path} is {_kind_of(size, path)}, not a program", remedy=_REMEDY)
             stream.seek(0)
             return _read(stream, path, size)
     except FileNotFoundError:
@@ -139,17 +151,7 @@ def _read(stream: Any, path: Path, size: int) -> ProgramFile:
         symbols = elf.get_section_by_name(".symtab") is not None
     except HarnessError:
         raise
-    except (
-        ELFError,
-        ConstructError,
-        AssertionError,
-        ValueError,
-        LookupError,
-        ArithmeticError,
-        AttributeError,
-        TypeError,
-    ) as error:
-        # pyelftools trusts what it reads, so a damaged header can raise any exception.
+    except DAMAGED as error:
         raise UsageError(f"{path} is a damaged ELF file: {str(error)[:120] or 'unreadable'}", remedy=_REMEDY) from None
     return ProgramFile(
         abi=abi,
@@ -194,17 +196,37 @@ def _kind_of_node(mode: int) -> str:
     return "a named pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device file"
 
 
-def _kind_of(magic: bytes, size: int, path: Path) -> str:
+_KINDS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"PK", "a zip or an APK"),
+    (0, b"\x1f\x8b", "a gzip file"),
+    (0, b"BZh", "a bzip2 file"),
+    (0, b"\xfd7zXZ\0", "an xz file"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd file"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"Rar!", "a RAR archive"),
+    (257, b"ustar", "a tar archive"),
+    (0, b"!<arch>\n", "a static library or a Debian package"),
+    (0, b"MZ", "a Windows program"),
+    (0, b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (0, b"\xca\xfe\xba\xbe", "a macOS program or a Java class"),
+    (0, b"dex\n", "Android bytecode"),
+    (4, b"TFL3", "a TensorFlow Lite model"),
+    (0, b"LITERTLM", "a LiteRT-LM bundle"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"version https://git-lfs.github.com/spec/", "a pointer of Git LFS (fetch the file itself: git lfs pull)"),
+    (0, b"#!", "a script"),
+)
+"""Offset in the file, bytes there, kind of file. Sources: the formats' own documentation; `file`'s magic database."""
+
+
+def _kind_of(size: int, path: Path) -> str:
     if size == 0:
         return "empty"
-    if magic[:2] == b"PK":
-        return "a zip or an APK"
-    if magic[:2] == b"\x1f\x8b":
-        return "a gzip file"
     with path.open("rb") as stream:
         head = stream.read(4096)
-    if head.startswith(b"#!"):
-        return "a script"
+    for at, magic, kind in _KINDS:
+        if head.startswith(magic, at):
+            return kind
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.binaries.benchmark_program import read_benchmark
 from harness.binaries.binary_store import BinaryStore, read_program_as
 from harness.binaries.download import discard, download
 from harness.binaries.elf import Platform, require
@@ -52,7 +53,7 @@ def fetch_prebuilt(
                 return record
     got = download(wanted.url, folder, progress, sha256=expected)
     try:
-        seen = read_program_as(got.path, wanted.url)
+        seen = read_program_as(got.path, wanted.url, read_benchmark)
         system: Platform = "android" if is_android(wanted.abi) else "linux"
         require(seen, wanted.url, abi=device_abi(wanted.abi), platform=system)
         record = replace(

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 
+from harness.binaries.benchmark_program import check_name, require_benchmark
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.builder import BuildRequest, build_request
 from harness.binaries.builder import build as build_binary
@@ -209,12 +210,16 @@ def _check_options(ctx: click.Context, way: str) -> None:
 
 
 def _import(store: BinaryStore, path: Path, abis: str | None, flex: bool, name: str | None) -> BinaryRecord:
+    program = read_program(path)
     if abis is not None:
         wanted = parse_abis(abis)
         if len(wanted) != 1:
             raise UsageError("--import: a program is for one ABI", remedy="import them one by one")
         system: Platform = "android" if is_android(wanted[0]) else "linux"
-        require(read_program(path), str(path), abi=device_abi(wanted[0]), platform=system)
+        require(program, str(path), abi=device_abi(wanted[0]), platform=system)
+    require_benchmark(path, program)
+    if abis is None:
+        check_name(path, program)
     # The file does not show whether it has Flex, so the user may say that it has.
     return store.add(path, replace(new_record("import", str(path.resolve()), name=name), flex=True if flex else None))
 

@@ -27,7 +27,7 @@ import adbutils
 from adbutils.errors import AdbConnectionError, AdbError, AdbTimeout
 
 from harness.devices.shell_stream import close_stdin, read_output
-from harness.devices.socket_deadline import NoEnd, Transfer
+from harness.devices.socket_deadline import NoEnd, Transfer, wait_for
 from harness.devices.target import PULL_TIMEOUT_S, Cancelled, CommandOutput, RemoteStat, Target, push_timeout_s
 from harness.errors import (
     AdbServerLost,
@@ -85,7 +85,7 @@ class AdbTarget:
         deadline = time.monotonic() + timeout_s
         with (
             self._logged(f"shell {_in_one_line(command)}") as outcome,
-            self._service(f"shell,v2,TERM=dumb,raw:{command}", timeout_s=min(timeout_s, _OPEN_TIMEOUT_S)) as sock,
+            self._service(f"shell,v2,TERM=dumb,raw:{command}", min(timeout_s, _OPEN_TIMEOUT_S), cancel) as sock,
         ):
             close_stdin(sock)
             try:
@@ -214,11 +214,11 @@ class AdbTarget:
             log.debug("%s: %s: %.3f s%s", self.serial, request, took_s, "".join(f", {word}" for word in outcome))
 
     @contextlib.contextmanager
-    def _service(self, name: str, *, timeout_s: float) -> Iterator[socket.socket]:
+    def _service(self, name: str, timeout_s: float, cancel: threading.Event | None) -> Iterator[socket.socket]:
         """Open a stream to a service of the device. Errors of adbutils and of sockets become DeviceErrors here."""
         self.round_trips += 1
         with self._witnessed(), self._translated():
-            connection = self._open(name, timeout_s)
+            connection = self._open(name, timeout_s, cancel)
             sock = connection.conn
             try:
                 yield sock
@@ -230,7 +230,7 @@ class AdbTarget:
     def _transfer(self, late: str, timeout_s: float, cancel: threading.Event | None) -> Iterator[Transfer]:
         """Open the sync service up to a deadline in wall time; `late` is the error text for what did not happen in time."""
         deadline = time.monotonic() + timeout_s
-        with self._service("sync:", timeout_s=min(timeout_s, _OPEN_TIMEOUT_S)) as sock:
+        with self._service("sync:", min(timeout_s, _OPEN_TIMEOUT_S), cancel) as sock:
             try:
                 yield Transfer(sock, deadline, cancel)
             except NoEnd:
@@ -251,19 +251,25 @@ class AdbTarget:
             self._witness = before
             witness.close()
 
-    def _open(self, name: str, timeout_s: float) -> adbutils.AdbConnection:
+    def _open(self, name: str, timeout_s: float, cancel: threading.Event | None) -> adbutils.AdbConnection:
         for attempt in (1, 2):
             connection = self._client.make_connection(timeout=timeout_s)
+            deadline = time.monotonic() + timeout_s
+
+            def ask(request: str, connection: adbutils.AdbConnection = connection, deadline: float = deadline) -> None:
+                connection.send_command(request)
+                # A device that hangs does not answer here, and a cancel must not wait for it.
+                while not wait_for(connection.conn, deadline, cancel):
+                    pass
+                connection.check_okay()
+
             try:
                 if self._transport_id is not None:
-                    connection.send_command(f"host:transport-id:{self._transport_id}")
-                    connection.check_okay()
+                    ask(f"host:transport-id:{self._transport_id}")
                 else:
-                    connection.send_command(f"host:tport:serial:{self._listed_as}")
-                    connection.check_okay()
+                    ask(f"host:tport:serial:{self._listed_as}")
                     connection.read_exact(8)
-                connection.send_command(name)
-                connection.check_okay()
+                ask(name)
             except BaseException as error:
                 connection.conn.close()
                 stale = self._transport_id is not None and isinstance(error, AdbError) and "transport" in str(error)
@@ -287,14 +293,12 @@ class AdbTarget:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except AdbTimeout as error:
-            raise DeviceHung(f"it does not answer: {error}", serial=self.serial) from error
+        except (AdbTimeout, TimeoutError, NoEnd) as error:
+            raise DeviceHung("it does not answer", serial=self.serial) from error
         except AdbConnectionError as error:
             raise AdbServerLost(f"no ADB server answers on port {self.port}", serial=self.serial) from error
         except AdbError as error:
             raise self._adb_error(str(error)) from error
-        except TimeoutError as error:
-            raise DeviceHung("it does not answer", serial=self.serial) from error
         except (EOFError, ConnectionError) as error:
             raise self._gone(str(error)) from error
 

@@ -28,7 +28,9 @@ from harness.litert_host.reports import (
     write_runtime_info,
 )
 from harness.litert_host.runs import RunLimits, run_many
+from harness.litert_host.runtime_details import model_runtime_details
 from harness.litert_host.session import CpuOptions, LiteRtError, Session
+from harness.litert_host.state_dump import ColumnWidths, state_lines
 from harness.litert_host.statistics import number
 
 # The real tool feeds random values as well.
@@ -281,6 +283,8 @@ class Benchmark:
         randomness = random.Random(_SEED)  # noqa: S311  # see above
         tensors = [self.subgraph.tensors[index] for index in self.input_tensors]
         inputs = [input_bytes(t, self.shapes[i], self.layer_of.get(i), randomness) for i, t in enumerate(tensors)]
+        if options.on("print_preinvoke_state"):
+            self._print_state("pre")
         monitor = None
         if options.on("report_peak_memory_footprint"):
             monitor = memory.PeakMonitor(options.whole("memory_footprint_check_interval_ms"))
@@ -312,9 +316,25 @@ class Benchmark:
         if not good:
             raise Failed
 
+    def _print_state(self, when: str) -> None:
+        options = self.options
+        if (groups := self._partitions()) is None:
+            return  # nothing shows which delegate runs which node
+        widths = ColumnWidths(
+            name=max(0, options.whole("tensor_name_display_length")),
+            kind=max(0, options.whole("tensor_type_display_length")),
+            allocation=max(0, options.whole("alloc_type_display_length")),
+        )
+        details = model_runtime_details(self.subgraph, self.subgraph_index, groups)
+        output.info(f"\n====Printing out TfLite interpreter {when}-invoke state begins====")
+        output.plain(state_lines(self.subgraph, len(self.graph.subgraphs), details, widths))
+        output.info(f"====Printing out TfLite interpreter {when}-invoke state ends====\n")
+
     def _report(self, outcome: BenchmarkOutcome, profile: ModelProfile) -> None:
         options = self.options
         outcome.say()
+        if options.on("print_postinvoke_state"):
+            self._print_state("post")
         if options.on("enable_op_profiling"):
             init = ModelProfile(self.graph)
             # Compiling covers the whole model, allocating the subgraph that runs. The real tool's profile does not include loading.

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 
 def info(text: str) -> None:
     """Print an `INFO: ` line on stdout."""
     sys.stdout.write(f"INFO: {text}\n")
+    sys.stdout.flush()
+
+
+def plain(lines: Iterable[str]) -> None:
+    """Print lines without a level on stdout."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 
 

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 PASSING = frozenset({Cause.KILLED, Cause.TRUNCATED_OUTPUT})
 """Failures of a trial that may have an outside cause: it gets one more attempt."""
 
+PARTING_S = 5.0
+"""Seconds that a device has to answer when a run ends early. Then its lease runs out by itself."""
+
 
 class DeviceSession:
     """One device while a lane runs on it.
@@ -201,6 +204,9 @@ class DeviceSession:
         )
         while True:
             try:
+                if self._services.cancel.is_set():
+                    # The user who ends a run waits for this, so a device that hangs does not get each command's own deadline.
+                    self._target.run("true", timeout_s=PARTING_S)
                 with contextlib.suppress(
                     Cancelled
                 ):  # the last canary failed: the settings are restored by now, the lease is still held
@@ -231,7 +237,7 @@ class DeviceSession:
                 target=self._target,
                 inventory=self._lane.inventory,
                 program=program,
-                facts=facts_of(self._target, program, self._services.help_texts),
+                facts=facts_of(self._target, program, self._services.help_texts, self._services.cancel),
                 owner=self._services.owner,
                 setup=setup,
             )

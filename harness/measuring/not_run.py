@@ -43,6 +43,12 @@ def skipped_result(trial: Trial, reason: str) -> Result:
     )
 
 
+def no_library_result(trial: Trial, reason: str) -> Result:
+    """Return the result of a trial whose delegate cannot be loaded, so that no process ran."""
+    causes = (Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED)
+    return replace(skipped_result(trial, f"did not run: {reason}"), status=Status.FAILED, causes=causes)
+
+
 def blocked_result(trial: Trial, refusal: GateRefusal, *, asked: Mapping[str, str], waited_s: float) -> Result:
     """Make the result of a trial that a gate kept from running.
 

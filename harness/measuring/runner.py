@@ -28,8 +28,9 @@ from harness.devices.lease import LEASE_LOST, LEASE_S, renew_script
 from harness.devices.push import Blob
 from harness.devices.target import Cancelled, Target
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
+from harness.measuring.delegate_libraries import DelegateLibraries
 from harness.measuring.device_setup import Setup
-from harness.measuring.not_run import skipped_result
+from harness.measuring.not_run import no_library_result, skipped_result
 from harness.measuring.start_state import cache_place, fill_script, is_filled
 from harness.measuring.trailer import split_trailer
 from harness.measuring.trial_logs import pull_files, write_logs
@@ -56,6 +57,7 @@ class Bench:
         facts: the flags that the binary's help lists.
         owner: the run's id; it holds the lease.
         setup: what each trial's script has to do for the conditions.
+        libraries: the findings about the delegates' libraries.
     """
 
     target: Target
@@ -64,6 +66,7 @@ class Bench:
     facts: BinaryFacts
     owner: str
     setup: Setup = field(default_factory=Setup)
+    libraries: DelegateLibraries = field(default_factory=DelegateLibraries)
 
 
 def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: threading.Event) -> Result:
@@ -77,7 +80,8 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         cancel: set by another thread to give up.
 
     Returns:
-        A result of status ok, failed or invalid, whatever the benchmark does; skipped if the binary has no flag for what the trial asks.
+        A result of status ok, failed or invalid, whatever the benchmark does; skipped if the binary has no flag for what the trial asks;
+        failed without a process if the delegate's library is missing or unusable.
 
     Raises:
         DeviceError: the device failed (lost, hung, rebooted); the caller decides whether to try again.
@@ -86,6 +90,8 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     folder = trial_folder(trial)
     if (reason := unsupported(trial.delegate, trial.purpose, trial.start, bench.facts, trial.model)) is not None:
         return replace(skipped_result(trial, reason[1]), causes=(reason[0],), artifact_sha256=bench.program.sha256)
+    if (lack := bench.libraries.problem(bench.target, trial.delegate, bench.program, cancel)) is not None:
+        return replace(no_library_result(trial, lack), artifact_sha256=bench.program.sha256)
     cache = cache_place(trial, program_sha256=bench.program.sha256, folder=folder)
     script = _script(bench, trial, model, folder, cache)
     started_at, started = datetime.now(UTC), time.monotonic()

@@ -16,6 +16,7 @@ import shlex
 
 from harness.benchmark_model.command_line import BinaryFacts, CachePlace, trial_flags
 from harness.devices.device_folder import BASE_DIR
+from harness.measuring.trial_script import own_shell, read_code
 from harness.records import Purpose, RunLengths, Trial
 
 CACHE_DIR = f"{BASE_DIR}/cache"
@@ -72,9 +73,11 @@ def fill_script(trial: Trial, cache: CachePlace, *, graph: str, program: str, bi
 mkdir -p {q(cache.folder)} {q(folder)} && cd {q(folder)} || exit 1
 F={q(cache.folder)}/{q(cache.token)}
 if [ ! -f {q(cache.folder)}/filled ]; then
-  rm -f "$F"*
-  timeout -s KILL {seconds} sh -c 'echo $$ >pid; exec "$@"' sh {q(program)} {arguments} </dev/null >/dev/null 2>&1
-  [ $? = 0 ] && : >{q(cache.folder)}/filled
+  rm -f "$F"* code pid
+  timeout -s KILL {seconds} sh -c {q(own_shell())} sh {q(program)} {arguments} </dev/null >/dev/null 2>&1 &
+  P=$!; wait $P
+  {read_code(program)}
+  [ "$code" = 0 ] && : >{q(cache.folder)}/filled
 fi
 for f in "$F"*; do [ -s "$f" ] && [ -f {q(cache.folder)}/filled ] && echo {_MARK}; done
 :

@@ -3,7 +3,8 @@
 It runs in one round trip, so that the harness does not talk to the device during the measurement:
 
 1. a fresh folder, temperature and thermal status before;
-2. the benchmark under `timeout` and `taskset`; its pid is written first, so that it can be found and killed from outside;
+2. the benchmark under `timeout`, `taskset` and a shell of its own, which records its exit code; its pid is written before it starts, so
+   that it can be found and killed from outside;
 3. beside it a sampler, on other cores where possible, that records clocks, temperature and the affinity of every thread;
 4. temperature and status after; then, after a line with a nonce, everything that was recorded.
 
@@ -88,7 +89,7 @@ class TrialScript:
         arguments = " ".join(q(flag) for flag in self.flags)
         apply_task_profile = f"{self.apply_task_profile}; echo $? >profile; " if self.apply_task_profile else ""
         # Pinned before the pid is written: the sampler must not see the mask from before.
-        start = q(f'echo $$ >pid || exit {CANNOT}; {apply_task_profile}exec "$@"')
+        start = q(own_shell(apply_task_profile))
         sampler = f"""{{ n=0
   while [ ! -s pid ] && [ $n -lt 40 ]; do sleep 0.05; n=$((n+1)); done
   read p <pid; w=0.03
@@ -117,8 +118,10 @@ timeout -s KILL {seconds} taskset {self.mask:x} sh -c {start} sh {q(self.program
 P=$!
 {sampler}wait $P; rc=$?
 read up rest </proc/uptime; echo "$up" >stop
+{read_code(self.program)}
 # Before its 0.8.2 (Android 11) toybox reports death by signal N as 127+N.
-[ $rc -gt 127 ] && {{ timeout 9 sh -c 'kill -9 $$'; [ $? = 136 ] && rc=$((rc+1)); }} 2>/dev/null
+[ -z "$code" ] && [ $rc -gt 127 ] && {{ timeout 9 sh -c 'kill -9 $$'; [ $? = 136 ] && rc=$((rc+1)); }} 2>/dev/null
+[ "$code" ] && rc=$code
 {stop_sampler}conditions >after 2>/dev/null
 dumpsys battery 2>/dev/null | grep -e '^ *level:' -e '^ *scale:' >>after
 {{ {self.read_back or ":"}
@@ -131,6 +134,35 @@ exit $rc
 """
 
 
+def own_shell(prepare: str = "") -> str:
+    """Return the text of the shell that `timeout` runs in a folder without `code` and `pid`. It starts its arguments and writes both files.
+
+    The exit code of `timeout` itself may be wrong: toybox 0.8.8 to 0.8.10 returns 127 if the program ends before its parent has stored its
+    pid (repaired in toybox acac56a2). On a busy machine this also happens to programs that take a second.
+
+    Args:
+        prepare: shell text to run first; ends with `;`.
+    """
+    # The subshell becomes the program. The shell's own message on its end ("Killed") is not part of its output.
+    return f"""echo $$ >group || exit {CANNOT}; {prepare}exec 3>&2 2>/dev/null
+(read -r p rest </proc/self/stat && echo $p >pid || exit {CANNOT}; exec "$@" 2>&3 3>&-)
+c=$?; echo $c >code; exit $c"""
+
+
+def read_code(program: str) -> str:
+    """Return shell text that sets `code` to the exit code from `own_shell` after `timeout`, whose pid is `$P`, has ended.
+
+    `code` is empty if that shell was killed, by the deadline or from outside. The `timeout` of an old toybox kills only that shell, so this
+    text kills the program.
+
+    Args:
+        program: the program as started, because its pid may meanwhile belong to another one.
+    """
+    return f"""code=; read -r code 2>/dev/null <code
+p=; [ -z "$code" ] && read -r p 2>/dev/null <pid
+[ "$p" ] && grep -qF {shlex.quote(program)} /proc/$p/cmdline 2>/dev/null && kill -9 -$P $p 2>/dev/null"""
+
+
 def kill_script(folder: str, nonce: str) -> str:
     """Return shell text that ends what a trial in this folder started, even if its shell is gone. It prints `gone` once nothing runs.
 
@@ -141,7 +173,7 @@ def kill_script(folder: str, nonce: str) -> str:
 mkdir -p {shlex.quote(folder)} && : >{shlex.quote(folder)}.{nonce}.stop
 cd {shlex.quote(folder)} 2>/dev/null || {{ echo gone; exit 0; }}
 n=0
-for f in pid shell; do
+for f in pid group shell; do
   p=; read p <$f
   while [ -n "$p" ] && [ $n -lt 20 ] && grep -q {shlex.quote(BASE_DIR)} /proc/$p/cmdline; do
     kill -9 $p; kill -9 -$p

@@ -34,6 +34,7 @@ GOOD = StatusFacts(
     delegates=(),
     asked_by_unconsumed=(),
     on_cpu={},
+    not_loaded={},
     delegate_lines={},
     delegate_errors={},
 )

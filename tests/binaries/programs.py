@@ -12,6 +12,7 @@ ANDROID_LINKER = {
     "x86_64": "/system/bin/linker64",
 }
 LINUX_LINKER = {"arm64-v8a": "/lib/ld-linux-aarch64.so.1", "x86_64": "/lib64/ld-linux-x86-64.so.2"}
+WORDS = b"Average inference timings in us: Warmup: \0"
 
 
 def elf(
@@ -22,6 +23,7 @@ def elf(
     kind: int = 3,
     payload: bytes = b"",
     note: bytes = b"",
+    words: bytes = WORDS,
 ) -> bytes:
     """A program (kind 3: position-independent executable) with one loaded segment that holds all of it.
 
@@ -32,7 +34,9 @@ def elf(
         kind: e_type.
         payload: bytes that make it differ from others.
         note: the description of an Android note.
+        words: what shows that it is benchmark_model.
     """
+    payload = words + payload
     wide = abi in ("arm64-v8a", "x86_64")
     header_size, entry_size = (64, 56) if wide else (52, 32)
     wanted = b"" if interpreter is None else interpreter.encode() + b"\0"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from harness.runs.run_store import load_run
+from harness.virtual.android.event_log import EventLog
 from harness.virtual.farm import VirtualFarm
+from harness.virtual.faults import FaultPlan
 from tests.cli.running import harness, no_traceback, write_suite
 from tests.cli.scripted_program import held_run, write_program
 from tests.model_files import shipped
@@ -55,6 +61,37 @@ def test_a_cancelled_job_ends_like_ctrl_c(tmp_path: Path) -> None:
         _, stderr = held.process.communicate(timeout=120)
     assert held.process.returncode == 130, stderr
     assert f"--resume {out}" in stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_push_does_not_outlive_its_run(tmp_path: Path, number: signal.Signals) -> None:
+    """The device hangs for good as soon as the model's first bytes come: only a push that is given up lets the run end."""
+    suite = write_suite(tmp_path, [shipped("mobilenet_fp32.tflite")])
+    out = tmp_path / "run"
+    faults = FaultPlan.model_validate(
+        {"faults": [{"fault": "hung", "during": "push", "match": r"\.tflite", "forever": True}]}
+    )
+    with VirtualFarm(["virtual-flagship"], faults=faults) as farm:
+        events = EventLog(farm.folder / "devices" / farm.serials[0] / "events.jsonl")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness", "run", str(suite), "--device", farm.serials[0], "--out", str(out)],
+            env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            while not events.read("fault"):
+                assert process.poll() is None, "it ended before it pushed the model"
+                time.sleep(0.05)
+            process.send_signal(number)
+            _, stderr = process.communicate(timeout=200)
+        finally:
+            process.kill()
+    assert process.returncode == 130, stderr
+    assert f"--resume {out}" in stderr
+    assert load_run(out).results == ()
+    pushes = [line for line in (out / "logs" / "harness.log").read_text().splitlines() if ".tflite.part, " in line]
+    assert [line.endswith("Cancelled") for line in pushes] == [True]
 
 
 def test_skipped_cells_survive_a_resume(tmp_path: Path) -> None:

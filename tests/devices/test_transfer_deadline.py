@@ -34,8 +34,8 @@ def byte_by_byte(sock: socket.socket, over: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def phone(behaviour: Behaviour) -> Iterator[AdbTarget]:
-    """Behind a server that takes every request, and then does as it is told."""
+def phone(behaviour: Behaviour, *, opens: bool = True) -> Iterator[AdbTarget]:
+    """Behind a server that takes every request, and then does as it is told: where `opens` is False, before the device has answered."""
     over = threading.Event()
 
     def serve(sock: socket.socket) -> None:
@@ -43,8 +43,10 @@ def phone(behaviour: Behaviour) -> Iterator[AdbTarget]:
             while True:
                 size = int(sock.recv(4, socket.MSG_WAITALL), 16)
                 request = sock.recv(size, socket.MSG_WAITALL)
-                sock.sendall(b"OKAY" + (bytes(8) if request.startswith(b"host:tport") else b""))
-                if request == b"sync:":
+                service = not request.startswith(b"host:")
+                if opens or not service:
+                    sock.sendall(b"OKAY" + (bytes(8) if request.startswith(b"host:tport") else b""))
+                if service:
                     behaviour(sock, over)
                     return
 
@@ -90,3 +92,22 @@ def test_a_cancel_ends_it(tmp_path: Path, transfer: Callable[..., None], behavio
     with phone(behaviour) as target, pytest.raises(Cancelled):
         transfer(target, tmp_path, NEVER_S, cancel)
     assert [file.name for file in tmp_path.iterdir()] in ([], ["big"]), "nothing half"
+
+
+def shell(target: AdbTarget, folder: Path, timeout_s: float, cancel: threading.Event | None = None) -> None:
+    target.run("true", timeout_s=timeout_s, cancel=cancel)
+
+
+@pytest.mark.parametrize("request_", [push, pull, shell])
+def test_a_cancel_ends_the_waiting_for_a_device_that_does_not_take_the_request(
+    tmp_path: Path, request_: Callable[..., None]
+) -> None:
+    cancel = threading.Event()
+    threading.Timer(0.3, cancel.set).start()
+    with phone(silent, opens=False) as target, pytest.raises(Cancelled):
+        request_(target, tmp_path, NEVER_S, cancel)
+
+
+def test_a_device_that_does_not_take_the_request_is_hung(tmp_path: Path) -> None:
+    with phone(silent, opens=False) as target, pytest.raises(DeviceHung, match="does not answer"):
+        shell(target, tmp_path, 1.0)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.conditions.request import ConditionsRequest
-from harness.devices.fake_target import Answer, FakeTarget
+from harness.devices.fake_target import Answer, FakeTarget, Hang
 from harness.devices.inventory import read_inventory
 from harness.devices.push import Blob
 from harness.devices.target import Cancelled
 from harness.errors import DeviceLost
-from harness.measuring.device_session import DeviceSession
+from harness.measuring.device_session import PARTING_S, DeviceSession
 from harness.measuring.lane_plan import LanePlan, Patience
 from harness.measuring.run_services import RunServices
 from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, RunStatistics, Trial
@@ -63,10 +63,12 @@ class CancelledInTheLastCanary(DeviceSession):
         return replace(timed, measurement=replace(timed.measurement, runs=RunStatistics(count=50, min=990.0)))
 
 
-def phone(closing: Callable[[], Answer]) -> FakeTarget:
-    """Has all files; `closing` says what it answers when the lease is given back."""
+def phone(closing: Callable[[], Answer], hangs: threading.Event | None = None) -> FakeTarget:
+    """Has all files; `closing` says what it answers when the lease is given back, and `hangs`, once set, that it answers nothing."""
 
     def answer(command: str) -> Answer:
+        if hangs is not None and hangs.is_set():
+            return Hang.UNTIL_DEADLINE
         if GIVES_LEASE_BACK in command:
             return closing()
         if "echo ready" in command:
@@ -132,4 +134,26 @@ def test_the_lease_goes_where_the_run_is_ended_in_the_last_canary(tmp_path: Path
     target = phone(lambda: "")
     opened(CancelledInTheLastCanary, target, tmp_path, cancel).close()
     assert cancel.is_set()
+    assert given_back(target) == 1
+
+
+def test_a_device_that_hangs_when_a_run_is_ended_is_left_to_its_lease(tmp_path: Path) -> None:
+    cancel, hangs = threading.Event(), threading.Event()
+    target = phone(lambda: "", hangs)
+    session = opened(DeviceSession, target, tmp_path, cancel)
+    began_s = target.clock()
+    hangs.set()
+    cancel.set()
+    session.close()
+    assert target.clock() - began_s == PARTING_S, "asked once, and for nothing that has a longer deadline of its own"
+    assert given_back(target) == 0
+    assert target.closed
+
+
+def test_a_device_that_answers_when_a_run_is_ended_is_given_back(tmp_path: Path) -> None:
+    cancel = threading.Event()
+    target = phone(lambda: "")
+    session = opened(DeviceSession, target, tmp_path, cancel)
+    cancel.set()
+    session.close()
     assert given_back(target) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -80,3 +81,15 @@ def test_a_process_that_leaves_none_is_tried_again(tmp_path: Path, body: str) ->
     assert fill(tmp_path, body)[0] is False
     # One that ended well is not run again for every trial: this delegate writes no cache.
     assert fill(tmp_path, body) == (False, 1 if body == ":" else 2)
+
+
+def test_a_cache_counts_though_timeout_lost_the_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `test_trial_script` has it: toybox 0.8.8 to 0.8.10 says 127."""
+    stand_in = tmp_path / "bin" / "timeout"
+    stand_in.parent.mkdir()
+    stand_in.write_text('#!/bin/sh\nshift 3\n"$@"\nexit 127\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}:{os.environ['PATH']}")
+    assert fill(tmp_path, f"echo packed >{tmp_path}/cache/tok_1.bin") == (True, 1)
+    (tmp_path / "cache" / "filled").unlink()
+    assert fill(tmp_path, f"echo packed >{tmp_path}/cache/tok_1.bin; exit 1")[0] is False

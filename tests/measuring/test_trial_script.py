@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measuring.trailer import split_trailer
+from harness.measuring.trailer import Trailer, split_trailer
 from harness.measuring.trial_script import TrialScript
 
 NONCE = "0123456789abcdef"
@@ -140,23 +140,59 @@ def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
     assert 0.9 < seen.ran_s < 60
 
 
-def test_signals_of_an_old_toybox_are_put_right(tmp_path: Path) -> None:
-    """Before 0.8.2 its `timeout` says 127+N: a stand-in for it comes first in PATH."""
+def run_under(timeout: str, program: str, tmp_path: Path) -> tuple[bytes, bytes, Trailer]:
+    """stdout, stderr and trailer of a trial on a device with this `timeout`. Its first words are gone: it gets the command alone.
+
+    Comes back once nobody holds the trial's output any more.
+    """
     stand_in = tmp_path / "bin" / "timeout"
     stand_in.parent.mkdir()
-    stand_in.write_text(
-        '#!/bin/sh\n[ "$1" = -s ] && shift 2\nshift\n"$@"\nrc=$?\n[ $rc -gt 128 ] && rc=$((rc-1))\nexit $rc\n'
-    )
+    stand_in.write_text(f'#!/bin/sh\n[ "$1" = -s ] && shift 2\nshift\n{timeout}')
     stand_in.chmod(0o755)
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nkill -SEGV $$\n")
-    program.chmod(0o755)
-    script = script_for(tmp_path / "run", str(program), [], timeout_s=20)
+    path = tmp_path / "program"
+    path.write_text(f"#!/bin/sh\n{program}")
+    path.chmod(0o755)
+    script = script_for(tmp_path / "run", str(path), [], timeout_s=20)
     command = f"PATH={stand_in.parent}:$PATH\n" + script.text()
     done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
-    _, seen = split_trailer(done.stderr, NONCE, (), False)
+    own, seen = split_trailer(done.stderr, NONCE, (), False)
     assert seen is not None
-    assert seen.exit_code == 139
+    return done.stdout, own, seen
+
+
+def test_signals_of_an_old_toybox_are_put_right(tmp_path: Path) -> None:
+    """Before 0.8.2 its `timeout` says 127+N. The shell's own words on the signal are not the benchmark's."""
+    old = '"$@"\nrc=$?\n[ $rc -gt 128 ] && rc=$((rc-1))\nexit $rc\n'
+    _, stderr, seen = run_under(old, "echo own >&2\nkill -SEGV $$\n", tmp_path)
+    assert (stderr, seen.exit_code) == (b"own\n", 139)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_timeout_that_lost_the_exit_code_does_not_make_a_trial_fail(tmp_path: Path, code: int) -> None:
+    """That of toybox 0.8.8 to 0.8.10 says 127 where the program ends before it has noted whom it waits for."""
+    stdout, _, seen = run_under('"$@"\nexit 127\n', f"echo whole\nexit {code}\n", tmp_path)
+    assert (stdout, seen.exit_code) == (b"whole\n", code)
+
+
+@pytest.mark.parametrize(("mode", "code"), [(None, 127), (0o644, 126)])
+def test_a_program_that_cannot_start_has_the_shells_exit_code(tmp_path: Path, mode: int | None, code: int) -> None:
+    program = tmp_path / "program"
+    if mode is not None:
+        program.write_text("#!/bin/sh\n")
+        program.chmod(mode)
+    script = script_for(tmp_path / "run", str(program), [], timeout_s=20)
+    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
+    own, seen = split_trailer(done.stderr, NONCE, (), False)
+    assert seen is not None
+    assert seen.exit_code == code
+    assert str(program).encode() in own, "the shell says what it could not start"
+
+
+def test_a_deadline_that_ends_only_the_shell_leaves_no_benchmark(tmp_path: Path) -> None:
+    """Before 0.8.9 toybox kills the process that it started, and nothing that this one started."""
+    old = '"$@" &\nwhile [ ! -s pid ]; do sleep 0.05; done\nkill -9 $!\nwait $! 2>/dev/null\nexit 136\n'
+    _, _, seen = run_under(old, "while :; do sleep 0.1; done\n", tmp_path)
+    assert seen.exit_code == 137
 
 
 def test_a_full_storage_is_no_good_result(tmp_path: Path) -> None:
