@@ -113,6 +113,7 @@ def run(
             adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
             impossible=expansion.impossible,
             seed=expansion.seed,
+            balanced=True,
             baseline={str(key): value for key, value in loaded.suite.baseline.items()}
             if loaded.suite.baseline
             else None,

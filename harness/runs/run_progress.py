@@ -19,7 +19,10 @@ def stopping_of(manifest: Manifest) -> dict[str, Stopping]:
     by_device: dict[str, list[Trial]] = {}
     for trial in latency:
         by_device.setdefault(trial.device, []).append(trial)
-    return {serial: Stopping(manifest.adaptive, trials, manifest.baseline) for serial, trials in by_device.items()}
+    return {
+        serial: Stopping(manifest.adaptive, trials, manifest.baseline, balanced=manifest.balanced)
+        for serial, trials in by_device.items()
+    }
 
 
 def processes_of(results: Iterable[Result]) -> dict[str, ProcessSummary]:

@@ -72,6 +72,9 @@ class Manifest:
     further: tuple[Trial, ...] = ()
     """Trials of an adaptive run beyond its least number of blocks, in order: each runs only if its comparison needs it by then. One
     that did not run because it was not needed is not missing."""
+    balanced: bool = False
+    """Predecessors are balanced within its blocks, also where cells have dropped out. A run of a harness that shuffled them plainly keeps
+    the order that it has."""
     resumed_by: tuple[str, ...] = ()
     """Versions of the harness, other than `harness_version`, that went on with it: what each measured may differ for that reason."""
     retried: tuple[str, ...] = ()
