@@ -20,6 +20,7 @@ from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, paired, pooled, unpaired
 from harness.analysis.sequential import Looks
+from harness.analysis.shared_blocks import blocks_to_pair, few_blocks_note
 from harness.analysis.sides import (
     Incomplete,
     RunContext,
@@ -177,7 +178,7 @@ def compare(
 
 def _estimate(pair: Pair, metric: Metric, level: float, *, same_run: bool) -> Estimate:
     ours, theirs = (by_block(cell, metric) for cell in (pair.base, pair.head))
-    if same_run and (shared := [block for block in ours if block in theirs]):
+    if same_run and (shared := blocks_to_pair(ours, theirs)):
         return paired([_mean_log(theirs[block]) - _mean_log(ours[block]) for block in shared], level=level)
     flat = [[math.log(value) for block in sorted(side) for value in side[block]] for side in (ours, theirs)]
     return unpaired(flat[0], flat[1], level=level)
@@ -238,6 +239,8 @@ def _comparison(
             notes.append(
                 Note("not_interleaved", "the two sides did not take turns: a drift may look like a difference", False)
             )
+        elif base.run_id == head.run_id and estimate.design == "unpaired" and ours.n and theirs.n:
+            notes.append(few_blocks_note(by_block(pair.base, metric), by_block(pair.head, metric)))
         notes += compare_conditions(_side(base, pair.base), _side(head, pair.head), apart=apart)
         notes += _sample_notes(estimate)
     return Comparison(
