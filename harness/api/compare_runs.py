@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from harness.analysis import comparison
+from harness.analysis import carry_over, comparison
 from harness.analysis.cell_selection import (
     Pair,
     Selection,
@@ -141,6 +141,7 @@ def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rul
     if not any(pair.base and pair.head for pair in pairs):
         raise UsageError(_nothing_to_compare(ours, theirs, apart, same_run=same_run))
     table = comparison.compare(pairs, _source(ours.run), _source(theirs.run), metric=metric, rules=rules, apart=apart)
+    table = carry_over.noted(table, *([ours.run.results] if same_run else [ours.run.results, theirs.run.results]))
     return _with_calibrations(table, pairs, ours.run, theirs.run)
 
 
