@@ -141,7 +141,7 @@ def figures(
     chance, rng = random.Random(seed), np.random.default_rng(seed)  # noqa: S311  # a simulation
     orders = np.asarray([design(cells, blocks, chance) for _ in range(experiments)], dtype=np.int_)
     ran = orders.reshape(experiments, -1)
-    values = _environment(rng, disturbance, ran) + rng.normal(0, noise, ran.shape)
+    values = environment(rng, disturbance, ran) + rng.normal(0, noise, ran.shape)
     by_cell = np.take_along_axis(values.reshape(orders.shape), orders.argsort(axis=2), axis=2)
     found = paired_many(by_cell[:, :, _HEATS] - by_cell[:, :, 0])
     false = (found.p_value <= RULES.alpha) & ((found.low > EDGE) | (found.high < -EDGE))
@@ -152,7 +152,8 @@ def figures(
     )
 
 
-def _environment(rng: np.random.Generator, disturbance: Disturbance, ran: Ints) -> Floats:
+def environment(rng: np.random.Generator, disturbance: Disturbance, ran: Ints) -> Floats:
+    """What disturbs each process, as logarithms: a row for each run, whose cells `ran` in that order."""
     experiments, processes = ran.shape
     at = np.arange(processes)
     found: Floats = np.zeros(ran.shape) + np.log1p(disturbance.drift) * at / (processes - 1)

@@ -28,15 +28,17 @@ from harness.records import CellKey, Purpose, Result, Status
 
 Ints = npt.NDArray[np.int_]
 
-ALPHA = 0.01
+ALPHA = 0.005
 """Chance to speak of any effect on a device that has none."""
 LEAST_CHANGE = 0.005
 """Smaller effects are not worth a word: half of the usual region of indifference."""
 MIN_FOLLOWED = 4
 """Processes after a cell, and after others, that it takes at least."""
 MIN_PROCESSES = 12
-MOST_CELLS = 64
+MOST_CELLS = 40
 """With more cells hardly any follows another twice."""
+_MOST_CELLS_EACH = 6
+"""With more cells the effect on each single one is not tried: too many questions for too few processes."""
 REST_S = 600.0
 """After a pause as long as that nothing is left of what ran before: a run was resumed."""
 
@@ -47,7 +49,7 @@ _FAR, _FAR_AT_LEAST = 5.0, 0.15
 predecessor does lies many deviations away, too."""
 _WORTH_TRYING = 2.5
 """Student's t below which no permutation could come out small enough."""
-_DRAWS_A_TEST, _LEAST_DRAWS, _MOST_DRAWS = 500, 2000, 50_000
+_DRAWS_A_TEST, _LEAST_DRAWS, _MOST_DRAWS = 1000, 5000, 30_000
 _CHUNK = 500
 _SEED = 20_260_811
 
@@ -182,7 +184,9 @@ def _asked(processes: _Processes, cells: int) -> list[tuple[int, int | None]]:
     everyone: list[tuple[int, int | None]] = [(before, None) for before in range(cells)]
     each: list[tuple[int, int | None]] = [(before, cell) for before in range(cells) for cell in range(cells)]
     if cells == 2:
-        everyone, each = everyone[:1], []
+        everyone = everyone[:1]
+    if not 2 < cells <= _MOST_CELLS_EACH:
+        each = []
     found = []
     for before, cell in (*everyone, *each):
         among = np.ones(len(processes.cell), dtype=np.bool_) if cell is None else processes.cell == cell
@@ -250,13 +254,15 @@ def _clearest(
     if abs(t[best]) < _WORTH_TRYING:
         return None
     draws = min(_MOST_DRAWS, max(_LEAST_DRAWS, _DRAWS_A_TEST * len(numbers)))
-    as_large = 0
+    as_large, p_value = 0, 1.0
     for drawn in _drawn(processes, left, draws):
         # What cells and level explain of it is taken away again, as it was from what was measured.
         drawn_t, _, _ = _students(marks[[best]], drawn - (drawn @ explained) @ explained.T, freedom)
         as_large += int((np.abs(drawn_t) >= abs(t[best]) * (1 - 1e-12)).sum())
-    p_value = min(1.0, len(numbers) * (as_large + 1) / (draws + 1))
-    return (int(numbers[best]), float(effect[best]), float(error[best]), freedom, p_value) if p_value <= ALPHA else None
+        p_value = min(1.0, len(numbers) * (as_large + 1) / (draws + 1))
+        if p_value > ALPHA:
+            return None  # the other draws can only make it larger
+    return int(numbers[best]), float(effect[best]), float(error[best]), freedom, p_value
 
 
 def _students(marks: Floats, left: Floats, freedom: int) -> tuple[Floats, Floats, Floats]:
