@@ -232,8 +232,8 @@ def two_runs(experiments: int) -> Iterator[Claim]:
     """Two separate runs whose levels differ by 1 % (standard deviation), with a control and without."""
     count = max(50, experiments // 2)
     print(
-        "\nTwo separate runs of ten cells, levels shifted by 1 % (standard deviation): any wrong verdict where nothing differs / where all\n"
-        "are at the edge; coverage; +5 % in one cell found. Without a control these are not verdicts, but suspicions"
+        "\nTwo separate runs of ten cells, levels shifted by 1 % (standard deviation): any wrong verdict where nothing differs / where\n"
+        "all are at the edge; coverage; +5 % in one cell found. Without a control these are not verdicts, but suspicions"
     )
     _row("phone", "control", "any wrong", "coverage", "found")
     for scenario in (*PHONES, *SLOW_MOVERS):

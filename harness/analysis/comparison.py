@@ -27,10 +27,12 @@ from harness.analysis.op_profile import profile_of
 from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
 from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, pooled
 from harness.analysis.sequential import Looks
+from harness.analysis.shared_blocks import few_blocks_note
 from harness.analysis.sides import (
     Incomplete,
     RunContext,
     SideSummary,
+    by_block,
     failure_notes,
     half_synthetic,
     incomplete_sides,
@@ -282,6 +284,8 @@ def _comparison(
             notes.append(
                 Note("not_interleaved", "the two sides did not take turns: a drift may look like a difference", False)
             )
+        elif base.run_id == head.run_id and estimate.judged.design == "unpaired" and ours.n and theirs.n:
+            notes.append(few_blocks_note(by_block(pair.base, metric), by_block(pair.head, metric)))
         notes += compare_conditions(
             _side(base, pair.base),
             _side(head, pair.head),

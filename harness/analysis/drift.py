@@ -11,7 +11,7 @@ This sees a step that begins and ends within the run as well as a drift in one d
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from harness.analysis.ranks import Floats
 
@@ -39,9 +39,33 @@ def slow_movement(values: Floats) -> Floats:
 
 
 def rank_ratio_p(values: Floats) -> Floats:
-    """Return the one-sided p-value of "the order of running means nothing" against "neighbours are alike". Normal approximation."""
+    """Return the one-sided p-value of "the order of running means nothing" against "neighbours are alike". Normal approximation.
+
+    Equal values share the middle of their ranks, and mean and variance are those over all orders of these very ranks (for ranks without
+    ties they are Bartels'). So values that a clock or a printout rounded are not taken for a drift.
+    """
     n = values.shape[-1]
-    ranks = values.argsort(axis=-1).argsort(axis=-1).astype(np.float64)
-    ratio = np.square(np.diff(ranks, axis=-1)).sum(axis=-1) / (n * (n * n - 1) / 12)
-    variance = 4 * (n - 2) * (5 * n * n - 2 * n - 9) / (5 * n * (n + 1) * (n - 1) ** 2)
-    return np.asarray(special.ndtr((ratio - 2) / np.sqrt(variance)), dtype=np.float64)
+    centred = stats.rankdata(values, axis=-1) - (n + 1) / 2
+    second, fourth = np.square(centred).sum(axis=-1), (centred**4).sum(axis=-1)
+    moved = np.square(np.diff(centred, axis=-1)).sum(axis=-1)
+    deviation = np.sqrt(_variance_over_orders(n, second, fourth))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # All equal: nothing moved, and nothing can be told.
+        return np.where(second > 0, special.ndtr((moved - 2 * second) / deviation), 1.0)
+
+
+def _variance_over_orders(n: int, second: Floats, fourth: Floats) -> Floats:
+    """Variance of the sum of squared successive differences over all orders of values, from the sums of their 2nd and 4th powers.
+
+    That sum is twice `second`, which no order changes, less the squares of both ends and twice the products of neighbours. The expected
+    products of values at different places follow from the sums of powers, as the values add up to 0.
+    """
+    pairs, triples, fours = n * (n - 1), n * (n - 1) * (n - 2), n * (n - 1) * (n - 2) * (n - 3)
+    squares = (second**2 - fourth) / pairs  # a a b b
+    cubes = -fourth / pairs  # a a a b
+    split = (2 * fourth - second**2) / triples  # a a b c
+    apart = 3 * (second**2 - 2 * fourth) / fours  # a b c d
+    ends = 2 * fourth / n + 2 * squares
+    with_ends = 2 * (cubes + (n - 2) * split)
+    neighbours = (n - 1) * squares + 2 * (n - 2) * split + (n - 2) * (n - 3) * apart
+    return np.asarray(ends + 4 * with_ends + 4 * neighbours, dtype=np.float64)

@@ -15,6 +15,7 @@ from harness.analysis.odd_values import odd_values
 from harness.analysis.ratio_interval import Estimate, paired, unpaired
 from harness.analysis.resolution import ratio_resolution
 from harness.analysis.sequential import Looks
+from harness.analysis.shared_blocks import blocks_to_pair
 from harness.analysis.sides import by_block, half_synthetic
 from harness.analysis.verdict import Rules
 
@@ -116,7 +117,7 @@ class Estimator:
 
     def _of_values(self, ours: _Blocks, theirs: _Blocks, *, resolution: float = 0.0) -> Estimate:
         level = self.looks.level
-        if self.same_run and (shared := sorted(block for block in ours if block in theirs)):
+        if self.same_run and (shared := blocks_to_pair(ours, theirs)):
             logs = [(_mean(ours[block]), _mean(theirs[block])) for block in shared]
             return paired(
                 [head - base for base, head in logs],

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness.analysis.block_order import LaterBlocks
 from harness.analysis.cells import baseline_key, key_of
 from harness.analysis.metrics import Metric, counts
 from harness.analysis.ranks import Floats
@@ -87,6 +88,7 @@ class Stopping:
         trials: all latency trials of the device up to the largest number of blocks, in order.
         baseline: the suite's baseline.
         cells: number of comparisons on all devices together, for which verdicts are corrected; None: those of this device.
+        balanced: order blocks from which cells have dropped out anew, so that predecessors stay balanced. False keeps the planned order.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Stopping:
         baseline: Mapping[str, Scalar] | None,
         *,
         cells: int | None = None,
+        balanced: bool = False,
     ) -> None:
         self._plan = plan
         self._looks = Looks((plan,))
@@ -104,6 +107,13 @@ class Stopping:
         for trial in trials:
             blocks.setdefault(trial.block, []).append((key_of(trial), trial))
         self._blocks = [blocks[number] for number in sorted(blocks)]
+        keys = list(dict.fromkeys(key for block in self._blocks for key, _ in block))
+        self._numbers = {key: number for number, key in enumerate(keys)}
+        self._later: LaterBlocks | None = None
+        if balanced:
+            planned = [[self._numbers[key] for key, _ in block] for block in self._blocks]
+            # The ids in planned order stand for the suite's seed.
+            self._later = LaterBlocks(planned, "/".join(trial.trial_id for trial in trials))
         self._base_of = compared_cells(trials, baseline)
         self._cells = cells if cells is not None else len(self._base_of)
 
@@ -122,7 +132,7 @@ class Stopping:
         for index in range(len(self._blocks)):
             left = tuple(trial for _, trial in self._wanted(index, ended) if trial.trial_id not in processes)
             if left:
-                return self._step(index, left, recorded, new, widest)
+                return self._step(index, self._in_order(index, left, ended), recorded, new, widest)
             # Once the next block has begun, some version of the harness has decided to go on.
             acted_upon = any(t.trial_id in processes for block in self._blocks[index + 1 : index + 2] for _, t in block)
             if index + 1 >= self._plan.min_blocks and not acted_upon:
@@ -162,6 +172,13 @@ class Stopping:
         number = block[0][1].block
         needed = {cell for pair in self._base_of.items() if ended.get(pair[0], number) >= number for cell in pair}
         return [(key, trial) for key, trial in block if key in needed]
+
+    def _in_order(self, index: int, left: tuple[Trial, ...], ended: _Ended) -> tuple[Trial, ...]:
+        if self._later is None:
+            return left
+        ran = [frozenset(self._numbers[key] for key, _ in self._wanted(block, ended)) for block in range(index + 1)]
+        place = {number: place for place, number in enumerate(self._later.order(ran))}
+        return tuple(sorted(left, key=lambda trial: place[self._numbers[key_of(trial)]]))
 
     def _look(
         self, index: int, processes: Mapping[str, ProcessSummary], ended: _Ended, now: datetime

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis import comparison
+from harness.analysis import carry_over, comparison
 from harness.analysis.cell_selection import (
     Pair,
     Selection,
@@ -218,6 +218,8 @@ def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rul
         )
     compared = {(one.base.key, one.head.key) for one in table.comparisons}
     pairs = [pair for pair in pairs if (_key(pair.base), _key(pair.head)) in compared]
+    same_run = ours.run.manifest.run_id == theirs.run.manifest.run_id
+    table = carry_over.noted(table, *([ours.run.results] if same_run else [ours.run.results, theirs.run.results]))
     table = with_ways_to_be_sure(table, pairs, command(ours.text, theirs.text, by))
     return _with_calibrations(table, pairs, ours.run, theirs.run)
 

@@ -28,6 +28,9 @@ from harness.runs.run_folder import MANIFEST, refuse_occupied
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Manifest, RunStore, load_run
 
+_FASTEST_PROCESS_S = 1.0
+"""No benchmark's process takes less: files that were written faster than that have the times of their copying."""
+
 _DELEGATE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 
 
@@ -37,7 +40,7 @@ class Ingested:
 
     Args:
         path: the run's folder.
-        results: one for each process, in the order of the logs.
+        results: one for each process, in the order of running.
     """
 
     path: Path
@@ -66,12 +69,14 @@ def ingest(
     """Make or extend a run from outputs of `benchmark_model` recorded elsewhere. The run keeps the raw logs.
 
     Args:
-        logs: outputs of one process each, or of several one after the other; a logcat may mix several.
+        logs: outputs of one process each, or of several one after the other; a logcat may mix several. They count as run in the order of
+            their times (`RecordedLog.at`; of a file, its last change). At equal times, and if all were written within less than a second a
+            log (they were copied), they count in the order given.
         device: any name for the device.
         model: any name for the model.
         delegate: the requested delegate: `cpu`, `xnnpack`, `gpu`, ...
         out: the run to make or extend.
-        process: number of the first log's process. Default: the next free one.
+        process: number of the process that ran first. Default: the next free one.
         threads: CPU threads, if the logs do not say.
 
     Raises:
@@ -102,6 +107,7 @@ def ingest(
             log if isinstance(log, RecordedLog) else RecordedLog.of_file(log), request, threads
         )
     ]
+    read = _in_order_of_running(read)
 
     def taken() -> list[Result]:
         known, finished, last_block = _known(path)
@@ -122,6 +128,14 @@ def ingest(
         for result, log in zip(results, read, strict=True):
             _keep(store, result, log)
     return Ingested(path=path, results=tuple(results))
+
+
+def _in_order_of_running(logs: list[ReadLog]) -> list[ReadLog]:
+    """Logs by their times: the order of running tells a drift from chance. Several processes of one log stay in its order."""
+    times = [log.at for log in logs]
+    told_s = (max(times) - min(times)).total_seconds()
+    copied = told_s < _FASTEST_PROCESS_S * (len(set(times)) - 1)
+    return logs if copied else sorted(logs, key=lambda log: log.at)
 
 
 def _delegate(name: str) -> DelegateRequest:

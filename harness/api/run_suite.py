@@ -119,6 +119,7 @@ def run(
             adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
             impossible=expansion.impossible,
             seed=expansion.seed,
+            balanced=True,
             baseline=_named_cells(loaded.suite.baseline),
             control=_named_cells(loaded.suite.control),
         )

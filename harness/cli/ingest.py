@@ -20,8 +20,9 @@ Examples:
   harness ingest pixel6/*.log --device "Pixel 6" --model mobilenet_v2 --delegate gpu -o runs/recorded
   harness report runs/recorded
 
-The run knows the model only by its name, does not know the cores, and takes the time of a process from its file. A log
-with a profile counts as a profile: its latency is never compared with that of a process that did not profile.
+The run knows the model only by its name, does not know the cores, and takes the time of a process from its file. Logs
+count as run in the order of those times; in the order given if they are equal or those of a copy (less than a second a
+log). A log with a profile counts as a profile: its latency is never compared with that of a process that did not profile.
 """
 
 
@@ -36,7 +37,7 @@ with a profile counts as a profile: its latency is never compared with that of a
     "--process",
     type=click.IntRange(min=0),
     metavar="N",
-    help="The number of the first log's process. Default: the next free one.",
+    help="The number of the process that ran first. Default: the next free one.",
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads, if the logs do not say.")
 @click.option(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from harness.analysis.carry_over import carry_over
 from harness.report.cell_summaries import ReportCell
 from harness.report.drift_sentences import drift_sentences
 from harness.report.wording import number_of
@@ -36,6 +37,7 @@ def summarise(run: Run, cells: tuple[ReportCell, ...]) -> Summary:
         *_causes(run),
         *_waiting(run),
         *drift_sentences(run),
+        *(f"{one.device}: {one.note.text}." for one in carry_over(run.results)),
         _synthetic(synthetic, len(run.results)),
         *_virtual(run),
         *_profiles(cells),

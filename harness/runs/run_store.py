@@ -74,6 +74,9 @@ class Manifest:
     further: tuple[Trial, ...] = ()
     """Trials of an adaptive run beyond its smallest number of blocks, in order. Each runs only if its comparison still needs it; else it
     does not count as missing."""
+    balanced: bool = False
+    """Predecessors are balanced within its blocks, also where cells have dropped out. A run of a harness that shuffled them plainly keeps
+    its order."""
     resumed_by: tuple[str, ...] = ()
     """Other versions of the harness that resumed the run; their results may differ for that reason."""
     retried: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """Expands a suite on given devices to trials in order. Pure.
 
-The sample is one process, so order matters: block N holds the N-th latency process of every cell, in a new random order for each block
-and device, so that a phone that warms up slows all cells alike. Profile and memory processes come last, shuffled too: they never mix with
-latencies.
+The sample is one process, so order matters: block N holds the N-th latency process of every cell, so that a phone that warms up slows all
+cells alike. The order within the blocks is random, and balanced for what runs before what (`harness.analysis.block_order`). Profile and
+memory processes come last, in such an order too: they never mix with latencies.
 
 An adaptive suite expands to its largest number of blocks, with the same ids in the same order. `harness.analysis.stopping` decides during
 the run which of them run.
@@ -15,6 +15,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.analysis.block_order import block_orders
 from harness.devices.topology import Topology, resolve
 from harness.errors import UsageError
 from harness.records import CpuRequest, DelegateRequest, Impossible, ModelRef, Purpose, StartState, Trial
@@ -90,7 +91,7 @@ def expand(
         cells = _cells(suite, models, device, warnings)
         # Python hashes str seeds with SHA-512, so the order is stable between its versions and processes.
         rng = random.Random(f"{seed}/{device.serial}")  # noqa: S311  # an order, not a secret
-        for block, (purpose, process, order) in enumerate(_blocks(suite, cells, rng)):
+        for block, (purpose, process, order) in enumerate(_blocks(suite, cells, no_models or {}, rng)):
             sure = least is None or purpose is not Purpose.LATENCY or process < least
             for cell in order:
                 trial = _trial(suite, device.serial, cell, purpose, process, block)
@@ -147,18 +148,23 @@ def _cells(suite: Suite, models: Sequence[ModelRef], device: DevicePlan, warning
     return cells
 
 
-def _blocks(suite: Suite, cells: list[_Cell], rng: random.Random) -> list[tuple[Purpose, int, list[_Cell]]]:
+def _blocks(
+    suite: Suite, cells: Sequence[_Cell], no_models: Mapping[str, str], rng: random.Random
+) -> list[tuple[Purpose, int, list[_Cell]]]:
+    """Blocks in order: purpose, process, and cells in order; those that never run come last, as nothing follows them."""
     blocks: list[tuple[Purpose, int, list[_Cell]]] = []
-    purposes = sorted(suite.purposes, key=list(Purpose).index)
-    for purpose in purposes:
+    never = [cell for cell in cells if cell.reason is not None or cell.model.sha256 in no_models]
+    runs = [cell for cell in cells if cell.reason is None and cell.model.sha256 not in no_models]
+    for purpose in sorted(suite.purposes, key=list(Purpose).index):
         processes = suite.most_processes(purpose)
         if not suite.order.interleave:
             blocks += [(purpose, process, [cell]) for cell in cells for process in range(processes)]
             continue
-        for process in range(processes):
-            order = list(cells)
-            rng.shuffle(order)
-            blocks.append((purpose, process, order))
+        open_end = purpose is Purpose.LATENCY and suite.adaptive is not None
+        orders = block_orders(range(len(runs)), processes, rng, open_end=open_end)
+        blocks += [
+            (purpose, process, [*(runs[number] for number in order), *never]) for process, order in enumerate(orders)
+        ]
     return blocks
 
 

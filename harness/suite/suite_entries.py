@@ -160,7 +160,8 @@ class BinaryEntry(StrictEntry):
 
 
 class OrderEntry(StrictEntry):
-    """The order of processes. Interleaved: in each block every cell runs once, in random order, so that drift hits all alike."""
+    """The order of processes. Interleaved: in each block every cell runs once, so that drift hits all alike, in a random order in which
+    each cell follows each about equally often. A pause before each process is `conditions: {idle_s: N}`."""
 
     interleave: bool = True
     seed: int | None = Field(

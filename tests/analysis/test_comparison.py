@@ -61,6 +61,23 @@ def test_cells_of_one_run_are_compared_block_by_block() -> None:
     assert one.notes == ()
 
 
+def test_good_processes_that_share_hardly_a_block_are_compared_all_the_same() -> None:
+    base = cell([value if block <= 10 else None for block, value in enumerate(noise(1, count=21))])
+    head = [value if block >= 10 else None for block, value in enumerate(noise(2, count=21, centre=1100.0))]
+    (one,) = table(base, cell(head, delegate="gpu"), apart=("delegate",)).comparisons
+    assert (one.estimate.design, one.base.n, one.head.n, one.estimate.n) == ("unpaired", 11, 11, 11)
+    assert one.judgement.verdict is Verdict.SLOWER
+    (note,) = [note for note in one.notes if note.kind == "few_blocks"]
+    assert "count in 1 of 21 blocks" in note.text
+    shared = [value if block >= 6 else None for block, value in enumerate(noise(2, count=21))]
+    (enough,) = table(base, cell(shared, delegate="gpu"), apart=("delegate",)).comparisons
+    assert (enough.estimate.design, enough.estimate.n) == ("paired", 5)
+    few = [value if block >= 17 else None for block, value in enumerate(noise(2, count=21))]
+    also = [value if block >= 18 else None for block, value in enumerate(noise(3, count=21))]
+    (little,) = table(cell(few), cell(also, delegate="gpu"), apart=("delegate",)).comparisons
+    assert (little.estimate.design, little.estimate.n) == ("paired", 3), "too few processes either way"
+
+
 def test_two_runs_share_no_blocks() -> None:
     (one,) = table(cell(drifting(1)), cell(drifting(2, 1.05)), source=TUESDAY).comparisons
     assert one.estimate.design == "unpaired"

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.drift import DEVIATIONS, P_MOVED, rank_ratio_p, slow_movement
+from harness.analysis.drift import DEVIATIONS, P_MOVED, _variance_over_orders, rank_ratio_p, slow_movement
 from harness.analysis.ranks import Floats
 
 
@@ -69,3 +70,25 @@ def test_runs_are_told_apart_row_by_row() -> None:
     ramp, zigzag = np.arange(8.0), np.array([0.0, 7.0, 1.0, 6.0, 2.0, 5.0, 3.0, 4.0])
     moved = slow_movement(np.stack([ramp, zigzag]))
     assert moved == pytest.approx([3 * math.sqrt(6 - 0.5), 0])
+
+
+def test_the_variance_is_that_over_all_orders() -> None:
+    """Six values with ties: all 720 orders."""
+    ranks = np.array([-2.0, -2.0, 0.0, 1.0, 1.0, 2.0])
+    every = np.array(list(itertools.permutations(ranks)))
+    sums = np.square(np.diff(every, axis=-1)).sum(axis=-1)
+    second, fourth = (np.asarray((ranks**power).sum()) for power in (2, 4))
+    assert sums.mean() == pytest.approx(2 * float(second))
+    assert _variance_over_orders(6, second, fourth) == pytest.approx(sums.var())
+
+
+@pytest.mark.parametrize("levels", [2, 3, 5])
+def test_rounded_values_are_no_drift(levels: int) -> None:
+    values: Floats = np.random.default_rng(6).integers(0, levels, (20_000, 12)).astype(np.float64)
+    assert (rank_ratio_p(values) <= P_MOVED).mean() == pytest.approx(P_MOVED, abs=0.06)
+
+
+def test_equal_values_have_not_moved_and_a_step_between_two_levels_has() -> None:
+    assert rank_ratio_p(np.full(10, 5.0)) == 1
+    assert slow_movement(np.full(10, 5.0)) == 0
+    assert slow_movement(np.array([5.2] * 6 + [5.3] * 6)) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -270,3 +271,21 @@ def test_an_interval_may_be_as_wide_as_was_asked_for_and_no_wider(slack: float, 
     until = (seen.ci_high / seen.ci_low - 1) * (1 + slack)
     done = device(latency, replace(PLAN, until=until), delegates=("cpu", "gpu")).to_the_end()
     assert [one.blocks for one in done.decisions] == [blocks]
+
+
+def test_where_a_cell_has_dropped_out_the_two_that_are_left_alternate() -> None:
+    def unequal(name: str, block: int) -> float:
+        return noisy(name, block) if name == "gpu" else steady(name, block)
+
+    trials = planned(("gpu", "cpu", "xnnpack"))
+    done = Device(Stopping(PLAN, trials, {"delegate": "cpu"}, balanced=True), unequal).to_the_end()
+    assert [name for name, block in done.ran if block < 5] == ["gpu", "cpu", "xnnpack"] * 5, "as planned while all run"
+    left = [tuple(name for name, block in done.ran if block == number) for number in range(5, 12)]
+    assert {frozenset(order) for order in left} == {frozenset({"cpu", "gpu"})}
+    assert 1 <= sum(one == two for one, two in pairwise(left)) <= 2
+    stored = Device(Stopping(PLAN, trials, {"delegate": "cpu"}, balanced=True), unequal)
+    while stored.one_step(most=1):  # killed after each process, and gone on with
+        stored.stopping = Stopping(PLAN, trials, {"delegate": "cpu"}, balanced=True)
+    assert stored.ran == done.ran
+    kept = Device(Stopping(PLAN, trials, {"delegate": "cpu"}), unequal).to_the_end()
+    assert [name for name, block in kept.ran if block == 6] == ["gpu", "cpu"], "a run of an older harness"

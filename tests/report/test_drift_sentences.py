@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from harness.records import CpuRequest
+from harness.records import CpuRequest, DelegateRequest, Measurement, Purpose
+from harness.report.cell_summaries import report_cells
 from harness.report.drift_sentences import drift_sentences
+from harness.report.run_words import summarise
 from harness.runs.run_store import Run
 from tests.report.runs import PHONE, demo_results, model_ref, write_run
 
@@ -51,3 +54,27 @@ def test_clocks_of_other_cores_are_not_compared(tmp_path: Path) -> None:
     little_and_big = ({"frequency_khz": 1_800_000}, {"frequency_khz": 2_800_000})
     assert drift_sentences(run_of(tmp_path, *little_and_big, masks=(0x0F, 0xF0))) == []
     assert drift_sentences(run_of(tmp_path / "same", *little_and_big)) != []
+
+
+def test_a_cell_that_slows_its_successor_is_named_in_the_summary(tmp_path: Path) -> None:
+    models = (model_ref("m"),)
+    plain = [result for result in demo_results(models, devices=(PHONE,)) if result.measurement is not None][:1]
+    results = []
+    for number in range(24):
+        # Two cells alternate, AB BA: 3 % slower after the second one.
+        cell, before = (number // 2 + number) % 2, ((number - 1) // 2 + number - 1) % 2
+        trial = replace(
+            plain[0].trial,
+            trial_id=f"{number:016x}",
+            delegate=DelegateRequest(name=("cpu", "gpu")[cell]),
+            purpose=Purpose.LATENCY,
+            process=number // 2,
+            block=number // 2,
+        )
+        latency = 1000.0 * (1.03 if number and before else 1.0) * (1 + 0.001 * (number * 7 % 5))
+        measurement = replace(plain[0].measurement or Measurement(), inference_avg_us=latency)
+        at = plain[0].started_at + timedelta(seconds=2 * number)
+        results.append(replace(plain[0], trial=trial, measurement=measurement, started_at=at, duration_s=1.0))
+    run = write_run(tmp_path / "run", results, devices=(PHONE,))
+    (sentence,) = [one for one in summarise(run, report_cells(run)).sentences if "idle_s" in one]
+    assert sentence.startswith(f"{PHONE.serial}: after gpu, processes ran 3.0 % slower than after others [")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -171,3 +172,20 @@ def test_what_a_model_is_fed_with_is_part_of_what_a_trial_asks() -> None:
         for model in (MODELS[0], replace(MODELS[0], signature="add"))
     )
     assert {t.trial_id for t in plain.trials}.isdisjoint(t.trial_id for t in fed.trials)
+
+
+def test_predecessors_are_balanced_and_cells_that_cannot_run_take_no_part() -> None:
+    trials = run(plan(topology=SINGLE), processes=12, cpus=["all", "f0"], models=["x"]).trials
+    cells = sorted({(t.model.name, t.delegate.name) for t in trials})
+    assert len(cells) == 4
+    ran = [(t.model.name, t.delegate.name) for t in trials]
+    follows = Counter(pairwise(ran))
+    counts = [follows[one, two] for one in cells for two in cells]
+    assert max(counts) - min(counts) <= 3, "47 over 16 pairs"
+
+
+def test_of_two_cells_either_order_is_the_others_reverse_but_once() -> None:
+    suite = Suite.model_validate({"suite": "s", "models": ["x"], "delegates": ["cpu", "xnnpack"]})
+    trials = expand(suite, MODELS[:1], (plan(),), seed=1).trials
+    orders = [[t.delegate.name for t in trials if t.block == block] for block in range(10)]
+    assert sum(one == two for one, two in pairwise(orders)) == 1

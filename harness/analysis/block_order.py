@@ -1,0 +1,166 @@
+"""In which order the cells of each block run, so that neither what ran before nor the time decides who is faster. Pure.
+
+A process can leave heat, memory pressure or a full cache to the one after it, and a phone can be slower every few processes. In an order
+that is drawn anew for each block a cell never follows itself within a block, so with two cells whatever heats its successor makes the
+other one look slow. Here the predecessors are balanced, across the borders of blocks too:
+
+*   Two cells alternate, AB BA AB BA: within a block both follow the same cell, so what that left behind cancels. Alternating throughout
+    would keep step with anything that comes back every fourth process, so somewhere near the middle one block repeats the order of the
+    one before. A run that may end after any block does so several times, at growing distances.
+*   Three and more cells are shuffled such that each follows each, itself included, as equally often as can be. Fixed squares (Williams)
+    balance exactly but keep step with what comes back regularly; `python -m benchmarks.orders` compares them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+_TRIES = 8
+"""Orders that are drawn for a block; the one whose predecessors are rarest so far is taken."""
+_MANY = 64
+"""With more candidates than that only a few are looked at: then hardly any pair comes twice anyway."""
+_GROWTH = 1.6
+"""Each stretch of alternating blocks of a run that may end early is so much longer than the one before."""
+
+Order = tuple[int, ...]
+
+
+def block_orders(
+    cells: Sequence[int],
+    blocks: int,
+    rng: random.Random,
+    *,
+    earlier: Sequence[Sequence[int]] = (),
+    open_end: bool = False,
+) -> list[Order]:
+    """The order of the cells in each of the next blocks.
+
+    Args:
+        cells: what runs in each block, by number.
+        blocks: how many.
+        rng: source of chance; the same one gives the same orders.
+        earlier: the orders of the blocks before; other cells may have run in them, or none.
+        open_end: the run may end after any block, so the balance must not wait for the last one.
+    """
+    if len(cells) < 2:
+        return [tuple(cells)] * blocks
+    if len(cells) == 2:
+        return _alternating(cells, blocks, rng, earlier, open_end=open_end)
+    follows = _Follows()
+    last = follows.count(earlier)
+    orders: list[Order] = []
+    for _ in range(blocks):
+        tries = _TRIES if len(cells) <= _MANY else 1
+        order = min((_shuffled(cells, last, follows, rng) for _ in range(tries)), key=lambda one: one[0])[1]
+        last = follows.count([order], last)
+        orders.append(order)
+    return orders
+
+
+def _alternating(
+    cells: Sequence[int], blocks: int, rng: random.Random, earlier: Sequence[Sequence[int]], *, open_end: bool
+) -> list[Order]:
+    order = tuple(rng.sample(list(cells), 2))
+    first = next((one[-1] for one in reversed(earlier) if one), None)
+    if first in cells:
+        # The first block follows its own cell, as the later ones do.
+        order = tuple(sorted(cells, key=lambda cell: cell != first))
+    repeats = _repeats(blocks, rng, open_end=open_end)
+    orders = [order]
+    while len(orders) < blocks:
+        orders.append(orders[-1] if len(orders) in repeats else orders[-1][::-1])
+    return orders[:blocks]
+
+
+def _repeats(blocks: int, rng: random.Random, *, open_end: bool) -> set[int]:
+    """The blocks that have the order of the one before, so that either phase of the alternation runs about equally long."""
+    if not open_end:
+        return {blocks // 2 + rng.choice((-1, 0, 1) if blocks >= 8 else (0, blocks % 2))} if blocks >= 4 else set()
+    at, length = 0, 3.0
+    found: set[int] = set()
+    while at < blocks:
+        at += round(length) + rng.choice((-1, 0, 1))
+        found.add(at)
+        length *= _GROWTH
+    return found
+
+
+class _Follows:
+    """How often each cell has followed each."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[int, int], int] = {}
+
+    def count(self, orders: Sequence[Sequence[int]], last: int | None = None) -> int | None:
+        """Count what ran, and say what ran last."""
+        for order in orders:
+            for cell in order:
+                if last is not None:
+                    self._counts[last, cell] = self._counts.get((last, cell), 0) + 1
+                last = cell
+        return last
+
+    def __call__(self, before: int | None, cell: int) -> int:
+        return self._counts.get((before, cell), 0) if before is not None else 0
+
+
+def _shuffled(cells: Sequence[int], last: int | None, follows: _Follows, rng: random.Random) -> tuple[int, Order]:
+    """A random order in which each next cell is one of those that followed the one before most rarely; how often they had in all."""
+    left = list(cells)
+    order: list[int] = []
+    had = 0
+    while left:
+        few = left if len(left) <= _MANY else [left[rng.randrange(len(left))] for _ in range(_TRIES)]
+        rarest = min(follows(last, cell) for cell in few)
+        chosen = rng.choice([cell for cell in few if follows(last, cell) == rarest])
+        where = left.index(chosen)
+        left[where] = left[-1]
+        left.pop()
+        had += rarest
+        order.append(chosen)
+        last = chosen
+    return had, tuple(order)
+
+
+class LaterBlocks:
+    """The order within the blocks of a run whose cells drop out: as planned while all run, then balanced for those that are left.
+
+    The same cells in the same blocks give the same orders, so a run that goes on after a kill keeps to them.
+
+    Args:
+        planned: of each block the cells in order, by number.
+        seed: of what is drawn later.
+    """
+
+    def __init__(self, planned: Sequence[Sequence[int]], seed: str) -> None:
+        self._planned = [tuple(order) for order in planned]
+        self._seed = seed
+        self._plans: dict[tuple[frozenset[int], ...], list[Order]] = {}
+
+    def order(self, ran: Sequence[frozenset[int]]) -> Order:
+        """The order of a block.
+
+        Args:
+            ran: the cells of each block so far; those of the block itself come last.
+        """
+        return self._orders(tuple(ran))[-1]
+
+    def _orders(self, ran: tuple[frozenset[int], ...]) -> list[Order]:
+        found: list[Order] = []
+        whole = True
+        for block, cells in enumerate(ran):
+            whole &= cells == frozenset(self._planned[block])
+            if whole:
+                found.append(self._planned[block])
+                continue
+            if block == 0 or cells != ran[block - 1]:
+                start, key = block, ran[: block + 1]
+                if key not in self._plans:
+                    self._plans[key] = self._anew(sorted(cells), start, found)
+            found.append(self._plans[key][block - start])
+        return found
+
+    def _anew(self, cells: Sequence[int], start: int, earlier: Sequence[Order]) -> list[Order]:
+        rng = random.Random(f"{self._seed}/{start}")  # noqa: S311  # an order, not a secret
+        return block_orders(cells, len(self._planned) - start, rng, earlier=earlier, open_end=True)
