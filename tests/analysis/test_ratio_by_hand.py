@@ -93,7 +93,7 @@ def test_eight_and_more_of_a_run_have_yuen_s_interval_in_welch_s_place() -> None
     centre = stats.trim_mean(head, 0.1) - stats.trim_mean(base, 0.125)
     half = stats.t.ppf(0.975, yuen.df) * centre / yuen.statistic
     differences = np.sort([h - b for h in head for b in base])
-    # By the tables of U for 8 and 30 (normal to a digit): 65 of 240 differences outside on each side.
+    # So many differences lie outside on each side: of one more, the exact test of scipy would say more than 5.5 %.
     order = next(k for k in range(240) if stats.mannwhitneyu(*_with_u(k), method="exact").pvalue > 0.05 * 1.1) - 1
     assert ends(found) == pytest.approx(
         (min(centre - half, differences[order]), max(centre + half, differences[-1 - order]))
