@@ -88,7 +88,8 @@ def _with_interval(neighbours: Floats, count: int, rules: Rules, rng: np.random.
     if change is None or spread == 0:
         return Detectable(processes=count, change=change, low=change, high=change)
     # The part of the change beyond the region of indifference grows with the spread, whose own uncertainty resampling shows.
-    resampled = _spread(rng.choice(neighbours, size=(EXPERIMENTS, len(neighbours)))) / spread
+    # Each process is in two differences: they hold as much as half as many independent ones.
+    resampled = _spread(rng.choice(neighbours, size=(EXPERIMENTS, (len(neighbours) + 1) // 2))) / spread
     low, high = (
         rules.min_effect + (change - rules.min_effect) * float(np.quantile(resampled, share))
         for share in (0.025, 0.975)

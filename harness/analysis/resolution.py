@@ -20,12 +20,15 @@ def ratio_resolution(base: Sequence[float], head: Sequence[float]) -> float:
         base: values as printed, in the unit of the metric.
         head: the same of the other side.
     """
-    step = 10.0 ** -max((_decimals(value) for value in (*base, *head)), default=0)
-    sides = [sum(side) / len(side) for side in (base, head) if side]
-    if any(centre <= 0 for centre in sides):
-        return 0.0
-    relative = math.expm1(math.fsum(math.log1p(step / 2 / centre) for centre in sides))
-    return relative if relative >= _NEGLIGIBLE else 0.0
+    # A step for each side: another binary may print more digits.
+    relative = [_relative_step(side) for side in (base, head) if side]
+    total = math.expm1(math.fsum(math.log1p(one / 2) for one in relative))
+    return total if total >= _NEGLIGIBLE else 0.0
+
+
+def _relative_step(values: Sequence[float]) -> float:
+    centre = sum(values) / len(values)
+    return 10.0 ** -max(_decimals(value) for value in values) / centre if centre > 0 else 0.0
 
 
 def _decimals(value: float) -> int:

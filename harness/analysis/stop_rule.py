@@ -71,4 +71,6 @@ def settled(
     for later in range(max(blocks + 1, least), last + 1):
         # If the estimate and the spread stayed as they are, would so many blocks give a verdict?
         near |= margin > special.stdtrit(later - 1, 1 - single * T_SHARE) * spread / math.sqrt(later)
-    return np.asarray((plain_width(differences) <= plan.until) & (within | decided | ~near), dtype=np.bool_)
+    # Where the interval leaves the region, it goes on at least until a verdict is possible at all.
+    hopeless = ~near & (blocks >= min(least, plan.max_blocks))
+    return np.asarray((plain_width(differences) <= plan.until) & (within | decided | hopeless), dtype=np.bool_)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.analysis.calibration import Detectable
 from harness.analysis.cell_selection import parse_where
 from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import MIN_BLOCKS
@@ -26,7 +27,7 @@ from harness.cli.output_option import OutputPath
 from harness.cli.percentages import PERCENT
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
-from harness.runs.calibration_files import CellCalibration, change_words
+from harness.runs.calibration_files import CellCalibration
 from harness.suite.suite_file import find_suite
 
 _EPILOG = """\b
@@ -37,8 +38,8 @@ Examples:
   harness calibrate suite.yaml --device any --binary arm64-v8a=benchmark_model
   harness calibrate suites/quickstart.yaml --device virtual:1 --blocks 40
 
-The harness compares the processes of a cell with each other, so a cell needs at least ten, and every verdict is false:
-you also see how often. It runs a SUITE first, for latency alone.
+The harness compares the processes of a cell with each other, so a cell needs at least ten. It runs a SUITE first, for
+latency alone.
 
 RUN/calibration.json and, for phones, the state folder keep the result: `harness compare` shows it beside later verdicts,
 and so does RUN/report.html, which is written again if it is there.
@@ -188,16 +189,23 @@ def _print(calibrated: CalibratedRun) -> None:
             escape(_name(cell, with_device=len(devices) > 1)),
             str(cell.found.blocks),
             f"{cell.found.spread:.1%}",
-            *(change_words(one) for one in cell.found.detectable),
+            *(_two_lines(one) for one in cell.found.detectable),
         )
     console.print(table)
     console.print(
-        f"at {sizes[0]}: the smallest change that {sizes[0]} processes a side find in nine of ten experiments, with its 95 % interval; "
-        "-: none",
+        f"at {sizes[0]}: the smallest change that {sizes[0]} processes a side find in nine of ten experiments, and its 95 % interval; -: none",
         highlight=False,
     )
     if calibrated.left_out:
         console.print(f"{calibrated.left_out} cells left out: fewer than {2 * MIN_BLOCKS} processes", highlight=False)
+
+
+def _two_lines(one: Detectable) -> str:
+    """The change above its interval: side by side they would leave the names no room."""
+    if one.change is None:
+        return "-"
+    interval = "" if one.low is None or one.high is None else f"\n{100 * one.low:.1f}-{one.high:.1%}"
+    return f"{one.change:.1%}{interval}"
 
 
 def _name(cell: CellCalibration, *, with_device: bool) -> str:

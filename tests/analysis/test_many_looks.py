@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.analysis.one_sided import paired_p
 from harness.analysis.ranks import Floats
-from harness.analysis.ratio_interval import paired_many
-from harness.analysis.sequential import look_level, repeated_p
+from harness.analysis.sequential import repeated_p
 
 EXPERIMENTS = 20_000
 DEVIATIONS = 4
@@ -20,29 +20,29 @@ def within(share: float) -> float:
 
 @pytest.fixture(scope="module")
 def noise() -> Floats:
-    """Experiments without a difference, of another seed than the harness's own."""
+    """Experiments on the edge, of another seed than the harness's own."""
     return np.random.default_rng(77).standard_normal((EXPERIMENTS, 12))
 
 
-@pytest.mark.parametrize(("least", "most"), [(5, 12), (2, 6), (8, 12), (12, 12)])
-def test_intervals_at_the_level_of_a_look_miss_as_often_as_one_may(least: int, most: int, noise: Floats) -> None:
-    level = look_level(least, most)
-    missed = np.zeros(EXPERIMENTS, dtype=np.bool_)
-    for n in range(least, most + 1):
-        found = paired_many(noise[:, :n], level=level)
-        missed |= (found.low > 0) | (found.high < 0)
-    # A level moves by steps where ranks decide: it may be a little stricter than asked, never laxer.
-    assert 0.035 < missed.mean() <= 0.05 + within(0.05)
-
-
-@pytest.mark.parametrize(("least", "most"), [(5, 12), (8, 12), (5, 5)])
+@pytest.mark.parametrize(
+    ("least", "most", "edge"), [(5, 12, 0.0), (8, 12, 0.0), (2, 6, 0.0), (5, 5, 0.0), (5, 12, 3.0), (5, 12, -3.0)]
+)
 def test_a_p_value_after_many_looks_is_the_share_of_experiments_that_ever_show_it(
-    least: int, most: int, noise: Floats
+    least: int, most: int, edge: float, noise: Floats
 ) -> None:
-    smallest = np.min([paired_many(noise[:, :n]).p_value for n in range(least, most + 1)], axis=0)
+    smallest = np.min([paired_p(noise[:, :n] + edge, edge) for n in range(least, most + 1)], axis=0)
     for p_value in (0.3, 0.1, 0.03, 0.01):
         share = min(float((smallest <= p_value).mean()), p_value * (most - least + 1))
         assert repeated_p(p_value, least, most) == pytest.approx(max(p_value, share), abs=within(share))
+
+
+def test_either_direction_errs_alike(noise: Floats) -> None:
+    looks = range(5, 13)
+    up, down = (np.min([paired_p(sign * noise[:, :n], 0.0) for n in looks], axis=0) for sign in (1, -1))
+    for p_value in (0.05, 0.01):
+        shares = [float((one <= p_value).mean()) for one in (up, down)]
+        assert shares[0] == pytest.approx(shares[1], abs=within(shares[0]))
+        assert repeated_p(p_value, 5, 12) == pytest.approx(shares[1], abs=within(shares[1]))
 
 
 def test_where_simulation_cannot_tell_looks_are_counted() -> None:

@@ -6,76 +6,62 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.procedures import peek
-from harness.analysis.ratio_interval import paired, paired_many
-from harness.analysis.sequential import Looks, look_level, repeated_p
+from harness.analysis.one_sided import paired_p
+from harness.analysis.ratio_interval import paired
+from harness.analysis.sequential import LOOK_LEVEL, Looks, allowing_for, look_alpha, repeated_p
 from harness.records.adaptive_decisions import AdaptivePlan
 
-
-def test_one_look_spends_everything_and_more_looks_share_it() -> None:
-    assert look_level(10, 10) == pytest.approx(0.95, abs=0.006)
-    assert look_level(10, 10) < look_level(5, 12) < look_level(5, 60) < 0.999
+SHORT, LONG = (AdaptivePlan(min_blocks=5, max_blocks=most, until=0.02) for most in (12, 60))
 
 
-def test_the_level_of_a_look_is_found_once() -> None:
-    assert look_level(5, 12) is look_level(5, 12)
+def test_a_run_that_looks_has_the_interval_of_a_look() -> None:
+    assert Looks(()).level == 0.95
+    assert Looks((SHORT,)).level == Looks((SHORT, LONG)).level == LOOK_LEVEL == 0.97
+
+
+def test_an_estimate_remembers_how_often_was_looked() -> None:
+    estimate = paired([0.03, 0.05, 0.04, 0.06, 0.02, 0.05])
+    assert Looks(()).corrected(estimate) == estimate
+    assert Looks((SHORT, LONG)).corrected(estimate) == replace(estimate, looks=((5, 12), (5, 60)))
+    assert Looks(()).corrected(replace(estimate, looks=((5, 12),))).looks == ()
 
 
 def test_the_strictest_of_several_plans_counts() -> None:
-    short, long = (AdaptivePlan(min_blocks=5, max_blocks=most, until=0.02) for most in (12, 60))
-    assert Looks(()).level == 0.95
-    assert Looks((short, long)).level == look_level(5, 60)
-    estimate = paired([0.03, 0.05, 0.04, 0.06, 0.02, 0.05])
-    assert estimate.p_value is not None
-    assert Looks(()).corrected(estimate) is estimate
-    worst = max(repeated_p(estimate.p_value, 5, most) for most in (12, 60))
-    assert Looks((short, long)).corrected(estimate) == replace(estimate, p_value=worst)
-    assert worst > estimate.p_value
+    for p_value in (0.001, 0.01, 0.2):
+        assert allowing_for((), p_value) == p_value
+        short, long = (repeated_p(p_value, 5, most) for most in (12, 60))
+        assert (
+            allowing_for(((5, 12), (5, 60)), p_value) == allowing_for(((5, 60), (5, 12)), p_value) == max(short, long)
+        )
+        assert long > short > p_value
 
 
-def test_an_estimate_without_a_p_value_has_nothing_to_correct() -> None:
-    one = paired([0.03])
-    assert Looks((AdaptivePlan(min_blocks=5, max_blocks=12, until=0.02),)).corrected(one) is one
+@pytest.mark.parametrize(("least", "most"), [(5, 12), (5, 30), (10, 10)])
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.001])
+def test_the_level_of_a_look_is_the_largest_that_stands_after_all_of_them(least: int, most: int, alpha: float) -> None:
+    found = look_alpha(alpha, least, most)
+    assert 0 < found <= alpha
+    assert repeated_p(found, least, most) <= alpha < repeated_p(found * (1 + 1e-6) + 1e-12, least, most)
+    assert look_alpha(alpha, least, most) is found, "it is found once"
 
 
-def test_peeking_does_not_make_errors_more_frequent_than_agreed() -> None:
-    # Noise of 6 %, so large that the region of indifference is no help, from a normal and from a long-tailed distribution.
-    for seed, tails in enumerate(("normal", "long")):
-        rng = np.random.default_rng(seed)
-        shape = (2000, 12)
-        noise = 0.06 * (rng.standard_normal(shape) if tails == "normal" else rng.standard_t(3, shape))
-        found = peek(noise, min_blocks=5, until=0.02, effect=0.0, controlled=True, stop_when_decided=True)
-        careless = peek(noise, min_blocks=5, until=0.02, effect=0.0, controlled=False, stop_when_decided=True)
-        assert found.differs.mean() <= 0.01 + 2 * 0.0022
-        assert found.covered.mean() >= 0.95 - 2 * 0.005
-        assert careless.differs.mean() > 2 * found.differs.mean()
-
-
-def test_a_real_change_is_found_with_fewer_blocks_than_the_limit() -> None:
-    log_ratios = np.random.default_rng(3).normal(np.log(1.05), 0.014, (500, 20))
-    found = peek(log_ratios, min_blocks=5, until=0.02, effect=0.05, controlled=True, stop_when_decided=True)
-    assert found.differs.mean() > 0.95
-    assert found.blocks.mean() < 9
-
-
-def test_it_may_end_after_any_block_however_many_there_may_be() -> None:
-    """Two cells may end for each other's sake or for want of time, so the interval must hold after every block, also late ones."""
-    shape = (2000, 60)
-    noise = 0.06 * np.random.default_rng(4).standard_normal(shape)
-    level = look_level(20, 60)
-    ever_missed = np.zeros(2000, dtype=np.bool_)
-    for n in range(20, 61):
-        found = paired_many(noise[:, :n], level=level)
-        ever_missed |= (found.low > 0) | (found.high < 0)
-    assert ever_missed.mean() <= 0.05 + 2 * 0.005
-    assert ever_missed.mean() > 0.02  # not bought with intervals that say nothing
+def test_more_looks_leave_less_for_each() -> None:
+    levels = [look_alpha(0.01, 5, most) for most in (5, 8, 12, 30)]
+    assert levels == sorted(levels, reverse=True)
+    assert len(set(levels)) == 4
+    assert look_alpha(0.0, 5, 12) == 0.0
 
 
 def test_the_p_value_of_many_looks_is_one_that_can_be_corrected_for_many_cells() -> None:
     rng = np.random.default_rng(6)
     shape = (4000, 20)
-    for noise in (rng.standard_normal(shape), rng.standard_t(3, shape)):
-        smallest = np.min([paired_many(noise[:, :n]).p_value for n in range(5, 21)], axis=0)
+    # Noise in two modes is what the floor of 4^-n is for.
+    for noise in (
+        rng.standard_normal(shape),
+        rng.standard_t(3, shape),
+        rng.integers(0, 2, shape) - rng.integers(0, 2, shape),
+    ):
+        smallest = np.min([paired_p(noise[:, :n].astype(np.float64), 0.0) for n in range(5, 21)], axis=0)
         worth = np.asarray([repeated_p(float(p), 5, 20) for p in smallest])
         for share in (0.3, 0.05, 0.01):
             assert (worth <= share).mean() <= share + 3 * math.sqrt(share / 4000)

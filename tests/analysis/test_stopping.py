@@ -9,16 +9,18 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.analysis.ratio_interval import paired
-from harness.analysis.sequential import look_level
-from harness.analysis.stopping import ProcessSummary, Step, Stopping, process_of
+from harness.analysis.required_processes import least_processes
+from harness.analysis.sequential import LOOK_LEVEL
+from harness.analysis.stop_rule import plain_width
+from harness.analysis.stopping import ProcessSummary, Step, Stopping, compared_cells, process_of
 from harness.records import Conditions, Purpose, Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from tests.analysis.made_up import BEGAN, result
 
 PLAN = AdaptivePlan(min_blocks=5, max_blocks=12, until=0.02)
-LEVEL = look_level(5, 12)
 Latency = Callable[[str, int], float | None]
 """Delegate and block to microseconds; None for a process that is not ok."""
 
@@ -37,6 +39,12 @@ def noisy(delegate: str, block: int) -> float:
     """A fifth up and down, but for the baseline."""
     away = 0.0 if delegate == "cpu" else 0.2
     return steady(delegate, block) * (1 + (away if block % 2 else -away))
+
+
+def bounds(ratios: Sequence[float]) -> tuple[float | None, float | None]:
+    """Ends of the interval of a look."""
+    known = paired(ratios, level=LOOK_LEVEL)
+    return known.ci_low, known.ci_high
 
 
 @dataclass
@@ -91,13 +99,12 @@ def test_it_stops_when_all_ratios_are_narrow_and_says_how_narrow() -> None:
     for one in done.decisions:
         assert one.head is not None
         ratios = [math.log(steady(one.head.delegate, block)) - math.log(steady("cpu", block)) for block in range(5)]
-        known = paired(ratios, level=LEVEL)
-        assert (one.ratio, one.ci_low, one.ci_high, one.level) == (known.ratio, known.ci_low, known.ci_high, LEVEL)
+        known = paired(ratios, level=LOOK_LEVEL)
+        assert (one.ratio, one.ci_low, one.ci_high, one.level) == (known.ratio, known.ci_low, known.ci_high, LOOK_LEVEL)
         assert (one.block, one.blocks, one.device_s) == (4, 5, 15.0)
         assert one.base is not None
         assert one.base == replace(one.head, delegate="cpu")
         assert "Pocock" in one.method
-        assert "Jennison" in one.method
     assert done.steps[-1].blocks == 5
 
 
@@ -129,9 +136,10 @@ def test_the_width_that_was_asked_for_decides() -> None:
         done = device(latency, plan, delegates=("cpu", "gpu")).to_the_end()
         (one,) = done.decisions
         assert one.reason == "narrow"
-        assert one.ci_high is not None
-        assert one.ci_low is not None
-        assert one.ci_high / one.ci_low - 1 <= until
+        ratios = noise[:, 1] - noise[:, 0]
+        assert float(plain_width(ratios[: one.blocks])) <= until
+        assert all(float(plain_width(ratios[:n])) > until for n in range(5, one.blocks))
+        assert (one.ci_low, one.ci_high) == pytest.approx(bounds(list(ratios[: one.blocks]))), "that of a look"
         blocks.append(one.blocks)
     assert blocks == sorted(set(blocks))
 
@@ -263,12 +271,10 @@ def test_fewer_good_pairs_than_the_agreed_least_are_never_enough() -> None:
 @pytest.mark.parametrize(("slack", "blocks"), [(1e-6, 5), (-1e-6, 6)])
 def test_an_interval_may_be_as_wide_as_was_asked_for_and_no_wider(slack: float, blocks: int) -> None:
     def latency(name: str, block: int) -> float:
-        return 1000.0 * math.exp(0.001 * block if name == "gpu" else 0.0)
+        return 1000.0 * math.exp(0.001 * (block % 5) if name == "gpu" else 0.0)
 
-    seen = paired([0.001 * block for block in range(5)], level=LEVEL)
-    assert seen.ci_low is not None
-    assert seen.ci_high is not None
-    until = (seen.ci_high / seen.ci_low - 1) * (1 + slack)
+    # Student's plain interval of five: 2 * 2.7764 * 0.0015811 / sqrt 5.
+    until = math.expm1(2 * stats.t.ppf(0.975, 4) * 0.001 * math.sqrt(2.5 / 5)) * (1 + slack)
     done = device(latency, replace(PLAN, until=until), delegates=("cpu", "gpu")).to_the_end()
     assert [one.blocks for one in done.decisions] == [blocks]
 
@@ -289,3 +295,39 @@ def test_where_a_cell_has_dropped_out_the_two_that_are_left_alternate() -> None:
     assert stored.ran == done.ran
     kept = Device(Stopping(PLAN, trials, {"delegate": "cpu"}), unequal).to_the_end()
     assert [name for name, block in kept.ran if block == 6] == ["gpu", "cpu"], "a run of an older harness"
+
+
+@pytest.mark.parametrize(("cells", "blocks"), [(None, 5), (1, 5), (3, 6), (40, 7)])
+def test_a_difference_is_measured_until_the_table_can_say_so(cells: int | None, blocks: int) -> None:
+    """5 blocks of a calm phone are narrow, but no verdict in a table of forty cells: the cells of all devices count."""
+    trials = planned(("cpu", "gpu"))
+    done = Device(Stopping(PLAN, trials, {"delegate": "cpu"}, cells=cells), steady).to_the_end()
+    assert [(one.reason, one.blocks) for one in done.decisions] == [("narrow", blocks)]
+    assert blocks == least_processes(cells or 1, 0.01, looks=((5, 12),))
+
+
+def test_a_block_that_an_outlier_spoils_is_run_and_not_used() -> None:
+    def latency(name: str, block: int) -> float:
+        # Noise keeps it open beyond the eighth block; in the third, one side is ten times as slow.
+        noise = 0.011 * (-1) ** block if name == "gpu" and block < 7 else 0.0005 * (block % 3)
+        return 1000.0 * math.exp(noise) * (10 if (name, block) == ("gpu", 2) else 1)
+
+    done = device(latency, delegates=("cpu", "gpu")).to_the_end()
+    (one,) = done.decisions
+    assert one.reason == "narrow"
+    assert one.blocks >= 8
+    ratios = [math.log(latency("gpu", block) / latency("cpu", block)) for block in range(one.blocks) if block != 2]
+    assert (one.ci_low, one.ci_high) == pytest.approx(bounds(ratios))
+
+
+def test_each_cell_is_compared_with_its_baseline() -> None:
+    trials = [
+        result(1.0, delegate=delegate, threads=threads).trial
+        for threads in (1, 4)
+        for delegate in ("cpu", "gpu", "nnapi")
+    ]
+    found = compared_cells(trials, {"delegate": "cpu"})
+    assert {(head.delegate, head.threads): (base.delegate, base.threads) for head, base in found.items()} == {
+        (delegate, threads): ("cpu", threads) for delegate in ("gpu", "nnapi") for threads in (1, 4)
+    }
+    assert compared_cells(trials, None) == {}
