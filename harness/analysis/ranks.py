@@ -78,15 +78,5 @@ def order_for(cdf: Floats, miss: float) -> int | None:
     return order if order >= 0 else None
 
 
-def two_sided_p(averages: Floats, cdf: Floats) -> Floats:
-    """Return the p-value of "the centre is 0" from sorted averages. Ties with 0 count half to each side, rounded to the cautious one."""
-    above = (averages > 0).sum(axis=-1)
-    below = (averages < 0).sum(axis=-1)
-    tied = averages.shape[-1] - above - below
-    smaller = np.minimum(above, below) + (tied + 1) // 2
-    p_value: Floats = np.minimum(1.0, 2 * cdf[np.minimum(smaller, len(cdf) - 1)])
-    return p_value
-
-
 def _normal_cdf(values: npt.NDArray[np.int_], mean: float, variance: float) -> Floats:
     return np.asarray(special.ndtr((values + 0.5 - mean) / np.sqrt(variance)), dtype=np.float64)

@@ -20,6 +20,7 @@ from harness.analysis.cells import baseline_key, key_of
 from harness.analysis.metrics import Metric, counts
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate, PairedSample, paired
+from harness.analysis.resolution import ratio_resolution
 from harness.analysis.sequential import METHOD, Looks, repeated_p
 from harness.analysis.stop_rule import plain_width, settled
 from harness.records import CellKey, Purpose, Result, Scalar, Trial
@@ -219,11 +220,13 @@ class Stopping:
             if head in ended:
                 continue
             pairs = [(cells[base], cells[head]) for cells in values if head in cells and base in cells]
+            logs = [(math.log(ours), math.log(theirs)) for ours, theirs in pairs]
             estimate = self._looks.corrected(
                 paired(
-                    [theirs - ours for ours, theirs in pairs],
-                    means=[(ours + theirs) / 2 for ours, theirs in pairs],
+                    [theirs - ours for ours, theirs in logs],
+                    means=[(ours + theirs) / 2 for ours, theirs in logs],
                     level=self._looks.level,
+                    resolution=ratio_resolution([ours for ours, _ in pairs], [theirs for _, theirs in pairs]),
                 )
             )
             kept = estimate.sample.kept if isinstance(estimate.sample, PairedSample) else None
@@ -250,10 +253,10 @@ class Stopping:
 def _values(
     blocks: Sequence[Sequence[tuple[CellKey, Trial]]], processes: Mapping[str, ProcessSummary]
 ) -> list[dict[CellKey, float]]:
-    """Logarithms of the latencies that count, by cell, for each block."""
+    """The latencies that count, by cell, for each block."""
     return [
         {
-            key: math.log(value)
+            key: value
             for key, trial in block
             if trial.trial_id in processes and (value := processes[trial.trial_id].value_us) is not None
         }

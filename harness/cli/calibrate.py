@@ -193,7 +193,7 @@ def _print(calibrated: CalibratedRun) -> None:
         )
     console.print(table)
     console.print(
-        f"at {sizes[0]}: the smallest change that {sizes[0]} processes a side find in nine of ten experiments, and its 95 % interval; -: none",
+        f"at {sizes[0]}: the smallest change that {sizes[0]} processes a side find in nine of ten experiments, its 95 % interval; -: none",
         highlight=False,
     )
     if calibrated.left_out:

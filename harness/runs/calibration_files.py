@@ -192,8 +192,11 @@ def _from_version_1(data: Any) -> Any:
     cells = data.get("cells")
     for found in (cell.get("found") for cell in cells if isinstance(cell, dict)) if isinstance(cells, list) else ():
         if isinstance(found, dict) and isinstance(found.get("detectable"), list):
-            pairs = [pair for pair in found["detectable"] if isinstance(pair, list) and len(pair) == 2]
-            found["detectable"] = [{"processes": count, "change": change} for count, change in pairs]
+            # What is no pair stays as it is, and is refused as damage.
+            found["detectable"] = [
+                {"processes": one[0], "change": one[1]} if isinstance(one, list) and len(one) == 2 else one
+                for one in found["detectable"]
+            ]
     return data
 
 

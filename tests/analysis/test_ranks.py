@@ -9,7 +9,6 @@ from harness.analysis.ranks import (
     pairwise_differences,
     rank_sum_cdf,
     signed_rank_cdf,
-    two_sided_p,
     walsh_averages,
 )
 
@@ -21,23 +20,6 @@ def test_the_signed_rank_distribution_of_three() -> None:
 
 def test_the_rank_sum_distribution_of_two_and_two() -> None:
     assert rank_sum_cdf(2, 2) == pytest.approx(np.array([1, 2, 4, 5, 6]) / 6)
-
-
-@pytest.mark.parametrize("n", [5, 8, 13, 24])
-def test_signed_rank_p_values_are_those_of_scipy(n: int) -> None:
-    values = np.random.default_rng(n).normal(0.4, 1, (20, n))
-    ours = two_sided_p(walsh_averages(values), signed_rank_cdf(n))
-    theirs = [stats.wilcoxon(row, method="exact").pvalue for row in values]
-    assert ours == pytest.approx(np.array(theirs))
-
-
-@pytest.mark.parametrize(("n", "m"), [(5, 5), (4, 9), (12, 12)])
-def test_rank_sum_p_values_are_those_of_scipy(n: int, m: int) -> None:
-    rng = np.random.default_rng(n * m)
-    base, head = rng.normal(0, 1, (20, n)), rng.normal(0.7, 1, (20, m))
-    ours = two_sided_p(pairwise_differences(base, head), rank_sum_cdf(n, m))
-    theirs = [stats.mannwhitneyu(b, h, method="exact").pvalue for b, h in zip(base, head, strict=True)]
-    assert ours == pytest.approx(np.array(theirs))
 
 
 def test_large_samples_use_a_close_approximation() -> None:
@@ -65,10 +47,6 @@ def test_orders_of_the_interval_are_those_of_the_printed_tables(n: int, order: i
 
 def test_too_few_values_have_no_interval() -> None:
     assert order_for(signed_rank_cdf(5), 0.05) is None
-
-
-def test_ties_with_zero_make_no_difference_significant() -> None:
-    assert two_sided_p(walsh_averages(np.zeros(10)), signed_rank_cdf(10)) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -149,21 +127,3 @@ def test_averages_and_differences_of_many_experiments_at_once() -> None:
 def test_an_interval_may_miss_exactly_as_often_as_it_was_asked_to() -> None:
     cdf = np.array([0.125, 0.25, 0.5, 1.0])
     assert [order_for(cdf, miss) for miss in (0.2, 0.25, 0.49, 0.5, 1.0)] == [None, 0, 0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("averages", "p_value"),
-    [
-        ([-1, 2, 3], 0.4),  # one on the smaller side
-        ([-3, -2, 1], 0.4),
-        ([1, 2, 3], 0.2),  # none
-        ([-1, 0, 2], 0.8),  # one, and the half of a tie, rounded up
-        ([-1, 0, 0, 2], 0.8),
-        ([0, 1, 2], 0.4),
-        ([0, 0, 0], 0.8),
-        ([-2, -1, 0, 1, 2], 1.0),
-    ],
-)
-def test_ties_count_half_to_either_side_rounded_to_the_cautious_one(averages: list[float], p_value: float) -> None:
-    cdf = np.array([0.1, 0.2, 0.4, 0.9, 1.0])
-    assert two_sided_p(np.array(averages, dtype=np.float64), cdf) == pytest.approx(p_value)

@@ -320,6 +320,14 @@ def test_a_block_that_an_outlier_spoils_is_run_and_not_used() -> None:
     assert (one.ci_low, one.ci_high) == pytest.approx(bounds(ratios))
 
 
+def test_what_is_recorded_allows_for_the_step_in_which_values_are_printed() -> None:
+    """Whole microseconds, 5 against 8: half a step of each side, as beside the verdict in `harness compare`."""
+    done = device(lambda name, _: 5.0 if name == "cpu" else 8.0, delegates=("cpu", "gpu")).to_the_end()
+    (one,) = done.decisions
+    step = 1.1 * (1 + 0.5 / 8)
+    assert (one.ratio, one.ci_low, one.ci_high) == pytest.approx((1.6, 1.6 / step, 1.6 * step))
+
+
 def test_each_cell_is_compared_with_its_baseline() -> None:
     trials = [
         result(1.0, delegate=delegate, threads=threads).trial

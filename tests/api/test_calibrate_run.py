@@ -19,7 +19,7 @@ def test_it_is_what_the_command_says(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "")
     assert (len(found.cells), found.left_out) == (1, 1)
     assert found.cells[0].found.blocks == 20
-    assert [count for count, _ in found.cells[0].found.detectable] == [5, 20]
+    assert [one.processes for one in found.cells[0].found.detectable] == [5, 20]
     assert found.written[0] == run / "calibration.json"
     assert all(path.exists() for path in found.written)
     assert run_cli(["calibrate", str(run), "--processes", "5", "--processes", "20", "--json"]) == 0

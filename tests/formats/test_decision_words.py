@@ -41,11 +41,11 @@ NARROW = Decision(
         ("narrow", "m gpu t4 big against cpu: 0.520x [0.515, 0.525] from 9 blocks: narrow enough (2 %)"),
         (
             "max_blocks",
-            "m gpu t4 big against cpu: 0.520x [0.515, 0.525] from 9 blocks: wider than 2 %, but the limit of 30 blocks is reached",
+            "m gpu t4 big against cpu: 0.520x [0.515, 0.525] from 9 blocks: still open (2 % asked), but the limit of 30 blocks is reached",
         ),
         (
             "max_device_time",
-            "m gpu t4 big against cpu: 0.520x [0.515, 0.525] from 9 blocks: wider than 2 %, "
+            "m gpu t4 big against cpu: 0.520x [0.515, 0.525] from 9 blocks: still open (2 % asked), "
             "but the limit of 1800 s of device time is reached",
         ),
         ("unmeasured", "m gpu t4 big against cpu: no block of 5 has a good process on both sides"),
@@ -74,7 +74,7 @@ def test_where_a_device_stands() -> None:
     wide = replace(NARROW, head=replace(HEAD, threads=1), reason="max_blocks")
     stopped = Step(device="R5CT1", blocks=30, trials=(), compared=3, decisions=(wide,), earlier=(NARROW,))
     assert words.where(stopped, PLAN) == (
-        "stops after 30 blocks; of the ratios: 1 narrow enough, 1 still wide at the most blocks"
+        "stops after 30 blocks; of the ratios: 1 narrow enough, 1 still open at the most blocks"
     )
 
 

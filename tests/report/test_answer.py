@@ -81,7 +81,13 @@ def test_what_could_not_be_measured_and_why(tmp_path: Path) -> None:
         "gpu on R5CT1234567: 3 cells failed, invoke_failed: Node number 12 (CONV_2D) failed to invoke.",
         "gpu on 127.0.0.1:42017: 3 cells invalid, delegate_not_applied, unconsumed_flags: Unconsumed cmdline flags: --use_gpu=true",
     ]
-    # The devices do not agree on XNNPACK (one lost a process), and that is said.
+    # Fifteen comparisons of five processes decide nothing, whatever the ratio.
+    assert all("inconclusive" in _text(finding) for finding in answer.findings[:2])
+
+
+def test_devices_that_do_not_agree_are_told_apart(tmp_path: Path) -> None:
+    # One lost a process of XNNPACK's, and of the four that are left nothing is said.
+    answer = _answer(write_run(tmp_path / "run", demo_results((model_ref("m"),))))
     assert any("By device: " in _text(finding) for finding in answer.findings)
 
 
@@ -169,8 +175,8 @@ def test_why_an_adaptive_run_stopped_is_said(tmp_path: Path) -> None:
     )  # fmt: skip
     decisions = [narrow, narrow, replace(narrow, reason="max_blocks")]
     answer = answer_of(verdicts_of(run, cells, {}), cells, run.manifest.devices, decisions)
-    assert "(2 narrow enough, 1 still wide at the most blocks)" in _text(answer.method)
-    assert "allow for the looking: repeated confidence intervals" in _text(answer.method)
+    assert "(2 narrow enough, 1 still open at the most blocks)" in _text(answer.method)
+    assert "allow for the looking: p-values for all looks together (Pocock 1977)" in _text(answer.method)
 
 
 def test_threads_that_a_log_does_not_say_are_the_tools_default() -> None:

@@ -110,7 +110,7 @@ def test_what_a_calibration_found_stands_beside_the_verdict(tmp_path: Path) -> N
     assert table is not None
     notes = {one.key.model: [note.text for note in one.notes] for one in table.comparisons}
     assert notes["fast"] == []
-    assert "false positives in 2000 A/A comparisons" in notes["close"][0]
+    assert "smallest detectable change by processes a side 5: " in notes["close"][0]
 
 
 def test_the_page_gets_the_same_numbers(run: Run) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.calibration import Calibration
+from harness.analysis.calibration import Calibration, Detectable
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import group_by_cell
 from harness.analysis.comparison import compare
@@ -33,12 +33,12 @@ from tests.analysis.made_up import OTHER_PHONE, PHONE, cell
 
 FOUND = Calibration(
     blocks=20,
-    pairs=10,
-    spread=0.01,
-    experiments=2000,
-    false_positive_rate=0.0125,
-    same_rate=0.9,
-    detectable=((5, 0.081), (10, 0.0236), (20, None)),
+    spread=0.0125,
+    detectable=(
+        Detectable(processes=5, change=0.081, low=0.05, high=0.113),
+        Detectable(processes=10, change=0.0236, low=0.019, high=0.031),
+        Detectable(processes=20, change=None),
+    ),
 )
 GPU = CellCalibration(
     run_id="monday",
@@ -82,8 +82,8 @@ def notes(known: Known, fingerprint: str | None = PHONE.fingerprint) -> list[str
 
 
 WORDS = (
-    "1.2% false positives in 2000 A/A comparisons; smallest detectable change by processes a side "
-    "5: 8.1%, 10: 2.4%, 20: -"
+    "processes differ by 1.2%; smallest detectable change by processes a side "
+    "5: 8.1% (5.0% to 11.3%), 10: 2.4% (1.9% to 3.1%), 20: -"
 )
 
 
@@ -92,22 +92,29 @@ def test_a_calibrated_cell_says_what_a_verdict_on_it_is_worth() -> None:
     assert notes({}) == []
 
 
+def test_beside_separate_runs_it_says_nothing() -> None:
+    """How a cell varies within a run is not how two runs differ."""
+    pairs, monday, tuesday = [pair()], RunContext(run_id="monday"), RunContext(run_id="tuesday")
+    table = compare(pairs, monday, tuesday, metric=Metric.INFERENCE_AVG, rules=Rules())
+    found = noted(table, pairs, calibrated(), {PHONE.serial: PHONE.fingerprint})
+    assert not [note for one in found.comparisons for note in one.notes if note.kind == "calibration"]
+
+
 def test_another_system_build_is_said() -> None:
     assert notes(calibrated(), "google/shiba:16/B") == [f"calibrated on another system build: {WORDS}"]
 
 
 def test_head_s_calibration_counts_before_base_s() -> None:
-    base_alone = calibrated(delegate="cpu", found=replace(FOUND, false_positive_rate=0.5))
-    assert notes(base_alone)[0].startswith("calibrated: 50.0% false positives")
+    base_alone = calibrated(delegate="cpu", found=replace(FOUND, spread=0.5))
+    assert notes(base_alone)[0].startswith("calibrated: processes differ by 50.0%;")
     assert notes({**base_alone, **calibrated()}) == [f"calibrated: {WORDS}"]
 
 
-def test_a_cell_that_head_lacks_has_base_s_calibration() -> None:
+def test_a_cell_that_head_lacks_has_nothing_to_be_found_in() -> None:
     pairs = [replace(pair(), head=None)]
     run = RunContext(run_id="monday")
     table = compare(pairs, run, run, metric=Metric.INFERENCE_AVG, rules=Rules())
-    (one,) = noted(table, pairs, calibrated(delegate="cpu"), {PHONE.serial: PHONE.fingerprint}).comparisons
-    assert [note.text for note in one.notes if note.kind == "calibration"] == [f"calibrated: {WORDS}"]
+    assert noted(table, pairs, calibrated(delegate="cpu"), {PHONE.serial: PHONE.fingerprint}) == table
 
 
 @pytest.mark.parametrize("changes", [{"delegate": "nnapi"}, {"threads": 2}, {"cpus": "little"}, {"metric": "init"}])
@@ -116,7 +123,11 @@ def test_another_cell_s_calibration_says_nothing(changes: dict[str, object]) -> 
 
 
 def test_a_change_that_no_number_of_processes_finds_is_a_dash() -> None:
-    assert (change_words(None), change_words(0.0), change_words(0.0236)) == ("-", "0.0%", "2.4%")
+    without = Detectable(processes=5, change=0.0236)
+    assert change_words(without) == "2.4%", "an older calibration has no interval"
+    assert change_words(replace(without, low=0.019, high=0.031)) == "2.4% (1.9% to 3.1%)"
+    assert change_words(replace(without, change=None)) == "-"
+    assert change_words(replace(without, change=0.0)) == "0.0%"
     assert detectable_words(replace(FOUND, detectable=())) == ""
 
 
@@ -151,9 +162,9 @@ def test_a_newer_calibration_takes_the_place_of_the_older_and_a_run_s_own_counts
 
 def test_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
     document = as_document([GPU])
-    assert document["format_version"] == FORMAT_VERSION == 1
-    (tmp_path / FILE).write_text(json.dumps(document | {"format_version": 2}))
-    with pytest.raises(UsageError, match="has format 2, this harness reads up to 1"):
+    assert document["format_version"] == FORMAT_VERSION == 2
+    (tmp_path / FILE).write_text(json.dumps(document | {"format_version": 3}))
+    with pytest.raises(UsageError, match="has format 3, this harness reads up to 2"):
         of_run(tmp_path)
 
 

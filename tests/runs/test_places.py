@@ -50,7 +50,7 @@ def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
 def test_files_are_indented_by_one_and_end_with_a_line(tmp_path: Path) -> None:
     save(tmp_path / "a", [GPU], [])
     text = (tmp_path / "a" / FILE).read_text()
-    assert text.startswith('{\n "format_version": 1,\n "cells": [\n  {\n   "run_id": "monday",\n')
+    assert text.startswith('{\n "format_version": 2,\n "cells": [\n  {\n   "run_id": "monday",\n')
     assert text.endswith("\n}\n")
     with RunStore.create(tmp_path / "b", manifest()) as store:
         first = (tmp_path / "b" / "manifest.json").read_text()
