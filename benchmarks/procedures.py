@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from benchmarks.latency_model import Floats, Scenario, inferences, simulate
 from benchmarks.tables import judge_paired
-from harness.analysis.ratio_interval import LEVEL
+from harness.analysis.samples import LEVEL
 from harness.analysis.verdict import Rules
 
 Bools = npt.NDArray[np.bool_]

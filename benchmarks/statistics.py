@@ -23,8 +23,9 @@ from benchmarks import designs
 from benchmarks.designs import TABLES
 from benchmarks.latency_model import PHONES, QUANTISED, SCENARIOS, SLOW_MOVERS, Scenario, simulate
 from benchmarks.procedures import PROCEDURES, Procedure, bca, student
-from harness.analysis.ratio_interval import BUDGET, paired, paired_many
+from harness.analysis.ratio_interval import BUDGET, paired
 from harness.analysis.required_processes import least_processes
+from harness.analysis.samples import paired_many
 from harness.analysis.verdict import Rules, Verdict, judge
 from harness.records.adaptive_decisions import AdaptivePlan
 

@@ -16,7 +16,7 @@ from harness.analysis.drift import slow_movement
 from harness.analysis.multiple_claims import selected_level
 from harness.analysis.one_sided import mean_p, paired_p, unpaired_p
 from harness.analysis.outlying_blocks import outlying
-from harness.analysis.ratio_interval import LEVEL, paired_many, unpaired_many
+from harness.analysis.samples import LEVEL, paired_many, unpaired_many
 from harness.analysis.verdict import Rules
 
 Bools = npt.NDArray[np.bool_]

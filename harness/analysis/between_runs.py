@@ -14,7 +14,8 @@ import numpy as np
 from scipy import special
 
 from harness.analysis.ranks import pairwise_differences
-from harness.analysis.ratio_interval import LEVEL, Estimate, UnpairedSample
+from harness.analysis.ratio_interval import Estimate
+from harness.analysis.samples import LEVEL, UnpairedSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

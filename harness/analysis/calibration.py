@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.analysis.one_sided import paired_p
 from harness.analysis.ranks import Floats
-from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.verdict import Rules
 
 EXPERIMENTS = 2000

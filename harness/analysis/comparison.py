@@ -7,7 +7,6 @@ them only as far as it shows within either (a note says so).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,6 +16,7 @@ from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
 from harness.analysis.comparability import Note, Side, compare_conditions
 from harness.analysis.control import Controls
+from harness.analysis.estimate_notes import sample_notes, ways_of_comparing
 from harness.analysis.failure_rates import LEVEL as FAILURE_LEVEL
 from harness.analysis.failure_rates import fails_more_p
 from harness.analysis.held_back import without_control, without_good_news
@@ -25,7 +25,8 @@ from harness.analysis.multiple_claims import holm
 from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
-from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate, pooled
+from harness.analysis.ratio_interval import Estimate, pooled
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.sequential import Looks
 from harness.analysis.shared_blocks import few_blocks_note
 from harness.analysis.sides import (
@@ -218,8 +219,6 @@ def compare(
     )
 
 
-_MEANS_PART = 0.01
-"""From this on, the ratio of the plain averages stands beside the ratio, which comes from ranks."""
 _NO_VERDICT = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("one side is synthetic",))
 
 
@@ -292,8 +291,8 @@ def _comparison(
             apart=apart,
             controlled=estimate.control is not None or estimate.spread is not None,
         )
-        notes += _sample_notes(shown)
-        notes += _ways_of_comparing(estimate, metric)
+        notes += sample_notes(shown)
+        notes += ways_of_comparing(estimate, metric)
     return Comparison(
         key=pair.shown.key,
         mask=pair.shown.mask,
@@ -314,29 +313,6 @@ def _comparison(
     )
 
 
-def _ways_of_comparing(estimate: PairEstimate, metric: Metric) -> Iterable[Note]:
-    if estimate.edge is not None:
-        text = (
-            f"compared by differences, as not every value of {metric.words} is above 0; "
-            f"up to {estimate.edge:.2g} {metric.unit.upper()} counts as none"
-        )
-        yield Note("difference", text, False)
-    if (control := estimate.control) is not None:
-        text = (
-            f"measured in separate runs, each process divided by its block's control ({control.name}); "
-            f"the control itself: {100 * (control.moved - 1):+.1f} % in HEAD"
-        )
-        yield Note("control", text, False)
-    if (spread := estimate.spread) is not None:
-        text = (
-            f"measured in separate runs: the interval allows for how much runs of this device differ "
-            f"(standard deviation {100 * spread.deviation:.2g} %, from {spread.runs} runs)"
-        )
-        yield Note("between_runs", text, False)
-    if estimate.no_control is not None:
-        yield Note("no_control", estimate.no_control, False)
-
-
 def _side(source: RunContext, cell: CellResults) -> Side:
     return Side(
         run_id=source.run_id,
@@ -354,38 +330,6 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
     if any(set(side.statuses) <= {str(Status.SKIPPED)} for side in (ours, theirs)):
         return "skipped"
     return "unmeasured"
-
-
-def _sample_notes(estimate: Estimate) -> Iterable[Note]:
-    if estimate.looks:
-        text = (
-            f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.3g} %, which where it stops holds at "
-            "95 %, and the p-value allows for all its looks"
-        )
-        yield Note("adaptive", text, False)
-    elif estimate.design == "paired" and estimate.n == MIN_BLOCKS and estimate.level == LEVEL:
-        yield Note("level", "five blocks give an interval of 93.75 %, not 95 %", False)
-    if estimate.level > LEVEL and not estimate.looks:
-        text = f"one of several cells with a verdict: the interval is at {100 * estimate.level:.3g} %, so that of these at most 5 % miss"
-        yield Note("selected", text, False)
-    if estimate.set_aside:
-        text = f"{estimate.set_aside} of {estimate.n} blocks set aside: a process in them took far longer or shorter than its neighbours"
-        yield Note("set_aside", text, False)
-    if estimate.resolution:
-        text = (
-            f"the values are printed in steps: rounding alone may move the ratio by {100 * estimate.resolution:.2g} %"
-        )
-        yield Note("resolution", text, False)
-    if (
-        estimate.mean_ratio
-        and estimate.ratio
-        and abs(math.log(estimate.mean_ratio / estimate.ratio)) > math.log1p(_MEANS_PART)
-    ):
-        text = f"the plain averages have a ratio of {estimate.mean_ratio:.3g}: one side has slow processes more often"
-        yield Note("means", text, False)
-    if estimate.drift:
-        text = f"the runs drifted by up to {100 * estimate.drift:.1f} % while they ran: the interval allows for as much between them"
-        yield Note("drift", text, False)
 
 
 def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> tuple[Overall, ...]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
 from harness.analysis.metrics import Metric, purpose_for, reported
-from harness.analysis.ratio_interval import MIN_BLOCKS
 from harness.analysis.resolution import ratio_resolution
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.sides import RunContext, by_block, is_synthetic
 from harness.records import CellKey, ModelRef, Result, Scalar, Status
 

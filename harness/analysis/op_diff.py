@@ -13,7 +13,8 @@ from typing import Literal
 
 from harness.analysis.op_alignment import align, is_renamed
 from harness.analysis.op_profile import OpProfile, OpRow
-from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate, unpaired
+from harness.analysis.ratio_interval import Estimate, unpaired
+from harness.analysis.samples import MIN_BLOCKS
 
 ChangeKind = Literal["same", "renamed", "replaced", "new", "gone"]
 """`replaced`: the ops of one side stand for those of the other only as a whole."""

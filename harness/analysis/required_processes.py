@@ -9,7 +9,8 @@ from functools import lru_cache
 from scipy import special
 
 from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, T_SHARE, least_paired_p, least_unpaired_p
-from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate
+from harness.analysis.ratio_interval import Estimate
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.sequential import look_alpha
 
 LIMIT = 500

@@ -24,7 +24,8 @@ from scipy import special
 
 from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, joint_p, least_paired_t
 from harness.analysis.ranks import Floats, signed_rank_cdf
-from harness.analysis.ratio_interval import LEVEL, Estimate
+from harness.analysis.ratio_interval import Estimate
+from harness.analysis.samples import LEVEL
 from harness.records.adaptive_decisions import AdaptivePlan
 
 LOOK_LEVEL = 0.97

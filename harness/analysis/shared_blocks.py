@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from harness.analysis.comparability import Note
-from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS
 
 
 def blocks_to_pair(ours: Mapping[int, Sequence[float]], theirs: Mapping[int, Sequence[float]]) -> list[int]:

@@ -16,8 +16,9 @@ from scipy import special
 
 from harness.analysis.one_sided import T_SHARE, paired_p
 from harness.analysis.ranks import Floats
-from harness.analysis.ratio_interval import BUDGET, LEVEL, paired_many
+from harness.analysis.ratio_interval import BUDGET
 from harness.analysis.required_processes import least_processes
+from harness.analysis.samples import LEVEL, paired_many
 from harness.analysis.sequential import look_alpha
 from harness.analysis.verdict import Rules
 from harness.records.adaptive_decisions import AdaptivePlan

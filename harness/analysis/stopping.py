@@ -19,8 +19,9 @@ from harness.analysis.block_order import LaterBlocks
 from harness.analysis.cells import baseline_key, key_of
 from harness.analysis.metrics import Metric, counts
 from harness.analysis.ranks import Floats
-from harness.analysis.ratio_interval import Estimate, PairedSample, paired
+from harness.analysis.ratio_interval import Estimate, paired
 from harness.analysis.resolution import ratio_resolution
+from harness.analysis.samples import PairedSample
 from harness.analysis.sequential import METHOD, Looks, repeated_p
 from harness.analysis.stop_rule import plain_width, settled
 from harness.records import CellKey, Purpose, Result, Scalar, Trial

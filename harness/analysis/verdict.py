@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.analysis.multiple_claims import holm, selected_level
-from harness.analysis.ratio_interval import MIN_BLOCKS, Estimate
+from harness.analysis.ratio_interval import Estimate
 from harness.analysis.required_processes import least_processes, more_processes
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.sequential import allowing_for
 
 

@@ -13,7 +13,7 @@ from harness.analysis.cell_selection import Selection, select
 from harness.analysis.cells import CellResults, group_by_cell
 from harness.analysis.centre import centre
 from harness.analysis.metrics import Metric, counted, purpose_for
-from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.sides import is_synthetic
 from harness.api.compare_runs import metric_named
 from harness.errors import UsageError

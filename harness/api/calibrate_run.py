@@ -15,7 +15,8 @@ from harness.analysis import calibration
 from harness.analysis.cell_selection import Selection, select
 from harness.analysis.cells import CellResults, group_by_cell
 from harness.analysis.metrics import Metric, counts, purpose_for
-from harness.analysis.ratio_interval import BUDGET, MIN_BLOCKS
+from harness.analysis.ratio_interval import BUDGET
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.verdict import Rules
 from harness.api.compare_runs import metric_named
 from harness.api.run_outcome import RunOutcome

@@ -17,7 +17,7 @@ from rich.table import Table
 from harness.analysis.calibration import Detectable
 from harness.analysis.cell_selection import parse_where
 from harness.analysis.metrics import Metric
-from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS
 from harness.api.calibrate_run import BLOCKS, CalibratedRun, calibrate, run_for_calibration
 from harness.binaries.choice import parse_binary_option
 from harness.cli.calibrate_between_runs import between_runs_command

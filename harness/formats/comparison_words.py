@@ -10,7 +10,8 @@ from harness.analysis.comparison import Breach, Comparison, Overall, Table, gate
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
 from harness.analysis.pair_estimates import Difference
-from harness.analysis.ratio_interval import LEVEL, MIN_BLOCKS, Estimate
+from harness.analysis.ratio_interval import Estimate
+from harness.analysis.samples import LEVEL, MIN_BLOCKS
 from harness.analysis.sides import SideSummary
 from harness.analysis.verdict import Judgement, Verdict
 from harness.formats import difference_words

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from harness.analysis.comparison import Comparison, Table
 from harness.analysis.metrics import Metric
-from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
 from harness.report.verdicts import Verdicts, in_the_page

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.analysis.one_sided import mean_p, paired_p
-from harness.analysis.ratio_interval import Estimate, PairedSample, UnpairedSample, paired, unpaired
+from harness.analysis.ratio_interval import Estimate, paired, unpaired
+from harness.analysis.samples import PairedSample, UnpairedSample
 from harness.analysis.verdict import Rules, Verdict, judge
 from tests.analysis.test_ratio_by_hand import ends
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.ratio_interval import Estimate, paired, unpaired, unpaired_many
+from harness.analysis.ratio_interval import Estimate, paired, unpaired
+from harness.analysis.samples import unpaired_many
 
 
 def ends(one: Estimate) -> tuple[float, float]:

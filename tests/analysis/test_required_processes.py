@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from harness.analysis.one_sided import least_paired_p, least_unpaired_p
-from harness.analysis.ratio_interval import Estimate, PairedSample, UnpairedSample, paired, unpaired
+from harness.analysis.ratio_interval import Estimate, paired, unpaired
 from harness.analysis.required_processes import LIMIT, least_processes, more_processes
+from harness.analysis.samples import PairedSample, UnpairedSample
 from harness.analysis.sequential import look_alpha, repeated_p
 from harness.analysis.verdict import Rules, Verdict, judge
 

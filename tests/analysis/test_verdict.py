@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.ratio_interval import Estimate, PairedSample, paired, unpaired
+from harness.analysis.ratio_interval import Estimate, paired, unpaired
+from harness.analysis.samples import PairedSample
 from harness.analysis.verdict import Judgement, Rules, Verdict, judge, judged
 
 _GATES = (math.log1p(0.03), math.log1p(0.125))

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.analysis.ratio_interval import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS
 from harness.errors import SuiteError, UsageError
 from harness.records import ModelInput, Purpose
 from harness.records.adaptive_decisions import AdaptivePlan

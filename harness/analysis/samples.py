@@ -1,0 +1,199 @@
+"""The values that an estimate comes from: what can be tested on them, and the intervals that they give. Pure.
+
+Everything is in logarithms; edges and intervals are logarithms of ratios.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy import special
+
+from harness.analysis.drift import slow_movement
+from harness.analysis.one_sided import mean_p, paired_p, trimmed_difference, unpaired_p
+from harness.analysis.ranks import (
+    Floats,
+    order_for,
+    pairwise_differences,
+    rank_sum_cdf,
+    signed_rank_cdf,
+    walsh_averages,
+)
+
+LEVEL = 0.95
+"""Level of every interval, unless said otherwise."""
+MIN_BLOCKS = 5
+"""Fewer blocks (or processes a side) never give a verdict."""
+
+_LEVEL_SLACK = 1.1
+"""An exact interval may miss this much more often than asked, if no closer level exists."""
+_LEVEL_SLACK_OF_FIVE = 1.25
+"""The same for five pairs and fewer: they give 93.75 %, never 95 %."""
+
+
+class Sample(Protocol):
+    """The values that an estimate comes from. Edges and intervals are logarithms of ratios."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether both sides share blocks."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of independent values of the smaller side."""
+        ...
+
+    def p_above(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at most `edge`"."""
+        ...
+
+    def p_below(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge`"."""
+        ...
+
+    def p_within(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge` away from 0"."""
+        ...
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return both ends of the interval for the log ratio."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PairedSample:
+    """Log ratios by block.
+
+    `kept` are those that the rank tests use, without the blocks that an outlier spoils (`harness.analysis.outlying_blocks`).
+    """
+
+    kept: Floats
+    everything: Floats
+
+    @property
+    def paired(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def size(self) -> int:
+        """Number of blocks that are used."""
+        return len(self.kept)
+
+    def p_above(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at most `edge`"."""
+        return float(paired_p(self.kept, edge))
+
+    def p_below(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge`"."""
+        return float(paired_p(-self.kept, -edge))
+
+    def p_within(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge` away from 0", by the ranks and by the means of all blocks.
+
+        Means and ranks part where a slow mode became more frequent: that is not the same, though most blocks say so.
+        """
+        sides = (
+            float(max(paired_p(sign * self.kept, -edge), mean_p(sign * self.everything, -edge))) for sign in (1, -1)
+        )
+        return max(sides)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return both ends of the interval for the log ratio."""
+        found = paired_many(self.kept, level=level)
+        return float(found.low), float(found.high)
+
+
+@dataclass(frozen=True, slots=True)
+class UnpairedSample:
+    """Logarithms of both sides' processes, in the order of running."""
+
+    base: Floats
+    head: Floats
+
+    @property
+    def paired(self) -> bool:
+        """Never."""
+        return False
+
+    @property
+    def size(self) -> int:
+        """Number of processes of the smaller side."""
+        return min(len(self.base), len(self.head))
+
+    def p_above(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at most `edge`"."""
+        return float(unpaired_p(self.base, self.head, edge))
+
+    def p_below(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge`"."""
+        return float(unpaired_p(self.head, self.base, -edge))
+
+    def p_within(self, edge: float) -> float:
+        """Return the p-value of "the log ratio is at least `edge` away from 0", by ranks, trimmed means and the means of all processes."""
+        return max(self.p_above(-edge), self.p_below(edge), _welch_within(self.base, self.head, edge))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return both ends of the interval for the log ratio."""
+        found = unpaired_many(self.base, self.head, level=level, drifts=False)
+        return float(found.low), float(found.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Estimates of many experiments: log ratios and ends of the intervals."""
+
+    centre: Floats
+    low: Floats
+    high: Floats
+    drift: Floats | None = None
+    """Logarithm of the drift by which the intervals are widened, if they allow for one."""
+
+
+def paired_many(log_ratios: Floats, *, level: float = LEVEL) -> Intervals:
+    """Do `paired` for many experiments at once: at least two blocks along the last axis, none of them set aside."""
+    n = log_ratios.shape[-1]
+    averages = walsh_averages(log_ratios)
+    slack = _LEVEL_SLACK if n > MIN_BLOCKS else _LEVEL_SLACK_OF_FIVE
+    order = order_for(signed_rank_cdf(n), (1 - level) * slack)
+    if order is None:
+        mean = log_ratios.mean(axis=-1)
+        half = special.stdtrit(n - 1, 0.5 + level / 2) * log_ratios.std(axis=-1, ddof=1) / math.sqrt(n)
+        return Intervals(mean, mean - half, mean + half)
+    return Intervals(np.median(averages, axis=-1), averages[..., order], averages[..., -1 - order])
+
+
+def unpaired_many(base: Floats, head: Floats, *, level: float = LEVEL, drifts: bool = True) -> Intervals:
+    """Do `unpaired` for many experiments at once: at least two processes a side along the last axis, in the order of running.
+
+    The interval is the wider one, at each end, of Hodges and Lehmann's and of Yuen's: the former misses where size and spread of the sides
+    are unequal.
+
+    Runs at different times do not share their drift, and two runs do not tell how far apart they started. They tell how far either moved
+    while it ran (`harness.analysis.drift`), and the other may have been as far away. So the interval is widened by that much at both ends.
+    """
+    differences = pairwise_differences(base, head)
+    centre, error, freedom = trimmed_difference(base, head)
+    half = special.stdtrit(freedom, 0.5 + level / 2) * error
+    low, high = centre - half, centre + half
+    order = order_for(rank_sum_cdf(base.shape[-1], head.shape[-1]), (1 - level) * _LEVEL_SLACK)
+    if order is not None:
+        centre = np.median(differences, axis=-1)
+        low, high = np.minimum(low, differences[..., order]), np.maximum(high, differences[..., -1 - order])
+    drift = np.maximum(slow_movement(base), slow_movement(head)) if drifts else np.zeros(base.shape[:-1])
+    return Intervals(centre, low - drift, high + drift, drift)
+
+
+def _welch_within(base: Floats, head: Floats, edge: float) -> float:
+    n, m = len(base), len(head)
+    parts = base.var(ddof=1) / n, head.var(ddof=1) / m
+    error = math.sqrt(sum(parts))
+    difference = float(head.mean() - base.mean())
+    if error == 0:
+        return 0.0 if abs(difference) < edge else 1.0
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
+    return max(float(special.stdtr(freedom, (sign * difference - edge) / error)) for sign in (1, -1))
