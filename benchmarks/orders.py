@@ -28,6 +28,7 @@ from benchmarks.procedures import RULES
 from benchmarks.tables import judge_paired
 from harness.analysis.block_order import block_orders
 from harness.analysis.ratio_interval import BUDGET
+from harness.analysis.samples import paired_many
 
 Ints = npt.NDArray[np.int_]
 Design = Callable[[int, int, random.Random], Sequence[Sequence[int]]]
@@ -147,7 +148,7 @@ def figures(
     base, head = by_cell[:, None, :, 0], by_cell[:, None, :, _HEATS]
     judged = judge_paired(base, head, RULES)
     return Figures(
-        bias=float(np.expm1((head - base).mean())),
+        bias=float(np.expm1(paired_many((head - base)[:, 0]).centre.mean())),
         false=float(judged.differs.mean()),
         covered=float(judged.covered(0.0).mean()),
     )

@@ -92,5 +92,4 @@ def allowing_for(spread: BetweenRuns, estimate: Estimate) -> Estimate:
     if not isinstance(estimate.sample, UnpairedSample):
         return estimate
     sample = SpreadSample(estimate.sample.base, estimate.sample.head, spread)
-    # Computed anew at its own level, as `at` does for another one.
-    return replace(estimate, sample=sample, level=0.0).at(estimate.level)
+    return replace(estimate, sample=sample).refreshed()

@@ -91,7 +91,7 @@ class Estimate:
 
     def at(self, level: float) -> Estimate:
         """Return the same estimate with its interval at another level."""
-        return self if level == self.level else replace(self, level=level).refreshed()
+        return self if self.sample is None or level == self.level else replace(self, level=level).refreshed()
 
     def refreshed(self) -> Estimate:
         """Return the same estimate with the interval that its sample gives at its level."""

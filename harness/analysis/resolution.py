@@ -21,14 +21,15 @@ def ratio_resolution(base: Sequence[float], head: Sequence[float]) -> float:
         head: the same of the other side.
     """
     # A step for each side: another binary may print more digits.
-    relative = [_relative_step(side) for side in (base, head) if side]
-    total = math.expm1(math.fsum(math.log1p(one / 2) for one in relative))
-    return total if total >= _NEGLIGIBLE else 0.0
+    sides = [(_step(side), sum(side) / len(side)) for side in (base, head) if side]
+    if not all(0 < centre < math.inf for _, centre in sides):
+        return 0.0
+    relative = math.expm1(math.fsum(math.log1p(step / 2 / centre) for step, centre in sides))
+    return relative if relative >= _NEGLIGIBLE else 0.0
 
 
-def _relative_step(values: Sequence[float]) -> float:
-    centre = sum(values) / len(values)
-    return 10.0 ** -max(_decimals(value) for value in values) / centre if centre > 0 else 0.0
+def _step(values: Sequence[float]) -> float:
+    return float(10.0 ** -max(_decimals(value) for value in values))
 
 
 def _decimals(value: float) -> int:

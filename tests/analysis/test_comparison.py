@@ -169,7 +169,7 @@ def test_an_interval_beside_a_verdict_is_wider_and_no_sign_of_an_adaptive_run() 
     found = table(base, head, apart=("delegate",)).comparisons
     assert [one.judgement.verdict for one in found] == [Verdict.SLOWER, *[Verdict.INCONCLUSIVE] * 2]
     assert [one.estimate.level for one in found] == pytest.approx([1 - 0.05 / 3, 0.95, 0.95])
-    assert [one.notes for one in found] == [()] * 3
+    assert [[note.kind for note in one.notes] for one in found] == [["selected"], [], []]
     alone = table(base[:10], head[:10], apart=("delegate",)).comparisons[0].estimate
     (low, high), (plain_low, plain_high) = bounds(found[0].estimate), bounds(alone)
     assert low < plain_low < plain_high < high

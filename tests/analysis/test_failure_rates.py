@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.failure_rates import LEVEL, fails_more_p, holm
+from harness.analysis.failure_rates import LEVEL, fails_more_p
+from harness.analysis.multiple_claims import holm
 
 
 @pytest.mark.parametrize(
@@ -19,13 +20,6 @@ def test_it_is_fishers_exact_test(base: tuple[int, int], head: tuple[int, int]) 
 def test_by_hand() -> None:
     # All six failures of twenty processes in head: (10 choose 6) of (20 choose 6) ways.
     assert fails_more_p(0, 10, 6, 10) == pytest.approx(210 / 38760)
-
-
-def test_holm_by_hand() -> None:
-    # Holm 1979: the smallest times 3, the next times 2, the last as it is, never below one before.
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_alike_sides_are_said_to_fail_more_in_at_most_one_table_of_a_hundred() -> None:

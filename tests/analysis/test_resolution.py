@@ -18,9 +18,10 @@ def test_whole_microseconds_move_each_side_by_half_of_one() -> None:
     assert ratio_resolution([500.0], [250.0]) == pytest.approx(1.001 * 1.002 - 1)
 
 
-def test_the_finest_digit_seen_is_the_step() -> None:
-    assert ratio_resolution([5.0, 5.25], [5.0]) == pytest.approx((1 + 0.005 / 5.125) * 1.001 - 1)
-    assert ratio_resolution([5.0], [5.2]) == pytest.approx((1 + 0.05 / 5.0) * (1 + 0.05 / 5.2) - 1)
+def test_the_finest_digit_of_a_side_is_its_step() -> None:
+    """Base may be of a tool that printed whole microseconds, head of one that prints more."""
+    assert ratio_resolution([5.0, 5.25], [5.25]) == pytest.approx((1 + 0.005 / 5.125) * (1 + 0.005 / 5.25) - 1)
+    assert ratio_resolution([5.0], [5.2]) == pytest.approx((1 + 0.5 / 5.0) * (1 + 0.05 / 5.2) - 1)
 
 
 @pytest.mark.parametrize("value", [1e6, 1234567.0, 120_000.0])
