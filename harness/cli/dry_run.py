@@ -12,6 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.analysis.cells import key_of
+from harness.analysis.required_processes import least_processes
+from harness.analysis.stopping import compared_cells
+from harness.analysis.verdict import Rules
 from harness.api.run_suite import RunPlan
 from harness.cli.console import open_console
 from harness.files.terminal_text import printable
@@ -50,6 +54,7 @@ def print_dry_run(plan: RunPlan) -> None:
         console.print(f"... and {len(cells) - _MOST_CELLS} more cells; --json lists every trial", highlight=False)
         _print_dimensions(expansion.trials, console)
     _print_skipped(plan, console)
+    _print_deciding(plan, console)
     for warning in expansion.warnings:
         click.echo(f"warning: {warning}", err=True)
     _print_cost(plan, console)
@@ -113,6 +118,32 @@ def _print_skipped(plan: RunPlan, console: Console) -> None:
         console.print(f"skipped: {count} trials on {escape(serial)}: {escape(reason)}", highlight=False)
 
 
+def _deciding(plan: RunPlan) -> tuple[int, int | None, int]:
+    """Return the number of comparisons with the baseline, the least number of processes that can decide them, and the least planned."""
+    suite, expansion = plan.suite.suite, plan.expansion
+    baseline = {str(key): value for key, value in suite.baseline.items()} if suite.baseline else None
+    latency = [t for t in (*expansion.trials, *expansion.further) if t.purpose is Purpose.LATENCY]
+    by_device: dict[str, list[Trial]] = {}
+    for trial in latency:
+        by_device.setdefault(trial.device, []).append(trial)
+    comparisons = sum(len(compared_cells(trials, baseline)) for trials in by_device.values())
+    looks = ((suite.adaptive.min, suite.adaptive.max),) if suite.adaptive else ()
+    least = least_processes(comparisons, Rules().alpha, looks=looks) if comparisons else None
+    planned = min(Counter((t.device, key_of(t)) for t in latency).values(), default=0)
+    return comparisons, least, planned
+
+
+def _print_deciding(plan: RunPlan, console: Console) -> None:
+    comparisons, least, planned = _deciding(plan)
+    if least is None or plan.resumes is not None:
+        return
+    many = f"{comparisons} comparison{'s' if comparisons > 1 else ''}"
+    short = f"[yellow], and the suite runs {planned}: no verdict is possible[/]" if planned < least else ""
+    console.print(
+        f"{many} with the baseline: a verdict needs at least {least} processes of a cell{short}", highlight=False
+    )
+
+
 def _print_cost(plan: RunPlan, console: Console) -> None:
     expansion, adaptive = plan.expansion, plan.suite.suite.adaptive
     count = len(expansion.trials)
@@ -144,12 +175,15 @@ def dry_run_document(plan: RunPlan) -> dict[str, Any]:
     """Return every trial, for scripts."""
     suite, expansion = plan.suite.suite, plan.expansion
     serials = dict.fromkeys(trial.device for trial in expansion.trials)
+    comparisons, least, _ = _deciding(plan)
     return {
         "suite": suite.suite,
         "seed": expansion.seed,
         "count": len(expansion.trials),
         "count_at_most": len(expansion.trials) + len(expansion.further),
         "adaptive": asdict(suite.adaptive.plan()) if suite.adaptive else None,
+        "comparisons": comparisons,
+        "least_processes": least,
         "device_seconds": {
             serial: {"at_least": least, "at_most": most}
             for serial in serials

@@ -53,6 +53,35 @@ def test_a_row_is_a_cell_with_the_processes_of_each_purpose(tmp_path: Path, caps
     assert "40 trials of suite s, seed 1" in [" ".join(row) for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("processes", "least", "says"),
+    [
+        (
+            "5",
+            6,
+            "12 comparisons with the baseline: a verdict needs at least 6 processes of a cell, and the suite runs 5: no verdict",
+        ),
+        ("10", 6, "12 comparisons with the baseline: a verdict needs at least 6 processes of a cell 160 trials"),
+        ("{min: 5, max: 30, until: 2%}", 7, "a verdict needs at least 7 processes of a cell 80 to 480 trials"),
+    ],
+)
+def test_it_says_how_many_processes_a_verdict_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], processes: str, least: int, says: str
+) -> None:
+    """Two devices, three delegates beside the baseline, twice: 4^-5 is too likely by chance in a table of twelve, 4^-6 is not."""
+    text = (
+        f"delegates: [cpu, xnnpack, gpu, nnapi]\nthreads: [1, 2]\nprocesses: {processes}\nbaseline: {{delegate: cpu}}\n"
+    )
+    plan = planned(tmp_path, text)
+    print_dry_run(plan)
+    assert says.strip() in " ".join(capsys.readouterr().out.split())
+    document = dry_run_document(plan)
+    assert (document["comparisons"], document["least_processes"]) == (12, least)
+    (tmp_path / "s.yaml").unlink()
+    plain = planned(tmp_path, "delegates: [cpu, xnnpack]\n")
+    assert dry_run_document(plain)["least_processes"] is None
+
+
 def test_a_large_suite_fits_on_a_screen_and_is_whole_as_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
