@@ -57,7 +57,7 @@ class Adaptive:
         return np.asarray((holm_many(worth) <= _RULES.alpha) & beyond)
 
 
-def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK_LEVEL) -> Adaptive:
+def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK_LEVEL, slack: float = 0.0) -> Adaptive:
     """Stop each comparison when its ratio is known, all of them when a limit is reached.
 
     Args:
@@ -65,6 +65,7 @@ def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK
             counts.
         plan: when to stop.
         level: of the intervals.
+        slack: logarithm of the resolution of a ratio.
     """
     experiments, cells, most = latencies.shape
     shape = (experiments, cells - 1)
@@ -88,9 +89,10 @@ def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK
         ends = (known > 0) | late[rows] | (n == most)
         where = (rows[ends], columns[ends])
         if ends.any():
-            low[where], high[where] = intervals(differences[ends], keep[ends], level)
-            above[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(kept, _EDGE))
-            below[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(-kept, _EDGE))
+            ends_of = intervals(differences[ends], keep[ends], level)
+            low[where], high[where] = ends_of[0] - slack, ends_of[1] + slack
+            above[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(kept, _EDGE + slack))
+            below[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(-kept, _EDGE + slack))
         blocks[where] = n
         running[where] = False
         if not running.any():
@@ -110,4 +112,5 @@ def experiment(
     """Adaptive runs of one cell per effect beside the baseline, and the true log ratios."""
     rng = np.random.default_rng(seed)
     latencies = simulate_cells(rng, scenario, experiments=experiments, blocks=plan.max_blocks, effects=(0.0, *effects))
-    return run_adaptively(latencies, plan, level=level), np.log1p(np.asarray(effects))
+    slack = 2 * float(np.log1p(scenario.step / 2))
+    return run_adaptively(latencies, plan, level=level, slack=slack), np.log1p(np.asarray(effects))

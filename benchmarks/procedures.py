@@ -122,8 +122,9 @@ def _welch(base: Floats, head: Floats, effect: float) -> Outcome:
     mean = head.mean(axis=-1) - base.mean(axis=-1)
     part_b, part_h = base.var(axis=-1, ddof=1) / n, head.var(axis=-1, ddof=1) / n
     error = np.sqrt(part_b + part_h)
-    freedom = error**4 / ((part_b**2 + part_h**2) / (n - 1))
+    with np.errstate(invalid="ignore", divide="ignore"):  # quantised values may not vary at all
+        freedom = error**4 / ((part_b**2 + part_h**2) / (n - 1))
+        p_value = 2 * special.stdtr(freedom, -np.abs(mean) / error)
     half = special.stdtrit(freedom, 0.5 + LEVEL / 2) * error
     truth = np.log1p(effect)
-    p_value = 2 * special.stdtr(freedom, -np.abs(mean) / error)
     return Outcome(p_value <= RULES.alpha, (mean - half <= truth) & (truth <= mean + half))

@@ -32,7 +32,7 @@ LOOK_LEVEL = 0.97
 """Level of the interval at each look. Where a run stops by the rules of `stopping`, it holds the truth in 94.5 % to 98 % of all experiments
 (docs/statistics.md)."""
 
-METHOD = "stops at a plain interval of 95 %; reports one of 97 % and p-values constant over the looks (Pocock 1977)"
+METHOD = "stops at a plain interval of 93 %; reports one of 97 % and p-values constant over the looks (Pocock 1977)"
 """Name of the method, recorded with every decision."""
 
 _EXPERIMENTS = 100_000

@@ -23,6 +23,10 @@ from harness.analysis.sequential import look_alpha
 from harness.analysis.verdict import Rules
 from harness.records.adaptive_decisions import AdaptivePlan
 
+STOP_LEVEL = 0.93
+"""Level of the plain interval whose width a plan's `until` limits. Chosen such that an interval of 2 % takes ten processes where processes
+differ by 1 %, as many as a suite runs by default."""
+
 _PATIENCE = 4
 """Number of further blocks that a verdict is worth in a table of one cell."""
 _PATIENCE_PER_DOUBLING = 1
@@ -30,7 +34,7 @@ _PATIENCE_PER_DOUBLING = 1
 
 
 def plain_width(differences: Floats) -> Floats:
-    """Return the width that a plan's `until` limits: upper over lower end, less 1, of the narrower plain interval of 95 %.
+    """Return the width that a plan's `until` limits: upper over lower end, less 1, of the narrower plain interval at `STOP_LEVEL`.
 
     The narrower one of the rank interval and Student's. It decides only when to stop, and so need not allow for looking again and again.
 
@@ -38,8 +42,8 @@ def plain_width(differences: Floats) -> Floats:
         differences: log ratios of the blocks that are not set aside; at least two.
     """
     n = differences.shape[-1]
-    ranks = paired_many(differences, level=LEVEL)
-    student = 2 * special.stdtrit(n - 1, 0.5 + LEVEL / 2) * differences.std(axis=-1, ddof=1) / math.sqrt(n)
+    ranks = paired_many(differences, level=STOP_LEVEL)
+    student = 2 * special.stdtrit(n - 1, 0.5 + STOP_LEVEL / 2) * differences.std(axis=-1, ddof=1) / math.sqrt(n)
     return np.asarray(np.expm1(np.minimum(np.minimum(ranks.high - ranks.low, student), 700.0)), dtype=np.float64)
 
 

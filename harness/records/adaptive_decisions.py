@@ -17,7 +17,7 @@ class AdaptivePlan:
     """Number of blocks that every cell runs in any case."""
     max_blocks: int
     until: float
-    """Width at which the plain interval (95 %) of a compared ratio is narrow enough: its upper end over its lower end, less 1."""
+    """Width at which the plain interval (93 %) of a compared ratio is narrow enough: its upper end over its lower end, less 1."""
     device_s: float | None = None
     """Device time after which no further block begins: seconds that latency processes kept the device (`Result.device_s`), with all
     attempts and waits, but without the trial that a killed harness left unfinished. None: no limit."""
