@@ -27,7 +27,7 @@ STOP_LEVEL = 0.93
 """Level of the plain interval whose width a plan's `until` limits. Chosen such that an interval of 2 % takes ten processes where processes
 differ by 1 %, as many as a suite runs by default."""
 
-_PATIENCE = 4
+_PATIENCE = 8
 """Number of further blocks that a verdict is worth in a table of one cell."""
 _PATIENCE_PER_DOUBLING = 1
 """The same for each doubling of the table: its correction asks for more blocks."""
