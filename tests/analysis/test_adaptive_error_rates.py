@@ -66,7 +66,8 @@ def test_intervals_hold_where_a_run_stops_and_tables_are_seldom_wrong(scenario: 
 
 def test_at_the_plain_level_the_intervals_would_not_hold_where_a_run_stops() -> None:
     """Chosen levels between it and 97 % hold less often than they say, too: this is what the stricter one is for."""
-    careless, found = [], []
+    careless: list[float] = []
+    found: list[float] = []
     for scenario in PHONES:
         for level, rates in ((0.95, careless), (LOOK_LEVEL, found)):
             runs, truth = experiment(scenario, PLAN, (0.0,) * 4, experiments=300, seed=23, level=level)

@@ -62,9 +62,9 @@ def test_a_step_of_the_values_widens_and_takes_part_in_every_test() -> None:
     assert ends(stepped) == pytest.approx((ends(plain)[0] - step, ends(plain)[1] + step))
     assert stepped.resolution == 0.02
     assert stepped.slack == pytest.approx(step)
-    assert stepped.p_above(0.01) == pytest.approx(plain.p_above(0.01 + step))
-    assert stepped.p_below(-0.01) == pytest.approx(plain.p_below(-0.01 - step))
-    assert stepped.p_within(0.08) == pytest.approx(plain.p_within(0.08 - step))
+    assert stepped.p_above(0.03) == pytest.approx(plain.p_above(0.03 + step)) != pytest.approx(plain.p_above(0.03))
+    assert stepped.p_below(0.07) == pytest.approx(plain.p_below(0.07 - step)) != pytest.approx(plain.p_below(0.07))
+    assert stepped.p_within(0.07) == pytest.approx(plain.p_within(0.07 - step)) != pytest.approx(plain.p_within(0.07))
     assert stepped.p_within(step) == 1.0
     assert ends(stepped.at(0.99)) == pytest.approx((ends(plain.at(0.99))[0] - step, ends(plain.at(0.99))[1] + step))
     apart = unpaired(CALM, [value + 0.1 for value in CALM], drifts=False, resolution=0.02)

@@ -90,6 +90,14 @@ def test_values_that_never_move_tell_nothing_of_outliers() -> None:
     assert chosen(np.zeros(10)) == []
 
 
+def test_the_direction_of_time_does_not_matter() -> None:
+    """Both ends are mirrored alike. Steps that differ from each other, so that no tie decides."""
+    values = np.random.default_rng(2).standard_t(1.2, (400, 9))
+    found = outlying(values)
+    assert found[:, [0, 1, -2, -1]].any(axis=0).all()
+    assert outlying(values[:, ::-1]).tolist() == found[:, ::-1].tolist()
+
+
 def test_many_experiments_at_once_are_each_as_alone() -> None:
     values = np.random.default_rng(1).standard_t(1.5, (50, 12))
     found = outlying(values)

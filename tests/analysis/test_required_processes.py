@@ -44,6 +44,13 @@ def test_no_cell_is_one_cell_and_five_are_always_needed() -> None:
     assert least_processes(0, 0.01) == least_processes(1, 0.5) == least_processes(1, 0.5, paired=False) == 5
 
 
+def test_as_small_as_is_asked_for_is_enough() -> None:
+    assert least_processes(1, least_paired_p(6)) == 6
+    assert least_processes(1, least_paired_p(6) * 0.999) == 7
+    assert least_processes(1, least_unpaired_p(6, 6), paired=False) == 6
+    assert least_processes(1, least_unpaired_p(6, 6) * 0.999, paired=False) == 7
+
+
 def test_what_nobody_can_decide_has_no_number() -> None:
     assert least_processes(1, 0.0) is None
     assert least_processes(1, 1e-300) == LIMIT - 1, "2^-997 is 0.75e-300, and one process less four times as much"
@@ -139,8 +146,9 @@ def test_a_table_of_forty_cells_asks_for_a_fortieth_of_the_error() -> None:
 def test_two_samples_have_the_whole_error_and_twice_the_freedom() -> None:
     one = known(1.03, 0.02, design="unpaired")
     spread = 0.02 / stats.t.ppf(0.975, 18) * math.sqrt(10)
-    total = by_search(math.log(1.03 / 1.01), spread, 0.01, sides=2, first=11)
-    assert more_processes(one, edge=EDGE, alpha=0.01) == total - 10
+    for alpha in (0.01, 0.0001):
+        total = by_search(math.log(1.03 / 1.01), spread, alpha, sides=2, first=11)
+        assert more_processes(one, edge=EDGE, alpha=alpha) == total - 10
 
 
 def test_seven_pairs_have_85_per_cent_and_eight_a_half() -> None:
@@ -159,9 +167,8 @@ def test_seven_pairs_have_85_per_cent_and_eight_a_half() -> None:
 
 def test_drift_counts_against_it_twice() -> None:
     """It is no part of the spread, and takes from the margin."""
-    still, drifting = known(1.06, 0.02), known(1.06 * 1.01, 0.02 + math.log(1.01), drift=0.01)
-    found = [more_processes(one, edge=EDGE, alpha=0.001) for one in (still, drifting)]
-    assert found[0] == found[1]
+    still, drifting = known(1.03, 0.02), known(1.03 * 1.01, 0.02 + math.log(1.01), drift=0.01)
+    assert [more_processes(one, edge=EDGE, alpha=0.01) for one in (still, drifting)] == [8, 8]
     assert more_processes(known(1.02, 0.5, drift=0.02), edge=EDGE, alpha=0.01) is None, "the drift alone covers it"
 
 

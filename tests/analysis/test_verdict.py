@@ -185,18 +185,20 @@ def test_a_gate_is_corrected_for_the_table_and_tested_on_its_own_edge() -> None:
 
 
 def test_looks_are_allowed_for_in_every_claim() -> None:
-    looks = {"looks": ((5, 30),)}
+    def looking(one: Estimate) -> Estimate:
+        return replace(one, looks=((5, 30),))
+
     for verdict, one in (
         (Verdict.SLOWER, estimate(1.25, 1.2, 1.3, slower=0.008)),
         (Verdict.FASTER, estimate(0.75, 0.7, 0.8, faster=0.008)),
         (Verdict.SAME, estimate(1.0, 0.995, 1.005, same=0.008)),
     ):
         assert judgement(one).verdict is verdict
-        assert judgement(replace(one, **looks)).verdict is Verdict.INCONCLUSIVE  # type: ignore[arg-type]  # one field
+        assert judgement(looking(one)).verdict is Verdict.INCONCLUSIVE
     gate = estimate(1.25, 1.2, 1.3, gate=0.008)
     assert judgement(gate, gate=0.03).gate_broken
-    assert not judgement(replace(gate, **looks), gate=0.03).gate_broken  # type: ignore[arg-type]  # one field
-    sure = estimate(1.25, 1.2, 1.3, slower=0.0001, **looks)
+    assert not judgement(looking(gate), gate=0.03).gate_broken
+    sure = looking(estimate(1.25, 1.2, 1.3, slower=0.0001))
     assert judgement(sure).verdict is Verdict.SLOWER
     assert (judgement(sure).p_value or 0) > 0.0001
 
