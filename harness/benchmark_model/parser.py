@@ -11,7 +11,7 @@ from harness.benchmark_model.delegates import (
     requested_by_flag,
     tells_of_delegates,
 )
-from harness.benchmark_model.failures import Evidence, system_messages
+from harness.benchmark_model.failures import KERNEL_NODE, WHILE_RUNNING, Evidence, system_messages, thrown_exception
 from harness.benchmark_model.performance_options import is_of_performance_options
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
@@ -22,7 +22,7 @@ from harness.benchmark_model.runtime_info import RuntimeInfo, read_runtime_info,
 from harness.benchmark_model.status import StatusFacts, decide_status
 from harness.benchmark_model.text import decode
 from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
-from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics, Status
+from harness.records import DelegateRequest, DelegateUse, Measurement, ParsedOutput, RunStatistics, Status
 from harness.records.causes import Cause
 
 
@@ -279,8 +279,26 @@ def _with_delegates(
         asked = [name for name in asked_for(book, requested) if name not in lacking]
         book.untouched(info.total, [item.name for item in info.delegated], asked)
     book.rows(measurement.ops or ())
-    return replace(
-        measurement, delegates=(*book.result(), *(use for use in measurement.delegates if use.name not in book.uses))
+    found = book.result()
+    if not (reading.initialized or measurement.inference_avg_us is not None):
+        found += _undecided(reading)
+    names = {use.name for use in found}
+    return replace(measurement, delegates=(*found, *(use for use in measurement.delegates if use.name not in names)))
+
+
+def _undecided(reading: Reading) -> tuple[DelegateUse, ...]:
+    """Return the delegates that were created in a run that ended before a line could say what became of them."""
+    book = reading.delegates
+    ended = any(
+        item.cause is Cause.DELEGATE_UNAVAILABLE
+        or (item.cause is Cause.PREPARE_FAILED and KERNEL_NODE.match(item.line) is not None)
+        for item in reading.evidence
+    )
+    failed = {name for name, line in book.recoverable_errors.items() if WHILE_RUNNING not in line}
+    failed |= book.by_tool if ended else set()
+    return tuple(
+        DelegateUse(name=name, applied="failed" if name in failed else None)
+        for name in sorted(book.created - set(book.uses))
     )
 
 
@@ -303,7 +321,7 @@ def _facts(
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
     asked = asked_for(book, requested)
-    recognized = reading.ours or reading.begins or bool(book.uses)
+    recognized = reading.ours or reading.begins or bool(book.uses or book.recoverable_errors)
     return StatusFacts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
@@ -315,6 +333,8 @@ def _facts(
         fatal=reading.fatal,
         first_error=reading.first_error
         or next((f"{cell.option}: failed!" for cell in cells if not cell.completed), no_turns),
+        reason=reading.reason,
+        thrown=None if starts else thrown_exception(text),
         unconsumed=measurement.unconsumed_flags,
         asked=asked,
         full_asked=book.full_asked if requested is None else requested.require == "full",
