@@ -30,8 +30,12 @@ _NAMES = {
     "litert_webgpu": "GPU",
 }
 
-_RECOVERABLE_ERRORS = (("NNAPI", "NN API returned error"), ("HEXAGON", "hexagon_nn_"))
-"""Beginnings of delegate errors after which the run may go on with the CPU."""
+_RECOVERABLE_ERRORS = (
+    ("NNAPI", "NN API returned error"),
+    ("HEXAGON", "hexagon_nn_"),
+    ("", "Attempting to use a delegate that only supports static-sized tensors"),
+)
+"""Beginnings of delegate errors after which the run may go on with the CPU. The last is about the delegate that was mentioned last."""
 
 _EXPLICIT = re.compile(
     r"(?:Explicitly applied|Applied) (.{1,80}?) delegate, and the model graph will be (completely|partially) executed"
@@ -57,7 +61,7 @@ _SIMPLE = re.compile(
 _TIDL = re.compile(r"Number of subgraphs:\s?(\d{1,9})\s?, (\d{1,9}) nodes delegated out of (\d{1,9}) nodes")
 """Message of Texas Instruments' delegate, which does not name itself."""
 _NOT_CREATED = re.compile(r"Could not create (.{1,40}?) delegate")
-_NODE = re.compile(r"Node number \d{1,9} \((\w{1,80})\) failed to ")
+_NODE = re.compile(r"Node number \d{1,9} \((\w{1,80})\) failed to (\w{1,20})")
 _ROW_TYPE = re.compile(r"(?:TfLite\w{1,60}Delegate(?:V\d)?|\w{1,40} ?[Dd]elegate)$")
 
 _UNDONE = (
@@ -130,23 +134,27 @@ class DelegateBook:
     lines: dict[str, str] = field(default_factory=dict)
     """The line that says that a delegate took nothing."""
     recoverable_errors: dict[str, str] = field(default_factory=dict)
-    """Errors by delegate: they count unless a message says that the delegate was applied after all."""
+    """Errors by delegate, empty if nothing names it: they count unless a message says that it was applied after all."""
     counted: set[str] = field(default_factory=set)
     """Delegates that printed their own counts."""
     on_cpu: dict[str, str] = field(default_factory=dict)
     """By delegate: the line that says that its nodes ran on the CPU all the same."""
     last: str | None = None
     """The delegate that was mentioned last."""
+    by_tool: set[str] = field(default_factory=set)
+    """Delegates that the tool created; it says what became of them, unless it ends before."""
+    without_part: set[str] = field(default_factory=set)
+    """Delegates of which the tool says that they execute nothing: counts before or after, on another stream, were undone."""
     weights: dict[str, int] = field(default_factory=dict)
     """By delegate: the weight of the source of `applied`."""
 
     def feed(self, text: str) -> bool:
         """Take one message. Return whether it was about a delegate."""
         first = text[:1]
-        if first in "Nh":
+        if first in "ANh":
             for name, beginning in _RECOVERABLE_ERRORS:
                 if text.startswith(beginning):
-                    self.recoverable_errors.setdefault(name, text)
+                    self.recoverable_errors.setdefault(name or self.last or next(iter(self.echoed), ""), text)
         if first in "EA" and (match := _EXPLICIT.match(text)) is not None:
             self._say(
                 match[1], "full" if match[2] == "completely" else "partial", kernels=int(match[3]) if match[3] else None
@@ -155,10 +163,9 @@ class DelegateBook:
             # TensorFlow 1.14 to 2.1 print no more than this.
             self._say(match[1], None)
         elif first == "T" and (match := _THOUGH.match(text)) is not None:
-            # Only requested delegates are applied explicitly. A count before this line was of a delegation that has been undone.
-            counted = self.uses.get(tool_name(match[1]))
-            none = 0 if counted is not None and counted.nodes_delegated else None
-            self._say(match[1], "none", nodes=none, partitions=none)
+            # Only requested delegates are applied explicitly.
+            self._say(match[1], "none")
+            self.without_part.add(tool_name(match[1]))
             self.lines[tool_name(match[1])] = text
             self.ask(tool_name(match[1]))
         elif first == "R" and (match := _REPLACING.match(text)) is not None:
@@ -188,7 +195,14 @@ class DelegateBook:
             self._say("GPU", "none", nodes=0, total=int(match[1]), weight=_RUNTIME)
             self.lines["GPU"] = text
         elif first == "N" and (match := _NODE.match(text)) is not None:
-            if _ROW_TYPE.fullmatch(match[1]) is not None:
+            if _ROW_TYPE.fullmatch(match[1]) is None:
+                return False
+            if (
+                match[2] == "prepare" and tool_name(match[1]) != "FLEX"
+            ):  # that one takes what no kernel does, asked or not
+                self._say(match[1], "failed", weight=_FAILURE)
+                self.lines.setdefault(tool_name(match[1]), text)
+            else:
                 self._say(match[1], None, weight=_TRACE)
             return False  # it is a failure too
         elif first == "N" and (match := _TIDL.match(text)) is not None:
@@ -214,6 +228,7 @@ class DelegateBook:
         elif text.endswith(("created.", "created")) and (match := _TOOL_CREATED.match(text)) is not None:
             self.last = tool_name(match[1])
             self.created.add(self.last)
+            self.by_tool.add(self.last)
         else:
             return False
         return True
@@ -263,6 +278,10 @@ class DelegateBook:
 
     def result(self) -> tuple[DelegateUse, ...]:
         """Return the outcome of each delegate, in the order in which they were first named."""
+        for name in self.without_part:
+            use = self.uses[name]
+            if use.applied in ("none", "failed") and use.nodes_delegated:
+                self.uses[name] = replace(use, nodes_delegated=0, partitions=0)
         self._count_external()
         return tuple(
             # XNNPACK is not implicit if it was requested, even if nothing says how much it took.

@@ -35,7 +35,15 @@ class Evidence:
         return self.reason if self.reason is not None and self.cause in _HAVE_REASONS else self.line
 
 
+KERNEL_NODE = re.compile(r"Node number \d{1,9} \((?!.{0,100}[Dd]elegate)")
+"""Beginning of a message that a node of the model itself, not of a delegate, failed."""
+
+WHILE_RUNNING = "while running computation"
+"""Words of NNAPI's error after the delegate had been applied."""
+
 _NODE = r"Node number \d{1,9} \((?:.{1,400}?)\) failed to"
+
+_LOAD = r"(?:dl)?(?:load|open) (?!.{0,20}OpenCL).{0,80}?(?:[Dd]elegate|[Ll]ibrary|\blib[\w.+-]{1,80}\.so)\b"
 
 _WORD = re.compile(r"[\w']{1,40}")
 
@@ -83,6 +91,7 @@ _say(
     r"Unsupported data type in custom op",
     r"Op type not registered '",
     r"Stub operation invoked\.",
+    r"This model requires accelerator support",
     r"Failed to get registration from op code",
 )
 _say(
@@ -184,6 +193,11 @@ _say(
     r"Failed to load stable ABI delegate",
     r"Fail to create (?:the )?(?:external )?delegate",
     r"TfLiteGpuDelegate Init: OpenGL-based API disabled",
+    rf"Could not {_LOAD}",
+    rf"Failed to {_LOAD}",
+    rf"Unable to {_LOAD}",
+    rf"Cannot {_LOAD}",
+    r"dlopen failed: ",
 )
 _say(
     Cause.OUT_OF_MEMORY,
@@ -214,9 +228,16 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
         ("CANNOT LINK", r"(?:WARNING: linker: |linker: )?(?:.{0,80}: )?CANNOT LINK EXECUTABLE", Cause.NOT_EXECUTABLE),
         ("error while loading shared", r".{0,400}: error while loading shared libraries: ", Cause.NOT_EXECUTABLE),
         ("only position independent", r".{0,200}only position independent executables", Cause.NOT_EXECUTABLE),
+        ("ssertion ", r".{1,400}:\d{1,9}: .{0,400}: [Aa]ssertion [`'\"].{1,400}['\"] failed", Cause.CRASHED),
         ("Segmentation fault", r"(?:.{0,200}[ :])?Segmentation fault(?:$| \(core dumped\)|\s)", Cause.CRASHED),
         ("Aborted", r"(?:.{0,200}[ :\t])?Aborted(?:$| \(core dumped\)|\s)", Cause.CRASHED),
         ("Bus error", r"(?:.{0,200}[ :])?Bus error(?:$| \(core dumped\)|\s)", Cause.CRASHED),
+        ("Memory fault", r"(?:.{0,200}[ :])?Memory fault(?:$| \(core(?: dumped|dump)\)|\s)", Cause.CRASHED),
+        ("Trace/breakpoint trap", r"(?:.{0,200}[ :\t])?Trace/breakpoint trap(?:$| \(core dumped\)|\s)", Cause.CRASHED),
+        ("terminated by signal ", r".{0,1000}\bterminated by signal (?:SIG(?:SEGV|BUS|ILL|FPE|ABRT|TRAP|SYS)\b|(?:4|5|6|7|8|11|31)\b)",
+         Cause.CRASHED),
+        ("terminated by signal ", r".{0,1000}\bterminated by signal (?:SIG(?:KILL|TERM|INT|HUP|QUIT|PIPE)\b|(?:1|2|3|9|13|15)\b)",
+         Cause.KILLED),
         ("Illegal instruction", r"(?:.{0,200}[ :])?Illegal instruction(?:$| \(core dumped\)|\s)", Cause.CRASHED),
         ("Floating point exception", r"(?:.{0,200}[ :])?Floating point exception", Cause.CRASHED),
         ("Fatal signal", r".{0,200}Fatal signal \d{1,3} \(SIG\w+\).{0,400}benchmark", Cause.CRASHED),
@@ -236,7 +257,7 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
         ("Unsupported file format", r".{0,400}Unsupported file format", Cause.MODEL_INVALID),
         ("Input token ids are too long", r".{0,400}Input token ids are too long", Cause.BAD_INPUT),
         ("Failed to create engine", r".{0,400}Failed to create engine", Cause.UNKNOWN),
-        ("Failed to apply delegate: ", r".{0,200}(?:Exception|Error): (?:Internal error: )?Failed to apply delegate: ",
+        ("Failed to apply delegate", r".{0,200}(?:Exception|Error): (?:Internal error: )?Failed to apply delegate[.:]",
          Cause.DELEGATE_NOT_APPLIED),
         ("No space left on device", r".{0,400}: No space left on device$", Cause.STORAGE_FULL),
     )
@@ -302,3 +323,19 @@ def system_messages(text: str) -> Iterator[Evidence]:
                 yield Evidence(cause, line.strip())
                 break
             position = text.find(needle, end)
+
+
+def thrown_exception(text: str) -> str | None:
+    """Return the exception with which an Android app ended, as far as a log shows it: its deepest cause or the line above it."""
+    position = text.find("FATAL EXCEPTION: ")
+    if position < 0:
+        return None
+    start = text.rfind("\n", 0, position) + 1
+    lines = text[start : start + _LONGEST_TRACE].split("\n")
+    thrown = [match[0] for line in lines[1:] if (match := _THROWN.search(line[:2000])) is not None]
+    causes = [line for line in thrown if line.startswith("Caused by: ")]
+    return (causes[-1:] or thrown[:1] or lines[:1])[0].strip()[:2000]
+
+
+_LONGEST_TRACE = 20_000
+_THROWN = re.compile(r"(?:Caused by: )?(?:[a-z]\w{0,60}\.){1,12}[A-Z]\w{0,80}(?:Exception|Error)\b.{0,1900}")

@@ -11,18 +11,19 @@ from harness.benchmark_model.delegates import (
     requested_by_flag,
     tells_of_delegates,
 )
-from harness.benchmark_model.failures import system_messages
+from harness.benchmark_model.failures import KERNEL_NODE, WHILE_RUNNING, Evidence, system_messages, thrown_exception
 from harness.benchmark_model.performance_options import is_of_performance_options
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
-from harness.benchmark_model.python_results import read_python_results
+from harness.benchmark_model.python_results import PythonResults, read_python_results
 from harness.benchmark_model.reader import MOST_PROTO_LINES, Reading
 from harness.benchmark_model.result_proto import ResultProto, read_result
 from harness.benchmark_model.runtime_info import RuntimeInfo, read_runtime_info, read_runtime_info_text
 from harness.benchmark_model.status import StatusFacts, decide_status
 from harness.benchmark_model.text import decode
 from harness.benchmark_model.timings import agree, average_is_cut, not_a_number, read_timings
-from harness.records import DelegateRequest, Measurement, ParsedOutput, RunStatistics
+from harness.records import DelegateRequest, DelegateUse, Measurement, ParsedOutput, RunStatistics, Status
+from harness.records.causes import Cause
 
 
 def parse_output(
@@ -89,9 +90,40 @@ def conclude_output(
     measurement = read_timings(reading)
     if measurement.tool == "benchmark_model" and is_of_performance_options(text):
         measurement = replace(measurement, tool="benchmark_model_performance_options")
-    measurement = _with_result(measurement, result)
+    python = None if result is None else read_python_results(decode(result))
+    if python is not None:
+        _note_refusal(reading, python, requested)
+        measurement = _filled(measurement, python.measurement)
+    else:
+        measurement = _with_result(measurement, result)
     measurement = _with_profile(measurement, reading, profile)
     measurement = _with_delegates(measurement, reading, runtime_info, requested)
+    return _decided(reading, measurement, text, exit_code, requested)
+
+
+def conclude_results(
+    results: PythonResults, *, exit_code: int | None, requested: DelegateRequest | None
+) -> ParsedOutput:
+    """Make a measurement and a status from the result file of LiteRT's tool in Python, without any output."""
+    if results.measurement.inference_avg_us is None:
+        message = "the result file holds no timed run"
+        return ParsedOutput(
+            status=Status.FAILED, causes=(Cause.UNKNOWN,), message=message, measurement=results.measurement
+        )
+    reading = Reading(ours=True)
+    _note_refusal(reading, results, requested)
+    return _decided(reading, results.measurement, "", exit_code, requested)
+
+
+def _note_refusal(reading: Reading, results: PythonResults, requested: DelegateRequest | None) -> None:
+    line = results.refusal(requested)
+    if line is not None:
+        reading.evidence.append(Evidence(Cause.DELEGATE_NOT_APPLIED, line))
+
+
+def _decided(
+    reading: Reading, measurement: Measurement, text: str, exit_code: int | None, requested: DelegateRequest | None
+) -> ParsedOutput:
     decided = decide_status(_facts(reading, measurement, text, exit_code, requested))
     return ParsedOutput(status=decided.status, causes=decided.causes, message=decided.message, measurement=measurement)
 
@@ -100,8 +132,6 @@ def _with_result(measurement: Measurement, data: bytes | None) -> Measurement:
     """Add the result file. Its floats hold more digits than the text's six, so they are used where both agree."""
     if data is None:
         return measurement
-    if (python := read_python_results(decode(data))) is not None:
-        return _filled(measurement, python.measurement)
     result = read_result(data)
     if result is None:
         return _noted(measurement, "the result file cannot be read: it is no BenchmarkResult")
@@ -249,8 +279,26 @@ def _with_delegates(
         asked = [name for name in asked_for(book, requested) if name not in lacking]
         book.untouched(info.total, [item.name for item in info.delegated], asked)
     book.rows(measurement.ops or ())
-    return replace(
-        measurement, delegates=(*book.result(), *(use for use in measurement.delegates if use.name not in book.uses))
+    found = book.result()
+    if not (reading.initialized or measurement.inference_avg_us is not None):
+        found += _undecided(reading)
+    names = {use.name for use in found}
+    return replace(measurement, delegates=(*found, *(use for use in measurement.delegates if use.name not in names)))
+
+
+def _undecided(reading: Reading) -> tuple[DelegateUse, ...]:
+    """Return the delegates that were created in a run that ended before a line could say what became of them."""
+    book = reading.delegates
+    ended = any(
+        item.cause is Cause.DELEGATE_UNAVAILABLE
+        or (item.cause is Cause.PREPARE_FAILED and KERNEL_NODE.match(item.line) is not None)
+        for item in reading.evidence
+    )
+    failed = {name for name, line in book.recoverable_errors.items() if WHILE_RUNNING not in line}
+    failed |= book.by_tool if ended else set()
+    return tuple(
+        DelegateUse(name=name, applied="failed" if name in failed else None)
+        for name in sorted(book.created - set(book.uses))
     )
 
 
@@ -265,24 +313,28 @@ def _facts(
     )
     cells = measurement.cells or ()
     figures = measurement.llm
-    timed = timed or (figures is not None and bool(figures.prefill_tps or figures.decode_tps))
+    timed = timed or (figures is not None and reading.llm.ended and bool(figures.prefill_tps or figures.decode_tps))
+    no_turns = reading.llm.without_turns
     zero = measurement.runs is not None and measurement.runs.count == 0 and reading.timings_seen
     # The output of a process that ended is complete; an excerpt may end anywhere.
     stopped = code is not None and reading.profile_cut
     starts = reading.begins or reading.counts.announced > 0
     excerpt_end = not starts and reading.profile.complete
     asked = asked_for(book, requested)
+    recognized = reading.ours or reading.begins or bool(book.uses or book.recoverable_errors)
     return StatusFacts(
         evidence=reading.evidence,
         system=tuple(system_messages(text)),
         exit_code=code,
-        complete=(timed or zero or excerpt_end or _only_summary(reading)) and not stopped,
-        recognized=reading.ours or reading.begins or bool(book.uses),
+        complete=(timed or zero or excerpt_end or _only_summary(reading) or no_turns is not None) and not stopped,
+        recognized=recognized,
         empty=not text.strip(),
-        failing_line=reading.failing_line or any(not cell.completed for cell in cells),
+        failing_line=reading.failing_line or any(not cell.completed for cell in cells) or no_turns is not None,
         fatal=reading.fatal,
         first_error=reading.first_error
-        or next((f"{cell.option}: failed!" for cell in cells if not cell.completed), None),
+        or next((f"{cell.option}: failed!" for cell in cells if not cell.completed), no_turns),
+        reason=reading.reason,
+        thrown=None if starts else thrown_exception(text),
         unconsumed=measurement.unconsumed_flags,
         asked=asked,
         full_asked=book.full_asked if requested is None else requested.require == "full",

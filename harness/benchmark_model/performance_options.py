@@ -25,12 +25,19 @@ _TITLES = (
     "Summary of All Runs w/ Different Performance Options",
     "There are invalid perf options in --perf_options_list: ",
 )
+_USAGE = re.compile(r"usage: \S{0,1000}\bbenchmark_model_performance_options <flags>")
+_PROGRAM = re.compile(r"(?:^|[\s/'\"])benchmark_model_performance_options(?=$|[\s'\"])")
 _DELEGATES = {"gpu": "GPU", "nnapi": "NNAPI", "dsp": "HEXAGON", "coreml": "COREML"}
 
 
 def is_of_performance_options(text: str) -> bool:
     """Return whether a text is from this tool."""
-    return any(title in text for title in _TITLES)
+    return any(title in text for title in _TITLES) or _USAGE.search(text) is not None
+
+
+def starts_performance_options(command: str) -> bool:
+    """Return whether a command line starts this tool."""
+    return _PROGRAM.search(command) is not None
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ TIME = r"\d\d:\d\d:\d\d[.,]\d{3,9}"
 LEVEL = re.compile(r"(VERBOSE|DEBUG|INFO|WARNING|WARN|ERROR|FATAL): ?(?:WARNING: )?")
 """The second level is part of some messages: `WARN: WARNING: unrecognized commandline flag: --x`."""
 LOCATION = re.compile(r"\[[\w./+@-]{1,200}:\d{1,6}\] ?")
-ABSL = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:\d{2,12}\.\d{3,9} {1,8}\d{1,9} [\w./+-]{1,200}:\d{1,6}\] ?")
+ABSL = re.compile(r"(?P<level>[IWEF])\d{4} \d\d:\d\d:\d{2,12}\.\d{1,9} {1,8}\d{1,9} [\w./+-]{1,200}:\d{1,6}\] ?")
 TENSORFLOW = re.compile(rf"\d{{4}}-\d\d-\d\d {TIME}: (?P<level>[IWEF]) [\w./+-]{{1,200}}:\d{{1,6}}\] ?")
 NATIVE_LOCATION = re.compile(r"[\w./+-]{1,200}\.(?:cc|h|cpp):\d{1,6} ")
 """Source location that TensorFlow's logging puts before a message, after its tag `native`."""

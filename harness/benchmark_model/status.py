@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.benchmark_model.failures import Evidence
+from harness.benchmark_model.failures import KERNEL_NODE, WHILE_RUNNING, Evidence
 from harness.records import DelegateUse, Status
 from harness.records.causes import Cause
 
@@ -55,7 +55,8 @@ _SOFT = frozenset(
 
 _OF_DELEGATES = frozenset({Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL})
 _ABORT = re.compile(r"\b[Aa]bort|SIGABRT")
-_KERNEL_NODE = re.compile(r"Node number \d{1,9} \((?!.{0,100}[Dd]elegate)")
+_BARE = re.compile(r"Restored|.{1,80}(?:\bnot supported|\bunsupported|may not support)")
+"""Beginning of a message that only says that a delegate failed or is not there. Others, which say why, come before it."""
 
 _ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
 """Delegates whose names never mean the same delegate. `EXTERNAL` is missing: its library has a name of its own."""
@@ -77,6 +78,10 @@ class StatusFacts:
     failing_line: bool
     fatal: str | None
     first_error: str | None
+    reason: str | None = None
+    """The error of the runtime that says why what came last failed."""
+    thrown: str | None = None
+    """The exception with which an app ended that uses the runtime."""
     unconsumed: Sequence[str]
     asked: Sequence[str]
     full_asked: bool
@@ -122,7 +127,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         # The delegate was removed and the run went on, so it was the delegate that could not be prepared.
         hard = [item for item in hard if item.cause not in (Cause.PREPARE_FAILED, Cause.ALLOCATE_FAILED)]
     if not (facts.complete and facts.exit_code == 0):
-        hard += facts.system
+        hard += _said_by_system(facts)
     if any(item.cause in (Cause.BAD_INPUT, Cause.BAD_FLAGS) for item in hard):
         # The tool aborts on purpose after it has named an error in its input; shell and system then report the abort.
         hard = [item for item in hard if item.cause is not Cause.CRASHED or _ABORT.search(item.line) is None]
@@ -133,7 +138,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
     if facts.no_number is not None:
         failures.append(Evidence(Cause.UNKNOWN, f"the average of the runs is printed as {facts.no_number}"))
     failed = bool(failures) or facts.failing_line or facts.fatal is not None
-    validity = _delegation(facts)
+    validity = _delegation(facts, explained=bool(failures))
     if facts.misnamed is not None and facts.complete:
         validity.append(Evidence(Cause.BAD_INPUT, facts.misnamed))
     if facts.exit_code not in (0, None):
@@ -143,7 +148,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         failures.append(Evidence(Cause.CRASHED, facts.fatal))
     if not facts.complete and not failed and not (validity and facts.failing_line):
         failed = True
-        failures.append(_missing(facts))
+        failures += _missing(facts)
     if facts.failing_line and not failures and not validity:
         failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "Benchmarking failed."))
     said_by_tool = facts.first_error is not None and not failures and not _delegate_failed(facts)
@@ -154,31 +159,70 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
     found = _ranked(failures) + [item for item in _ranked(validity) if item.cause not in {f.cause for f in failures}]
     if failed:
         # Among failures, a refused delegate says more than the node that could not be prepared for it.
-        stopped = all(item.cause is Cause.TRUNCATED_OUTPUT for item in failures)
+        stopped = all(item.cause is Cause.TRUNCATED_OUTPUT or facts.thrown is not None for item in failures)
         found = _ranked(found) if stopped or _delegate_failed(facts) else found
-        found = _kernel_first(found)
+        found = _allocation_last(_kernel_first(found))
     if facts.unconsumed:
-        found.insert(0, Evidence(Cause.UNCONSUMED_FLAGS, f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"))
+        line = f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"
+        found.insert(_ended_by(found, failures), Evidence(Cause.UNCONSUMED_FLAGS, line))
     if not found:
         return OutputStatus(status=Status.OK, causes=(), message=None)
     # Ignored flags make the result invalid, whatever the exit code (contract).
     status = Status.INVALID if facts.unconsumed or not failed else Status.FAILED
     message = found[0].message
+    if (
+        found[0].cause is Cause.DELEGATE_UNAVAILABLE
+        and facts.external_path is not None
+        and facts.external_path not in message
+    ):
+        message += _library("EXTERNAL", facts)
     if found[0].cause is Cause.CRASHED and facts.external_path is not None and not facts.initialized:
         # If a library cannot be loaded there is no delegate, but the tool reports it as applied all the same (until June 2026).
         message = f"{message}; the delegate of {facts.external_path} was made right before: is the library there, and for this ABI?"
     return OutputStatus(status=status, causes=tuple(item.cause for item in found), message=message[:2000])
 
 
+def _said_by_system(facts: StatusFacts) -> list[Evidence]:
+    """Return the messages of shells and the system. What the tool or the runtime itself said takes the place of one that says less."""
+    found = []
+    for item in facts.system:
+        if item.cause is Cause.CRASHED and facts.fatal is not None and _ABORT.search(item.line) is not None:
+            found.append(replace(item, line=facts.fatal))
+        elif item.cause is Cause.DELEGATE_NOT_APPLIED and item.line.endswith("delegate."):
+            found.append(replace(item, reason=facts.reason))
+        else:
+            found.append(item)
+    return found
+
+
+def _ended_by(found: list[Evidence], failures: list[Evidence]) -> int:
+    """Return the number of causes in `found` up to the last that ended the run, if a line says it.
+
+    A flag that the tool did not take explains why another was missing, and says more than an exit code or an end that is missing.
+    """
+    ended = {item.cause for item in failures if not item.inferred} - {Cause.BAD_FLAGS}
+    return max((number for number, item in enumerate(found, 1) if item.cause in ended), default=0)
+
+
+def _allocation_last(found: list[Evidence]) -> list[Evidence]:
+    """Put the allocation behind the delegate: it only follows from the node that could not be prepared."""
+    causes = {item.cause for item in found}
+    if Cause.PREPARE_FAILED not in causes or not causes & _OF_DELEGATES:
+        return found
+    return sorted(found, key=lambda item: item.cause is Cause.ALLOCATE_FAILED)
+
+
 def _library(name: str, facts: StatusFacts) -> str:
     return f"; its library is {facts.external_path}" if name == "EXTERNAL" and facts.external_path is not None else ""
 
 
+def _first_error(facts: StatusFacts) -> str:
+    return f"; the first error is: {facts.first_error}" if facts.first_error is not None else ""
+
+
 def _kernel_first(found: list[Evidence]) -> list[Evidence]:
     """Put a failed kernel of the model first: it is why the delegate was not applied, not the reverse."""
-    kernel = [
-        item for item in found if item.cause is Cause.PREPARE_FAILED and _KERNEL_NODE.match(item.line) is not None
-    ]
+    kernel = [item for item in found if item.cause is Cause.PREPARE_FAILED and KERNEL_NODE.match(item.line) is not None]
     delegate = next((number for number, item in enumerate(found) if item.cause in _OF_DELEGATES), None)
     if delegate is None or not kernel or found.index(kernel[0]) < delegate:
         return found
@@ -190,17 +234,25 @@ def _delegate_failed(facts: StatusFacts) -> bool:
     return any(item.cause is Cause.DELEGATE_NOT_APPLIED for item in facts.evidence)
 
 
-def _delegation(facts: StatusFacts) -> list[Evidence]:
-    """Find requested delegates that were not applied as asked, and what the profile lost."""
+def _got_so_far(facts: StatusFacts) -> bool:
+    """Return whether the run reached the point at which delegates are applied."""
+    return facts.complete or facts.initialized or any(item.cause is Cause.INVOKE_FAILED for item in facts.evidence)
+
+
+def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[Evidence]:
+    """Find requested delegates that were not applied as asked, and what the profile lost. `explained`: a failure is known."""
     found = [item for item in facts.evidence if item.cause in (Cause.PROFILE_DROPPED, Cause.CONDITION_NOT_MET)]
     refused = [item for item in facts.evidence if item.cause is Cause.DELEGATE_NOT_APPLIED]
-    refused.sort(key=lambda item: item.line.startswith("Restored"))  # a line that names the delegate is more telling
-    unavailable = [item for item in facts.evidence if item.cause is Cause.DELEGATE_UNAVAILABLE]
+    refused.sort(key=_says_little)
+    unavailable = sorted(
+        (item for item in facts.evidence if item.cause is Cause.DELEGATE_UNAVAILABLE),
+        key=lambda item: _says_little(item)[1],
+    )
     fallback = [item for item in facts.evidence if item.cause is Cause.DELEGATE_PARTIAL]
     uses = {use.name: use for use in facts.delegates}
     missing: list[Evidence] = []
     partial: list[Evidence] = []
-    gone = [use.name for use in facts.delegates if use.applied == "failed"]
+    gone = [use.name for use in facts.delegates if use.applied == "failed" and not explained]
     for name in dict.fromkeys([*facts.asked, *facts.asked_by_unconsumed, *gone]):
         use = uses.get(name)
         if use is None:
@@ -215,18 +267,25 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
                         inferred=True,
                     )
                 )
-            elif facts.traceless or unavailable or name in facts.asked_by_unconsumed:
+            elif facts.traceless or unavailable or (name in facts.asked_by_unconsumed and _got_so_far(facts)):
                 missing.append(
                     Evidence(
                         Cause.DELEGATE_NOT_APPLIED,
-                        f"{name} was asked for, and nothing says that it was applied{_library(name, facts)}",
+                        f"{name} was asked for, and nothing says that it was applied{_library(name, facts)}{_first_error(facts)}",
                         inferred=True,
                     )
                 )
         elif use.applied in ("none", "failed"):
             if not facts.any_allowed:
                 line = facts.delegate_lines.get(name, f"{name} was asked for, and took no part of the graph")
-                missing.append(Evidence(Cause.DELEGATE_NOT_APPLIED, line, inferred=name not in facts.delegate_lines))
+                missing.append(
+                    Evidence(
+                        Cause.DELEGATE_NOT_APPLIED,
+                        line,
+                        inferred=name not in facts.delegate_lines,
+                        reason=facts.delegate_errors.get(name),
+                    )
+                )
         elif name in facts.on_cpu:
             if not facts.any_allowed:
                 line = f"{name} ran on the CPU: {facts.on_cpu[name]}"
@@ -234,11 +293,14 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
         elif facts.full_asked and use.applied == "partial":
             share = f"{use.nodes_delegated} of {use.nodes_total} nodes" if use.nodes_total else "a part of the graph"
             partial.append(Evidence(Cause.DELEGATE_PARTIAL, f"{name} took {share}, and all of it was asked for"))
-    if facts.complete:
+    if facts.complete or not explained:
         missing += [
             Evidence(Cause.DELEGATE_NOT_APPLIED, line)
             for name, line in facts.delegate_errors.items()
             if name not in uses or uses[name].applied not in ("full", "partial")
+            # XNNPACK is the default: where it does not fit, the run goes on as it would without it.
+            if name in facts.asked or (name != "XNNPACK" and (name != "" or not facts.complete))
+            if facts.complete or WHILE_RUNNING not in line
         ]
     if refused or missing:
         found += unavailable
@@ -249,6 +311,11 @@ def _delegation(facts: StatusFacts) -> list[Evidence]:
         line = f"the built-in kernels were asked for, and {', '.join(ran)} took part of the graph"
         found.append(Evidence(Cause.CONDITION_NOT_MET, line))
     return found
+
+
+def _says_little(item: Evidence) -> tuple[bool, bool]:
+    """Return the key that sorts messages of one cause, so that their order on two streams does not matter: reasons come first."""
+    return item.reason is None, _BARE.match(item.line) is not None
 
 
 def _another(name: str, facts: StatusFacts) -> str | None:
@@ -275,18 +342,26 @@ def _exit_evidence(facts: StatusFacts, explained: bool) -> Iterable[Evidence]:
             yield Evidence(Cause.CRASHED, facts.fatal or f"the process crashed with signal {signal}")
     elif not explained and not _delegation(facts):
         line = facts.first_error or f"exit code {code}, and no message that says why"
-        yield Evidence(Cause.UNKNOWN, line)
+        yield Evidence(Cause.UNKNOWN, line, inferred=facts.first_error is None)
 
 
-def _missing(facts: StatusFacts) -> Evidence:
+def _missing(facts: StatusFacts) -> Iterable[Evidence]:
     """Explain an output that has no end and gives no reason."""
-    if facts.empty:
-        return Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty")
-    if not facts.recognized:
-        return Evidence(Cause.UNKNOWN, "no line of the output is benchmark_model's")
-    return Evidence(
-        Cause.TRUNCATED_OUTPUT, "the output stops before its end: before the timings, or within the profile"
-    )
+    error = _first_error(facts)
+    ran = next((line for line in facts.delegate_errors.values() if WHILE_RUNNING in line), None)
+    if ran is not None:
+        yield Evidence(Cause.INVOKE_FAILED, ran)
+    if facts.thrown is not None:
+        yield Evidence(Cause.CRASHED, facts.thrown if facts.first_error is None else facts.first_error)
+    elif ran is not None:
+        return
+    elif facts.empty:
+        yield Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty", inferred=True)
+    elif not facts.recognized:
+        yield Evidence(Cause.UNKNOWN, f"no line of the output is benchmark_model's{error}", inferred=True)
+    else:
+        line = f"the output stops before its end: before the timings, or within the profile{error}"
+        yield Evidence(Cause.TRUNCATED_OUTPUT, line, inferred=True)
 
 
 def _ranked(items: Iterable[Evidence]) -> list[Evidence]:

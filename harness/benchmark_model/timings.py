@@ -95,8 +95,7 @@ def _litert_timings(
 
 
 def _language_model(reading: Reading, notes: list[str]) -> Measurement:
-    if reading.llm.blocks:
-        notes.append(f"the output holds {reading.llm.blocks + 1} blocks of results; only the last is read")
+    notes += reading.llm.notes()
     figures = reading.llm.result()
     return Measurement(
         tool="litert_lm",

@@ -221,7 +221,11 @@ def test_an_error_of_a_delegate_that_was_not_applied_after_all() -> None:
     assert decided(**errors, delegates=(use("NNAPI", None),)) == wrong
     for applied in ("full", "partial"):
         assert decided(**errors, delegates=(use("NNAPI", applied),))[0] == "ok"
-    assert decided(**errors, complete=False)[1] == ["truncated_output"]
+    assert decided(**errors, complete=False)[1:] == (
+        ["delegate_not_applied", "truncated_output"],
+        "NN API returned error",
+    )
+    assert decided(**errors, complete=False, evidence=evidence("bad_flags"))[1] == ["bad_flags"]
 
 
 def test_a_delegate_that_was_taken_back_out_while_the_run_went_on() -> None:

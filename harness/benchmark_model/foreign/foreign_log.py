@@ -15,10 +15,10 @@ from harness.benchmark_model.foreign.recorded_command import (
 from harness.benchmark_model.foreign.recording import as_utf8, decode_log, without_markup
 from harness.benchmark_model.foreign.wrapped import rejoin
 from harness.benchmark_model.parameters import echoed_lengths, echoed_model, echoed_threads
-from harness.benchmark_model.parser import conclude_output
+from harness.benchmark_model.parser import conclude_output, conclude_results
+from harness.benchmark_model.performance_options import starts_performance_options
 from harness.benchmark_model.python_results import PythonResults, read_python_results
-from harness.records import DelegateRequest, ParsedOutput, RunLengths, Status
-from harness.records.causes import Cause
+from harness.records import DelegateRequest, ParsedOutput, RunLengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +86,10 @@ def read_foreign_logs(
         What each process printed and its status; at least one. Never raises because of the input's content.
     """
     plain = decode_log(log)
-    if (python := read_python_results(plain)) is not None:
-        return [_of_python(python, plain)]
+    whole = unwrap(plain)
+    if len(whole) == 1 and (python := read_python_results(whole[0].stdout)) is not None:
+        code = exit_code if exit_code is not None else _exit_code(whole[0])
+        return [_of_python(python, plain, whole[0].command, code, requested)]
     commands = [(recorded, read_runs(recorded.stdout)) for recorded in unwrap(without_markup(plain))]
     runs = [(recorded, run, run is of_command[-1]) for recorded, of_command in commands for run in of_command]
     logs = []
@@ -110,20 +112,16 @@ def read_foreign_logs(
     return [*logs, last]
 
 
-def _of_python(results: PythonResults, text: str) -> ForeignLog:
+def _of_python(
+    results: PythonResults, text: str, command: str | None, exit_code: int | None, requested: DelegateRequest | None
+) -> ForeignLog:
     """Read the result file of LiteRT's tool in Python, which suffices by itself: it is written only on success."""
-    measured = results.measurement.inference_avg_us is not None
     return ForeignLog(
-        parsed=ParsedOutput(
-            status=Status.OK if measured else Status.FAILED,
-            causes=() if measured else (Cause.UNKNOWN,),
-            message=None if measured else "the result file holds no timed run",
-            measurement=results.measurement,
-        ),
+        parsed=conclude_results(results, exit_code=exit_code, requested=requested),
         threads=results.threads,
         lengths=echoed_lengths({}),
-        command=None,
-        exit_code=None,
+        command=command,
+        exit_code=exit_code,
         text=text,
         model=results.model,
     )
@@ -175,6 +173,7 @@ def _conclude(
         reading.read(rejoin(stderr))
         text = f"{text}\n{stderr}"
     if recorded.command is not None:
+        reading.of_options = reading.of_options or starts_performance_options(recorded.command)
         for name in asked_in_command(recorded.command):
             reading.delegates.ask(name)
         if asks_for_full_delegation(recorded.command):

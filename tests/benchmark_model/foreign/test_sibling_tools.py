@@ -10,6 +10,7 @@ import pytest
 from harness.benchmark_model.foreign import read_foreign_logs
 from tests.benchmark_model.foreign.logs import read
 from tests.benchmark_model.outputs import RUN, TIMINGS
+from tests.benchmark_model.recorded import host_log
 
 SUMMARY = """
 INFO:
@@ -206,3 +207,12 @@ def test_an_app_whose_delegate_was_refused() -> None:
     thrown = read(text.partition("\n")[0] + "\n" + java)
     assert thrown["causes"][0] == "delegate_not_applied"
     assert error in thrown["message"]
+
+
+def test_the_tool_of_many_options_is_named_where_it_only_prints_its_usage() -> None:
+    recorded = host_log("95b_perfopts_help")
+    usage = "ERROR: usage: ./benchmark_model_performance_options <flags>\n"
+    command = "# cmd: ./benchmark_model_performance_options --graph=x\n# ---- stdout ----\nERROR: Failed to load model x\n# exit: 1\n"
+    for log in (recorded, usage, command):
+        assert read(log)["tool"] == "benchmark_model_performance_options"
+    assert read(usage.replace("_performance_options", ""))["tool"] == "benchmark_model"
