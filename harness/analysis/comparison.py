@@ -327,7 +327,7 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
         return "missing"
     if ours.n and theirs.n:
         return "incomparable" if ours.synthetic != theirs.synthetic else "measured"
-    if any(set(side.statuses) <= {str(Status.SKIPPED)} for side in (ours, theirs)):
+    if any(set(side.statuses) == {str(Status.SKIPPED)} for side in (ours, theirs)):
         return "skipped"
     return "unmeasured"
 

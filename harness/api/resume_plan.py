@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.api.retried_trials import Retry, without_retried
 from harness.api.run_binaries import suite_of
 from harness.api.run_suite import RunPlan
 from harness.errors import UsageError
@@ -17,12 +18,13 @@ from harness.suite.model_files import model_ref
 from harness.suite.suite_file import find_suite
 
 
-def plan_resume(run: str | Path, *, suite: str | Path | None = None) -> RunPlan:
+def plan_resume(run: str | Path, *, suite: str | Path | None = None, retry: Retry | None = None) -> RunPlan:
     """Return the trials that `resume` would run. It queries no device and writes nothing.
 
     Args:
         run: the run's folder.
         suite: leave it out, since a run keeps its suite; another one is refused.
+        retry: as for `resume`: trials to repeat are left too.
 
     Raises:
         UsageError: there is no run, or a model is another than at its start.
@@ -31,7 +33,7 @@ def plan_resume(run: str | Path, *, suite: str | Path | None = None) -> RunPlan:
         print(len(plan_resume("runs/first").expansion.trials), "trials are left")
     """
     path = Path(run)
-    done = load_run(path)
+    done = without_retried(load_run(path), retry)
     refuse_other_suite(path, done.manifest.suite_text, suite)
     left = left_of(done)
     check_models(done.manifest.models, left)

@@ -12,7 +12,7 @@ from harness.api.attached_devices import attached_serials
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
 from harness.api.resume_plan import check_models, left_of, refuse_other_suite
-from harness.api.retried_trials import Retry, to_retry
+from harness.api.retried_trials import Retry, to_retry, without_retried
 from harness.api.run_binaries import binaries_of, suite_of
 from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_suite import ready_devices
@@ -23,7 +23,7 @@ from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanesOutcome
 from harness.records import DeviceInfo
 from harness.runs.run_progress import record_decisions, unfinished_on
-from harness.runs.run_store import Manifest, Run, RunStore, load_run, read_manifest
+from harness.runs.run_store import Manifest, RunStore, load_run, read_manifest
 from harness.suite.expand import Expansion
 from harness.virtual.farm import running_farms
 
@@ -70,13 +70,13 @@ def resume(
     refuse_other_suite(path, manifest.suite_text, suite)
     if any(artifact.origin == "recorded" for artifact in manifest.artifacts):
         raise UsageError(f"{path} holds recorded logs: recorded runs cannot be resumed", remedy="start a new run")
-    check_models(manifest.models, left_of(_without(load_run(path), retry)))
+    check_models(manifest.models, left_of(without_retried(load_run(path), retry)))
     if manifest.adaptive is not None:
         with RunStore.open(path) as store:
             record_decisions(store)
     done = load_run(path)
     again = to_retry(done, retry)
-    left = unfinished_on(_without(done, retry))
+    left = unfinished_on(without_retried(done, retry))
     if not left:
         watcher.notice(f"{path}: all {len(done.results)} trials are finished")
         return outcome_of(path, LanesOutcome(), report=report, watcher=watcher)
@@ -85,7 +85,7 @@ def resume(
     # An absent phone must not stop the others, but those that the user names must be there.
     with (
         ready_devices(
-            devices or _selectors(manifest, left, watcher), "any", configs, watcher, lenient=not devices
+            _selectors(manifest, left, devices, watcher), "any", configs, watcher, lenient=not devices
         ) as ready,
         tempfile.TemporaryDirectory(prefix="harness-") as scratch,
     ):
@@ -130,12 +130,6 @@ def _refuse_other_binaries(
                 )
 
 
-def _without(run: Run, retry: Retry | None) -> Run:
-    """The run without the results of the trials to repeat."""
-    again = to_retry(run, retry)
-    return replace(run, results=tuple(result for result in run.results if result.trial.trial_id not in again))
-
-
 def _note_version(store: RunStore, watcher: RunWatcher) -> None:
     """Note in the manifest that another version resumes the run, since it may measure otherwise."""
     manifest = store.manifest
@@ -145,15 +139,33 @@ def _note_version(store: RunStore, watcher: RunWatcher) -> None:
     store.extend_manifest(replace(manifest, resumed_by=(*manifest.resumed_by, __version__)))
 
 
-def _selectors(manifest: Manifest, left: Mapping[str, int], watcher: RunWatcher) -> tuple[str, ...]:
+def _selectors(
+    manifest: Manifest, left: Mapping[str, int], asked: str | Sequence[str], watcher: RunWatcher
+) -> Sequence[str]:
+    """Choose the devices to go on with: those asked for, but an attached one of the run before a new virtual one."""
     # The serial of a virtual device is only its port, where another profile may sit by now.
     kinds = {serial: kind for farm in running_farms() for serial, kind in zip(farm.serials, farm.profiles, strict=True)}
     others = {one.serial for one in manifest.devices if one.virtual and kinds.get(one.serial, one.config) != one.config}
     here = attached_serials() - others
+    if asked:
+        return _attached_first(manifest, left, (asked,) if isinstance(asked, str) else asked, here, watcher)
     for device in manifest.devices:
         if device.virtual and left.get(device.serial) and device.serial not in here:
             watcher.notice(f"{device.serial} is not up any more: its trials run on a new virtual device of its kind")
     return selectors_of(manifest, here)
+
+
+def _attached_first(
+    manifest: Manifest, left: Mapping[str, int], asked: Sequence[str], here: Collection[str], watcher: RunWatcher
+) -> Sequence[str]:
+    new = [selector for selector in asked if selector.startswith("virtual:")]
+    unfinished = [one.serial for one in manifest.devices if one.virtual and left.get(one.serial)]
+    attached = [serial for serial in unfinished if serial in here and serial not in asked]
+    if not new or not attached:
+        return asked
+    watcher.notice(f"{', '.join(attached)}: attached, so its trials run there and not on a new virtual device")
+    enough = len(attached) == len(unfinished)
+    return (*attached, *(selector for selector in asked if not (enough and selector in new)))
 
 
 def selectors_of(manifest: Manifest, here: Collection[str]) -> tuple[str, ...]:
@@ -193,9 +205,21 @@ def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, 
             _refuse_changed(device, matched[device.serial].inventory.info)
     if not matched:
         raise SetupError(
-            "none of the run's devices is here", remedy=f"it began on {', '.join(d.serial for d in manifest.devices)}"
+            f"none of the run's devices is here: it began on {_named(manifest.devices)}",
+            remedy=f"here: {_named([one.inventory.info for one in live])}. {_way_on(manifest)}",
         )
     return matched
+
+
+def _named(devices: Sequence[DeviceInfo]) -> str:
+    return ", ".join(f"{one.serial} ({one.config or one.model or 'unknown'})" for one in devices) or "none"
+
+
+def _way_on(manifest: Manifest) -> str:
+    kinds = dict.fromkeys(device.config for device in manifest.devices if device.virtual and device.config)
+    if not kinds:
+        return "Attach one of those that it began on"
+    return f"Leave out --device, or give {' '.join(f'--device virtual:{kind}' for kind in kinds)}"
 
 
 def _refuse_changed(then: DeviceInfo, now: DeviceInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from harness.records import Result, Status
@@ -36,6 +37,12 @@ def to_retry(run: Run, retry: Retry | None) -> frozenset[str]:
     if retry is None:
         return frozenset()
     return frozenset(result.trial.trial_id for result in run.results if _is_meant(result, retry))
+
+
+def without_retried(run: Run, retry: Retry | None) -> Run:
+    """Return the run without the results of the trials to repeat."""
+    again = to_retry(run, retry)
+    return replace(run, results=tuple(result for result in run.results if result.trial.trial_id not in again))
 
 
 def _is_meant(result: Result, retry: Retry) -> bool:

@@ -169,7 +169,7 @@ def _expanded(
     check_binaries(loaded, own)
     seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
     broken = no_models(loaded.models)
-    if all(model.sha256 in broken for model in loaded.models):
+    if all(model.path in broken for model in loaded.models):
         raise SuiteError(
             "; ".join(broken.values()), file=loaded.path, line=line_of(loaded.text, ("models",)), key="models"
         )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 from types import FrameType
@@ -66,27 +67,43 @@ def run_cli(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except UsageError as error:
-        return _say(error, USAGE)
-    except (SetupError, DeviceError) as error:
-        return _say(error, SETUP)
-    except HarnessError as error:
-        return _say(error, BAD)
+    except (HarnessError, OSError) as error:
+        return _answer(error)
     except SystemExit:
         # Click ends like this when the reader of our output has gone (`| head`). That is no failure of the measurement.
         return _say(document_lost(), SETUP) if "--json" in arguments else 0
-    except OSError as error:
-        if error.filename is not None and error.errno in _NAMED_BADLY:
-            # Even asking whether a path is a file may be refused, for example in an unreadable folder.
-            return _say(UsageError(f"{_shown(error.filename)}: {error.strerror}"), USAGE)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
-            return _bug(error)
-        return _say(
-            SetupError(f"cannot write {error.filename or 'the output'}: {error.strerror}", remedy="free some room"),
-            SETUP,
-        )
     except Exception as error:  # the outermost boundary: a user sees a line, not a traceback
         return _bug(error)
+
+
+def _answer(error: HarnessError | OSError) -> int:
+    if _is_without_folder(error):
+        return _say(UsageError("the working folder was deleted", remedy="change into a folder that exists"), USAGE)
+    if isinstance(error, UsageError):
+        return _say(error, USAGE)
+    if isinstance(error, SetupError | DeviceError):
+        return _say(error, SETUP)
+    if isinstance(error, HarnessError):
+        return _say(error, BAD)
+    if error.filename is not None and error.errno in _NAMED_BADLY:
+        # Even asking whether a path is a file may be refused, for example in an unreadable folder.
+        return _say(UsageError(f"{_shown(error.filename)}: {error.strerror}"), USAGE)
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+        return _bug(error)
+    return _say(
+        SetupError(f"cannot write {error.filename or 'the output'}: {error.strerror}", remedy="free some room"), SETUP
+    )
+
+
+def _is_without_folder(error: BaseException | None) -> bool:
+    """Return whether something was not found in a working folder that is gone."""
+    while error is not None and not isinstance(error, FileNotFoundError):
+        error = error.__cause__ or error.__context__
+    try:
+        os.getcwd()  # noqa: PTH109  # Path.cwd() is the same call
+    except FileNotFoundError:
+        return error is not None
+    return False
 
 
 def _shown(name: object) -> str:

@@ -133,7 +133,7 @@ def run(
         if out is not None:
             raise UsageError("--resume does not go with --out")
         if dry_run:
-            _print_plan(plan_resume(resume, suite=suite), as_json=as_json)
+            _print_plan(plan_resume(resume, suite=suite, retry=retry), as_json=as_json)
             return
         outcome = resume_run(
             resume,

@@ -79,7 +79,7 @@ def _print_adaptive(run: Run, plan: AdaptivePlan, console: Console) -> None:
         say(console, f"{escape(step.device)}: {escape(decision_words.where(step, plan))}")
     levels = [one.level for one in run.decisions if one.ci_low is not None and one.level is not None]
     if levels:
-        text = f"[a, b]: holds at 95 % however often was looked, at {100 * levels[0]:.1f} % for one look; {decision_words.CITED}"
+        text = f"[a, b]: an interval of {100 * levels[0]:.3g} %, which allows for a look after every block; {decision_words.CITED}"
         say(console, escape(text))
 
 

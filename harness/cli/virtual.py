@@ -22,6 +22,7 @@ from harness.virtual.farm import (
     stop_persistent,
 )
 from harness.virtual.faults import load_fault_plan
+from harness.virtual.registry import farms_elsewhere
 
 _EPILOG = """\b
 Examples:
@@ -80,6 +81,11 @@ def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Pa
 def list_farms(as_json: bool) -> None:
     """List the devices that `start` left running."""
     farms = running_farms()
+    for farm in farms_elsewhere():
+        click.echo(
+            f"not to be reached from here: {_devices(len(farm.serials))} on port {farm.adb_port} ({farm.place})",
+            err=True,
+        )
     if as_json:
         click.echo(json.dumps([_describe(farm) for farm in farms]))
         return

@@ -12,11 +12,12 @@ import yaml
 from harness.devices.cpu_list import format_list, from_mask
 from harness.devices.device_config import DeviceConfig
 from harness.devices.inventory import Inventory
-from harness.devices.thermal_zones import ThermalZone, temperatures
+from harness.devices.thermal_zones import ThermalZone, kind_of, temperatures
 from harness.devices.topology import named_sets
 from harness.errors import UsageError
 
-_ROLES = {"gpu": r"gpu|g3d|kgsl", "battery": r"^batt?(ery)?$|^bms$", "skin": r"skin|quiet|case|shell"}
+_ROLES = {"gpu": (1, r"gpu|g3d|kgsl"), "battery": (2, r"^batt?(ery)?$|^bms$"), "skin": (3, r"skin|quiet|case|shell")}
+"""Roles to the thermal HAL's `mType`, and to names of sensors of which the HAL says nothing."""
 _ODD = re.compile(r"[^a-z0-9]+")
 
 
@@ -92,10 +93,12 @@ def _slug(text: str) -> str:
 
 def _zones(chosen: ThermalZone | None, zones: tuple[ThermalZone, ...]) -> list[dict[str, str]]:
     found = {chosen.type: "cpu"} if chosen and chosen.type else {}
-    for role, pattern in _ROLES.items():
-        named = [z.type for z in temperatures(zones) if re.search(pattern, z.type, re.IGNORECASE)]
-        if named:
-            found.setdefault(named[0], role)
+    readable = [(zone.type, kind_of(zone, zones)) for zone in temperatures(zones)]
+    for role, (kind, pattern) in _ROLES.items():
+        said = [name for name, its in readable if its == kind]
+        named = [name for name, its in readable if its is None and re.search(pattern, name, re.IGNORECASE)]
+        for name in (said + named)[:1]:
+            found.setdefault(name, role)
     return [{"name": name, "role": role} for name, role in found.items()]
 
 

@@ -14,11 +14,11 @@ import re
 import shlex
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR, storage_error
 from harness.devices.target import Target
 from harness.errors import DeviceBusy
+from harness.files.process_scope import pids_of_this_process
 
 LEASE_S = 600
 """Seconds that a lease lasts without renewal. Each trial renews it for its own time-out plus this."""
@@ -62,16 +62,6 @@ class Holder:
     def word(self) -> str:
         """The holder as one word, as in the lease; see `who_am_i`."""
         return f"{self.user}@{self.host}:{self.pid}{':' if self.pids else ''}{self.pids}"
-
-
-def pids_of_this_process() -> str:
-    """Return the scope of this process's id: the boot of the kernel and the namespace. Empty if that cannot be read."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        namespace = Path("/proc/self/ns/pid").stat().st_ino
-    except OSError:
-        return ""
-    return f"{boot}.{namespace}"
 
 
 def who_am_i() -> str:

@@ -20,16 +20,23 @@ _PREFERENCE = tuple(
 """Names of zones that show the CPU's temperature, best first: the big cores, any core, the chip, the case. Pixels call theirs BIG, MID and
 LITTLE."""
 
-_CPU, _NO_TEMPERATURE = 0, frozenset({6, 7, 8})
-"""`mType` of the thermal HAL (AOSP hardware/interfaces/thermal, TemperatureType): CPU; battery current limits (BCL) as voltage, current
-and per cent."""
+_CPU, _UNKNOWN = 0, -1
+"""`mType` of the thermal HAL (AOSP hardware/interfaces/thermal, TemperatureType)."""
+
+_KIND_RANKS = {_CPU: 1, 13: 2, 3: 3}
+"""Kinds that tell something of the CPU, best first: itself, the chip, the case. All others measure something else: 1 GPU, 2 battery, 4 USB,
+5 power amplifier, 9 NPU and so on."""
+
+_NO_TEMPERATURE = frozenset({6, 7, 8})
+"""`mType` of battery current limits (BCL) as voltage, current and per cent."""
 
 _NO_TEMPERATURE_NAME = re.compile(
-    r"^(soft_)?ocp_|^(pre_)?(uvlo|vdroop)|^smpl|^batoilo|^[iv]bat|bcl|_limit$|_reduce$|throttling$|battery[-_](cell|cycle)",
+    r"(?<![a-z0-9])((soft)?ocp|uvlo|vdroop|smpl|batoilo|[iv]bat)|[a-z0-9](?<!s)ocp\d*(?![a-z0-9])|bcl"
+    r"|(limits?|reduce|throttling)\d*(?![a-z0-9])|battery[-_](cell|cycle)",
     re.IGNORECASE,
 )
 """Zones that hold a current, a voltage, a share or a state: limits that the kernels of Pixels and of Qualcomm list among their
-temperatures."""
+temperatures. Words are parted by dashes, underscores and the like."""
 
 _COLDEST_C, _HOTTEST_C = -20.0, 130.0
 """A reading beyond this is a sentinel or no temperature: chips shut down earlier."""
@@ -67,10 +74,10 @@ class ThermalZone:
             return f"cat {self.path} 2>/dev/null"
         name = self.type.replace(".", "\\.")
         kind = ".*" if self.kind is None else f"mType={self.kind}, "
-        pick = (
-            f"/^Current temperatures from HAL/,/^Current cooling/s/.*mValue=\\([^,]*\\), {kind}mName={name}, .*/\\1/p"
-        )
-        return f"dumpsys thermalservice 2>/dev/null | sed -n '{pick}'"
+        rest = f", {kind}mName={name}, .*"
+        # A whole number gets a decimal point, by which `to_celsius` knows the HAL's degrees.
+        pick = f"s/.*mValue=\\(-*[0-9][0-9]*\\){rest}/\\1.0/p;s/.*mValue=\\([^,]*\\){rest}/\\1/p"
+        return f"dumpsys thermalservice 2>/dev/null | sed -n '/^Current temperatures from HAL/,/^Current cooling/{{{pick};}}'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +99,19 @@ def read_heat(text: str) -> Heat:
 
 
 def to_celsius(text: str) -> float | None:
-    """Convert a zone's `temp` to degrees Celsius. The kernel prints milli-degrees, some vendors tenths or whole degrees."""
+    """Convert what `ThermalZone.read` prints to degrees Celsius; None for what is no temperature.
+
+    A value with a decimal point is in degrees: the HAL's. The kernel prints whole numbers: milli-degrees, some vendors' tenths or degrees.
+    """
     try:
         value = float(text.strip())
     except ValueError:
         return None
-    if abs(value) >= 1000:
-        value /= 1000
-    elif abs(value) > _HOTTEST_C:
-        value /= 10
+    if re.fullmatch(r"\s*-?\d+\s*", text):
+        if abs(value) >= 1000:
+            value /= 1000
+        elif abs(value) > _HOTTEST_C:
+            value /= 10
     return value if _COLDEST_C <= value <= _HOTTEST_C else None
 
 
@@ -142,15 +153,26 @@ def temperatures(zones: Sequence[ThermalZone]) -> list[ThermalZone]:
         and zone.kind not in _NO_TEMPERATURE
         and not (zone.kind is None and zone.type in others)
         and not _NO_TEMPERATURE_NAME.search(zone.type)
-        and not (charge and zone.type == "soc")
+        and not (charge and zone.type == "soc" and zone.kind in {None, _UNKNOWN})
     ]
+
+
+def kind_of(zone: ThermalZone, zones: Sequence[ThermalZone]) -> int | None:
+    """Return what a sensor measures, as the HAL's `mType`; None if nobody says.
+
+    A kernel's zone is what the HAL says of its sensor of that name.
+    """
+    kind = zone.kind
+    if kind is None:
+        kind = next((one.kind for one in zones if one.kind is not None and one.type == zone.type), None)
+    return None if kind == _UNKNOWN else kind
 
 
 def choose_zone(zones: Sequence[ThermalZone], preferred: Sequence[str] = ()) -> ThermalZone | None:
     """Choose the zone whose temperature says most about the CPU.
 
-    A sensor of the HAL's kind CPU comes first, then one with a CPU's name, then the chip's and the case's. Among equals the kernel's wins,
-    since the sampler can read its file, then the hottest. A sensor that measures something else is never chosen.
+    What the HAL says that a sensor measures comes first: the CPU, the chip, the case. A name counts only where it says nothing. Among
+    equals the kernel's wins, since the sampler can read its file, then the hottest. A sensor that measures something else is never chosen.
 
     Args:
         zones: all zones of the device, the kernel's and the HAL's.
@@ -161,7 +183,7 @@ def choose_zone(zones: Sequence[ThermalZone], preferred: Sequence[str] = ()) -> 
         for zone in readable:
             if fnmatch.fnmatchcase(zone.type, name):
                 return zone
-    ranked = [(rank, zone) for zone in readable if (rank := _rank(zone)) is not None]
+    ranked = [(rank, zone) for zone in readable if (rank := _rank(zone, zones)) is not None]
     if not ranked:
         return None
     return min(
@@ -170,9 +192,14 @@ def choose_zone(zones: Sequence[ThermalZone], preferred: Sequence[str] = ()) -> 
     )[1]
 
 
-def _rank(zone: ThermalZone) -> int | None:
-    """Rank how much a zone says about the CPU, 0 most; None for nothing."""
+def _rank(zone: ThermalZone, zones: Sequence[ThermalZone]) -> tuple[int, bool] | None:
+    """Rank how much a zone says about the CPU, least for most; None for nothing."""
     named = next((rank for rank, pattern in enumerate(_PREFERENCE) if pattern.search(zone.type)), None)
-    if zone.kind == _CPU:
-        return 0 if named == 0 else 1
-    return named
+    kind = kind_of(zone, zones)
+    if kind is not None:
+        rank = 0 if kind == _CPU and named == 0 else _KIND_RANKS.get(kind)
+        return None if rank is None else (rank, False)
+    if named is None:
+        return None
+    # Where the HAL knows a sensor and does not say what it measures, the name is a guess, which comes after what the HAL says.
+    return (max(named, 1), True) if zone.kind == _UNKNOWN else (named, False)

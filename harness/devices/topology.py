@@ -99,6 +99,21 @@ def named_sets(topology: Topology) -> dict[str, int]:
     return sets
 
 
+def refuse_bad_list(label: str) -> str:
+    """Return a suite's word for cores. Only the devices tell whether it is right, except for a list.
+
+    Raises:
+        ValueError: it has the form of a list and is none: backwards, or beyond any phone's cores.
+    """
+    if _is_list(label):
+        parse_list(label)
+    return label
+
+
+def _is_list(label: str) -> bool:
+    return ("-" in label or "," in label) and _LIST.fullmatch(label) is not None
+
+
 def resolve(label: str, topology: Topology, extra: Mapping[str, Sequence[int]] | None = None) -> CpuRequest | None:
     """Resolve a suite's word for cores on this device.
 
@@ -118,7 +133,7 @@ def resolve(label: str, topology: Topology, extra: Mapping[str, Sequence[int]] |
         mask = sets[label]
     elif label in NAMES:
         return None
-    elif ("-" in label or "," in label) and _LIST.fullmatch(label):
+    elif _is_list(label):
         try:
             mask = to_mask(parse_list(label))
         except ValueError as error:  # backwards, or beyond any phone's cores

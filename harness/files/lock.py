@@ -31,6 +31,16 @@ def lock_if_free(file: _OpenFile | int) -> bool:
     return True
 
 
+def is_free(file: _OpenFile | int) -> bool:
+    """Return whether nobody holds the lock of an open file, which is not held for it, so that two may ask at once."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True
+
+
 def lock_when_free(file: _OpenFile | int) -> None:
     """Lock an open file; wait until nobody else holds it."""
     fcntl.flock(file, fcntl.LOCK_EX)

@@ -6,9 +6,11 @@ contain themselves or that aliases blow up.
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -42,14 +44,49 @@ def load_yaml_model_from_text(text: str, source_name: Path | str, model: type[_M
     Raises:
         SuiteError: the text is not YAML, or does not fit the model.
     """
-    node, data = parse_document(text, source_name, getattr(model, "yaml_text_keys", ()))
+    loaded, mistakes, _ = load_yaml_model_in_part(text, source_name, model)
+    if mistakes:
+        raise SuiteError.of(mistakes)
+    assert loaded is not None  # noqa: S101  # else there is a mistake
+    return loaded
+
+
+def load_yaml_model_in_part(
+    text: str, source_name: Path | str, model: type[_Model], stand_ins: Mapping[str, Any] = types.MappingProxyType({})
+) -> tuple[_Model | None, list[SuiteError], frozenset[str]]:
+    """Read YAML text as `model`, as far as it can be, so that further checks find mistakes beside the first ones.
+
+    Args:
+        text: the document.
+        source_name: stands for the file in errors.
+        model: what it is read as.
+        stand_ins: values for keys with mistakes that have no default.
+
+    Returns:
+        The model, in which top-level keys with mistakes have their defaults or stand-ins; None if it cannot be made so. All mistakes in the
+        order of the document. The top-level keys with mistakes.
+
+    Raises:
+        SuiteError: the text is not YAML, or no mapping.
+    """
+    node, data, mistakes = parse_document(text, source_name, getattr(model, "yaml_text_keys", ()))
     if not isinstance(node, yaml.MappingNode):
         what = "is empty" if node is None else "must be a mapping (key: value)"
         raise SuiteError(what, file=source_name, line=None if node is None else line_number(node))
+    whole: _Model | None = None
     try:
-        return model.model_validate(data)
+        whole = model.model_validate(data)
     except ValidationError as error:
-        raise _translate(error, node, model, source_name) from error
+        known = {(one.line, one.key) for one in mistakes}
+        mistakes += [one for one in _translate(error, node, model, source_name) if (one.line, one.key) not in known]
+    mistakes.sort(key=lambda one: one.line or 0)
+    wrong = frozenset(re.split(r"[.\[]", one.key or "")[0] for one in mistakes)
+    if whole is None:
+        with suppress(ValidationError):
+            whole = model.model_validate(
+                {**stand_ins, **{key: value for key, value in data.items() if key not in wrong}}
+            )
+    return whole, mistakes, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +101,15 @@ class _Place:
 _Found = tuple[ErrorDetails, _Place]
 
 
-def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], source_name: Path | str) -> SuiteError:
+def _translate(
+    error: ValidationError, root: yaml.Node, model: type[BaseModel], source_name: Path | str
+) -> list[SuiteError]:
     """Turn every mistake into a sentence, in the order of the document. Of a union's complaints the most telling one counts."""
     groups: dict[Loc, list[_Found]] = {}
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_below(one["loc"], detail["loc"]) for one in details):
+            continue  # only because an entry is wrong, which is said
         place = _locate(detail["loc"], root, model)
         groups.setdefault(_mistake(detail["loc"], place), []).append((detail, place))
     chosen = [item for group in groups.values() for item in _most_telling(group)]
@@ -78,7 +120,11 @@ def _translate(error: ValidationError, root: yaml.Node, model: type[BaseModel], 
         message, remedy = _sentence(detail, [d for d, p in group if p.keys == place.keys], place)
         key = dotted(place.keys) or None
         errors.append(SuiteError(message, file=source_name, line=place.line, key=key, remedy=remedy))
-    return SuiteError.of(errors)
+    return errors
+
+
+def _is_below(loc: Loc, above: Loc) -> bool:
+    return len(loc) > len(above) and loc[: len(above)] == above
 
 
 def _mistake(loc: Loc, place: _Place) -> Loc:
@@ -121,6 +167,9 @@ def _sentence(detail: ErrorDetails, alternatives: Sequence[ErrorDetails], place:
         return "unknown key", _nearest(str(place.keys[-1]), valid)
     if kind == "missing":
         return "this key is required", None
+    if kind == "too_short":
+        least = context["min_length"]
+        return f"needs at least {least} item{'s' if least > 1 else ''}, not {context['actual_length']}", None
     words = [word for other in alternatives for word in _words_of(other, place.expected)]
     if words:
         return f"{_shown(detail['input'])} is not one of the valid words", _nearest(str(detail["input"]), words)

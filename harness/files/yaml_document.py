@@ -55,8 +55,12 @@ def line_of(text: str, loc: Sequence[str | int]) -> int | None:
     return line
 
 
-def parse_document(text: str, source_name: Path | str, text_keys: Sequence[str] = ()) -> tuple[yaml.Node | None, Any]:
+def parse_document(
+    text: str, source_name: Path | str, text_keys: Sequence[str] = ()
+) -> tuple[yaml.Node | None, Any, list[SuiteError]]:
     """Read a document into nodes, which know their lines, and data. Both are None if it is empty.
+
+    The third is a list of mistakes beside which the rest can still be checked: keys that are given twice, and odd numbers.
 
     Args:
         text: the document.
@@ -71,12 +75,10 @@ def parse_document(text: str, source_name: Path | str, text_keys: Sequence[str] 
         try:
             node = loader.get_single_node()
             if node is None:
-                return None, None
+                return None, None, []
             _refuse_self_reference(node, source_name)
             _keep_as_text(node, text_keys)
-            if mistakes := _mistakes(node, source_name):
-                raise SuiteError.of(mistakes)
-            return node, loader.construct_document(node)
+            return node, loader.construct_document(node), _mistakes(node, source_name)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -163,7 +165,10 @@ def _odd_number(node: yaml.ScalarNode) -> str | None:
     if node.tag == "tag:yaml.org,2002:int" and len(digits) > 1 and digits[0] == "0" and digits.isdigit():
         sign = "-" if text.startswith("-") else ""
         octal = f"{sign}{int(digits, 8)}"
-        return f"{text} is {octal} in YAML: write {sign}{digits.lstrip('0') or '0'}, or {octal}"
+        decimal = f"{sign}{digits.lstrip('0') or '0'}"
+        if octal == decimal:
+            return f"{text} is an octal number in YAML: write {decimal}"
+        return f"{text} is {octal} in YAML: write {decimal}, or {octal}"
     if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") and ":" in text:
         return f"{text} is a number to the base of 60 in YAML: write it in full, or in quotes"
     return None

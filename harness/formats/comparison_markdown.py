@@ -42,8 +42,8 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
     lines += ["", *_notes(table, numbered), *_absent(table), *_ops(table, ops)]
     tested = sum(one.judgement.q_value is not None for one in table.comparisons)
     lines.append(
-        f"<sub>Differs only if the whole interval lies beyond ±{words.percent(table.rules.min_effect)} and the p-value, corrected "
-        f"for {tested} cells (Benjamini-Hochberg), is at most {table.rules.alpha:g}.</sub>"
+        f"<sub>Differs only if the whole interval lies beyond ±{words.percent(table.rules.min_effect)} and the p-value of that, corrected "
+        f"for {tested} cells (Holm), is at most {table.rules.alpha:g}.</sub>"
     )
     return "\n".join(lines) + "\n"
 

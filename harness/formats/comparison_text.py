@@ -57,7 +57,7 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     if tested:
         say(
             console,
-            f"p-values corrected for {tested} cell{'s' * (tested > 1)} (Benjamini-Hochberg), at most {table.rules.alpha:g}; "
+            f"p-values corrected for {tested} cell{'s' * (tested > 1)} (Holm), at most {table.rules.alpha:g}; "
             f"same: within {words.percent(table.rules.min_effect)}",
         )
     if table.rules.gate is not None:
@@ -116,11 +116,14 @@ def _numbers(one: Comparison) -> tuple[str, ...]:
     )
 
 
+_LACKING: Mapping[str, str] = {"unmeasured": "not measured", "skipped": "skipped"}
+
+
 def _verdict(one: Comparison, table: Table) -> str:
     if one.state == "incomparable":
         return "[magenta]no verdict[/]"
     if one.state != "measured":
-        text = "not measured" if one.state == "unmeasured" else "skipped"
+        text = _LACKING.get(one.state, one.state)
         return f"[bold red]{text}, breaks the gate[/]" if failed_gate(one, table.rules) else f"[magenta]{text}[/]"
     judgement = one.judgement
     text = words.verdict_name(judgement.verdict, one.metric.unit)
@@ -138,10 +141,10 @@ def _notes(table: Table, console: Console, numbered: Mapping[str, int]) -> None:
         for note in one.notes if words.has_ratio(one) else ():
             notes[note.unlike, note.text] = notes.get((note.unlike, note.text), 0) + 1
     for one in table.comparisons:
-        if one.state in ("unmeasured", "skipped"):
+        if one.state in _LACKING:
             say(
                 console,
-                f"[magenta]{one.state}[/]: {escape(printable(words.cell_name(one)))}: {escape(words.trouble(one))}",
+                f"[magenta]{_LACKING[one.state]}[/]: {escape(printable(words.cell_name(one)))}: {escape(words.trouble(one))}",
             )
     for side in ("base", "head"):
         absent = [one for one in table.comparisons if one.state == "missing" and getattr(one, side).key is None]

@@ -94,8 +94,8 @@ def method(table: Table, measured: Sequence[Comparison]) -> Markup:
             "No verdict is possible: {} a side, and one needs at least {}. Ratios are shown with their intervals all the same."
         ).format(number_of(fewest, "process", "processes"), MIN_BLOCKS)
     text = Markup(
-        "How sure: a cell is called {} only where the whole {} interval lies beyond \u00b1{} and the p-value, "
-        "corrected for all {} (Benjamini and Hochberg), is at most {:g}; {}, {} a side."
+        "How sure: a cell is called {} only where the whole {} interval lies beyond \u00b1{} and the p-value of just that, "
+        "corrected for all {} (Holm), is at most {:g}; {}, {} a side."
     ).format(
         "less or more" if table.metric.unit == "mb" else "faster or slower",
         words.level(table, space="\u202f"),

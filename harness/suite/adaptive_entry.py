@@ -141,16 +141,29 @@ def why_not(
     if "device" in baseline:
         message = "`processes: {min, max, until}` compares within each device: a device cannot be its baseline"
         return "baseline", message, "leave out `device`"
-    for name, value in baseline.items():
-        words = [str(one) for one in possible[name]]
-        if str(value) not in words:
-            return "baseline", f"no cell has {name} {value!r}: there would be nothing to compare with", _one_of(words)
+    if (wrong := no_such_cell(baseline, possible)) is not None:
+        return wrong
     if all(len(possible[name]) == 1 for name in baseline):
         what = ", ".join(f"{name} {value}" for name, value in baseline.items())
         return "baseline", f"every cell has {what}: there is nothing to compare", "measure another beside it"
     return None
 
 
-def _one_of(words: Sequence[str]) -> str:
+def no_such_cell(
+    baseline: Mapping[Any, Scalar], possible: Mapping[str, Sequence[object]]
+) -> tuple[str, str, str] | None:
+    """Say why a baseline matches no cell, in the form of `why_not`. Keys that `possible` does not hold are not looked at."""
+    for name, value in baseline.items():
+        words = [str(one) for one in possible.get(name, (value,))]
+        if str(value) not in words:
+            return (
+                "baseline",
+                f"no cell has {name} {value!r}: there would be nothing to compare with",
+                _one_of(name, words),
+            )
+    return None
+
+
+def _one_of(name: object, words: Sequence[str]) -> str:
     shown = [word for word in words if word]
-    return f"there is {', '.join(shown)}" if shown else "the suite names none"
+    return f"one of {', '.join(shown)}" if shown else f"the suite names no {name}"

@@ -77,7 +77,7 @@ def expand(
         models: the files that its patterns found.
         devices: the devices.
         seed: seed of the random order; the same seed gives the same order.
-        no_models: what files are that are no models, by SHA-256. Their cells fail without a run.
+        no_models: what files are that are no models, by path. Their cells fail without a run.
 
     Raises:
         UsageError: `cpus` holds a word that means nothing on any device, or the suite asks for the same trial twice.
@@ -95,7 +95,7 @@ def expand(
             sure = least is None or purpose is not Purpose.LATENCY or process < least
             for cell in order:
                 trial = _trial(suite, device.serial, cell, purpose, process, block)
-                no_model = (no_models or {}).get(cell.model.sha256)
+                no_model = (no_models or {}).get(cell.model.path)
                 if no_model is not None:
                     if sure:
                         impossible.append(Impossible(trial=trial, reason=no_model, cause=Cause.MODEL_INVALID))

@@ -55,7 +55,7 @@ _SAFETENSORS = re.compile(rb"[\s\S]{6}\0\0\{\"")
 
 
 def no_models(models: Iterable[ModelRef]) -> dict[str, str]:
-    """Say in a sentence what files are that are no TensorFlow Lite models, by SHA-256.
+    """Say in a sentence what files are that are no TensorFlow Lite models, by path.
 
     Unreadable files are left out; their error shows where they are used.
     """
@@ -66,7 +66,7 @@ def no_models(models: Iterable[ModelRef]) -> dict[str, str]:
         except OSError:
             continue
         if what is not None:
-            found[model.sha256] = f"{model.path} is no TensorFlow Lite model: it is {what}"
+            found[model.path] = f"{model.path} is no TensorFlow Lite model: it is {what}"
     return found
 
 

@@ -5,12 +5,13 @@ Editors complete from `Suite.model_json_schema()`. `harness.suite.expand` turns 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     ValidationInfo,
     WithJsonSchema,
@@ -19,9 +20,10 @@ from pydantic import (
 
 from harness.benchmark_model.command_line import NO_CACHE, check_delegate
 from harness.conditions.request import ConditionsRequest
+from harness.devices.topology import refuse_bad_list
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
-from harness.files.strict_yaml import load_yaml_model_from_text
+from harness.files.strict_yaml import load_yaml_model_in_part
 from harness.files.yaml_document import line_of, read_yaml
 from harness.records import (
     BinaryRequest,
@@ -32,7 +34,7 @@ from harness.records import (
     StartState,
     trial_label,
 )
-from harness.suite.adaptive_entry import AdaptiveEntry, Processes, PurposeEntry, why_not
+from harness.suite.adaptive_entry import AdaptiveEntry, Processes, PurposeEntry, no_such_cell, why_not
 from harness.suite.delegate_schema import DELEGATE_NAMES
 from harness.suite.model_files import ModelPattern, find_models, model_ref
 from harness.suite.suite_entries import (
@@ -53,6 +55,7 @@ _Delegates = Annotated[list[_DelegateName | DelegateEntry], Field(min_length=1)]
 _AsWritten = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
 """A value below the keys of `yaml_text_keys`: for an editor, 80 is a number."""
 CellKeyName = Literal["model", "device", "delegate", "threads", "cpus", "binary"]
+_Cores = Annotated[_AsWritten, AfterValidator(refuse_bad_list)]
 _Threads = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -73,7 +76,7 @@ class Suite(StrictEntry):
         description="warm: as it is by default; cold: an empty cache; cached: one that an earlier process filled",
     )
     threads: list[_Threads] = Field(default=[1], min_length=1)
-    cpus: list[_AsWritten] = Field(
+    cpus: list[_Cores] = Field(
         default=["all"], min_length=1, description="big, little, middle, prime, all, masks (f0), lists (0-3)"
     )
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
@@ -239,49 +242,73 @@ def read_suite(text: str, path: Path) -> LoadedSuite:
     Raises:
         SuiteError: as `load_suite`.
     """
-    suite = load_yaml_model_from_text(text, path, Suite)
-    entries = [ModelPattern(path=one) if isinstance(one, str) else one.pattern() for one in suite.models]
-    models = find_models(entries, text, path)
-    possible = _possible(suite, models)
-    if suite.control is not None:
-        _check_control(suite.control, possible, text, path)
-    if suite.adaptive is not None:
-        _check_adaptive(suite, possible, text, path)
+    suite, mistakes, wrong = load_yaml_model_in_part(text, path, Suite, {"suite": "s", "models": ["m"]})
+    models: tuple[ModelRef, ...] = ()
+    if suite is not None and "models" not in wrong:
+        entries = [ModelPattern(path=one) if isinstance(one, str) else one.pattern() for one in suite.models]
+        try:
+            models = find_models(entries, text, path)
+        except SuiteError as error:
+            mistakes += [error, *error.further]
+            wrong |= {"models"}
+    if suite is not None:
+        mistakes += _unlike_the_cells(suite, models, wrong, text, path)
+    if suite is None or mistakes:
+        raise SuiteError.of(sorted(mistakes, key=lambda one: one.line or 0))
     return LoadedSuite(suite=suite, text=text, path=path, models=models)
 
 
-def _possible(suite: Suite, models: Sequence[ModelRef]) -> dict[str, Sequence[object]]:
-    """The values that the suite's cells have for each key, as far as they are known without devices."""
-    return {
+def _unlike_the_cells(
+    suite: Suite, models: Sequence[ModelRef], wrong: Set[str], text: str, file: Path
+) -> list[SuiteError]:
+    """Find a baseline or a control that matches no cell, and an adaptive form that the cells do not allow, if the keys are right."""
+    delegates = suite.delegate_requests()
+    possible: dict[str, Sequence[object]] = {
         "model": [model.name for model in models],
-        "delegate": [trial_label(one, start) for one in suite.delegate_requests() for start in suite.starts_of(one)],
+        "delegate": [trial_label(one, start) for one in delegates for start in suite.starts_of(one)],
         "threads": suite.threads,
         "cpus": suite.cpus,
         "binary": [name or "" for name in suite.binary_names()],
     }
+    known = {name: values for name, values in possible.items() if wrong.isdisjoint(_KEYS_OF_CELLS[name])}
+    why = why_not(
+        purposes=suite.purposes, interleave=suite.order.interleave, baseline=suite.baseline, possible=possible
+    )
+    if suite.adaptive is None or wrong:
+        why = None if "baseline" in wrong else no_such_cell(suite.baseline or {}, known)
+    found = [] if "control" in wrong else _unlike_control(suite.control or {}, known, text, file)
+    if why is not None:
+        key, message, remedy = why
+        line = line_of(text, (key,)) or line_of(text, ("processes",))
+        found.append(SuiteError(message, file=file, line=line, key=key, remedy=remedy))
+    return found
 
 
-def _check_control(
+def _unlike_control(
     control: Mapping[CellKeyName, Scalar], possible: Mapping[str, Sequence[object]], text: str, file: Path
-) -> None:
+) -> list[SuiteError]:
+    found = []
     for name, value in control.items():
         words = [str(one) for one in possible.get(name, (value,))]  # of devices only a run knows
         if str(value) not in words:
             there = ", ".join(filter(None, words))
-            raise SuiteError(
-                f"no cell has {name} {value!r}: there would be no control",
-                file=file,
-                line=line_of(text, ("control", name)) or line_of(text, ("control",)),
-                key=f"control.{name}",
-                remedy=f"there is {there}" if there else f"the suite names no {name}",
+            found.append(
+                SuiteError(
+                    f"no cell has {name} {value!r}: there would be no control",
+                    file=file,
+                    line=line_of(text, ("control", name)) or line_of(text, ("control",)),
+                    key=f"control.{name}",
+                    remedy=f"there is {there}" if there else f"the suite names no {name}",
+                )
             )
+    return found
 
 
-def _check_adaptive(suite: Suite, possible: Mapping[str, Sequence[object]], text: str, file: Path) -> None:
-    wrong = why_not(
-        purposes=suite.purposes, interleave=suite.order.interleave, baseline=suite.baseline, possible=possible
-    )
-    if wrong is not None:
-        key, message, remedy = wrong
-        line = line_of(text, (key,)) or line_of(text, ("processes",))
-        raise SuiteError(message, file=file, line=line, key=key, remedy=remedy)
+_KEYS_OF_CELLS = {
+    "model": ("models",),
+    "delegate": ("delegates", "start"),
+    "threads": ("threads",),
+    "cpus": ("cpus",),
+    "binary": ("binaries",),
+}
+"""Keys of a baseline or a control to the keys of a suite that its cells come from."""

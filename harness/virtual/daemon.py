@@ -40,6 +40,8 @@ _PORTS = range(20001, 30000, 2)
 clear of 5554 to 5585, where the user's own ADB server looks for emulators."""
 _THREADS = 32
 """Threads for file operations of the sync service."""
+_REQUESTS_S = 1.0
+"""Seconds between two looks for a request to end."""
 
 
 def run(folder: Path) -> int:
@@ -86,6 +88,7 @@ class _Farm:
         home.mkdir()
         server = AdbServer(find_adb(), home)
         roll_call: asyncio.Task[None] | None = None
+        requests: asyncio.Task[None] | None = None
         try:
             await server.start()
             for profile in self._config.profiles:
@@ -96,10 +99,12 @@ class _Farm:
             if await self._ready(calls, server):
                 self._begin_faults(server)
                 self._announce(server)
+                if self._config.persistent:
+                    requests = loop.create_task(self._heed_requests())
                 await self._stop.wait()
         finally:
             log.info("stopping")
-            for task in (roll_call, self._farm_faults):
+            for task in (roll_call, requests, self._farm_faults):
                 if task is not None:
                     task.cancel()
             # The server first: otherwise it would react to every device that goes.
@@ -113,6 +118,14 @@ class _Farm:
                 return
         asyncio.get_running_loop().remove_reader(0)
         self._stop.set()
+
+    async def _heed_requests(self) -> None:
+        """Stop when somebody asks for it who cannot signal this farm: from another container or host."""
+        while not self._stop.is_set():
+            if registry.is_asked_to_end(self._folder):
+                self._stop.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _REQUESTS_S)
 
     def _create(self, profile: DeviceConfig, server: AdbServer) -> DeviceServer:
         listener = _listen()

@@ -218,16 +218,30 @@ def stop_persistent(record: FarmRecord) -> None:
     """
     for number, patience_s in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, 5.0)):
         # The process may have ended and its pid been reused at any time before.
-        if registry.is_running(record):
+        if registry.can_be_signalled(record):
             with contextlib.suppress(ProcessLookupError):
                 # By force, including the daemon, which is in the guardian's process group.
                 (os.killpg if number == signal.SIGKILL else os.kill)(record.pid, number)
-        if _wait_until(lambda: not registry.is_running(record), patience_s):
+        elif number == signal.SIGTERM:
+            _ask_to_end(record)
+        if _wait_until(lambda: not (registry.is_running(record) or registry.can_be_signalled(record)), patience_s):
             # Removes record and folder after an unclean end.
             running_farms()
             farm_folder.sweep(Path(record.folder).parent)
             return
-    raise SetupError(f"the farm on port {record.adb_port} (process {record.pid}) does not end")
+    raise SetupError(
+        f"the farm on port {record.adb_port} ({record.place}) does not end", remedy="end that process there"
+    )
+
+
+def _ask_to_end(record: FarmRecord) -> None:
+    try:
+        registry.ask_to_end(record)
+    except OSError as error:
+        raise SetupError(
+            f"cannot ask the farm on port {record.adb_port} to end: {error.filename}: {error.strerror}",
+            remedy=f"stop it where it runs: {record.place}",
+        ) from None
 
 
 class _Launched:
@@ -269,13 +283,21 @@ class _Launched:
 def _launch(config: FarmConfig, base_dir: Path | None) -> _Launched:
     find_adb()
     base = base_dir or farm_folder.default_base()
+    locks: list[int] = []
     try:
         farm_folder.sweep(base)
         folder, lock = farm_folder.create(base)
+        locks.append(lock)
         (folder / "config.json").write_text(config.model_dump_json())
         log = (folder / "daemon.log").open("a+b")
+        if config.persistent:
+            locks.append(registry.reserve(folder))
     except OSError as error:
-        raise SetupError(f"cannot make a folder for virtual devices in {base}: {error.strerror}") from error
+        for lock in locks:
+            os.close(lock)
+        raise SetupError(
+            f"cannot make the files of virtual devices: {error.filename or base}: {error.strerror}"
+        ) from error
     detach = ["--detach"] if config.persistent else []
     try:
         process = subprocess.Popen(
@@ -283,12 +305,13 @@ def _launch(config: FarmConfig, base_dir: Path | None) -> _Launched:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            pass_fds=[lock],
+            pass_fds=locks,
             start_new_session=True,
             cwd="/",
         )
     finally:
-        os.close(lock)
+        for lock in locks:
+            os.close(lock)
     launched = _Launched(process, folder, log)
     try:
         ready = _wait_ready(launched, config.ready_within_s + 10)

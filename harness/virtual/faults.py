@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -105,6 +105,14 @@ class FaultRule(BaseModel):
     """battery_low, battery_dead: charge afterwards, in percent."""
     pause_s: float = Field(default=0.5, ge=0, le=3600)
     """slow: delay before the command begins and before each part of its output."""
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _are_numbers(cls, value: Any) -> Any:
+        numbers = value if isinstance(value, list | tuple) else ()
+        if value != "all" and not (numbers and all(type(one) is int and one > 0 for one in numbers)):
+            raise ValueError(f"{value!r} is neither `all` nor a list of device numbers from 1, such as [1, 3]")
+        return value
 
     @field_validator("match")
     @classmethod

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from harness.virtual.farm_folder import remove_tree
-from harness.virtual.registry import record_path
+from harness.virtual.registry import record_path, remove
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -60,8 +60,8 @@ def main() -> None:
     os.dup2(null, 1)
     status = _wait_for(daemon)
     _end_orphans()
-    record_path(guardian).unlink(missing_ok=True)
     remove_tree(folder)
+    remove(record_path(folder))
     sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 

@@ -128,6 +128,12 @@ def test_a_head_that_fails_has_no_number_and_breaks_a_gate() -> None:
     assert not both.gate_broken
 
 
+def test_a_side_that_was_not_asked_for_latency_is_not_measured() -> None:
+    memory = [result(8.0, purpose=Purpose.MEMORY, block=block) for block in range(3)]
+    (one,) = table(cell(noise(1)), memory, source=TUESDAY).comparisons
+    assert one.state == "unmeasured"
+
+
 def test_skipped_and_missing_cells_are_told_apart() -> None:
     skipped = cell([None] * 3, delegate="gpu", status=Status.SKIPPED)
     (one,) = table(cell(noise(1)), skipped, apart=("delegate",)).comparisons

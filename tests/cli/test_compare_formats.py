@@ -243,7 +243,7 @@ def test_text_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "CONV_2D #0",
         "in no op",
         "sum",
-        "(Benjamini-Hochberg)",
+        "(Holm)",
     ):
         assert words in printed
     file = tmp_path / "out.txt"

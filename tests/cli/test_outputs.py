@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,32 @@ def test_a_run_goes_into_no_folder_of_other_files(tmp_path: Path, out: str) -> N
         done = harness("run", suite, "--device", "virtual:1", "--out", out, *option, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
     assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "export RUN -o y.csv",
+        "compare RUN RUN -o y.txt",
+        "report RUN -o y.html",
+        "report run",
+        "ingest LOG --device d --model m --delegate cpu -o new",
+        "run SUITE --device virtual:1",
+        "run SUITE --device virtual:1 --out new",
+        "calibrate SUITE --device virtual:1",
+    ],
+)
+def test_a_working_folder_that_was_deleted_is_said(run: Path, tmp_path: Path, verb: str) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")])
+    places = {"RUN": run, "LOG": LOGS / "host" / "02_opprof_stdout_fp32.log", "SUITE": suite}
+    words = [str(places.get(word, word)) for word in verb.split()]
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", sys.executable, "-P", "-m", "harness", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "harness: the working folder was deleted\n  change into a folder that exists\n"

@@ -45,6 +45,32 @@ def test_devices_that_are_up_go_on_and_others_are_started_anew_and_said(
     assert len(load_run(out).results) == 2
 
 
+def test_an_attached_device_of_the_run_comes_before_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 2\n")
+    binary = ("--binary", write_program(tmp_path))
+    out = tmp_path / "run"
+    trials = out / "trials.jsonl"
+    with VirtualFarm(["virtual-flagship", "virtual-midrange"]) as farm, monkeypatch.context() as patched:
+        patched.setenv("ANDROID_ADB_SERVER_PORT", str(farm.adb_port))
+        serial = farm.serials[1]
+        assert harness("run", suite, *binary, "--device", serial, "--out", out).returncode == 0
+        first = trials.read_bytes().splitlines(keepends=True)[0]
+        target = AdbTarget(serial, port=farm.adb_port)
+        for selectors in (["virtual:1"], ["virtual:2", farm.serials[0]], ["virtual:midrange", serial]):
+            target.run(f"rm -rf {BLOBS}", timeout_s=60)
+            trials.write_bytes(first)
+            done = harness("run", "--resume", out, *binary, *(f"--device={word}" for word in selectors))
+            assert done.returncode == 0, done.stderr
+            assert (f"{serial}: attached, so its trials run there" in done.stderr) == (serial not in selectors)
+            assert target.stat(BLOBS) is not None, "it ran there"
+        trials.write_bytes(first)
+        done = harness("run", "--resume", out, *binary, "--device", farm.serials[0])
+        assert done.returncode == 3
+        assert f"none of the run's devices is here: it began on {serial} (virtual-midrange)" in done.stderr
+        assert f"here: {farm.serials[0]} (virtual-flagship). Leave out --device, or give" in done.stderr
+        assert "--device virtual:virtual-midrange" in done.stderr
+
+
 def test_another_version_of_the_harness_is_said_in_manifest_and_report(tmp_path: Path) -> None:
     suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 2\n")
     binary = ("--binary", write_program(tmp_path))
@@ -86,6 +112,9 @@ def test_failed_trials_run_again_on_request(failed_once: tuple[Path, str]) -> No
     for option in ([], ["--retry", "environment"]):
         done = harness("run", "--resume", out, "--binary", binary, *option)
         assert (done.returncode, "all 2 trials are finished" in done.stderr) == (1, True), done.stderr
+    for option, left in (([], 0), (["--retry", "environment"], 0), (["--retry", "failed"], 2)):
+        done = harness("run", "--resume", out, "--dry-run", *option)
+        assert f"{left} trials are left of 2" in done.stdout
     done = harness("run", "--resume", out, "--binary", binary, "--retry", "failed", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["statuses"] == {"ok": 2}

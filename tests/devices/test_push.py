@@ -22,11 +22,11 @@ from harness.devices.lease import (
     _open_script,
     close_folder,
     open_folder,
-    pids_of_this_process,
     renew_script,
 )
 from harness.devices.push import Blob, push_missing
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, PushFailed
+from harness.files.process_scope import pids_of_this_process
 from harness.measuring.trial_script import TrialScript, kill_script
 from harness.virtual.farm import VirtualFarm
 

@@ -211,3 +211,89 @@ def test_two_sensors_of_one_name_are_told_apart_by_what_they_measure(tmp_path: P
     path = f"{tmp_path}:{os.environ['PATH']}"
     read = subprocess.run(["sh", "-c", chosen.read], capture_output=True, text=True, env={"PATH": path}, check=True)
     assert read.stdout == "24.8\n"
+
+
+def hal(*rows: tuple[str, int, float]) -> list[ThermalZone]:
+    lines = (f"\tTemperature{{mValue={value}, mType={kind}, mName={name}, mStatus=0}}\n" for name, kind, value in rows)
+    return hal_zones("Current temperatures from HAL:\n" + "".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        ([("cpu-gpu-0", 1, 70.0), ("CPU0", 0, 40.0)], "CPU0"),
+        ([("cpu_skin", 3, 60.0), ("CLUSTER0", 0, 41.0)], "CLUSTER0"),
+        ([("npu_cpu", 9, 80.0), ("MID", 0, 50.0)], "MID"),
+        ([("soc_usb", 4, 99.0), ("skin", 3, 27.0)], "skin"),
+        ([("soc", 2, 33.0), ("VIRTUAL-SKIN", 3, 30.0)], "VIRTUAL-SKIN"),
+        ([("BIG", -1, 35.0), ("MID", 0, 30.0)], "MID"),
+        ([("skin_therm", -1, 35.0), ("case-7", 3, 30.0)], "case-7"),
+        ([("xyz", 3, 30.0), ("die", 13, 29.0)], "die"),
+        ([("cpu-big-pa", 5, 70.0)], None),
+        ([("cpu_therm", -1, 44.0), ("skin", 3, 30.0)], "cpu_therm"),
+    ],
+)
+def test_what_the_hal_says_of_a_sensor_comes_before_its_name(
+    rows: list[tuple[str, int, float]], best: str | None
+) -> None:
+    for order in (rows, rows[::-1]):
+        chosen = choose_zone(hal(*order))
+        assert (chosen.type if chosen else None) == best
+
+
+def test_a_kernel_s_zone_is_what_the_hal_says_of_its_name() -> None:
+    zones = [zone(0, "cpu-front", 60.0), zone(1, "X1", 40.0), *hal(("cpu-front", 2, 60.0), ("X1", 0, 40.0))]
+    assert choose_zone(zones) == zones[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ocp-cpu",
+        "soft-ocp-cpu",
+        "cpu1_ocp",
+        "cpu-ocp2",
+        "cpu-limit",
+        "cpu-limits",
+        "cpu_limit_0",
+        "pre-uvlo-cpu",
+        "cpu-vdroop1",
+        "cpu.bcl",
+    ],
+)
+def test_a_limit_of_the_kernel_is_no_temperature_wherever_its_name_says_so(name: str) -> None:
+    assert choose_zone([zone(1, name, 11.9), zone(2, "zzz", 30.0)]) is None
+
+
+@pytest.mark.parametrize("name", ["socpmic", "cpuss-0", "cpu-unlimited", "procpu"])
+def test_a_name_that_only_looks_like_a_limit_is_a_temperature(name: str) -> None:
+    assert temperatures([zone(1, name, 30.0)])
+
+
+@pytest.mark.parametrize(
+    ("value", "celsius"),
+    [
+        ("47.25", 47.25),
+        ("255.0", None),
+        ("255", None),
+        ("131", None),
+        ("1300.0", None),
+        ("27000", None),
+        ("-99.9", None),
+        ("33", 33.0),
+        ("-5", -5.0),
+        ("", None),
+        ("NaN", None),
+        ("1.0E-5", 1e-5),
+    ],
+)
+def test_a_value_of_the_hal_is_in_degrees_also_while_a_trial_runs(
+    tmp_path: Path, value: str, celsius: float | None
+) -> None:
+    dump = DUMP.replace("mValue=47.25", f"mValue={value}")
+    (tmp_path / "dumpsys").write_text(f"#!/bin/sh\ncat <<'EOT'\n{dump}EOT\n")
+    (tmp_path / "dumpsys").chmod(0o755)
+    script = f'echo "temp $({hal(("CPU7", 0, 40.0))[0].read})"'
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    read = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={"PATH": path}, check=True)
+    assert read_heat(read.stdout).temperature_c == celsius

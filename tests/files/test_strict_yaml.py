@@ -123,10 +123,17 @@ def test_all_keys_that_are_given_twice_are_said_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [("010", "010 is 8 in YAML: write 10, or 8"), ("-017", "is -15"), ("1:30", "base of 60"), ("1:30.5", "base of 60")],
+    [
+        ("010", "010 is 8 in YAML: write 10, or 8"),
+        ("-017", "is -15"),
+        ("007", "007 is an octal number in YAML: write 7"),
+        ("1:30", "base of 60"),
+        ("1:30.5", "base of 60"),
+    ],
 )
 def test_numbers_that_yaml_reads_otherwise_than_people_are_refused(number: str, words: str) -> None:
     error = error_of(f"title: t\nother-name: {number}\n")
+    assert ", or 7" not in str(error)
     assert (error.line, error.key) == (2, "other-name")
     assert words in str(error)
     assert load_yaml_model_from_text("title: '010'\nother-name: 0\n", "doc.yaml", Document).title == "010"

@@ -83,6 +83,9 @@ def test_of_several_files_those_that_are_no_models(tmp_path: Path) -> None:
         model_ref(truncated(tmp_path / "gone.tflite")),
     )
     (tmp_path / "gone.tflite").unlink()
-    found = no_models([good, page, gone])
-    assert list(found) == [page.sha256]
-    assert found[page.sha256].startswith(f"{tmp_path / 'page.tflite'} is no TensorFlow Lite model: it is an HTML page")
+    (tmp_path / "copy.task").write_bytes((tmp_path / "page.tflite").read_bytes())
+    copy = model_ref(tmp_path / "copy.task")
+    found = no_models([good, page, gone, copy])
+    assert list(found) == [page.path, copy.path], "each by its own name, also of the same bytes"
+    for model in (page, copy):
+        assert found[model.path].startswith(f"{model.path} is no TensorFlow Lite model: it is an HTML page")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import jsonschema
@@ -167,7 +168,7 @@ def test_processes_by_purpose_that_cannot_be(tmp_path: Path, text: str, line: in
         (TWO + "processes: {until: 2%}\n", 4, ["processes", "baseline", "delegate: cpu"]),
         (TWO + "processes: {until: 2%}\nbaseline: {device: a}\n", 5, ["baseline", "device"]),
         (TWO + "processes: {until: 2%}\nbaseline: {delegate: gpu}\n", 5, ["baseline", "'gpu'", "xnnpack"]),
-        (TWO + "processes: {until: 2%}\nbaseline: {binary: old}\n", 5, ["baseline", "'old'", "names none"]),
+        (TWO + "processes: {until: 2%}\nbaseline: {binary: old}\n", 5, ["baseline", "'old'", "names no binary"]),
         (TWO + "processes: {until: 2%}\nbaseline: {threads: 1}\n", 5, ["baseline", "every cell has threads 1"]),
         (TWO + BASELINE + "processes: {until: 2%}\norder: {interleave: false}\n", 6, ["order", "blocks"]),
         (TWO + BASELINE + "processes: {until: 2%}\npurposes: [profile]\n", 6, ["purposes", "latency"]),
@@ -191,13 +192,60 @@ def test_the_limits_of_an_adaptive_suite_are_those_of_its_statistics() -> None:
 def test_all_mistakes_of_a_suite_are_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, HEAD + "threads: [0, 010]\nrun: {min_run: 3}\ncpus: [010]\n")
-    assert [(one.line, one.key) for one in (caught.value, *caught.value.further)] == [(3, "threads[1]")]
+    assert sorted((one.line, one.key) for one in (caught.value, *caught.value.further)) == [
+        (3, "threads[0]"),
+        (3, "threads[1]"),
+        (4, "run.min_run"),
+    ]
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, HEAD + "threads: [0]\ndelegates: [gpux]\nrun: {min_run: 3}\n")
     assert [one.line for one in (caught.value, *caught.value.further)] == [3, 4, 5]
     with pytest.raises(SuiteError) as caught:
         load(tmp_path, "suite: s\nmodels:\n  - none.tflite\n  - m.tflite\n  - not_*.tflite\n")
     assert [one.key for one in (caught.value, *caught.value.further)] == ["models[0]", "models[2]"]
+
+
+MISTAKES = {
+    "models": "models: [m.tflite, gone.tflite]",
+    "cpus": "cpus: [all, '3-0']",
+    "threads": "threads: [010]",
+    "delegates": "delegates: [foo]",
+    "conditions": "conditions: {bogus: 1}",
+    "run": "run: {min_runs: 3, min_runs: 4}",
+    "baseline": "baseline: {binary: old}",
+    "order": "order: {seed: 007}",
+    "stray": "stray: 1",
+}
+
+
+@pytest.mark.parametrize("left_out", [None, *MISTAKES])
+def test_no_mistake_hides_another_of_another_kind(tmp_path: Path, left_out: str | None) -> None:
+    lines = [text for key, text in MISTAKES.items() if key != left_out]
+    keys = [key for key in MISTAKES if key != left_out]
+    if left_out == "models":
+        lines, keys = ["models: m.tflite", *lines], ["models", *keys]
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, "\n".join(["suite: s", *lines]) + "\n", "m.tflite")
+    found = [(one.line, re.split(r"[.\[]", one.key or "")[0]) for one in (caught.value, *caught.value.further)]
+    assert found == list(enumerate(keys, 2))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "wrong", "keys"),
+    [
+        ("{delegate: gpu}", "threads: [0]", ["threads[0]", "baseline"]),
+        ("{delegate: gpu}", "delegates: [foo]", ["delegates"]),
+        ("{model: gone}", "models: [gone.tflite]", ["models[0]"]),
+        ("{threads: 2}", "processes: {min: 5, until: 2%}\nthreads: [1]\nstray: 1", ["stray", "baseline"]),
+    ],
+)
+def test_a_baseline_is_judged_by_the_keys_that_are_right(
+    tmp_path: Path, baseline: str, wrong: str, keys: list[str]
+) -> None:
+    models = "" if wrong.startswith("models") else "models: [m.tflite]\n"
+    with pytest.raises(SuiteError) as caught:
+        load(tmp_path, f"suite: s\n{models}{wrong}\nbaseline: {baseline}\n", "m.tflite")
+    assert [one.key for one in (caught.value, *caught.value.further)] == keys
 
 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from harness.virtual.android.event_log import EventLog
 from harness.virtual.android.state import DeviceState
-from harness.virtual.android.sysfs import WRITABLE, LiveTree, policy_dir
+from harness.virtual.android.sysfs import WRITABLE, LiveTree, policy_dir, writable_files
 
 
 def absorb_writes(live_tree: LiveTree, state: DeviceState, events: EventLog) -> bool:
-    """Apply governors and limits that were written since the last call. Values that the kernel would refuse or clamp are corrected.
+    """Apply governors and limits that were written since the last call. Values that the kernel would refuse or clamp are corrected, in
+    the files too.
 
     Args:
         live_tree: the files, and their last content from the device itself.
@@ -40,6 +41,8 @@ def absorb_writes(live_tree: LiveTree, state: DeviceState, events: EventLog) -> 
         now.limits_khz = (min(low, high), high)
         if changed:
             state.physics.settle_clocks()
+            # Before anything else: whoever wrote may read it back by now.
+            live_tree.update(writable_files(state, cluster))
             events.record("cpufreq", cluster=cluster.name, asked=changed)
             found = True
     return found

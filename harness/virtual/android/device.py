@@ -26,15 +26,18 @@ from harness.virtual.android.process import confined
 from harness.virtual.android.shell_environment import shell_environment
 from harness.virtual.android.state import DeviceState, boot_state, virtual_part
 from harness.virtual.android.sysfs import (
+    WRITABLE,
     LiveTree,
     cpu_links,
     cpuinfo,
     live_files,
+    policy_dir,
     proc_files,
     static_files,
 )
 from harness.virtual.android.taskset import device_mask, taskset
 from harness.virtual.android.userland import host_userland, system_layout
+from harness.virtual.android.write_watch import WriteWatch
 from harness.virtual.device_interface import DeviceFiles, DeviceProcess, WindowSize
 from harness.virtual.replay.recordings import replay_environment
 
@@ -57,6 +60,7 @@ class VirtualAndroid:
         self._backend: Backend | None = None
         self._bus: Bus | None = None
         self._live_tree = LiveTree(self._tree.joinpath, {})
+        self._watch: WriteWatch | None = None
         self._meter = LoadMeter()
         self._host_cpus = tuple(sorted(os.sched_getaffinity(0)))
         self._state = self._boot_state(None)
@@ -205,6 +209,9 @@ class VirtualAndroid:
         self._backend = await start_backend(self._tree, host_userland(), self._layout)
         self._bus = Bus(self._backend.live_path("dev/harness"), self._answer)
         self._bus.open()
+        if self._virtual.root:
+            folders = [self._backend.live_path(policy_dir(cluster)) for cluster in self._profile.clusters]
+            self._watch = WriteWatch(folders, WRITABLE, self._answer_writes)
         self.events.record(
             "boot",
             profile=self._profile.name,
@@ -237,6 +244,9 @@ class VirtualAndroid:
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         backend, self._backend = self._backend, None
         bus, self._bus = self._bus, None
         if bus is not None:
@@ -260,6 +270,11 @@ class VirtualAndroid:
         self._state.physics.advance(dt_s * self._clock_scale, loads, busiest)
         self._advanced_at = now
         self._live_tree.update(live_files(self._state) | proc_files(self._state))
+
+    def _answer_writes(self) -> None:
+        """Clamp what root has just written: whoever reads it back sees what a kernel would have made of it."""
+        if self._backend is not None and absorb_writes(self._live_tree, self._state, self.events):
+            self._live_tree.update(live_files(self._state))
 
     def _start_ticking(self) -> None:
         if self._ticker is None and self._backend is not None:

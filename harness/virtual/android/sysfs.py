@@ -98,14 +98,7 @@ def live_files(state: DeviceState) -> dict[str, str]:
     physics = state.physics
     files: dict[str, str] = {}
     for cluster in state.config.clusters:
-        now, here = physics.clusters[cluster.name], policy_dir(cluster)
-        files |= {
-            f"{here}/scaling_cur_freq": str(now.frequency_khz),
-            f"{here}/scaling_governor": now.governor,
-            f"{here}/scaling_min_freq": str(now.limits_khz[0]),
-            f"{here}/scaling_max_freq": str(now.limits_khz[1]),
-            f"{here}/scaling_setspeed": str(now.frequency_khz) if now.governor == "userspace" else "<unsupported>",
-        }
+        files[f"{policy_dir(cluster)}/scaling_cur_freq"] = str(physics.clusters[cluster.name].frequency_khz)
     hidden = "thermal_zones_unreadable" in state.config.quirks
     for number, (_, celsius) in enumerate([] if hidden else thermal_zones(state)):
         files[f"sys/class/thermal/thermal_zone{number}/temp"] = str(round(celsius * 1000))
@@ -119,7 +112,23 @@ def live_files(state: DeviceState) -> dict[str, str]:
         f"{_BATTERY}/voltage_now": str(battery_millivolts(state) * 1000),
         "sys/class/power_supply/usb/online": "1" if physics.plugged else "0",
     }
-    return _lines(files)
+    found = _lines(files)
+    for cluster in state.config.clusters:
+        found |= writable_files(state, cluster)
+    return found
+
+
+def writable_files(state: DeviceState, cluster: Cluster) -> dict[str, str]:
+    """Render the files of a cluster's policy that root can write."""
+    now, here = state.physics.clusters[cluster.name], policy_dir(cluster)
+    return _lines(
+        {
+            f"{here}/scaling_governor": now.governor,
+            f"{here}/scaling_min_freq": str(now.limits_khz[0]),
+            f"{here}/scaling_max_freq": str(now.limits_khz[1]),
+            f"{here}/scaling_setspeed": str(now.frequency_khz) if now.governor == "userspace" else "<unsupported>",
+        }
+    )
 
 
 def _lines(files: Mapping[str, str]) -> dict[str, str]:
@@ -222,7 +231,8 @@ class LiveTree:
                 text = self._path_of(name).read_text().strip()
                 if text != self._written.get(name, "").strip():
                     changed[name] = text
-                    self._written.pop(name, None)
+                    # As it is now: it is replaced only if that is not what it should hold, since its writer may write again just then.
+                    self._written[name] = f"{text}\n"
         return changed
 
 

@@ -259,6 +259,35 @@ def test_root_of_a_rooted_device_sets_governors_and_nothing_of_the_host(tmp_path
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("written", "limits"),
+    [(("max 1017600", "min 1804800"), ("1017600", "1017600")), (("min 1804800", "max 691200"), ("691200", "691200"))],
+)
+def test_a_least_frequency_above_the_greatest_is_clamped_without_being_asked_for(
+    tmp_path: Path, mode: str, written: tuple[str, str], limits: tuple[str, str]
+) -> None:
+    """The files themselves are looked at: no command and no pull makes the device look at them."""
+
+    async def scenario() -> None:
+        async with booted(tmp_path, "virtual-midrange") as device:
+            backend = device._backend
+            assert backend is not None
+            policy = backend.live_path("sys/devices/system/cpu/cpufreq/policy0")
+
+            def now() -> tuple[str, ...]:
+                return tuple((policy / f"scaling_{name}_freq").read_text().strip() for name in ("min", "max"))
+
+            for words in written:
+                name, khz = words.split()
+                file = policy / f"scaling_{name}_freq"
+                file.chmod(0o644)
+                file.write_text(f"{khz}\n")
+                await until(lambda: device.events.read("cpufreq"))
+            await until(lambda: now() == limits)
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.usefixtures("namespaces")
 def test_nothing_outlives_a_daemon_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "daemon.py"

@@ -6,13 +6,16 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from harness.virtual import registry
 from harness.virtual.farm import VirtualFarm, default_profiles, running_farms, stop_persistent
 from tests import in_process
 from tests.virtual.wire.conftest import eventually
@@ -55,6 +58,43 @@ def test_start_list_use_stop() -> None:
     assert f"{started['adb']} devices -l" in shown
     assert harness_json("stop", str(started["adb_port"])) == [started]
     assert harness_json("list") == []
+
+
+def test_another_container_sees_the_farm_and_can_stop_it() -> None:
+    """Its process ids mean nothing there (`unshare --pid` is a container's view of this host)."""
+    started = harness_json("start")
+    inside = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*inside, "true"], check=False, capture_output=True).returncode:
+        inside = ["unshare", "--user", "--map-root-user", *inside[1:]]
+    if subprocess.run([*inside, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this host allows no PID namespaces")
+    verb = [*inside, sys.executable, "-P", "-m", "harness", "virtual"]
+    listed = subprocess.run([*verb, "list", "--json"], capture_output=True, check=True, timeout=120)
+    assert json.loads(listed.stdout) == [started]
+    assert harness_json("list") == [started]
+    stopped = subprocess.run([*verb, "stop", "--json"], capture_output=True, check=True, timeout=120)
+    assert json.loads(stopped.stdout) == [started]
+    assert harness_json("list") == []
+    assert not Path(started["folder"]).exists()
+
+
+def test_a_farm_that_cannot_be_signalled_ends_when_asked() -> None:
+    harness_json("start")
+    (record,) = running_farms()
+    stop_persistent(replace(record, pids="another container's"))
+    assert running_farms() == []
+    assert not Path(record.folder).exists()
+
+
+def test_a_farm_that_cannot_be_reached_is_named_and_kept() -> None:
+    harness_json("start")
+    (record,) = running_farms()
+    registry.write(replace(record, network="another"))
+    listed = harness("list", "--json")
+    assert json.loads(listed.stdout) == []
+    assert f"port {record.adb_port} (process {record.pid} of {record.host})" in listed.stderr
+    registry.write(record)
+    assert running_farms() == [record]
 
 
 def test_count_is_per_profile() -> None:

@@ -55,6 +55,11 @@ def plan(*faults: dict[str, Any], seed: int = 0) -> FaultPlan:
         ("faults: [{fault: lost, after_s: 1, lasts_s: 3, forever: true}]", "`lasts_s` or `forever`"),
         ("faults: [{fault: lost, during: shell, match: '('}]", "regular expression"),
         ("faults: [{fault: lost, during: shell, delay_s: [2, 1]}]", "smaller"),
+        ("faults: [{fault: lost, after_s: 1, devices: []}]", "neither `all` nor a list of device numbers from 1"),
+        ("faults: [{fault: lost, after_s: 1, devices: [0, 1]}]", "neither `all` nor a list of device numbers from 1"),
+        ("faults: [{fault: lost, after_s: 1, devices: some}]", "neither `all` nor a list of device numbers from 1"),
+        ("faults: [{fault: lost, after_s: 1, devices: [true]}]", "neither `all` nor a list of device numbers from 1"),
+        ("faults: []", "needs at least 1 item, not 0"),
         ("faults: [{fault: lost, after_s: 1, device: 2}]", "did you mean `devices`"),
     ],
 )
@@ -65,6 +70,7 @@ def test_a_wrong_file_is_refused_by_line_and_key(tmp_path: Path, text: str, says
         load_fault_plan(file)
     assert says in str(caught.value)
     assert caught.value.line == 2
+    assert caught.value.further == (), "one mistake is said once"
 
 
 def test_a_fault_for_a_device_that_is_not_there_is_refused_by_line(tmp_path: Path) -> None:
