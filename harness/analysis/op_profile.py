@@ -6,6 +6,7 @@ per inference is computed in each process.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -105,8 +106,9 @@ def op_rows(processes: Sequence[Result]) -> tuple[OpRow, ...]:
 
 def _row(seen: Sequence[tuple[int, OpTiming, float | None]], processes: int) -> OpRow:
     first = seen[0][1]
-    known = {process: cost for process, _, cost in seen if cost is not None}
-    averages = [op.avg_us for _, op, _ in seen if op.avg_us is not None]
+    # A tool may print `nan`: that is no time.
+    known = {process: cost for process, _, cost in seen if cost is not None and math.isfinite(cost)}
+    averages = [op.avg_us for _, op, _ in seen if op.avg_us is not None and math.isfinite(op.avg_us)]
     calls = [op.times_called for _, op, _ in seen if op.times_called is not None]
     return OpRow(
         index=first.index,

@@ -130,7 +130,7 @@ def test_a_gate_on_growth_that_has_no_ratio(tmp_path: Path, capsys: pytest.Captu
         tmp_path / "run", growing([0.0, *memory_noise(1, 0.0)[1:]], "cpu"), growing(memory_noise(2, 5.0), "gpu")
     )
     assert run_cli(["compare", *sides, "--metric", "memory", "--gate", "3%"]) == 1
-    assert "slower" in capsys.readouterr().out
+    assert "more" in capsys.readouterr().out
 
 
 def test_values_that_json_has_no_word_for_are_kept_by_a_run(tmp_path: Path) -> None:

@@ -108,7 +108,9 @@ def test_what_a_calibration_found_stands_beside_the_verdict(tmp_path: Path) -> N
     assert result.exception is None
     table = verdicts_of(run, report_cells(run), calibration_files.of_run(path)).table
     assert table is not None
-    notes = {one.key.model: [note.text for note in one.notes] for one in table.comparisons}
+    notes = {
+        one.key.model: [note.text for note in one.notes if note.kind == "calibration"] for one in table.comparisons
+    }
     assert notes["fast"] == []
     assert "smallest detectable change by processes a side 5: " in notes["close"][0]
 
