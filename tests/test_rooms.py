@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 
 import grimp
 
@@ -32,6 +33,20 @@ def house(*imports: tuple[str, str]) -> grimp.ImportGraph:
 def test_the_picture_in_the_documentation_is_what_the_imports_say() -> None:
     drawn = (draw_rooms.ROOT / "docs" / "rooms.svg").read_text(encoding="utf-8")
     assert drawn == draw_rooms.draw(), "the imports or the layers have changed: run `make rooms`"
+
+
+def test_a_file_name_says_where_you_are() -> None:
+    files = sorted((draw_rooms.ROOT / "harness").rglob("*.py"))
+    counted = Counter(file.name for file in files)
+    assert [name for name, count in counted.items() if count > 1] == ["__init__.py", "__main__.py"]
+    loose = [file.name for file in files if file.parent.name == "harness"]
+    assert sorted(loose) == ["__init__.py", "__main__.py", "errors.py"]
+
+
+def test_no_file_is_too_long_to_hold_in_the_head() -> None:
+    for folder in ("harness", "tests", "benchmarks", "tools"):
+        for file in (draw_rooms.ROOT / folder).rglob("*.py"):
+            assert len(file.read_text(encoding="utf-8").splitlines()) <= 400, file
 
 
 def test_floors_are_the_layers_from_the_top() -> None:

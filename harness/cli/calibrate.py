@@ -20,11 +20,11 @@ from harness.analysis.metrics import Metric
 from harness.analysis.samples import MIN_BLOCKS
 from harness.api.calibrate_run import BLOCKS, CalibratedRun, calibrate, run_for_calibration
 from harness.binaries.choice import parse_binary_option
-from harness.cli.calibrate_between_runs import between_runs_command
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
 from harness.cli.output_option import OutputPath
 from harness.cli.percentages import PERCENT
+from harness.cli.runs_spread import between_runs_command
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
 from harness.runs.calibration_files import CellCalibration

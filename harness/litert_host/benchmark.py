@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from harness.litert_host import console as output
 from harness.litert_host import memory
+from harness.litert_host import tool_output as output
 from harness.litert_host.delegation import Partition, delegate_kernels, find_delegated, partitions
 from harness.litert_host.flags import FlagError, Options
 from harness.litert_host.graph import Graph, Signature, Subgraph

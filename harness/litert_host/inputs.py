@@ -9,7 +9,7 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.litert_host import console as output
+from harness.litert_host import tool_output as output
 from harness.litert_host.flags import FlagError, Options
 from harness.litert_host.graph import Tensor
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from harness.errors import SetupError
-from harness.litert_host import console as output
+from harness.litert_host import tool_output as output
 from harness.litert_host.benchmark import Benchmark, Failed
 from harness.litert_host.flags import FlagError, Options, parse
 from harness.litert_host.inputs import FatalInput, InputLayer, input_layers

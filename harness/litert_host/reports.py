@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.litert_host import console as output
+from harness.litert_host import tool_output as output
 from harness.litert_host.delegation import Partition
 from harness.litert_host.graph import Subgraph, Tensor
 from harness.litert_host.profile import ModelProfile

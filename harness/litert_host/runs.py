@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.litert_host import console as output
+from harness.litert_host import tool_output as output
 from harness.litert_host.session import Session
 from harness.litert_host.statistics import Statistics, number
 
