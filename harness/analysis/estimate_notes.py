@@ -13,6 +13,8 @@ from harness.analysis.samples import LEVEL, MIN_BLOCKS
 
 _MEANS_PART = 0.01
 """From this on, the ratio of the plain averages stands beside the ratio, which comes from ranks."""
+_MEANS_PART_OF_CHANGE = 0.1
+"""And if they part by this share of the change: beside a factor of six, two per cent tell nothing."""
 
 
 def ways_of_comparing(estimate: PairEstimate, metric: Metric) -> Iterable[Note]:
@@ -60,13 +62,13 @@ def sample_notes(estimate: Estimate) -> Iterable[Note]:
             f"the values are printed in steps: rounding alone may move the ratio by {100 * estimate.resolution:.2g} %"
         )
         yield Note("resolution", text, False)
-    if (
-        estimate.mean_ratio
-        and estimate.ratio
-        and abs(math.log(estimate.mean_ratio / estimate.ratio)) > math.log1p(_MEANS_PART)
-    ):
-        text = f"the plain averages have a ratio of {estimate.mean_ratio:.3g}: one side has slow processes more often"
-        yield Note("means", text, False)
+    if estimate.mean_ratio and estimate.ratio:
+        parted = abs(math.log(estimate.mean_ratio / estimate.ratio))
+        if parted > max(math.log1p(_MEANS_PART), _MEANS_PART_OF_CHANGE * abs(math.log(estimate.ratio))):
+            text = (
+                f"the plain averages have a ratio of {estimate.mean_ratio:.3g}: one side has slow processes more often"
+            )
+            yield Note("means", text, False)
     if estimate.drift:
         text = f"the runs drifted by up to {100 * estimate.drift:.1f} % while they ran: the interval allows for as much between them"
         yield Note("drift", text, False)
