@@ -90,6 +90,7 @@ class Stopping:
         trials: all latency trials of the device up to the largest number of blocks, in order.
         baseline: the suite's baseline.
         cells: number of comparisons on all devices together, for which verdicts are corrected; None: those of this device.
+        control: keys of the cells that other runs are compared by; they run in every block that runs.
         balanced: order blocks from which cells have dropped out anew, so that predecessors stay balanced. False keeps the planned order.
     """
 
@@ -101,6 +102,7 @@ class Stopping:
         *,
         cells: int | None = None,
         balanced: bool = False,
+        control: Mapping[str, Scalar] | None = None,
     ) -> None:
         self._plan = plan
         self._looks = Looks((plan,))
@@ -117,6 +119,9 @@ class Stopping:
             # The ids in planned order stand for the suite's seed.
             self._later = LaterBlocks(planned, "/".join(trial.trial_id for trial in trials))
         self._base_of = compared_cells(trials, baseline)
+        self._controls = {
+            key for key in keys if control and all(str(getattr(key, name)) == str(control[name]) for name in control)
+        }
         self._cells = cells if cells is not None else len(self._base_of)
 
     def step(self, processes: Mapping[str, ProcessSummary], decided: Iterable[Decision], now: datetime) -> Step:
@@ -173,6 +178,8 @@ class Stopping:
             return block
         number = block[0][1].block
         needed = {cell for pair in self._base_of.items() if ended.get(pair[0], number) >= number for cell in pair}
+        if needed:
+            needed |= self._controls
         return [(key, trial) for key, trial in block if key in needed]
 
     def _in_order(self, index: int, left: tuple[Trial, ...], ended: _Ended) -> tuple[Trial, ...]:

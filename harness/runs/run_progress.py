@@ -21,7 +21,14 @@ def stopping_of(manifest: Manifest) -> dict[str, Stopping]:
         by_device.setdefault(trial.device, []).append(trial)
     cells = sum(len(compared_cells(trials, manifest.baseline)) for trials in by_device.values())
     return {
-        serial: Stopping(manifest.adaptive, trials, manifest.baseline, cells=cells, balanced=manifest.balanced)
+        serial: Stopping(
+            manifest.adaptive,
+            trials,
+            manifest.baseline,
+            cells=cells,
+            balanced=manifest.balanced,
+            control=manifest.control,
+        )
         for serial, trials in by_device.items()
     }
 

@@ -279,6 +279,20 @@ def test_an_interval_may_be_as_wide_as_was_asked_for_and_no_wider(slack: float, 
     assert [one.blocks for one in done.decisions] == [blocks]
 
 
+def test_a_control_runs_as_long_as_anything_does() -> None:
+    """Each block of another run is divided by its control: a block without one would be lost."""
+    trials = planned(("gpu", "cpu", "xnnpack"))
+
+    def unequal(name: str, block: int) -> float:
+        return noisy(name, block) if name == "gpu" else steady(name, block)
+
+    without = Device(Stopping(PLAN, trials, {"delegate": "cpu"}), unequal).to_the_end()
+    found = Device(Stopping(PLAN, trials, {"delegate": "cpu"}, control={"delegate": "xnnpack"}), unequal).to_the_end()
+    assert without.blocks_of("xnnpack") < without.blocks_of("gpu")
+    assert found.blocks_of("xnnpack") == found.blocks_of("gpu") == without.blocks_of("gpu")
+    assert found.reasons() == without.reasons()
+
+
 def test_where_a_cell_has_dropped_out_the_two_that_are_left_alternate() -> None:
     def unequal(name: str, block: int) -> float:
         return noisy(name, block) if name == "gpu" else steady(name, block)
