@@ -104,7 +104,8 @@ def noted(table: Table, *runs: Iterable[Result]) -> Table:
         table: what was compared.
         runs: all results of each run that it compares.
     """
-    effects = [effect for run in runs for effect in carry_over(run)]
+    # What was tested are latencies: memory and the time to load are none.
+    effects = [effect for run in runs for effect in carry_over(run)] if table.metric is Metric.INFERENCE_AVG else []
     if not effects:
         return table
     comparisons = []

@@ -274,9 +274,10 @@ def _comparison(
     ours = summary_of_side(pair.base, metric, base, signed=estimate.signed, wanted=wanted)
     theirs = summary_of_side(pair.head, metric, head, signed=estimate.signed, wanted=wanted)
     shown, difference = estimate.shown(estimate.judged)
-    apparent = judgement
+    # The spread between runs does not shrink with more processes, so no forecast holds.
+    apparent = judgement if estimate.spread is None else replace(judgement, more_processes=None)
     if any(side.odd.no_number or (side.odd.kinds and not estimate.signed) for side in (ours, theirs)):
-        apparent = without_good_news(judgement)
+        apparent = without_good_news(apparent)
     notes = list(failure_notes(ours, theirs, metric))
     if pair.base is not None and pair.head is not None:
         if base.run_id == head.run_id and not took_turns(pair):
@@ -340,7 +341,12 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             # Replayed numbers of one device are never pooled with measured ones of another.
             asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, one.synthetic)
             groups.setdefault(asked, []).append(one)
-    several = {key: group for key, group in groups.items() if len({one.key.device for one in group}) > 1}
+    # Where some devices took turns and others did not, their ratios cannot be averaged block by block.
+    several = {
+        key: group
+        for key, group in groups.items()
+        if len({one.key.device for one in group}) > 1 and len({one.estimate.design for one in group}) == 1
+    }
     estimates = [
         looks.corrected(pooled([one.estimate for one in group], level=looks.level)) for group in several.values()
     ]

@@ -10,6 +10,7 @@ from harness.analysis.metrics import Metric
 from harness.analysis.pair_estimates import PairEstimate
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.samples import LEVEL, MIN_BLOCKS
+from harness.analysis.sequential import LOOK_LEVEL
 
 _MEANS_PART = 0.01
 """From this on, the ratio of the plain averages stands beside the ratio, which comes from ranks."""
@@ -43,7 +44,7 @@ def ways_of_comparing(estimate: PairEstimate, metric: Metric) -> Iterable[Note]:
 
 def sample_notes(estimate: Estimate) -> Iterable[Note]:
     """Yield a note for whatever widens the interval or limits what it says."""
-    if estimate.looks:
+    if estimate.looks and estimate.level == LOOK_LEVEL:
         text = (
             f"the run chose its number of processes itself: the interval is at {100 * estimate.level:.3g} %, which where it stops holds at "
             "95 %, and the p-value allows for all its looks"
@@ -51,7 +52,7 @@ def sample_notes(estimate: Estimate) -> Iterable[Note]:
         yield Note("adaptive", text, False)
     elif estimate.design == "paired" and estimate.n == MIN_BLOCKS and estimate.level == LEVEL:
         yield Note("level", "five blocks give an interval of 93.75 %, not 95 %", False)
-    if estimate.level > LEVEL and not estimate.looks:
+    if estimate.level > (LOOK_LEVEL if estimate.looks else LEVEL):
         text = f"one of several cells with a verdict: the interval is at {100 * estimate.level:.3g} %, so that of these at most 5 % miss"
         yield Note("selected", text, False)
     if estimate.set_aside:

@@ -11,6 +11,8 @@ def without_control(judgement: Judgement) -> Judgement:
     """The most that two separate runs without a control can show: a suspicion. Nothing in them says how far apart they started."""
     if judgement.verdict in (Verdict.FASTER, Verdict.SLOWER):
         return replace(judgement, verdict=Verdict.SUSPECTED)
+    # More processes say nothing of how far apart the runs started.
+    judgement = replace(judgement, more_processes=None)
     if judgement.verdict is Verdict.SAME:
         reason = "separate runs without a control cannot show that nothing changed"
         return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=(reason,))

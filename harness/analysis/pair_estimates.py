@@ -143,6 +143,8 @@ class Estimator:
         ours, theirs = ({block: [v / unit for v in values] for block, values in side.items()} for side in sides)
         # The plain averages have no ratio here.
         found = replace(self.looks.corrected(self._of_values(ours, theirs)), mean_ratio=None)
+        if self.rules.gate is not None:
+            found = replace(found, gate_edge=max(self.rules.gate * level, self.metric.resolution) / unit)
         return PairEstimate(judged=found, edge=edge, unit=unit, sure=self.same_run)
 
 

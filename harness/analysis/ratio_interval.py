@@ -57,6 +57,8 @@ class Estimate:
     """Number of blocks that an outlier spoils: counted in `base_n` and `head_n`, but not used for the ratio and its interval."""
     mean_ratio: float | None = None
     """Ratio of the plain averages of all processes. Far from `ratio` if one side has slow processes more often."""
+    gate_edge: float | None = None
+    """Logarithm that stands for the gate where this is a difference in disguise; None: that of the gate's own ratio."""
     looks: tuple[tuple[int, int], ...] = ()
     """Smallest and largest number of blocks of each run that chose its number of blocks itself."""
     sample: Sample | None = field(default=None, repr=False, compare=False)

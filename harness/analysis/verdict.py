@@ -105,11 +105,16 @@ def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
     above, below = tested(lambda one: one.p_above(edge)), tested(lambda one: one.p_below(-edge))
     directed = [min(up, down) for up, down in zip(above, below, strict=True)]
     same = holm(tested(lambda one: one.p_within(edge)))
-    limit = rules.gate
-    gate = holm(tested(lambda one: one.p_above(math.log1p(limit)))) if limit is not None else [None] * len(estimates)
+    gate: list[float] | list[None] = [None] * len(estimates)
+    if rules.gate is not None:
+        gate = holm(tested(lambda one: one.p_above(_gate_edge(one, rules))))
     return [
         _Claims(*one) for one in zip(directed, holm(directed), map(float.__le__, above, below), same, gate, strict=True)
     ]
+
+
+def _gate_edge(estimate: Estimate, rules: Rules) -> float:
+    return estimate.gate_edge if estimate.gate_edge is not None else math.log1p(rules.gate or 0.0)
 
 
 def _too_few(estimate: Estimate, rules: Rules, cells: int) -> Judgement:
@@ -145,7 +150,7 @@ def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cel
         verdict = Verdict.FASTER
     elif claims.same <= rules.alpha and _means_agree(estimate, edge):
         verdict = Verdict.SAME
-    gate_broken = claims.gate is not None and claims.gate <= rules.alpha and low > 1 + (rules.gate or 0.0)
+    gate_broken = claims.gate is not None and claims.gate <= rules.alpha and low > math.exp(_gate_edge(estimate, rules))
     paired = estimate.sample is not None and estimate.sample.paired
     least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
     reasons: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ def comparison_document(table: Table, base: str, head: str) -> dict[str, Any]:
         "rules": {
             "min_effect": rules.min_effect,
             "alpha": rules.alpha,
-            "correction": "benjamini-hochberg",
+            "correction": "holm",
             "gate": rules.gate,
         },
         "gate_broken": table.gate_broken,
@@ -100,6 +100,8 @@ def _numbers(estimate: Estimate, judgement: Judgement) -> dict[str, Any]:
         "design": estimate.design,
         "verdict": str(judgement.verdict),
         "more_processes": judgement.more_processes,
+        "least_processes": judgement.least,
+        "reasons": list(judgement.reasons),
     }
 
 

@@ -43,7 +43,7 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
     tested = sum(one.judgement.q_value is not None for one in table.comparisons)
     lines.append(
         f"<sub>Differs only if the whole interval lies beyond ±{words.percent(table.rules.min_effect)} and the p-value of that, corrected "
-        f"for {tested} cells (Holm), is at most {table.rules.alpha:g}.</sub>"
+        f"for {tested} cell{'s' * (tested != 1)} (Holm), is at most {table.rules.alpha:g}.</sub>"
     )
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -151,6 +152,11 @@ def _notes(table: Table, console: Console, numbered: Mapping[str, int]) -> None:
         if absent:
             names = "; ".join(words.cell_name(one) for one in absent[:3]) + ("; ..." if len(absent) > 3 else "")
             say(console, f"not in {side.upper()}: {len(absent)} cells: {escape(printable(names))}")
+    reasons = Counter(
+        reason for one in table.comparisons if one.state == "measured" for reason in one.judgement.reasons
+    )
+    for reason, count in reasons.items():
+        say(console, f"inconclusive: {escape(reason)}" + (f" ({count} cells)" if count > 1 else ""))
     for (unlike, text), count in sorted(notes.items(), key=lambda item: not item[0][0]):
         mark = f"[yellow]!{numbered[text]} unlike[/]" if unlike else "note"
         say(console, f"{mark}: {escape(printable(text))}" + (f" ({count} cells)" if count > 1 else ""))

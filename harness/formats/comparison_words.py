@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 from harness.analysis.cells import KEYS
-from harness.analysis.comparison import Breach, Comparison, Overall, Table, gate_breach
+from harness.analysis.comparison import Breach, Comparison, Overall, Table, gate_breach, needed_processes
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
 from harness.analysis.pair_estimates import Difference
 from harness.analysis.ratio_interval import Estimate
-from harness.analysis.samples import LEVEL, MIN_BLOCKS
+from harness.analysis.samples import LEVEL
 from harness.analysis.sides import SideSummary
 from harness.analysis.verdict import Judgement, Verdict
 from harness.formats import difference_words
@@ -273,11 +273,21 @@ def breach_reason(one: Comparison, table: Table) -> str | None:
         return None
     if breach in ("slower", "suspected"):
         lacking = ", without a control" if breach == "suspected" else ""
-        return f"{verdict(one)}{lacking}, the gate is {percent(table.rules.gate)}"
+        return f"{_beyond(one)}{lacking}, the gate is {percent(table.rules.gate)}"
     if breach == "too_few":
-        why = f"{one.head.n} against {one.base.n}, a verdict needs {MIN_BLOCKS}"
+        cells = f" in a table of {one.judgement.cells} cells" if one.judgement.cells > 1 else ""
+        why = f"{one.head.n} against {one.base.n}, a verdict{cells} needs {needed_processes(one)}"
         return "; ".join([f"{_BREACHES[breach]}: {why}", *_lacking(one)])
     return f"{_BREACHES[breach]}: {'; '.join(_lacking(one)) or one.state}"
+
+
+def _beyond(one: Comparison) -> str:
+    """Return the verdict; where the region of indifference is wider than the gate, the ratio instead."""
+    estimate = one.estimate
+    decided = one.verdict in (Verdict.SLOWER, Verdict.SUSPECTED)
+    if decided or estimate.ratio is None or estimate.ci_low is None or estimate.ci_high is None:
+        return verdict(one)
+    return _signed(estimate.ratio, estimate.ci_low, estimate.ci_high)
 
 
 def _lacking(one: Comparison) -> list[str]:

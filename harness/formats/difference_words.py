@@ -7,7 +7,7 @@ from harness.analysis.verdict import Judgement, Verdict
 
 
 def change(found: Difference, judgement: Judgement) -> str | None:
-    """`slower by 1.20 MB (0.80 MB to 1.60 MB)`, `suspected +1.20 MB (...)`; None where there is no verdict."""
+    """`more by 1.20 MB (0.80 MB to 1.60 MB)`, `suspected +1.20 MB (...)`; None where there is no verdict."""
     if found.value is None or found.low is None or found.high is None or judgement.verdict is Verdict.INCONCLUSIVE:
         return None
     if judgement.verdict is Verdict.SAME:
@@ -15,7 +15,8 @@ def change(found: Difference, judgement: Judgement) -> str | None:
     if judgement.verdict is Verdict.SUSPECTED:
         return f"suspected {found.value:+.2f} MB ({found.low:+.2f} MB to {found.high:+.2f} MB)"
     ends = (found.low, found.high) if judgement.verdict is Verdict.SLOWER else (-found.high, -found.low)
-    return f"{judgement.verdict} by {abs(found.value):.2f} MB ({ends[0]:.2f} MB to {ends[1]:.2f} MB)"
+    name = "more" if judgement.verdict is Verdict.SLOWER else "less"
+    return f"{name} by {abs(found.value):.2f} MB ({ends[0]:.2f} MB to {ends[1]:.2f} MB)"
 
 
 def difference(found: Difference) -> str:

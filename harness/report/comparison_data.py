@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.analysis.comparison import Comparison, Overall, Table
 from harness.analysis.metrics import Metric
+from harness.analysis.pair_estimates import Difference
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.verdict import Judgement, Rules
 from harness.formats import comparison_words as words
@@ -57,8 +58,8 @@ def _shown(one: Comparison, table: Table) -> Json:
     return {
         "base": words.value(one.base.estimate, unit),
         "head": words.value(one.head.estimate, unit),
-        "ratio": f"{one.estimate.ratio:.3f}" if one.estimate.ratio is not None else "-",
-        "interval": words.interval(one.estimate),
+        "ratio": f"{one.estimate.ratio:.3f}" if one.estimate.ratio is not None else words.bare_difference(one) or "-",
+        "interval": words.interval_of(one),
         "words": words.verdict(one),
         "breach": words.breach_reason(one, table),
     }
@@ -103,7 +104,7 @@ def _row(one: Comparison, places: _Places) -> list[Any]:
         one.head.n,
         rounded(one.base.estimate),
         rounded(one.head.estimate),
-        *_numbers(one.estimate, one.judgement, one.metric.unit),
+        *_numbers(one.estimate, one.judgement, one.metric.unit, one.difference),
         [places.notes.setdefault((note.kind, note.text, note.unlike), len(places.notes)) for note in one.notes],
         one.synthetic,
     ]
@@ -114,7 +115,7 @@ def _overall(one: Overall, unit: str) -> list[Any]:
     return [*asked, list(one.devices), *_numbers(one.estimate, one.judgement, unit), one.synthetic]
 
 
-def _numbers(estimate: Estimate, judgement: Judgement, unit: str) -> list[Any]:
+def _numbers(estimate: Estimate, judgement: Judgement, unit: str, difference: Difference | None = None) -> list[Any]:
     return [
         rounded(estimate.ratio),
         rounded(estimate.ci_low),
@@ -123,5 +124,5 @@ def _numbers(estimate: Estimate, judgement: Judgement, unit: str) -> list[Any]:
         rounded(judgement.q_value, 3),
         judgement.verdict.value,
         judgement.more_processes,
-        words.change(estimate, judgement, unit),
+        words.change(estimate, judgement, unit, difference=difference),
     ]
