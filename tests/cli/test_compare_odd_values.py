@@ -140,3 +140,16 @@ def test_values_that_json_has_no_word_for_are_kept_by_a_run(tmp_path: Path) -> N
     assert found[:3] == values
     assert found[3] is not None
     assert math.isnan(found[3])
+
+
+def test_a_gate_on_a_difference_is_a_share_of_base_and_the_page_says_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A quarter more of one megabyte is beyond a gate of 3 %, though less than thirty times the smallest difference that counts."""
+    base = growing([0.0, *(1 + 0.001 * i for i in range(9))], "cpu")
+    sides = two_sides(tmp_path / "run", base, growing([1.25 + 0.001 * i for i in range(10)], "gpu"))
+    page = tmp_path / "page.html"
+    assert run_cli(["compare", *sides, "--metric", "memory", "--gate", "3%", "--html", str(page)]) == 1
+    assert "more, breaks the gate" in capsys.readouterr().out
+    assert "more by 0.25 MB" in page.read_text(encoding="utf-8")
+    assert run_cli(["compare", *sides, "--metric", "memory", "--gate", "40%"]) == 0

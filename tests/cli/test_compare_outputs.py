@@ -112,9 +112,10 @@ def test_no_output_is_written_over_what_was_measured(
 
 def test_what_plus_n_means_is_said_only_where_one_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     failed = cell([None] * 3, status=Status.FAILED, causes=(Cause.CRASHED,))
-    for name, results in (("base", cell(noise(1))), ("head", failed), ("few", cell(noise(2, count=2)))):
+    both = [*cell(noise(1, count=3)), *cell(noise(2, count=3), delegate="gpu")]
+    for name, results in (("base", cell(noise(1))), ("head", failed), ("few", both)):
         write_run(tmp_path / name, results)
     run_cli(["compare", str(tmp_path / "base"), str(tmp_path / "head")])
     assert "+N" not in capsys.readouterr().out
-    run_cli(["compare", str(tmp_path / "base"), str(tmp_path / "few")])
+    run_cli(["compare", f"{tmp_path / 'few'}@delegate=cpu", f"{tmp_path / 'few'}@delegate=gpu"])
     assert "+N" in capsys.readouterr().out
