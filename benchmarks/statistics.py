@@ -10,7 +10,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 # Run as a script, Python puts this folder first on the path, where this very file would stand for the library's `statistics`.
@@ -19,10 +18,14 @@ if __name__ == "__main__" and sys.path and Path(sys.path[0]).resolve() == Path(_
 
 import numpy as np
 
-from benchmarks import designs
+from benchmarks import designs, orders
+from benchmarks.claims import Claim
 from benchmarks.designs import TABLES
 from benchmarks.latency_model import PHONES, QUANTISED, SCENARIOS, SLOW_MOVERS, Scenario, simulate
 from benchmarks.procedures import PROCEDURES, Procedure, bca, student
+from harness.analysis.failure_rates import LEVEL as FAILURE_LEVEL
+from harness.analysis.failure_rates import fails_more_p
+from harness.analysis.multiple_claims import holm
 from harness.analysis.ratio_interval import BUDGET, paired
 from harness.analysis.required_processes import least_processes
 from harness.analysis.samples import paired_many
@@ -38,26 +41,6 @@ SECONDS_PER_PROCESS = 2.0
 _SEED = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What is claimed, the figure, and between which limits it must lie."""
-
-    words: str
-    figure: float
-    low: float
-    high: float
-    experiments: int
-
-    @property
-    def holds(self) -> bool:
-        """Whether it does. A share that was found by chance may lie beyond a limit by what chance does: two standard errors."""
-        slack = 2 * float(np.sqrt(0.25 / self.experiments)) if self.experiments else 0.0
-        at_limit = [limit for limit in (self.low, self.high) if 0 < limit < 1]
-        if at_limit:
-            slack = 2 * float(np.sqrt(max(limit * (1 - limit) for limit in at_limit) / self.experiments))
-        return self.low - slack <= self.figure <= self.high + slack
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print all tables. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -70,7 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"Synthetic latencies, {experiments} experiments per number of one cell, seed {_SEED}. Nothing here was measured on a device."
     )
     claims: list[Claim] = []
-    for part in (one_cell, usual_ways, power, least, tables, adaptive_runs, two_runs, several_devices, hard_cases):
+    for part in (
+        one_cell,
+        usual_ways,
+        power,
+        least,
+        tables,
+        adaptive_runs,
+        two_runs,
+        several_devices,
+        carry_over,
+        failures,
+        hard_cases,
+    ):
         claims += part(experiments)
     held = True
     print("\nClaims")
@@ -273,6 +268,53 @@ def several_devices(experiments: int) -> Iterator[Claim]:
                 where = f"{number} devices, {processes} processes, {scenario.name}"
                 yield Claim(f"wrong, {where}", edge.wrong, 0, 0.02, count)
                 yield Claim(f"coverage, {where}", edge.covered or 0, 0.93, 1, count)
+
+
+def carry_over(experiments: int) -> Iterator[Claim]:
+    """Head heats its successor, a sawtooth, a drift: the harness's order beside others; more in `benchmarks.orders`."""
+    count = max(100, experiments // 4)
+    print("\nWhat ran before: bias of the ratio / wrong verdicts, where nothing differs")
+    _row("cells", "disturbance", *orders.DESIGNS)
+    for cells in (2, 3, 8):
+        for disturbance in orders.DISTURBANCES:
+            found = {
+                name: orders.figures(
+                    design, disturbance, cells=cells, blocks=BUDGET, noise=0.002, experiments=count, seed=_SEED + 17
+                )
+                for name, design in orders.DESIGNS.items()
+            }
+            _row(f"{cells}", disturbance.name[:20], *(f"{one.bias:+.1%} / {one.false:.1%}" for one in found.values()))
+            yield Claim(f"wrong, {cells} cells, {disturbance.name}", found["harness"].false, 0, 0.02, count)
+
+
+def failures(experiments: int) -> Iterator[Claim]:
+    """Processes that fail: how often a gate is broken for it, with twenty cells of ten processes a side."""
+    print("\nFailing processes: tables of twenty cells in which a gate breaks because head fails more often")
+    _row("base fails", "head fails", "any", "the changed cell")
+    rng = np.random.default_rng(_SEED + 18)
+    for base, head in ((0.1, 0.1), (0.3, 0.3), (0.0, 0.6), (0.0, 0.9)):
+        failed = rng.binomial(BUDGET, base, (experiments, 20, 2))
+        failed[:, 0, 1] = rng.binomial(BUDGET, head, experiments)
+        said = np.asarray(
+            [
+                [p <= FAILURE_LEVEL for p in holm([fails_more_p(b, BUDGET, h, BUDGET) for b, h in table])]
+                for table in failed.tolist()
+            ]
+        )
+        _row(
+            f"{base:.0%}",
+            f"{head:.0%} of one cell",
+            _share(float(said.any(axis=1).mean())),
+            _share(float(said[:, 0].mean())),
+        )
+        if base == head:
+            yield Claim(
+                f"a gate breaks for failures, {base:.0%} fail", float(said.any(axis=1).mean()), 0, 0.02, experiments
+            )
+        elif head > 0.8:
+            yield Claim(
+                f"a gate breaks for failures, {head:.0%} of head", float(said[:, 0].mean()), 0.95, 1, experiments
+            )
 
 
 def hard_cases(experiments: int) -> Iterator[Claim]:

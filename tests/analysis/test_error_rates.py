@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks import designs
+from benchmarks.claims import Claim
 from benchmarks.designs import TABLES
 from benchmarks.latency_model import SCENARIOS, Scenario
 from benchmarks.procedures import PROCEDURES, Procedure, one_after_the_other, one_process
-from benchmarks.statistics import Claim, forecasts_kept, main
+from benchmarks.statistics import forecasts_kept, main
 from harness.analysis.ratio_interval import BUDGET
 from harness.suite.suite_file import Suite
 

@@ -1,0 +1,27 @@
+"""What a benchmark claims, and whether it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is claimed, the figure, and between which limits it must lie."""
+
+    words: str
+    figure: float
+    low: float
+    high: float
+    experiments: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether it does. A share that was found by chance may lie beyond a limit by what chance does: two standard errors."""
+        slack = 2 * float(np.sqrt(0.25 / self.experiments)) if self.experiments else 0.0
+        at_limit = [limit for limit in (self.low, self.high) if 0 < limit < 1]
+        if at_limit:
+            slack = 2 * float(np.sqrt(max(limit * (1 - limit) for limit in at_limit) / self.experiments))
+        return self.low - slack <= self.figure <= self.high + slack
