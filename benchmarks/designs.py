@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -196,7 +196,7 @@ def outliers_by_ten(chance: float, effect: float, processes: int, experiments: i
 
 def fixed_and_adaptive(noise: float, cells: int, experiments: int, seed: int) -> tuple[Figures, Figures, Figures]:
     """Ten fixed processes, an adaptive run of 5 to 30 with the same change of 3 % in one cell, and one in which nothing changed."""
-    scenario = Scenario(name="calm", noise=noise)
+    scenario = calm(noise)
     plan = AdaptivePlan(min_blocks=5, max_blocks=30, until=0.02)
     effects = (0.0,) * (cells - 1) + (0.03,)
     return (
@@ -208,7 +208,7 @@ def fixed_and_adaptive(noise: float, cells: int, experiments: int, seed: int) ->
 
 def calm(noise: float) -> Scenario:
     """A phone with nothing but process noise."""
-    return replace(Scenario(name="calm"), noise=noise)
+    return Scenario(name="calm", noise=noise)
 
 
 def _figures(once: Callable[[int], Judged], truth: Floats, experiments: int) -> Figures:

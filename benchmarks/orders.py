@@ -140,10 +140,9 @@ def figures(
         experiments: how many.
         seed: of chance.
     """
-    chance, rng = random.Random(seed), np.random.default_rng(seed)  # noqa: S311  # a simulation
-    orders = np.asarray([design(cells, blocks, chance) for _ in range(experiments)], dtype=np.int_)
-    ran = orders.reshape(experiments, -1)
-    values = environment(rng, disturbance, ran) + rng.normal(0, noise, ran.shape)
+    orders, values = simulated(
+        design, disturbance, cells=cells, blocks=blocks, noise=noise, experiments=experiments, seed=seed
+    )
     by_cell = np.take_along_axis(values.reshape(orders.shape), orders.argsort(axis=2), axis=2)
     base, head = by_cell[:, None, :, 0], by_cell[:, None, :, _HEATS]
     judged = judge_paired(base, head, RULES)
@@ -152,6 +151,16 @@ def figures(
         false=float(judged.differs.mean()),
         covered=float(judged.covered(0.0).mean()),
     )
+
+
+def simulated(
+    design: Design, disturbance: Disturbance, *, cells: int, blocks: int, noise: float, experiments: int, seed: int
+) -> tuple[Ints, Floats]:
+    """Simulate runs of cells that are all alike: the order by run, block and place; logarithms by run, in the order of running."""
+    chance, rng = random.Random(seed), np.random.default_rng(seed)  # noqa: S311  # a simulation
+    orders = np.asarray([design(cells, blocks, chance) for _ in range(experiments)], dtype=np.int_)
+    ran = orders.reshape(experiments, -1)
+    return orders, environment(rng, disturbance, ran) + rng.normal(0, noise, ran.shape)
 
 
 def environment(rng: np.random.Generator, disturbance: Disturbance, ran: Ints) -> Floats:

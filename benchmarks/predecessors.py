@@ -7,7 +7,6 @@ there in more than 2.5 % of the runs (its own level is 0.5 %), or overlooks a pl
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from benchmarks.latency_model import Floats
-from benchmarks.orders import Disturbance, Ints, environment, own
+from benchmarks.orders import Disturbance, Ints, own, simulated
 from harness.analysis.carry_over import carry_over
 from harness.records import (
     CpuRequest,
@@ -64,9 +63,10 @@ def found(
         experiments: how many.
         seed: of chance.
     """
-    chance, rng = random.Random(seed), np.random.default_rng(seed)  # noqa: S311  # a simulation
-    ran = np.asarray([np.ravel(own(cells, blocks, chance)) for _ in range(experiments)], dtype=np.int_)
-    values = environment(rng, disturbance, ran) + rng.normal(0, noise, ran.shape)
+    orders, values = simulated(
+        own, disturbance, cells=cells, blocks=blocks, noise=noise, experiments=experiments, seed=seed
+    )
+    ran = orders.reshape(experiments, -1)
     said = [
         effect for order, row in zip(ran, values, strict=True) for effect in carry_over(_results(order, row, cells))
     ]

@@ -5,7 +5,7 @@ The sample is one process: a cell's value is the centre of its processes' averag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from harness.analysis.centre import Spread, centre, spread
@@ -114,15 +114,6 @@ def summary_of(cell: CellResults) -> CellSummary:
         profiled_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.PROFILE)),
         peaks_mb=tuple(counted(cell.results, Metric.PEAK_MEMORY, Purpose.MEMORY)),
     )
-
-
-def baseline_of(
-    cell: CellSummary, all_cells: Sequence[CellSummary], baseline: Mapping[str, Scalar] | None
-) -> CellSummary | None:
-    """Return the baseline cell of `cell`: the same key but for the values that `baseline` fixes. None if there is none with a value."""
-    measured = {other.key: other for other in all_cells if other.values_us}
-    key = baseline_key(cell.key, measured, baseline)
-    return measured[key] if key is not None else None
 
 
 def baseline_key(key: CellKey, keys: Iterable[CellKey], baseline: Mapping[str, Scalar] | None) -> CellKey | None:

@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from harness.analysis.between_runs import BetweenRuns
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
-from harness.errors import UsageError
 from harness.files.lock import held
 from harness.files.whole_file import write_whole
 from harness.records import DeviceInfo
 from harness.runs.calibration_files import device_file
+from harness.runs.stored_json import read_document
 
 FORMAT_VERSION = 1
 
@@ -124,20 +124,5 @@ def _file(serial: str) -> Path:
 
 
 def _read(path: Path) -> tuple[CellBetweenRuns, ...]:
-    try:
-        data = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged: {error}", remedy="remove it and calibrate anew") from None
-    version = data.get("format_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise UsageError(f"{path} has format {version}, this harness reads up to {FORMAT_VERSION}")
-    try:
-        return _DOCUMENT.validate_python(data).cells
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is damaged: {where}: {first['msg']}", remedy="remove it and calibrate anew") from None
+    document = read_document(path, _DOCUMENT, newest=FORMAT_VERSION, mend="remove it and calibrate anew")
+    return document.cells if document else ()

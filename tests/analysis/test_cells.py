@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.analysis.cells import KEYS, baseline_of, group_by_cell, key_of, summaries
+from harness.analysis.cells import KEYS, baseline_key, group_by_cell, key_of, summaries
 from harness.records import (
     CpuRequest,
     DelegateRequest,
@@ -79,19 +79,17 @@ def test_without_a_good_process_there_is_no_number() -> None:
 
 
 def test_the_baseline_is_the_cell_that_differs_only_in_what_it_fixes() -> None:
-    found = summaries(
-        [
-            result(40.0),
-            result(20.0, threads=2),
-            result(10.0, delegate="xnnpack"),
-            result(5.0, delegate="xnnpack", threads=2),
-        ]
-    )
-    by_key = {(cell.key.delegate, cell.key.threads): cell for cell in found}
-    assert baseline_of(by_key["xnnpack", 2], found, {"delegate": "cpu"}) is by_key["cpu", 2]
-    assert baseline_of(by_key["xnnpack", 2], found, {"delegate": "cpu", "threads": 1}) is by_key["cpu", 1]
-    assert baseline_of(by_key["xnnpack", 2], found, {"delegate": "gpu"}) is None
-    assert baseline_of(by_key["xnnpack", 2], found, None) is None
+    keys = {
+        (delegate, threads): key_of(result(1.0, delegate=delegate, threads=threads).trial)
+        for delegate in ("cpu", "xnnpack")
+        for threads in (1, 2)
+    }
+    head = keys["xnnpack", 2]
+    assert baseline_key(head, keys.values(), {"delegate": "cpu"}) is keys["cpu", 2]
+    assert baseline_key(head, keys.values(), {"delegate": "cpu", "threads": 1}) is keys["cpu", 1]
+    assert baseline_key(head, keys.values(), {"delegate": "xnnpack"}) is head
+    assert baseline_key(head, keys.values(), {"delegate": "gpu"}) is None
+    assert baseline_key(head, keys.values(), None) is None
 
 
 def test_one_synthetic_process_marks_the_cell() -> None:

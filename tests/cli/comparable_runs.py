@@ -29,6 +29,7 @@ def write_run(
     devices: tuple[DeviceInfo, ...] = (PHONE,),
     baseline: Mapping[str, Scalar] | None = None,
     adaptive: AdaptivePlan | None = None,
+    control: Mapping[str, Scalar] | None = None,
 ) -> Path:
     """A run on disk that holds `results`."""
     manifest = Manifest(
@@ -40,6 +41,7 @@ def write_run(
         devices=devices,
         baseline=baseline,
         adaptive=adaptive,
+        control=control,
     )
     with RunStore.create(path, manifest) as store:
         for one in results:

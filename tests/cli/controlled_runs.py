@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.records import Result, Scalar
-from harness.runs.run_store import Manifest, RunStore
-from tests.analysis.made_up import BEGAN, PHONE, result
+from tests.analysis.made_up import result
+from tests.cli.comparable_runs import write_run
 
 CONTROL: Mapping[str, Scalar] = {"model": "reference"}
 
@@ -56,19 +56,7 @@ def shifted_run(
 
 def stored(path: Path, results: Iterable[Result], control: Mapping[str, Scalar] | None = CONTROL) -> Path:
     """A run on disk whose suite names the control."""
-    manifest = Manifest(
-        run_id=path.name,
-        suite="made-up",
-        suite_text="suite: made-up\n",
-        started_at=BEGAN,
-        harness_version="0",
-        devices=(PHONE,),
-        control=control,
-    )
-    with RunStore.create(path, manifest) as store:
-        for one in results:
-            store.append(one)
-    return path
+    return write_run(path, results, control=control)
 
 
 def with_canary(results: Iterable[Result], shift: float = 1.0, *, seed: int = 0) -> list[Result]:
