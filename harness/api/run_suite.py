@@ -120,8 +120,8 @@ def run(
             impossible=expansion.impossible,
             seed=expansion.seed,
             balanced=True,
-            baseline=_named_cells(loaded.suite.baseline),
-            control=_named_cells(loaded.suite.control),
+            baseline=named_cells(loaded.suite.baseline),
+            control=named_cells(loaded.suite.control),
         )
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
@@ -214,7 +214,8 @@ def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int, broken:
     return expansion
 
 
-def _named_cells(named: Mapping[CellKeyName, Scalar] | None) -> dict[str, Scalar] | None:
+def named_cells(named: Mapping[CellKeyName, Scalar] | None) -> dict[str, Scalar] | None:
+    """Return what a suite's `baseline` or `control` fixes, in plain strings; None without one."""
     return {str(key): value for key, value in named.items()} if named else None
 
 

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -73,7 +73,10 @@ def write_outputs(found: RunComparison, wanted: Wanted) -> None:
     """
     trouble: HarnessError | None = None
     works: list[Callable[[], None]] = [partial(_write, found, wanted)]
-    works += [partial(_write_beside, found, name, path, ops=wanted.ops) for name, path in wanted.beside.items()]
+    works += [
+        partial(_write, found, replace(wanted, file_format=name, output=path, table="cells"))
+        for name, path in wanted.beside.items()
+    ]
     for work in works:
         try:
             work()
@@ -83,14 +86,6 @@ def write_outputs(found: RunComparison, wanted: Wanted) -> None:
         click.echo(gate_line(found.table), err=True)  # else the table says it
     if trouble is not None:
         raise trouble
-
-
-def _write_beside(found: RunComparison, file_format: str, path: Path, *, ops: int) -> None:
-    if file_format == "html":
-        found.write_html(path)
-        return
-    with text_output_file(path) as stream:
-        stream.write(_as_text(found, file_format, ops=ops, table="cells"))
 
 
 def _write(found: RunComparison, wanted: Wanted) -> None:

@@ -61,11 +61,16 @@ def write_junit(run: Run, output: Path) -> None:
         UsageError: `output` is part of a run, or you cannot write to it.
         SetupError: the disk is full.
     """
-    from harness.report.log_tails import log_tails  # loads the report's templates' engine, so only on demand
-
     refuse_own_file(output)
     with text_output_file(output) as stream:
-        stream.write(run_junit(run, log_tails(run.path, run.results)))
+        stream.write(junit_text(run))
+
+
+def junit_text(run: Run) -> str:
+    """Return a run as JUnit XML, with the last lines of failed trials' logs."""
+    from harness.report.log_tails import log_tails  # loads the report's templates' engine, so only on demand
+
+    return run_junit(run, log_tails(run.path, run.results))
 
 
 def _exit_code(outcome: RunOutcome) -> int:

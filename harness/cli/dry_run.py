@@ -16,7 +16,7 @@ from harness.analysis.cells import key_of
 from harness.analysis.required_processes import least_processes
 from harness.analysis.stopping import compared_cells
 from harness.analysis.verdict import Rules
-from harness.api.run_suite import RunPlan
+from harness.api.run_suite import RunPlan, named_cells
 from harness.cli.console import open_console
 from harness.files.terminal_text import printable
 from harness.formats import comparison_words
@@ -121,7 +121,7 @@ def _print_skipped(plan: RunPlan, console: Console) -> None:
 def _deciding(plan: RunPlan) -> tuple[int, int | None, int]:
     """Return the number of comparisons with the baseline, the least number of processes that can decide them, and the least planned."""
     suite, expansion = plan.suite.suite, plan.expansion
-    baseline = {str(key): value for key, value in suite.baseline.items()} if suite.baseline else None
+    baseline = named_cells(suite.baseline)
     latency = [t for t in (*expansion.trials, *expansion.further) if t.purpose is Purpose.LATENCY]
     by_device: dict[str, list[Trial]] = {}
     for trial in latency:
@@ -185,9 +185,9 @@ def dry_run_document(plan: RunPlan) -> dict[str, Any]:
         "comparisons": comparisons,
         "least_processes": least,
         "device_seconds": {
-            serial: {"at_least": least, "at_most": most}
+            serial: {"at_least": shortest, "at_most": longest}
             for serial in serials
-            for least, most in [expansion.device_seconds(serial)]
+            for shortest, longest in [expansion.device_seconds(serial)]
         },
         "warnings": list(expansion.warnings),
         "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],

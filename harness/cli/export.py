@@ -14,6 +14,7 @@ import click
 
 from harness.analysis.cell_selection import Selection, parse_where, select
 from harness.analysis.cells import CellResults, group_by_cell
+from harness.cli.conclusion import junit_text
 from harness.cli.export_overlays import write_overlays
 from harness.cli.output_option import OutputFile
 from harness.cli.printing import reader_may_leave
@@ -21,7 +22,6 @@ from harness.errors import UsageError
 from harness.files.flat_table import require_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.model_explorer import overlays
-from harness.formats.run_junit import run_junit
 from harness.formats.run_tables import TableName, to_parquet, to_text
 from harness.formats.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
 from harness.runs.run_store import Run, load_run
@@ -90,11 +90,9 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
         ]
         write_overlays(found, target)
     elif file_format == "junit":
-        from harness.report.log_tails import log_tails  # loads the report's templates' engine, so only on demand
-
         [run] = loaded
         with _text(target) as stream:
-            stream.write(run_junit(run, log_tails(run.path, run.results)))
+            stream.write(junit_text(run))
     elif file_format == "trace":
         with _text(target) as stream:
             _write_trace(kept, chosen, name, stream)

@@ -188,20 +188,18 @@ def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
     decided = {one.head: escape(decision_words.decided_ratio(one)) for one in run.decisions if one.head and one.ratio}
     for one in table.comparisons:
         if one.estimate.ratio is not None and (one.key not in decided or one.state == "incomparable"):
-            sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
-            decided[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {one.verdict}" if sure else "")
+            decided[one.key] = _ratio_words(one)
     return decided
 
 
 def _memory_ratios(table: ComparisonTable) -> dict[CellKey, str]:
     """Return each cell's peak memory over its baseline's, with the verdict if there is one."""
-    found = {}
-    for one in table.comparisons:
-        if one.estimate.ratio is not None:
-            sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
-            name = verdict_name(one.judgement.verdict, one.metric.unit)
-            found[one.key] = f"{one.estimate.ratio:.2f}x" + (f" {name}" if sure else "")
-    return found
+    return {one.key: _ratio_words(one) for one in table.comparisons if one.estimate.ratio is not None}
+
+
+def _ratio_words(one: Comparison) -> str:
+    sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
+    return f"{one.estimate.ratio:.2f}x" + (f" {verdict_name(one.judgement.verdict, one.metric.unit)}" if sure else "")
 
 
 def _with_baselines(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from harness.errors import CommandFailed, StorageFull, StorageRefused
 
 BASE_DIR = "/data/local/tmp/litert-harness"
-"""The folder."""
+"""Its path."""
+PID_FILES = ("pid", "group", "shell")
+"""Files in a trial's folder that hold the PID of something that the trial started: the benchmark, its own shell, the script's shell."""
 
 
 def storage_error(serial: str, text: str) -> CommandFailed | StorageFull | StorageRefused:

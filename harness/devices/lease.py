@@ -15,7 +15,7 @@ import shlex
 import socket
 from dataclasses import dataclass
 
-from harness.devices.device_folder import BASE_DIR, storage_error
+from harness.devices.device_folder import BASE_DIR, PID_FILES, storage_error
 from harness.devices.target import Target
 from harness.errors import DeviceBusy
 from harness.files.process_scope import pids_of_this_process
@@ -28,7 +28,7 @@ LEASE_LOST = 112
 
 _TIMEOUT_S = 60.0
 # A pid may have been reused, so only a process whose command line names our folder is killed.
-_END_LEFTOVERS = f"""for f in run/*/pid run/*/shell; do
+_END_LEFTOVERS = f"""for f in {" ".join(f"run/*/{name}" for name in PID_FILES)}; do
   [ -s "$f" ] && read p <"$f" && grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
 done"""
 

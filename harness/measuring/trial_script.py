@@ -18,7 +18,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.devices.device_folder import BASE_DIR
+from harness.devices.device_folder import BASE_DIR, PID_FILES
 from harness.measuring.trailer import MARK
 
 CANNOT = 111
@@ -135,7 +135,9 @@ exit $rc
 
 
 def own_shell(prepare: str = "") -> str:
-    """Return the text of the shell that `timeout` runs in a folder without `code` and `pid`. It starts its arguments and writes both files.
+    """Return the text of the shell that `timeout` runs in a folder without `code` and `pid`. It starts its arguments.
+
+    It writes its own PID to `group`, that of its arguments to `pid`, and their exit code to `code`.
 
     The exit code of `timeout` itself may be wrong: toybox 0.8.8 to 0.8.10 returns 127 if the program ends before its parent has stored its
     pid (repaired in toybox acac56a2). On a busy machine this also happens to programs that take a second.
@@ -173,7 +175,7 @@ def kill_script(folder: str, nonce: str) -> str:
 mkdir -p {shlex.quote(folder)} && : >{shlex.quote(folder)}.{nonce}.stop
 cd {shlex.quote(folder)} 2>/dev/null || {{ echo gone; exit 0; }}
 n=0
-for f in pid group shell; do
+for f in {" ".join(PID_FILES)}; do
   p=; read p <$f
   while [ -n "$p" ] && [ $n -lt 20 ] && grep -q {shlex.quote(BASE_DIR)} /proc/$p/cmdline; do
     kill -9 $p; kill -9 -$p

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import SetupError
-from harness.files.lock import lock_if_free
+from harness.files.lock import is_free, lock_if_free
 
 _UNFINISHED, _FINISHED = "new-", "farm-"
 _ABANDONED_S = 600.0
@@ -79,7 +79,7 @@ def is_dead(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return lock_if_free(lock)
+        return is_free(lock)
     finally:
         os.close(lock)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -76,7 +76,7 @@ class FaultRule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fault: FaultKind
-    devices: Literal["all"] | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = "all"
+    devices: Literal["all"] | tuple[int, ...] = "all"
     """Device numbers in the order of `virtual start`, from 1."""
     after_s: float | None = Field(default=None, ge=0)
     """Once, this many seconds after the devices came up."""

@@ -198,16 +198,17 @@ def test_closing_leaves_only_the_pushed_files_and_only_ones_own_lease_goes(targe
     assert target.run(f"ls {BASE_DIR}", timeout_s=60).stdout.split() == [b"blobs"]
 
 
+@pytest.mark.parametrize("file", ["pid", "group", "shell"])
 @pytest.mark.parametrize("ended_by", [open_folder, close_folder], ids=["the next session", "its own end"])
-def test_a_leftover_is_ended(target: AdbTarget, ended_by: Callable[..., object]) -> None:
+def test_a_leftover_is_ended(target: AdbTarget, ended_by: Callable[..., object], file: str) -> None:
     """Of a session that crashed, or of an attempt whose device was lost, where no other followed."""
     open_folder(target, owner="a")
     target.run(
         f"mkdir -p {BASE_DIR}/run/x; cp /system/bin/toybox {BASE_DIR}/sleep; cd {BASE_DIR}/run/x;"
-        f" trap '' HUP; {BASE_DIR}/sleep 60 >/dev/null 2>&1 </dev/null & echo $! >{BASE_DIR}/run/x/pid",
+        f" trap '' HUP; {BASE_DIR}/sleep 60 >/dev/null 2>&1 </dev/null & echo $! >{BASE_DIR}/run/x/{file}",
         timeout_s=20,
     )
-    pid = target.run(f"cat {BASE_DIR}/run/x/pid", timeout_s=60).stdout.decode().strip()
+    pid = target.run(f"cat {BASE_DIR}/run/x/{file}", timeout_s=60).stdout.decode().strip()
     assert target.run(f"[ -d /proc/{pid} ]", timeout_s=60).exit_code == 0
     ended_by(target, owner="a")
     deadline = time.monotonic() + 60

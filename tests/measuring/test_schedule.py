@@ -100,7 +100,8 @@ def run(
     (folder / "suite.yaml").write_text(
         f"suite: faults\nmodels: [{shipped('cnn_int8.tflite')}]\ndelegates: [xnnpack]\nthreads: {threads}\ncpus: [all]\n"
         f"processes: {processes}\nconditions: {conditions}\n{extra}"
-        "run: {min_runs: 1, min_s: 0, max_s: 1, warmup_runs: 0, warmup_s: 0, timeout_s: 3}\n"
+        # Long enough that a fault, which looks for its victim every 20 ms, finds it also where others keep both cores busy.
+        "run: {min_runs: 1, min_s: 0.6, max_s: 1, warmup_runs: 0, warmup_s: 0, timeout_s: 3}\n"
     )
     loaded = load_suite(folder / "suite.yaml")
     configs = load_device_configs()
