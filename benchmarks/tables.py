@@ -1,5 +1,7 @@
 """Whole tables of comparisons, judged as `harness compare` does, for many simulated experiments at once.
 
+One thing is left out: Welch's test in `same` of two separate runs.
+
 A test holds both against each other.
 """
 

@@ -61,10 +61,6 @@ class SpreadSample(UnpairedSample):
         """Return the p-value of "the log ratio is at least `edge`"."""
         return max(UnpairedSample.p_below(self, edge), self._p(self._centre - edge))
 
-    def p_within(self, edge: float) -> float:
-        """Return the p-value of "the log ratio is at least `edge` away from 0"."""
-        return max(UnpairedSample.p_within(self, edge), self.p_above(-edge), self.p_below(edge))
-
     def interval(self, level: float) -> tuple[float, float]:
         """Return both ends of the interval for the log ratio."""
         low, high = UnpairedSample.interval(self, level)

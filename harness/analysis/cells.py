@@ -116,6 +116,17 @@ def summary_of(cell: CellResults) -> CellSummary:
     )
 
 
+def matches(key: CellKey, named: Mapping[str, Scalar]) -> bool:
+    """Return whether a cell has the named values, such as `{"delegate": "cpu"}`."""
+    return all(str(getattr(key, name)) == str(value) for name, value in named.items())
+
+
+def cell_words(key: CellKey, *, device: bool = True) -> str:
+    """Name a cell: `mobilenet on R5CT1 cpu 1 thr big`."""
+    parts = [key.model, *([f"on {key.device}"] if device else []), key.delegate, f"{key.threads} thr", key.cpus]
+    return " ".join(parts + ([key.binary] if key.binary else []))
+
+
 def baseline_key(key: CellKey, keys: Iterable[CellKey], baseline: Mapping[str, Scalar] | None) -> CellKey | None:
     """Return the one of `keys` that is `key` with the values that `baseline` fixes; a baseline's own key is itself."""
     if not baseline:

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.cell_selection import Pair
-from harness.analysis.cells import CellResults
+from harness.analysis.cells import CellResults, cell_words, matches
 from harness.analysis.metrics import Metric, purpose_for, reported
 from harness.analysis.resolution import ratio_resolution
 from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.sides import RunContext, by_block, is_synthetic
-from harness.records import CellKey, ModelRef, Result, Scalar, Status
+from harness.records import CellKey, ModelRef, Result, Status
 
 _CANARY_METRICS = (Metric.INFERENCE_AVG, Metric.MEDIAN, Metric.P5, Metric.P95)
 """The canary is timed by its inferences: it says nothing of how a model loads or what memory it takes."""
@@ -141,7 +141,7 @@ class Controls:
         named = self._named or {}
         words = ", ".join(f"{key} {value}" for key, value in named.items())
         sides = [
-            [cell for cell in run.cells if cell.key.device == device and _fits(cell, named)]
+            [cell for cell in run.cells if cell.key.device == device and matches(cell.key, named)]
             for run in (self._base, self._head)
         ]
         for name, cells in zip(("BASE", "HEAD"), sides, strict=True):
@@ -174,7 +174,7 @@ class Controls:
                     into.setdefault(block, []).append(log - level)
         ours, theirs = ({block: _mean(logs) for block, logs in side.items()} for side in gathered)
         key = pairs[0][1].key
-        name = f"{key.model} {key.delegate} {key.threads} thr {key.cpus}" + (f" {key.binary}" if key.binary else "")
+        name = cell_words(key, device=False)
         name += f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
         resolution = max(
             ratio_resolution(
@@ -207,10 +207,6 @@ class Controls:
                     return None
                 blocks.setdefault(result.trial.block, []).append(math.log(us))
         return {block: _mean(logs) for block, logs in blocks.items()} or None
-
-
-def _fits(cell: CellResults, named: Mapping[str, Scalar]) -> bool:
-    return all(str(getattr(cell.key, key)) == str(value) for key, value in named.items())
 
 
 def _identity(cell: CellResults) -> _Identity | None:

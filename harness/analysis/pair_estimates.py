@@ -136,7 +136,7 @@ class Estimator:
     def _difference(self, pair: Pair) -> PairEstimate:
         """By the same rank functions on the values themselves, in units in which the edge lies where it lies for a ratio."""
         sides = [by_block(cell, self.metric, signed=True) for cell in (pair.base, pair.head)]
-        base = [value for values in sides[0].values() for value in values]
+        base = _flat(sides[0])
         level = abs(centre(base)) if base else 0.0
         edge = max(self.rules.min_effect * level, self.metric.resolution)
         unit = edge / math.log1p(self.rules.min_effect)

@@ -193,7 +193,7 @@ def _welch_within(base: Floats, head: Floats, edge: float) -> float:
     parts = base.var(ddof=1) / n, head.var(ddof=1) / m
     error = math.sqrt(sum(parts))
     difference = float(head.mean() - base.mean())
-    if error == 0 or sum(parts) == 0:
+    if error == 0:
         return 0.0 if abs(difference) < edge else 1.0
     share = parts[0] / sum(parts)
     freedom = 1 / (share**2 / (n - 1) + (1 - share) ** 2 / (m - 1))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.analysis.block_order import LaterBlocks
-from harness.analysis.cells import baseline_key, key_of
+from harness.analysis.cells import baseline_key, key_of, matches
 from harness.analysis.metrics import Metric, counts
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate, paired
@@ -119,9 +119,7 @@ class Stopping:
             # The ids in planned order stand for the suite's seed.
             self._later = LaterBlocks(planned, "/".join(trial.trial_id for trial in trials))
         self._base_of = compared_cells(trials, baseline)
-        self._controls = {
-            key for key in keys if control and all(str(getattr(key, name)) == str(control[name]) for name in control)
-        }
+        self._controls = {key for key in keys if control and matches(key, control)}
         self._cells = cells if cells is not None else len(self._base_of)
 
     def step(self, processes: Mapping[str, ProcessSummary], decided: Iterable[Decision], now: datetime) -> Step:

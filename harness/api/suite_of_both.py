@@ -19,7 +19,7 @@ from harness.analysis.ratio_interval import BUDGET
 from harness.analysis.verdict import Verdict
 from harness.errors import UsageError
 from harness.files.terminal_text import printable
-from harness.records import Artifact, DelegateRequest, ModelRef, Purpose, Scalar, Trial
+from harness.records import Artifact, DelegateRequest, ModelRef, Purpose, Scalar
 from harness.runs.run_store import Run
 
 _KEPT = ("conditions", "synthetic")
@@ -125,24 +125,14 @@ def _differing(pairs: Iterable[Pair]) -> set[str]:
             found.add("model")
         if _shas(pair.base) != _shas(pair.head):
             found.add("binary")
-        found |= {
-            name
-            for name, read in (("delegate", _label), ("threads", _threads), ("cpus", _cpus))
-            if read(ours) != read(theirs)
-        }
+        for name, differs in (
+            ("delegate", ours.delegate_label != theirs.delegate_label),
+            ("threads", ours.threads != theirs.threads),
+            ("cpus", ours.cpus.hex != theirs.cpus.hex),
+        ):
+            if differs:
+                found.add(name)
     return found
-
-
-def _label(trial: Trial) -> object:
-    return trial.delegate_label
-
-
-def _threads(trial: Trial) -> object:
-    return trial.threads
-
-
-def _cpus(trial: Trial) -> object:
-    return trial.cpus.hex
 
 
 def _shas(cell: CellResults) -> set[str]:
@@ -291,7 +281,8 @@ def _kept(run: Run) -> dict[str, Any]:
 def _elsewhere(path: str, sha256: str, side: str) -> str | None:
     """Say that a file is not what was measured: rebuilt in place, or on another computer."""
     try:
-        here = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        with Path(path).open("rb") as stream:
+            here = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return f"{path} is not here: put there what {side} measured (SHA-256 {sha256[:12]})"
     if here == sha256:

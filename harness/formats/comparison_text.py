@@ -107,12 +107,11 @@ def _value(one: Comparison, name: str) -> str:
 
 def _numbers(one: Comparison) -> tuple[str, ...]:
     counts = str(one.base.n) if one.base.n == one.head.n else f"{one.base.n}/{one.head.n}"
-    estimate = one.estimate
     return (
         words.value(one.base.estimate, one.metric.unit).partition(" ")[0],
         words.value(one.head.estimate, one.metric.unit).partition(" ")[0],
         counts,
-        f"{estimate.ratio:.3f}" if estimate.ratio is not None else words.bare_difference(one) or "-",
+        words.bare_ratio(one),
         escape(words.interval_of(one)),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from harness.analysis.cells import KEYS
+from harness.analysis.cells import KEYS, cell_words
 from harness.analysis.comparison import Breach, Comparison, Overall, Table, gate_breach, needed_processes
 from harness.analysis.op_diff import OpChange
 from harness.analysis.op_profile import OpRow
@@ -103,10 +103,12 @@ def ratio_of(one: Comparison) -> str:
     return ratio(one.estimate) + (" (synthetic)" if one.synthetic and one.estimate.ratio is not None else "")
 
 
-def bare_difference(one: Comparison) -> str:
-    """`+1.20 MB`; empty where there is a ratio, or neither."""
+def bare_ratio(one: Comparison) -> str:
+    """Return `0.877`, or `+1.20 MB` if there is no ratio; `-` without either."""
+    if one.estimate.ratio is not None:
+        return f"{one.estimate.ratio:.3f}"
     found = one.difference
-    return f"{found.value:+.2f} MB" if found is not None and found.value is not None else ""
+    return f"{found.value:+.2f} MB" if found is not None and found.value is not None else "-"
 
 
 def interval_of(one: Comparison) -> str:
@@ -130,9 +132,7 @@ def inconclusive(judgement: Judgement) -> str:
 def cell_name(one: Comparison) -> str:
     """Name the compared cells in one line."""
     key = one.key
-    parts = [key.model, f"on {key.device}", key.delegate, f"{key.threads} thr", key.cpus]
-    if key.binary:
-        parts.append(key.binary)
+    parts = [cell_words(key)]
     if one.base.key is not None and one.head.key is not None:
         base = one.base.key
         other = [f"{name}={getattr(base, name)}" for name in KEYS if getattr(base, name) != getattr(key, name)]

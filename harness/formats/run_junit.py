@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from harness.analysis.cells import CellResults, key_of, summary_of
+from harness.analysis.cells import CellResults, cell_words, key_of, summary_of
 from harness.analysis.comparison import Comparison
 from harness.analysis.metrics import Metric
 from harness.formats import comparison_words as words
@@ -42,7 +42,7 @@ def run_junit(run: Run, tails: Mapping[str, Mapping[str, str]] | None = None) ->
     for key in sorted({*results, *left}):
         mine = results.get(key, [])
         case = Case(
-            name=_name(key),
+            name=cell_words(key),
             classname=key.model,
             outcome=_outcome(mine, left[key], nothing_measured=nothing),
             out=_numbers(key, mine, compared.get(key), memory.get(key)),
@@ -51,11 +51,6 @@ def run_junit(run: Run, tails: Mapping[str, Mapping[str, str]] | None = None) ->
         )
         suites.setdefault(key.device, []).append(case)
     return junit_document(f"harness run {run.manifest.suite} {run.manifest.run_id}", suites)
-
-
-def _name(key: CellKey) -> str:
-    parts = [key.model, f"on {key.device}", key.delegate, f"{key.threads} thr", key.cpus]
-    return " ".join(parts + ([key.binary] if key.binary else []))
 
 
 def _outcome(results: Sequence[Result], left: int, *, nothing_measured: bool) -> Outcome | None:

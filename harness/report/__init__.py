@@ -9,14 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.files.whole_file import output_file
 from harness.report.answer import answer_of
 from harness.report.cell_summaries import report_cells
 from harness.report.embed import data_block, log_prefix
 from harness.report.matrix import matrix_of
 from harness.report.op_tables import op_data
 from harness.report.page_data import report_data, trial_data
-from harness.report.page_template import fill, milliseconds
+from harness.report.page_template import fill, write_page
 from harness.report.run_words import summarise
 from harness.report.sentences import noun
 from harness.report.verdicts import verdicts_of
@@ -68,9 +67,7 @@ def write_report(run_dir: Path, output: Path | None = None) -> Path:
         document = render_report(
             run, logs_at=log_prefix(run_dir, target.resolve().parent), calibrations=calibration_files.of_run(run_dir)
         )
-    with output_file(target) as stream:
-        # Surrogates (undecodable bytes of a file name) have no UTF-8, so they become escapes.
-        stream.write(document.encode("utf-8", "backslashreplace"))
+    write_page(target, document)
     return target
 
 
@@ -78,4 +75,4 @@ def _finished_at(run: Run) -> Any:
     return max((result.started_at for result in run.results), default=None)
 
 
-__all__ = ["REPORT", "milliseconds", "render_report", "write_report"]
+__all__ = ["REPORT", "render_report", "write_report"]

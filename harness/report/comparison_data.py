@@ -58,7 +58,7 @@ def _shown(one: Comparison, table: Table) -> Json:
     return {
         "base": words.value(one.base.estimate, unit),
         "head": words.value(one.head.estimate, unit),
-        "ratio": f"{one.estimate.ratio:.3f}" if one.estimate.ratio is not None else words.bare_difference(one) or "-",
+        "ratio": words.bare_ratio(one),
         "interval": words.interval_of(one),
         "words": words.verdict(one),
         "breach": words.breach_reason(one, table),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.analysis.comparison import Comparison, Table, failed_gate
-from harness.files.whole_file import output_file
 from harness.formats import comparison_words as words
 from harness.records import Result, Status
 from harness.report.cell_summaries import ReportCell, SideName, report_cells
@@ -17,7 +16,7 @@ from harness.report.embed import data_block, log_prefix
 from harness.report.log_tails import log_tails
 from harness.report.op_tables import op_data
 from harness.report.page_data import report_data, trial_data
-from harness.report.page_template import fill
+from harness.report.page_template import fill, write_page
 from harness.report.side_facts import ComparedSide, side_facts
 from harness.report.verdicts import Baseline, Verdicts
 from harness.runs.run_folder import refuse_own_file
@@ -63,7 +62,7 @@ def render_comparison(
         apart: the keys in which the sides differ on purpose.
         folder: the folder that the page will be in, for its links to raw logs; by default the working folder.
     """
-    cells = sided_cells(table, base, head)
+    cells = _sided_cells(table, base, head)
     verdicts = Verdicts(Baseline({}, "sides"), {Baseline({}, "sides").id: table})
     devices = [*base.run.manifest.devices, *head.run.manifest.devices]
     place = folder or Path.cwd()
@@ -117,13 +116,11 @@ def write_comparison(
     refuse_own_file(output)
     with collector_paused():
         document = render_comparison(table, base, head, apart=apart, folder=output.resolve().parent)
-    with output_file(output) as stream:
-        # Surrogates (undecodable bytes of a file name) have no UTF-8, so they become escapes.
-        stream.write(document.encode("utf-8", "backslashreplace"))
+    write_page(output, document)
     return output
 
 
-def sided_cells(table: Table, base: ComparedSide, head: ComparedSide) -> tuple[ReportCell, ...]:
+def _sided_cells(table: Table, base: ComparedSide, head: ComparedSide) -> tuple[ReportCell, ...]:
     """Return both sides' cells in the order of the table, base before head. A cell of one run may stand on both sides."""
     sides: tuple[tuple[SideName, Run], ...] = (("base", base.run), ("head", head.run))
     known = {side: {cell.key: cell for cell in report_cells(run, tell_apart=False)} for side, run in sides}

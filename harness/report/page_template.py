@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 
 from harness.files.shipped_data import data_dir
+from harness.files.whole_file import output_file
 from harness.formats.run_tables import iso_utc
 from harness.report.embed import content_hash, own_code
 from harness.report.wording import number_of, thread_words
@@ -75,3 +76,15 @@ def milliseconds(us: float) -> str:
 def _page_script(folder: Path) -> str:
     parts = [(folder / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     return "(async () => {\n'use strict';\n" + "\n".join(parts) + "\n})();\n"
+
+
+def write_page(output: Path, document: str) -> None:
+    """Write a page.
+
+    Raises:
+        UsageError: you cannot write to `output`.
+        SetupError: the disk is full, or writing failed otherwise.
+    """
+    with output_file(output) as stream:
+        # Surrogates (undecodable bytes of a file name) have no UTF-8, so they become escapes.
+        stream.write(document.encode("utf-8", "backslashreplace"))

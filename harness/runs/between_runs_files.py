@@ -6,7 +6,6 @@ Format history (`format_version`):
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,10 +17,9 @@ from harness.analysis.between_runs import BetweenRuns
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
 from harness.files.lock import held
-from harness.files.whole_file import write_whole
 from harness.records import DeviceInfo
 from harness.runs.calibration_files import device_file
-from harness.runs.stored_json import read_document
+from harness.runs.stored_json import read_document, write_document
 
 FORMAT_VERSION = 1
 
@@ -68,9 +66,7 @@ def save(cells: Sequence[CellBetweenRuns], devices: Iterable[DeviceInfo]) -> lis
             path = _file(serial)
             with held(path.with_suffix(".lock")):
                 known = {_key(cell): cell for cell in _read(path)} | mine
-                write_whole(
-                    path, (json.dumps(as_document(list(known.values())), indent=1, allow_nan=False) + "\n").encode()
-                )
+                write_document(path, as_document(list(known.values())))
             written.append(path)
     return written
 

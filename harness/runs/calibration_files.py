@@ -10,7 +10,6 @@ Format history (`format_version`):
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,9 +23,8 @@ from harness.analysis.comparability import Note
 from harness.analysis.comparison import Comparison, Table
 from harness.files.lock import held
 from harness.files.user_folders import calibrations_folder
-from harness.files.whole_file import write_whole
 from harness.records import DeviceInfo
-from harness.runs.stored_json import read_document
+from harness.runs.stored_json import read_document, write_document
 
 FILE = "calibration.json"
 FORMAT_VERSION = 2
@@ -201,4 +199,4 @@ def _from_version_1(data: Any) -> Any:
 
 
 def _write(path: Path, cells: Sequence[CellCalibration]) -> None:
-    write_whole(path, (json.dumps(as_document(cells), indent=1, allow_nan=False) + "\n").encode())
+    write_document(path, as_document(cells))

@@ -1,4 +1,4 @@
-"""Reads the JSON documents of runs, which carry a `format_version`."""
+"""Reads and writes the JSON documents of runs and of calibrations, which carry a `format_version`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import UsageError
+from harness.files.whole_file import write_whole
 
 _Document = TypeVar("_Document")
 
@@ -55,6 +56,15 @@ def read_document(
         return kind.validate_python(data)
     except ValidationError as error:
         raise UsageError(f"{file} is damaged: {first_mistake(error)}", remedy=mend) from None
+
+
+def write_document(file: Path, document: Mapping[str, Any]) -> None:
+    """Write a document whole or not at all.
+
+    Raises:
+        SetupError: the disk is full, or the place cannot be written.
+    """
+    write_whole(file, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
 
 
 def first_mistake(error: ValidationError) -> str:

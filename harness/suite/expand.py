@@ -153,8 +153,8 @@ def _blocks(
 ) -> list[tuple[Purpose, int, list[_Cell]]]:
     """Blocks in order: purpose, process, and cells in order; those that never run come last, as nothing follows them."""
     blocks: list[tuple[Purpose, int, list[_Cell]]] = []
-    never = [cell for cell in cells if cell.reason is not None or cell.model.sha256 in no_models]
-    runs = [cell for cell in cells if cell.reason is None and cell.model.sha256 not in no_models]
+    never = [cell for cell in cells if cell.reason is not None or cell.model.path in no_models]
+    runs = [cell for cell in cells if cell.reason is None and cell.model.path not in no_models]
     for purpose in sorted(suite.purposes, key=list(Purpose).index):
         processes = suite.most_processes(purpose)
         if not suite.order.interleave:

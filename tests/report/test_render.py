@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from harness.cli.report import report
 from harness.errors import UsageError
 from harness.records import Purpose, Status
-from harness.report import milliseconds, render_report, write_report
+from harness.report import render_report, write_report
+from harness.report.page_template import milliseconds
 from harness.runs.run_store import Run, load_run
 from tests.report.runs import demo_run, model_ref, write_run
 

@@ -189,3 +189,12 @@ def test_of_two_cells_either_order_is_the_others_reverse_but_once() -> None:
     trials = expand(suite, MODELS[:1], (plan(),), seed=1).trials
     orders = [[t.delegate.name for t in trials if t.block == block] for block in range(10)]
     assert sum(one == two for one, two in pairwise(orders)) == 1
+
+
+def test_files_that_are_no_models_take_no_part_in_the_order() -> None:
+    suite = Suite.model_validate({"suite": "s", "models": ["x"], "delegates": ["cpu", "xnnpack"]})
+    page = ModelRef(name="page", path="page.html", sha256="c" * 64, size_bytes=1)
+    alone = expand(suite, MODELS, (plan(),), seed=1)
+    beside = expand(suite, (*MODELS, page), (plan(),), seed=1, no_models={"page.html": "it is a page"})
+    assert [t.trial_id for t in beside.trials] == [t.trial_id for t in alone.trials]
+    assert {item.trial.model.name for item in beside.impossible} == {"page"}
