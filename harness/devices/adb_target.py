@@ -26,7 +26,7 @@ from pathlib import Path
 import adbutils
 from adbutils.errors import AdbConnectionError, AdbError, AdbTimeout
 
-from harness.devices.shell_stream import close_stdin, read_output
+from harness.devices.shell_stream import ShellPieces, close_stdin, read_output
 from harness.devices.socket_deadline import NoEnd, Transfer, wait_for
 from harness.devices.target import PULL_TIMEOUT_S, Cancelled, CommandOutput, RemoteStat, Target, push_timeout_s
 from harness.errors import (
@@ -94,6 +94,19 @@ class AdbTarget:
                 raise DeviceHung(f"no end of the command within {timeout_s:g} s", serial=self.serial) from None
             outcome.append(f"exit code {output.exit_code}, {len(output.stdout)} + {len(output.stderr)} bytes")
             return output
+
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> AdbStream:
+        """See `Target.stream`."""
+        log.debug("%s: stream %s", self.serial, _in_one_line(command))
+        opened = contextlib.ExitStack()
+        sock = opened.enter_context(self._service(f"shell,v2,TERM=dumb,raw:{command}", _OPEN_TIMEOUT_S, cancel))
+        try:
+            with self._translated():
+                close_stdin(sock)
+        except BaseException:
+            opened.close()
+            raise
+        return AdbStream(self, opened, ShellPieces(sock), cancel)
 
     def push(
         self,
@@ -196,6 +209,16 @@ class AdbTarget:
     def follow(self, other: Target) -> None:
         """See `Roaming.follow`."""
         self._listed_as, self._transport_id = other.serial, None
+
+    def next_piece(
+        self, pieces: ShellPieces, timeout_s: float, cancel: threading.Event | None
+    ) -> tuple[int, bytes] | None:
+        """Return the next piece of a command's output, for its stream. Raises what `CommandStream.receive` raises."""
+        with self._translated():
+            try:
+                return pieces.next(time.monotonic() + timeout_s, cancel)
+            except NoEnd:
+                raise DeviceHung(f"no end of the command within {timeout_s:g} s", serial=self.serial) from None
 
     # --- below: one connection -----------------------------------------------------------------------------------
 
@@ -311,6 +334,28 @@ class AdbTarget:
         if not server_is_up(self.port) or (self._witness is not None and _has_ended(self._witness, _WITNESS_S)):
             return AdbServerLost(f"the ADB server on port {self.port} is gone", serial=self.serial)
         return DeviceLost(text or "the connection closed", serial=self.serial)
+
+
+class AdbStream:
+    """See `CommandStream`."""
+
+    def __init__(
+        self, target: AdbTarget, opened: contextlib.ExitStack, pieces: ShellPieces, cancel: threading.Event | None
+    ) -> None:
+        self._target, self._opened, self._pieces, self._cancel = target, opened, pieces, cancel
+
+    @property
+    def exit_code(self) -> int:
+        """See `CommandStream.exit_code`."""
+        return self._pieces.exit_code
+
+    def receive(self, *, timeout_s: float) -> tuple[int, bytes] | None:
+        """See `CommandStream.receive`."""
+        return self._target.next_piece(self._pieces, timeout_s, self._cancel)
+
+    def close(self) -> None:
+        """See `CommandStream.close`."""
+        self._opened.close()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.devices.target import PULL_TIMEOUT_S, Cancelled, CommandOutput, RemoteStat, push_timeout_s
+from harness.devices.target import (
+    PULL_TIMEOUT_S,
+    STDERR,
+    STDOUT,
+    Cancelled,
+    CommandOutput,
+    RemoteStat,
+    push_timeout_s,
+)
 from harness.errors import CommandFailed, DeviceHung
 from harness.files.whole_file import output_file
 
@@ -110,6 +118,27 @@ class FakeFile:
     mtime: int = 0
 
 
+class FakeStream:
+    """See `CommandStream`: a command of the fake, which runs when somebody first asks for its output."""
+
+    def __init__(self, target: FakeTarget, command: str, cancel: threading.Event | None) -> None:
+        self._target, self._command, self._cancel = target, command, cancel
+        self._pieces: list[tuple[int, bytes]] | None = None
+        self.exit_code = 255
+        """See `CommandStream.exit_code`."""
+
+    def receive(self, *, timeout_s: float) -> tuple[int, bytes] | None:
+        """See `CommandStream.receive`."""
+        if self._pieces is None:
+            output = self._target.run(self._command, timeout_s=timeout_s, cancel=self._cancel)
+            self.exit_code = output.exit_code
+            self._pieces = [(kind, data) for kind, data in ((STDOUT, output.stdout), (STDERR, output.stderr)) if data]
+        return self._pieces.pop(0) if self._pieces else None
+
+    def close(self) -> None:
+        """See `CommandStream.close`."""
+
+
 class FakeTarget:
     """A target for tests; see `Target`. Several threads may use it at once.
 
@@ -161,6 +190,10 @@ class FakeTarget:
         with self._lock:
             answer = self._answer_to(command) if fault is None else fault
         return self._play(answer, command, timeout_s, cancel)
+
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> FakeStream:
+        """See `Target.stream`. The answers are those of `run`: all output comes at once. It counts as a run."""
+        return FakeStream(self, command, cancel)
 
     def push(
         self,

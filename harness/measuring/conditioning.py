@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from harness.conditions.device_gate import DeviceGate
 from harness.conditions.device_settings import DeviceSettings
 from harness.conditions.gates import GateRefusal, battery_gate, load_gate, thermal_gate
 from harness.conditions.readings import Readings, read_readings, readings_script
@@ -174,6 +175,27 @@ class Conditioning:
             self._note(f"did not begin: {refusal.evidence}")
             return blocked_result(trial, refusal, asked=self._setup.asked, waited_s=self._waited_s)
         return None
+
+    def may_follow(self, trial: Trial, after: Trial) -> bool:
+        """Return whether the device itself can decide if `after` may begin when `trial` has ended.
+
+        The host has to time a canary between two blocks, and to watch a device's load for a second.
+        """
+        request = self._request
+        return not self._unmet and request.load is None and not (request.canary and trial.block != after.block)
+
+    def device_gate(self) -> DeviceGate:
+        """Return the limits between two trials of a block, for the device itself."""
+        return DeviceGate(
+            max_status=self._request.thermal.max_status,
+            below_c=self._below_c(0),
+            min_percent=self._request.battery.min_percent,
+            idle_s=self._request.idle_s,
+        )
+
+    def passed_on_device(self, trial: Trial) -> None:
+        """Take note of a trial that begins without `before_trial`, since the device has decided."""
+        self._waiting_for, self._waited_s = trial.trial_id, 0.0
 
     def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
         """Judge a trial by what was seen while it ran, and add what it waited for to its result.

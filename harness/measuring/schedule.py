@@ -174,8 +174,8 @@ class Schedule:
         finally:
             session.close()
 
-    def _todo(self, lane: LanePlan) -> Iterator[tuple[Trial, bool]]:
-        """Yield the trials left to run, in order, each with whether it ends its block.
+    def _todo(self, lane: LanePlan) -> Iterator[Sequence[Trial]]:
+        """Yield the trials left to run, in order, as many at a time as are known by then.
 
         In an adaptive run the contents of a block are decided when the block before is complete.
         """
@@ -185,12 +185,12 @@ class Schedule:
             self._looked(step)
             if not step.trials:
                 break
-            yield from _with_ends(step.trials)
-        yield from _with_ends(
+            yield step.trials
+        yield [
             trial
             for trial in lane.trials
             if trial.trial_id not in self._done and not (stopping and trial.purpose is Purpose.LATENCY)
-        )
+        ]
 
     def _looked(self, step: Step) -> None:
         with self._lock:
@@ -199,19 +199,19 @@ class Schedule:
                 self._decisions.append(decision)
             self._progress.looked(step)
 
-    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[tuple[Trial, bool]]) -> None:
+    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[Sequence[Trial]]) -> None:
         failures = quarantines = 0
-        for trial, ends_block in todo:
+        for trial, ends_block, coming in _with_ends(todo):
             if self._cancel.is_set():
                 return
-            result = session.attempt(trial, ends_block=ends_block)
+            result = session.attempt(trial, ends_block=ends_block, coming=coming)
             came_back = True
             if session.down is not None:
                 # The trial is not to blame: it runs again when the device is back.
                 quarantines += 1
                 came_back = self._quarantine(serial, session, session.down.message, quarantines)
                 if came_back:
-                    result = session.attempt(trial, result.setbacks, ends_block=ends_block)
+                    result = session.attempt(trial, result.setbacks, ends_block=ends_block, coming=coming)
             self._keep(result)
             failures = failures + 1 if session.device_failed else 0
             if came_back and (failures >= self._patience.quarantine_after or session.down is not None):
@@ -260,11 +260,12 @@ class Schedule:
         self._cancel.set()
 
 
-def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
-    """Pair each trial with whether it is the last of its block."""
-    left = tuple(trials)
-    ends = {trial.block: trial.trial_id for trial in left}
-    return ((trial, ends[trial.block] == trial.trial_id) for trial in left)
+def _with_ends(todo: Iterable[Sequence[Trial]]) -> Iterator[tuple[Trial, bool, Sequence[Trial]]]:
+    """Pair each trial with whether it is the last of its block, and with those known to come after it."""
+    for trials in todo:
+        ends = {trial.block: trial.trial_id for trial in trials}
+        for number, trial in enumerate(trials):
+            yield trial, ends[trial.block] == trial.trial_id, trials[number + 1 :]
 
 
 def _hardware_serial(lane: LanePlan) -> str:
