@@ -298,16 +298,10 @@ class DeviceSession:
         if bench is None:
             raise StableError("it was not set up again after it failed", serial=self._target.serial)
         slot, began = self._lane.slot, time.monotonic()
-        while slot is not None and not slot.acquire(timeout=0.2):
-            if self._services.cancel.is_set():
-                raise Cancelled
-        self._kept_s -= time.monotonic() - began
-        began = time.monotonic()
-        try:
+        with contextlib.nullcontext() if slot is None else slot.turn(self._services.cancel):
+            self._kept_s -= time.monotonic() - began
+            began = time.monotonic()
             result = run_trial(bench, trial, model, self._services.log_dir(trial.trial_id), self._services.cancel)
-        finally:
-            if slot is not None:
-                slot.release()
         if result.status is not Status.FAILED:
             return result
         # Asked after the slot is free, so that no other lane waits and the trial's time does not include it.
