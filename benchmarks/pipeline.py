@@ -16,7 +16,6 @@ import shlex
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,6 +32,7 @@ from harness.devices.inventory import Inventory, take_inventory
 from harness.devices.push import Blob
 from harness.files.shipped_data import data_dir
 from harness.measuring.schedule import LanePlan, Schedule
+from harness.measuring.turns import Turns
 from harness.records import Result, Trial
 from harness.runs.run_store import Manifest, RunStore, load_run
 from harness.suite.expand import DevicePlan, Expansion, expand
@@ -156,7 +156,7 @@ def _run(farm: VirtualFarm, loaded: LoadedSuite, path: Path, parallel: int = 1) 
         models=loaded.models,
         trials=expansion.trials,
     )
-    slot = threading.Semaphore(parallel)
+    slot = Turns(parallel)
     lanes = [
         LanePlan(
             target=target,

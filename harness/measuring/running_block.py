@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.devices.target import Cancelled
 from harness.errors import DeviceError, StableError
 from harness.measuring.block_run import BlockRun
 from harness.measuring.conditioning import Conditioning
 from harness.measuring.ready_trial import ReadyTrial
+from harness.measuring.turns import Turns
 from harness.records import Result, Trial
 
 MOST_TRIALS = 100
@@ -36,7 +37,7 @@ class RunningBlock:
         conditions: Conditioning,
         ready: Callable[[Trial], ReadyTrial | Result],
         *,
-        slot: threading.Semaphore | None,
+        slot: Turns | None,
         log_dir: Callable[[str], Path],
         cancel: threading.Event,
     ) -> None:
@@ -76,19 +77,13 @@ class RunningBlock:
             Cancelled: the run is ending.
         """
         self.drop()
-        began = time.monotonic()
-        while self._slot is not None and not self._slot.acquire(timeout=0.2):
-            if self._cancel.is_set():
-                raise Cancelled
-        waited_s = time.monotonic() - began
-        try:
+        asked = time.monotonic()
+        with contextlib.nullcontext() if self._slot is None else self._slot.turn(self._cancel):
+            waited_s = time.monotonic() - asked
             # Devices that share cores take turns after each trial.
             further = self._further(first, coming) if self._slot is None else []
             self._block = BlockRun([first, *further], self._conditions.device_gate(), self._cancel)
             result = self._block.result(self._log_dir)
-        finally:
-            if self._slot is not None:
-                self._slot.release()
         if result is None:
             raise StableError("it did not begin the first trial of a block", serial=first.trial.device)
         return result, waited_s
