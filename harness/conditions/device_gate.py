@@ -53,7 +53,7 @@ esac"""
             lines.append(
                 f"""case $C in *level:*scale:*)
   l=${{C#*level: }}; l=${{l%%[!0-9]*}}; s=${{C#*scale: }}; s=${{s%%[!0-9]*}}
-  case $l/$s in /*|*/|*/0|??????*) held battery;; esac
+  case $l/$s in /*|*/|*/0|????????????*) held battery;; esac
   [ $((100*l/s)) -ge {self.min_percent} ] || held battery;;
 '') ;;
 *) held battery;;

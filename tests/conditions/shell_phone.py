@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
-from harness.devices.target import CommandOutput, RemoteStat
+from harness.devices.target import CommandOutput, CommandStream, RemoteStat
 from harness.devices.topology import build_topology
 from harness.records import DeviceInfo
 
@@ -147,6 +147,10 @@ class ShellPhone:
             env={"PATH": f"{self._tools}:{os.environ['PATH']}", "STATE": str(self.state)},
         )
         return CommandOutput(stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode)
+
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> CommandStream:
+        """A condition only runs commands."""
+        raise AssertionError(command)
 
     def push(
         self,

@@ -27,7 +27,7 @@ from harness.devices.lease import (
 from harness.devices.push import Blob, push_missing
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, PushFailed
 from harness.files.process_scope import pids_of_this_process
-from harness.measuring.trial_script import TrialScript, kill_script
+from harness.measuring.trial_script import HELD, BlockScript, TrialScript, kill_script
 from harness.virtual.farm import VirtualFarm
 
 
@@ -219,21 +219,19 @@ def test_a_leftover_is_ended(target: AdbTarget, ended_by: Callable[..., object],
 def test_a_trial_that_is_stopped_before_it_began_never_begins(target: AdbTarget) -> None:
     open_folder(target, owner="a")
     folder = f"{BASE_DIR}/run/t"
-    script = TrialScript(
+    trial = TrialScript(
         folder=folder,
         program="/system/bin/sh",
         flags=["-c", "echo ran"],
         mask=1,
         other_mask=0,
         timeout_s=10,
-        zone_path=None,
-        read_temperature=None,
         frequency_paths={},
-        nonce="abc",
     )
-    assert b"gone" in target.run(kill_script(folder, "abc"), timeout_s=60).stdout
+    script = BlockScript(trials=[trial], nonce="abc")
+    assert b"gone" in target.run(kill_script(script), timeout_s=60).stdout
     output = target.run(script.text(), timeout_s=30)
-    assert (output.exit_code, output.stdout) == (113, b"")
+    assert (output.exit_code, output.stdout) == (HELD, b"")
 
 
 def test_a_folder_that_cannot_be_written_is_said(target: AdbTarget) -> None:
