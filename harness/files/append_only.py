@@ -25,15 +25,15 @@ class LineFile:
         """Return the descriptor, for a lock."""
         return self._file.fileno()
 
-    def append(self, line: bytes, *, remedy: str) -> None:
-        """Write one line, given without its newline. It is on the disk when this returns.
+    def append(self, *lines: bytes, remedy: str) -> None:
+        """Write lines, given without their newlines. They are on the disk when this returns.
 
         Raises:
-            SetupError: the disk is full or the folder is gone. A half-written line does not count.
+            SetupError: the disk is full or the folder is gone. None of the lines counts then.
         """
         end = self._file.seek(0, os.SEEK_END)
         try:
-            rest = memoryview(line + b"\n")
+            rest = memoryview(b"".join(line + b"\n" for line in lines))
             while rest:
                 rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())

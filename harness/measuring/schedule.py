@@ -1,4 +1,4 @@
-"""Runs all trials of a run: one lane per device, in order, with retries. Each finished trial is stored at once.
+"""Runs all trials of a run: one lane per device, in order, with retries. Each finished trial is stored at once, beside the lanes.
 
 A device's failure never ends the run. Failures that may pass are tried again. A device that keeps failing is quarantined with its reason
 while the others go on; it is checked now and then, and taken back when it works.
@@ -30,6 +30,7 @@ from harness.measuring.lane_threads import LaneThreads
 from harness.measuring.not_run import impossible_result
 from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
+from harness.measuring.result_writer import ResultWriter
 from harness.measuring.run_events import LanesOutcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
 from harness.records import Purpose, Result, Status, Trial
@@ -87,6 +88,7 @@ class Schedule:
         self._hardware: Counter[str] = Counter()
         self._serials: frozenset[str] = frozenset(device.serial for device in store.manifest.devices)
         self._lock = threading.Lock()
+        self._disk = threading.Lock()
         results = [result for result in store.results() if result.trial.trial_id not in again]
         self._done = {result.trial.trial_id for result in results}
         self._stopping = stopping_of(store.manifest)
@@ -97,6 +99,7 @@ class Schedule:
         self._outcome = LanesOutcome()
         self._fatal: HarnessError | None = None
         self._cancel = threading.Event()
+        self._writer = ResultWriter(self._write, self._announce, self._cannot_store)
         self._events = RunEvents(self._progress, self._lock)
         self._services = RunServices(
             owner=owner,
@@ -124,7 +127,7 @@ class Schedule:
         """
         self._hardware = Counter(_hardware_serial(lane) for lane in lanes)
         self._serials |= {lane.target.serial for lane in lanes}
-        with run_log(self._store.path / LOGS):
+        with run_log(self._store.path / LOGS), self._writer:
             LaneThreads(self._cancel, self._interrupted).run(
                 {lane.target.serial: partial(self._guarded, lane) for lane in lanes}
             )
@@ -193,10 +196,13 @@ class Schedule:
         ]
 
     def _looked(self, step: Step) -> None:
-        with self._lock:
+        # What a decision was drawn from is on the disk before it.
+        self._writer.drain()
+        with self._disk:
             for decision in step.decisions:
                 self._store.decide(decision)
-                self._decisions.append(decision)
+        with self._lock:
+            self._decisions.extend(step.decisions)
             self._progress.looked(step)
 
     def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[Sequence[Trial]]) -> None:
@@ -244,10 +250,25 @@ class Schedule:
             f": {', '.join(result.causes)}: {result.message}" if result.causes else "",
         )
         with self._lock:
-            self._store.append(result)
             if self._stopping and result.trial.purpose is Purpose.LATENCY:
                 self._processes[result.trial.trial_id] = process_of(result)
+        self._writer.put(result)
+
+    def _write(self, results: Sequence[Result]) -> None:
+        # Not under the lock that the watcher is told with: the disk must not hold up a device.
+        with self._disk:
+            self._store.append(*results)
+
+    def _announce(self, result: Result) -> None:
+        with self._lock:
             self._progress.finished(result)
+
+    def _cannot_store(self, error: Exception) -> None:
+        if isinstance(error, HarnessError):
+            self._fail(error)
+        else:
+            log.exception("an error that nobody foresaw, while results were stored", exc_info=error)
+            self._fail(SetupError(internal_error(error, "", self._store.path / LOGS / TRACEBACK_FILE)))
 
     def _set_aside(self, serial: str, reason: str) -> None:
         with self._lock:

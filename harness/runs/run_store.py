@@ -220,13 +220,13 @@ class RunStore:
         self.extend_manifest(replace(self.manifest, retried=retried, format_version=_FORMAT_OF_RETRIES))
         self._again = set(trial_ids)
 
-    def append(self, result: Result) -> None:
-        """Write one finished trial. It is on the disk when this returns.
+    def append(self, *results: Result) -> None:
+        """Write finished trials. They are on the disk when this returns.
 
         Raises:
-            SetupError: the disk is full or the folder is gone. A half-written line does not count.
+            SetupError: the disk is full or the folder is gone. None of them counts then.
         """
-        self._file.append(_RESULT.dump_json(result), remedy=self._remedy)
+        self._file.append(*(_RESULT.dump_json(result) for result in results), remedy=self._remedy)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return the decisions so far."""
