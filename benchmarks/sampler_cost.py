@@ -90,7 +90,7 @@ class _Device:
         ref = model_ref(data_dir("suites") / "models" / "mobilenet_fp32.tflite")
         self._model = Blob(path=Path(ref.path), sha256=ref.sha256, size=ref.size_bytes)
         self._program = program_for(self._inventory.info, {}, work).blob
-        present = open_folder(target, owner="sampler-cost")
+        present = open_folder(target, owner="sampler-cost").blobs
         push_missing(target, [self._model, self._program], present)
 
     def latency_us(self, sample_every_s: float | None) -> float:

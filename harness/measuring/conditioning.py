@@ -83,11 +83,12 @@ class Conditioning:
         self._said: set[Cause] = set()
         self._canary = Canary(run_canary, note, self._pause)
 
-    def enter(self, inventory: Inventory) -> Setup:
+    def enter(self, inventory: Inventory, journal: str = "") -> Setup:
         """Restore what a killed session left changed, then set what the suite asks for and read it back.
 
         Args:
             inventory: the device as it is now; taken again after each reboot.
+            journal: the device's journal of changed settings.
 
         Returns:
             The part that each trial's script has to do.
@@ -96,14 +97,14 @@ class Conditioning:
             DeviceError: the device failed.
         """
         self._inventory, self._last = inventory, None
-        self._settings = self.mend(inventory)
+        self._settings = self.mend(inventory, journal)
         state = self._settings.apply(self._request)
         asked, held, refused = dict(state.asked), dict(state.held), dict(state.refused)
         profile = self._request.task_profile
         process: str | None = None
         if profile is not None:
             asked["task_profile"] = profile
-            if self._settings.knows_task_profiles():
+            if state.knows_task_profiles:
                 process = apply_task_profile(profile, inventory.become_root)
                 if not self._request.optional("task_profile"):
                     held["task_profile"] = profile
@@ -117,14 +118,14 @@ class Conditioning:
         self._setup = Setup(asked=asked, held=held, apply_task_profile=process, read_back=state.read_back)
         return self._setup
 
-    def mend(self, inventory: Inventory) -> DeviceSettings:
-        """Restore what a killed session left changed.
+    def mend(self, inventory: Inventory, journal: str) -> DeviceSettings:
+        """Restore what a killed session left changed, by the device's journal.
 
         Raises:
             DeviceError: the device failed.
         """
         settings = DeviceSettings(self._target, inventory)
-        for line in settings.mend():
+        for line in settings.mend(journal):
             self._note(line)
         return settings
 

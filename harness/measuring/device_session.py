@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
-from harness.devices.lease import close_folder, open_folder
+from harness.devices.lease import OpenedFolder, close_folder, open_folder
 from harness.devices.push import Blob, push_missing
 from harness.devices.target import Cancelled
 from harness.errors import DeviceBusy, DeviceError, DeviceUnauthorized, StableError, TransientError
@@ -204,8 +204,8 @@ class DeviceSession:
         if self._opened:
             return
         try:
-            open_folder(self._target, owner=self._services.owner)
-            self._conditions.mend(self._lane.inventory)
+            found = open_folder(self._target, owner=self._services.owner)
+            self._conditions.mend(self._lane.inventory, found.journal)
             close_folder(self._target, owner=self._services.owner)
         except DeviceBusy:
             pass  # another process's session has repaired it already
@@ -245,8 +245,9 @@ class DeviceSession:
         if not self._opened:
             self._recovery.remember_bystanders()
         self._opened = True
-        self._present = self._take_lease()
-        setup = self._conditions.enter(self._lane.inventory)
+        found = self._take_lease()
+        self._present = found.blobs
+        setup = self._conditions.enter(self._lane.inventory, found.journal)
         programs: dict[str | None, Blob] = dict(self._lane.variants.items()) or {None: self._lane.program}
         for program in programs.values():
             self._push(program)
@@ -262,7 +263,7 @@ class DeviceSession:
             for name, program in programs.items()
         }
 
-    def _take_lease(self) -> dict[str, int]:
+    def _take_lease(self) -> OpenedFolder:
         deadline = time.monotonic() + self._services.wait_for_lease_s
         said = False
         while True:

@@ -31,10 +31,11 @@ class ResultWriter:
         self._changed = threading.Condition()
         self._waiting: list[Result] = []
         self._busy = self._over = self._broken = False
-        context = contextvars.copy_context()  # its log lines belong to the same run (`runs.run_log`)
-        self._thread = threading.Thread(target=context.run, args=(self._work,), name="results")
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> ResultWriter:
+        # In a copy of the context, so that its log lines go to the same run (`runs.run_log`).
+        self._thread = threading.Thread(target=contextvars.copy_context().run, args=(self._work,), name="results")
         self._thread.start()
         return self
 
@@ -42,7 +43,8 @@ class ResultWriter:
         with self._changed:
             self._over = True
             self._changed.notify_all()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def put(self, result: Result) -> None:
         """Store a result soon."""

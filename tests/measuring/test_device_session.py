@@ -72,7 +72,7 @@ def phone(closing: Callable[[], Answer], hangs: threading.Event | None = None) -
         if GIVES_LEASE_BACK in command:
             return closing()
         if "echo ready" in command:
-            return f"blob {MODEL.sha256}.tflite 1\nblob {PROGRAM.sha256}-benchmark_model 1\nready\n"
+            return f"blob {MODEL.sha256}.tflite 1\nblob {PROGRAM.sha256}-benchmark_model 1\n\nready\n"
         return ""
 
     return FakeTarget(answer, serial="phone")
