@@ -32,6 +32,7 @@ from harness.measuring.runner import Bench, run_trial, trial_folder
 from harness.measuring.trial_logs import write_logs
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
+from harness.records.spans import span
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +262,8 @@ class DeviceSession:
 
     def _once(self, trial: Trial, ends_block: bool) -> Result:
         if not self._benches:
-            self._open()
+            with span("open session"):
+                self._open()
         began = time.monotonic()
         try:
             return self._until_good(trial, ends_block)
@@ -272,12 +274,14 @@ class DeviceSession:
         """Run the trial, and run it again if heat spoiled it."""
         repeats, spoiled = 0, None
         while True:
-            not_run = self._conditions.before_trial(trial, repeats=repeats)
+            with span("gate", trial=trial.trial_id):
+                not_run = self._conditions.before_trial(trial, repeats=repeats)
             if not_run is not None:
                 return not_run if spoiled is None else not_repeated_result(spoiled, not_run)
             self._services.events.started(trial)
             result = self._measure(trial, self._services.models[trial.model.sha256])
-            result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
+            with span("gate after", trial=trial.trial_id):
+                result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
             repeats, spoiled = repeats + 1, result

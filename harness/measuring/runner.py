@@ -38,6 +38,7 @@ from harness.measuring.trial_script import CANNOT, TrialScript, kill_script
 from harness.measuring.trial_verdict import affinity_evidence, judge_trial, observe
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
+from harness.records.spans import span
 
 GRACE_S = 20.0
 """Seconds that the host waits beyond the device's own deadline before it steps in."""
@@ -97,11 +98,12 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
     started_at, started = datetime.now(UTC), time.monotonic()
     try:
         filled = cache is None or trial.start == "cold" or _fill(bench, trial, model, folder, cache, cancel)
-        output = bench.target.run(
-            renew_script(bench.owner, trial.run.timeout_s + LEASE_S) + script.text(),
-            timeout_s=trial.run.timeout_s + GRACE_S,
-            cancel=cancel,
-        )
+        with span("script", trial=trial.trial_id) as tell:
+            output = bench.target.run(
+                renew_script(bench.owner, trial.run.timeout_s + LEASE_S) + script.text(),
+                timeout_s=trial.run.timeout_s + GRACE_S,
+                cancel=cancel,
+            )
     except (DeviceHung, Cancelled):
         end_leftovers(bench.target, folder, script.nonce)
         raise
@@ -119,18 +121,22 @@ def run_trial(bench: Bench, trial: Trial, model: Blob, log_dir: Path, cancel: th
         raise DeviceRebooted("it rebooted since the run began", serial=trial.device)
     logs = {"stdout": output.stdout, "stderr": stderr}
     logs |= pull_files(bench.target, folder, log_dir, script.flags, cancel)
-    paths = write_logs(log_dir, logs)
+    with span("write logs", trial=trial.trial_id):
+        paths = write_logs(log_dir, logs)
     exit_code = trailer.exit_code if trailer else output.exit_code
-    parsed = parse_output(
-        output.stdout,
-        stderr=stderr,
-        profile=logs.get("profile"),
-        runtime_info=logs.get("runtime_info"),
-        exit_code=exit_code,
-        requested=trial.delegate,
-    )
-    conditions = observe(bench.inventory, trial, trailer, bench.setup)
-    status, causes, message = judge_trial(trial, parsed, trailer, conditions)
+    with span("parse", trial=trial.trial_id, bytes=len(output.stdout)):
+        parsed = parse_output(
+            output.stdout,
+            stderr=stderr,
+            profile=logs.get("profile"),
+            runtime_info=logs.get("runtime_info"),
+            exit_code=exit_code,
+            requested=trial.delegate,
+        )
+    with span("judge", trial=trial.trial_id):
+        conditions = observe(bench.inventory, trial, trailer, bench.setup)
+        status, causes, message = judge_trial(trial, parsed, trailer, conditions)
+    tell(process_s=conditions.process_s)  # by the device's own clock
     if not filled and status is Status.OK:
         status, causes = Status.INVALID, (Cause.CONDITION_NOT_MET,)
         message = "a cached start was asked for, and the process that ran before left no cache"

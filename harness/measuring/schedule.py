@@ -33,6 +33,7 @@ from harness.measuring.quarantine import gets_well
 from harness.measuring.run_events import LanesOutcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
 from harness.records import Purpose, Result, Status, Trial
+from harness.records.spans import span
 from harness.runs.run_folder import LOGS
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of
@@ -172,7 +173,8 @@ class Schedule:
             if any(trial.trial_id in self._done for trial in lane.trials):
                 session.tidy()
         finally:
-            session.close()
+            with span("close session"):
+                session.close()
 
     def _todo(self, lane: LanePlan) -> Iterator[tuple[Trial, bool]]:
         """Yield the trials left to run, in order, each with whether it ends its block.
@@ -181,7 +183,8 @@ class Schedule:
         """
         stopping = self._stopping.get(lane.inventory.info.serial)
         while stopping is not None and not self._cancel.is_set():
-            step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
+            with span("decide"):
+                step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
             self._looked(step)
             if not step.trials:
                 break
@@ -204,7 +207,8 @@ class Schedule:
         for trial, ends_block in todo:
             if self._cancel.is_set():
                 return
-            result = session.attempt(trial, ends_block=ends_block)
+            with span("trial", trial=trial.trial_id):
+                result = session.attempt(trial, ends_block=ends_block)
             came_back = True
             if session.down is not None:
                 # The trial is not to blame: it runs again when the device is back.
@@ -243,7 +247,7 @@ class Schedule:
             result.attempt + 1,
             f": {', '.join(result.causes)}: {result.message}" if result.causes else "",
         )
-        with self._lock:
+        with span("store", trial=result.trial.trial_id), self._lock:
             self._store.append(result)
             if self._stopping and result.trial.purpose is Purpose.LATENCY:
                 self._processes[result.trial.trial_id] = process_of(result)
