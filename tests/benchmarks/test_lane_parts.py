@@ -61,7 +61,7 @@ def test_threads_that_are_no_lane_stand_beside() -> None:
 def test_what_lies_outside_is_that_of_the_command_and_of_the_busiest_lane() -> None:
     tracks = {
         "MainThread": [Slice("measure", 2.0, 9.0, 0.0), Slice("ask devices", 0.5, 2.0, 0.1)],
-        LANE: [Slice("open session", 2.0, 3.0, 0.1)],
+        LANE: [Slice("open session", 2.0, 3.0, 0.1), Slice("shell", 2.1, 2.9, 0.0)],
         "emulator-20002": [Slice("open session", 2.0, 2.5, 0.1)],
     }
     spent = outside(tracks, [LANE, "emulator-20002"], 0.0, 4.0)
