@@ -42,6 +42,7 @@ from harness.errors import (
     StorageRefused,
 )
 from harness.files.whole_file import replacing
+from harness.records.spans import span
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class AdbTarget:
         """See `Target.run`."""
         deadline = time.monotonic() + timeout_s
         with (
+            span("shell"),
             self._logged(f"shell {_in_one_line(command)}") as outcome,
             self._service(f"shell,v2,TERM=dumb,raw:{command}", min(timeout_s, _OPEN_TIMEOUT_S), cancel) as sock,
         ):
@@ -121,6 +123,7 @@ class AdbTarget:
         size = local.stat().st_size
         limit_s = push_timeout_s(size) if timeout_s is None else timeout_s
         with (
+            span("push", bytes=size),
             self._logged(f"push {remote}, {size} bytes"),
             self._transfer(f"{remote} did not arrive", limit_s, cancel) as stream,
             local.open("rb") as file,
@@ -156,7 +159,7 @@ class AdbTarget:
     ) -> bool:
         """See `Target.pull`."""
         path = remote.encode()
-        with self._logged(f"pull {remote}") as outcome:
+        with span("pull"), self._logged(f"pull {remote}") as outcome:
             try:
                 # Synced before the result that names it is stored: a record must not outlive its evidence.
                 with (
@@ -241,7 +244,8 @@ class AdbTarget:
         """Open a stream to a service of the device. Errors of adbutils and of sockets become DeviceErrors here."""
         self.round_trips += 1
         with self._witnessed(), self._translated():
-            connection = self._open(name, timeout_s, cancel)
+            with span("connect"):
+                connection = self._open(name, timeout_s, cancel)
             sock = connection.conn
             try:
                 yield sock

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import SetupError
+from harness.records.spans import span
 
 
 class LineFile:
@@ -36,7 +37,8 @@ class LineFile:
             rest = memoryview(b"".join(line + b"\n" for line in lines))
             while rest:
                 rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
+            with span("fsync"):
+                os.fsync(self._file.fileno())
         except OSError as error:
             with contextlib.suppress(OSError):  # readers and the next writer handle a torn line
                 self._file.truncate(end)

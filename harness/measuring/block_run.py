@@ -31,6 +31,7 @@ from harness.measuring.trial_script import CANNOT, HELD, BlockScript, TrialScrip
 from harness.measuring.trial_verdict import affinity_evidence, judge_trial, observe
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
+from harness.records.spans import span
 
 _STOP_TIMEOUT_S = 10.0
 _REFUSED_MASK = re.compile(rb"^taskset: .*affinity: Invalid argument", re.MULTILINE)
@@ -134,14 +135,14 @@ class BlockRun:
         """Return what the next trial said; None if the device stopped before it."""
         if self._stream is None:
             return None
-        number = len(self._script.trials) - len(self._left) + len(self._heard)
-        trial = self._script.trials[number]
+        ready = self._left[len(self._heard)]
         try:
-            while (frame := self._frames.take()) is None:
-                piece = self._stream.receive(timeout_s=self._script.longest_s(trial) + GRACE_S)
-                if piece is None:
-                    return self._broken_off(trial, self._stream.exit_code)
-                self._frames.feed(*piece)
+            with span("script", trial=ready.trial.trial_id) as told:
+                while (frame := self._frames.take()) is None:
+                    piece = self._stream.receive(timeout_s=self._script.longest_s(ready.script) + GRACE_S)
+                    if piece is None:
+                        return self._broken_off(ready.script, self._stream.exit_code)
+                    self._frames.feed(*piece)
         except (DeviceHung, Cancelled):
             self.drop()
             raise
@@ -149,7 +150,9 @@ class BlockRun:
             self._close()
             self._left, self._heard = [], []
             raise
-        return self._heard_of(trial, frame, exit_code=0)
+        heard = self._heard_of(ready.script, frame, exit_code=0)
+        told(process_s=heard.trailer.ran_s if heard.trailer else None)  # by the device's own clock
+        return heard
 
     def _broken_off(self, trial: TrialScript, exit_code: int) -> _Heard | None:
         rest = self._frames.rest()
@@ -182,20 +185,23 @@ class BlockRun:
         logs = {"stdout": heard.stdout, "stderr": stderr}
         names = ready.script.files if trailer is None else trailer.left
         logs |= {kind_of_file(name): content for name, content in (trailer.files if trailer else {}).items()}
-        paths = write_logs(log_dir, logs)
+        with span("write logs", trial=trial.trial_id):
+            paths = write_logs(log_dir, logs)
         logs |= pull_files(bench.target, ready.script.folder, log_dir, names, self._cancel)
         paths |= paths_of(log_dir, logs)
         exit_code = trailer.exit_code if trailer else heard.exit_code
-        parsed = parse_output(
-            heard.stdout,
-            stderr=stderr,
-            profile=logs.get("profile"),
-            runtime_info=logs.get("runtime_info"),
-            exit_code=exit_code,
-            requested=trial.delegate,
-        )
-        conditions = observe(bench.inventory, trial, trailer, bench.setup)
-        status, causes, message = judge_trial(trial, parsed, trailer, conditions)
+        with span("parse", trial=trial.trial_id, bytes=len(heard.stdout)):
+            parsed = parse_output(
+                heard.stdout,
+                stderr=stderr,
+                profile=logs.get("profile"),
+                runtime_info=logs.get("runtime_info"),
+                exit_code=exit_code,
+                requested=trial.delegate,
+            )
+        with span("judge", trial=trial.trial_id):
+            conditions = observe(bench.inventory, trial, trailer, bench.setup)
+            status, causes, message = judge_trial(trial, parsed, trailer, conditions)
         if not ready.filled and status is Status.OK:
             status, causes = Status.INVALID, (Cause.CONDITION_NOT_MET,)
             message = "a cached start was asked for, and the process that ran before left no cache"

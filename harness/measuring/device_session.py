@@ -33,6 +33,7 @@ from harness.measuring.running_block import RunningBlock, began_ago_s
 from harness.measuring.trial_logs import write_logs
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
+from harness.records.spans import span
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +281,8 @@ class DeviceSession:
 
     def _once(self, trial: Trial, ends_block: bool, coming: Sequence[Trial]) -> Result:
         if not self._benches:
-            self._open()
+            with span("open session"):
+                self._open()
         began = time.monotonic()
         try:
             return self._until_good(trial, ends_block, coming)
@@ -293,12 +295,14 @@ class DeviceSession:
         while True:
             result = self._from_block(trial) if self._block.runs(trial) else None
             if result is None:
-                not_run = self._conditions.before_trial(trial, repeats=repeats)
+                with span("gate", trial=trial.trial_id):
+                    not_run = self._conditions.before_trial(trial, repeats=repeats)
                 if not_run is not None:
                     return not_run if spoiled is None else not_repeated_result(spoiled, not_run)
                 self._services.events.started(trial)
                 result = self._measure(trial, coming)
-            result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
+            with span("gate after", trial=trial.trial_id):
+                result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
             self._block.finish()

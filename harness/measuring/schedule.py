@@ -34,6 +34,7 @@ from harness.measuring.result_writer import ResultWriter
 from harness.measuring.run_events import LanesOutcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
 from harness.records import Purpose, Result, Status, Trial
+from harness.records.spans import span
 from harness.runs.run_folder import LOGS
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of
@@ -175,7 +176,8 @@ class Schedule:
             if any(trial.trial_id in self._done for trial in lane.trials):
                 session.tidy()
         finally:
-            session.close()
+            with span("close session"):
+                session.close()
 
     def _todo(self, lane: LanePlan) -> Iterator[Sequence[Trial]]:
         """Yield the trials left to run, in order, as many at a time as are known by then.
@@ -184,7 +186,8 @@ class Schedule:
         """
         stopping = self._stopping.get(lane.inventory.info.serial)
         while stopping is not None and not self._cancel.is_set():
-            step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
+            with span("decide"):
+                step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
             self._looked(step)
             if not step.trials:
                 break
@@ -210,7 +213,8 @@ class Schedule:
         for trial, ends_block, coming in _with_ends(todo):
             if self._cancel.is_set():
                 return
-            result = session.attempt(trial, ends_block=ends_block, coming=coming)
+            with span("trial", trial=trial.trial_id):
+                result = session.attempt(trial, ends_block=ends_block, coming=coming)
             came_back = True
             if session.down is not None:
                 # The trial is not to blame: it runs again when the device is back.
@@ -256,7 +260,7 @@ class Schedule:
 
     def _write(self, results: Sequence[Result]) -> None:
         # Not under the lock that the watcher is told with: the disk must not hold up a device.
-        with self._disk:
+        with span("store", results=len(results)), self._disk:
             self._store.append(*results)
 
     def _announce(self, result: Result) -> None:

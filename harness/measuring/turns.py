@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.devices.target import Cancelled
+from harness.records.spans import span
 
 _LOOK_S = 0.2
 """Seconds between two looks at whether the run is ending."""
@@ -33,10 +34,11 @@ class Turns:
             Cancelled: `cancel` was set while this waited.
         """
         called = self._stand()
-        while not called.wait(_LOOK_S):
-            if cancel.is_set():
-                self._leave(called)
-                raise Cancelled
+        with span("turn"):
+            while not called.wait(_LOOK_S):
+                if cancel.is_set():
+                    self._leave(called)
+                    raise Cancelled
         try:
             yield
         finally:
