@@ -13,15 +13,15 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
 from harness.devices.lease import close_folder, open_folder
-from harness.devices.push import Blob, push_missing
+from harness.devices.push import Blob
 from harness.devices.target import Cancelled
 from harness.errors import DeviceBusy, DeviceError, DeviceUnauthorized, StableError, TransientError
 from harness.measuring.conditioning import Conditioning
+from harness.measuring.delivery import Delivery
 from harness.measuring.failure_logs import STORY, collect, left_a_tombstone
 from harness.measuring.lane_plan import LanePlan
 from harness.measuring.not_run import failed_result, not_repeated_result, skipped_result
@@ -59,7 +59,7 @@ class DeviceSession:
         self._lane = lane
         self._target = lane.target
         self._benches: dict[str | None, Bench] = {}
-        self._present: dict[str, int] = {}
+        self._delivery = Delivery(services, lane.target, self._note)
         self._opened = False
         self._kept_s = 0.0
         """Seconds for which the present trial has used the device so far (`Result.device_s`)."""
@@ -156,7 +156,7 @@ class DeviceSession:
         return write_logs(self._services.log_dir(trial.trial_id), story) if story else {}
 
     def _with_all(self, result: Result, setbacks: Sequence[Setback]) -> Result:
-        return replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3))
+        return self._delivery.disturbed(replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3)))
 
     def healthy(self) -> bool:
         """Return whether the device answers and its storage can be written.
@@ -199,6 +199,7 @@ class DeviceSession:
         """Restore the device and give the lease back. If the device is gone, its lease expires and the next session restores it."""
         if not self._opened:
             return
+        self._delivery.stop()
         deadline = time.monotonic() + (
             0.0 if self.down or self._services.cancel.is_set() else self._services.patience.recovery_s
         )
@@ -223,15 +224,15 @@ class DeviceSession:
     # --- a trial ------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Take the lease, set the conditions, push the binaries, and read each binary's help."""
+        """Take the lease, set the conditions, push binaries and models, and read each binary's help."""
         if not self._opened:
             self._recovery.remember_bystanders()
         self._opened = True
-        self._present = self._take_lease()
+        self._delivery.stop()
+        self._delivery.begin(self._take_lease())
         setup = self._conditions.enter(self._lane.inventory)
         programs: dict[str | None, Blob] = dict(self._lane.variants.items()) or {None: self._lane.program}
-        for program in programs.values():
-            self._push(program)
+        self._delivery.bring(programs.values())
         self._benches = {
             name: Bench(
                 target=self._target,
@@ -243,6 +244,7 @@ class DeviceSession:
             )
             for name, program in programs.items()
         }
+        self._delivery.prepare((*self._lane.trials, *self._lane.further))
 
     def _take_lease(self) -> dict[str, int]:
         deadline = time.monotonic() + self._services.wait_for_lease_s
@@ -289,7 +291,7 @@ class DeviceSession:
 
     def _measure(self, trial: Trial, model: Blob) -> Result:
         try:
-            self._push(model)
+            self._delivery.bring([model])
         except FileNotFoundError:
             # The file vanished since the run began: this concerns neither the device nor the other models.
             lost = skipped_result(trial, f"the model file {model.path} is gone")
@@ -317,11 +319,6 @@ class DeviceSession:
         self._kept_s -= time.monotonic() - asked
         return replace(result, logs={**result.logs, **story})
 
-    def _push(self, blob: Blob) -> None:
-        if self._present.get(Path(blob.remote).name) != blob.size:
-            push_missing(self._target, [blob], self._present, self._services.cancel)
-            self._present[Path(blob.remote).name] = blob.size
-
     # --- the way back -------------------------------------------------------------------------------------------------
 
     def _recover(self, attempt: int, setbacks: list[Setback]) -> None:
@@ -332,6 +329,7 @@ class DeviceSession:
             Cancelled: the run is ending.
         """
         self._benches = {}
+        self._delivery.stop()
         self._is_now(self._recovery.wait(attempt, setbacks, self._lane.inventory))
 
     def _is_now(self, now: Inventory) -> None:

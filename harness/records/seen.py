@@ -93,7 +93,8 @@ class Conditions:
     repeats: int = 0
     """Number of earlier runs of the trial that were thrown away because heat spoiled them."""
     evidence: tuple[str, ...] = ()
-    """Evidence for the causes of an invalid result, one sentence each; for any result, why a requested canary was not timed."""
+    """Evidence for the causes of an invalid result, one sentence each; for any result, why a requested canary was not timed,
+    and which file was pushed to the device while the trial ran (`push: eager`)."""
     samples: tuple[Sample, ...] = ()
     simulated: tuple[str, ...] = ()
     """Names of the fields above that come from a virtual device's model and not from a sensor."""
