@@ -105,27 +105,30 @@ def _push_batch(target: Target, batch: Sequence[Blob], cancel: threading.Event |
     renew = "" if owner is None else renew_script(owner, LEASE_S)
     if owner is not None and needed_s > LEASE_S:
         _run(target, renew_script(owner, needed_s + LEASE_S), cancel, _TIMEOUT_S)
-    parts = " ".join(f"{blob.name}.part" for blob in batch)
+    part = f"{_FOLDER}/{batch[0].sha256}.part"
+    names = " ".join(blob.name for blob in batch)
     files = [
-        Outgoing(local=blob.path, remote=f"{blob.remote}.part", mode=0o755 if blob.executable else 0o644)
+        Outgoing(local=blob.path, remote=f"{part}/{blob.name}", mode=0o755 if blob.executable else 0o644)
         for blob in batch
     ]
     try:
         target.push_all(files, cancel=cancel)
     except (StorageFull, StorageRefused, PushFailed, OSError):
-        target.run(f"cd {_FOLDER} && rm -f {parts}", timeout_s=_TIMEOUT_S)
+        target.run(f"rm -rf {part}", timeout_s=_TIMEOUT_S)
         raise
-    # The expected hash is the beginning of the name. A phone without sha256sum at least compares sizes.
-    sizes = "|".join(shlex.quote(f"{blob.size} {blob.name}.part") for blob in batch)
+    # Few processes, whose start costs more than hashing a small file. The expected hash is the beginning of the name. A phone without
+    # sha256sum at least compares sizes.
+    sizes = "|".join(shlex.quote(f"{blob.size} {blob.name}") for blob in batch)
     script = f"""{renew}
-cd {_FOLDER} || exit 1
-place() {{ mv -f "$1" "${{1%.part}}" && echo "placed ${{1%.part}}"; }}
+cd {part} || exit 1
 if command -v sha256sum >/dev/null; then
-  sha256sum {parts} | while read h f; do case "$f" in "$h"*) place "$f";; esac; done
+  good=$(sha256sum {names} | while read h f; do case "$f" in "$h"*) echo "$f";; esac; done)
 else
-  stat -c '%s %n' {parts} | while read s f; do case "$s $f" in {sizes}) place "$f";; esac; done
+  good=$(stat -c '%s %n' {names} | while read s f; do case "$s $f" in {sizes}) echo "$f";; esac; done)
 fi
-rm -f {parts}"""
+[ -z "$good" ] || mv -f $good ..
+for f in $good; do [ -e "$f" ] || echo "placed $f"; done
+cd ..; rm -rf {part}"""
     return _run(target, script, cancel, _TIMEOUT_S + size / _HASH_BYTES_PER_S)
 
 

@@ -17,6 +17,7 @@ from harness.devices.push import Blob
 from harness.devices.target import Cancelled
 from harness.errors import DeviceError
 from harness.records import Result
+from harness.records.seen import PUSHED_BESIDE
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class EagerPush:
                 for one in self._pushes
                 if one.began < until and (one.ended is None or one.ended > result.started_at)
             ]
-        lines = tuple(f"{one.blob.path.name} was pushed to the device beside it (push: eager)" for one in beside)
+        lines = tuple(f"{one.blob.path.name} {PUSHED_BESIDE}" for one in beside)
         if not lines:
             return result
         conditions = result.conditions

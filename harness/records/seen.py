@@ -57,6 +57,10 @@ class Sample:
     """Time that all its threads had waited for a core, ready to run, until then; None if the kernel does not say."""
 
 
+PUSHED_BESIDE = "was pushed to the device beside it (push: eager)"
+"""End of the evidence for a push that ran while a trial did; the name of the file goes before."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """Conditions asked and observed. Temperatures are those of the zone that matters for the CPU, if one is known."""

@@ -59,7 +59,7 @@ def phone(
     """It finds every file whole, unless `answer` says otherwise."""
 
     def places(command: str) -> str:
-        return "".join(f"placed {name}\n" for name in re.findall(r"(\S+)\.part", command))
+        return "".join(f"placed {name}\n" for name in re.findall(r"[0-9a-f]+(?:-benchmark_model|\.tflite)", command))
 
     return FakeTarget(answer or places, serial="phone", faults=faults)
 
@@ -117,11 +117,11 @@ def test_a_file_that_vanished_leaves_no_part_of_the_others(target: AdbTarget, tm
 @pytest.mark.parametrize("error", [StorageFull, StorageRefused])
 def test_a_device_that_refuses_a_file_keeps_no_part_of_any(tmp_path: Path, error: type[StorageFull]) -> None:
     files = blobs(tmp_path, b"one", b"two")
-    target = FakeTarget({re.compile("rm -f"): ""}, faults={2: error("no room", serial="phone")})
+    target = FakeTarget({re.compile("rm -rf"): ""}, faults={2: error("no room", serial="phone")})
     with pytest.raises(error):
         push_missing(target, files, {})
     (cleaned,) = target.commands
-    assert all(f"{blob.name}.part" in cleaned for blob in files)
+    assert cleaned == f"rm -rf {BASE_DIR}/blobs/{files[0].sha256}.part"
 
 
 def test_a_lost_device_costs_one_batch(tmp_path: Path) -> None:

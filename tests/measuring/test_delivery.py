@@ -67,7 +67,7 @@ class Scene:
 
 
 def places(command: str) -> str:
-    return "".join(f"placed {name}\n" for name in re.findall(r"(\S+)\.part", command))
+    return "".join(f"placed {name}\n" for name in re.findall(r"[a-c]+\.tflite", command))
 
 
 def test_everything_goes_before_the_first_trial_in_one_session_and_once(tmp_path: Path) -> None:
