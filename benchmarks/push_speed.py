@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import adbutils
 import numpy as np
@@ -39,6 +40,7 @@ MANY_AT_LEAST = 2.0
 PLACE = "/data/local/tmp/push_speed"
 
 Way = Callable[[], object]
+T = TypeVar("T")
 
 
 def main() -> int:
@@ -84,10 +86,12 @@ def _many(target: AdbTarget, folder: Path, rounds: int, count: int = 50, size: i
         {
             "harness": lambda: target.push_all(outgoing),
             "harness, each hashed and named there": lambda: push_missing(target, blobs, {}),
-            "harness, a session for each": lambda: [target.push(one.local, one.remote) for one in outgoing],
+            "harness, a session for each": lambda: _each(outgoing, lambda one: target.push(one.local, one.remote)),
             "adb push FILE... DIR": lambda: _adb(target, "push", *files, PLACE),
             "adb push -Z FILE... DIR": lambda: _adb(target, "push", "-Z", *files, PLACE),
-            f"{count} times adb push -Z FILE": lambda: [_adb(target, "push", "-Z", file, PLACE) for file in files],
+            f"{count} times adb push -Z FILE": lambda: _each(
+                files, lambda file: _adb(target, "push", "-Z", file, PLACE)
+            ),
         },
         rounds,
         count * size,
@@ -123,6 +127,11 @@ def interval(logs: Sequence[float]) -> tuple[float, float, float]:
     mean = float(np.mean(logs))
     half = float(student.ppf(0.975, len(logs) - 1) * np.std(logs, ddof=1) / np.sqrt(len(logs)))
     return float(np.exp(mean - half)), float(np.exp(mean)), float(np.exp(mean + half))
+
+
+def _each(items: Iterable[T], act: Callable[[T], None]) -> None:
+    for item in items:
+        act(item)
 
 
 def _adb(target: AdbTarget, *arguments: str | Path) -> None:

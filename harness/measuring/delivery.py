@@ -55,7 +55,7 @@ class Delivery:
         return self._present.get(blob.name) == blob.size
 
     def prepare(self, trials: Sequence[Trial]) -> None:
-        """Push the models of the coming trials in one go; with `push: eager` only begin to.
+        """Push the models of the coming trials, and the canary's, in one go; with `push: eager` only begin to.
 
         A file that cannot be pushed is left to `bring`, so that its fault concerns only its own trials.
 
@@ -63,8 +63,10 @@ class Delivery:
             DeviceError: the device went away or is held by another process.
             Cancelled: the run is ending.
         """
-        models = {trial.model.sha256: self._services.models[trial.model.sha256] for trial in trials}
-        lacking = [blob for blob in models.values() if not self.has(blob) and blob.path.is_file()]
+        canary = [self._services.canary_model] if self._services.conditions.canary and trials else []
+        wanted = dict.fromkeys(model.sha256 for model in (*canary, *(trial.model for trial in trials)))
+        blobs = [self._services.models[sha256] for sha256 in wanted]
+        lacking = [blob for blob in blobs if not self.has(blob) and blob.path.is_file()]
         if self._services.eager_push and lacking:
             # No lease is renewed from the thread: that could shorten the one of the trial that runs.
             self._eager = EagerPush(

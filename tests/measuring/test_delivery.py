@@ -31,6 +31,7 @@ class Scene:
         folder: Path,
         *,
         eager: bool = False,
+        canary: bool = False,
         answer: Callable[[str], Answer] | None = None,
         faults: Mapping[int, BaseException | Hang] | None = None,
     ) -> None:
@@ -46,11 +47,11 @@ class Scene:
         services = RunServices(
             owner="run",
             wait_for_lease_s=0.0,
-            conditions=ConditionsRequest(),
+            conditions=ConditionsRequest(canary=canary),
             patience=Patience(),
             configs={},
             models={blob.sha256: blob for blob in self.blobs},
-            canary_model=MODEL,
+            canary_model=self.trials[-1].model,
             help_texts=None,
             log_dir=lambda _: folder,
             events=Events(),
@@ -77,6 +78,15 @@ def test_everything_goes_before_the_first_trial_in_one_session_and_once(tmp_path
     scene.delivery.bring(scene.blobs)
     assert "".join(scene.pushed) == NAMES
     assert all(map(scene.delivery.has, scene.blobs))
+
+
+@pytest.mark.parametrize(("canary", "pushed"), [(True, ["c", "a"]), (False, ["a"])])
+def test_the_canary_s_model_goes_with_them_where_it_is_asked_for(
+    tmp_path: Path, canary: bool, pushed: list[str]
+) -> None:
+    scene = Scene(tmp_path, canary=canary)
+    scene.delivery.prepare(scene.trials[:1])
+    assert scene.pushed == pushed
 
 
 def test_what_the_device_has_is_not_pushed(tmp_path: Path) -> None:
