@@ -100,8 +100,12 @@ def measure(
     effort: Effort,
     watcher: RunWatcher,
     again: Collection[str] = (),
+    *,
+    eager_push: bool = False,
 ) -> LanesOutcome:
     """Run all trials without a result, and those of `again`. Ctrl-C keeps the results so far.
+
+    With `eager_push` models may be pushed while a device measures.
 
     Raises:
         SetupError: a result cannot be stored (a full disk); those stored before stay.
@@ -121,6 +125,7 @@ def measure(
             help_texts=BinaryStore(),
             conditions=conditions,
             again=again,
+            eager_push=eager_push,
         )
         return schedule.run(lanes)
 

@@ -129,7 +129,15 @@ def run(
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
             with span("measure"):
-                measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
+                measured = measure(
+                    store,
+                    lanes,
+                    configs,
+                    loaded.suite.conditions,
+                    effort,
+                    watcher,
+                    eager_push=loaded.suite.push == "eager",
+                )
     return outcome_of(path, measured, report=report, watcher=watcher)
 
 

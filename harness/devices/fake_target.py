@@ -22,6 +22,7 @@ from harness.devices.target import (
     STDOUT,
     Cancelled,
     CommandOutput,
+    Outgoing,
     RemoteStat,
     push_timeout_s,
 )
@@ -205,9 +206,17 @@ class FakeTarget:
         cancel: threading.Event | None = None,
     ) -> None:
         """See `Target.push`."""
-        limit_s = push_timeout_s(local.stat().st_size) if timeout_s is None else timeout_s
-        self._fail(self._note("push", remote), remote, limit_s, cancel)
-        self.files[remote] = FakeFile(data=local.read_bytes(), mode=mode, mtime=int(local.stat().st_mtime))
+        self.push_all([Outgoing(local=local, remote=remote, mode=mode)], timeout_s=timeout_s, cancel=cancel)
+
+    def push_all(
+        self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
+    ) -> None:
+        """See `Target.push_all`. Each file is a call of its own, so that a fault can strike between two files."""
+        limit_s = push_timeout_s(sum(file.local.stat().st_size for file in files)) if timeout_s is None else timeout_s
+        for file in files:
+            self._fail(self._note("push", file.remote), file.remote, limit_s, cancel)
+            mtime = int(file.local.stat().st_mtime)
+            self.files[file.remote] = FakeFile(data=file.local.read_bytes(), mode=file.mode, mtime=mtime)
 
     def pull(
         self,

@@ -66,6 +66,15 @@ STDOUT, STDERR = 1, 2
 """The streams of a command, as ADB's shell protocol numbers them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A file to copy to a device: where it is, its path there, and its permissions there."""
+
+    local: Path
+    remote: str
+    mode: int = 0o644
+
+
 class Target(Protocol):
     """One reachable device. Methods raise subclasses of DeviceError and never the transport's own errors."""
 
@@ -117,6 +126,22 @@ class Target(Protocol):
 
         Raises:
             StorageFull, PushFailed, DeviceLost, DeviceHung.
+            Cancelled: `cancel` was set.
+        """
+
+    def push_all(
+        self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
+    ) -> None:
+        """Copy several files to the device, in one session.
+
+        Args:
+            files: what to copy, in this order.
+            timeout_s: wall time in seconds after which DeviceHung is raised. Default: `push_timeout_s` of all sizes together.
+            cancel: set by another thread to give up early.
+
+        Raises:
+            StorageFull, PushFailed, DeviceLost, DeviceHung: also in the middle; some files are there then, perhaps in part.
+            OSError: one of the files cannot be read.
             Cancelled: `cancel` was set.
         """
 

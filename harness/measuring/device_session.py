@@ -13,15 +13,15 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
 from harness.devices.lease import OpenedFolder, close_folder, open_folder
-from harness.devices.push import Blob, push_missing
+from harness.devices.push import Blob
 from harness.devices.target import Cancelled
 from harness.errors import DeviceBusy, DeviceError, DeviceUnauthorized, StableError, TransientError
 from harness.measuring.conditioning import Conditioning
+from harness.measuring.delivery import Delivery
 from harness.measuring.failure_logs import STORY, collect, left_a_tombstone
 from harness.measuring.lane_plan import LanePlan
 from harness.measuring.not_run import failed_result, not_repeated_result, skipped_result
@@ -61,7 +61,7 @@ class DeviceSession:
         self._lane = lane
         self._target = lane.target
         self._benches: dict[str | None, Bench] = {}
-        self._present: dict[str, int] = {}
+        self._delivery = Delivery(services, lane.target, self._note)
         self._opened = False
         self._kept_s = 0.0
         """Seconds for which the present trial has used the device so far (`Result.device_s`)."""
@@ -81,6 +81,7 @@ class DeviceSession:
         self._block = RunningBlock(
             self._conditions,
             self._ready,
+            is_there=lambda trial: self._delivery.has(services.models[trial.model.sha256]),
             slot=lane.slot,
             log_dir=services.log_dir,
             cancel=services.cancel,
@@ -173,7 +174,7 @@ class DeviceSession:
         return write_logs(self._services.log_dir(trial.trial_id), story) if story else {}
 
     def _with_all(self, result: Result, setbacks: Sequence[Setback]) -> Result:
-        return replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3))
+        return self._delivery.disturbed(replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3)))
 
     def healthy(self) -> bool:
         """Return whether the device answers and its storage can be written.
@@ -218,6 +219,7 @@ class DeviceSession:
         if not self._opened:
             return
         self._block.drop()
+        self._delivery.stop()
         deadline = time.monotonic() + (
             0.0 if self.down or self._services.cancel.is_set() else self._services.patience.recovery_s
         )
@@ -242,16 +244,16 @@ class DeviceSession:
     # --- a trial ------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Take the lease, set the conditions, push the binaries, and read each binary's help."""
+        """Take the lease, set the conditions, push binaries and models, and read each binary's help."""
         if not self._opened:
             self._recovery.remember_bystanders()
         self._opened = True
         found = self._take_lease()
-        self._present = found.blobs
+        self._delivery.stop()
+        self._delivery.begin(found.blobs)
         setup = self._conditions.enter(self._lane.inventory, found.journal)
         programs: dict[str | None, Blob] = dict(self._lane.variants.items()) or {None: self._lane.program}
-        for program in programs.values():
-            self._push(program)
+        self._delivery.bring(programs.values())
         self._benches = {
             name: Bench(
                 target=self._target,
@@ -263,6 +265,7 @@ class DeviceSession:
             )
             for name, program in programs.items()
         }
+        self._delivery.prepare((*self._lane.trials, *self._lane.further))
 
     def _take_lease(self) -> OpenedFolder:
         deadline = time.monotonic() + self._services.wait_for_lease_s
@@ -335,7 +338,7 @@ class DeviceSession:
     def _ready(self, trial: Trial) -> ReadyTrial | Result:
         model = self._services.models[trial.model.sha256]
         try:
-            self._push(model)
+            self._delivery.bring([model])
         except FileNotFoundError:
             # The file vanished since the run began: this concerns neither the device nor the other models.
             lost = skipped_result(trial, f"the model file {model.path} is gone")
@@ -357,11 +360,6 @@ class DeviceSession:
         self._kept_s -= time.monotonic() - asked
         return replace(result, logs={**result.logs, **story})
 
-    def _push(self, blob: Blob) -> None:
-        if self._present.get(Path(blob.remote).name) != blob.size:
-            push_missing(self._target, [blob], self._present, self._services.cancel)
-            self._present[Path(blob.remote).name] = blob.size
-
     # --- the way back -------------------------------------------------------------------------------------------------
 
     def _recover(self, attempt: int, setbacks: list[Setback]) -> None:
@@ -373,6 +371,7 @@ class DeviceSession:
         """
         self._benches = {}
         self._block.drop()
+        self._delivery.stop()
         self._is_now(self._recovery.wait(attempt, setbacks, self._lane.inventory))
 
     def _is_now(self, now: Inventory) -> None:

@@ -27,6 +27,7 @@ class RunningBlock:
     Args:
         conditions: they decide which trials may follow each other without the host.
         ready: makes a trial ready, or returns the result of one that cannot run. Raises DeviceError.
+        is_there: whether a trial's model is on the device; what is still on its way must not hold up the others.
         slot: held while one trial runs, if devices share cores; then no trial runs ahead.
         log_dir: makes the folder for a trial's raw output, from the trial's id.
         cancel: set when the run is ending.
@@ -37,11 +38,12 @@ class RunningBlock:
         conditions: Conditioning,
         ready: Callable[[Trial], ReadyTrial | Result],
         *,
+        is_there: Callable[[Trial], bool],
         slot: Turns | None,
         log_dir: Callable[[str], Path],
         cancel: threading.Event,
     ) -> None:
-        self._conditions, self._ready = conditions, ready
+        self._conditions, self._ready, self._is_there = conditions, ready, is_there
         self._slot, self._log_dir, self._cancel = slot, log_dir, cancel
         self._block: BlockRun | None = None
         self._not_run: dict[str, Result] = {}
@@ -109,7 +111,7 @@ class RunningBlock:
         further: list[ReadyTrial] = []
         room = MOST_CHARACTERS - first.size
         for after in coming[:MOST_TRIALS]:
-            if not self._conditions.may_follow(first.trial, after):
+            if not (self._conditions.may_follow(first.trial, after) and self._is_there(after)):
                 break
             try:
                 ready = self._ready(after)

@@ -14,6 +14,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,7 @@ class Schedule:
         conditions: the conditions that the suite asks for.
         patience: how long and how often to try.
         again: trials to run although they have a result.
+        eager_push: whether models may be pushed while a device measures.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Schedule:
         conditions: ConditionsRequest | None = None,
         patience: Patience | None = None,
         again: Collection[str] = (),
+        eager_push: bool = False,
     ) -> None:
         self._store = store
         self._progress = Unheard(progress)
@@ -118,6 +121,7 @@ class Schedule:
             log_dir=store.log_dir,
             events=self._events,
             cancel=self._cancel,
+            eager_push=eager_push,
         )
 
     def run(self, lanes: Sequence[LanePlan]) -> LanesOutcome:
@@ -168,8 +172,15 @@ class Schedule:
         for item in lane.impossible:
             if item.trial.trial_id not in self._done:
                 self._keep(impossible_result(item))
+        left, further = (
+            tuple(trial for trial in trials if trial.trial_id not in self._done)
+            for trials in (lane.trials, lane.further)
+        )
         session = DeviceSession(
-            self._services, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1
+            self._services,
+            replace(lane, trials=left, further=further),
+            not_me=self._serials,
+            twins=self._hardware[_hardware_serial(lane)] > 1,
         )
         try:
             self._run_trials(lane.target.serial, session, self._todo(lane))
