@@ -8,14 +8,12 @@ nothing as `silent`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import threading
 from collections import Counter
 from types import TracebackType
 from typing import Self
 
-_CHUNK = 1 << 16
 _DEVICE = re.compile(rb"host:(?:transport|tport)")
 _HEADER = 4
 """ADB's requests begin with their length in four hexadecimal digits (SERVICES.TXT)."""
@@ -79,6 +77,7 @@ class CountingProxy:
         self._server_port = server_port
         self._counts: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
+        self._clients: set[_Client] = set()
         self._listens = threading.Event()
         self._ends: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
@@ -103,47 +102,98 @@ class CountingProxy:
 
     async def _serve(self) -> None:
         self._ends = asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=_CHUNK)
+        server = await self._loop.create_server(self._client, "127.0.0.1", 0, backlog=256)
         self.port = server.sockets[0].getsockname()[1]
         self._listens.set()
         await self._ends.wait()
         server.close()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        for side in list(self._clients):
+            side.hang_up()
 
-    async def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        seen = Requests()
+    def _client(self) -> _Client:
+        return _Client(self._server_port, self._clients, self._counts)
+
+
+class _Side(asyncio.Protocol):
+    """One side of a connection; what comes in goes out at the other."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.other: _Side | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Whoever closes first ends it: no client of ADB closes only one direction. What was written before still goes out.
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.close()
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+
+class _Client(_Side):
+    """The side of who asks. Nothing is read from it before the server's side stands."""
+
+    def __init__(self, server_port: int, all_clients: set[_Client], counts: Counter[str]) -> None:
+        super().__init__()
+        self._server_port, self._all_clients, self._counts = server_port, all_clients, counts
+        self._requests = Requests()
+        self._known = 0
+        self._opening: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._all_clients.add(self)
+        if self.transport is not None:
+            self.transport.pause_reading()
+        self._opening = asyncio.get_running_loop().create_task(self._open())
+
+    def data_received(self, data: bytes) -> None:
+        self._requests.feed(data)
+        self._counts.update(self._requests.kinds[self._known :])
+        self._known = len(self._requests.kinds)
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._all_clients.discard(self)
+        if not self._known:
+            self._counts["silent"] += 1
+        super().connection_lost(exc)
+
+    def hang_up(self) -> None:
+        """End both sides."""
+        if self._opening is not None:
+            self._opening.cancel()
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def _open(self) -> None:
+        assert self.transport is not None
+        server = _Side()
+        server.other = self
         try:
-            server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port, limit=_CHUNK)
+            await asyncio.get_running_loop().create_connection(lambda: server, "127.0.0.1", self._server_port)
         except OSError:
-            to_client.close()
+            self.transport.close()
             return
-        try:
-            there = self._pass_on(client, to_server, seen)
-            back = self._pass_on(server, to_client, None)
-            await asyncio.gather(there, back)
-        except (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            to_server.close()
-            to_client.close()
-            if not seen.kinds:
-                self._counts["silent"] += 1
-
-    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, seen: Requests | None) -> None:
-        known = 0
-        while data := await source.read(_CHUNK):
-            if seen is not None:
-                seen.feed(data)
-                self._counts.update(seen.kinds[known:])
-                known = len(seen.kinds)
-            sink.write(data)
-            await sink.drain()
-        with contextlib.suppress(OSError):
-            if sink.can_write_eof():
-                sink.write_eof()
+        if self.transport.is_closing():
+            if server.transport is not None:
+                server.transport.close()
+            return
+        self.other = server
+        self.transport.resume_reading()
 
 
 def round_trips(counts: Counter[str]) -> int:

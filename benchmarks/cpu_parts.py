@@ -93,7 +93,7 @@ class CpuClock:
         every_s: seconds between two readings; each reads all of /proc.
     """
 
-    def __init__(self, *, command: int, guardian: int, every_s: float = 0.5) -> None:
+    def __init__(self, *, command: int, guardian: int, every_s: float = 1.0) -> None:
         self._command, self._guardian, self._every_s = command, guardian, every_s
         self._readings: list[tuple[float, dict[str, float]]] = []
         self._ends = threading.Event()

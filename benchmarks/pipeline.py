@@ -56,7 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def share(devices: int, seconds: float, processes: int, keep: Path | None) -> None:
     """One number of devices with one length of a process."""
-    print(f"\n{devices} devices, processes of {seconds:g} s, {processes * CELLS} trials a device", flush=True)
+    print(
+        f"\n{'1 device' if devices == 1 else f'{devices} devices'}, processes of {seconds:g} s, {processes * CELLS} trials a device",
+        flush=True,
+    )
     with waiting_farm(devices, seconds) as farm:
         new = run_harness(farm, 1, "new")
         ran = run_harness(farm, processes, "run")

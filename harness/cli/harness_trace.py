@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import click
+
 from harness.cli.output_option import require_place
+from harness.errors import HarnessError
 from harness.files.whole_file import text_output_file
-from harness.records.spans import recording
+from harness.records.spans import SpanLog, recording
 
 
 @contextmanager
@@ -27,9 +30,20 @@ def traced(path: Path, *, coming: Path | None = None) -> Iterator[None]:
     with recording() as log:
         try:
             yield
-        finally:
-            from harness.formats.span_slices import NOTES, span_events
-            from harness.formats.trace_events import write_trace
+        except click.exceptions.Exit:  # how a command ends with its exit code
+            _write(log, path)
+            raise
+        except BaseException:
+            # The command's own error says more than a trace that finds no folder.
+            with suppress(HarnessError):
+                _write(log, path)
+            raise
+    _write(log, path)
 
-            with text_output_file(path) as stream:
-                write_trace(span_events(log), stream, notes=NOTES, began=log.began)
+
+def _write(log: SpanLog, path: Path) -> None:
+    from harness.formats.span_slices import NOTES, span_events
+    from harness.formats.trace_events import write_trace
+
+    with text_output_file(path) as stream:
+        write_trace(span_events(log), stream, notes=NOTES, began=log.began)

@@ -33,3 +33,13 @@ def test_a_trace_that_cannot_be_written_is_refused_before_anything_runs(tmp_path
     assert done.returncode == 2
     assert "no folder" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_the_commands_own_error_is_what_is_said(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = harness("run", tmp_path / "none.yaml", "-d", "virtual:1", "--out", out, "--trace", out / "t.json")
+    assert done.returncode == 2
+    assert "none.yaml" in done.stderr
+    kept = tmp_path / "t.json"
+    assert harness("run", tmp_path / "none.yaml", "-d", "virtual:1", "--trace", kept).returncode == 2
+    assert "traceEvents" in json.loads(kept.read_text())
