@@ -27,9 +27,10 @@ LEASE_LOST = 112
 """Exit code of a trial's script that finds another owner's lease: this session slept, and its own lease ran out."""
 
 _TIMEOUT_S = 60.0
-# A pid may have been reused, so only a process whose command line names our folder is killed.
+# A pid may have been reused, so only a process whose command line names our folder is killed. Most are gone: only the others cost a `grep`.
 _END_LEFTOVERS = f"""for f in {" ".join(f"run/*/{name}" for name in PID_FILES)}; do
-  [ -s "$f" ] && read p <"$f" && grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
+  [ -s "$f" ] && read p <"$f" && [ -d /proc/$p ] || continue
+  grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
 done"""
 
 

@@ -53,7 +53,7 @@ class TrialScript:
         program: path of the benchmark binary.
         flags: its arguments.
         mask: cores asked for.
-        other_mask: cores that the sampler may use; 0 if there are no others.
+        other_mask: cores for the shell and the sampler; 0 if there are no others.
         timeout_s: seconds after which the device itself kills the benchmark.
         frequency_paths: core number -> file with its present clock in kHz; none of them has a blank.
         files: names of the output files that come along, in its folder; none of them has a blank.
@@ -76,7 +76,7 @@ class TrialScript:
         seconds = max(1, round(self.timeout_s))
         arguments = " ".join(q(word) for word in (self.program, *self.flags))
         return f"""D={q(self.folder)}; W={q(" ".join(watched))}; F={q(" ".join(self.files))}
-trial {seconds} {self.mask:x} {self.other_mask:x} {arguments}"""
+trial {seconds} {self.mask:x} {self.other_mask or self.mask:x} {arguments}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class BlockScript:
         calls = [trial.call(self.zone_path) for trial in self.trials]
         return f"""
 trap '' HUP
-M={q(self.mark)}; C=; asked=-{BATTERY_EVERY_S}; rc=0
+M={q(self.mark)}; C=; pinned=; asked=-{BATTERY_EVERY_S}; rc=0
 cannot() {{ echo "$M cannot"; exit {CANNOT}; }}
 held() {{ echo "$M held $1" >&2; exit {HELD}; }}
 {self._conditions()}
@@ -175,11 +175,13 @@ exit $rc
         # Pinned before the pid is written: the sampler must not see the mask from before.
         start = shlex.quote(own_shell(apply_task_profile))
         settings = f"$( {{ {self.read_back}\n}} 2>/dev/null )" if self.read_back else ""
-        sampler, stop_sampler = ":", ":"
+        sampler, stop_sampler, pin = ":", ":", ""
         if self.sample_every_s is not None:
+            # The shell itself moves to the other cores, once for trials on the same cores; what it starts follows it.
             sampler = """sampler >samples 2>/dev/null </dev/null &
-  Z=$!
-  [ $others = 0 ] || taskset -p $others $Z >/dev/null 2>&1"""
+  Z=$!"""
+            pin = """[ "$others" = "$pinned" ] || { taskset -p $others $$ >/dev/null 2>&1 && pinned=$others; }
+  """
             stop_sampler = """{ read c </proc/$Z/task/$Z/children
   kill -9 $Z $c; wait $Z; } 2>/dev/null"""
         return f"""trial() {{
@@ -190,7 +192,7 @@ exit $rc
   before="temp $T
 Thermal Status: $S"
   [ -e {shlex.quote(self.stop_file)} ] && held stop
-  timeout -s KILL $seconds taskset $mask sh -c {start} sh "$@" </dev/null &
+  {pin}timeout -s KILL $seconds taskset $mask sh -c {start} sh "$@" </dev/null &
   P=$!
   {sampler}
   wait $P; rc=$?
@@ -287,7 +289,7 @@ mkdir -p {q(posixpath.dirname(script.stop_file))} && : >{q(script.stop_file)}
 n=0
 for f in {files}; do
   p=; read p <$f
-  while [ -n "$p" ] && [ $n -lt 20 ] && grep -q {q(BASE_DIR)} /proc/$p/cmdline; do
+  while [ -n "$p" ] && [ -d /proc/$p ] && [ $n -lt 20 ] && grep -q {q(BASE_DIR)} /proc/$p/cmdline; do
     kill -9 $p; kill -9 -$p
     sleep 0.1; n=$((n+1))
   done
