@@ -86,6 +86,7 @@ def _many(target: AdbTarget, folder: Path, rounds: int, count: int = 50, size: i
         {
             "harness": lambda: target.push_all(outgoing),
             "harness, each hashed and named there": lambda: push_missing(target, blobs, {}),
+            "(the device's hashing alone)": lambda: target.run(f"sha256sum {PLACE}/*", timeout_s=600),
             "harness, a session for each": lambda: _each(outgoing, lambda one: target.push(one.local, one.remote)),
             "adb push FILE... DIR": lambda: _adb(target, "push", *files, PLACE),
             "adb push -Z FILE... DIR": lambda: _adb(target, "push", "-Z", *files, PLACE),
@@ -117,7 +118,11 @@ def _table(ways: Mapping[str, Way], rounds: int, size: int) -> dict[str, tuple[f
     ratios = {name: interval(np.log(values / taken[names[0]]).tolist()) for name, values in taken.items()}
     for name, values in taken.items():
         low, mean, high = ratios[name]
-        said = "" if name == names[0] else f"   harness is {mean:.2f} times as fast ({low:.2f} to {high:.2f})"
+        said = (
+            ""
+            if name == names[0] or name.startswith("(")
+            else f"   harness is {mean:.2f} times as fast ({low:.2f} to {high:.2f})"
+        )
         print(f"  {name:38} {np.median(values) * 1e3:7.0f} ms  {size / 1e6 / np.median(values):6.0f} MB/s{said}")
     return ratios
 
