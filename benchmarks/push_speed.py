@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", choices=["large", "many"])
     arguments = parser.parse_args()
-    sections = {"large": _large, "many": _many}
+    sections: dict[str, Callable[[AdbTarget, Path, int], bool]] = {"large": _large, "many": _many}
     with VirtualFarm(["virtual-flagship"]) as farm, tempfile.TemporaryDirectory() as folder:
         target = AdbTarget(farm.serials[0], port=farm.adb_port)
         target.run(f"mkdir -p {PLACE}", timeout_s=60)
