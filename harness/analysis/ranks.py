@@ -69,6 +69,25 @@ def pairwise_differences(base: Floats, head: Floats) -> Floats:
     return flat
 
 
+def midranks(values: Floats) -> Floats:
+    """Return the rank of each value along the last axis, from 1; equal values share the middle of their ranks.
+
+    `scipy.stats.rankdata` does the same, but scipy.stats takes longer to import than a small report to make.
+    """
+    order = np.argsort(values, axis=-1, kind="stable")
+    ascending = np.take_along_axis(values, order, axis=-1)
+    places = np.arange(values.shape[-1])
+    begins = np.ones(values.shape, dtype=np.bool_)
+    begins[..., 1:] = ascending[..., 1:] != ascending[..., :-1]
+    ends = np.ones(values.shape, dtype=np.bool_)
+    ends[..., :-1] = begins[..., 1:]
+    first = np.maximum.accumulate(np.where(begins, places, 0), axis=-1)
+    last = np.minimum.accumulate(np.where(ends, places, values.shape[-1])[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=-1)
+    return ranks
+
+
 def order_for(cdf: Floats, miss: float) -> int | None:
     """Return how many sorted averages to drop at each end so that the interval misses in at most a share `miss` of all cases.
 
