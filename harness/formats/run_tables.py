@@ -138,15 +138,20 @@ def _op_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
         trial, seen = result.trial, result.measurement
         if seen is None:
             continue
+        before = (
+            run.manifest.run_id,
+            trial.trial_id,
+            trial.device,
+            trial.model.name,
+            trial.delegate.label,
+            trial.threads,
+            trial.cpus.hex,
+        )
+        after = (result.synthetic, trial.binary, trial.start)
+        asked = trial.model.asked or None
         for op in seen.ops or ():
             yield (
-                run.manifest.run_id,
-                trial.trial_id,
-                trial.device,
-                trial.model.name,
-                trial.delegate.label,
-                trial.threads,
-                trial.cpus.hex,
+                *before,
                 op.index,
                 op.node_type,
                 op.name,
@@ -154,9 +159,7 @@ def _op_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
                 op.percent,
                 op.times_called,
                 on_delegate(op.node_type, op.name),
-                result.synthetic,
-                trial.binary,
-                trial.start,
+                *after,
                 cost_per_inference(seen, op),
-                trial.model.asked or None,
+                asked,
             )
