@@ -75,6 +75,15 @@ def cost_per_inference(measurement: Measurement, op: OpTiming) -> float | None:
     return measurement.op_cost_us(op) if op.times_called is not None else op.avg_us
 
 
+def costs_per_inference(measurement: Measurement, table: OpTable) -> array[float]:
+    """Return `cost_per_inference` of each op of a table; NaN if it is unknown."""
+    once = table.times_called.count(1) == len(table) and measurement.tool != "benchmark_litert_model"
+    if once and table.avg_us is not None:
+        return table.avg_us
+    found = [cost_per_inference(measurement, op) for op in table]
+    return array("d", [math.nan if cost is None else cost for cost in found])
+
+
 def profile_of(results: Iterable[Result]) -> OpProfile | None:
     """Return the profile of a cell from all its results; None if no process that counts has both ops and an average."""
     known = [
@@ -111,7 +120,7 @@ def _rows_of_alike(processes: Sequence[Result]) -> list[OpRow]:
         if names is None or not isinstance(table, OpTable) or table.names != names or table.avg_us is None:
             return []
         assert one.measurement is not None  # noqa: S101  # it has ops
-        costs.append(_costs(one.measurement, table))
+        costs.append(costs_per_inference(one.measurement, table))
         averages.append(table.avg_us)
     if names is None:
         return []
@@ -149,15 +158,6 @@ def _rows_of_alike(processes: Sequence[Result]) -> list[OpRow]:
             strict=True,
         )
     ]
-
-
-def _costs(measurement: Measurement, table: OpTable) -> array[float]:
-    """Cost of each op per inference; NaN if unknown."""
-    assert table.avg_us is not None  # noqa: S101  # the only caller has checked
-    if table.times_called.count(1) == len(table) and measurement.tool != "benchmark_litert_model":
-        return table.avg_us
-    found = [cost_per_inference(measurement, op) for op in table]
-    return array("d", [math.nan if cost is None else cost for cost in found])
 
 
 def _medians(by_process: npt.NDArray[np.float64]) -> list[float]:

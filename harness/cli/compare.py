@@ -14,7 +14,7 @@ from harness.cli.output_option import OutputFile, only_once
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
-from harness.files.flat_table import require_parquet
+from harness.files.parquet_file import require_parquet
 from harness.formats.comparison_table import ComparisonTableName
 
 _EPILOG = """\b

@@ -5,14 +5,16 @@ The columns and their order are a promise to users' scripts. An unknown value is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import IO, Literal
 
 from harness.analysis.metrics import peak_memory_mb
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import cost_per_inference
-from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json, write_parquet
+from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json
+from harness.files.parquet_file import write_parquet, write_parquet_blocks
+from harness.formats.op_columns import in_columns, op_blocks
 from harness.records import Artifact, DeviceInfo, Measurement, Result
 from harness.runs.run_store import Run
 
@@ -49,9 +51,12 @@ def to_text(runs: Iterable[Run], table: TableName, file_format: str, out: IO[str
     {"csv": write_csv, "json": write_json}[file_format](COLUMNS[table], rows(runs, table), out)
 
 
-def to_parquet(runs: Iterable[Run], table: TableName, out: IO[bytes]) -> None:
+def to_parquet(runs: Sequence[Run], table: TableName, out: IO[bytes]) -> None:
     """Write a table of runs as Parquet."""
-    write_parquet(COLUMNS[table], rows(runs, table), out)
+    if table == "ops" and in_columns(runs):
+        write_parquet_blocks(OP_COLUMNS, op_blocks(runs), out)
+    else:
+        write_parquet(COLUMNS[table], rows(runs, table), out)
 
 
 def iso_utc(moment: datetime) -> str:
