@@ -8,7 +8,7 @@ of Mathematical Statistics 34 (1963); the intervals as in Hollander, Wolfe and C
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -55,10 +55,15 @@ def rank_sum_cdf(n: int, m: int) -> Floats:
 
 def walsh_averages(differences: Floats) -> Floats:
     """Return the sorted means of all pairs of differences, each with itself too. Their median is the Hodges-Lehmann estimate."""
-    first, second = np.triu_indices(differences.shape[-1])
+    first, second = _pairs(differences.shape[-1])
     averages: Floats = (differences[..., first] + differences[..., second]) / 2
     averages.sort(axis=-1)
     return averages
+
+
+@lru_cache(maxsize=64)
+def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    return np.triu_indices(n)
 
 
 def pairwise_differences(base: Floats, head: Floats) -> Floats:

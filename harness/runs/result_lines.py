@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from harness.records import Measurement, OpTiming, Result, Trial
 from harness.records.op_table import NUMBERS, OpNames, OpTable
+from harness.runs.stored_json import decoded
 
 RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 
@@ -45,9 +46,7 @@ class ResultLines:
             pydantic.ValidationError: it is no result.
         """
         try:
-            if not line.isascii():
-                line.decode()  # msgspec does not look into what it skips
-            found = _LINE.decode(line)
+            found = decoded(_LINE, line)
             ops = None if found.measurement is None else _OPS.decode(found.measurement.ops)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return RESULT.validate_json(line)

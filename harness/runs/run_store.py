@@ -25,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import SetupError, UsageError
@@ -122,6 +123,7 @@ class Run:
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+_MANIFEST_BY_MSGSPEC = msgspec.json.Decoder(Manifest)
 
 
 class RunStore:
@@ -309,7 +311,7 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         UsageError: as `load_run`.
     """
-    manifest = read_document(path / MANIFEST, _MANIFEST, newest=FORMAT_VERSION)
+    manifest = read_document(path / MANIFEST, _MANIFEST, newest=FORMAT_VERSION, quick=_MANIFEST_BY_MSGSPEC)
     if manifest is None:
         raise UsageError(f"{path} holds no run: {MANIFEST} is missing")
     return manifest
