@@ -6,10 +6,11 @@ same values as in other blocks. Both are converted once.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
@@ -106,6 +107,17 @@ def _tables_of_blocks(table: Sequence[Column], blocks: Iterable[Block]) -> Itera
             gathered, rows = [], 0
     if gathered:
         yield _table(table, [shared.column(gathered, at, one) for at, one in enumerate(table)])
+
+
+def rows_of(block: Block) -> Iterator[Row]:
+    """Yield the rows of a block."""
+    return zip(*(_cells(part, block.rows) for part in block.cells), strict=True)
+
+
+def _cells(part: Cells, rows: int) -> Iterable[TableValue]:
+    if isinstance(part, array):
+        return [None if math.isnan(value) else value for value in part]
+    return part if isinstance(part, tuple) else repeat(part, rows)
 
 
 class _Shared:

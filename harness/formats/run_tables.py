@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import IO, Literal
 
 from harness.analysis.metrics import peak_memory_mb
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import cost_per_inference
 from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json
-from harness.files.parquet_file import write_parquet, write_parquet_blocks
+from harness.files.parquet_file import rows_of, write_parquet, write_parquet_blocks
 from harness.formats.op_columns import in_columns, op_blocks
 from harness.records import Artifact, DeviceInfo, Measurement, Result
 from harness.runs.run_store import Run
@@ -139,6 +140,12 @@ def _trial_row(
 
 
 def _op_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
+    if in_columns([run]):
+        return chain.from_iterable(rows_of(block) for block in op_blocks([run]))
+    return _op_rows_one_by_one(run)
+
+
+def _op_rows_one_by_one(run: Run) -> Iterator[tuple[TableValue, ...]]:
     for result in run.results:
         trial, seen = result.trial, result.measurement
         if seen is None:

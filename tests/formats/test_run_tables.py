@@ -165,7 +165,7 @@ def test_formulas_are_defused_in_csv_and_exact_elsewhere(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("odd", [None, "nan", "tool"])
-def test_stored_ops_and_ops_in_memory_give_the_same_parquet(tmp_path: Path, odd: str | None) -> None:
+def test_stored_ops_and_ops_in_memory_give_the_same_tables(tmp_path: Path, odd: str | None) -> None:
     stored = demo_run(tmp_path / "run")
     results = list(stored.results)
     at = next(at for at, result in enumerate(results) if result.measurement and result.measurement.ops)
@@ -185,6 +185,8 @@ def test_stored_ops_and_ops_in_memory_give_the_same_parquet(tmp_path: Path, odd:
     to_parquet([in_memory, stored], "ops", by_rows)
     assert pq.read_table(by_columns).num_rows > 100
     assert by_columns.getvalue() == by_rows.getvalue()
+    for file_format in ("csv", "json"):
+        assert exported([run, stored], "ops", file_format) == exported([in_memory, stored], "ops", file_format)
 
 
 def _as_rows(result: Result) -> Result:
