@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.devices.device_config import Cluster
 from harness.virtual.android.event_log import EventLog
 from harness.virtual.android.state import DeviceState
-from harness.virtual.android.sysfs import WRITABLE, LiveTree, live_files, policy_dir, writable_files
+from harness.virtual.android.sysfs import WRITABLE, LiveTree, cluster_of, live_files, policy_dir, writable_files
 
 _NUMBER = re.compile(r"\+?\d{1,19}", re.ASCII)
 
 
 def read_value(state: DeviceState, path: str) -> str:
     """Return what a served file holds now. The path is relative to the device's tree."""
-    return writable_files(state, _cluster_of(state, path))[path]
+    return writable_files(state, cluster_of(state, path))[path]
 
 
 def store_write(live_tree: LiveTree, state: DeviceState, events: EventLog, path: str, text: str) -> bool:
@@ -31,17 +30,13 @@ def store_write(live_tree: LiveTree, state: DeviceState, events: EventLog, path:
     Returns:
         Whether a kernel takes it, clamped or not. Else nothing has changed.
     """
-    cluster = _cluster_of(state, path)
+    cluster = cluster_of(state, path)
     accepted = _apply(state, cluster.name, {path.rpartition("/")[2]: text})
     if accepted:
         state.physics.settle_clocks()
         live_tree.update(live_files(state))
     events.record("cpufreq", cluster=cluster.name, asked={path: text})
     return accepted
-
-
-def _cluster_of(state: DeviceState, path: str) -> Cluster:
-    return next(cluster for cluster in state.config.clusters if path.startswith(f"{policy_dir(cluster)}/"))
 
 
 def absorb_writes(live_tree: LiveTree, state: DeviceState, events: EventLog) -> bool:

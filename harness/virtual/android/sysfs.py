@@ -28,6 +28,11 @@ def policy_dir(cluster: Cluster) -> str:
     return f"{_CPU}/cpufreq/policy{cluster.cpus[0]}"
 
 
+def cluster_of(state: DeviceState, path: str) -> Cluster:
+    """Return the cluster to whose policy a file belongs. The path is relative to the device's tree."""
+    return next(cluster for cluster in state.config.clusters if path.startswith(f"{policy_dir(cluster)}/"))
+
+
 def static_files(state: DeviceState) -> dict[str, str]:
     """Render the files that do not change between two boots."""
     cpus = format_list(state.config.cpus)
