@@ -32,7 +32,7 @@ def of(
     ids: tuple[str, str] = ("a", "b"),
 ) -> tuple[Controlled | None, str | None]:
     cells = [group_by_cell(side) for side in (base, head)]
-    runs = [
+    base_run, head_run = (
         RunContext(
             run_id=name,
             devices={device.serial: device} if device else {},
@@ -41,9 +41,9 @@ def of(
             models=known,
         )
         for name, device, own, known in zip(ids, devices, cells, models, strict=True)
-    ]
+    )
     ours, theirs = (next(one for one in own if one.key.model == model) for own in cells)
-    return Controls(*runs, metric).of(Pair(base=ours, head=theirs))
+    return Controls(base_run, head_run, metric).of(Pair(base=ours, head=theirs))
 
 
 def ratios(found: Controlled | None) -> tuple[list[float], list[float]]:
