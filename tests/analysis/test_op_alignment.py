@@ -165,3 +165,36 @@ def test_nodes_of_one_name_are_told_apart_by_their_turn() -> None:
     base = rows("CONV_2D [a]:0", "ADD [a]:1", "MUL [z]:2")
     head = rows("TANH [y]:0", "CONV_2D [a]:1", "ADD [a]:2")
     assert aligned(base, head) == [("", "0"), ("0", "1"), ("1", "2"), ("2", "")]
+
+
+def test_among_equal_ops_the_first_that_fit_are_matched() -> None:
+    """Which of several equal ones stands for another is a matter of taste, but the same each time: the earlier ones."""
+    assert aligned(rows("ADD x:0", "ADD x:1"), rows("ADD x:0")) == [("0", "0"), ("1", "")]
+    assert aligned(rows("ADD x:0"), rows("ADD x:0", "ADD x:1")) == [("0", "0"), ("", "1")]
+
+
+def test_one_of_the_same_kernel_outweighs_one_of_the_same_kind_but_not_two() -> None:
+    """Likeness of kernel 3, of kind 2: two of kind are worth more than one of kernel that crosses both."""
+    base = [row("CONV_2D", "a", 0), row("MUL", "b", 1), row("ADD", "c", 2)]
+    head = [row("Multiply", "d", 0), row("Add", "e", 1), row("CONV_2D", "f", 2)]
+    assert [pair for pair in aligned(base, head) if all(pair)] == [("1", "0"), ("2", "1")]
+    one = [row("CONV_2D", "a", 0), row("MUL", "b", 1)]
+    other = [row("Multiply", "d", 0), row("CONV_2D", "f", 1)]
+    assert [pair for pair in aligned(one, other) if all(pair)] == [("0", "1")]
+
+
+def test_kernel_and_name_outweigh_the_kernel_alone_but_not_two_kinds() -> None:
+    """Likeness of kernel and name 4, of kernel 3: one of the former before one of the latter, and two of kind are as good."""
+    base = [row("CONV_2D", "a", 0), row("MUL", "b", 1)]
+    head = [row("MUL", "x", 0), row("CONV_2D", "a", 1)]
+    assert [pair for pair in aligned(base, head) if all(pair)] == [("0", "1")]
+    assert [pair for pair in aligned(head, base) if all(pair)] == [("1", "0")]
+
+
+def test_ops_without_a_kind_match_their_own_kernel_only() -> None:
+    assert [
+        pair for pair in aligned([row("CUSTOM", "a", 0)], [row("CUSTOM", "b", 0), row("ODD", "a", 1)]) if all(pair)
+    ] == [("0", "0")]
+    # One group of what is left between: an op of another sort stands for it as a whole, though it does not match.
+    assert aligned([row("CUSTOM", "a", 0)], [row("ODD", "a", 0)]) == [("0", "0")]
+    assert not is_renamed(row("CUSTOM", "a", 0), row("ODD", "a", 0))
