@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -117,7 +118,7 @@ def compared(base: list[Result], head: list[Result]) -> tuple[Comparison, ...]:
 
 def test_failures_beyond_chance_are_told_with_their_counts() -> None:
     (found,) = compared(failing(20, 1), failing(20, 10, delegate="gpu"))
-    wanted = stats.fisher_exact([[10, 10], [1, 19]], alternative="greater").pvalue
+    wanted = stats.fisher_exact(np.array([[10, 10], [1, 19]]), alternative="greater").pvalue
     assert found.fails_more == pytest.approx(wanted)
     (note,) = (note for note in found.notes if note.kind == "fails_more")
     assert note.text == (
@@ -138,7 +139,7 @@ def test_failures_that_chance_explains_are_not_told(base: int, head: int) -> Non
 
 def test_failures_are_corrected_for_all_cells() -> None:
     """p is 0.0098 for 8 of 20 against one where one cell is asked about; among two such cells it is twice that."""
-    single = stats.fisher_exact([[8, 12], [1, 19]], alternative="greater").pvalue
+    single = stats.fisher_exact(np.array([[8, 12], [1, 19]]), alternative="greater").pvalue
     assert 0.005 < single < 0.01
     (alone,) = compared(failing(20, 1), failing(20, 8, delegate="gpu"))
     assert alone.fails_more == pytest.approx(single)
