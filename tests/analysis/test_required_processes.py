@@ -230,3 +230,9 @@ def test_nobody_runs_more_than_five_hundred() -> None:
         assert least_processes(1, least(500), paired=paired_runs) == 500
         assert least_processes(1, least(499), paired=paired_runs) == 499
         assert least_processes(1, least(500) / 2, paired=paired_runs) is None
+
+
+def test_two_blocks_are_enough_for_a_forecast_and_one_is_not() -> None:
+    two = paired([0.49, 0.51])
+    assert more_processes(two, edge=EDGE, alpha=0.01) == 3, "five blocks at the least, and the change is large"
+    assert more_processes(paired([0.5]), edge=EDGE, alpha=0.01) is None
