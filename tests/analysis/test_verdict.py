@@ -287,7 +287,7 @@ def test_a_claim_that_is_just_as_sure_as_was_asked_for_stands() -> None:
     slower = judge([estimate(1.1, 1.05, 1.15, slower=0.01, gate=0.01)], rules)[0]
     assert (slower.verdict, slower.gate_broken) == (Verdict.SLOWER, True)
     assert judge([estimate(0.9, 0.85, 0.95, faster=0.01)], rules)[0].verdict is Verdict.FASTER
-    assert judge([estimate(1.0, 0.999, 1.001, same=0.01)], rules)[0].verdict is Verdict.SAME
+    assert judge([estimate(1.0, 0.999, 1.001, same=0.01, n=20)], rules)[0].verdict is Verdict.SAME
     above = math.nextafter(0.01, 1)
     missed = judge([estimate(1.1, 1.05, 1.15, slower=above, gate=above)], rules)[0]
     assert (missed.verdict, missed.gate_broken) == (Verdict.INCONCLUSIVE, False)
