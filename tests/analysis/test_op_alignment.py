@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from harness.analysis.op_alignment import align, is_renamed, kind_of, node_of, tensors_of
@@ -198,3 +200,39 @@ def test_ops_without_a_kind_match_their_own_kernel_only() -> None:
     # One group of what is left between: an op of another sort stands for it as a whole, though it does not match.
     assert aligned([row("CUSTOM", "a", 0)], [row("ODD", "a", 0)]) == [("0", "0")]
     assert not is_renamed(row("CUSTOM", "a", 0), row("ODD", "a", 0))
+
+
+KERNELS = {"CONV_2D": "c", "FULLY_CONNECTED": "c", "ADD": "a", "Add (ND)": "a", "CUSTOM": None, "OTHER": None}
+
+
+def likeness(ours: OpRow, theirs: OpRow) -> int:
+    if ours.node_type == theirs.node_type:
+        return 4 if ours.name == theirs.name else 3
+    kind = KERNELS[ours.node_type]
+    return 2 if kind is not None and kind == KERNELS[theirs.node_type] else 0
+
+
+def best_sum(base: list[OpRow], head: list[OpRow]) -> int:
+    """The largest sum of likenesses of pairs in the order of both sides, by trying all."""
+    if not base:
+        return 0
+    first, rest = base[0], base[1:]
+    return max(
+        best_sum(rest, head),
+        *(likeness(first, one) + best_sum(rest, head[at + 1 :]) for at, one in enumerate(head) if likeness(first, one)),
+        0,
+    )
+
+
+def test_what_is_matched_is_as_alike_as_can_be() -> None:
+    """Against all ways to match: ops in the order of both sides, and the largest sum of 4 for kernel and name, 3 for kernel, 2 for kind."""
+    rng = random.Random(1)
+    for _ in range(150):
+        base, head = (
+            [row(rng.choice([*KERNELS]), rng.choice("xy"), index) for index in range(rng.randrange(1, 6))] for _ in "ab"
+        )
+        groups = align(base, head)
+        assert [one for ours, _ in groups for one in ours] == base
+        assert [one for _, theirs in groups for one in theirs] == head
+        matched = sum(likeness(*ours, *theirs) for ours, theirs in groups if len(ours) == len(theirs) == 1)
+        assert matched == best_sum(base, head)
