@@ -37,7 +37,7 @@ class Controlled:
     head: tuple[float, ...]
     moved: float
     """The control itself, head over base: what was divided away."""
-    resolution: float = 0.0
+    resolution: float
     """Relative size of the step in which the control's values are printed."""
 
 

@@ -71,11 +71,11 @@ def estimate(**more: Any) -> Estimate:
             [("resolution", "the values are printed in steps: rounding alone may move the ratio by 1.2 %")],
         ),
         (
-            estimate(drift=0.0234),
+            estimate(drift=0.4321),
             [
                 (
                     "drift",
-                    "the runs drifted by up to 2.3 % while they ran: the interval allows for as much between them",
+                    "the runs drifted by up to 43.2 % while they ran: the interval allows for as much between them",
                 )
             ],
         ),
@@ -114,7 +114,7 @@ def test_every_way_of_comparing_but_the_usual_one_is_said() -> None:
     found = PairEstimate(
         judged=estimate(),
         edge=0.256,
-        control=Controlled(name="m cpu", base=(), head=(), moved=0.975),
+        control=Controlled(name="m cpu", base=(), head=(), moved=0.975, resolution=0.0),
         spread=BetweenRuns(deviation=0.0123, runs=6),
         no_control="no control: of different devices",
     )

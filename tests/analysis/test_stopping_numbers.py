@@ -27,7 +27,7 @@ def trials(*delegates: str, blocks: int = 10) -> list[Trial]:
     return [result(1.0, delegate=name, block=FIRST + 2 * block).trial for block in range(blocks) for name in delegates]
 
 
-def ran(planned: list[Trial], logs: dict[str, list[float]], *, device_s: float = 1.25) -> dict[str, ProcessSummary]:
+def ran(planned: list[Trial], logs: dict[str, list[float]], *, device_s: float = 1.2346) -> dict[str, ProcessSummary]:
     """A process for each trial of which there is a logarithm, block by block."""
     left = {name: list(values) for name, values in logs.items()}
     found = {}
@@ -64,7 +64,7 @@ def test_a_run_without_a_comparison_ends_after_the_least_blocks_and_says_so_once
         ci_high=None,
         level=None,
         method=METHOD,
-        device_s=6.25,
+        device_s=6.173,
         at=BEGAN,
     )
     assert (found.trials, found.blocks, found.spared, found.compared, found.going_on) == ((), 5, 5, 0, 0)
@@ -79,7 +79,7 @@ def test_a_decision_tells_its_block_pairs_time_and_interval() -> None:
     planned = trials("cpu", "gpu")
     found = step(planned, {"cpu": [7.0] * 5, "gpu": [6.0 + away for away in GPU]})
     (one,) = found.decisions
-    assert (one.reason, one.block, one.blocks, one.device_s, one.at) == ("narrow", FIRST + 8, 5, 12.5, BEGAN)
+    assert (one.reason, one.block, one.blocks, one.device_s, one.at) == ("narrow", FIRST + 8, 5, 12.346, BEGAN)
     wanted = paired([away - 1.0 for away in GPU], level=LOOK_LEVEL, resolution=0.0)
     assert one.ratio == pytest.approx(wanted.ratio)
     assert (one.ci_low, one.ci_high) == pytest.approx((wanted.ci_low, wanted.ci_high))
@@ -126,7 +126,7 @@ def test_a_block_that_spoils_both_sides_is_not_used_though_its_ratio_is_like_the
 def test_time_that_is_used_up_ends_what_is_open() -> None:
     planned = trials("cpu", "gpu")
     logs = {"cpu": [7.0] * 5, "gpu": [0.1 * (-1) ** block for block in range(5)]}
-    for device_s, reasons in ((12.5, ["max_device_time"]), (12.51, []), (None, [])):
+    for device_s, reasons in ((12.345, ["max_device_time"]), (12.347, []), (None, [])):
         found = step(planned, logs, plan=replace(PLAN, device_s=device_s))
         assert [one.reason for one in found.decisions] == reasons, device_s
 
