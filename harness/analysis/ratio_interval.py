@@ -120,7 +120,7 @@ def paired(
     """
     n = len(log_ratios)
     if n < 2:
-        ratio = _exp(log_ratios[0]) if n else None
+        ratio = next(map(_exp, log_ratios), None)
         return Estimate(design="paired", base_n=n, head_n=n, ratio=ratio, level=level)
     everything = np.asarray(log_ratios, dtype=np.float64)
     spoilt = outlying(np.asarray(means, dtype=np.float64)) if means is not None else np.zeros(n, dtype=np.bool_)

@@ -111,6 +111,7 @@ class Stopping:
         for trial in trials:
             blocks.setdefault(trial.block, []).append((key_of(trial), trial))
         self._blocks = [blocks[number] for number in sorted(blocks)]
+        self._block_numbers = sorted(blocks)
         keys = list(dict.fromkeys(key for block in self._blocks for key, _ in block))
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._later: LaterBlocks | None = None
@@ -145,7 +146,7 @@ class Stopping:
                 ended |= {one.head: one.block for one in found}
                 new += found
         last = max(ended.values(), default=-1)
-        ran = sum(block[0][1].block <= last for block in self._blocks)
+        ran = sum(number <= last for number in self._block_numbers)
         return self._step(ran, (), recorded, new, widest)
 
     def _step(
@@ -174,7 +175,7 @@ class Stopping:
         block = self._blocks[index]
         if index < self._plan.min_blocks:
             return block
-        number = block[0][1].block
+        number = self._block_numbers[index]
         needed = {cell for pair in self._base_of.items() if ended.get(pair[0], number) >= number for cell in pair}
         if needed:
             needed |= self._controls
@@ -195,7 +196,7 @@ class Stopping:
         spent_s = math.fsum(
             processes[trial.trial_id].device_s for block in so_far for _, trial in block if trial.trial_id in processes
         )
-        block = so_far[-1][0][1].block
+        block = self._block_numbers[index]
 
         def decision(
             head: CellKey | None, reason: StopReason, pairs: int, estimate: Estimate | None = None

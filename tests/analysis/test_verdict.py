@@ -280,3 +280,20 @@ def test_another_cell_makes_no_claim_surer(cells: list[list[float]], another: li
         assert (now.q_value or 0) >= (then.q_value or 0)
         picked_as_before = now.level is not None and then.level is not None and now.level >= then.level
         assert now.verdict is then.verdict or now.verdict is Verdict.INCONCLUSIVE or not picked_as_before
+
+
+def test_a_claim_that_is_just_as_sure_as_was_asked_for_stands() -> None:
+    rules = Rules(alpha=0.01, gate=0.03)
+    slower = judge([estimate(1.1, 1.05, 1.15, slower=0.01, gate=0.01)], rules)[0]
+    assert (slower.verdict, slower.gate_broken) == (Verdict.SLOWER, True)
+    assert judge([estimate(0.9, 0.85, 0.95, faster=0.01)], rules)[0].verdict is Verdict.FASTER
+    assert judge([estimate(1.0, 0.999, 1.001, same=0.01, n=20)], rules)[0].verdict is Verdict.SAME
+    above = math.nextafter(0.01, 1)
+    missed = judge([estimate(1.1, 1.05, 1.15, slower=above, gate=above)], rules)[0]
+    assert (missed.verdict, missed.gate_broken) == (Verdict.INCONCLUSIVE, False)
+
+
+def test_of_two_cells_the_one_that_just_stands_has_the_wider_interval() -> None:
+    picked, other = judge([estimate(1.1, 1.05, 1.15, slower=0.005), estimate(1.0, 0.9, 1.1)], Rules(alpha=0.01))
+    assert picked.level == pytest.approx(0.975)
+    assert other.level == pytest.approx(0.95)
