@@ -92,7 +92,7 @@ def run_adaptively(
         base, head = latencies[rows, 0, :n], latencies[rows, columns + 1, :n]
         ran_before = Before(before.apart[rows, :n], before.after_head[rows, :n]) if before is not None else None
         differences, keep = head - base, kept_blocks(base, head, ran_before)
-        rule = partial(settled, blocks=n, plan=plan, cells=cells - 1)
+        rule = partial(settled, blocks=n, plan=plan, cells=cells - 1, slack=slack)
         known = by_kept(differences, keep, rule)
         ends = (known > 0) | late[rows] | (n == most)
         where = (rows[ends], columns[ends])

@@ -258,7 +258,7 @@ class Stopping:
             reason: StopReason | None = None
             if not pairs:
                 reason = "unmeasured"
-            elif kept is not None and len(pairs) >= self._plan.min_blocks and self._settled(kept, len(pairs)):
+            elif kept is not None and len(pairs) >= self._plan.min_blocks and self._settled(kept, len(pairs), estimate.slack):
                 reason = "narrow"
             elif index + 1 == len(self._blocks):
                 reason = "max_blocks"
@@ -270,8 +270,8 @@ class Stopping:
                 widths.append(width)
         return found, max(widths, default=None)
 
-    def _settled(self, kept: Floats, blocks: int) -> bool:
-        return bool(settled(kept, blocks=blocks, plan=self._plan, cells=self._cells))
+    def _settled(self, kept: Floats, blocks: int, slack: float) -> bool:
+        return bool(settled(kept, blocks=blocks, plan=self._plan, cells=self._cells, slack=slack))
 
 
 def _values(
