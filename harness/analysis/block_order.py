@@ -25,9 +25,9 @@ from harness.analysis.order_resonance import resonances
 
 _FEW = 7
 """With more cells a plain order hardly keeps step with anything: there are too many."""
-_MOST_DRAWN, _LEAST_DRAWN, _WORTH = 96, 8, 6000
+_MOST_DRAWN, _MOST_OF_TWO, _LEAST_DRAWN, _WORTH = 96, 32, 8, 6000
 """Orders of a whole run of few cells that are drawn; the one that keeps step least is taken. So many pairs of cells, counted in each block,
-are worth the time; a long run needs fewer orders, as it keeps step less."""
+are worth the time; a long run needs fewer orders, as it keeps step less. Two cells have few different ones."""
 _TRIES = 8
 """Orders that are drawn for a block of many cells; the one whose predecessors are rarest so far is taken."""
 _MANY = 64
@@ -78,7 +78,8 @@ def _calmest(draw: Callable[[], list[Order]], cells: int, *, open_end: bool) -> 
     """The one of many orders that keeps step least with whatever comes back regularly."""
     first = draw()
     pairs = len(first) * math.comb(cells, 2)
-    drawn = [first, *(draw() for _ in range(min(_MOST_DRAWN, max(_LEAST_DRAWN, _WORTH // pairs)) - 1))]
+    most = _MOST_OF_TWO if cells == 2 else _MOST_DRAWN
+    drawn = [first, *(draw() for _ in range(min(most, max(_LEAST_DRAWN, _WORTH // pairs)) - 1))]
     return drawn[int(resonances(drawn, open_end=open_end).argmin())]
 
 

@@ -258,7 +258,11 @@ class Stopping:
             reason: StopReason | None = None
             if not pairs:
                 reason = "unmeasured"
-            elif kept is not None and len(pairs) >= self._plan.min_blocks and self._settled(kept, len(pairs), estimate.slack):
+            elif (
+                kept is not None
+                and len(pairs) >= self._plan.min_blocks
+                and self._settled(kept, len(pairs), estimate.slack)
+            ):
                 reason = "narrow"
             elif index + 1 == len(self._blocks):
                 reason = "max_blocks"
