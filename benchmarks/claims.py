@@ -1,4 +1,4 @@
-"""What a benchmark claims, and whether it holds."""
+"""What a benchmark claims, whether it holds, and the tables around it."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ class Claim:
         if at_limit:
             slack = 2 * float(np.sqrt(max(limit * (1 - limit) for limit in at_limit) / self.experiments))
         return self.low - slack <= self.figure <= self.high + slack
+
+
+def share(value: float | None) -> str:
+    """Return `95.0%`; `-` without a value."""
+    return "-" if value is None else f"{value:.1%}"
+
+
+def table_row(first: str, *cells: object) -> None:
+    """Print a row of a table."""
+    print(f"{first:<16}" + "".join(f"{cell!s:>22}" for cell in cells), flush=True)
