@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.latency_model import Floats, Scenario, simulate_cells
-from benchmarks.tables import Bools, by_kept, holm_many, intervals
-from harness.analysis.one_sided import paired_p
-from harness.analysis.outlying_blocks import outlying
+from benchmarks.tables import Bools, by_kept, holm_many, intervals, kept_blocks, kept_p
+from harness.analysis.predecessors import Before
 from harness.analysis.sequential import LOOK_LEVEL, look_alpha, repeated_p
 from harness.analysis.stop_rule import settled
 from harness.analysis.verdict import Rules
@@ -57,7 +56,14 @@ class Adaptive:
         return np.asarray((holm_many(worth) <= _RULES.alpha) & beyond)
 
 
-def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK_LEVEL, slack: float = 0.0) -> Adaptive:
+def run_adaptively(
+    latencies: Floats,
+    plan: AdaptivePlan,
+    *,
+    level: float = LOOK_LEVEL,
+    slack: float = 0.0,
+    before: Before | None = None,
+) -> Adaptive:
     """Stop each comparison when its ratio is known, all of them when a limit is reached.
 
     Args:
@@ -66,6 +72,7 @@ def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK
         plan: when to stop.
         level: of the intervals.
         slack: logarithm of the resolution of a ratio.
+        before: of two cells, what ran before, by experiment and block.
     """
     experiments, cells, most = latencies.shape
     shape = (experiments, cells - 1)
@@ -83,16 +90,17 @@ def run_adaptively(latencies: Floats, plan: AdaptivePlan, *, level: float = LOOK
         late = spent >= (plan.device_s if plan.device_s is not None else np.inf)
         rows, columns = np.nonzero(running)
         base, head = latencies[rows, 0, :n], latencies[rows, columns + 1, :n]
-        differences, keep = head - base, ~outlying((base + head) / 2)
-        rule = partial(settled, blocks=n, plan=plan, cells=cells - 1)
+        ran_before = Before(before.apart[rows, :n], before.after_head[rows, :n]) if before is not None else None
+        differences, keep = head - base, kept_blocks(base, head, ran_before)
+        rule = partial(settled, blocks=n, plan=plan, cells=cells - 1, slack=slack)
         known = by_kept(differences, keep, rule)
         ends = (known > 0) | late[rows] | (n == most)
         where = (rows[ends], columns[ends])
         if ends.any():
             ends_of = intervals(differences[ends], keep[ends], level)
             low[where], high[where] = ends_of[0] - slack, ends_of[1] + slack
-            above[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(kept, _EDGE + slack))
-            below[where] = by_kept(differences[ends], keep[ends], lambda kept: paired_p(-kept, _EDGE + slack))
+            above[where] = by_kept(differences[ends], keep[ends], lambda kept: kept_p(kept, _EDGE + slack))
+            below[where] = by_kept(differences[ends], keep[ends], lambda kept: kept_p(-kept, _EDGE + slack))
         blocks[where] = n
         running[where] = False
         if not running.any():

@@ -1,4 +1,4 @@
-"""What a benchmark claims, and whether it holds."""
+"""What a benchmark claims, whether it holds, and the tables around it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ class Claim:
         """Whether it does. A share that was found by chance may lie beyond a limit by what chance does: two standard errors."""
         slack = 2 * float(np.sqrt(0.25 / self.experiments)) if self.experiments else 0.0
         at_limit = [limit for limit in (self.low, self.high) if 0 < limit < 1]
-        if at_limit:
+        if at_limit and self.experiments:
             slack = 2 * float(np.sqrt(max(limit * (1 - limit) for limit in at_limit) / self.experiments))
         return self.low - slack <= self.figure <= self.high + slack
+
+
+def share(value: float | None) -> str:
+    """Return `95.0%`; `-` without a value."""
+    return "-" if value is None else f"{value:.1%}"
+
+
+def table_row(first: str, *cells: object) -> None:
+    """Print a row of a table."""
+    print(f"{first:<16}" + "".join(f"{cell!s:>22}" for cell in cells), flush=True)

@@ -18,7 +18,8 @@ from harness.analysis.drift import slow_movement
 from harness.analysis.multiple_claims import selected_level
 from harness.analysis.one_sided import mean_p, paired_p, unpaired_p
 from harness.analysis.outlying_blocks import outlying
-from harness.analysis.samples import LEVEL, paired_many, unpaired_many
+from harness.analysis.predecessors import Before, to_leave_out
+from harness.analysis.samples import LEVEL, MIN_BLOCKS, SAME_FROM, paired_many, unpaired_many
 from harness.analysis.verdict import Rules
 
 Bools = npt.NDArray[np.bool_]
@@ -71,9 +72,13 @@ class Tests:
     """Both ends of the intervals of the chosen cells at a level."""
     means: Floats
     """Logarithms of the ratios of plain averages."""
+    processes: int
+    """Of the smaller side."""
 
 
-def judge_paired(base: Floats, head: Floats, rules: Rules, *, slack: float = 0.0) -> Judged:
+def judge_paired(
+    base: Floats, head: Floats, rules: Rules, *, slack: float = 0.0, before: Before | None = None
+) -> Judged:
     """Judge tables measured in one run.
 
     Args:
@@ -81,13 +86,14 @@ def judge_paired(base: Floats, head: Floats, rules: Rules, *, slack: float = 0.0
         head: the same of the other side.
         rules: how verdicts are reached.
         slack: logarithm of the resolution of a ratio.
+        before: what ran before, likewise.
     """
     differences = head - base
-    keep = ~outlying((base + head) / 2)
+    keep = kept_blocks(base, head, before)
 
     def within(edge: float) -> Floats:
         sides = [
-            np.maximum(by_kept(one, keep, lambda kept: paired_p(kept, -edge + slack)), mean_p(one, -edge + slack))
+            np.maximum(by_kept(one, keep, lambda kept: kept_p(kept, -edge + slack)), mean_p(one, -edge + slack))
             for one in (differences, -differences)
         ]
         return np.maximum(*sides)
@@ -97,13 +103,26 @@ def judge_paired(base: Floats, head: Floats, rules: Rules, *, slack: float = 0.0
         return low - slack, high + slack
 
     tests = Tests(
-        above=lambda edge: by_kept(differences, keep, lambda kept: paired_p(kept, edge + slack)),
-        below=lambda edge: by_kept(differences, keep, lambda kept: paired_p(-kept, -edge + slack)),
+        above=lambda edge: by_kept(differences, keep, lambda kept: kept_p(kept, edge + slack)),
+        below=lambda edge: by_kept(differences, keep, lambda kept: kept_p(-kept, -edge + slack)),
         within=within,
         interval=interval,
         means=_log_ratio_of_means(base, head),
+        processes=base.shape[-1],
     )
     return judge_many(tests, base.shape[:2], rules)
+
+
+def kept_blocks(base: Floats, head: Floats, before: Before | None = None) -> Bools:
+    """Return which blocks are not set aside."""
+    means = (base + head) / 2
+    left_out = to_leave_out(means, before) if before is not None else np.zeros(means.shape, dtype=np.bool_)
+    return np.asarray(~outlying(means) & ~left_out)
+
+
+def kept_p(kept: Floats, edge: float) -> Floats:
+    """Return the p-value of "the centre of the blocks that are kept is at most `edge`"; of few of them 1."""
+    return paired_p(kept, edge) if kept.shape[-1] >= MIN_BLOCKS else np.ones(kept.shape[:-1])
 
 
 def judge_unpaired(base: Floats, head: Floats, rules: Rules, *, drifts: bool = True) -> Judged:
@@ -120,6 +139,7 @@ def judge_unpaired(base: Floats, head: Floats, rules: Rules, *, drifts: bool = T
         within=lambda edge: np.maximum(unpaired_p(base, head, -edge + slack), unpaired_p(head, base, -edge + slack)),
         interval=interval,
         means=_log_ratio_of_means(base, head),
+        processes=min(base.shape[-1], head.shape[-1]),
     )
     return judge_many(tests, base.shape[:2], rules)
 
@@ -129,7 +149,8 @@ def judge_many(tests: Tests, shape: tuple[int, ...], rules: Rules) -> Judged:
     edge = float(np.log1p(rules.min_effect))
     above, below = tests.above(edge), tests.below(-edge)
     differs = holm_many(np.minimum(above, below)) <= rules.alpha
-    same = holm_many(tests.within(edge)) <= rules.alpha
+    enough = tests.processes >= SAME_FROM
+    same = holm_many(tests.within(edge)) <= rules.alpha if enough else np.zeros(shape, dtype=np.bool_)
     means = tests.means
     picked = differs | same
     low, high = np.zeros((2, *shape))

@@ -5,23 +5,36 @@ that is drawn anew for each block a cell never follows itself within a block, so
 other one look slow. Here the predecessors are balanced, across the borders of blocks too:
 
 *   Two cells alternate, AB BA AB BA: within a block both follow the same cell, so what that left behind cancels. Alternating throughout
-    would keep step with anything that comes back every fourth process, so somewhere near the middle one block repeats the order of the
-    one before. A run that may end after any block does so several times, at growing distances.
-*   Three and more cells are shuffled such that each follows each, itself included, as equally often as can be. Fixed squares (Williams)
-    balance exactly but keep step with what comes back regularly; `python -m benchmarks.orders` compares them.
+    would keep step with anything that comes back every fourth process, so one block repeats the order of the one before. A run that may
+    end after any block does so several times, at growing distances.
+*   Up to `_FEW` cells: each block begins with the cell that ended the one before; the rest is shuffled. Within a block each cell follows
+    itself never and each other one as often, so just this makes all predecessors equally frequent.
+*   More are shuffled such that each follows each, itself included, as equally often as can be.
+
+What repeats itself so strictly may keep step with what comes back regularly. So of up to `_FEW` cells many orders are drawn, and the one
+that does so least is taken (`harness.analysis.order_resonance`). Fixed squares (Williams) do; `python -m benchmarks.orders` compares them.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from harness.analysis.order_resonance import resonances
+
+_FEW = 7
+"""With more cells a plain order hardly keeps step with anything: there are too many."""
+_MOST_DRAWN, _MOST_OF_TWO, _LEAST_DRAWN, _WORTH = 96, 32, 8, 6000
+"""Orders of a whole run of few cells that are drawn; the one that keeps step least is taken. So many pairs of cells, counted in each block,
+are worth the time; a long run needs fewer orders, as it keeps step less. Two cells have few different ones."""
 _TRIES = 8
-"""Orders that are drawn for a block; the one whose predecessors are rarest so far is taken."""
+"""Orders that are drawn for a block of many cells; the one whose predecessors are rarest so far is taken."""
 _MANY = 64
 """With more candidates than that only a few are looked at: then hardly any pair comes twice anyway."""
-_GROWTH = 1.6
-"""Each stretch of alternating blocks of a run that may end early is so much longer than the one before."""
+_STRETCH, _GROWTH = (2.5, 7.0), (1.3, 2.3)
+"""Of two cells in a run that may end early: length of the first stretch of alternating blocks, and how much longer each is than the one
+before."""
 
 Order = tuple[int, ...]
 
@@ -43,10 +56,13 @@ def block_orders(
         earlier: the orders of the blocks before; other cells may have run in them, or none.
         open_end: the run may end after any block, so the balance must not wait for the last one.
     """
-    if len(cells) < 2:
+    if len(cells) < 2 or blocks < 1:
         return [tuple(cells)] * blocks
+    last = next((one[-1] for one in reversed(earlier) if one), None)
     if len(cells) == 2:
-        return _alternating(cells, blocks, rng, earlier, open_end=open_end)
+        return _calmest(lambda: _alternating(cells, blocks, last, rng, open_end=open_end), 2, open_end=open_end)
+    if len(cells) <= _FEW:
+        return _calmest(lambda: _chained(cells, blocks, last, rng), len(cells), open_end=open_end)
     follows = _Follows()
     last = follows.count(earlier)
     orders: list[Order] = []
@@ -58,31 +74,52 @@ def block_orders(
     return orders
 
 
+def _calmest(draw: Callable[[], list[Order]], cells: int, *, open_end: bool) -> list[Order]:
+    """The one of many orders that keeps step least with whatever comes back regularly."""
+    first = draw()
+    pairs = len(first) * math.comb(cells, 2)
+    most = _MOST_OF_TWO if cells == 2 else _MOST_DRAWN
+    drawn = [first, *(draw() for _ in range(min(most, max(_LEAST_DRAWN, _WORTH // pairs)) - 1))]
+    return drawn[int(resonances(drawn, open_end=open_end).argmin())]
+
+
+def _chained(cells: Sequence[int], blocks: int, last: int | None, rng: random.Random) -> list[Order]:
+    """Shuffled blocks, each of which begins with the cell that ran last."""
+    orders: list[Order] = []
+    for _ in range(blocks):
+        order = rng.sample(list(cells), len(cells))
+        if last in order:
+            place = order.index(last)
+            order[0], order[place] = order[place], order[0]
+        last = order[-1]
+        orders.append(tuple(order))
+    return orders
+
+
 def _alternating(
-    cells: Sequence[int], blocks: int, rng: random.Random, earlier: Sequence[Sequence[int]], *, open_end: bool
+    cells: Sequence[int], blocks: int, last: int | None, rng: random.Random, *, open_end: bool
 ) -> list[Order]:
     order = tuple(rng.sample(list(cells), 2))
-    first = next((one[-1] for one in reversed(earlier) if one), None)
-    if first in cells:
+    if last in cells:
         # The first block follows its own cell, as the later ones do.
-        order = tuple(sorted(cells, key=lambda cell: cell != first))
+        order = tuple(sorted(cells, key=lambda cell: cell != last))
     repeats = _repeats(blocks, rng, open_end=open_end)
     orders = [order]
     while len(orders) < blocks:
         orders.append(orders[-1] if len(orders) in repeats else orders[-1][::-1])
-    return orders[:blocks]
+    return orders
 
 
 def _repeats(blocks: int, rng: random.Random, *, open_end: bool) -> set[int]:
     """The blocks that have the order of the one before, so that either phase of the alternation runs about equally long."""
     if not open_end:
-        return {blocks // 2 + rng.choice((-1, 0, 1) if blocks >= 8 else (0, blocks % 2))} if blocks >= 4 else set()
-    at, length = 0, 3.0
+        return {rng.randrange(1, blocks)} if blocks > 1 else set()
+    at, length, growth = 0, rng.uniform(*_STRETCH), rng.uniform(*_GROWTH)
     found: set[int] = set()
     while at < blocks:
-        at += round(length) + rng.choice((-1, 0, 1))
+        at += round(length)
         found.add(at)
-        length *= _GROWTH
+        length *= growth
     return found
 
 
@@ -144,9 +181,11 @@ class LaterBlocks:
         Args:
             ran: the cells of each block so far; those of the block itself come last.
         """
-        return self._orders(tuple(ran))[-1]
+        return self.orders(ran)[-1]
 
-    def _orders(self, ran: tuple[frozenset[int], ...]) -> list[Order]:
+    def orders(self, ran: Sequence[frozenset[int]]) -> list[Order]:
+        """The order of every block so far; argument as of `order`."""
+        ran = tuple(ran)
         found: list[Order] = []
         whole = True
         for block, cells in enumerate(ran):

@@ -12,8 +12,10 @@ An order that balances predecessors (`harness.analysis.block_order`) keeps such 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -206,26 +208,22 @@ def _basis(processes: _Processes) -> Floats:
     """An orthonormal basis of what the cells and the level explain."""
     columns = [processes.cell == cell for cell in np.unique(processes.cell)]
     place = np.arange(len(processes.block), dtype=np.float64)
-    stretch: list[int] = []
-    blocks, sizes = np.unique(processes.block, return_counts=True)
-    for block, size in [*zip(blocks, sizes, strict=True), (-1, _SMALL_BLOCK + 1)]:
-        if size <= _SMALL_BLOCK:
-            stretch.append(int(block))
-            continue
-        columns += _bending(place, np.isin(processes.block, stretch), len(stretch))
-        stretch = []
-        columns.append(processes.block == block)
+    sizes = Counter(processes.block.tolist())
+    for small, blocks in groupby(sorted(sizes), key=lambda block: sizes[block] <= _SMALL_BLOCK):
+        stretch = list(blocks)
+        if small:
+            columns += _bending(place, np.isin(processes.block, stretch), len(stretch))
+        else:
+            columns += [processes.block == block for block in stretch]
     matrix = np.array([np.asarray(column, dtype=np.float64) for column in columns]).T
-    vectors, sizes_found, _ = np.linalg.svd(matrix, full_matrices=False)
-    return np.asarray(vectors[:, sizes_found > 1e-9 * sizes_found[0]], dtype=np.float64)
+    vectors, lengths, _ = np.linalg.svd(matrix, full_matrices=False)
+    return np.asarray(vectors[:, lengths > 1e-9 * lengths[0]], dtype=np.float64)
 
 
 def _bending(place: Floats, within: npt.NDArray[np.bool_], blocks: int) -> list[Floats]:
-    """Hat functions over a stretch of small blocks: together a line that bends every few blocks."""
-    if not blocks:
-        return []
+    """Hat functions over a stretch of small blocks: together a line that bends every few blocks, and one level for a block alone."""
     here = place[within]
-    knots = np.linspace(here[0], here[-1], max(2, round(blocks / _BEND_BLOCKS) + 1))
+    knots = np.linspace(here[0], here[-1], min(blocks, max(2, round(blocks / _BEND_BLOCKS) + 1)))
     return [np.where(within, np.interp(place, knots, np.eye(len(knots))[number]), 0.0) for number in range(len(knots))]
 
 
@@ -260,7 +258,7 @@ def _clearest(
         # What cells and level explain of it is taken away again, as it was from what was measured.
         drawn_t, _, _ = _students(marks[[best]], drawn - (drawn @ explained) @ explained.T, freedom)
         as_large += int((np.abs(drawn_t) >= abs(t[best]) * (1 - 1e-12)).sum())
-        p_value = min(1.0, len(numbers) * (as_large + 1) / (draws + 1))
+        p_value = len(numbers) * (as_large + 1) / (draws + 1)
         if p_value > ALPHA:
             return None  # the other draws can only make it larger
     return int(numbers[best]), float(effect[best]), float(error[best]), freedom, p_value

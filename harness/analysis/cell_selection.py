@@ -55,10 +55,10 @@ def parse_where(text: str) -> dict[str, str]:
         key, equals, value = part.partition("=")
         key, value = key.strip(), value.strip()
         if key not in KEYS:
-            near = get_close_matches(key, KEYS, n=1)
+            near = _nearest(key, KEYS)
             raise UsageError(
                 f"a selection cannot name {key!r}",
-                remedy=f"did you mean {near[0]!r}?" if near else f"it can name {', '.join(KEYS)}",
+                remedy=f"did you mean {near!r}?" if near else f"it can name {', '.join(KEYS)}",
             )
         if not equals or not value:
             raise UsageError(f"selection {part!r} lacks a value", remedy=f"write {key}=VALUE")
@@ -81,10 +81,10 @@ def select(cells: Sequence[CellResults], selection: Selection) -> list[CellResul
         kept = kept or [cell for cell in left if _matches(cell, key, pattern)]
         if not kept:
             there = sorted({str(getattr(cell.key, key)) for cell in left})
-            near = get_close_matches(pattern, there, n=1)
+            near = _nearest(pattern, there)
             raise UsageError(
                 f"{selection.text}: nothing has {key}={pattern}",
-                remedy=(f"did you mean {key}={near[0]}?" if near else f"there is {', '.join(there) or 'nothing'}"),
+                remedy=(f"did you mean {key}={near}?" if near else f"there is {', '.join(there) or 'nothing'}"),
             )
         left = kept
     return left
@@ -180,9 +180,13 @@ def same_devices(base: Sequence[DeviceInfo], head: Sequence[DeviceInfo]) -> dict
             continue
         twins = [s for s, other in theirs.items() if s not in same.values() and _kind(other) == _kind(info)]
         rivals = [s for s, other in ours.items() if s not in same and _kind(other) == _kind(info)]
-        if len(twins) == 1 and rivals == [serial]:
-            same[serial] = twins[0]
+        if len(twins) == len(rivals) == 1:
+            same[serial] = twins.pop()
     return same
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    return next(iter(get_close_matches(name, [*names])), None)
 
 
 def _kind(info: DeviceInfo) -> tuple[str | None, str | None, bool]:

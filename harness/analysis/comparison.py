@@ -25,6 +25,7 @@ from harness.analysis.multiple_claims import holm
 from harness.analysis.op_diff import OpDiff, op_diff
 from harness.analysis.op_profile import profile_of
 from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
+from harness.analysis.predecessors import sequence_of
 from harness.analysis.ratio_interval import Estimate, pooled
 from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.sequential import Looks
@@ -79,7 +80,8 @@ class Comparison:
     sure: bool = True
     """Whether a verdict can be sure. Between two separate runs without a control it is `suspected` at most."""
     apparent: Verdict = Verdict.INCONCLUSIVE
-    """The verdict if nothing but chance lay between two separate runs."""
+    """The verdict if nothing but chance lay between two separate runs, and `same` took no more processes than the others: a gate asks
+    whether head is slower, and for that it needs no more."""
     fails_more: float | None = None
     """P-value of "head fails no more often", corrected for all cells, where it is at most 1 %."""
 
@@ -191,7 +193,15 @@ def compare(
     looks = Looks(tuple(dict.fromkeys(plan for plan in (base.adaptive, head.adaptive) if plan is not None)))
     controls = Controls(base, head, metric)
     pairs = [pair for pair in pairs if not controls.is_control(pair)]
-    estimator = Estimator(metric=metric, rules=rules, looks=looks, controls=controls, same_run=same_run, spread=spread)
+    estimator = Estimator(
+        metric=metric,
+        rules=rules,
+        looks=looks,
+        controls=controls,
+        same_run=same_run,
+        spread=spread,
+        before=sequence_of(head.cells) if same_run else {},
+    )
     found = [estimator.estimate(pair) for pair in pairs]
     mixed = [half_synthetic(pair) for pair in pairs]
     judgements = judge([one.judged for one in found], rules)
@@ -310,7 +320,7 @@ def _comparison(
         control=estimate.control.name if estimate.control else None,
         spread=estimate.spread,
         sure=estimate.sure,
-        apparent=apparent.verdict,
+        apparent=Verdict.SAME if apparent.same_so_far else apparent.verdict,
     )
 
 

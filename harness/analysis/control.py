@@ -37,7 +37,7 @@ class Controlled:
     head: tuple[float, ...]
     moved: float
     """The control itself, head over base: what was divided away."""
-    resolution: float = 0.0
+    resolution: float
     """Relative size of the step in which the control's values are printed."""
 
 
@@ -190,12 +190,13 @@ class Controls:
             return None
         sides = [[cell for cell in run.cells if cell.key.device == device] for run in (self._base, self._head)]
         identities = [_canary_identity(run, cells) for run, cells in zip((self._base, self._head), sides, strict=True)]
-        logs = [self._canary_logs(cells) for cells in sides]
-        if identities[0] is None or identities[0] != identities[1] or logs[0] is None or logs[1] is None:
+        if None in identities or len(set(identities)) > 1:
             return None
-        return _Control(name="canary", base=logs[0], head=logs[1])
+        base, head = (self._canary_logs(cells) for cells in sides)
+        return _Control(name="canary", base=base, head=head) if base and head else None
 
-    def _canary_logs(self, cells: Sequence[CellResults]) -> _Logs | None:
+    def _canary_logs(self, cells: Sequence[CellResults]) -> _Logs:
+        """None at all where the canary was not timed, or only modelled, before any process that counts."""
         blocks: dict[int, list[float]] = {}
         for cell in cells:
             purpose = purpose_for(cell.results, self._metric)
@@ -204,17 +205,16 @@ class Controls:
                     continue
                 us = result.conditions.canary_us
                 if not us or "canary_us" in result.conditions.simulated:
-                    return None
+                    return {}
                 blocks.setdefault(result.trial.block, []).append(math.log(us))
-        return {block: _mean(logs) for block, logs in blocks.items()} or None
+        return {block: _mean(logs) for block, logs in blocks.items()}
 
 
 def _identity(cell: CellResults) -> _Identity | None:
     """None where the cell's processes are not all of one binary and model, or the binary is not known."""
-    good = [result for result in cell.results if result.status is Status.OK]
-    found = {_of(result) for result in good}
-    [*identities] = found
-    return identities[0] if len(identities) == 1 and identities[0].binary else None
+    found = {_of(result) for result in cell.results if result.status is Status.OK}
+    identity = found.pop() if found else None
+    return None if found or identity is None or not identity.binary else identity
 
 
 def _of(result: Result) -> _Identity:

@@ -55,9 +55,15 @@ def sample_notes(estimate: Estimate) -> Iterable[Note]:
     if estimate.level > (LOOK_LEVEL if estimate.looks else LEVEL):
         text = f"one of several cells with a verdict: the interval is at {100 * estimate.level:.3g} %, so that of these at most 5 % miss"
         yield Note("selected", text, False)
-    if estimate.set_aside:
-        text = f"{estimate.set_aside} of {estimate.n} blocks set aside: a process in them took far longer or shorter than its neighbours"
+    if outlying := estimate.set_aside - estimate.unlike_before:
+        text = f"{outlying} of {estimate.n} blocks set aside: a process in them took far longer or shorter than its neighbours"
         yield Note("set_aside", text, False)
+    if estimate.unlike_before:
+        text = (
+            f"{estimate.unlike_before} of {estimate.n} blocks set aside: latencies depend on what ran before, and there it differs "
+            "between the two sides"
+        )
+        yield Note("unlike_before", text, False)
     if estimate.resolution:
         text = (
             f"the values are printed in steps: rounding alone may move the ratio by {100 * estimate.resolution:.2g} %"

@@ -160,8 +160,6 @@ def _rest(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[Group]:
 
 def _best_matches(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[tuple[int, int]]:
     """Pairs in the order of both sides with the largest sum of likenesses (Needleman and Wunsch's recursion, gaps free)."""
-    if not base or not head:
-        return []
     # A graph of a thousand ops has a few dozen sorts of ops: compute each pair of sorts once.
     sorts, columns = _numbered([_features(row) for row in head])
     by_sort = {ours: [_likeness(ours, theirs) for theirs in sorts] for ours in {_features(row) for row in base}}

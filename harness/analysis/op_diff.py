@@ -106,9 +106,10 @@ def change_kind(base: Sequence[OpRow], head: Sequence[OpRow]) -> ChangeKind:
         return "gone"
     if len(base) > 1 or len(head) > 1:
         return "replaced"
-    if (base[0].node_type, base[0].name) == (head[0].node_type, head[0].name):
+    (ours,), (theirs,) = base, head
+    if (ours.node_type, ours.name) == (theirs.node_type, theirs.name):
         return "same"
-    return "renamed" if is_renamed(base[0], head[0]) else "replaced"
+    return "renamed" if is_renamed(ours, theirs) else "replaced"
 
 
 def _estimate(base: Sequence[OpRow], head: Sequence[OpRow], interleaved: bool) -> Estimate | None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.analysis.between_runs import BetweenRuns, allowing_for
 from harness.analysis.cell_selection import Pair
 from harness.analysis.centre import centre
 from harness.analysis.control import Controlled, Controls
-from harness.analysis.metrics import Metric
+from harness.analysis.metrics import Metric, purpose_for
 from harness.analysis.odd_values import odd_values
+from harness.analysis.predecessors import Before, before_blocks
 from harness.analysis.ratio_interval import Estimate, paired, unpaired
 from harness.analysis.resolution import ratio_resolution
 from harness.analysis.sequential import Looks
 from harness.analysis.shared_blocks import blocks_to_pair
 from harness.analysis.sides import by_block, half_synthetic
 from harness.analysis.verdict import Rules
+from harness.records import CellKey
 
 _Blocks = Mapping[int, Sequence[float]]
 
@@ -80,6 +82,7 @@ class Estimator:
         controls: of two separate runs.
         same_run: both sides are one run.
         spread: how much runs differ in what a pair measures, as far as that is known.
+        before: of one run, by trial which cell ran before it (`predecessors.sequence_of`); empty if that is not known.
     """
 
     metric: Metric
@@ -88,6 +91,7 @@ class Estimator:
     controls: Controls
     same_run: bool
     spread: Callable[[Pair], BetweenRuns | None]
+    before: Mapping[str, CellKey | None] = field(default_factory=dict)
 
     def estimate(self, pair: Pair) -> PairEstimate:
         """Estimate one pair."""
@@ -113,9 +117,9 @@ class Estimator:
         ours, theirs = (
             {block: [math.log(value) for value in values] for block, values in side.items()} for side in sides
         )
-        return self._of_values(ours, theirs, resolution=resolution)
+        return self._of_values(pair, ours, theirs, resolution=resolution)
 
-    def _of_values(self, ours: _Blocks, theirs: _Blocks, *, resolution: float = 0.0) -> Estimate:
+    def _of_values(self, pair: Pair, ours: _Blocks, theirs: _Blocks, *, resolution: float = 0.0) -> Estimate:
         level = self.looks.level
         if self.same_run and (shared := blocks_to_pair(ours, theirs)):
             logs = [(_mean(ours[block]), _mean(theirs[block])) for block in shared]
@@ -124,8 +128,24 @@ class Estimator:
                 level=level,
                 means=[(base + head) / 2 for base, head in logs],
                 resolution=resolution,
+                before=self._before(pair, shared),
             )
         return unpaired(_flat(ours), _flat(theirs), level=level, resolution=resolution)
+
+    def _before(self, pair: Pair, blocks: Sequence[int]) -> Before | None:
+        """What ran before the processes of each block; None where some block has several processes of a cell, or it is not known."""
+        if pair.base is None or pair.head is None:
+            return None
+        sides = []
+        for cell in (pair.base, pair.head):
+            purpose = purpose_for(cell.results, self.metric)
+            ran = [
+                one.trial for one in cell.results if one.trial.purpose is purpose and one.trial.trial_id in self.before
+            ]
+            sides.append({trial.block: self.before[trial.trial_id] for trial in ran})
+            if len(sides[-1]) < len(ran) or not set(blocks) <= sides[-1].keys():
+                return None
+        return before_blocks([(sides[0][block], sides[1][block]) for block in blocks], pair.head.key)
 
     def _grew_by_nothing(self, pair: Pair) -> bool:
         if not self.metric.may_be_zero:
@@ -142,7 +162,7 @@ class Estimator:
         unit = edge / math.log1p(self.rules.min_effect)
         ours, theirs = ({block: [v / unit for v in values] for block, values in side.items()} for side in sides)
         # The plain averages have no ratio here.
-        found = replace(self.looks.corrected(self._of_values(ours, theirs)), mean_ratio=None)
+        found = replace(self.looks.corrected(self._of_values(pair, ours, theirs)), mean_ratio=None)
         if self.rules.gate is not None:
             found = replace(found, gate_edge=max(self.rules.gate * level, self.metric.resolution) / unit)
         return PairEstimate(judged=found, edge=edge, unit=unit, sure=self.same_run)

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from harness.analysis.outlying_blocks import outlying
+from harness.analysis.predecessors import Before, to_leave_out
 from harness.analysis.ranks import Floats
 from harness.analysis.samples import (
     LEVEL,
@@ -54,7 +55,10 @@ class Estimate:
     resolution: float = 0.0
     """Relative size of the step in which the values are printed, likewise."""
     set_aside: int = 0
-    """Number of blocks that an outlier spoils: counted in `base_n` and `head_n`, but not used for the ratio and its interval."""
+    """Number of blocks that count in `base_n` and `head_n`, but are not used for the ratio and its interval: an outlier spoils them, or
+    what ran before differs between the sides."""
+    unlike_before: int = 0
+    """Number of those of them that are set aside for what ran before."""
     mean_ratio: float | None = None
     """Ratio of the plain averages of all processes. Far from `ratio` if one side has slow processes more often."""
     gate_edge: float | None = None
@@ -109,6 +113,7 @@ def paired(
     level: float = LEVEL,
     means: Sequence[float] | None = None,
     resolution: float = 0.0,
+    before: Before | None = None,
 ) -> Estimate:
     """Estimate from one log ratio (head over base) per block.
 
@@ -117,20 +122,26 @@ def paired(
         level: level of the interval.
         means: mean of the logarithms of both sides, by block; with it, blocks that an outlier spoils are set aside.
         resolution: relative size of the step in which the values are printed.
+        before: what ran before the processes of each block; with it and `means`, blocks are set aside in which it biases the ratio.
     """
     n = len(log_ratios)
     if n < 2:
-        ratio = _exp(log_ratios[0]) if n else None
+        ratio = next(map(_exp, log_ratios), None)
         return Estimate(design="paired", base_n=n, head_n=n, ratio=ratio, level=level)
     everything = np.asarray(log_ratios, dtype=np.float64)
-    spoilt = outlying(np.asarray(means, dtype=np.float64)) if means is not None else np.zeros(n, dtype=np.bool_)
+    spoilt = unlike = np.zeros(n, dtype=np.bool_)
+    if means is not None:
+        spoilt = outlying(np.asarray(means, dtype=np.float64))
+        unlike = to_leave_out(np.asarray(means, dtype=np.float64), before) if before is not None else unlike
+    spoilt = spoilt | unlike
     sample = PairedSample(everything[~spoilt], everything)
     found = paired_many(sample.kept, level=level)
     mean_ratio = None
     if means is not None:
         centres = np.asarray(means, dtype=np.float64)
         mean_ratio = _ratio_of_means(centres - everything / 2, centres + everything / 2)
-    return _estimate("paired", n, n, found, level, sample, resolution, mean_ratio, int(spoilt.sum()))
+    estimate = _estimate("paired", n, n, found, level, sample, resolution, mean_ratio, int(spoilt.sum()))
+    return replace(estimate, unlike_before=int(unlike.sum()))
 
 
 def unpaired(

@@ -10,7 +10,7 @@ from scipy import special
 
 from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, T_SHARE, least_paired_p, least_unpaired_p
 from harness.analysis.ratio_interval import Estimate
-from harness.analysis.samples import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS, SAME_FROM
 from harness.analysis.sequential import look_alpha
 
 LIMIT = 500
@@ -22,6 +22,8 @@ def least_processes(
     cells: int, alpha: float, *, paired: bool = True, looks: Sequence[tuple[int, int]] = ()
 ) -> int | None:
     """Return the least number of processes a side with which a table of so many cells can give any verdict, however large the change.
+
+    `same` takes `SAME_FROM` at least.
 
     With fewer, even processes that all say the same may do so by chance more often than a table of that size allows.
 
@@ -70,7 +72,10 @@ def more_processes(estimate: Estimate, *, edge: float, alpha: float, cells: int 
     least = least_processes(cells, alpha, paired=paired, looks=estimate.looks)
     if least is None or margin <= 0:
         return None
-    for larger in range(max(n + 1, math.ceil(least / usable)), n + limit + 1):
+    least = math.ceil(least / usable)
+    if shift < edge:  # the verdict would be `same`
+        least = max(least, SAME_FROM)
+    for larger in range(max(n + 1, least), n + limit + 1):
         left = larger * usable
         if margin > _t(sides * (left - 1), single * _share(larger, paired)) * spread / math.sqrt(left):
             return larger - n

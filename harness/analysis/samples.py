@@ -28,6 +28,12 @@ LEVEL = 0.95
 MIN_BLOCKS = 5
 """Fewer blocks (or processes a side) never give a verdict."""
 
+SAME_FROM = 16
+"""Fewer blocks (or processes a side) never give `same`. If 5 % of base's processes and 20 % of head's are slow, and so head is slower on
+average, n a side show no slow one at all with a chance of (0.95 x 0.8)^n, and then nothing tells them from two equal sides. Of ten, that is
+6.4 %; of sixteen, 1.2 %, and with those where ranks and averages overlook the few slow ones `same` is said in 1.4 %
+(`python -m benchmarks.statistics`). `slower` and `faster` need no such number: what is not seen cannot suggest them."""
+
 _LEVEL_SLACK = 1.1
 """An exact interval may miss this much more often than asked, if no closer level exists."""
 _LEVEL_SLACK_OF_FIVE = 1.25
@@ -84,13 +90,18 @@ class PairedSample:
         """Number of blocks that are used."""
         return len(self.kept)
 
+    @property
+    def _enough(self) -> bool:
+        """Whether enough is left for a verdict of what was enough."""
+        return len(self.kept) >= min(MIN_BLOCKS, len(self.everything))
+
     def p_above(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at most `edge`"."""
-        return float(paired_p(self.kept, edge))
+        return float(paired_p(self.kept, edge)) if self._enough else 1.0
 
     def p_below(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at least `edge`"."""
-        return float(paired_p(-self.kept, -edge))
+        return float(paired_p(-self.kept, -edge)) if self._enough else 1.0
 
     def p_within(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at least `edge` away from 0", by the ranks and by the means of all blocks.

@@ -71,7 +71,7 @@ def repeated_p(p_value: float, min_blocks: int, max_blocks: int) -> float:
     smallest = _smallest_p(min_blocks, max_blocks)
     as_small = int(np.searchsorted(smallest, p_value, side="right"))
     counted = (max_blocks - min_blocks + 1) * p_value
-    return max(p_value, min(1.0, counted, (as_small + 1) / (len(smallest) + 1)))
+    return max(p_value, min(counted, (as_small + 1) / (len(smallest) + 1)))
 
 
 @lru_cache(maxsize=256)

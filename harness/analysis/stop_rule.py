@@ -48,7 +48,7 @@ def plain_width(differences: Floats) -> Floats:
 
 
 def settled(
-    differences: Floats, *, blocks: int, plan: AdaptivePlan, cells: int, rules: Rules | None = None
+    differences: Floats, *, blocks: int, plan: AdaptivePlan, cells: int, rules: Rules | None = None, slack: float = 0.0
 ) -> npt.NDArray[np.bool_]:
     """Return whether a comparison may stop for being known.
 
@@ -58,18 +58,19 @@ def settled(
         plan: the limits of the run.
         cells: number of cells in the table that the verdict will stand in.
         rules: how the verdict will be reached.
+        slack: logarithm by which the verdict will allow for the steps in which the values are printed.
     """
     rules = rules or Rules()
     edge = math.log1p(rules.min_effect)
     looks = ((plan.min_blocks, plan.max_blocks),)
     single = look_alpha(rules.alpha / max(1, cells), *looks[0])
     plain = paired_many(differences, level=LEVEL)
-    within = (plain.low >= -edge) & (plain.high <= edge)
-    decided = np.minimum(paired_p(differences, edge), paired_p(-differences, edge)) <= single
+    within = (plain.low - slack >= -edge) & (plain.high + slack <= edge)
+    decided = np.minimum(paired_p(differences, edge + slack), paired_p(-differences, edge + slack)) <= single
     patience = round(_PATIENCE + _PATIENCE_PER_DOUBLING * math.log2(max(1, cells)))
     last = min(plan.max_blocks, max(BUDGET, blocks) + patience)
     least = least_processes(max(1, cells), rules.alpha, looks=looks) or plan.max_blocks + 1
-    margin = np.abs(plain.centre) - edge
+    margin = np.abs(plain.centre) - edge - slack
     spread = differences.std(axis=-1, ddof=1)
     # Up to the number that a suite runs by default, a ratio that seems to lie beyond the region is always worth a block more.
     near = (margin > 0) & (blocks < min(BUDGET, plan.max_blocks))

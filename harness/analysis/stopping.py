@@ -18,6 +18,7 @@ from datetime import datetime
 from harness.analysis.block_order import LaterBlocks
 from harness.analysis.cells import baseline_key, key_of, matches
 from harness.analysis.metrics import Metric, counts
+from harness.analysis.predecessors import before_blocks
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate, paired
 from harness.analysis.resolution import ratio_resolution
@@ -111,6 +112,7 @@ class Stopping:
         for trial in trials:
             blocks.setdefault(trial.block, []).append((key_of(trial), trial))
         self._blocks = [blocks[number] for number in sorted(blocks)]
+        self._block_numbers = sorted(blocks)
         keys = list(dict.fromkeys(key for block in self._blocks for key, _ in block))
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._later: LaterBlocks | None = None
@@ -145,7 +147,7 @@ class Stopping:
                 ended |= {one.head: one.block for one in found}
                 new += found
         last = max(ended.values(), default=-1)
-        ran = sum(block[0][1].block <= last for block in self._blocks)
+        ran = sum(number <= last for number in self._block_numbers)
         return self._step(ran, (), recorded, new, widest)
 
     def _step(
@@ -174,11 +176,25 @@ class Stopping:
         block = self._blocks[index]
         if index < self._plan.min_blocks:
             return block
-        number = block[0][1].block
+        number = self._block_numbers[index]
         needed = {cell for pair in self._base_of.items() if ended.get(pair[0], number) >= number for cell in pair}
         if needed:
             needed |= self._controls
         return [(key, trial) for key, trial in block if key in needed]
+
+    def _before(self, index: int, ended: _Ended) -> list[dict[CellKey, CellKey | None]]:
+        """Of each block so far, which cell ran before each."""
+        ran = [[key for key, _ in self._wanted(block, ended)] for block in range(index + 1)]
+        if self._later is not None:
+            keys = list(self._numbers)
+            orders = self._later.orders([frozenset(self._numbers[key] for key in block) for block in ran])
+            ran = [[keys[number] for number in order] for order in orders]
+        found = []
+        last: CellKey | None = None
+        for block in ran:
+            found.append(dict(zip(block, [last, *block], strict=False)))
+            last = block[-1] if block else last
+        return found
 
     def _in_order(self, index: int, left: tuple[Trial, ...], ended: _Ended) -> tuple[Trial, ...]:
         if self._later is None:
@@ -195,7 +211,7 @@ class Stopping:
         spent_s = math.fsum(
             processes[trial.trial_id].device_s for block in so_far for _, trial in block if trial.trial_id in processes
         )
-        block = so_far[-1][0][1].block
+        block = self._block_numbers[index]
 
         def decision(
             head: CellKey | None, reason: StopReason, pairs: int, estimate: Estimate | None = None
@@ -220,12 +236,14 @@ class Stopping:
             return ([] if None in ended else [decision(None, "nothing_to_compare", 0)]), None
         late = self._plan.device_s is not None and spent_s >= self._plan.device_s
         values = _values(so_far, processes)
+        before = self._before(index, ended)
         found: list[Decision] = []
         widths: list[float] = []
         for head, base in self._base_of.items():
             if head in ended:
                 continue
-            pairs = [(cells[base], cells[head]) for cells in values if head in cells and base in cells]
+            shared = [block for block, cells in enumerate(values) if head in cells and base in cells]
+            pairs = [(values[block][base], values[block][head]) for block in shared]
             logs = [(math.log(ours), math.log(theirs)) for ours, theirs in pairs]
             estimate = self._looks.corrected(
                 paired(
@@ -233,6 +251,7 @@ class Stopping:
                     means=[(ours + theirs) / 2 for ours, theirs in logs],
                     level=self._looks.level,
                     resolution=ratio_resolution([ours for ours, _ in pairs], [theirs for _, theirs in pairs]),
+                    before=before_blocks([(before[block][base], before[block][head]) for block in shared], head),
                 )
             )
             kept = estimate.sample.kept if isinstance(estimate.sample, PairedSample) else None
@@ -240,7 +259,11 @@ class Stopping:
             reason: StopReason | None = None
             if not pairs:
                 reason = "unmeasured"
-            elif kept is not None and len(pairs) >= self._plan.min_blocks and self._settled(kept, len(pairs)):
+            elif (
+                kept is not None
+                and len(pairs) >= self._plan.min_blocks
+                and self._settled(kept, len(pairs), estimate.slack)
+            ):
                 reason = "narrow"
             elif index + 1 == len(self._blocks):
                 reason = "max_blocks"
@@ -252,8 +275,8 @@ class Stopping:
                 widths.append(width)
         return found, max(widths, default=None)
 
-    def _settled(self, kept: Floats, blocks: int) -> bool:
-        return bool(settled(kept, blocks=blocks, plan=self._plan, cells=self._cells))
+    def _settled(self, kept: Floats, blocks: int, slack: float) -> bool:
+        return bool(settled(kept, blocks=blocks, plan=self._plan, cells=self._cells, slack=slack))
 
 
 def _values(

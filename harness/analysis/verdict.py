@@ -2,7 +2,8 @@
 
 The claim that is printed is the claim that is tested. `slower` says that the ratio lies beyond the region of indifference, so its p-value
 is that of "the ratio lies at the edge of the region, or below"; likewise `faster`. `same` says that it lies within, and is tested against
-both edges. Holm's correction over all cells of the table makes any wrong verdict rare. Everything else is `inconclusive`.
+both edges; it also takes `SAME_FROM` processes a side. Holm's correction over all cells of the table makes any wrong verdict rare.
+Everything else is `inconclusive`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from enum import StrEnum
 from harness.analysis.multiple_claims import holm, selected_level
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.required_processes import least_processes, more_processes
-from harness.analysis.samples import MIN_BLOCKS
+from harness.analysis.samples import MIN_BLOCKS, SAME_FROM
 from harness.analysis.sequential import allowing_for
 
 
@@ -61,6 +62,13 @@ class Judgement:
     """Number of cells that take part in the correction; of a cell that takes none yet, those that would."""
     level: float | None = None
     """Level of the interval to show: a cell that was picked out of many for its data needs a wider one (`multiple_claims`)."""
+    same_so_far: bool = False
+    """Whether the verdict would be `same` if that took no more processes than the others."""
+
+    @property
+    def least_same(self) -> int | None:
+        """Least number of processes a side that can give `same`."""
+        return max(self.least, SAME_FROM) if self.least is not None else None
 
 
 def judged(estimate: Estimate, judgement: Judgement) -> Estimate:
@@ -77,6 +85,8 @@ class _Claims:
     differs: float
     above: bool
     same: float
+    """1 with too few processes for that verdict, though they may say so."""
+    same_so_far: bool
     gate: float | None
 
 
@@ -104,12 +114,17 @@ def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
 
     above, below = tested(lambda one: one.p_above(edge)), tested(lambda one: one.p_below(-edge))
     directed = [min(up, down) for up, down in zip(above, below, strict=True)]
-    same = holm(tested(lambda one: one.p_within(edge)))
+    within = tested(lambda one: one.p_within(edge))
+    enough = [one.values >= SAME_FROM for one in estimates]
+    # A claim that cannot be made picks no cell, and gets no wider interval.
+    same = holm([p if can else 1.0 for p, can in zip(within, enough, strict=True)])
+    so_far = [p <= rules.alpha and not can for p, can in zip(holm(within), enough, strict=True)]
     gate: list[float] | list[None] = [None] * len(estimates)
     if rules.gate is not None:
         gate = holm(tested(lambda one: one.p_above(_gate_edge(one, rules))))
     return [
-        _Claims(*one) for one in zip(directed, holm(directed), map(float.__le__, above, below), same, gate, strict=True)
+        _Claims(*one)
+        for one in zip(directed, holm(directed), map(float.__le__, above, below), same, so_far, gate, strict=True)
     ]
 
 
@@ -134,7 +149,8 @@ def _too_few(estimate: Estimate, rules: Rules, cells: int) -> Judgement:
 
 def _needs(processes: int, least: int, cells: int) -> str:
     where = f" in a table of {cells} cells" if cells > 1 else ""
-    return f"{processes} processes a side, a verdict{where} needs at least {least}"
+    same = f" (`same`: {SAME_FROM})" if least < SAME_FROM else ""
+    return f"{processes} processes a side, a verdict{where} needs at least {least}{same}"
 
 
 def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cells: int) -> Judgement:
@@ -155,10 +171,14 @@ def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cel
     least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
     reasons: tuple[str, ...] = ()
     more = None
+    same_so_far = False
     if verdict is Verdict.INCONCLUSIVE:
         more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells)
+        same_so_far = claims.same_so_far and _means_agree(estimate, edge)
         if least is not None and estimate.values < least:
             reasons = (_needs(estimate.values, least, cells),)
+        elif same_so_far:
+            reasons = (_FEW_FOR_SAME,)
     return Judgement(
         verdict=verdict,
         q_value=claims.differs,
@@ -169,7 +189,13 @@ def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cel
         least=least,
         cells=cells,
         level=shown.level,
+        same_so_far=same_so_far,
     )
+
+
+_FEW_FOR_SAME = (
+    f"`same` needs at least {SAME_FROM} processes a side: with fewer, slow ones that became more frequent may not show"
+)
 
 
 def _means_agree(estimate: Estimate, edge: float) -> bool:

@@ -101,6 +101,7 @@ def _numbers(estimate: Estimate, judgement: Judgement) -> dict[str, Any]:
         "verdict": str(judgement.verdict),
         "more_processes": judgement.more_processes,
         "least_processes": judgement.least,
+        "least_processes_same": judgement.least_same,
         "reasons": list(judgement.reasons),
     }
 

@@ -246,7 +246,8 @@ def gate(table: Table) -> str:
         ]
         return f"broken ({'; '.join(parts)})"
     measured = [one for one in cells if one.state == "measured"]
-    undecided = sum(one.judgement.verdict is Verdict.INCONCLUSIVE for one in measured)
+    # For a gate, which asks whether head is slower, `same` so far is answer enough.
+    undecided = sum(one.judgement.verdict is Verdict.INCONCLUSIVE and not one.judgement.same_so_far for one in measured)
     unknown = sum(not one.base.n for one in cells)
     suspected = sum(one.judgement.verdict is Verdict.SUSPECTED for one in measured)
     parts = [f"{undecided} of {len(measured)} inconclusive"] if undecided else []

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.analysis.between_runs import BetweenRuns, allowing_for, between_runs
 from harness.analysis.ratio_interval import Estimate, unpaired
@@ -43,3 +44,45 @@ def test_it_covers_the_truth_where_runs_differ() -> None:
         claims += min(found.p_above(0.0), found.p_below(0.0)) <= 0.005
     assert covered >= 930
     assert claims <= 20
+
+
+BASE, HEAD = [0.0, 0.01, 0.02, 0.03, 0.04, 0.05], [0.104, 0.113, 0.127, 0.131, 0.149, 0.151]
+SPREAD = BetweenRuns(deviation=0.02, runs=4)
+
+
+def test_the_error_within_and_that_between_add_as_squares_and_both_take_the_freedom_of_the_spread() -> None:
+    plain = unpaired(BASE, HEAD, drifts=False)
+    found = allowing_for(SPREAD, plain)
+    centre = math.log(plain.ratio or 0)
+    for edge, plain_edge in ((found.ci_low, plain.ci_low), (found.ci_high, plain.ci_high)):
+        error = abs(math.log(plain_edge or 0) - centre) / stats.t.ppf(0.975, 10)
+        reach = stats.t.ppf(0.975, 3) * math.sqrt(error**2 + 2 * 0.02**2)
+        assert abs(math.log(edge or 0) - centre) == pytest.approx(reach)
+    half = (math.log(plain.ci_high or 0) - math.log(plain.ci_low or 0)) / 2 / stats.t.ppf(0.975, 10)
+    error = math.sqrt(half**2 + 2 * 0.02**2)
+    for away in (0.08, 0.05, 0.1):
+        assert found.p_above(centre - away) == pytest.approx(stats.t.sf(away / error, 3))
+        assert found.p_below(centre + away) == pytest.approx(stats.t.sf(away / error, 3))
+
+
+def test_no_claim_is_surer_for_a_spread_of_nothing() -> None:
+    plain = unpaired(BASE, HEAD, drifts=False)
+    calm = allowing_for(BetweenRuns(deviation=0.0, runs=100), plain)
+    assert calm.p_above(0.05) >= plain.p_above(0.05)
+    assert calm.p_below(0.15) >= plain.p_below(0.15)
+
+
+def test_where_nothing_varies_a_claim_is_right_or_wrong() -> None:
+    still = allowing_for(BetweenRuns(deviation=0.0, runs=4), unpaired([0.0] * 6, [0.1] * 6))
+    least = 1 / math.comb(12, 6)
+    assert still.p_above(0.05) == pytest.approx(least)
+    assert still.p_above(0.1) == still.p_above(0.15) == 1.0
+    assert still.p_below(0.15) == pytest.approx(least)
+    assert still.p_below(0.1) == still.p_below(0.05) == 1.0
+
+
+def test_two_runs_are_enough_to_have_a_spread() -> None:
+    found = between_runs([0.0, 0.02])
+    assert found is not None
+    assert found.deviation == pytest.approx(0.02 / math.sqrt(2))
+    assert found.runs == 2

@@ -10,8 +10,14 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.orders import (
-    DISTURBANCES,
+    HEATS,
     MOST_FALSE,
+    SAWTOOTHS,
+    SLOW,
+    SQUARES,
+    Design,
+    Disturbance,
+    Figures,
     figures,
     mirrored,
     own,
@@ -21,6 +27,7 @@ from benchmarks.orders import (
     williams_square,
 )
 from harness.analysis.block_order import LaterBlocks, block_orders
+from harness.analysis.order_resonance import resonances
 
 
 def follows(orders: Sequence[Sequence[int]]) -> Counter[tuple[int, int]]:
@@ -28,35 +35,48 @@ def follows(orders: Sequence[Sequence[int]]) -> Counter[tuple[int, int]]:
     return Counter(pairwise(cell for order in orders for cell in order))
 
 
-def test_two_cells_alternate_but_for_one_block_near_the_middle() -> None:
-    for seed in range(50):
+def test_two_cells_alternate_but_for_one_block() -> None:
+    for seed in range(20):
         orders = block_orders([0, 1], 10, random.Random(seed))
         repeats = [block for block in range(1, 10) if orders[block] == orders[block - 1]]
         assert len(repeats) == 1
-        assert repeats[0] in (4, 5, 6)
-    first = Counter(block_orders([0, 1], 10, random.Random(seed))[0][0] for seed in range(400))
-    assert 150 <= first[0] <= 250, "a coin for the first block: 5 standard deviations"
+        assert 2 <= repeats[0] <= 8, "either phase of the alternation runs some blocks"
+    first = Counter(block_orders([0, 1], 6, random.Random(seed))[0][0] for seed in range(100))
+    assert 25 <= first[0] <= 75, "a coin for the first block: 5 standard deviations"
 
 
 def test_a_run_that_may_end_at_any_block_changes_its_phase_more_often() -> None:
-    for seed in range(50):
+    for seed in range(10):
         orders = block_orders([0, 1], 30, random.Random(seed), open_end=True)
         phases = [(order[0] + block) % 2 for block, order in enumerate(orders)]
         for end in range(8, 31):
             assert end * 0.2 <= sum(phases[:end]) <= end * 0.8, "neither phase of the alternation keeps the upper hand"
         repeats = sum(one == two for one, two in pairwise(orders))
-        assert 3 <= repeats <= 5
+        assert 2 <= repeats <= 4, "each costs a block where predecessors matter"
 
 
-@pytest.mark.parametrize("cells", [3, 4, 5, 6, 7, 8])
-@pytest.mark.parametrize("blocks", [10, 30])
-def test_each_cell_follows_each_about_equally_often(cells: int, blocks: int) -> None:
-    for seed in range(10):
-        orders = block_orders(range(cells), blocks, random.Random(seed))
+@pytest.mark.parametrize("cells", [3, 5, 7])
+def test_few_cells_begin_each_block_with_what_ran_last(cells: int) -> None:
+    """So each follows itself once in a block, on average each other one as often."""
+    found: Counter[tuple[int, int]] = Counter()
+    for seed in range(20):
+        orders = block_orders(range(cells), 10, random.Random(seed))
         assert all(sorted(order) == list(range(cells)) for order in orders)
+        assert all(one[-1] == two[0] for one, two in pairwise(orders))
+        found += follows(orders)
+    even = found.total() / cells**2
+    assert all(abs(found[one, two] - even) <= 5 * even**0.5 for one in range(cells) for two in range(cells)), (
+        "5 standard deviations"
+    )
+
+
+@pytest.mark.parametrize("blocks", [10, 30])
+def test_each_of_many_cells_follows_each_about_equally_often(blocks: int) -> None:
+    for seed in range(10):
+        orders = block_orders(range(8), blocks, random.Random(seed))
         found = follows(orders)
-        counts = [found[one, two] for one in range(cells) for two in range(cells)]
-        even = (cells * blocks - 1) / cells**2
+        counts = [found[one, two] for one in range(8) for two in range(8)]
+        even = (8 * blocks - 1) / 8**2
         assert max(counts) <= even + 2
         assert min(counts) >= even - 3
 
@@ -122,8 +142,9 @@ def test_cells_that_drop_out_one_by_one_leave_balanced_predecessors() -> None:
     later = LaterBlocks(PLANNED, "seed")
     sets = [ALL] * 5 + [frozenset({0, 1, 2})] * 9 + [TWO] * 6
     orders = [later.order(sets[: block + 1]) for block in range(20)]
-    three = follows(orders[5:14])
-    assert max(three.values()) - min(three[one, two] for one in range(3) for two in range(3)) <= 3
+    assert orders == later.orders(sets)
+    for before, order in pairwise(orders[4:14]):
+        assert order[0] == before[-1] or before[-1] == 3
     again = LaterBlocks(PLANNED, "seed")
     assert again.order(sets) == orders[-1], "asked for the last block alone, as after a kill"
 
@@ -145,25 +166,53 @@ def test_a_williams_square_by_hand() -> None:
             assert Counter(row[place] for row in williams_square(cells)) == dict.fromkeys(range(cells), times)
 
 
-EXPERIMENTS = 300
-"""Of which 4 % and more are found false with certainty where 2 % are allowed."""
+EXPERIMENTS = 150
+"""Of which 6 % and more are found false with near certainty where 2 % are allowed."""
+SOME = (
+    *(one for one in (*SAWTOOTHS, *SQUARES) if one.period in (2, 3, 4, 5, 6, 7, 12, 24)),
+    *SLOW,
+)
 
 
-@pytest.mark.parametrize("cells", [2, 3])
-def test_no_disturbance_makes_equal_cells_differ(cells: int) -> None:
-    for disturbance in DISTURBANCES:
-        for design in (own, own_open):
-            found = figures(design, disturbance, cells=cells, blocks=10, noise=0.002, experiments=EXPERIMENTS, seed=5)
-            assert found.false <= 2 * MOST_FALSE, (disturbance.name, found)
-            assert abs(found.bias) <= 0.005, (disturbance.name, found)
+@pytest.mark.parametrize(("cells", "blocks"), [(2, 5), (2, 6), (2, 10), (3, 10), (3, 20), (4, 10)])
+def test_no_disturbance_makes_equal_cells_differ(cells: int, blocks: int) -> None:
+    for design in (own, own_open) if cells < 4 else (own,):
+        for disturbance in (HEATS, *SOME):
+            found = figures(
+                design, disturbance, cells=cells, blocks=blocks, noise=0.002, experiments=EXPERIMENTS, seed=5
+            )
+            assert found.false <= 3 * MOST_FALSE, (disturbance.name, found)
+        heated = figures(design, HEATS, cells=cells, blocks=blocks, noise=0.002, experiments=EXPERIMENTS, seed=5)
+        assert abs(heated.bias) <= 0.003, heated
 
 
 def test_orders_that_were_not_chosen_err_where_it_is_said() -> None:
-    carry, period_4 = DISTURBANCES[0], DISTURBANCES[6]
-    shuffled = figures(plain, carry, cells=2, blocks=10, noise=0.002, experiments=EXPERIMENTS, seed=5)
-    assert shuffled.bias == pytest.approx(-0.015, abs=0.002)
-    assert shuffled.false > 0.03
-    square = figures(williams, carry, cells=3, blocks=10, noise=0.002, experiments=EXPERIMENTS, seed=5)
-    assert square.bias < -0.002
-    alternating = figures(mirrored, period_4, cells=2, blocks=10, noise=0.002, experiments=EXPERIMENTS, seed=5)
-    assert (period_4.period, alternating.false > 0.3) == (4, True)
+    period_4 = SAWTOOTHS[2]
+
+    def measured(design: Design, disturbance: Disturbance, cells: int) -> Figures:
+        return figures(design, disturbance, cells=cells, blocks=10, noise=0.002, experiments=EXPERIMENTS, seed=5)
+
+    shuffled = measured(plain, HEATS, 2)
+    assert shuffled.bias == pytest.approx(-0.015, abs=0.003)
+    assert measured(williams, HEATS, 3).bias < -0.002
+    assert (period_4.period, measured(mirrored, period_4, 2).false > 0.3) == (4, True)
+
+
+def test_an_order_that_keeps_step_is_known_before_anything_runs() -> None:
+    alternating = [(0, 1), (1, 0)] * 5
+    once = [*alternating[:5], *[order[::-1] for order in alternating[5:]]]
+    assert resonances([alternating, once])[0] > 1000, "every fourth process falls on the same cell"
+    assert resonances([once])[0] < 10
+    # With cells in place of numbers, and where the run may end early.
+    assert resonances([[(7, 3), (3, 7)] * 5])[0] == resonances([alternating])[0]
+    assert resonances([once], open_end=True)[0] > 1000, "the first five blocks alternate"
+    drawn = [
+        mirrored(3, 10, random.Random(1)),
+        *([list(order) for order in own(3, 10, random.Random(seed))] for seed in range(5)),
+    ]
+    assert resonances(drawn).argmax() == 0
+
+
+def test_what_a_process_leaves_to_the_next_counts_as_a_disturbance() -> None:
+    """Head always follows base, base never follows base: what base leaves behind lands on head."""
+    assert resonances([[(0, 1)] * 8])[0] > 1000

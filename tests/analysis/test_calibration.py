@@ -124,3 +124,33 @@ def test_processes_that_are_all_alike_detect_all_that_is_beyond_the_region() -> 
 def test_what_no_factor_of_eleven_shows_is_not_detectable() -> None:
     wild = list(np.random.default_rng(8).normal(0, 5.0, 20))
     assert calibrated(wild, 5).detectable == (Detectable(processes=5, change=None),)
+
+
+def smallest(size: float, count: int = 12) -> float | None:
+    return calibrated([0.0, size] * 12, count).detectable[0].change
+
+
+def test_changes_beyond_a_factor_of_eleven_are_not_looked_for() -> None:
+    """Noise that grows by 2 % at a time: what is found grows along, up to ten times more, and beyond that nothing is found."""
+    found = [smallest(1.5 * 1.02**step, 8) for step in range(60)]
+    known = [change for change in found if change is not None]
+    assert found == [*known, *[None] * (len(found) - len(known))]
+    assert 0 < len(known) < len(found)
+    assert 9.0 < max(known) <= 10.0
+
+
+def test_a_change_is_found_to_within_two_percent() -> None:
+    """Noise a twentieth larger needs a change that is larger by as much beyond the region of indifference."""
+    at = [0.05 * 1.05**step for step in range(8)]
+    beyond = [math.log1p(smallest(size) or 0) - math.log(1.01) for size in at]
+    assert [each / size for each, size in zip(beyond, at, strict=True)] == pytest.approx(
+        [beyond[0] / at[0]] * 8, rel=0.03
+    )
+
+
+def test_the_interval_of_the_change_is_that_of_the_spread_beyond_the_region() -> None:
+    """Of normal noise the spread of 40 differences, of which 20 count as independent, has a standard error of about a fifth."""
+    low, change, high = known(calibrated(list(np.random.default_rng(6).normal(0, 0.05, 41)), 10).detectable[0])
+    below, above = ((end - 0.01) / (change - 0.01) for end in (low, high))
+    assert 0.45 < below < 0.8
+    assert 1.2 < above < 1.75

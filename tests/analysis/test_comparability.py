@@ -133,3 +133,16 @@ def test_one_synthetic_process_of_a_side_makes_the_side_synthetic() -> None:
     assert note.text.startswith("HEAD is synthetic")
     [note] = compare_conditions(mixed, mixed)
     assert (note.kind, note.unlike) == ("synthetic", False)
+
+
+@pytest.mark.parametrize(("many", "few", "unlike"), [(4, 1, False), (1, 1, True), (8, 1, True), (6, 1, False)])
+def test_throttling_is_held_against_each_side_s_own_number_of_processes(many: int, few: int, unlike: bool) -> None:
+    """So many of ten against one of two: shares of 0.4 and 0.5 are alike, 0.1 and 0.5 are not."""
+
+    def hot(count: int, of: int) -> Side:
+        seen = [Conditions(thermal_status_after=2 if index < count else 0) for index in range(of)]
+        return Side(run_id="a", results=[replace(result(1.0), conditions=one) for one in seen], device=PHONE)
+
+    for base, head in ((hot(many, 10), hot(few, 2)), (hot(few, 2), hot(many, 10))):
+        (note,) = compare_conditions(base, head)
+        assert (note.kind, note.unlike) == ("throttling", unlike)

@@ -298,7 +298,7 @@ def test_ops_stand_beside_the_cells_and_are_judged_together() -> None:
                 block=20 + block,
                 ops=[op(0, "CONV_2D", "[a]", factor * 60 + 0.01 * block), op(1, "ADD", "[b]", 30.0 + 0.01 * block)],
             )
-            for block in range(6)
+            for block in range(16)
         ]
 
     base = cell(noise(1)) + profiled("cpu", 1.0)

@@ -92,3 +92,13 @@ def test_equal_values_have_not_moved_and_a_step_between_two_levels_has() -> None
     assert rank_ratio_p(np.full(10, 5.0)) == 1
     assert slow_movement(np.full(10, 5.0)) == 0
     assert slow_movement(np.array([5.2] * 6 + [5.3] * 6)) > 0
+
+
+def test_seven_processes_count_as_moved_where_eight_would_not() -> None:
+    """Both may be chance by their ranks; with seven, chance cannot be told, so what moved counts."""
+    seven, eight = np.array([1.0, 3.0, 4.0, 3.0, 4.0, 3.0, 3.0]), np.array([0.0, 3.0, 2.0, 4.0, 3.0, 4.0, 4.0, 0.0])
+    assert rank_ratio_p(seven) > P_MOVED
+    assert rank_ratio_p(eight) > P_MOVED
+    # Mean 3, squares 4+0+1+0+1+0+0 = 6 over 6; differences 2, 1, -1, 1, -1, 0: 8 over 6, halved.
+    assert slow_movement(seven) == pytest.approx(3 * math.sqrt(1 - 2 / 3))
+    assert slow_movement(eight) == 0

@@ -47,6 +47,9 @@ def test_what_was_run() -> None:
     known = one.trial.model.sha256[:12]
     assert texts(side(), side(other)) == [f"the model file differs: {known} and ffffffffffff"]
     assert texts(side(), side(nameless)) == [f"the model file differs: {known} and ?"]
+    fed = replace(one, trial=replace(one.trial, model=replace(one.trial.model, signature="serve")))
+    assert texts(side(), side(fed)) == [f"the inputs of the model differ: the tool's own and {fed.trial.model.asked}"]
+    assert texts(side(), side(fed), ["model"]) == []
     artifact = replace(one, artifact_sha256="b" * 64), replace(one, artifact_sha256=None)
     assert texts(side(artifact[0]), side(artifact[1])) == ["the benchmark binary differs: bbbbbbbbbbbb and ?"]
     assert texts(side(artifact[0]), side(artifact[1]), ["binary"]) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from harness.analysis.op_alignment import align, is_renamed, kind_of, node_of, tensors_of
@@ -165,3 +167,72 @@ def test_nodes_of_one_name_are_told_apart_by_their_turn() -> None:
     base = rows("CONV_2D [a]:0", "ADD [a]:1", "MUL [z]:2")
     head = rows("TANH [y]:0", "CONV_2D [a]:1", "ADD [a]:2")
     assert aligned(base, head) == [("", "0"), ("0", "1"), ("1", "2"), ("2", "")]
+
+
+def test_among_equal_ops_the_first_that_fit_are_matched() -> None:
+    """Which of several equal ones stands for another is a matter of taste, but the same each time: the earlier ones."""
+    assert aligned(rows("ADD x:0", "ADD x:1"), rows("ADD x:0")) == [("0", "0"), ("1", "")]
+    assert aligned(rows("ADD x:0"), rows("ADD x:0", "ADD x:1")) == [("0", "0"), ("", "1")]
+
+
+def test_one_of_the_same_kernel_outweighs_one_of_the_same_kind_but_not_two() -> None:
+    """Likeness of kernel 3, of kind 2: two of kind are worth more than one of kernel that crosses both."""
+    base = [row("CONV_2D", "a", 0), row("MUL", "b", 1), row("ADD", "c", 2)]
+    head = [row("Multiply", "d", 0), row("Add", "e", 1), row("CONV_2D", "f", 2)]
+    assert [pair for pair in aligned(base, head) if all(pair)] == [("1", "0"), ("2", "1")]
+    one = [row("CONV_2D", "a", 0), row("MUL", "b", 1)]
+    other = [row("Multiply", "d", 0), row("CONV_2D", "f", 1)]
+    assert [pair for pair in aligned(one, other) if all(pair)] == [("0", "1")]
+
+
+def test_kernel_and_name_outweigh_the_kernel_alone_but_not_two_kinds() -> None:
+    """Likeness of kernel and name 4, of kernel 3: one of the former before one of the latter, and two of kind are as good."""
+    base = [row("CONV_2D", "a", 0), row("MUL", "b", 1)]
+    head = [row("MUL", "x", 0), row("CONV_2D", "a", 1)]
+    assert [pair for pair in aligned(base, head) if all(pair)] == [("0", "1")]
+    assert [pair for pair in aligned(head, base) if all(pair)] == [("1", "0")]
+
+
+def test_ops_without_a_kind_match_their_own_kernel_only() -> None:
+    assert [
+        pair for pair in aligned([row("CUSTOM", "a", 0)], [row("CUSTOM", "b", 0), row("ODD", "a", 1)]) if all(pair)
+    ] == [("0", "0")]
+    # One group of what is left between: an op of another sort stands for it as a whole, though it does not match.
+    assert aligned([row("CUSTOM", "a", 0)], [row("ODD", "a", 0)]) == [("0", "0")]
+    assert not is_renamed(row("CUSTOM", "a", 0), row("ODD", "a", 0))
+
+
+KERNELS = {"CONV_2D": "c", "FULLY_CONNECTED": "c", "ADD": "a", "Add (ND)": "a", "CUSTOM": None, "OTHER": None}
+
+
+def likeness(ours: OpRow, theirs: OpRow) -> int:
+    if ours.node_type == theirs.node_type:
+        return 4 if ours.name == theirs.name else 3
+    kind = KERNELS[ours.node_type]
+    return 2 if kind is not None and kind == KERNELS[theirs.node_type] else 0
+
+
+def best_sum(base: list[OpRow], head: list[OpRow]) -> int:
+    """The largest sum of likenesses of pairs in the order of both sides, by trying all."""
+    if not base:
+        return 0
+    first, rest = base[0], base[1:]
+    return max(
+        best_sum(rest, head),
+        *(likeness(first, one) + best_sum(rest, head[at + 1 :]) for at, one in enumerate(head) if likeness(first, one)),
+        0,
+    )
+
+
+def test_what_is_matched_is_as_alike_as_can_be() -> None:
+    """Against all ways to match: ops in the order of both sides, and the largest sum of 4 for kernel and name, 3 for kernel, 2 for kind."""
+    rng = random.Random(1)
+    for _ in range(150):
+        base, head = (
+            [row(rng.choice([*KERNELS]), rng.choice("xy"), index) for index in range(rng.randrange(1, 6))] for _ in "ab"
+        )
+        groups = align(base, head)
+        assert [one for ours, _ in groups for one in ours] == base
+        assert [one for _, theirs in groups for one in theirs] == head
+        matched = sum(likeness(*ours, *theirs) for ours, theirs in groups if len(ours) == len(theirs) == 1)
+        assert matched == best_sum(base, head)

@@ -228,3 +228,25 @@ def test_the_largest_contribution_comes_first_whatever_its_sign() -> None:
     base = profile(("A", "[a]:0", 10.0), ("B", "[b]:1", 10.0), ("C", "[c]:2", 10.0))
     head = profile(("A", "[a]:0", 12.0), ("B", "[b]:1", 1.0), ("C", "[c]:2", 15.0))
     assert [change.base[0].node_type for change in op_diff(base, head).by_contribution()] == ["B", "C", "A"]
+
+
+def test_an_op_of_half_a_microsecond_has_a_ratio() -> None:
+    (change,) = op_diff(_cell([0.5] * 5), _cell([0.25] * 5)).changes
+    assert change.estimate is not None
+    assert change.estimate.ratio == pytest.approx(0.5)
+
+
+def test_a_whole_that_did_not_change_gives_its_parts_no_share() -> None:
+    same = op_diff(profile(*CPU), profile(*CPU))
+    assert [change.share for change in same.changes] == [None] * 5
+    assert same.unexplained_share is None
+    slower = [(kind, name, 2 * cost) for kind, name, cost in CPU]
+    found = op_diff(profile(*CPU), profile(*slower, outside=15.0))
+    assert found.change_us == pytest.approx(255.0)
+    assert [change.share for change in found.changes] == pytest.approx([cost / 255 for *_, cost in CPU])
+    assert found.unexplained_share == pytest.approx(10 / 255)
+    assert [change.change_us for change in found.by_contribution()] == [100.0, 80.0, 50.0, 10.0, 5.0]
+    faster = op_diff(profile(*slower), profile(*CPU))
+    assert [change.change_us for change in faster.by_contribution()] == [-100.0, -80.0, -50.0, -10.0, -5.0]
+    less = op_diff(profile(("A", "a", 0.0)), profile(("A", "a", 0.0), outside=2.0))
+    assert str(less.changes[0].share) == "0.0", "never a minus zero"

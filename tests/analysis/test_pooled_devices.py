@@ -7,8 +7,15 @@ import math
 import numpy as np
 import pytest
 
+from harness.analysis.cell_selection import pair_cells
+from harness.analysis.cells import group_by_cell
+from harness.analysis.comparison import compare
+from harness.analysis.metrics import Metric
 from harness.analysis.ratio_interval import Estimate, paired, pooled, unpaired
+from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules, Verdict, judge
+from harness.records import Result
+from tests.analysis.made_up import OTHER_PHONE, PHONE, result
 from tests.analysis.test_ratio_by_hand import ends
 
 FIRST = [0.10, 0.12, 0.14, 0.16, 0.18]
@@ -118,3 +125,30 @@ def test_processes_of_two_modes_on_two_devices_are_no_difference() -> None:
         (found,) = judge([pooled(devices)], Rules())
         wrong += found.verdict is not Verdict.INCONCLUSIVE
     assert wrong <= 9, "1 % of 400, and two standard deviations"
+
+
+def test_a_line_of_all_devices_says_what_was_asked_there() -> None:
+    def both(delegate: str, factor: float) -> list[Result]:
+        return [
+            result(
+                factor * (1000.0 + block % 3),
+                block=block,
+                model="net",
+                delegate=delegate,
+                threads=4,
+                cpus="little",
+                binary="new",
+                device=phone.serial,
+            )
+            for phone in (PHONE, OTHER_PHONE)
+            for block in range(10)
+        ]
+
+    pairs = pair_cells(group_by_cell(both("cpu", 1.0)), group_by_cell(both("gpu", 0.5)), apart=("delegate",))
+    source = RunContext(run_id="r")
+    found = compare(pairs, source, source, metric=Metric.INFERENCE_AVG, rules=Rules(), apart=("delegate",))
+    (one,) = found.overall
+    asked = (one.model, one.delegate, one.threads, one.cpus, one.binary, one.devices, one.synthetic)
+    assert asked == ("net", "gpu", 4, "little", "new", (PHONE.serial, OTHER_PHONE.serial), False)
+    assert one.estimate.ratio == pytest.approx(0.5, abs=0.002)
+    assert one.judgement.verdict is Verdict.FASTER

@@ -222,3 +222,17 @@ def test_to_be_found_the_same_counts_too() -> None:
 def test_the_least_p_values_are_what_this_rests_on() -> None:
     assert least_paired_p(6) == pytest.approx(0.000287, rel=1e-2)
     assert least_unpaired_p(7, 7) == pytest.approx(1 / 3432)
+
+
+def test_nobody_runs_more_than_five_hundred() -> None:
+    assert LIMIT == 500
+    for paired_runs, least in ((True, least_paired_p), (False, lambda n: least_unpaired_p(n, n))):
+        assert least_processes(1, least(500), paired=paired_runs) == 500
+        assert least_processes(1, least(499), paired=paired_runs) == 499
+        assert least_processes(1, least(500) / 2, paired=paired_runs) is None
+
+
+def test_two_blocks_are_enough_for_a_forecast_and_one_is_not() -> None:
+    two = paired([0.49, 0.51])
+    assert more_processes(two, edge=EDGE, alpha=0.01) == 3, "five blocks at the least, and the change is large"
+    assert more_processes(paired([0.5]), edge=EDGE, alpha=0.01) is None

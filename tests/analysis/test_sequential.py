@@ -68,3 +68,26 @@ def test_the_p_value_of_many_looks_is_one_that_can_be_corrected_for_many_cells()
     assert repeated_p(1.0, 5, 20) == 1.0
     assert repeated_p(1e-9, 5, 20) == pytest.approx(16e-9)
     assert repeated_p(0.004, 9, 9) >= 0.004
+
+
+def test_a_share_of_experiments_counts_the_one_that_was_made_too() -> None:
+    """Of 100,000 experiments and the one at hand: never 0, and 1 for a p-value that each of them has."""
+    for p_value in (0.01, 0.0213, 0.1, 0.4):
+        of = repeated_p(p_value, 5, 12) * 100_001
+        assert of == pytest.approx(round(of), abs=1e-6)
+        assert of > 100_001 * p_value
+    assert repeated_p(1.0, 5, 12) == 1.0
+    assert repeated_p(1.0, 5, 61) == 1.0
+    many = repeated_p(0.1, 5, 61) * 20_001
+    assert many == pytest.approx(round(many), abs=1e-6)
+
+
+def test_where_no_experiment_can_tell_the_number_of_looks_corrects() -> None:
+    assert repeated_p(1e-9, 5, 12) == pytest.approx(8e-9)
+    assert repeated_p(1e-9, 10, 10) == pytest.approx(1e-9)
+    assert repeated_p(0.0, 5, 12) == 0.0
+
+
+def test_a_single_look_needs_hardly_any_correction() -> None:
+    assert repeated_p(0.05, 10, 10) == pytest.approx(0.05, abs=0.003)
+    assert look_alpha(0.05, 10, 10) == pytest.approx(0.05, abs=0.003)

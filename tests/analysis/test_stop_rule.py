@@ -60,6 +60,20 @@ def test_what_is_within_the_region_stops_at_the_least_number_whatever_the_table(
         assert stops(spaced(-0.005, 0.002, 5), cells=cells)
 
 
+def test_steps_of_the_printed_values_count_as_in_the_verdict() -> None:
+    def coarse(values: Floats, slack: float) -> bool:
+        return bool(settled(values, blocks=len(values), plan=PLAN, cells=40, slack=slack))
+
+    # Within the region, but not with the steps: five blocks could give no verdict in such a table, so it goes on.
+    near_the_edge = spaced(0.007, 0.001, 5)
+    assert coarse(near_the_edge, 0.0)
+    assert not coarse(near_the_edge, 0.002)
+    # Beyond the region, and decided; with the steps it is not yet.
+    beyond = spaced(0.018, 0.002, 9)
+    assert coarse(beyond, 0.0)
+    assert not coarse(beyond, 0.006)
+
+
 def test_it_never_stops_while_it_is_wide() -> None:
     for centre in (0.0, 0.02, 1.0):
         assert not stops(spaced(centre, 0.03, 9))

@@ -308,7 +308,7 @@ def test_where_a_cell_has_dropped_out_the_two_that_are_left_alternate() -> None:
         stored.stopping = Stopping(PLAN, trials, {"delegate": "cpu"}, balanced=True)
     assert stored.ran == done.ran
     kept = Device(Stopping(PLAN, trials, {"delegate": "cpu"}), unequal).to_the_end()
-    assert [name for name, block in kept.ran if block == 6] == ["gpu", "cpu"], "a run of an older harness"
+    assert [name for name, block in kept.ran if block > 4] == ["gpu", "cpu"] * 7, "a run of an older harness"
 
 
 @pytest.mark.parametrize(("cells", "blocks"), [(None, 5), (1, 5), (3, 6), (40, 7)])

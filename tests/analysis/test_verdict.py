@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.ratio_interval import Estimate, paired, unpaired
-from harness.analysis.samples import PairedSample
+from harness.analysis.samples import SAME_FROM, PairedSample
 from harness.analysis.verdict import Judgement, Rules, Verdict, judge, judged
 
 _GATES = (math.log1p(0.03), math.log1p(0.125))
@@ -54,7 +54,7 @@ def estimate(
     faster: float = 1.0,
     same: float = 1.0,
     gate: float = 1.0,
-    n: int = 10,
+    n: int = SAME_FROM,
     **more: Any,
 ) -> Estimate:
     values = np.zeros(n)
@@ -109,6 +109,25 @@ def test_the_same_needs_averages_that_agree() -> None:
         assert judgement(one, min_effect=0.0625).verdict is expected, ratio
     # A real difference is one, whatever the averages say.
     assert judgement(replace(SLOW, mean_ratio=1.0)).verdict is Verdict.SLOWER
+
+
+def test_the_same_needs_sixteen_processes_a_side() -> None:
+    enough = estimate(1.0, 0.995, 1.005, same=0.001)
+    few = estimate(1.0, 0.995, 1.005, same=0.001, n=SAME_FROM - 1)
+    assert judgement(enough).verdict is Verdict.SAME
+    found = judgement(few)
+    assert (found.verdict, found.more_processes, found.same_so_far) == (Verdict.INCONCLUSIVE, 1, True)
+    assert found.reasons[0].startswith("`same` needs at least 16 processes a side")
+    assert (found.least, found.least_same) == (5, 16)
+    # No claim, so it is not picked for it: neither its own interval nor that of a cell with a verdict depends on it.
+    slow = estimate(1.25, 1.2, 1.3, slower=0.0001)
+    first, *others = judge([slow, *[few] * 9], Rules())
+    assert first.level == pytest.approx(0.995)
+    assert {one.level for one in others} == {0.95}
+    # What the few say must stand by itself, too.
+    assert not judgement(replace(few, mean_ratio=1.02)).same_so_far
+    assert not judgement(estimate(1.0, 0.98, 1.02, same=0.2, n=10)).same_so_far
+    assert judgement(estimate(1.25, 1.2, 1.3, slower=0.001, n=10)).verdict is Verdict.SLOWER
 
 
 def test_the_claim_beyond_the_region_is_what_is_reported() -> None:
@@ -207,11 +226,11 @@ def test_too_few_processes_say_how_many_are_missing() -> None:
     single = Estimate(design="paired", base_n=1, head_n=1, ratio=1.2)
     found = judgement(single)
     assert (found.verdict, found.more_processes, found.q_value) == (Verdict.INCONCLUSIVE, 4, None)
-    assert found.reasons == ("1 processes a side, a verdict needs at least 5",)
+    assert found.reasons == ("1 processes a side, a verdict needs at least 5 (`same`: 16)",)
     # In a table of forty such cells five would not do, and nobody should run them in vain.
     found = judge([single] * 40, Rules())[0]
     assert (found.more_processes, found.least, found.cells) == (6, 7, 40)
-    assert found.reasons == ("1 processes a side, a verdict in a table of 40 cells needs at least 7",)
+    assert found.reasons == ("1 processes a side, a verdict in a table of 40 cells needs at least 7 (`same`: 16)",)
     apart = replace(single, design="unpaired")
     assert judge([apart] * 40, Rules())[0].more_processes == 7
     # Those that have enough count with it, those without any number do not.
@@ -225,7 +244,7 @@ def test_seven_pairs_in_a_table_of_a_hundred_and_forty_say_what_they_lack() -> N
     alike, slow = paired([0.0] * 7), paired([0.7] * 7)
     first, *_ = judge([slow, *[alike] * 139], Rules())
     assert first.verdict is Verdict.INCONCLUSIVE
-    assert first.reasons == ("7 processes a side, a verdict in a table of 140 cells needs at least 8",)
+    assert first.reasons == ("7 processes a side, a verdict in a table of 140 cells needs at least 8 (`same`: 16)",)
     assert first.more_processes == 1
 
 
@@ -280,3 +299,20 @@ def test_another_cell_makes_no_claim_surer(cells: list[list[float]], another: li
         assert (now.q_value or 0) >= (then.q_value or 0)
         picked_as_before = now.level is not None and then.level is not None and now.level >= then.level
         assert now.verdict is then.verdict or now.verdict is Verdict.INCONCLUSIVE or not picked_as_before
+
+
+def test_a_claim_that_is_just_as_sure_as_was_asked_for_stands() -> None:
+    rules = Rules(alpha=0.01, gate=0.03)
+    slower = judge([estimate(1.1, 1.05, 1.15, slower=0.01, gate=0.01)], rules)[0]
+    assert (slower.verdict, slower.gate_broken) == (Verdict.SLOWER, True)
+    assert judge([estimate(0.9, 0.85, 0.95, faster=0.01)], rules)[0].verdict is Verdict.FASTER
+    assert judge([estimate(1.0, 0.999, 1.001, same=0.01, n=20)], rules)[0].verdict is Verdict.SAME
+    above = math.nextafter(0.01, 1)
+    missed = judge([estimate(1.1, 1.05, 1.15, slower=above, gate=above)], rules)[0]
+    assert (missed.verdict, missed.gate_broken) == (Verdict.INCONCLUSIVE, False)
+
+
+def test_of_two_cells_the_one_that_just_stands_has_the_wider_interval() -> None:
+    picked, other = judge([estimate(1.1, 1.05, 1.15, slower=0.005), estimate(1.0, 0.9, 1.1)], Rules(alpha=0.01))
+    assert picked.level == pytest.approx(0.975)
+    assert other.level == pytest.approx(0.95)

@@ -26,7 +26,7 @@ def test_it_is_what_the_command_says(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_gate_and_the_smallest_effect_are_fractions(tmp_path: Path) -> None:
-    run = two_delegates(tmp_path / "run")
+    run = two_delegates(tmp_path / "run", count=16)
     sides = f"{run}@delegate=cpu", f"{run}@delegate=xnnpack"
     assert not harness.compare(*sides).gate_broken
     assert not harness.compare(*sides, gate=0.15).gate_broken

@@ -69,7 +69,7 @@ def test_separate_runs_may_have_a_verdict_then(tmp_path: Path, capsys: pytest.Ca
 def test_a_control_is_better_than_what_is_usual(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["calibrate", *days(tmp_path, 6, 0.01)]) == 0
     capsys.readouterr()
-    base, head = (stored(tmp_path / name, shifted_run(seed)) for name, seed in (("base", 1), ("head", 2)))
+    base, head = (stored(tmp_path / name, shifted_run(seed, blocks=16)) for name, seed in (("base", 1), ("head", 2)))
     (one,) = run_json(capsys, str(base), str(head))["comparisons"]
     assert (one["verdict"], one["control"]) == ("same", "reference cpu 1 thr big")
 

@@ -36,8 +36,8 @@ def test_two_runs_without_a_control_do_not_show_that_nothing_changed(
 def test_the_control_takes_the_shift_away_and_leaves_the_change(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base = stored(tmp_path / "base", shifted_run(1, cells=2))
-    same = stored(tmp_path / "same", shifted_run(2, shift=1.04, cells=2))
+    base = stored(tmp_path / "base", shifted_run(1, cells=2, blocks=16))
+    same = stored(tmp_path / "same", shifted_run(2, shift=1.04, cells=2, blocks=16))
     found = run_json(capsys, str(base), str(same))
     assert [(one["model"], one["verdict"]) for one in found["comparisons"]] == [("m0", "same"), ("m1", "same")]
     assert not found["control_missing"]
@@ -52,7 +52,9 @@ def test_the_control_takes_the_shift_away_and_leaves_the_change(
 def test_the_control_is_no_result_and_may_lie_outside_the_selection(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, head = (stored(tmp_path / name, shifted_run(seed, cells=2)) for name, seed in (("base", 1), ("head", 2)))
+    base, head = (
+        stored(tmp_path / name, shifted_run(seed, cells=2, blocks=16)) for name, seed in (("base", 1), ("head", 2))
+    )
     found = run_json(capsys, f"{base}@model=m1", f"{head}@model=m1")
     assert [(one["model"], one["verdict"]) for one in found["comparisons"]] == [("m1", "same")]
     assert run_cli(["compare", f"{base}@model=reference", f"{head}@model=reference"]) == 2
@@ -64,7 +66,7 @@ def test_one_run_that_names_the_control_is_enough(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], named_by: str
 ) -> None:
     runs = [
-        stored(tmp_path / name, shifted_run(seed), {"model": "reference"} if name == named_by else None)
+        stored(tmp_path / name, shifted_run(seed, blocks=16), {"model": "reference"} if name == named_by else None)
         for name, seed in (("base", 1), ("head", 2))
     ]
     (one,) = run_json(capsys, *map(str, runs))["comparisons"]
@@ -101,13 +103,13 @@ def test_a_control_that_one_run_lacks_is_said(tmp_path: Path, capsys: pytest.Cap
 def test_a_block_without_a_control_is_not_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # The blocks without a control are three times as slow in head: they would be seen.
     slow = [
-        one if one.trial.block < 7 else replace(one, measurement=Measurement(inference_avg_us=3000.0))
-        for one in shifted_run(2, spare=(7, 8, 9))
+        one if one.trial.block < 16 else replace(one, measurement=Measurement(inference_avg_us=3000.0))
+        for one in shifted_run(2, spare=(16, 17, 18), blocks=19)
     ]
-    base, head = stored(tmp_path / "base", shifted_run(1)), stored(tmp_path / "head", slow)
+    base, head = stored(tmp_path / "base", shifted_run(1, blocks=19)), stored(tmp_path / "head", slow)
     (one,) = run_json(capsys, str(base), str(head))["comparisons"]
     assert one["verdict"] == "same"
-    assert (one["base"]["n"], one["head"]["n"]) == (10, 10)
+    assert (one["base"]["n"], one["head"]["n"]) == (19, 19)
     few = stored(tmp_path / "few", shifted_run(3, change=1.05, spare=range(4, 10)))
     (one,) = run_json(capsys, str(base), str(few))["comparisons"]
     assert one["verdict"] == "suspected"
@@ -115,8 +117,8 @@ def test_a_block_without_a_control_is_not_used(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_the_canary_stands_in_where_no_control_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = stored(tmp_path / "base", with_canary(shifted_run(1, control=False)), None)
-    day = shifted_run(2, shift=1.05, control=False)
+    base = stored(tmp_path / "base", with_canary(shifted_run(1, control=False, blocks=16)), None)
+    day = shifted_run(2, shift=1.05, control=False, blocks=16)
     head = stored(tmp_path / "head", with_canary(day, 1.05, seed=1), None)
     (one,) = run_json(capsys, str(base), str(head))["comparisons"]
     assert (one["verdict"], one["control"]) == ("same", "canary")

@@ -100,7 +100,13 @@ def test_memory_that_half_of_head_did_not_need_is_no_slowdown(
 
 @pytest.mark.parametrize(
     ("base", "head", "verdict"),
-    [(0.0, 0.0, "same"), (0.0, 0.05, "same"), (0.0, 2.0, "slower"), (2.0, 0.0, "faster"), (-1.0, 1.0, "slower")],
+    [
+        (0.0, 0.0, "inconclusive"),
+        (0.0, 0.05, "inconclusive"),
+        (0.0, 2.0, "slower"),
+        (2.0, 0.0, "faster"),
+        (-1.0, 1.0, "slower"),
+    ],
 )
 def test_growth_of_memory_around_zero_is_compared_by_differences(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], base: float, head: float, verdict: str
@@ -109,6 +115,7 @@ def test_growth_of_memory_around_zero_is_compared_by_differences(
     sides = two_sides(tmp_path / "run", growing([0.0, *ours[1:]], "cpu"), growing(theirs, "gpu"))
     (one,) = run_json(capsys, *sides, "--metric", "memory")["comparisons"]
     assert (one["ratio"], one["verdict"]) == (None, verdict)
+    assert any("`same` needs at least 16" in reason for reason in one["reasons"]) == (verdict == "inconclusive")
     assert one["difference"] == pytest.approx(head - base, abs=0.05)
     assert one["difference_low"] < one["difference"] < one["difference_high"]
     run_cli(["compare", *sides, "--metric", "memory", "--format", "markdown"])

@@ -59,10 +59,18 @@ def test_a_row_is_a_cell_with_the_processes_of_each_purpose(tmp_path: Path, caps
         (
             "5",
             6,
-            "12 comparisons with the baseline: a verdict needs at least 6 processes of a cell, and the suite runs 5: no verdict",
+            "12 comparisons with the baseline: a verdict needs at least 6 processes of a cell (`same`: 16), and the suite runs 5",
         ),
-        ("10", 6, "12 comparisons with the baseline: a verdict needs at least 6 processes of a cell 160 trials"),
-        ("{min: 5, max: 30, until: 2%}", 7, "a verdict needs at least 7 processes of a cell 80 to 480 trials"),
+        (
+            "10",
+            6,
+            "12 comparisons with the baseline: a verdict needs at least 6 processes of a cell (`same`: 16) 160 trials",
+        ),
+        (
+            "{min: 5, max: 30, until: 2%}",
+            7,
+            "a verdict needs at least 7 processes of a cell (`same`: 16) 80 to 480 trials",
+        ),
     ],
 )
 def test_it_says_how_many_processes_a_verdict_needs(
@@ -77,6 +85,7 @@ def test_it_says_how_many_processes_a_verdict_needs(
     assert says.strip() in " ".join(capsys.readouterr().out.split())
     document = dry_run_document(plan)
     assert (document["comparisons"], document["least_processes"]) == (12, least)
+    assert document["least_processes_same"] == 16
     (tmp_path / "s.yaml").unlink()
     plain = planned(tmp_path, "delegates: [cpu, xnnpack]\n")
     assert dry_run_document(plain)["least_processes"] is None

@@ -126,6 +126,7 @@ def test_a_change_that_no_number_of_processes_finds_is_a_dash() -> None:
     without = Detectable(processes=5, change=0.0236)
     assert change_words(without) == "2.4%", "an older calibration has no interval"
     assert change_words(replace(without, low=0.019, high=0.031)) == "2.4% (1.9% to 3.1%)"
+    assert change_words(replace(without, low=0.019)) == change_words(replace(without, high=0.031)) == "2.4%"
     assert change_words(replace(without, change=None)) == "-"
     assert change_words(replace(without, change=0.0)) == "0.0%"
     assert detectable_words(replace(FOUND, detectable=())) == ""

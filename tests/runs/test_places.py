@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SetupError, UsageError
+from harness.records import ModelRef
 from harness.runs.calibration_files import FILE, load, save
-from harness.runs.run_store import RunStore, load_run
+from harness.runs.run_folder import refuse_own_file
+from harness.runs.run_store import RunStore, load_run, runnable_models
 from tests.analysis.made_up import PHONE
 from tests.runs.test_calibration_notes import FOUND, GPU
 from tests.runs.test_run_store import decision, manifest, result, trial
@@ -147,3 +149,41 @@ def test_formats_that_are_read(tmp_path: Path) -> None:
     file.write_text(json.dumps(data | {"format_version": 4}))
     with pytest.raises(UsageError, match="has format 4, this harness reads up to 3"):
         load_run(tmp_path)
+
+
+def test_a_run_that_is_to_come_keeps_its_files_for_itself_too(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    run = tmp_path / "link" / "run"
+    with pytest.raises(UsageError, match="part of the run"):
+        refuse_own_file(tmp_path / "run" / "manifest.json", run=run)
+    refuse_own_file(tmp_path / "other" / "manifest.json", run=run)
+    refuse_own_file(tmp_path / "run" / "mine.json", run=run)
+
+
+def test_the_models_that_run_are_those_of_some_trial_or_all_of_an_older_run() -> None:
+    idle = ModelRef(name="idle", path="/i", sha256="f" * 64, size_bytes=1)
+    whole = replace(manifest(), models=(trial().model, idle))
+    assert runnable_models(whole) == (trial().model,)
+    further = replace(trial(9), model=idle)
+    assert runnable_models(replace(whole, further=(further,))) == (trial().model, idle)
+    assert runnable_models(replace(whole, trials=())) == (trial().model, idle)
+
+
+def test_a_run_in_words(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path, manifest()) as store:
+        assert repr(load_run(tmp_path)).endswith(": no result)")
+        store.append(result())
+    assert repr(load_run(tmp_path)).endswith(": 1 invalid)")
+
+
+def test_logs_of_results_that_no_longer_count_are_numbered(tmp_path: Path) -> None:
+    name = trial().trial_id
+    RunStore.create(tmp_path / "run", manifest()).close()
+    for number in range(4):
+        with RunStore.open(tmp_path / "run") as store:
+            if number:
+                store.retry([name])
+            (store.log_dir(name) / "stdout.txt").write_text(str(number))
+            store.append(replace(result(), duration_s=1.0 + number))
+    kept = {path.parent.name: path.read_text() for path in (tmp_path / "run" / "logs").rglob("stdout.txt")}
+    assert kept == {f"{name}.1": "0", f"{name}.2": "1", f"{name}.3": "2", name: "3"}

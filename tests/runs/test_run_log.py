@@ -161,3 +161,33 @@ def test_what_a_device_says_is_one_line_of_the_log(tmp_path: Path) -> None:
         logging.getLogger("harness.devices").warning("it said: %s", "a\n2026-01-01 ERROR forged\x1b]0;owned\x07")
     [line] = (tmp_path / LOG_FILE).read_text().splitlines()
     assert line.endswith("it said: a\\n2026-01-01 ERROR forged\\x1b]0;owned\\x07")
+
+
+@pytest.mark.parametrize(("length", "shown"), [(300 - len("ValueError: "), 300), (301 - len("ValueError: "), 300)])
+def test_an_internal_error_shows_three_hundred_characters(length: int, shown: int) -> None:
+    line = internal_error(ValueError("x" * length), "", None)
+    words = line.removeprefix("internal error: ").removesuffix("; this is a bug in the harness")
+    assert len(words) == shown
+    assert words.endswith("…" if length + len("ValueError: ") > 300 else "x")
+
+
+def test_of_what_was_said_before_a_run_the_last_thousand_records_are_kept(
+    tmp_path: Path, logger: logging.Logger
+) -> None:
+    logger.addHandler(EarlyRecords())
+    logger.setLevel(logging.DEBUG)
+    for number in range(1005):
+        logger.debug("early %d", number)
+    with run_log(tmp_path):
+        pass
+    lines = (tmp_path / LOG_FILE).read_text().splitlines()
+    assert len(lines) == 1000
+    assert lines[0].endswith("early 5")
+
+
+def test_a_log_begins_anew_at_a_megabyte(tmp_path: Path, logger: logging.Logger) -> None:
+    with run_log(tmp_path):
+        for _ in range(12):
+            logger.debug("x" * 100_000)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [LOG_FILE, f"{LOG_FILE}.1"]
+    assert 1_000_000 < (tmp_path / f"{LOG_FILE}.1").stat().st_size <= 1 << 20

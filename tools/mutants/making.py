@@ -186,6 +186,8 @@ def _compiles(code: str) -> bool:
 def _first_difference(source: str, code: str) -> tuple[int, str, str]:
     old, new = source.splitlines(), code.splitlines()
     for number, (before, after) in enumerate(itertools.zip_longest(old, new, fillvalue=""), start=1):
-        if before.strip() != after.strip():
-            return number, before.strip(), after.strip() if len(old) == len(new) else ""
+        if before.strip() != after.strip() and len(old) == len(new):
+            return number, before.strip(), after.strip()
+        if before.strip() != after.strip() and before.strip():
+            return number, before.strip(), ""  # blank lines before a decorator are gone with it
     raise AssertionError("a mutant differs from its source")

@@ -40,6 +40,8 @@ class Backend(Protocol):
     """`/system/bin`, as the device's processes name it."""
     tree: Path
     """The device's own folder on the host: holds `data` and `sdcard` at least."""
+    served: Mapping[str, int]
+    """The layout's served files, each with an open `/dev/fuse`, which the caller takes over; empty where that is not to be had."""
 
     def root_path(self) -> Path:
         """Return the device's root on the host. Raises OSError (ENODEV) while the device is down."""

@@ -15,14 +15,15 @@ from harness.virtual.android.backend import Backend
 from harness.virtual.android.backend_choice import namespaces_refusal, start_backend
 from harness.virtual.android.bus import Answer, Bus
 from harness.virtual.android.commands import Commands
-from harness.virtual.android.cpufreq_writes import absorb_writes
+from harness.virtual.android.cpufreq_writes import absorb_writes, read_value, store_write
 from harness.virtual.android.event_log import EventLog
-from harness.virtual.android.files import HostFiles
-from harness.virtual.android.layout import ETC_FILES, Layout
+from harness.virtual.android.files import SHELL_UID, HostFiles
+from harness.virtual.android.layout import ETC_FILES, Layout, mode_of
 from harness.virtual.android.load import LoadMeter
 from harness.virtual.android.low_memory import is_benchmark
 from harness.virtual.android.native_crash import keep_tombstone, log_crash, tombstone_of
 from harness.virtual.android.process import confined
+from harness.virtual.android.served_files import ServedFiles
 from harness.virtual.android.shell_environment import shell_environment
 from harness.virtual.android.state import DeviceState, boot_state, virtual_part
 from harness.virtual.android.sysfs import (
@@ -62,6 +63,7 @@ class VirtualAndroid:
         self._backend: Backend | None = None
         self._bus: Bus | None = None
         self._live_tree = LiveTree(self._tree.joinpath, {})
+        self._served: ServedFiles | None = None
         self._watch: WriteWatch | None = None
         self._meter = LoadMeter()
         self._host_cpus = tuple(sorted(os.sched_getaffinity(0)))
@@ -211,7 +213,9 @@ class VirtualAndroid:
         self._backend = await start_backend(self._tree, host_userland(), self._layout)
         self._bus = Bus(self._backend.live_path("dev/harness"), self._answer)
         self._bus.open()
-        if self._virtual.root:
+        if self._backend.served:
+            self._serve(self._backend)
+        elif self._virtual.root:
             folders = [self._backend.live_path(policy_dir(cluster)) for cluster in self._profile.clusters]
             self._watch = WriteWatch(folders, WRITABLE, self._answer_writes)
         self.events.record(
@@ -222,6 +226,19 @@ class VirtualAndroid:
             authentic=host_userland().authentic,
             refusal=namespaces_refusal(),
         )
+
+    def _serve(self, backend: Backend) -> None:
+        """Serve the files that root can write: a write returns when it is clamped or refused."""
+        self._live_tree.leave(backend.served)
+        self._served = ServedFiles(
+            backend.served,
+            read=lambda path: read_value(self._state, path),
+            store=lambda path, text: store_write(self._live_tree, self._state, self.events, path, text),
+            mode=mode_of("sys/"),
+            owner=SHELL_UID,
+        )
+        for name in backend.served:
+            backend.live_path(name).stat()  # until it has asked once, the kernel knows no owner and lets nobody write
 
     def _layout(self, backend: Backend) -> Layout:
         """Lay out the files: `/data` and `/sdcard` survive a boot, everything else is new."""
@@ -240,7 +257,9 @@ class VirtualAndroid:
         cpus = {"proc/cpuinfo": cpuinfo(Path("/proc/cpuinfo").read_text(), len(self._profile.cpus))}
         files = static_files(self._state) | live_files(self._state) | proc_files(self._state) | cpus | ETC_FILES
         self._live_tree = LiveTree(backend.live_path, files)
-        return Layout(links=links, files=files, scripts=scripts)
+        clusters = self._profile.clusters if self._virtual.root else ()
+        served = tuple(f"{policy_dir(cluster)}/{name}" for cluster in clusters for name in WRITABLE)
+        return Layout(links=links, files=files, scripts=scripts, served=served)
 
     async def _shut_down(self) -> None:
         if self._ticker is not None:
@@ -249,6 +268,10 @@ class VirtualAndroid:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+        if self._served is not None:
+            # Before the processes are killed: one that waits for the answer to a write would not die.
+            self._served.close()
+            self._served = None
         backend, self._backend = self._backend, None
         bus, self._bus = self._bus, None
         if bus is not None:

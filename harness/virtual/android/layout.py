@@ -37,6 +37,8 @@ class Layout:
     files: Mapping[str, str] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
     """Executable files."""
+    served: tuple[str, ...] = ()
+    """Those of the files that the daemon should serve itself (`served_files`), where the backend can arrange it."""
 
     def write(self, root: Path) -> None:
         """Write the files below a folder of the host, and replace what an earlier boot left there (path mapping)."""

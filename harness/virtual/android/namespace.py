@@ -12,9 +12,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -55,6 +57,7 @@ class Namespaces:
 
     def __init__(self, tree: Path, *, tools: Userland, overlays: Mapping[str, str], hostname: str) -> None:
         self.tree = tree
+        self.served: Mapping[str, int] = {}
         self._nsenter = shutil.which("nsenter") or "nsenter"
         self._tools, self._overlays, self._hostname = tools, overlays, hostname
         self._holder: subprocess.Popen[bytes] | None = None
@@ -77,7 +80,10 @@ class Namespaces:
         programs = {name: shutil.which(name) for name in ("unshare", "nsenter", "cat")}
         if missing := [name for name, path in programs.items() if path is None]:
             raise BackendUnavailable(f"{', '.join(missing)} not found")
+        ours, theirs = socket.socketpair()
         spec = {
+            "served": list(layout.served),
+            "channel": theirs.fileno(),
             "own": str(self.tree),
             "visible": _needed_inside(),
             "overlays": dict(self._overlays),
@@ -103,15 +109,22 @@ class Namespaces:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=[theirs.fileno()],
             )
+        except BaseException:
+            ours.close()
+            raise
         finally:
             os.close(lifeline_read)
-        try:
-            await _write(self._lifeline, json.dumps(spec).encode() + b"\n")
-            self._pid1 = await self._first_word(self._holder)
-        except BaseException:
-            await self.stop()
-            raise
+            theirs.close()
+        with ours:
+            try:
+                await _write(self._lifeline, json.dumps(spec).encode() + b"\n")
+                self._pid1 = await self._first_word(self._holder)
+                self.served = _received(ours, layout.served)
+            except BaseException:
+                await self.stop()
+                raise
 
     async def _first_word(self, holder: subprocess.Popen[bytes]) -> int:
         assert holder.stdout is not None  # noqa: S101  # it was asked for with PIPE
@@ -193,6 +206,17 @@ class Namespaces:
     def affinity(self, pid: int) -> int | None:
         """See `Backend.affinity`."""
         return read_affinity(self.root_path() / "proc" / str(pid))
+
+
+def _received(channel: socket.socket, names: Sequence[str]) -> dict[str, int]:
+    """Return the open devices that process 1 has sent before its first word; nothing if this host refuses to serve files."""
+    fds = array("i")
+    # socket.recv_fds() ignores its flags (Python 3.11).
+    flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+    with suppress(BlockingIOError):
+        for _, _, data in channel.recvmsg(1, socket.CMSG_LEN(len(names) * fds.itemsize), flags)[1]:
+            fds.frombytes(data)
+    return dict(zip(names, fds, strict=False))
 
 
 def _fresh_uptime() -> list[str]:

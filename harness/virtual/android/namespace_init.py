@@ -141,6 +141,30 @@ def _make_visible(paths: list[str]) -> None:
             _bind(path, target, read_only=True)
 
 
+def _serve(served: list[str], channel: int) -> None:
+    """Mount a file system over each of these files that the daemon serves (FUSE), and send it the open devices.
+
+    None is sent if this host refuses: `/dev/fuse` is missing or not for this user.
+    """
+    fds: list[int] = []
+    mounted: list[str] = []
+    try:
+        for name in served:
+            fds.append(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC))
+            options = f"fd={fds[-1]},rootmode=100444,user_id={os.getuid()},group_id={os.getgid()},default_permissions"
+            _mount("harness", f"{STAGE}/{name}", "fuse", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)
+            mounted.append(f"{STAGE}/{name}")
+    except OSError:
+        for target in mounted:
+            _check(_libc.umount2(target.encode(), MNT_DETACH), f"unmount {target}")
+        mounted.clear()
+    with socket.socket(fileno=channel) as daemon:
+        if mounted:
+            socket.send_fds(daemon, [b"."], fds)
+    for fd in fds:
+        os.close(fd)
+
+
 def _make_dev() -> None:
     dev = f"{STAGE}/dev"
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
@@ -185,7 +209,8 @@ def main() -> None:
 
     The input line is a JSON object: `own`, the folder with `/data` and `/sdcard`; `layout`, the device's other files; `overlays`, files of
     the device that replace the host's; `visible`, folders of the host that stay visible although the device's own would hide them;
-    `hostname`; `holder`, the program to become and its arguments.
+    `hostname`; `served`, the files that the daemon serves, and `channel`, the socket on which it waits for them; `holder`, the program to
+    become and its arguments.
     """
     spec = json.loads(sys.stdin.buffer.readline())
     try:
@@ -198,6 +223,7 @@ def main() -> None:
         _make_visible(spec["visible"])
         _make_dev()
         _make_proc()
+        _serve(spec["served"], spec["channel"])
         for name, source in spec["overlays"].items():
             if os.path.exists(STAGE + name):
                 _bind(STAGE + source, STAGE + name, read_only=True)

@@ -56,6 +56,7 @@ class PathMapping:
         self.shell = tools.mksh or "/bin/sh"
         self.bus = f"{tree}/dev/harness"
         self.bin_dir = f"{tree}/system/bin"
+        self.served: Mapping[str, int] = {}  # to mount takes privileges, and mounts would outlive the daemon
         self._tools = tools
         self._up = False
         self._live: set[SpawnedProcess] = set()

@@ -28,6 +28,11 @@ def policy_dir(cluster: Cluster) -> str:
     return f"{_CPU}/cpufreq/policy{cluster.cpus[0]}"
 
 
+def cluster_of(state: DeviceState, path: str) -> Cluster:
+    """Return the cluster to whose policy a file belongs. The path is relative to the device's tree."""
+    return next(cluster for cluster in state.config.clusters if path.startswith(f"{policy_dir(cluster)}/"))
+
+
 def static_files(state: DeviceState) -> dict[str, str]:
     """Render the files that do not change between two boots."""
     cpus = format_list(state.config.cpus)
@@ -197,11 +202,16 @@ class LiveTree:
 
     def __init__(self, path_of: Callable[[str], Path], written: Mapping[str, str]) -> None:
         self._path_of, self._written = path_of, dict(written)
+        self._served: frozenset[str] = frozenset()
+
+    def leave(self, names: Iterable[str]) -> None:
+        """Leave these files alone from now on: they are served (`served_files`)."""
+        self._served = frozenset(names)
 
     def update(self, files: Mapping[str, str]) -> None:
         """Write the changed files."""
         for name, text in files.items():
-            if self._written.get(name) != text:
+            if self._written.get(name) != text and name not in self._served:
                 if name.startswith("sys/"):
                     self._replace(self._path_of(name), text)
                 else:
@@ -224,9 +234,11 @@ class LiveTree:
             os.close(fd)
 
     def changed_on_device(self, names: Iterable[str]) -> dict[str, str]:
-        """Return those of these files whose text changed since it was written here: somebody on the device wrote them."""
+        """Return those of these files whose text somebody on the device has changed since it was written here. Served ones have none."""
         changed = {}
         for name in names:
+            if name in self._served:
+                continue
             with suppress(OSError, UnicodeDecodeError):
                 text = self._path_of(name).read_text().strip()
                 if text != self._written.get(name, "").strip():

@@ -281,7 +281,7 @@ def test_a_least_frequency_above_the_greatest_is_clamped_without_being_asked_for
                 name, khz = words.split()
                 file = policy / f"scaling_{name}_freq"
                 file.chmod(0o644)
-                file.write_text(f"{khz}\n")
+                await asyncio.to_thread(file.write_text, f"{khz}\n")
                 await until(lambda: device.events.read("cpufreq"))
             await until(lambda: now() == limits)
 

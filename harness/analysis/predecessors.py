@@ -1,0 +1,88 @@
+"""What ran before the two processes of a block, and which blocks to leave out where that matters. Pure.
+
+Two cells that alternate follow the same cell within a block, so what that left behind cancels in their ratio. It does not in the first
+block and where the alternation changes its phase: there one side follows the other. Where predecessors matter, such blocks tell something
+else than the rest, and always on the same side: they are set aside. What is estimated is the ratio that would be without carry-over.
+
+Whether predecessors matter is asked of the *means* of the blocks alone, as with outliers (`harness.analysis.outlying_blocks`): swapping
+base and head within a block leaves them as they are, so the choice favours neither side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis.cells import CellResults, key_of
+from harness.analysis.ranks import Floats
+from harness.analysis.samples import MIN_BLOCKS
+from harness.records import CellKey, Result, Status
+
+Bools = npt.NDArray[np.bool_]
+
+_STEPS_AWAY = 3.0
+"""The effect on the steps between blocks, in its standard errors, from which it counts. Steps share blocks, so without an effect it is
+reached in one run of ten; then a block or two are left out that need not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What ran before the processes of each block, blocks along the last axis."""
+
+    apart: Bools
+    """Whether the two sides did not run after the same cell."""
+    after_head: Floats
+    """Share of the two processes that ran after head's cell: 0, 0.5 or 1."""
+
+
+def to_leave_out(means: Floats, before: Before) -> Bools:
+    """Return which blocks to set aside, because predecessors matter and those of the two sides differ.
+
+    None if half of the blocks or more are such: with many cells predecessors are balanced over the run, not within blocks.
+
+    Args:
+        means: mean of the logarithms of both sides, in the order of the blocks along the last axis.
+        before: what ran before, likewise.
+    """
+    n = means.shape[-1]
+    if n < MIN_BLOCKS:
+        return np.zeros(means.shape, dtype=np.bool_)
+    steps, turns = np.diff(means, axis=-1), np.diff(before.after_head, axis=-1)
+    turned = np.square(turns).sum(axis=-1, keepdims=True)
+    effect = (steps * turns).sum(axis=-1, keepdims=True) / np.maximum(turned, 1e-9)
+    left = np.square(steps - effect * turns).sum(axis=-1, keepdims=True) / (n - 2)
+    matters = (turned > 0) & (np.square(effect) * turned > _STEPS_AWAY**2 * left)
+    few = 2 * before.apart.sum(axis=-1, keepdims=True) < n
+    return np.asarray(before.apart & matters & few, dtype=np.bool_)
+
+
+def sequence_of(cells: Iterable[CellResults]) -> dict[str, CellKey | None]:
+    """Return by trial id which cell ran before it on its device; None for the first. All cells of a run, or the answer is wrong."""
+    ran: dict[str, list[Result]] = {}
+    for cell in cells:
+        for result in cell.results:
+            if result.status is not Status.SKIPPED:
+                ran.setdefault(result.trial.device, []).append(result)
+    found: dict[str, CellKey | None] = {}
+    for results in ran.values():
+        last: CellKey | None = None
+        for result in sorted(results, key=lambda one: one.started_at):
+            found[result.trial.trial_id] = last
+            last = key_of(result.trial)
+    return found
+
+
+def before_blocks(pairs: Sequence[tuple[CellKey | None, CellKey | None]], head: CellKey) -> Before:
+    """Gather what ran before.
+
+    Args:
+        pairs: of each block, what ran before base and before head; None where nothing did, or it is not known.
+        head: head's cell.
+    """
+    return Before(
+        np.asarray([ours != theirs for ours, theirs in pairs], dtype=np.bool_),
+        np.asarray([((ours == head) + (theirs == head)) / 2 for ours, theirs in pairs], dtype=np.float64),
+    )

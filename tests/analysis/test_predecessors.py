@@ -1,0 +1,114 @@
+"""Blocks that are set aside because what ran before differs between the two sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from benchmarks.orders import HEATS, Disturbance, adaptive_coverage, figures, own, own_open
+from harness.analysis.cells import group_by_cell, key_of
+from harness.analysis.predecessors import Before, before_blocks, sequence_of, to_leave_out
+from harness.analysis.ratio_interval import paired
+from harness.records import Status
+from tests.analysis.made_up import result
+
+BEGAN = datetime(2026, 8, 1, tzinfo=UTC)
+HEAD_FIRST = [0, 1, 1, 0, 1, 0, 1, 0, 1, 0]
+"""AB BA BA AB BA ...: the second of the equal blocks, and the first of all, have unlike predecessors."""
+
+
+def before() -> Before:
+    ran = [cell for first in HEAD_FIRST for cell in (first, 1 - first)]
+    last = [-1, *ran[:-1]]
+    sides = [
+        (
+            last[2 * block + ran[2 * block : 2 * block + 2].index(0)],
+            last[2 * block + ran[2 * block : 2 * block + 2].index(1)],
+        )
+        for block in range(len(HEAD_FIRST))
+    ]
+    return Before(
+        np.array([ours != theirs for ours, theirs in sides]),
+        np.array([((ours == 1) + (theirs == 1)) / 2 for ours, theirs in sides]),
+    )
+
+
+def means(carry: float, noise: float = 0.001) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    rng = np.random.default_rng(1)
+    return np.asarray(rng.normal(0, noise, len(HEAD_FIRST)) + carry * before().after_head)
+
+
+def test_blocks_with_unlike_predecessors_are_left_out_where_these_matter() -> None:
+    assert np.flatnonzero(before().apart).tolist() == [0, 2]
+    assert np.flatnonzero(to_leave_out(means(0.03), before())).tolist() == [0, 2]
+    assert not to_leave_out(means(0.0), before()).any()
+    assert not to_leave_out(means(0.03)[:4], Before(before().apart[:4], before().after_head[:4])).any(), (
+        "four are too few"
+    )
+
+
+def test_with_many_cells_predecessors_are_balanced_over_the_run() -> None:
+    most = Before(np.array([True] * 5 + [False] * 5), before().after_head)
+    assert not to_leave_out(means(0.03), most).any()
+    assert to_leave_out(means(0.03), replace(most, apart=np.array([True] * 4 + [False] * 6))).sum() == 4
+
+
+def test_predecessors_that_never_change_tell_nothing() -> None:
+    always = Before(np.array([True] + [False] * 9), np.ones(10))
+    assert not to_leave_out(means(0.03), always).any()
+
+
+def test_an_estimate_leaves_them_out_and_counts_them() -> None:
+    ratios = [-0.03 if apart else 0.001 * (-1) ** block for block, apart in enumerate(before().apart)]
+    found = paired(ratios, means=list(means(0.03)), before=before())
+    assert (found.n, found.values, found.set_aside, found.unlike_before) == (10, 10, 2, 2)
+    assert found.ratio == pytest.approx(1.0, abs=0.001)
+    plain = paired(ratios, means=list(means(0.03)))
+    assert (plain.set_aside, plain.unlike_before) == (0, 0)
+    assert (plain.ci_low or 0) < (found.ci_low or 0)
+
+
+def test_what_is_left_of_five_blocks_gives_no_verdict() -> None:
+    few = Before(before().apart[:5], before().after_head[:5])
+    slow = paired([0.5] * 5, means=list(means(0.03)[:5]), before=few)
+    assert (slow.set_aside, slow.p_above(0.01)) == (2, 1.0)
+
+
+def test_what_ran_before_is_told_by_the_times_of_all_cells() -> None:
+    ran = [
+        replace(
+            result(1000.0, delegate=delegate, block=block, status=status),
+            started_at=BEGAN + timedelta(seconds=second),
+        )
+        for delegate, block, status, second in (
+            ("cpu", 0, Status.OK, 0),
+            ("gpu", 0, Status.FAILED, 1),
+            ("nnapi", 0, Status.SKIPPED, 2),
+            ("cpu", 1, Status.OK, 4),
+            ("gpu", 1, Status.OK, 3),
+        )
+    ]
+    told = sequence_of(group_by_cell(ran))
+    cpu, gpu = key_of(ran[0].trial), key_of(ran[1].trial)
+    assert [told.get(one.trial.trial_id) for one in ran] == [None, cpu, None, gpu, gpu]
+    assert ran[2].trial.trial_id not in told, "it never ran"
+    found = before_blocks([(None, cpu), (gpu, gpu)], gpu)
+    assert (found.apart.tolist(), found.after_head.tolist()) == ([True, False], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("blocks", [5, 8, 10, 20])
+def test_two_cells_cover_the_ratio_that_would_be_without_carry_over(blocks: int) -> None:
+    """93 % at least; of 400, less than 89.5 % is four standard deviations below."""
+    for design in (own, own_open):
+        for noise in (0.002, 0.01):
+            found = figures(design, HEATS, cells=2, blocks=blocks, noise=noise, experiments=400, seed=5)
+            assert found.covered >= 0.895, (noise, found)
+            assert abs(found.bias) <= 0.002
+
+
+def test_an_adaptive_run_of_two_cells_covers_it_too() -> None:
+    assert adaptive_coverage(HEATS, noise=0.005, experiments=300) >= 0.89
+    assert adaptive_coverage(Disturbance(name="nothing"), noise=0.005, experiments=300) >= 0.89
