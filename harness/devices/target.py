@@ -1,4 +1,4 @@
-"""The seam to a device: six verbs. Everything else (pinning, thermal, deployment) is a module over it, never a method on it."""
+"""The seam to a device: seven verbs. Everything else (pinning, thermal, deployment) is a module over it, never a method on it."""
 
 from __future__ import annotations
 
