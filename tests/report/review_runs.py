@@ -29,11 +29,11 @@ XNNPACK_OPS = (
 )
 # What the delegate does to each model: much faster, one per cent slower (nobody can tell), the same.
 EFFECTS = {"fast": 0.4, "close": 1.01, "level": 1.0}
-BLOCKS = 10
+BLOCKS = 16
 
 
 def review_run(path: Path, *, profiles: int = 3, seed: int = 5) -> Run:
-    """Three models on a phone and a virtual device, on two delegates, ten blocks of latency and a few profiles."""
+    """Three models on a phone and a virtual device, on two delegates, sixteen blocks of latency and a few profiles."""
     noise = np.random.default_rng(seed)
     results: list[Result] = []
     for name, effect in EFFECTS.items():

@@ -38,7 +38,7 @@ def test_what_changed_by_how_much_how_sure_and_where(tmp_path: Path) -> None:
     assert "Largest speed-up: fast \u00b7 R5CT1234567 \u00b7 xnnpack \u00b7 1 thread" in _text(answer.findings[-1])
     assert "the whole 95\u202f% interval lies beyond \u00b11 %" in _text(answer.method)
     assert "corrected for all 6 comparisons" in _text(answer.method)
-    assert "10 processes a side" in _text(answer.method)
+    assert "16 processes a side" in _text(answer.method)
     assert answer.unmeasured == ()
 
 
