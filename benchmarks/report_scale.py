@@ -13,6 +13,7 @@ import math
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -207,17 +208,26 @@ def _ops(trial: Trial, model: int, us: float, count: int, noise: random.Random) 
         )
 
 
+_MAKE = """
+import resource, sys
+from pathlib import Path
+from harness.report import write_report
+write_report(Path(sys.argv[1]))
+spent = resource.getrusage(resource.RUSAGE_SELF)
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(spent.ru_utime + spent.ru_stime, int(peak.split()[1]) / 1000)
+"""
+
+
 def make_report(run: Path) -> tuple[float, float, float]:
     """Seconds, seconds of computing and peak megabytes of making the report in a process of its own."""
     started = time.perf_counter()
-    code = (
-        "import sys; from pathlib import Path; from harness.report import write_report; write_report(Path(sys.argv[1]))"
-    )
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", code, str(run)], os.environ)
-    _, status, usage = os.wait4(pid, 0)
-    if status:
-        raise SystemExit(f"the report was not made: status {status}")
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
+    # The process tells its own peak: what a parent is told (`ru_maxrss`) counts the parent's own memory before the exec, too.
+    done = subprocess.run([sys.executable, "-c", _MAKE, str(run)], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"the report was not made: exit code {done.returncode}")
+    cpu_s, megabytes = map(float, done.stdout.split())
+    return time.perf_counter() - started, cpu_s, megabytes
 
 
 def best_of(report: Path, times: int) -> dict[str, float]:
