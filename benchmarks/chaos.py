@@ -63,11 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=None, help="of the controller (default: one in 250 trials)")
     parser.add_argument("--keep", type=Path, help="folder for the run, the event logs and what the controllers said")
-    parser.add_argument("--patience", type=float, default=3600, help="seconds after which the whole is given up")
+    parser.add_argument(
+        "--patience", type=float, help="seconds after which it is given up (default: an hour, or 2 s a trial)"
+    )
     options = parser.parse_args(arguments)
     kills = options.kills if options.kills is not None else max(1, options.trials // 250)
+    patience_s = options.patience if options.patience is not None else max(3600.0, 2.0 * options.trials)
     with _folder(options.keep) as folder:
-        return run(folder, options.trials, options.devices, options.seed, kills, options.patience)
+        return run(folder, options.trials, options.devices, options.seed, kills, patience_s)
 
 
 def run(folder: Path, trials: int, devices: int, seed: int, kills: int, patience_s: float) -> int:

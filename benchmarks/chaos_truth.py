@@ -99,7 +99,7 @@ class _Fault:
 
     @property
     def trial(self) -> str | None:
-        found = re.search(r"/run/([^/'\s]+)", self.text)
+        found = _START.search(self.text) or re.search(r"/run/([^/'\s]+)", self.text)
         return found.group(1) if found else None
 
 
@@ -324,5 +324,5 @@ def _starts_are_told(
             judgement.violations.append(f"{serial}: {trial} is ok and was never started")
 
 
-_START = re.compile(r"D=\S*/run/([^/'\s]+)\n")
-"""Where the script of a trial names its folder."""
+_START = re.compile(r"D=\S*/run/([^/';\s]+)'?; W=")
+"""Where a script names the folder of its first trial. These devices take turns, so no script has a second."""

@@ -20,10 +20,10 @@ class Claim:
     @property
     def holds(self) -> bool:
         """Whether it does. A share that was found by chance may lie beyond a limit by what chance does: two standard errors."""
-        slack = 2 * float(np.sqrt(0.25 / self.experiments)) if self.experiments else 0.0
-        at_limit = [limit for limit in (self.low, self.high) if 0 < limit < 1]
-        if at_limit and self.experiments:
-            slack = 2 * float(np.sqrt(max(limit * (1 - limit) for limit in at_limit) / self.experiments))
+        slack = 0.0
+        if self.experiments:
+            at_limit = [limit * (1 - limit) for limit in (self.low, self.high) if 0 < limit < 1]
+            slack = 2 * float(np.sqrt(max(at_limit, default=0.25) / self.experiments))
         return self.low - slack <= self.figure <= self.high + slack
 
 

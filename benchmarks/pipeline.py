@@ -1,228 +1,179 @@
-"""What the harness costs beside the benchmark itself, side by side with the plain `adb` way.
+"""What the harness costs beside the benchmark itself, on virtual devices that only wait, beside the plain `adb` way.
 
-    python -m benchmarks.pipeline            all of it, about two minutes
-    python -m benchmarks.pipeline --only push
+    python -m benchmarks.pipeline                                   all of it, about six minutes
+    python -m benchmarks.pipeline --devices 1,8 --seconds 0.5,1     these numbers of devices, and these lengths of a process
+    python -m benchmarks.pipeline --only plain                      only the comparison with `adb`, one device
 
-Prints: adb round trips and milliseconds of overhead per trial; push throughput against `adb push` of the same file; bytes pushed by a first
-and a second run; the share of wall time in which a device runs `benchmark_model`, for 1, 2 and 8 devices. Everything on virtual devices of
-this machine, whose cores they share: read the ratios, not the absolute times.
+For each it prints how much of the wall time a device runs its process, the milliseconds and the ADB round trips that a trial costs beside
+it, what lies before the first process and after the last, where the milliseconds go, and the CPU time of each part. `--keep FOLDER` keeps
+the harness's own traces for Perfetto. The devices share this machine's cores with the harness: where they alone need all of them, the busy
+share says less about the harness, and a line says so. `benchmarks.push_speed` is about pushes.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import statistics
-import subprocess
-import tempfile
-import threading
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-import adbutils
+from benchmarks.cpu_parts import OTHERS, PARTS
+from benchmarks.lane_parts import PROCESS
+from benchmarks.pipeline_run import CELLS, MODELS, Ran, run_harness, run_plain
+from benchmarks.plain_adb import PlainAdb
+from benchmarks.waiting_farm import waiting_farm
+from harness.virtual.replay.replay_launcher import write_launcher
 
-from harness.analysis.stopping import Step
-from harness.benchmark_model.command_line import BinaryFacts, trial_flags
-from harness.binaries.choice import program_for
-from harness.devices.adb_target import AdbTarget
-from harness.devices.device_config import load_device_configs
-from harness.devices.inventory import Inventory, take_inventory
-from harness.devices.push import Blob
-from harness.files.shipped_data import data_dir
-from harness.measuring.schedule import LanePlan, Schedule
-from harness.records import Result, Trial
-from harness.runs.run_store import Manifest, RunStore, load_run
-from harness.suite.expand import DevicePlan, Expansion, expand
-from harness.suite.suite_file import LoadedSuite, load_suite
-from harness.virtual.farm import VirtualFarm, default_profiles
-
-SUITE = """
-suite: pipeline
-models: [{model}]
-delegates: [xnnpack]
-threads: [1]
-cpus: [all]
-processes: {processes}
-run: {{min_runs: 5, min_s: {min_s}, max_s: 10, warmup_runs: 1, warmup_s: 0.1, timeout_s: 60}}
-order: {{seed: 1}}
-"""
+PROCESSES = {1: 10, 8: 5}
+"""Processes of each cell by the number of devices; else `_FEW`."""
+_FEW = 2
+PLAIN_PROCESSES, PLAIN_SECONDS = 60, 0.5
+BESIDE_MS, ROUND_TRIPS, OUTSIDE_S, PLAIN_RATIO = 25.0, 1.1, 1.0, 0.95
+"""The targets: milliseconds and round trips a trial, seconds before and after, wall time as a share of plain adb's."""
 
 
-class _Silent:
-    def started(self, trial: Trial) -> None:
-        pass
-
-    def finished(self, result: Result) -> None:
-        pass
-
-    def note(self, serial: str, message: str) -> None:
-        print(f"  {serial}: {message}")
-
-    def looked(self, step: Step) -> None:
-        pass
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["push", "trial", "share"])
-    arguments = parser.parse_args()
-    sections: dict[str, Callable[[], None]] = {"push": push, "trial": trial, "share": share}
-    for name, section in sections.items():
-        if arguments.only in (None, name):
-            section()
-
-
-def push(size: int = 200_000_000, rounds: int = 5) -> None:
-    """Push throughput, the two ways in turn."""
-    print(f"push of {size / 1e6:.0f} MB, {rounds} rounds in turn")
-    with VirtualFarm(["virtual-flagship"]) as farm, tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "blob"
-        file.write_bytes(os.urandom(size))
-        target = AdbTarget(farm.serials[0], port=farm.adb_port)
-        ours, theirs = [], []
-        for _ in range(rounds):
-            ours.append(_seconds(lambda: target.push(file, "/data/local/tmp/ours")))
-            theirs.append(_seconds(lambda: _adb(farm.adb_port, "push", str(file), "/data/local/tmp/theirs")))
-        ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-        print(f"  harness   {size / 1e6 / statistics.median(ours):7.0f} MB/s")
-        print(f"  adb push  {size / 1e6 / statistics.median(theirs):7.0f} MB/s")
-        print(f"  harness / adb push: {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f})")
-
-
-def trial(processes: int = 12) -> None:
-    """Round trips and overhead of a trial; then the same trials with `adb` commands."""
-    print(f"one trial, {processes} processes each")
-    with VirtualFarm(["virtual-flagship"]) as farm, tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        loaded = _suite(work, processes, 0.3)
-        first = _run(farm, loaded, work / "first")
-        second = _run(farm, loaded, work / "second")
-        results = load_run(work / "second").results
-        overheads = [(r.duration_s - r.conditions.process_s) * 1000 for r in results if r.conditions.process_s]
-        targets = second.targets
-        print(
-            f"  harness: {sum(t.round_trips for t in targets) / processes:.2f} adb round trips a trial (sessions included)"
-        )
-        print(f"  harness: {statistics.median(overheads):.0f} ms a trial beside the process itself (median)")
-        print(
-            f"  harness: {second.wall_s / processes * 1000:.0f} ms of wall time a trial, process and bookkeeping included"
-        )
-        print(
-            f"  bytes pushed: first run {sum(t.bytes_pushed for t in first.targets):,}, second run {sum(t.bytes_pushed for t in targets):,}"
-        )
-        plain_s, trips = _plain_adb(farm, loaded, work, processes)
-        print(
-            f"  plain adb (push, push, shell, per trial): {trips} adb commands, {plain_s / processes * 1000:.0f} ms of wall time a trial"
-        )
-        print(f"  harness / plain adb, wall time: {second.wall_s / plain_s:.2f}")
-
-
-def share() -> None:
-    """Share of wall time in which a device runs `benchmark_model`."""
-    print("share of wall time in which a device runs benchmark_model (0.5 s of warm-up and measuring a process)")
-    for count in (1, 2, 8):
-        with VirtualFarm(default_profiles(count)) as farm, tempfile.TemporaryDirectory() as folder:
-            loaded = _suite(Path(folder), max(2, 16 // count), 0.4)
-            run = _run(farm, loaded, Path(folder) / "run", parallel=count)
-            results = load_run(Path(folder) / "run").results
-            busy = sum(result.conditions.process_s or 0.0 for result in results)
-            failed = sum(result.status != "ok" for result in results)
-            print(
-                f"  {count} devices: {busy / run.wall_s / count:5.1%} each, {len(results)} trials in {run.wall_s:.1f} s, {failed} not ok"
-            )
-
-
-class _Run:
-    def __init__(self, wall_s: float, targets: list[AdbTarget]) -> None:
-        self.wall_s = wall_s
-        self.targets = targets
-
-
-def _run(farm: VirtualFarm, loaded: LoadedSuite, path: Path, parallel: int = 1) -> _Run:
-    configs = load_device_configs()
-    found = [(target, take_inventory(target, configs)) for target in _targets(farm)]
-    expansion = _expand(loaded, found)
-    programs = {t.serial: program_for(i.info, {}, path.parent) for t, i in found}
-    manifest = Manifest(
-        run_id=path.name,
-        suite="pipeline",
-        suite_text=loaded.text,
-        started_at=datetime.now(UTC),
-        harness_version="benchmark",
-        devices=tuple(inventory.info for _, inventory in found),
-        models=loaded.models,
-        trials=expansion.trials,
+    parser.add_argument("--devices", type=_numbers, default=[1, 8, 32, 64], metavar="N,N")
+    parser.add_argument("--seconds", type=_numbers, default=[1.0], metavar="S,S", help="lengths of a process")
+    parser.add_argument(
+        "--processes", type=int, help="of each of the six cells (default: 10 for 1 device, 5 for 8, else 2)"
     )
-    slot = threading.Semaphore(parallel)
-    lanes = [
-        LanePlan(
-            target=target,
-            inventory=inventory,
-            program=programs[target.serial].blob,
-            trials=tuple(t for t in expansion.trials if t.device == target.serial),
-            slot=slot,
-        )
-        for target, inventory in found
-    ]
-    models = {m.sha256: Blob(path=Path(m.path), sha256=m.sha256, size=m.size_bytes) for m in loaded.models}
-    with RunStore.create(path, manifest) as store:
-        began = time.monotonic()
-        Schedule(store, models, configs, _Silent(), owner=path.name).run(lanes)
-        return _Run(time.monotonic() - began, [target for target, _ in found])
+    parser.add_argument("--only", choices=["devices", "plain"])
+    parser.add_argument("--keep", type=Path, help="folder for the harness's own traces")
+    options = parser.parse_args(arguments)
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    if options.only != "plain":
+        for seconds in options.seconds:
+            for devices in options.devices:
+                share(int(devices), seconds, options.processes or PROCESSES.get(int(devices), _FEW), options.keep)
+    if options.only != "devices":
+        plain(options.keep)
 
 
-def _expand(loaded: LoadedSuite, found: list[tuple[AdbTarget, Inventory]]) -> Expansion:
-    plans = [DevicePlan(serial=t.serial, topology=i.topology, cpu_sets={}) for t, i in found]
-    return expand(loaded.suite, loaded.models, plans, seed=1)
-
-
-def _plain_adb(farm: VirtualFarm, loaded: LoadedSuite, work: Path, processes: int) -> tuple[float, int]:
-    """What people script: push binary and model, run, for each trial."""
-    target = _targets(farm)[0]
-    inventory = take_inventory(target, {})
-    program = program_for(inventory.info, {}, work)
-    one = _expand(loaded, [(target, inventory)]).trials[0]
-    flags = trial_flags(
-        graph="/data/local/tmp/plain.tflite",
-        delegate=one.delegate,
-        threads=one.threads,
-        purpose=one.purpose,
-        run=one.run,
-        binary=BinaryFacts(flags=frozenset()),
+def share(devices: int, seconds: float, processes: int, keep: Path | None) -> None:
+    """One number of devices with one length of a process."""
+    print(
+        f"\n{'1 device' if devices == 1 else f'{devices} devices'}, processes of {seconds:g} s, {processes * CELLS} trials a device",
+        flush=True,
     )
-    command = f"taskset {one.cpus.hex} /data/local/tmp/plain_bm {' '.join(map(shlex.quote, flags))}"
-
-    def all_trials() -> None:
-        for _ in range(processes):
-            _adb(farm.adb_port, "push", str(program.blob.path), "/data/local/tmp/plain_bm")
-            _adb(farm.adb_port, "push", loaded.models[0].path, "/data/local/tmp/plain.tflite")
-            _adb(farm.adb_port, "shell", command)
-
-    return _seconds(all_trials), 3
-
-
-def _suite(folder: Path, processes: int, min_s: float) -> LoadedSuite:
-    model = data_dir("suites") / "models" / "mobilenet_fp32.tflite"
-    file = folder / "suite.yaml"
-    file.write_text(SUITE.format(model=model, processes=processes, min_s=min_s))
-    return load_suite(file)
+    with waiting_farm(devices, seconds) as farm:
+        new = run_harness(farm, 1, "new")
+        ran = run_harness(farm, processes, "run")
+        _keep(ran, keep, f"{devices}-devices-{seconds:g}-s.json")
+    say_share(ran)
+    say_outside("before the first process", ran.before, ran.before_parts)
+    say_outside("after the last process", ran.after, ran.after_parts)
+    print(f"  {'before the first, new devices':34} {new.before:.2f} s")
+    say_requests(ran)
+    say_cpu(ran)
+    say_parts(ran)
 
 
-def _targets(farm: VirtualFarm) -> list[AdbTarget]:
-    return [AdbTarget(serial, port=farm.adb_port) for serial in farm.serials]
+def plain(keep: Path | None) -> None:
+    """The same processes by the harness and by `adb` commands, on one device."""
+    print(f"\n1 device, {PLAIN_PROCESSES} processes of {PLAIN_SECONDS:g} s", flush=True)
+    with waiting_farm(1, PLAIN_SECONDS) as farm:
+        program = farm.folder / "benchmark_model"
+        write_launcher(program)
+        adb = PlainAdb(farm, program, MODELS / "mobilenet_fp32.tflite")
+        run_harness(farm, 1, "new")
+        ours = run_harness(farm, PLAIN_PROCESSES // CELLS, "run")
+        _keep(ours, keep, "beside-plain-adb.json")
+        theirs = [run_plain(farm, way, partial(action, PLAIN_PROCESSES)) for way, action in adb.ways.items()]
+    print(f"  {'':34} {'wall s':>7} {'busy':>6} {'ms beside':>9} {'round trips':>11} {'harness is':>10}")
+    for ran in (ours, *theirs):
+        beside = "" if ran is ours else f"{ours.wall / ran.wall:9.2f}x"
+        print(
+            f"  {ran.way:34} {ran.wall:7.2f} {ran.busy:6.1%} {ran.beside_ms:9.0f} {ran.round_trips:11.2f} {beside:>10}"
+        )
+    ratio = ours.wall / theirs[0].wall
+    _row("wall time, harness / plain adb", f"{ratio:.2f}", f"at most {PLAIN_RATIO:g}", ratio <= PLAIN_RATIO)
+    _row("round trips a trial", f"{ours.round_trips:.2f}", f"at most {ROUND_TRIPS:g}", ours.round_trips <= ROUND_TRIPS)
+    say_parts(ours)
 
 
-def _adb(port: int, *arguments: str) -> None:
-    subprocess.run([adbutils.adb_path(), "-P", str(port), *arguments], check=True, capture_output=True)
+def say_share(ran: Ran) -> None:
+    """Wall time, busy share, and the cost of a trial."""
+    least = 0.97 if len(ran.devices) <= 8 else 0.92
+    print(f"  {'trials':34} {ran.trials}" + (f", {ran.failed} of them not ok" if ran.failed else ""))
+    print(f"  {'wall, first begin to last end':34} {ran.wall:.2f} s")
+    target = f"at least {least:.0%} with 1 s"
+    _row("busy share", f"{ran.busy:.1%}", target, ran.busy >= least if ran.seconds == 1 else None)
+    _row(
+        "beside the process, a trial",
+        f"{ran.beside_ms:.0f} ms",
+        f"at most {BESIDE_MS:g} ms",
+        ran.beside_ms <= BESIDE_MS,
+    )
 
 
-def _seconds(action: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
+def say_outside(name: str, seconds: float, parts: Mapping[str, float]) -> None:
+    """What lies outside all processes, and what it is."""
+    _row(name, f"{seconds:.2f} s", f"at most {OUTSIDE_S:g} s", seconds <= OUTSIDE_S)
+    print(f"    {', '.join(f'{part} {spent:.2f}' for part, spent in _most(parts) if spent >= 0.02)}")
+
+
+def say_requests(ran: Ran) -> None:
+    """Requests a trial by kind. Fewer trials share a session's requests among fewer."""
+    enough = ran.trials / len(ran.devices) >= 60
+    target = f"at most {ROUND_TRIPS:g} with 60 trials a device"
+    _row("round trips a trial", f"{ran.round_trips:.2f}", target, ran.round_trips <= ROUND_TRIPS if enough else None)
+    kinds = ", ".join(f"{kind} {number / ran.trials:.2f}" for kind, number in sorted(ran.requests.items()))
+    print(f"  {'':34} a trial: {kinds}")
+
+
+def say_cpu(ran: Ran) -> None:
+    """CPU milliseconds a trial by part, and whether the devices alone need more cores than there are."""
+    each = {part: ran.cpu[part] / ran.trials * 1000 for part in PARTS}
+    told = ", ".join(f"{part} {ms:.0f}" for part, ms in each.items())
+    print(f"  {'CPU ms a trial':34} {sum(each.values()):.0f}: {told}")
+    cores = len(os.sched_getaffinity(0))
+    ours = sum(ran.cpu[part] for part in PARTS)
+    print(f"  {'cores in use':34} {ours / ran.wall:.2f} of {cores}, and {ran.cpu[OTHERS] / ran.wall:.2f} by other work")
+    devices_ms = sum(each[part] for part in ("adb server", "virtual devices", "shell and tools"))
+    needed = devices_ms / 1000 * len(ran.devices) / (ran.seconds + BESIDE_MS / 1000)
+    if needed > cores:
+        print(
+            f"  the devices alone would need {needed:.1f} of {cores} cores: at most {cores / needed:.0%} busy on this machine"
+        )
+
+
+def say_parts(ran: Ran) -> None:
+    """Where a lane's time goes, per trial."""
+    if ran.parts is None or not ran.parts.gaps:
+        return
+    gaps = ran.parts.gaps
+    print(f"  {'from one process to the next, ms:':34} {'wall':>7} {'CPU':>6}")
+    for name, seconds in _most(ran.parts.lane):
+        if name != PROCESS and seconds / gaps >= 0.00005:
+            print(f"    {name:32} {seconds / gaps * 1000:7.1f} {ran.parts.cpu.get(name, 0.0) / gaps * 1000:6.1f}")
+    in_requests = sum(seconds for name, seconds in ran.parts.cpu.items() if name not in ran.parts.lane)
+    print(f"    {'requests, all (only CPU)':32} {'':7} {in_requests / gaps * 1000:6.1f}")
+    beside = ", ".join(f"{name} {s / gaps * 1000:.1f}" for name, s in _most(ran.parts.beside)[:5] if s / gaps > 5e-5)
+    if beside:
+        print(f"    beside the lanes: {beside}")
+
+
+def _most(seconds: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(seconds.items(), key=lambda one: -one[1])
+
+
+def _row(name: str, value: str, target: str, holds: bool | None) -> None:
+    verdict = "" if holds is None else "  holds" if holds else "  MISSED"
+    print(f"  {name:34} {value:10} target: {target}{verdict}")
+
+
+def _keep(ran: Ran, folder: Path | None, name: str) -> None:
+    if folder is not None and ran.trace is not None:
+        shutil.copy(ran.trace, folder / name)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(word) for word in text.split(",")]
 
 
 if __name__ == "__main__":

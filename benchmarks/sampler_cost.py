@@ -29,10 +29,12 @@ from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory, take_inventory
 from harness.devices.lease import open_folder
 from harness.devices.push import Blob, push_missing
+from harness.devices.target import STDERR, STDOUT
 from harness.devices.topology import resolve
 from harness.files.shipped_data import data_dir
 from harness.measuring.trailer import split_trailer
-from harness.measuring.trial_script import SAMPLE_INTERVAL_S, TrialScript
+from harness.measuring.trial_frames import TrialFrames
+from harness.measuring.trial_script import SAMPLE_INTERVAL_S, BlockScript, TrialScript
 from harness.records import DelegateRequest, Purpose, RunLengths
 from harness.suite.suite_file import model_ref
 from harness.virtual.farm import VirtualFarm
@@ -88,26 +90,30 @@ class _Device:
         ref = model_ref(data_dir("suites") / "models" / "mobilenet_fp32.tflite")
         self._model = Blob(path=Path(ref.path), sha256=ref.sha256, size=ref.size_bytes)
         self._program = program_for(self._inventory.info, {}, work).blob
-        present = open_folder(target, owner="sampler-cost")
+        present = open_folder(target, owner="sampler-cost").blobs
         push_missing(target, [self._model, self._program], present)
 
     def latency_us(self, sample_every_s: float | None) -> float:
         """Average latency of one process."""
         script = self._script(sample_every_s)
         output = self._target.run(script.text(), timeout_s=RUN.timeout_s + 20)
-        stderr, trailer = split_trailer(
-            output.stderr, script.nonce, tuple(script.frequency_paths), script.zone_path is not None
-        )
+        frames = TrialFrames(script.nonce)
+        frames.feed(STDOUT, output.stdout)
+        frames.feed(STDERR, output.stderr)
+        frame = frames.take() or frames.rest()
+        cores = tuple(script.trials[0].frequency_paths)
+        stderr, trailer = split_trailer(frame.stderr, script.nonce, cores, script.zone_path is not None)
         if trailer is None or bool(trailer.samples) != (sample_every_s is not None):
             raise SystemExit("the trial did not go as it should")
-        average = parse_output(output.stdout, stderr=stderr, exit_code=trailer.exit_code).measurement.inference_avg_us
+        average = parse_output(frame.stdout, stderr=stderr, exit_code=trailer.exit_code).measurement.inference_avg_us
         if average is None:
             raise SystemExit(f"no latency: {output.stdout.decode(errors='replace')[-400:]}")
         return average
 
     def look_ms(self, looks: int = 300) -> float:
         """CPU time of one look of the sampler, with what it starts, at a process with one thread."""
-        look = self._script(SAMPLE_INTERVAL_S).look()
+        script = self._script(SAMPLE_INTERVAL_S)
+        look = f"W='{' '.join(script.trials[0].frequency_paths.values())}'; {script.look()}"
         text = self._target.run(
             f"p=$$; n=0; while [ $n -lt {looks} ]; do n=$((n+1)); {look}; done >/dev/null; times", timeout_s=60
         )
@@ -115,11 +121,11 @@ class _Device:
         spent_s = sum(int(m) * 60 + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", text.stdout.decode()))
         return spent_s / looks * 1000
 
-    def _script(self, sample_every_s: float | None) -> TrialScript:
+    def _script(self, sample_every_s: float | None) -> BlockScript:
         zone, topology = self._inventory.zone, self._inventory.topology
         asked = [[cpu for cpu in cluster.cpus if self._mask >> cpu & 1] for cluster in topology.clusters]
         watched = [cores[0] for cores in asked if cores]
-        return TrialScript(
+        trial = TrialScript(
             folder=f"{BASE_DIR}/run/sampler-cost",
             program=self._program.remote,
             flags=trial_flags(
@@ -133,9 +139,12 @@ class _Device:
             mask=self._mask,
             other_mask=topology.all_mask & ~self._mask,
             timeout_s=RUN.timeout_s,
-            zone_path=zone.path if zone else None,
-            read_temperature=zone.read if zone else None,
             frequency_paths={cpu: f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq" for cpu in watched},
+        )
+        return BlockScript(
+            trials=[trial],
+            zone_path=zone.path if zone else None,
+            pick_temperature=zone.pick if zone and zone.path is None else None,
             nonce=secrets.token_hex(8),
             sample_every_s=sample_every_s,
         )

@@ -20,6 +20,7 @@ PAGES = sorted(
         ROOT / "README.md",
         ROOT / "CHANGELOG.md",
         ROOT / "bazel" / "README.md",
+        ROOT / "benchmarks" / "README.md",
         *(ROOT / "docs").glob("*.md"),
         ROOT / "suites" / "models" / "README.md",
     ]

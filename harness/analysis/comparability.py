@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.analysis.centre import centre
 from harness.analysis.metrics import is_good
@@ -29,7 +30,7 @@ class Note:
     """The two sides were not measured alike: `--strict` refuses."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Side:
     """One cell and the facts of its run."""
 
@@ -37,6 +38,11 @@ class Side:
     results: Sequence[Result]
     device: DeviceInfo | None
     harness_version: str = ""
+
+    @cached_property
+    def good(self) -> list[Result]:
+        """Latency processes that count."""
+        return [result for result in self.results if is_good(result, Purpose.LATENCY)]
 
 
 def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = (), controlled: bool = False) -> list[Note]:
@@ -81,10 +87,6 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = (), con
     return notes
 
 
-def _good(side: Side) -> list[Result]:
-    return [result for result in side.results if is_good(result, Purpose.LATENCY)]
-
-
 def _devices(base: DeviceInfo | None, head: DeviceInfo | None) -> list[Note]:
     if base is None or head is None:
         return []
@@ -101,8 +103,8 @@ def _devices(base: DeviceInfo | None, head: DeviceInfo | None) -> list[Note]:
 
 
 def _differing(kind: str, words: str, base: Side, head: Side, read: Callable[[Result], str | None]) -> list[Note]:
-    ours = {value for result in _good(base) if (value := read(result)) is not None}
-    theirs = {value for result in _good(head) if (value := read(result)) is not None}
+    ours = {value for result in base.good if (value := read(result)) is not None}
+    theirs = {value for result in head.good if (value := read(result)) is not None}
     if not ours or not theirs or ours == theirs:
         return []
     return [Note(kind, f"{words}: {_list(ours)} and {_list(theirs)}", True)]
@@ -115,7 +117,7 @@ def _lengths(result: Result) -> str:
 
 def _set_differently(base: Side, head: Side) -> list[Note]:
     """Compare governor, clocks and other settings. A side that set nothing ran with the device's own settings, which are unknown."""
-    ours, theirs = ({_settings(result) for result in _good(side)} for side in (base, head))
+    ours, theirs = ({_settings(result) for result in side.good} for side in (base, head))
     if not ours or not theirs or ours == theirs:
         return []
     words = [_list(value or "nothing set" for value in side) for side in (ours, theirs)]
@@ -166,7 +168,7 @@ def _throttling(base: Side, head: Side) -> list[Note]:
     counts = [sum(status >= 2 for status in _sensed(side, "thermal_status_after")) for side in (base, head)]
     if not any(counts):
         return []
-    totals = [len(_good(side)) for side in (base, head)]
+    totals = [len(side.good) for side in (base, head)]
     unlike = abs(counts[0] / max(1, totals[0]) - counts[1] / max(1, totals[1])) > 0.2
     text = f"throttled in {counts[0]} of {totals[0]} and {counts[1]} of {totals[1]} processes"
     return [Note("throttling", text, unlike)]
@@ -179,7 +181,7 @@ def _median(side: Side, name: str) -> float | None:
 
 def _sensed(side: Side, name: str) -> list[float]:
     """Read a condition of all processes that count, where a sensor gave it and not a model."""
-    seen = [result.conditions for result in _good(side)]
+    seen = [result.conditions for result in side.good]
     return [value for one in seen if name not in one.simulated and (value := getattr(one, name)) is not None]
 
 

@@ -11,9 +11,9 @@ This sees a step that begins and ends within the run as well as a drift in one d
 from __future__ import annotations
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
-from harness.analysis.ranks import Floats
+from harness.analysis.ranks import Floats, midranks
 
 TEST_FROM = 8
 """Number of processes from which a test can tell slow movement from chance. With fewer, any movement counts."""
@@ -45,7 +45,7 @@ def rank_ratio_p(values: Floats) -> Floats:
     ties they are Bartels'). So values that a clock or a printout rounded are not taken for a drift.
     """
     n = values.shape[-1]
-    centred = stats.rankdata(values, axis=-1) - (n + 1) / 2
+    centred = midranks(values) - (n + 1) / 2
     second, fourth = np.square(centred).sum(axis=-1), (centred**4).sum(axis=-1)
     moved = np.square(np.diff(centred, axis=-1)).sum(axis=-1)
     deviation = np.sqrt(_variance_over_orders(n, second, fourth))

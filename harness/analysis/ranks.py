@@ -8,7 +8,7 @@ of Mathematical Statistics 34 (1963); the intervals as in Hollander, Wolfe and C
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -55,10 +55,15 @@ def rank_sum_cdf(n: int, m: int) -> Floats:
 
 def walsh_averages(differences: Floats) -> Floats:
     """Return the sorted means of all pairs of differences, each with itself too. Their median is the Hodges-Lehmann estimate."""
-    first, second = np.triu_indices(differences.shape[-1])
+    first, second = _pairs(differences.shape[-1])
     averages: Floats = (differences[..., first] + differences[..., second]) / 2
     averages.sort(axis=-1)
     return averages
+
+
+@lru_cache(maxsize=64)
+def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    return np.triu_indices(n)
 
 
 def pairwise_differences(base: Floats, head: Floats) -> Floats:
@@ -67,6 +72,25 @@ def pairwise_differences(base: Floats, head: Floats) -> Floats:
     flat: Floats = grid.reshape(*grid.shape[:-2], -1)
     flat.sort(axis=-1)
     return flat
+
+
+def midranks(values: Floats) -> Floats:
+    """Return the rank of each value along the last axis, from 1; equal values share the middle of their ranks.
+
+    `scipy.stats.rankdata` does the same, but scipy.stats takes longer to import than a small report to make.
+    """
+    order = np.argsort(values, axis=-1, kind="stable")
+    ascending = np.take_along_axis(values, order, axis=-1)
+    places = np.arange(values.shape[-1])
+    begins = np.ones(values.shape, dtype=np.bool_)
+    begins[..., 1:] = ascending[..., 1:] != ascending[..., :-1]
+    ends = np.ones(values.shape, dtype=np.bool_)
+    ends[..., :-1] = begins[..., 1:]
+    first = np.maximum.accumulate(np.where(begins, places, 0), axis=-1)
+    last = np.minimum.accumulate(np.where(ends, places, values.shape[-1])[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=-1)
+    return ranks
 
 
 def order_for(cdf: Floats, miss: float) -> int | None:

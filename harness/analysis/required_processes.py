@@ -94,5 +94,7 @@ def _single_alpha(cells: int, alpha: float, looks: Sequence[tuple[int, int]]) ->
     return min([wanted, *(look_alpha(wanted, *one) for one in looks)])
 
 
+@lru_cache(maxsize=65_536)
 def _t(freedom: float, miss: float) -> float:
+    # Kept: the cells of a table ask for the same ones, hundreds each.
     return float(special.stdtrit(freedom, 1 - miss))

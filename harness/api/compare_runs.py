@@ -31,7 +31,7 @@ from harness.formats.comparison_words import summary_line
 from harness.records import CellKey
 from harness.runs import between_runs_files, calibration_files
 from harness.runs.run_progress import unfinished_trials
-from harness.runs.run_store import Run, load_run, runnable_models
+from harness.runs.run_store import Run, collector_paused, load_run, runnable_models
 
 if TYPE_CHECKING:
     from harness.report.side_facts import ComparedSide
@@ -113,9 +113,12 @@ class _Side:
     text: str
     run: Run
     selection: Selection
+    all_cells: tuple[CellResults, ...]
     cells: list[CellResults]
+    """Those selected."""
 
 
+@collector_paused()
 def compare(
     base: str | Path,
     head: str | Path,
@@ -209,7 +212,7 @@ def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rul
     pairs = _pairs(ours, theirs, apart)
     spread = between_runs_files.spreads(ours.run.manifest.devices, theirs.run.manifest.devices, str(metric))
     table = comparison.compare(
-        pairs, _source(ours.run), _source(theirs.run), metric=metric, rules=rules, apart=apart, spread=spread
+        pairs, _source(ours), _source(theirs), metric=metric, rules=rules, apart=apart, spread=spread
     )
     if not table.comparisons:
         raise UsageError(
@@ -295,7 +298,8 @@ def _side(text: str, runs: dict[Path, Run]) -> _Side:
         runs[path] = load_run(path)
     run = runs[path]
     selection = Selection(text=text, where=parse_where(where) if where else {})
-    return _Side(text, run, selection, select(group_by_cell(run.results), selection))
+    cells = group_by_cell(run.results)
+    return _Side(text, run, selection, tuple(cells), select(cells, selection))
 
 
 def _divide(text: str) -> tuple[Path, str]:
@@ -313,7 +317,8 @@ def _divide(text: str) -> tuple[Path, str]:
     return Path(path_text), where
 
 
-def _source(run: Run) -> RunContext:
+def _source(side: _Side) -> RunContext:
+    run = side.run
     return RunContext(
         run_id=run.manifest.run_id,
         devices={device.serial: device for device in run.manifest.devices},
@@ -322,7 +327,7 @@ def _source(run: Run) -> RunContext:
         planned=len(run.manifest.planned),
         left=unfinished_trials(run),
         control=run.manifest.control,
-        cells=tuple(group_by_cell(run.results)),
+        cells=side.all_cells,
         models=runnable_models(run.manifest),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +12,14 @@ from harness.api.attached_devices import default_port, start_server
 from harness.api.device_selection import ReadyDevice
 from harness.api.run_watcher import RunWatcher
 from harness.binaries.binary_store import BinaryStore
-from harness.binaries.choice import Program
+from harness.binaries.choice import HOST, Program
 from harness.conditions.request import ConditionsRequest
 from harness.devices.adb_target import server_is_up
 from harness.devices.device_config import DeviceConfig
 from harness.devices.push import Blob
 from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanePlan, LanesOutcome, Patience, Schedule
+from harness.measuring.turns import Turns
 from harness.runs.run_store import RunStore
 from harness.suite.expand import Expansion
 
@@ -31,7 +31,7 @@ class Effort:
     """Limits of parallel work and of waits.
 
     Args:
-        parallel_virtual: number of virtual devices that measure at a time.
+        parallel_virtual: number of virtual devices that measure at a time; those that only wait do not count.
         wait_s: longest wait for a device that another harness process holds, in seconds.
         quarantine_s: longest wait for a failing device to recover, in seconds.
     """
@@ -62,7 +62,7 @@ def lanes_of(
         expansion: the trials of all devices.
         effort: limits how many virtual devices measure at a time.
     """
-    slot = threading.Semaphore(effort.parallel_virtual)
+    turns = Turns(effort.parallel_virtual)
     lanes = []
     for serial, one in devices.items():
         mine = programs[serial]
@@ -79,11 +79,17 @@ def lanes_of(
                 trials=trials,
                 further=further,
                 impossible=tuple(item for item in expansion.impossible if item.trial.device == serial),
-                slot=slot if one.inventory.info.virtual else None,
+                slot=turns if _computes_here(one, mine.values()) else None,
                 revive_server=_start_users_server if one.target.port == default_port() else None,
             )
         )
     return lanes
+
+
+def _computes_here(device: ReadyDevice, programs: Collection[Program]) -> bool:
+    """Return whether the device's processes need this machine's cores: not those of a phone, nor of a device that only waits."""
+    waits = "ro.harness.waits_s" in device.inventory.properties and all(p.artifact.origin == HOST for p in programs)
+    return device.inventory.info.virtual and not waits
 
 
 def measure(
@@ -94,8 +100,12 @@ def measure(
     effort: Effort,
     watcher: RunWatcher,
     again: Collection[str] = (),
+    *,
+    eager_push: bool = False,
 ) -> LanesOutcome:
     """Run all trials without a result, and those of `again`. Ctrl-C keeps the results so far.
+
+    With `eager_push` models may be pushed while a device measures.
 
     Raises:
         SetupError: a result cannot be stored (a full disk); those stored before stay.
@@ -115,6 +125,7 @@ def measure(
             help_texts=BinaryStore(),
             conditions=conditions,
             again=again,
+            eager_push=eager_push,
         )
         return schedule.run(lanes)
 

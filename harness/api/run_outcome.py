@@ -11,6 +11,7 @@ from harness.api.run_watcher import RunWatcher
 from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanesOutcome, bad
 from harness.records import Result, Status
+from harness.records.spans import span
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, load_run
 
@@ -72,20 +73,22 @@ class RunOutcome:
 
 def outcome_of(path: Path, measured: LanesOutcome, *, report: bool, watcher: RunWatcher) -> RunOutcome:
     """Write the report and read the run back. A failure to write the report leaves the results as they are."""
-    from harness.report import write_report  # slow to import
+    with span("import the report"):
+        from harness.report import write_report  # slow to import
 
     written: Path | None = None
     trouble: SetupError | UsageError | None = None
     interrupted = measured.interrupted
     if report:
         try:
-            with watcher.phase("writing the report"):
+            with span("report"), watcher.phase("writing the report"):
                 written = write_report(path)
         except KeyboardInterrupt:
             interrupted = True
         except (SetupError, UsageError) as error:
             trouble = error
-    run = load_run(path)
+    with span("read back"):
+        run = load_run(path)
     return RunOutcome(
         run=run,
         report=written,

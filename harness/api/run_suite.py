@@ -26,6 +26,7 @@ from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.yaml_document import line_of
 from harness.records import Scalar
+from harness.records.spans import span
 from harness.runs.run_folder import refuse_occupied
 from harness.runs.run_store import Manifest, Run, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
@@ -87,7 +88,8 @@ def run(
         print(outcome.counts, outcome.report)
     """
     watcher = watcher or RunWatcher()
-    loaded = loaded_suite(suite)
+    with span("read suite"):
+        loaded = loaded_suite(suite)
     own = check_own_binaries(binaries or {})
     folder = _named(out)
     effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
@@ -98,7 +100,8 @@ def run(
     ):
         by_serial = {one.target.serial: one for one in ready}
         infos = {serial: one.inventory.info for serial, one in by_serial.items()}
-        programs = binaries_of(loaded, infos, own, Path(scratch), watcher.warning)
+        with span("choose binaries"):
+            programs = binaries_of(loaded, infos, own, Path(scratch), watcher.warning)
         for warning in expansion.warnings:
             watcher.warning(warning)
         started_at = datetime.now(UTC)
@@ -125,7 +128,16 @@ def run(
         )
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            measured = measure(store, lanes, configs, loaded.suite.conditions, effort, watcher)
+            with span("measure"):
+                measured = measure(
+                    store,
+                    lanes,
+                    configs,
+                    loaded.suite.conditions,
+                    effort,
+                    watcher,
+                    eager_push=loaded.suite.push == "eager",
+                )
     return outcome_of(path, measured, report=report, watcher=watcher)
 
 
@@ -192,7 +204,10 @@ def ready_devices(
     names = [selectors] if isinstance(selectors, str) else list(selectors)
     starting = any(name.startswith("virtual:") for name in names)
     with contextlib.ExitStack() as stack:
-        with watcher.phase("starting virtual devices" if starting else "asking devices what they are"):
+        with (
+            span("ask devices"),
+            watcher.phase("starting virtual devices" if starting else "asking devices what they are"),
+        ):
             ready = stack.enter_context(selected(names, devices, configs, watcher.notice, lenient=lenient))
         yield ready
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.benchmark_model.needles import present
 from harness.records.causes import Cause
 
 _HAVE_REASONS = frozenset(
@@ -264,6 +265,8 @@ _SYSTEM: tuple[tuple[str, re.Pattern[str], Cause], ...] = tuple(
 )  # fmt: skip
 
 
+_SYSTEM_NEEDLES = tuple(dict.fromkeys(needle for needle, *_ in _SYSTEM))
+
 MESSAGE_WORDS = frozenset(_STARTS)
 """First words, in lower case, of all messages in `match_message`."""
 
@@ -312,7 +315,10 @@ REASON_WORDS = frozenset(
 
 def system_messages(text: str) -> Iterator[Evidence]:
     """Find messages of shells, linkers and the system. Linear: each line is examined once per needle in it."""
+    there = set(present(text, _SYSTEM_NEEDLES))
     for needle, pattern, cause in _SYSTEM:
+        if needle not in there:
+            continue
         position = text.find(needle)
         while position >= 0:
             start = text.rfind("\n", 0, position) + 1

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from harness.benchmark_model.needles import present
 from harness.benchmark_model.numbers import parse_statistics
 from harness.records import OptionRun
 
@@ -25,6 +26,7 @@ _TITLES = (
     "Summary of All Runs w/ Different Performance Options",
     "There are invalid perf options in --perf_options_list: ",
 )
+_PROGRAM_NAME = "benchmark_model_performance_options"
 _USAGE = re.compile(r"usage: \S{0,1000}\bbenchmark_model_performance_options <flags>")
 _PROGRAM = re.compile(r"(?:^|[\s/'\"])benchmark_model_performance_options(?=$|[\s'\"])")
 _DELEGATES = {"gpu": "GPU", "nnapi": "NNAPI", "dsp": "HEXAGON", "coreml": "COREML"}
@@ -32,7 +34,10 @@ _DELEGATES = {"gpu": "GPU", "nnapi": "NNAPI", "dsp": "HEXAGON", "coreml": "COREM
 
 def is_of_performance_options(text: str) -> bool:
     """Return whether a text is from this tool."""
-    return any(title in text for title in _TITLES) or _USAGE.search(text) is not None
+    marks = present(text, (*_TITLES, _PROGRAM_NAME))
+    return any(mark in text for mark in marks if mark != _PROGRAM_NAME) or (
+        _PROGRAM_NAME in marks and _USAGE.search(text) is not None
+    )
 
 
 def starts_performance_options(command: str) -> bool:

@@ -18,6 +18,7 @@ Titles may be missing: TensorFlow 1.x prints one block without a title, and an e
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -240,8 +241,11 @@ class ProfileText:
 def _without_repeats(blocks: list[Block]) -> list[Block]:
     """Drop repeated blocks, since some ports print a table or the whole profile twice. The first one with a summary stays."""
     kept: dict[tuple[object, ...], Block] = {}
+    sizes = Counter((block.subgraph, len(block.order)) for block in blocks)
     for number, block in enumerate(blocks):
-        key = (block.subgraph, *block.order) if block.order else (number,)
+        # Rows are compared only where another table is as long: that takes time.
+        alone = not block.order or sizes[block.subgraph, len(block.order)] == 1
+        key = (number,) if alone else (block.subgraph, *block.order)
         if key not in kept or not kept[key].summary:
             kept[key] = block
     return list(kept.values())

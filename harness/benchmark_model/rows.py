@@ -20,6 +20,14 @@ _PERCENT = re.compile(r"-?(?:\d{1,20}(?:\.\d{1,20})?(?:e[+-]?\d{1,3})?|nan|inf)%
 _TWO_PERCENTS = re.compile(rf"({_PERCENT.pattern})({_PERCENT.pattern})")
 _THREE_DECIMALS = re.compile(r"-?\d{1,20}\.\d{3}")
 
+_USUAL_ROW = re.compile(
+    r"\t? *([^\s\t%](?:[^\t%]*[^\s\t%])?) *"
+    r"(?:\t *(-?[0-9]{1,20}\.[0-9]{3}) *)?\t *(-?[0-9]{1,20}\.[0-9]{3}) *\t *(-?[0-9]{1,20}\.[0-9]{3}) *"
+    r"\t *(-?[0-9]{1,20}\.[0-9]{1,20})% *\t *(-?[0-9]{1,20}\.[0-9]{1,20})% *"
+    r"\t *(-?[0-9]{1,20}\.[0-9]{1,20}) *\t *([0-9]{1,18}) *\t *((?:\S(?:[^\t]*\S)?)?) *"
+)
+"""A row of operators as the tool prints nearly all of them: one cell for the type, one for the name, all numbers there."""
+
 _MOST_CELLS = 64
 """Number of cells to search for the percentages: node types are a few words."""
 
@@ -66,6 +74,29 @@ def parse_header(text: str) -> Header | None:
 
 def parse_op_row(text: str, header: Header | None) -> PrintedRow | None:
     """Read a row of operators; None if the line is not one, or is cut short."""
+    if (usual := _USUAL_ROW.fullmatch(text)) is not None:
+        return _usual_row(usual)
+    return parse_unusual_op_row(text, header)
+
+
+def _usual_row(match: re.Match[str]) -> PrintedRow:
+    node_type, start, first, avg, share, cdf, mem, times, name = match.groups()
+    # As `scaled` and `number` read them.
+    return PrintedRow(
+        node_type=node_type,
+        name=name,
+        start_us=None if start is None else float(f"{start}e3"),
+        first_us=float(f"{first}e3"),
+        avg_us=float(f"{avg}e3"),
+        percent=float(share),
+        cdf_percent=float(cdf),
+        mem_kb=float(mem),
+        times_called=int(times),
+    )
+
+
+def parse_unusual_op_row(text: str, header: Header | None) -> PrintedRow | None:
+    """Do `parse_op_row` cell by cell. What the usual pattern fits is read alike, five times as slowly."""
     found = _split(text, header)
     if found is None:
         return None

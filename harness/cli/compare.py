@@ -14,8 +14,9 @@ from harness.cli.output_option import OutputFile, only_once
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
-from harness.files.flat_table import require_parquet
+from harness.files.parquet_file import require_parquet
 from harness.formats.comparison_table import ComparisonTableName
+from harness.runs.run_store import collector_paused
 
 _EPILOG = """\b
 Examples:
@@ -103,6 +104,7 @@ difference is only `suspected`. --print-suite prints a suite that measures both 
 @click.option("--html", type=OutputFile(), metavar="FILE", help="Also write the HTML page.")
 @click.option("--junit", type=OutputFile(), metavar="FILE", help="Also write JUnit XML.")
 @click.option("--markdown", type=OutputFile(), metavar="FILE", help="Also write Markdown.")
+@collector_paused()
 def compare_command(
     base: str,
     head: str,

@@ -18,7 +18,8 @@ from harness.cli.console import open_console
 from harness.cli.export_overlays import write_overlays
 from harness.cli.printing import reader_may_leave
 from harness.errors import HarnessError, UsageError
-from harness.files.flat_table import write_csv, write_parquet
+from harness.files.flat_table import write_csv
+from harness.files.parquet_file import write_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.comparison_junit import junit
 from harness.formats.comparison_markdown import markdown

@@ -12,6 +12,7 @@ from harness.cli.run_summary import print_summary, summary_document, write_json
 from harness.errors import HarnessError, SetupError
 from harness.files.whole_file import text_output_file
 from harness.formats.run_junit import run_junit
+from harness.records.spans import span
 from harness.runs.run_folder import refuse_own_file
 from harness.runs.run_store import Run
 
@@ -30,7 +31,7 @@ def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = Fa
     """
     lost: HarnessError | None = None
     try:
-        with reader_may_leave(document=as_json):
+        with span("summary"), reader_may_leave(document=as_json):
             if as_json:
                 write_json(summary_document(outcome))
             else:

@@ -14,14 +14,11 @@ import click
 
 from harness.analysis.cell_selection import Selection, parse_where, select
 from harness.analysis.cells import CellResults, group_by_cell
-from harness.cli.conclusion import junit_text
-from harness.cli.export_overlays import write_overlays
 from harness.cli.output_option import OutputFile
 from harness.cli.printing import reader_may_leave
 from harness.errors import UsageError
-from harness.files.flat_table import require_parquet
+from harness.files.parquet_file import require_parquet
 from harness.files.whole_file import output_file, text_output_file
-from harness.formats.model_explorer import overlays
 from harness.formats.run_tables import TableName, to_parquet, to_text
 from harness.formats.trace_events import NOTES_OPS, NOTES_RUN, began_of, op_events, run_events, write_trace
 from harness.runs.run_store import Run, load_run
@@ -82,7 +79,11 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
     loaded = [load_run(path) for path in runs]
     chosen = [_chosen(run, where) for run in loaded]
     kept = [_with_cells(run, cells) if where.strip() else run for run, cells in zip(loaded, chosen, strict=True)]
+    # Both load the statistics, for which tables need not wait.
     if file_format == "model-explorer":
+        from harness.cli.export_overlays import write_overlays
+        from harness.formats.model_explorer import overlays
+
         found = [
             one
             for run, cells in zip(loaded, chosen, strict=True)
@@ -90,6 +91,8 @@ def export(runs: tuple[Path, ...], table: str | None, where: str, file_format: s
         ]
         write_overlays(found, target)
     elif file_format == "junit":
+        from harness.cli.conclusion import junit_text
+
         [run] = loaded
         with _text(target) as stream:
             stream.write(junit_text(run))

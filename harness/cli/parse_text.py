@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.records import DelegateUse, LlmFigures, Measurement, OpTiming, OptionRun, ParsedOutput
 
 _TOP_OPS = 10
@@ -73,7 +75,7 @@ def _option(cell: OptionRun) -> str:
     return f"{_us(cell.runs.avg)} on average, {cell.runs.count} runs"
 
 
-def _ops(measurement: Measurement, ops: tuple[OpTiming, ...]) -> list[str]:
+def _ops(measurement: Measurement, ops: Sequence[OpTiming]) -> list[str]:
     main = [op for op in ops if op.subgraph in (None, 0)] or list(ops)
     costly = sorted(main, key=lambda op: -(measurement.op_cost_us(op) or 0.0))[:_TOP_OPS]
     lines = [f"  {len(ops)} ops, the costliest:"]

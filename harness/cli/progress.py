@@ -48,7 +48,8 @@ class RunProgress:
         self._spared: dict[str, int] = {}
         self._total = total
         self._count = done
-        self._running: dict[str, str] = {}
+        self._running: dict[str, tuple[str, str]] = {}
+        """Serial to the trial that runs there: its id and its description."""
         if console.is_terminal:
             self._bar = Progress(
                 # A narrow terminal shortens the words, not the figures.
@@ -76,13 +77,15 @@ class RunProgress:
 
     def started(self, trial: Trial) -> None:
         """See `schedule.Progress`."""
-        self._running[trial.device] = describe(trial)
+        self._running[trial.device] = (trial.trial_id, describe(trial))
         self._show()
 
     def finished(self, result: Result) -> None:
         """See `schedule.Progress`."""
         self._count += 1
-        self._running.pop(result.trial.device, None)
+        # The device may run its next trial by now.
+        if self._running.get(result.trial.device, ("",))[0] == result.trial.trial_id:
+            del self._running[result.trial.device]
         bad = result.status is not Status.OK
         if self._bar:
             self._bar.update(self._task, completed=self._count)
@@ -118,7 +121,7 @@ class RunProgress:
 
     def _show(self) -> None:
         if self._bar:
-            serial, text = next(iter(self._running.items()), ("", "waiting"))
+            serial, (_, text) = next(iter(self._running.items()), ("", ("", "waiting")))
             if serial in self._blocks:
                 text = f"block {self._blocks[serial]}: {text}"
             self._bar.update(self._task, description=escape(f"{serial} {text}"[:70]))

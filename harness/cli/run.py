@@ -16,6 +16,7 @@ from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
 from harness.cli.dry_run import dry_run_document, print_dry_run
+from harness.cli.harness_trace import traced
 from harness.cli.output_option import OutputFile, OutputPath, require_place
 from harness.cli.run_summary import write_json
 from harness.cli.terminal_watcher import TerminalWatcher
@@ -104,6 +105,13 @@ Examples:
     metavar="FILE",
     help="Also write JUnit XML for a CI server: one case per cell. It fails if a process failed or is invalid.",
 )
+@click.option(
+    "--trace",
+    type=OutputFile(),
+    envvar="HARNESS_TRACE",
+    metavar="FILE",
+    help="Also write what the harness itself spent its time on, as a trace for Perfetto.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 @outlives_its_terminal()
@@ -120,9 +128,12 @@ def run(
     wait_s: float,
     quarantine_s: float,
     junit: Path | None,
+    trace: Path | None,
     as_json: bool,
 ) -> None:
     """Measure a suite, and write a folder with results and a report."""
+    if trace is not None:
+        ctx.with_resource(traced(trace, coming=resume or out))
     own = parse_binary_option(binaries)
     watcher = TerminalWatcher()
     if junit is not None:

@@ -23,6 +23,7 @@ from harness.virtual.farm import (
 )
 from harness.virtual.faults import load_fault_plan
 from harness.virtual.registry import farms_elsewhere
+from harness.virtual.replay.waiting import that_waits
 
 _EPILOG = """\b
 Examples:
@@ -30,6 +31,7 @@ Examples:
   harness virtual start --count 3                          three, of different profiles
   harness virtual start --profile virtual-old --count 2    two of this one
   harness virtual start --count 3 --faults faults.yaml     three that fail now and then
+  harness virtual start --count 64 --waits 1               64 that only wait: what does the harness itself cost?
   harness virtual list
   harness virtual stop --all
 """
@@ -62,10 +64,25 @@ def virtual() -> None:
     metavar="FILE",
     help="A YAML file that says what goes wrong, and when (docs/faults.md).",
 )
+@click.option(
+    "--waits",
+    type=click.FloatRange(0, 3600, min_open=True),
+    metavar="SECONDS",
+    help="Let each benchmark process only wait so long and print a recorded output, marked synthetic.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-def start(count: int | None, names: Sequence[str], refuse_keys: bool, faults: Path | None, as_json: bool) -> None:
+def start(
+    count: int | None,
+    names: Sequence[str],
+    refuse_keys: bool,
+    faults: Path | None,
+    waits: float | None,
+    as_json: bool,
+) -> None:
     """Start devices, leave them running, and print how to reach them."""
     profiles = _choose(count, names)
+    if waits is not None:
+        profiles = tuple(that_waits(profile, waits) for profile in profiles)
     plan = load_fault_plan(faults, len(profiles)) if faults is not None else None
     click.echo(f"starting {_devices(len(profiles))} ...", err=True)
     farm = start_persistent(profiles, accept_keys=not refuse_keys, faults=plan)

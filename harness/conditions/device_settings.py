@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.conditions.cpufreq import available_script, read_available
 from harness.conditions.journal import (
-    JOURNAL,
     Change,
     Setting,
     apply_script,
@@ -18,13 +17,14 @@ from harness.conditions.journal import (
 )
 from harness.conditions.request import ConditionsRequest
 from harness.conditions.support import read_support, support_script
-from harness.conditions.wanted import Abilities, setting_of, wanted_settings
-from harness.devices.device_folder import BASE_DIR
+from harness.conditions.wanted import Abilities, setting_of, touched_settings, wanted_settings
+from harness.devices.device_folder import BASE_DIR, JOURNAL
 from harness.devices.inventory import Inventory
 from harness.devices.target import CommandOutput, Target
 from harness.errors import CommandFailed
 
 _TIMEOUT_S = 60.0
+_HAS_PROFILES = "=has task profiles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +36,14 @@ class Applied:
         held: those that read so.
         refused: the reason for each condition that the device does not have.
         read_back: shell text that reads all of `held`.
+        knows_task_profiles: whether the device has the command for task profiles; False if the request has none.
     """
 
     asked: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     read_back: str = ""
+    knows_task_profiles: bool = False
 
 
 def probe_support(target: Target, inventory: Inventory) -> dict[str, str | None]:
@@ -74,13 +76,16 @@ class DeviceSettings:
             folder=BASE_DIR,
         )
 
-    def mend(self) -> list[str]:
-        """Restore the changes in the device's journal; return lines for the user. Without a journal it costs one round trip.
+    def mend(self, journal: str) -> list[str]:
+        """Restore the changes in the device's journal; return lines for the user. Sends nothing if it is empty.
+
+        Args:
+            journal: its text, as `harness.devices.lease.open_folder` returns it.
 
         Raises:
             DeviceError: the device failed.
         """
-        lines = self._restore()
+        lines = self._restore(journal)
         return ["gave back what an earlier session left changed", *lines] if lines is not None else []
 
     def restore(self) -> list[str]:
@@ -91,25 +96,24 @@ class DeviceSettings:
         """
         if not self._changed:
             return []
-        lines = self._restore() or []
+        lines = self._restore(self._run(f"cat {BASE_DIR}/{JOURNAL} 2>/dev/null; true")) or []
         self._changed = False
         return lines
 
     def apply(self, request: ConditionsRequest) -> Applied:
-        """Apply a request: journal, set, read back. Sends nothing if nothing is asked.
+        """Apply a request: look, then journal, set and read back. Sends nothing if nothing is asked.
 
         Raises:
             DeviceError: the device failed, or the journal cannot be written.
         """
-        clocks = {}
-        if request.frequency:
-            clocks = read_available(self._run(available_script(list(self._able.policies))))
-        wanted = wanted_settings(request, self._able, clocks)
+        seen = self._look(request)
+        wanted = wanted_settings(request, self._able, read_available(seen))
         refused = dict(wanted.impossible)
+        profiles = _HAS_PROFILES in seen
         if not wanted.values:
-            return Applied(refused=refused)
+            return Applied(refused=refused, knows_task_profiles=profiles)
         settings = [setting for setting, _ in wanted.values.values()]
-        old = self._values(settings)
+        old = now = read_values(seen)
         changes = []
         for key, (setting, value) in wanted.values.items():
             if key not in old:
@@ -118,12 +122,13 @@ class DeviceSettings:
                 changes.append(Change(setting=setting, wanted=value, old=old[key]))
         if changes:
             self._changed = True
-            output = self._target.run(apply_script(BASE_DIR, changes), timeout_s=_TIMEOUT_S)
+            script = apply_script(BASE_DIR, changes) + read_script(settings)
+            output = self._target.run(script, timeout_s=_TIMEOUT_S)
             if output.exit_code != 0:
                 raise CommandFailed(
                     "write the journal", exit_code=output.exit_code, output=_text(output), serial=self._target.serial
                 )
-        now = self._values(settings) if changes else old
+            now = read_values(_text(output))
         held = {key: value for key, (_, value) in wanted.values.items() if now.get(key) == value}
         for key, (setting, value) in wanted.values.items():
             if key in old and key not in held:
@@ -133,14 +138,21 @@ class DeviceSettings:
             held=held,
             refused=refused,
             read_back=read_script([setting for setting in settings if setting.key in held]),
+            knows_task_profiles=profiles,
         )
 
-    def knows_task_profiles(self) -> bool:
-        """Say whether the device has the command for task profiles."""
-        return "yes" in self._run("command -v settaskprofile >/dev/null && echo yes; true")
+    def _look(self, request: ConditionsRequest) -> str:
+        """Ask everything that a request needs to know, in one round trip; empty if it needs nothing."""
+        parts = [read_script(touched_settings(request, self._able))]
+        if request.frequency:
+            parts.append(available_script(list(self._able.policies)))
+        if request.task_profile is not None:
+            parts.append(f"command -v settaskprofile >/dev/null && echo {_HAS_PROFILES}")
+        script = "\n".join(part for part in parts if part)
+        return self._run(f"{script}\ntrue") if script else ""
 
-    def _restore(self) -> list[str] | None:
-        journal = read_journal(self._run(f"cat {BASE_DIR}/{JOURNAL} 2>/dev/null; true"))
+    def _restore(self, text: str) -> list[str] | None:
+        journal = read_journal(text)
         if not journal:
             return None
         settings: dict[str, Setting] = {}
@@ -155,9 +167,6 @@ class DeviceSettings:
         answer = self._run(restore_script(BASE_DIR, settings, known, forget=not lines))
         left = answer.partition("left ")[2].split()
         return [*lines, *(f"{key} would not go back to {journal.get(key)}" for key in left)]
-
-    def _values(self, settings: Sequence[Setting]) -> dict[str, str]:
-        return read_values(self._run(read_script(settings)))
 
     def _run(self, command: str) -> str:
         return _text(self._target.run(command, timeout_s=_TIMEOUT_S))

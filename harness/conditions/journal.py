@@ -11,8 +11,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-JOURNAL = "journal"
-"""File in the harness's folder on the device. It exists only while something is changed."""
+from harness.devices.device_folder import JOURNAL
 
 _MARK = "=setting "
 _KEY = re.compile(r"[a-z_]+(:policy\d{1,3})?")

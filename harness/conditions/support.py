@@ -10,7 +10,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from harness.conditions import airplane_mode, cpufreq, fixed_performance, screen, task_profile
-from harness.conditions.journal import JOURNAL, as_root
+from harness.conditions.journal import as_root
+from harness.devices.device_folder import JOURNAL
 
 NEEDS_ROOT = "needs root"
 NEEDS_ANDROID_11 = "needs Android 11"

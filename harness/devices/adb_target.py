@@ -4,8 +4,8 @@ It does two things on adbutils' open connections instead of through its helpers,
 
 * it reads the shell protocol up to a deadline in wall time (`shell_stream`); adbutils' `timeout` counts per receive, so a chatty command
   outlives it;
-* it transfers files up to a deadline in wall time (`socket_deadline`), and sends frames of 64 KB, the most that the sync protocol allows;
-  adbutils sends 4 KB and is half as fast as `adb push`.
+* it transfers files up to a deadline in wall time (`socket_deadline`), several in one session (`sync_push`), in frames of 64 KB, the most
+  that the sync protocol allows; adbutils sends 4 KB and is half as fast as `adb push`.
 
 Formats: AOSP `packages/modules/adb`, SERVICES.TXT, SYNC.TXT and the shell protocol (one byte id, u32 length, payload).
 """
@@ -16,19 +16,31 @@ import contextlib
 import logging
 import select
 import socket
-import stat as stat_module
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import adbutils
 from adbutils.errors import AdbConnectionError, AdbError, AdbTimeout
 
-from harness.devices.shell_stream import close_stdin, read_output
+from harness.devices.adb_stream import AdbStream
+from harness.devices.push_compression import PushCompression
+from harness.devices.shell_stream import ShellPieces, close_stdin, read_output
 from harness.devices.socket_deadline import NoEnd, Transfer, wait_for
-from harness.devices.target import PULL_TIMEOUT_S, Cancelled, CommandOutput, RemoteStat, Target, push_timeout_s
+from harness.devices.sync_compression import Codec
+from harness.devices.sync_push import Refused, send_files
+from harness.devices.target import (
+    PULL_TIMEOUT_S,
+    Cancelled,
+    CommandOutput,
+    Outgoing,
+    RemoteStat,
+    Target,
+    push_timeout_s,
+)
 from harness.errors import (
     AdbServerLost,
     CommandFailed,
@@ -36,17 +48,13 @@ from harness.errors import (
     DeviceHung,
     DeviceLost,
     DeviceUnauthorized,
-    PushFailed,
     SetupError,
-    StorageFull,
-    StorageRefused,
 )
 from harness.files.whole_file import replacing
+from harness.records.spans import span
 
 log = logging.getLogger(__name__)
 
-_FRAME = 64 * 1024
-_BATCH = 16
 _OPEN_TIMEOUT_S = 15.0
 _LOGGED_CHARACTERS = 200
 """Characters of a command that the log shows; a trial's script has thousands."""
@@ -54,12 +62,18 @@ _WITNESS_S = 0.1
 """A killed process closes its sockets one after the other; this is ample time for that, in seconds."""
 
 
+class _Witness(threading.local):
+    """A second connection while one is in use: the only sure sign that the server ended, because another may listen by then."""
+
+    sock: socket.socket | None = None
+
+
 class _NotThere(Exception):
     """The device does not have the file."""
 
 
 class AdbTarget:
-    """One device on one ADB server.
+    """One device on one ADB server. Several threads may use it at once: each request has a connection of its own.
 
     Args:
         serial: as `adb devices` prints it.
@@ -73,17 +87,18 @@ class AdbTarget:
         self.port = port
         self._transport_id = transport_id
         self._listed_as = serial
-        self._witness: socket.socket | None = None
-        """A second connection while one is in use: the only sure sign that the server ended, because another may listen by then."""
+        self._witness = _Witness()
         self._client = adbutils.AdbClient(host="127.0.0.1", port=port)
         self.round_trips = 0
         """Connections opened to the device so far: the cost of a trial besides its own run time."""
         self.bytes_pushed = 0
+        self._compression = PushCompression()
 
     def run(self, command: str, *, timeout_s: float, cancel: threading.Event | None = None) -> CommandOutput:
         """See `Target.run`."""
         deadline = time.monotonic() + timeout_s
         with (
+            span("shell"),
             self._logged(f"shell {_in_one_line(command)}") as outcome,
             self._service(f"shell,v2,TERM=dumb,raw:{command}", min(timeout_s, _OPEN_TIMEOUT_S), cancel) as sock,
         ):
@@ -95,6 +110,19 @@ class AdbTarget:
             outcome.append(f"exit code {output.exit_code}, {len(output.stdout)} + {len(output.stderr)} bytes")
             return output
 
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> AdbStream:
+        """See `Target.stream`."""
+        log.debug("%s: stream %s", self.serial, _in_one_line(command))
+        opened = contextlib.ExitStack()
+        sock = opened.enter_context(self._service(f"shell,v2,TERM=dumb,raw:{command}", _OPEN_TIMEOUT_S, cancel))
+        try:
+            with self._translated():
+                close_stdin(sock)
+        except BaseException:
+            opened.close()
+            raise
+        return AdbStream(ShellPieces(sock), opened, cancel, serial=self.serial, translated=self._translated)
+
     def push(
         self,
         local: Path,
@@ -105,33 +133,64 @@ class AdbTarget:
         cancel: threading.Event | None = None,
     ) -> None:
         """See `Target.push`."""
-        size = local.stat().st_size
+        self.push_all([Outgoing(local=local, remote=remote, mode=mode)], timeout_s=timeout_s, cancel=cancel)
+
+    def push_all(
+        self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
+    ) -> None:
+        """See `Target.push_all`."""
+        if not files:
+            return
+        size = sum(file.local.stat().st_size for file in files)
         limit_s = push_timeout_s(size) if timeout_s is None else timeout_s
-        with (
-            self._logged(f"push {remote}, {size} bytes"),
-            self._transfer(f"{remote} did not arrive", limit_s, cancel) as stream,
-            local.open("rb") as file,
-        ):
-            destination = f"{remote},{stat_module.S_IFREG | mode}".encode()
-            stream.send([struct.pack("<4sI", b"SEND", len(destination)), destination])
+        deadline = time.monotonic() + limit_s
+        names = files[0].remote + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+        with span("push", bytes=size), self._logged(f"push {names}, {size} bytes") as outcome:
+            codecs = self._compression.choose(
+                files,
+                offered=partial(self._features, limit_s, cancel),
+                push=partial(self._send, timeout_s=limit_s, cancel=cancel),
+            )
+            outcome += [f"{codec.name} for {remote}" for remote, codec in codecs.items()]
+            self._send(files, codecs, timeout_s=max(0.0, deadline - time.monotonic()), cancel=cancel)
+
+    def _send(
+        self,
+        files: Sequence[Outgoing],
+        codecs: Mapping[str, Codec],
+        *,
+        timeout_s: float,
+        cancel: threading.Event | None,
+    ) -> None:
+        total = 0
+
+        def sent(count: int) -> None:
+            nonlocal total
+            total += count
+            self.bytes_pushed += count
+
+        late = f"{files[0].remote} did not arrive" if len(files) == 1 else f"{len(files)} files did not arrive"
+        with self._transfer(late, timeout_s, cancel) as stream:
+            began = time.monotonic()
             try:
-                while data := file.read(_FRAME * _BATCH):
-                    view = memoryview(data)
-                    frames: list[bytes | memoryview] = []
-                    for start in range(0, len(data), _FRAME):
-                        chunk = view[start : start + _FRAME]
-                        frames += [struct.pack("<4sI", b"DATA", len(chunk)), chunk]
-                    stream.send(frames)
-                    self.bytes_pushed += len(data)
-                stream.send([struct.pack("<4sI", b"DONE", int(local.stat().st_mtime) & 0xFFFFFFFF)])
-            except (BrokenPipeError, ConnectionResetError):
-                # The device may have sent a reason before it hung up; if not, the next line reports that it is gone.
-                pass
-            kind, length = struct.unpack("<4sI", stream.receive(8))
-            if kind == b"OKAY":
-                return
-            reason = stream.receive(min(length, 4096)).decode(errors="replace") if kind == b"FAIL" else repr(kind)
-            raise self._push_error(reason, remote)
+                send_files(stream, files, codecs, sent)
+            except Refused as refusal:
+                raise refusal.error(self.serial) from None
+            if not codecs:
+                self._compression.learn(total, time.monotonic() - began)
+
+    def _features(self, timeout_s: float, cancel: threading.Event | None) -> Collection[str]:
+        """Return the device's features as its server knows them; the device is not asked."""
+        with self._witnessed(), self._translated():
+            connection = self._client.make_connection(timeout=min(timeout_s, _OPEN_TIMEOUT_S))
+            try:
+                connection.send_command(f"host-serial:{self._listed_as}:features")
+                answer = Transfer(connection.conn, time.monotonic() + min(timeout_s, _OPEN_TIMEOUT_S), cancel)
+                if answer.receive(4) != b"OKAY":
+                    return ()
+                return answer.receive(int(answer.receive(4), 16)).decode().split(",")
+            finally:
+                connection.conn.close()
 
     def pull(
         self,
@@ -143,7 +202,7 @@ class AdbTarget:
     ) -> bool:
         """See `Target.pull`."""
         path = remote.encode()
-        with self._logged(f"pull {remote}") as outcome:
+        with span("pull"), self._logged(f"pull {remote}") as outcome:
             try:
                 # Synced before the result that names it is stored: a record must not outlive its evidence.
                 with (
@@ -218,7 +277,8 @@ class AdbTarget:
         """Open a stream to a service of the device. Errors of adbutils and of sockets become DeviceErrors here."""
         self.round_trips += 1
         with self._witnessed(), self._translated():
-            connection = self._open(name, timeout_s, cancel)
+            with span("connect"):
+                connection = self._open(name, timeout_s, cancel)
             sock = connection.conn
             try:
                 yield sock
@@ -244,11 +304,11 @@ class AdbTarget:
             witness = socket.create_connection(("127.0.0.1", self.port), timeout=1.0)
         except OSError as error:
             raise AdbServerLost(f"no ADB server answers on port {self.port}", serial=self.serial) from error
-        before, self._witness = self._witness, witness
+        before, self._witness.sock = self._witness.sock, witness
         try:
             yield
         finally:
-            self._witness = before
+            self._witness.sock = before
             witness.close()
 
     def _open(self, name: str, timeout_s: float, cancel: threading.Event | None) -> adbutils.AdbConnection:
@@ -280,15 +340,6 @@ class AdbTarget:
             return connection
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    def _push_error(self, reason: str, remote: str) -> DeviceError:
-        if "No space" in reason:
-            return StorageFull(f"no room for {remote}: {reason}", serial=self.serial, remedy="free some storage on it")
-        if "Read-only" in reason or "Permission denied" in reason:
-            return StorageRefused(f"it refuses {remote}: {reason}", serial=self.serial)
-        if "Is a directory" in reason:
-            return CommandFailed(f"push {remote}", exit_code=1, output=reason, serial=self.serial)
-        return PushFailed(f"the device refused {remote}: {reason}", serial=self.serial)
-
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         try:
@@ -308,7 +359,8 @@ class AdbTarget:
         return self._gone(text)
 
     def _gone(self, text: str) -> DeviceError:
-        if not server_is_up(self.port) or (self._witness is not None and _has_ended(self._witness, _WITNESS_S)):
+        witness = self._witness.sock
+        if not server_is_up(self.port) or (witness is not None and _has_ended(witness, _WITNESS_S)):
             return AdbServerLost(f"the ADB server on port {self.port} is gone", serial=self.serial)
         return DeviceLost(text or "the connection closed", serial=self.serial)
 

@@ -222,6 +222,12 @@ class VirtualDevice(_Strict):
         default_factory=dict,
         description="recorded outputs that are played back for these delegates, marked synthetic: a recording's name or an absolute path",
     )
+    waits_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=3600,
+        description="each benchmark process waits so long, then prints a recorded output, marked synthetic; it computes nothing",
+    )
     governors: tuple[str, ...] = ("performance", "powersave", "schedutil")
     governor: str = "schedutil"
     clusters: Mapping[str, ClusterModel]

@@ -6,8 +6,11 @@ from harness.errors import CommandFailed, StorageFull, StorageRefused
 
 BASE_DIR = "/data/local/tmp/litert-harness"
 """Its path."""
-PID_FILES = ("pid", "group", "shell")
-"""Files in a trial's folder that hold the PID of something that the trial started: the benchmark, its own shell, the script's shell."""
+JOURNAL = "journal"
+"""File in it with the settings that a session has changed (`harness.conditions.journal`). It exists only while something is changed."""
+PID_FILES = ("shell", "group", "pid")
+"""Files in a trial's folder that hold the PID of something that belongs to the trial: the script's shell, the benchmark's own shell, the
+benchmark. They end in this order, so that no shell goes on to the next trial."""
 
 
 def storage_error(serial: str, text: str) -> CommandFailed | StorageFull | StorageRefused:

@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.devices.target import PULL_TIMEOUT_S, Cancelled, CommandOutput, RemoteStat, push_timeout_s
+from harness.devices.target import (
+    PULL_TIMEOUT_S,
+    STDERR,
+    STDOUT,
+    Cancelled,
+    CommandOutput,
+    Outgoing,
+    RemoteStat,
+    push_timeout_s,
+)
 from harness.errors import CommandFailed, DeviceHung
 from harness.files.whole_file import output_file
 
@@ -110,6 +119,27 @@ class FakeFile:
     mtime: int = 0
 
 
+class FakeStream:
+    """See `CommandStream`: a command of the fake, which runs when somebody first asks for its output."""
+
+    def __init__(self, target: FakeTarget, command: str, cancel: threading.Event | None) -> None:
+        self._target, self._command, self._cancel = target, command, cancel
+        self._pieces: list[tuple[int, bytes]] | None = None
+        self.exit_code = 255
+        """See `CommandStream.exit_code`."""
+
+    def receive(self, *, timeout_s: float) -> tuple[int, bytes] | None:
+        """See `CommandStream.receive`."""
+        if self._pieces is None:
+            output = self._target.run(self._command, timeout_s=timeout_s, cancel=self._cancel)
+            self.exit_code = output.exit_code
+            self._pieces = [(kind, data) for kind, data in ((STDOUT, output.stdout), (STDERR, output.stderr)) if data]
+        return self._pieces.pop(0) if self._pieces else None
+
+    def close(self) -> None:
+        """See `CommandStream.close`."""
+
+
 class FakeTarget:
     """A target for tests; see `Target`. Several threads may use it at once.
 
@@ -162,6 +192,10 @@ class FakeTarget:
             answer = self._answer_to(command) if fault is None else fault
         return self._play(answer, command, timeout_s, cancel)
 
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> FakeStream:
+        """See `Target.stream`. The answers are those of `run`: all output comes at once. It counts as a run."""
+        return FakeStream(self, command, cancel)
+
     def push(
         self,
         local: Path,
@@ -172,9 +206,17 @@ class FakeTarget:
         cancel: threading.Event | None = None,
     ) -> None:
         """See `Target.push`."""
-        limit_s = push_timeout_s(local.stat().st_size) if timeout_s is None else timeout_s
-        self._fail(self._note("push", remote), remote, limit_s, cancel)
-        self.files[remote] = FakeFile(data=local.read_bytes(), mode=mode, mtime=int(local.stat().st_mtime))
+        self.push_all([Outgoing(local=local, remote=remote, mode=mode)], timeout_s=timeout_s, cancel=cancel)
+
+    def push_all(
+        self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
+    ) -> None:
+        """See `Target.push_all`. Each file is a call of its own, so that a fault can strike between two files."""
+        limit_s = push_timeout_s(sum(file.local.stat().st_size for file in files)) if timeout_s is None else timeout_s
+        for file in files:
+            self._fail(self._note("push", file.remote), file.remote, limit_s, cancel)
+            mtime = int(file.local.stat().st_mtime)
+            self.files[file.remote] = FakeFile(data=file.local.read_bytes(), mode=file.mode, mtime=mtime)
 
     def pull(
         self,

@@ -15,7 +15,7 @@ import shlex
 import socket
 from dataclasses import dataclass
 
-from harness.devices.device_folder import BASE_DIR, PID_FILES, storage_error
+from harness.devices.device_folder import BASE_DIR, JOURNAL, PID_FILES, storage_error
 from harness.devices.target import Target
 from harness.errors import DeviceBusy
 from harness.files.process_scope import pids_of_this_process
@@ -27,9 +27,10 @@ LEASE_LOST = 112
 """Exit code of a trial's script that finds another owner's lease: this session slept, and its own lease ran out."""
 
 _TIMEOUT_S = 60.0
-# A pid may have been reused, so only a process whose command line names our folder is killed.
+# A pid may have been reused, so only a process whose command line names our folder is killed. Most are gone: only the others cost a `grep`.
 _END_LEFTOVERS = f"""for f in {" ".join(f"run/*/{name}" for name in PID_FILES)}; do
-  [ -s "$f" ] && read p <"$f" && grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
+  [ -s "$f" ] && read p <"$f" && [ -d /proc/$p ] || continue
+  grep -q {BASE_DIR} /proc/$p/cmdline 2>/dev/null && {{ kill -9 $p; kill -9 -$p; }} 2>/dev/null
 done"""
 
 
@@ -71,15 +72,25 @@ def who_am_i() -> str:
     return f"{user}@{socket.gethostname()}:{os.getpid()}{':' if pids else ''}{pids}"
 
 
-def open_folder(target: Target, *, owner: str) -> dict[str, int]:
-    """Take the lease, end what a crashed session left running, and list the files that are there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedFolder:
+    """Our folder on a device, as a session finds it.
+
+    Args:
+        blobs: names of the pushed files with their sizes.
+        journal: text of the journal of changed settings; empty if nothing is changed.
+    """
+
+    blobs: dict[str, int]
+    journal: str
+
+
+def open_folder(target: Target, *, owner: str) -> OpenedFolder:
+    """Take the lease, end what a crashed session left running, and look at what is there, in one round trip.
 
     Args:
         target: the device.
         owner: the run's id; a resumed run takes over its own lease.
-
-    Returns:
-        File names below `blobs/` with their sizes.
 
     Raises:
         DeviceBusy: another process holds the device.
@@ -96,10 +107,11 @@ def open_folder(target: Target, *, owner: str) -> dict[str, int]:
             serial=target.serial,
             remedy="wait for it (--wait), or end that process",
         )
-    text = output.stdout.decode(errors="replace")
-    if "ready" not in text.split("\n"):
+    text, ready, journal = output.stdout.decode(errors="replace").partition("\nready\n")
+    if not ready:
         raise storage_error(target.serial, output.stderr.decode(errors="replace") + text)
-    return {name: int(size) for name, size in re.findall(r"^blob (\S+) (\d{1,18})$", text, re.MULTILINE)}
+    found = re.findall(r"^blob (\S+) (\d{1,18})$", text, re.MULTILINE)
+    return OpenedFolder(blobs={name: int(size) for name, size in found}, journal=journal)
 
 
 def renew_script(owner: str, seconds: float) -> str:
@@ -152,7 +164,8 @@ read o rest <lease; rmdir lock 2>/dev/null
 {_END_LEFTOVERS}
 rm -rf run blobs/*.part; mkdir -p run
 for f in blobs/*; do [ -f "$f" ] && echo "blob ${{f#blobs/}} $(stat -c %s "$f")"; done
-echo ready
+echo; echo ready; cat {JOURNAL} 2>/dev/null
+true
 """
 
 

@@ -8,9 +8,9 @@ import threading
 from collections import deque
 
 from harness.devices.socket_deadline import wait_for
-from harness.devices.target import CommandOutput
+from harness.devices.target import STDERR, STDOUT, CommandOutput
 
-STDOUT, STDERR, EXIT, CLOSE_STDIN = 1, 2, 3, 4
+EXIT, CLOSE_STDIN = 3, 4
 _KEPT_HEAD_BYTES = _KEPT_TAIL_BYTES = 16 * 1024 * 1024
 
 
@@ -32,32 +32,67 @@ def read_output(sock: socket.socket, deadline: float, cancel: threading.Event | 
         EOFError: the connection closed before the command ended.
         Cancelled: `cancel` was set.
     """
-    streams = {STDOUT: _Capture(), STDERR: _Capture()}
-    buffer = bytearray()
-    sock.setblocking(False)
-    while True:
-        while len(buffer) >= 5:
-            kind, length = struct.unpack_from("<BI", buffer)
-            if len(buffer) < 5 + length:
-                break
-            payload = bytes(buffer[5 : 5 + length])
-            del buffer[: 5 + length]
-            if kind == EXIT:
-                exit_code = payload[0] if payload else 255
-                return CommandOutput(
-                    stdout=streams[STDOUT].value(), stderr=streams[STDERR].value(), exit_code=exit_code
-                )
-            if kind in streams:
-                streams[kind].add(payload)
-        if not wait_for(sock, deadline, cancel):
-            continue
-        data = sock.recv(1 << 20)
-        if not data:
-            raise EOFError("the connection closed in the middle of a command")
-        buffer += data
+    streams = {STDOUT: Capture(), STDERR: Capture()}
+    pieces = ShellPieces(sock)
+    while (piece := pieces.next(deadline, cancel)) is not None:
+        streams[piece[0]].add(piece[1])
+    return CommandOutput(stdout=streams[STDOUT].value(), stderr=streams[STDERR].value(), exit_code=pieces.exit_code)
 
 
-class _Capture:
+class ShellPieces:
+    """The output of a command, piece by piece.
+
+    Args:
+        sock: a `shell,v2` service.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._buffer = bytearray()
+        self._ended = False
+        self.exit_code = 255
+        """Its exit code, once it has ended."""
+        sock.setblocking(False)
+
+    def next(self, deadline: float, cancel: threading.Event | None) -> tuple[int, bytes] | None:
+        """Return STDOUT or STDERR with the next piece; None once the command has ended.
+
+        Args:
+            deadline: in seconds of `time.monotonic()`.
+            cancel: set by another thread to give up early.
+
+        Raises:
+            NoEnd, EOFError, Cancelled: as `read_output`.
+        """
+        while not self._ended:
+            if (found := self._parsed()) is not None:
+                kind, payload = found
+                if kind == EXIT:
+                    self._ended = True
+                    self.exit_code = payload[0] if payload else 255
+                elif kind in (STDOUT, STDERR):
+                    return kind, payload
+                continue
+            if not wait_for(self._sock, deadline, cancel):
+                continue
+            data = self._sock.recv(1 << 20)
+            if not data:
+                raise EOFError("the connection closed in the middle of a command")
+            self._buffer += data
+        return None
+
+    def _parsed(self) -> tuple[int, bytes] | None:
+        if len(self._buffer) < 5:
+            return None
+        kind, length = struct.unpack_from("<BI", self._buffer)
+        if len(self._buffer) < 5 + length:
+            return None
+        payload = bytes(self._buffer[5 : 5 + length])
+        del self._buffer[: 5 + length]
+        return kind, payload
+
+
+class Capture:
     """The content of a stream: all of it, or only its beginning and end if a driver chatters endlessly."""
 
     def __init__(self) -> None:
@@ -68,6 +103,7 @@ class _Capture:
         self._dropped = 0
 
     def add(self, data: bytes) -> None:
+        """Take the next piece."""
         if self._head_size < _KEPT_HEAD_BYTES:
             self._head.append(data)
             self._head_size += len(data)
@@ -80,5 +116,6 @@ class _Capture:
             self._dropped += gone
 
     def value(self) -> bytes:
+        """Return what was kept, with a note where something was dropped."""
         note = b"\n[harness: %d bytes left out here]\n" % self._dropped if self._dropped else b""
         return b"".join([*self._head, note, *self._tail])

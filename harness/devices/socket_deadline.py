@@ -72,6 +72,10 @@ class Transfer:
             if sent:
                 pending[0] = pending[0][sent:]
 
+    def is_readable(self) -> bool:
+        """Return whether something has arrived, or the other side has closed."""
+        return bool(select.select([self._sock], [], [], 0)[0])
+
     def receive(self, size: int) -> bytes:
         """Receive exactly this many bytes.
 

@@ -1,4 +1,4 @@
-"""The seam to a device: five verbs. Everything else (pinning, thermal, deployment) is a module over it, never a method on it."""
+"""The seam to a device: seven verbs. Everything else (pinning, thermal, deployment) is a module over it, never a method on it."""
 
 from __future__ import annotations
 
@@ -39,6 +39,42 @@ class RemoteStat:
     mtime: int
 
 
+class CommandStream(Protocol):
+    """A command that runs on a device, with its output as it comes."""
+
+    @property
+    def exit_code(self) -> int:
+        """Its exit code, once it has ended."""
+
+    def receive(self, *, timeout_s: float) -> tuple[int, bytes] | None:
+        """Return STDOUT or STDERR with the next piece of it; None once the command has ended.
+
+        Args:
+            timeout_s: wall time in seconds after which DeviceHung is raised.
+
+        Raises:
+            DeviceHung: nothing came within `timeout_s`. The command may still run.
+            DeviceLost: the device went away.
+            Cancelled: the event that `Target.stream` was given is set.
+        """
+
+    def close(self) -> None:
+        """Stop listening. The command is not told."""
+
+
+STDOUT, STDERR = 1, 2
+"""The streams of a command, as ADB's shell protocol numbers them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A file to copy to a device: where it is, its path there, and its permissions there."""
+
+    local: Path
+    remote: str
+    mode: int = 0o644
+
+
 class Target(Protocol):
     """One reachable device. Methods raise subclasses of DeviceError and never the transport's own errors."""
 
@@ -55,6 +91,18 @@ class Target(Protocol):
         Raises:
             DeviceHung: the command did not end within `timeout_s`. It may still run on the device.
             DeviceLost: the device went away meanwhile.
+            Cancelled: `cancel` was set.
+        """
+
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> CommandStream:
+        """Start a shell command line whose output is read while it runs. The caller closes what it gets.
+
+        Args:
+            command: as for `run`.
+            cancel: set by another thread to give up early.
+
+        Raises:
+            DeviceLost, DeviceHung: it could not be started.
             Cancelled: `cancel` was set.
         """
 
@@ -78,6 +126,22 @@ class Target(Protocol):
 
         Raises:
             StorageFull, PushFailed, DeviceLost, DeviceHung.
+            Cancelled: `cancel` was set.
+        """
+
+    def push_all(
+        self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
+    ) -> None:
+        """Copy several files to the device, in one session.
+
+        Args:
+            files: what to copy, in this order.
+            timeout_s: wall time in seconds after which DeviceHung is raised. Default: `push_timeout_s` of all sizes together.
+            cancel: set by another thread to give up early.
+
+        Raises:
+            StorageFull, PushFailed, DeviceLost, DeviceHung: also in the middle; some files are there then, perhaps in part.
+            OSError: one of the files cannot be read.
             Cancelled: `cancel` was set.
         """
 

@@ -72,12 +72,17 @@ class ThermalZone:
         """Shell text that prints its temperature, for `to_celsius`."""
         if self.path is not None:
             return f"cat {self.path} 2>/dev/null"
+        return f"dumpsys thermalservice 2>/dev/null | {self.pick}"
+
+    @property
+    def pick(self) -> str:
+        """Command that picks a HAL sensor's temperature out of the output of `dumpsys thermalservice`, for `to_celsius`."""
         name = self.type.replace(".", "\\.")
         kind = ".*" if self.kind is None else f"mType={self.kind}, "
         rest = f", {kind}mName={name}, .*"
         # A whole number gets a decimal point, by which `to_celsius` knows the HAL's degrees.
         pick = f"s/.*mValue=\\(-*[0-9][0-9]*\\){rest}/\\1.0/p;s/.*mValue=\\([^,]*\\){rest}/\\1/p"
-        return f"dumpsys thermalservice 2>/dev/null | sed -n '/^Current temperatures from HAL/,/^Current cooling/{{{pick};}}'"
+        return f"sed -n '/^Current temperatures from HAL/,/^Current cooling/{{{pick};}}'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
-"""Writes flat tables as CSV, JSON or Parquet.
+"""Writes flat tables as CSV or JSON. Parquet: `parquet_file.py`.
 
 An unknown value is null (an empty cell in CSV), never 0; so is a NaN, such as `-nan` of a tool that divided by zero (`plain` does this).
-Parquet needs pyarrow (the extra `parquet`), which only `write_parquet` imports.
 
 Text by strangers (names of models, devices, ops) is exact in JSON and Parquet. In CSV, a text cell that a spreadsheet would take for a
 formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe in front, the spreadsheet's mark for text: people
@@ -15,19 +14,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Literal
-
-from harness.errors import SetupError, UsageError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from typing import IO, Literal
 
 TableValue = str | int | float | bool | None
 Row = tuple[TableValue, ...]
 ColumnKind = Literal["text", "integer", "number", "flag"]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_PARQUET_BATCH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,66 +69,9 @@ def write_json(table: Sequence[Column], rows: Iterable[Row], out: IO[str]) -> No
     out.write("\n]\n" if separator != "[\n" else "[]\n")
 
 
-def require_parquet() -> None:
-    """Check that Parquet can be written. Call it before long work whose end is a Parquet file.
-
-    Raises:
-        SetupError: pyarrow is not installed.
-    """
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
-        remedy = "pip install 'litert-device-harness[parquet]'"
-        raise SetupError(f"Parquet needs the Python package pyarrow: {error}", remedy=remedy) from None
-
-
-def write_parquet(table: Sequence[Column], rows: Iterable[Row], out: IO[bytes]) -> None:
-    """Write Parquet with proper types and nulls.
-
-    Raises:
-        SetupError: pyarrow is not installed.
-        UsageError: a number has more than 64 bits.
-    """
-    require_parquet()
-    import pyarrow.parquet as pq
-
-    schema = _arrow_schema(table)
-    with pq.ParquetWriter(out, schema) as writer:
-        batch: list[Row] = []
-        for row in rows:
-            batch.append(row)
-            if len(batch) == _PARQUET_BATCH:
-                writer.write_batch(_arrow_batch(batch, schema))
-                batch = []
-        writer.write_batch(_arrow_batch(batch, schema))
-
-
 def _csv_cell(value: TableValue) -> TableValue:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return "'" + value
     return value
-
-
-def _arrow_schema(table: Sequence[Column]) -> pa.Schema:
-    import pyarrow as pa
-
-    types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
-    return pa.schema([(column.name, types[column.kind]) for column in table])
-
-
-def _arrow_batch(batch: list[Row], schema: pa.Schema) -> Any:
-    import pyarrow as pa
-
-    filled: list[Row] = list(zip(*batch, strict=True)) if batch else [() for _ in schema]
-    arrays = []
-    for values, kind in zip(filled, schema, strict=True):
-        try:
-            arrays.append(pa.array(values, type=kind.type))
-        except OverflowError:
-            raise UsageError(
-                f"{kind.name} holds a number of more than 64 bits, which Parquet has no room for",
-                remedy="--format csv or json",
-            ) from None
-    return pa.record_batch(arrays, schema=schema)

@@ -5,14 +5,17 @@ The columns and their order are a promise to users' scripts. An unknown value is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import IO, Literal
 
 from harness.analysis.metrics import peak_memory_mb
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import cost_per_inference
-from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json, write_parquet
+from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json
+from harness.files.parquet_file import rows_of, write_parquet, write_parquet_blocks
+from harness.formats.op_columns import in_columns, op_blocks
 from harness.records import Artifact, DeviceInfo, Measurement, Result
 from harness.runs.run_store import Run
 
@@ -49,9 +52,12 @@ def to_text(runs: Iterable[Run], table: TableName, file_format: str, out: IO[str
     {"csv": write_csv, "json": write_json}[file_format](COLUMNS[table], rows(runs, table), out)
 
 
-def to_parquet(runs: Iterable[Run], table: TableName, out: IO[bytes]) -> None:
+def to_parquet(runs: Sequence[Run], table: TableName, out: IO[bytes]) -> None:
     """Write a table of runs as Parquet."""
-    write_parquet(COLUMNS[table], rows(runs, table), out)
+    if table == "ops" and in_columns(runs):
+        write_parquet_blocks(OP_COLUMNS, op_blocks(runs), out)
+    else:
+        write_parquet(COLUMNS[table], rows(runs, table), out)
 
 
 def iso_utc(moment: datetime) -> str:
@@ -134,19 +140,30 @@ def _trial_row(
 
 
 def _op_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
+    if in_columns([run]):
+        return chain.from_iterable(rows_of(block) for block in op_blocks([run]))
+    return _op_rows_one_by_one(run)
+
+
+def _op_rows_one_by_one(run: Run) -> Iterator[tuple[TableValue, ...]]:
     for result in run.results:
         trial, seen = result.trial, result.measurement
         if seen is None:
             continue
+        before = (
+            run.manifest.run_id,
+            trial.trial_id,
+            trial.device,
+            trial.model.name,
+            trial.delegate.label,
+            trial.threads,
+            trial.cpus.hex,
+        )
+        after = (result.synthetic, trial.binary, trial.start)
+        asked = trial.model.asked or None
         for op in seen.ops or ():
             yield (
-                run.manifest.run_id,
-                trial.trial_id,
-                trial.device,
-                trial.model.name,
-                trial.delegate.label,
-                trial.threads,
-                trial.cpus.hex,
+                *before,
                 op.index,
                 op.node_type,
                 op.name,
@@ -154,9 +171,7 @@ def _op_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
                 op.percent,
                 op.times_called,
                 on_delegate(op.node_type, op.name),
-                result.synthetic,
-                trial.binary,
-                trial.start,
+                *after,
                 cost_per_inference(seen, op),
-                trial.model.asked or None,
+                asked,
             )

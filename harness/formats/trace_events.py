@@ -73,7 +73,7 @@ def run_events(runs: Sequence[Run]) -> Iterator[TraceEvent]:
             pid += 1
             assert began is not None  # noqa: S101
             name = f"{_device_name(serial, devices.get(serial))}, {run.manifest.run_id}"
-            yield from _names(pid, name, _THREADS)
+            yield from names_of(pid, name, _THREADS)
             yield from _device_events(pid, sorted(results, key=lambda one: one.started_at), began)
 
 
@@ -88,7 +88,7 @@ def op_events(runs: Sequence[tuple[Run, Sequence[CellResults]]]) -> Iterator[Tra
             pid += 1
             mine = [(cell, profile) for cell, profile in profiled if cell.key.device == serial]
             name = f"{_device_name(serial, devices.get(serial))}, {run.manifest.run_id}"
-            yield from _names(pid, name, {tid: _cell_name(cell) for tid, (cell, _) in enumerate(mine, 1)})
+            yield from names_of(pid, name, {tid: _cell_name(cell) for tid, (cell, _) in enumerate(mine, 1)})
             for tid, (cell, profile) in enumerate(mine, 1):
                 yield from _inference(pid, tid, cell, profile)
 
@@ -102,10 +102,10 @@ def _device_events(pid: int, results: Sequence[Result], began: datetime) -> Iter
         end = start + round(result.duration_s * 1e9)
         waited = result.conditions.waited_s
         if waited and (since := max(free, start - round(waited * 1e9))) < start:
-            yield _slice(pid, _WAITS, "waiting", since, start, {"waited_s": waited, "for": _trial_name(result)})
+            yield slice_event(pid, _WAITS, "waiting", since, start, {"waited_s": waited, "for": _trial_name(result)})
         args = _trial_args(result) | ({"moved_by_s": (start - began_at) / 1e9} if start > began_at else {})
         if end > start:
-            yield _slice(pid, _TRIALS, _trial_name(result), start, end, args, str(result.status))
+            yield slice_event(pid, _TRIALS, _trial_name(result), start, end, args, str(result.status))
         else:  # never ran
             yield _instant(pid, _TRIALS, _trial_name(result), start, args, str(result.status))
         free = end
@@ -167,7 +167,7 @@ def _trial_args(result: Result) -> dict[str, object]:
         "synthetic": True if result.synthetic else None,
         "simulated": ", ".join(conditions.simulated) or None,
     }
-    return _known(args)
+    return known(args)
 
 
 def _began(result: Result) -> datetime:
@@ -186,7 +186,7 @@ def _inference(pid: int, tid: int, cell: CellResults, profile: OpProfile) -> Ite
         "synthetic": True if any(result.synthetic for result in cell.results) else None,
         "starts": "derived from the order of execution",
     }
-    yield _slice(pid, tid, "inference", 0, whole, _known(args))
+    yield slice_event(pid, tid, "inference", 0, whole, known(args))
     at, part = 0, 0
     numbered = zip(profile.rows, costs, strict=True)
     for placed, group in groupby(numbered, key=lambda one: on_delegate(one[0].node_type, one[0].name)):
@@ -194,16 +194,16 @@ def _inference(pid: int, tid: int, cell: CellResults, profile: OpProfile) -> Ite
         if placed:
             part += 1
             spent = sum(cost for _, cost in rows)
-            yield _slice(pid, tid, f"delegate, part {part}", at, at + spent, {"ops": len(rows)})
+            yield slice_event(pid, tid, f"delegate, part {part}", at, at + spent, {"ops": len(rows)})
         for row, cost in rows:
-            yield _slice(pid, tid, row.node_type, at, at + cost, _op_args(row, placed, profile.whole_us))
+            yield slice_event(pid, tid, row.node_type, at, at + cost, _op_args(row, placed, profile.whole_us))
             at += cost
     if whole > at:
-        yield _slice(pid, tid, "outside all ops", at, whole, {})
+        yield slice_event(pid, tid, "outside all ops", at, whole, {})
 
 
 def _op_args(row: OpRow, placed: bool | None, whole_us: float) -> dict[str, object]:
-    return _known(
+    return known(
         {
             "index": row.index,
             "name": row.name,
@@ -225,15 +225,17 @@ def _device_name(serial: str, info: DeviceInfo | None) -> str:
     return f"{serial} ({info.model})" if info is not None and info.model else serial
 
 
-def _names(pid: int, process: str, threads: Mapping[int, str]) -> Iterator[TraceEvent]:
+def names_of(pid: int, process: str, threads: Mapping[int, str]) -> Iterator[TraceEvent]:
+    """Yield the events that name a process and its threads."""
     yield {"ph": "M", "pid": pid, "tid": 0, "name": "process_name", "args": {"name": process}}
     for tid, name in threads.items():
         yield {"ph": "M", "pid": pid, "tid": tid, "name": "thread_name", "args": {"name": name}}
 
 
-def _slice(
+def slice_event(
     pid: int, tid: int, name: str, start: int, end: int, args: Mapping[str, object], category: str = "harness"
 ) -> TraceEvent:
+    """Return a slice of a thread; `start` and `end` are in nanoseconds."""
     times = {"ts": start / 1000, "dur": (end - start) / 1000}
     return {"ph": "X", "pid": pid, "tid": tid, **times, "name": name, "cat": category, "args": dict(args)}
 
@@ -247,7 +249,7 @@ def _instant(
     }
 
 
-def _known(args: Mapping[str, object]) -> dict[str, object]:
+def known(args: Mapping[str, object]) -> dict[str, object]:
     """Drop unknown values: viewers would show null as a value."""
     return {
         name: value

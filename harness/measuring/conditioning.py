@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from harness.conditions.device_gate import DeviceGate
 from harness.conditions.device_settings import DeviceSettings
 from harness.conditions.gates import GateRefusal, battery_gate, load_gate, thermal_gate
 from harness.conditions.readings import Readings, read_readings, readings_script
@@ -82,11 +83,12 @@ class Conditioning:
         self._said: set[Cause] = set()
         self._canary = Canary(run_canary, note, self._pause)
 
-    def enter(self, inventory: Inventory) -> Setup:
+    def enter(self, inventory: Inventory, journal: str = "") -> Setup:
         """Restore what a killed session left changed, then set what the suite asks for and read it back.
 
         Args:
             inventory: the device as it is now; taken again after each reboot.
+            journal: the device's journal of changed settings.
 
         Returns:
             The part that each trial's script has to do.
@@ -95,14 +97,14 @@ class Conditioning:
             DeviceError: the device failed.
         """
         self._inventory, self._last = inventory, None
-        self._settings = self.mend(inventory)
+        self._settings = self.mend(inventory, journal)
         state = self._settings.apply(self._request)
         asked, held, refused = dict(state.asked), dict(state.held), dict(state.refused)
         profile = self._request.task_profile
         process: str | None = None
         if profile is not None:
             asked["task_profile"] = profile
-            if self._settings.knows_task_profiles():
+            if state.knows_task_profiles:
                 process = apply_task_profile(profile, inventory.become_root)
                 if not self._request.optional("task_profile"):
                     held["task_profile"] = profile
@@ -116,14 +118,14 @@ class Conditioning:
         self._setup = Setup(asked=asked, held=held, apply_task_profile=process, read_back=state.read_back)
         return self._setup
 
-    def mend(self, inventory: Inventory) -> DeviceSettings:
-        """Restore what a killed session left changed.
+    def mend(self, inventory: Inventory, journal: str) -> DeviceSettings:
+        """Restore what a killed session left changed, by the device's journal.
 
         Raises:
             DeviceError: the device failed.
         """
         settings = DeviceSettings(self._target, inventory)
-        for line in settings.mend():
+        for line in settings.mend(journal):
             self._note(line)
         return settings
 
@@ -174,6 +176,27 @@ class Conditioning:
             self._note(f"did not begin: {refusal.evidence}")
             return blocked_result(trial, refusal, asked=self._setup.asked, waited_s=self._waited_s)
         return None
+
+    def may_follow(self, trial: Trial, after: Trial) -> bool:
+        """Return whether the device itself can decide if `after` may begin when `trial` has ended.
+
+        The host has to time a canary between two blocks, and to watch a device's load for a second.
+        """
+        request = self._request
+        return not self._unmet and request.load is None and not (request.canary and trial.block != after.block)
+
+    def device_gate(self) -> DeviceGate:
+        """Return the limits between two trials of a block, for the device itself."""
+        return DeviceGate(
+            max_status=self._request.thermal.max_status,
+            below_c=self._below_c(0),
+            min_percent=self._request.battery.min_percent,
+            idle_s=self._request.idle_s,
+        )
+
+    def passed_on_device(self, trial: Trial) -> None:
+        """Take note of a trial that begins without `before_trial`, since the device has decided."""
+        self._waiting_for, self._waited_s = trial.trial_id, 0.0
 
     def after_trial(self, result: Result, *, repeats: int = 0, ends_block: bool = False) -> Result:
         """Judge a trial by what was seen while it ran, and add what it waited for to its result.

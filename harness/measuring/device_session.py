@@ -13,25 +13,27 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
-from harness.devices.lease import close_folder, open_folder
-from harness.devices.push import Blob, push_missing
+from harness.devices.lease import OpenedFolder, close_folder, open_folder
+from harness.devices.push import Blob
 from harness.devices.target import Cancelled
 from harness.errors import DeviceBusy, DeviceError, DeviceUnauthorized, StableError, TransientError
 from harness.measuring.conditioning import Conditioning
+from harness.measuring.delivery import Delivery
 from harness.measuring.failure_logs import STORY, collect, left_a_tombstone
 from harness.measuring.lane_plan import LanePlan
 from harness.measuring.not_run import failed_result, not_repeated_result, skipped_result
 from harness.measuring.program_facts import facts_of
+from harness.measuring.ready_trial import Bench, ReadyTrial, make_ready, trial_folder
 from harness.measuring.recovery import DeviceDown, Recovery, setback_of
 from harness.measuring.run_services import RunServices
-from harness.measuring.runner import Bench, run_trial, trial_folder
+from harness.measuring.running_block import RunningBlock, began_ago_s
 from harness.measuring.trial_logs import write_logs
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
+from harness.records.spans import span
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class DeviceSession:
         self._lane = lane
         self._target = lane.target
         self._benches: dict[str | None, Bench] = {}
-        self._present: dict[str, int] = {}
+        self._delivery = Delivery(services, lane.target, self._note)
         self._opened = False
         self._kept_s = 0.0
         """Seconds for which the present trial has used the device so far (`Result.device_s`)."""
@@ -76,14 +78,30 @@ class DeviceSession:
             note=self._note,
             run_canary=self._run_canary,
         )
+        self._block = RunningBlock(
+            self._conditions,
+            self._ready,
+            is_there=lambda trial: self._delivery.has(services.models[trial.model.sha256]),
+            slot=lane.slot,
+            log_dir=services.log_dir,
+            cancel=services.cancel,
+        )
 
-    def attempt(self, trial: Trial, earlier: tuple[Setback, ...] = (), *, ends_block: bool = False) -> Result:
+    def attempt(
+        self,
+        trial: Trial,
+        earlier: tuple[Setback, ...] = (),
+        *,
+        ends_block: bool = False,
+        coming: Sequence[Trial] = (),
+    ) -> Result:
         """Run a trial, and run it again after device failures that may pass.
 
         Args:
             trial: the next one.
             earlier: setbacks of its attempts before the device was quarantined.
             ends_block: whether the trial is the last of its block; the canary is timed after it.
+            coming: the trials that will be asked for next, in order. The device may begin them before that.
 
         Raises:
             DeviceBusy: another process measures on the device.
@@ -102,7 +120,7 @@ class DeviceSession:
             try:
                 if attempt or earlier:
                     self._recover(attempt, setbacks)
-                result = self._once(trial, ends_block)
+                result = self._once(trial, ends_block, coming)
             except DeviceBusy:
                 raise
             except DeviceDown as down:
@@ -156,7 +174,7 @@ class DeviceSession:
         return write_logs(self._services.log_dir(trial.trial_id), story) if story else {}
 
     def _with_all(self, result: Result, setbacks: Sequence[Setback]) -> Result:
-        return replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3))
+        return self._delivery.disturbed(replace(result, setbacks=tuple(setbacks), device_s=round(self._kept_s, 3)))
 
     def healthy(self) -> bool:
         """Return whether the device answers and its storage can be written.
@@ -165,6 +183,7 @@ class DeviceSession:
             Cancelled: the run is ending.
         """
         folder = f"{BASE_DIR}/health"
+        self._block.drop()
         try:
             now = self._recovery.look()
             output = self._target.run(
@@ -187,8 +206,8 @@ class DeviceSession:
         if self._opened:
             return
         try:
-            open_folder(self._target, owner=self._services.owner)
-            self._conditions.mend(self._lane.inventory)
+            found = open_folder(self._target, owner=self._services.owner)
+            self._conditions.mend(self._lane.inventory, found.journal)
             close_folder(self._target, owner=self._services.owner)
         except DeviceBusy:
             pass  # another process's session has repaired it already
@@ -199,6 +218,8 @@ class DeviceSession:
         """Restore the device and give the lease back. If the device is gone, its lease expires and the next session restores it."""
         if not self._opened:
             return
+        self._block.drop()
+        self._delivery.stop()
         deadline = time.monotonic() + (
             0.0 if self.down or self._services.cancel.is_set() else self._services.patience.recovery_s
         )
@@ -223,15 +244,16 @@ class DeviceSession:
     # --- a trial ------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Take the lease, set the conditions, push the binaries, and read each binary's help."""
+        """Take the lease, set the conditions, push binaries and models, and read each binary's help."""
         if not self._opened:
             self._recovery.remember_bystanders()
         self._opened = True
-        self._present = self._take_lease()
-        setup = self._conditions.enter(self._lane.inventory)
+        found = self._take_lease()
+        self._delivery.stop()
+        self._delivery.begin(found.blobs)
+        setup = self._conditions.enter(self._lane.inventory, found.journal)
         programs: dict[str | None, Blob] = dict(self._lane.variants.items()) or {None: self._lane.program}
-        for program in programs.values():
-            self._push(program)
+        self._delivery.bring(programs.values())
         self._benches = {
             name: Bench(
                 target=self._target,
@@ -243,8 +265,9 @@ class DeviceSession:
             )
             for name, program in programs.items()
         }
+        self._delivery.prepare((*self._lane.trials, *self._lane.further))
 
-    def _take_lease(self) -> dict[str, int]:
+    def _take_lease(self) -> OpenedFolder:
         deadline = time.monotonic() + self._services.wait_for_lease_s
         said = False
         while True:
@@ -259,37 +282,63 @@ class DeviceSession:
             if self._services.cancel.wait(min(2.0, max(0.1, deadline - time.monotonic()))):
                 raise Cancelled
 
-    def _once(self, trial: Trial, ends_block: bool) -> Result:
+    def _once(self, trial: Trial, ends_block: bool, coming: Sequence[Trial]) -> Result:
         if not self._benches:
-            self._open()
+            with span("open session"):
+                self._open()
         began = time.monotonic()
         try:
-            return self._until_good(trial, ends_block)
+            return self._until_good(trial, ends_block, coming)
         finally:
             self._kept_s += time.monotonic() - began
 
-    def _until_good(self, trial: Trial, ends_block: bool) -> Result:
+    def _until_good(self, trial: Trial, ends_block: bool, coming: Sequence[Trial]) -> Result:
         """Run the trial, and run it again if heat spoiled it."""
         repeats, spoiled = 0, None
         while True:
-            not_run = self._conditions.before_trial(trial, repeats=repeats)
-            if not_run is not None:
-                return not_run if spoiled is None else not_repeated_result(spoiled, not_run)
-            self._services.events.started(trial)
-            result = self._measure(trial, self._services.models[trial.model.sha256])
-            result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
+            result = self._from_block(trial) if self._block.runs(trial) else None
+            if result is None:
+                with span("gate", trial=trial.trial_id):
+                    not_run = self._conditions.before_trial(trial, repeats=repeats)
+                if not_run is not None:
+                    return not_run if spoiled is None else not_repeated_result(spoiled, not_run)
+                self._services.events.started(trial)
+                result = self._measure(trial, coming)
+            with span("gate after", trial=trial.trial_id):
+                result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
+            self._block.finish()
             repeats, spoiled = repeats + 1, result
+
+    def _from_block(self, trial: Trial) -> Result | None:
+        """Return the result of a trial that the device has begun by itself; None if it did not begin it."""
+        self._conditions.passed_on_device(trial)
+        self._services.events.started(trial)
+        asked = time.monotonic()
+        result = self._block.next_result(trial)
+        if result is None:
+            return None
+        # The device may have run it while the host was busy with the one before.
+        self._kept_s += result.duration_s - (time.monotonic() - asked)
+        return self._with_story(result)
 
     def _run_canary(self, trial: Trial) -> Result:
         # The canary's model has a signature and inputs of its own; the trial's would not fit.
-        model = self._services.canary_model
-        return self._measure(replace(trial, model=model), self._services.models[model.sha256])
+        return self._measure(replace(trial, model=self._services.canary_model))
 
-    def _measure(self, trial: Trial, model: Blob) -> Result:
+    def _measure(self, trial: Trial, coming: Sequence[Trial] = ()) -> Result:
+        ready = self._ready(trial)
+        if isinstance(ready, Result):
+            return ready
+        result, waited_s = self._block.begin(ready, coming)
+        self._kept_s -= waited_s
+        return self._with_story(result)
+
+    def _ready(self, trial: Trial) -> ReadyTrial | Result:
+        model = self._services.models[trial.model.sha256]
         try:
-            self._push(model)
+            self._delivery.bring([model])
         except FileNotFoundError:
             # The file vanished since the run began: this concerns neither the device nor the other models.
             lost = skipped_result(trial, f"the model file {model.path} is gone")
@@ -297,30 +346,19 @@ class DeviceSession:
         bench = self._benches.get(trial.binary)
         if bench is None:
             raise StableError("it was not set up again after it failed", serial=self._target.serial)
-        slot, began = self._lane.slot, time.monotonic()
-        while slot is not None and not slot.acquire(timeout=0.2):
-            if self._services.cancel.is_set():
-                raise Cancelled
-        self._kept_s -= time.monotonic() - began
-        began = time.monotonic()
-        try:
-            result = run_trial(bench, trial, model, self._services.log_dir(trial.trial_id), self._services.cancel)
-        finally:
-            if slot is not None:
-                slot.release()
-        if result.status is not Status.FAILED:
+        return make_ready(bench, trial, model, self._services.cancel)
+
+    def _with_story(self, result: Result) -> Result:
+        """Add what the device logged, if the trial ran and failed."""
+        if result.status is not Status.FAILED or result.exit_code is None:
             return result
-        # Asked after the slot is free, so that no other lane waits and the trial's time does not include it.
         asked = time.monotonic()
+        # Asked after the slot is free and when nothing runs, so that no other lane waits and no trial is disturbed.
+        self._block.finish()
         tombstone = left_a_tombstone(result.causes, result.exit_code)
-        story = self._story(trial, ago_s=asked - began, tombstone=tombstone)
+        story = self._story(result.trial, ago_s=began_ago_s(result), tombstone=tombstone)
         self._kept_s -= time.monotonic() - asked
         return replace(result, logs={**result.logs, **story})
-
-    def _push(self, blob: Blob) -> None:
-        if self._present.get(Path(blob.remote).name) != blob.size:
-            push_missing(self._target, [blob], self._present, self._services.cancel)
-            self._present[Path(blob.remote).name] = blob.size
 
     # --- the way back -------------------------------------------------------------------------------------------------
 
@@ -332,6 +370,8 @@ class DeviceSession:
             Cancelled: the run is ending.
         """
         self._benches = {}
+        self._block.drop()
+        self._delivery.stop()
         self._is_now(self._recovery.wait(attempt, setbacks, self._lane.inventory))
 
     def _is_now(self, now: Inventory) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.devices.inventory import Inventory
 from harness.devices.push import Blob
 from harness.devices.target import Target
+from harness.measuring.turns import Turns
 from harness.records import Impossible, Trial
 
 
@@ -59,6 +59,6 @@ class LanePlan:
     trials: tuple[Trial, ...]
     further: tuple[Trial, ...] = ()
     impossible: tuple[Impossible, ...] = ()
-    slot: threading.Semaphore | None = None
+    slot: Turns | None = None
     variants: Mapping[str, Blob] = field(default_factory=dict)
     revive_server: Callable[[], None] | None = None

@@ -42,6 +42,7 @@ class RunServices:
         log_dir: makes the folder for a trial's raw output, from the trial's id.
         events: receives what happens.
         cancel: set when the run is ending.
+        eager_push: whether models may be pushed while a device measures.
     """
 
     owner: str
@@ -55,3 +56,4 @@ class RunServices:
     log_dir: Callable[[str], Path]
     events: SessionEvents
     cancel: threading.Event
+    eager_push: bool = False

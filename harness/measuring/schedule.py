@@ -1,4 +1,4 @@
-"""Runs all trials of a run: one lane per device, in order, with retries. Each finished trial is stored at once.
+"""Runs all trials of a run: one lane per device, in order, with retries. Each finished trial is stored at once, beside the lanes.
 
 A device's failure never ends the run. Failures that may pass are tried again. A device that keeps failing is quarantined with its reason
 while the others go on; it is checked now and then, and taken back when it works.
@@ -14,6 +14,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -30,9 +31,11 @@ from harness.measuring.lane_threads import LaneThreads
 from harness.measuring.not_run import impossible_result
 from harness.measuring.program_facts import HelpTexts
 from harness.measuring.quarantine import gets_well
+from harness.measuring.result_writer import ResultWriter
 from harness.measuring.run_events import LanesOutcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
 from harness.records import Purpose, Result, Status, Trial
+from harness.records.spans import span
 from harness.runs.run_folder import LOGS
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
 from harness.runs.run_progress import processes_of, stopping_of
@@ -65,6 +68,7 @@ class Schedule:
         conditions: the conditions that the suite asks for.
         patience: how long and how often to try.
         again: trials to run although they have a result.
+        eager_push: whether models may be pushed while a device measures.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Schedule:
         conditions: ConditionsRequest | None = None,
         patience: Patience | None = None,
         again: Collection[str] = (),
+        eager_push: bool = False,
     ) -> None:
         self._store = store
         self._progress = Unheard(progress)
@@ -87,6 +92,7 @@ class Schedule:
         self._hardware: Counter[str] = Counter()
         self._serials: frozenset[str] = frozenset(device.serial for device in store.manifest.devices)
         self._lock = threading.Lock()
+        self._disk = threading.Lock()
         results = [result for result in store.results() if result.trial.trial_id not in again]
         self._done = {result.trial.trial_id for result in results}
         self._stopping = stopping_of(store.manifest)
@@ -97,6 +103,7 @@ class Schedule:
         self._outcome = LanesOutcome()
         self._fatal: HarnessError | None = None
         self._cancel = threading.Event()
+        self._writer = ResultWriter(self._write, self._announce, self._cannot_store)
         self._events = RunEvents(self._progress, self._lock)
         self._services = RunServices(
             owner=owner,
@@ -114,6 +121,7 @@ class Schedule:
             log_dir=store.log_dir,
             events=self._events,
             cancel=self._cancel,
+            eager_push=eager_push,
         )
 
     def run(self, lanes: Sequence[LanePlan]) -> LanesOutcome:
@@ -124,7 +132,7 @@ class Schedule:
         """
         self._hardware = Counter(_hardware_serial(lane) for lane in lanes)
         self._serials |= {lane.target.serial for lane in lanes}
-        with run_log(self._store.path / LOGS):
+        with run_log(self._store.path / LOGS), self._writer:
             LaneThreads(self._cancel, self._interrupted).run(
                 {lane.target.serial: partial(self._guarded, lane) for lane in lanes}
             )
@@ -164,54 +172,67 @@ class Schedule:
         for item in lane.impossible:
             if item.trial.trial_id not in self._done:
                 self._keep(impossible_result(item))
+        left, further = (
+            tuple(trial for trial in trials if trial.trial_id not in self._done)
+            for trials in (lane.trials, lane.further)
+        )
         session = DeviceSession(
-            self._services, lane, not_me=self._serials, twins=self._hardware[_hardware_serial(lane)] > 1
+            self._services,
+            replace(lane, trials=left, further=further),
+            not_me=self._serials,
+            twins=self._hardware[_hardware_serial(lane)] > 1,
         )
         try:
             self._run_trials(lane.target.serial, session, self._todo(lane))
             if any(trial.trial_id in self._done for trial in lane.trials):
                 session.tidy()
         finally:
-            session.close()
+            with span("close session"):
+                session.close()
 
-    def _todo(self, lane: LanePlan) -> Iterator[tuple[Trial, bool]]:
-        """Yield the trials left to run, in order, each with whether it ends its block.
+    def _todo(self, lane: LanePlan) -> Iterator[Sequence[Trial]]:
+        """Yield the trials left to run, in order, as many at a time as are known by then.
 
         In an adaptive run the contents of a block are decided when the block before is complete.
         """
         stopping = self._stopping.get(lane.inventory.info.serial)
         while stopping is not None and not self._cancel.is_set():
-            step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
+            with span("decide"):
+                step = stopping.step(self._processes, self._decisions, datetime.now(UTC))
             self._looked(step)
             if not step.trials:
                 break
-            yield from _with_ends(step.trials)
-        yield from _with_ends(
+            yield step.trials
+        yield [
             trial
             for trial in lane.trials
             if trial.trial_id not in self._done and not (stopping and trial.purpose is Purpose.LATENCY)
-        )
+        ]
 
     def _looked(self, step: Step) -> None:
-        with self._lock:
+        # What a decision was drawn from is on the disk before it.
+        self._writer.drain()
+        with self._disk:
             for decision in step.decisions:
                 self._store.decide(decision)
-                self._decisions.append(decision)
+        with self._lock:
+            self._decisions.extend(step.decisions)
             self._progress.looked(step)
 
-    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[tuple[Trial, bool]]) -> None:
+    def _run_trials(self, serial: str, session: DeviceSession, todo: Iterable[Sequence[Trial]]) -> None:
         failures = quarantines = 0
-        for trial, ends_block in todo:
+        for trial, ends_block, coming in _with_ends(todo):
             if self._cancel.is_set():
                 return
-            result = session.attempt(trial, ends_block=ends_block)
+            with span("trial", trial=trial.trial_id):
+                result = session.attempt(trial, ends_block=ends_block, coming=coming)
             came_back = True
             if session.down is not None:
                 # The trial is not to blame: it runs again when the device is back.
                 quarantines += 1
                 came_back = self._quarantine(serial, session, session.down.message, quarantines)
                 if came_back:
-                    result = session.attempt(trial, result.setbacks, ends_block=ends_block)
+                    result = session.attempt(trial, result.setbacks, ends_block=ends_block, coming=coming)
             self._keep(result)
             failures = failures + 1 if session.device_failed else 0
             if came_back and (failures >= self._patience.quarantine_after or session.down is not None):
@@ -244,10 +265,25 @@ class Schedule:
             f": {', '.join(result.causes)}: {result.message}" if result.causes else "",
         )
         with self._lock:
-            self._store.append(result)
             if self._stopping and result.trial.purpose is Purpose.LATENCY:
                 self._processes[result.trial.trial_id] = process_of(result)
+        self._writer.put(result)
+
+    def _write(self, results: Sequence[Result]) -> None:
+        # Not under the lock that the watcher is told with: the disk must not hold up a device.
+        with span("store", results=len(results)), self._disk:
+            self._store.append(*results)
+
+    def _announce(self, result: Result) -> None:
+        with self._lock:
             self._progress.finished(result)
+
+    def _cannot_store(self, error: Exception) -> None:
+        if isinstance(error, HarnessError):
+            self._fail(error)
+        else:
+            log.exception("an error that nobody foresaw, while results were stored", exc_info=error)
+            self._fail(SetupError(internal_error(error, "", self._store.path / LOGS / TRACEBACK_FILE)))
 
     def _set_aside(self, serial: str, reason: str) -> None:
         with self._lock:
@@ -260,11 +296,12 @@ class Schedule:
         self._cancel.set()
 
 
-def _with_ends(trials: Iterable[Trial]) -> Iterator[tuple[Trial, bool]]:
-    """Pair each trial with whether it is the last of its block."""
-    left = tuple(trials)
-    ends = {trial.block: trial.trial_id for trial in left}
-    return ((trial, ends[trial.block] == trial.trial_id) for trial in left)
+def _with_ends(todo: Iterable[Sequence[Trial]]) -> Iterator[tuple[Trial, bool, Sequence[Trial]]]:
+    """Pair each trial with whether it is the last of its block, and with those known to come after it."""
+    for trials in todo:
+        ends = {trial.block: trial.trial_id for trial in trials}
+        for number, trial in enumerate(trials):
+            yield trial, ends[trial.block] == trial.trial_id, trials[number + 1 :]
 
 
 def _hardware_serial(lane: LanePlan) -> str:

@@ -76,7 +76,7 @@ if [ ! -f {q(cache.folder)}/filled ]; then
   rm -f "$F"* code pid
   timeout -s KILL {seconds} sh -c {q(own_shell())} sh {q(program)} {arguments} </dev/null >/dev/null 2>&1 &
   P=$!; wait $P
-  {read_code(program)}
+  {read_code(q(program))}
   [ "$code" = 0 ] && : >{q(cache.folder)}/filled
 fi
 for f in "$F"*; do [ -s "$f" ] && [ -f {q(cache.folder)}/filled ] && echo {_MARK}; done

@@ -15,6 +15,7 @@ from harness.records import Sample
 MARK = "--8<-- harness "
 """Starts each line that separates parts of the trailer; a nonce follows."""
 
+_FILE = re.compile(r"([A-Za-z0-9_.-]{1,100}) (\d{1,9})")
 _TICKS_PER_S = 100
 """USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
 
@@ -35,6 +36,13 @@ class Trailer:
     task_profile_applied: bool | None = None
     """Whether `apply_task_profile` succeeded; None if there was none."""
     samples: tuple[Sample, ...] = field(default_factory=tuple)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Name to content of the output files that came along."""
+    left: tuple[str, ...] = ()
+    """Names of those that were too big for that."""
+    began_s: float | None = None
+    took_s: float | None = None
+    """From the trial's beginning until its notes were written."""
 
     @property
     def affinity(self) -> str | None:
@@ -64,13 +72,17 @@ def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: boo
         return stderr, None
     own = own[:-1] if own.endswith(b"\n") else own
     parts: dict[str, str] = {}
+    files: dict[str, bytes] = {}
     for piece in rest.split(mark):
-        head, _, body = piece.decode(errors="replace").partition("\n")
-        name, _, value = head.strip().partition(" ")
-        parts[name] = value if name == "rc" else body
+        first, _, data = piece.partition(b"\n")
+        name, _, value = first.decode(errors="replace").strip().partition(" ")
+        if name == "file" and (match := _FILE.fullmatch(value)) is not None:
+            files[match.group(1)] = data[: int(match.group(2))]
+        parts[name] = value if name in {"rc", "left"} else data.decode(errors="replace")
     if "end" not in parts or not re.fullmatch(r"\d{1,3}", parts.get("rc", "").strip()):
         return own, None
     start, stop = _seconds(parts.get("start", "")), _seconds(parts.get("stop", ""))
+    over = _seconds(parts.get("over", ""))
     before, after = read_heat(parts.get("before", "")), read_heat(parts.get("after", ""))
     return own, Trailer(
         exit_code=int(parts["rc"]),
@@ -84,6 +96,10 @@ def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: boo
         settings=read_values(parts.get("settings", "")),
         task_profile_applied=parts["profile"].strip() == "0" if parts.get("profile", "").strip() else None,
         samples=_samples(parts.get("samples", ""), start or 0.0, cores, has_zone),
+        files=files,
+        left=tuple(parts.get("left", "").split()),
+        began_s=start,
+        took_s=over - start if start is not None and over is not None else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.benchmark_model.command_line import PROFILE_FILE, RUNTIME_INFO_FILE
@@ -18,39 +18,50 @@ _NAMES: Mapping[str, str] = {
     "logcat": "logcat.txt",
     "tombstone": "tombstone.txt",
 }
-_PULLED = frozenset({"profile", "runtime_info"})
+_OUTPUT_FILES = frozenset({PROFILE_FILE, RUNTIME_INFO_FILE})
+
+
+def output_files(flags: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the files that a benchmark with these flags writes into its folder."""
+    return tuple(sorted(name for name in _OUTPUT_FILES if any(flag.endswith(f"={name}") for flag in flags)))
+
+
+def kind_of_file(name: str) -> str:
+    """Return the kind of an output file, as `Result.logs` has it."""
+    return next(kind for kind, known in _NAMES.items() if known == name)
 
 
 def pull_files(
-    target: Target, folder: str, log_dir: Path, flags: Sequence[str], cancel: threading.Event
+    target: Target, folder: str, log_dir: Path, names: Sequence[str], cancel: threading.Event
 ) -> dict[str, bytes]:
-    """Copy the output files that the flags name from the device, as far as they exist."""
+    """Copy output files from the device, as far as they exist. Return their content by kind."""
     pulled = {}
-    for kind in sorted(_PULLED):
-        name = _NAMES[kind]
-        if not any(flag.endswith(f"={name}") for flag in flags):
-            continue
+    for name in names:
         local = log_dir / name
-        if target.pull(f"{folder}/{name}", local, cancel=cancel):
-            pulled[kind] = local.read_bytes()
+        if name in _OUTPUT_FILES and target.pull(f"{folder}/{name}", local, cancel=cancel):
+            pulled[kind_of_file(name)] = local.read_bytes()
     return pulled
 
 
 def write_logs(log_dir: Path, logs: Mapping[str, bytes]) -> dict[str, str]:
-    """Write logs that are not there yet. Everything is synced to disk when this returns.
+    """Write logs. Everything is synced to disk when this returns.
 
     Args:
         log_dir: the trial's folder, two levels below the run's.
-        logs: kind to content; the kinds from `pull_files` are in the folder already.
+        logs: kind to content.
 
     Returns:
         Kind to path, relative to the run's folder, as a result keeps it.
     """
-    base = log_dir.parent.parent
-    for kind in logs.keys() - _PULLED:
+    for kind, content in logs.items():
         with (log_dir / _NAMES[kind]).open("wb") as stream:
             # Synced before the result that names it is stored: a record must not outlive its evidence.
-            stream.write(logs[kind])
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-    return {kind: str((log_dir / _NAMES[kind]).relative_to(base)) for kind in logs}
+    return paths_of(log_dir, logs)
+
+
+def paths_of(log_dir: Path, kinds: Iterable[str]) -> dict[str, str]:
+    """Return kind to path, relative to the run's folder, as a result keeps it."""
+    return {kind: str((log_dir / _NAMES[kind]).relative_to(log_dir.parent.parent)) for kind in kinds}

@@ -71,9 +71,11 @@ class DelegateRequest:
 
         `require: any` shows too, because its numbers count even if the delegate took nothing.
         """
+        if not self.options and self.require != "any":
+            return self.name
         words = [f"{k}={v}" for k, v in sorted(self.options.items())]
         words += ["require=any"] if self.require == "any" else []
-        return f"{self.name}({','.join(words)})" if words else self.name
+        return f"{self.name}({','.join(words)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from harness.records.causes import Cause
 
@@ -61,6 +62,22 @@ class OpTiming:
     times_called: int | None = None
     subgraph: int | None = None
     """Index of the subgraph, 0 for the primary one; None if the output does not divide by subgraph."""
+
+
+class _WrittenAsTuple:
+    """Tells pydantic to read rows as a tuple, and to write rows in any form as the list that a tuple gives."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema  # the records themselves need no library
+
+        rows = handler(tuple[OpTiming, ...])
+        written = core_schema.plain_serializer_function_ser_schema(lambda ops: tuple(ops), return_schema=rows)
+        return {**rows, "serialization": written}
+
+
+OpTimings = Annotated[Sequence[OpTiming], _WrittenAsTuple]
+"""Rows of a per-op table: a tuple, or an `OpTable`, which is equal to one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +163,7 @@ class Measurement:
     memory: Memory = field(default_factory=Memory)
     delegates: tuple[DelegateUse, ...] = ()
     unconsumed_flags: tuple[str, ...] = ()
-    ops: tuple[OpTiming, ...] | None = None
+    ops: OpTimings | None = None
     init_ops: tuple[OpTiming, ...] | None = None
     op_summary: tuple[OpTypeSummary, ...] | None = None
     init_op_summary: tuple[OpTypeSummary, ...] | None = None

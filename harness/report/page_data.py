@@ -179,5 +179,4 @@ def _canary(before: float | None, after: float | None) -> list[float | int | Non
 
 def _without_nulls(data: Json) -> Json:
     """Drop unknown values, empty lists and `false`; the scripts read them so if absent."""
-    empty: Iterable[object] = (None, False)
-    return {key: value for key, value in data.items() if not any(value is e for e in empty) and value not in ([], {})}
+    return {key: one for key, one in data.items() if one is not None and one is not False and one not in ([], {})}

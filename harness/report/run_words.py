@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.analysis.carry_over import carry_over
+from harness.records.seen import PUSHED_BESIDE
 from harness.report.cell_summaries import ReportCell
 from harness.report.drift_sentences import drift_sentences
 from harness.report.wording import number_of
@@ -36,6 +37,7 @@ def summarise(run: Run, cells: tuple[ReportCell, ...]) -> Summary:
         _counts(planned, counts, run),
         *_causes(run),
         *_waiting(run),
+        *_disturbed(run),
         *drift_sentences(run),
         *(f"{one.device}: {one.note.text}." for one in carry_over(run.results)),
         _synthetic(synthetic, len(run.results)),
@@ -74,6 +76,15 @@ def _waiting(run: Run) -> list[str]:
     if repeated:
         words.append(f"{number_of(repeated, 'process was', 'processes were')} repeated because heat spoiled the first.")
     return words
+
+
+def _disturbed(run: Run) -> list[str]:
+    """Name the processes beside which files were pushed."""
+    beside = sum(any(line.endswith(PUSHED_BESIDE) for line in one.conditions.evidence) for one in run.results)
+    if not beside:
+        return []
+    processes = number_of(beside, "process", "processes")
+    return [f"{processes} ran while a model was pushed to the device (push: eager), which may have slowed them."]
 
 
 def _synthetic(synthetic: int, results: int) -> str:

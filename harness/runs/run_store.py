@@ -18,13 +18,14 @@ import gc
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import SetupError, UsageError
@@ -33,6 +34,7 @@ from harness.files.lock import lock_if_free, lock_when_free
 from harness.files.whole_file import write_whole
 from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
+from harness.runs.result_lines import RESULT, ResultLines
 from harness.runs.run_folder import DECISIONS, LOGS, MANIFEST, TRIALS, refuse_occupied
 from harness.runs.stored_json import first_mistake, read_document
 
@@ -121,7 +123,7 @@ class Run:
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
-_RESULT: TypeAdapter[Result] = TypeAdapter(Result)
+_MANIFEST_BY_MSGSPEC = msgspec.json.Decoder(Manifest)
 
 
 class RunStore:
@@ -220,13 +222,13 @@ class RunStore:
         self.extend_manifest(replace(self.manifest, retried=retried, format_version=_FORMAT_OF_RETRIES))
         self._again = set(trial_ids)
 
-    def append(self, result: Result) -> None:
-        """Write one finished trial. It is on the disk when this returns.
+    def append(self, *results: Result) -> None:
+        """Write finished trials. They are on the disk when this returns.
 
         Raises:
-            SetupError: the disk is full or the folder is gone. A half-written line does not count.
+            SetupError: the disk is full or the folder is gone. None of them counts then.
         """
-        self._file.append(_RESULT.dump_json(result), remedy=self._remedy)
+        self._file.append(*(RESULT.dump_json(result) for result in results), remedy=self._remedy)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return the decisions so far."""
@@ -309,7 +311,7 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         UsageError: as `load_run`.
     """
-    manifest = read_document(path / MANIFEST, _MANIFEST, newest=FORMAT_VERSION)
+    manifest = read_document(path / MANIFEST, _MANIFEST, newest=FORMAT_VERSION, quick=_MANIFEST_BY_MSGSPEC)
     if manifest is None:
         raise UsageError(f"{path} holds no run: {MANIFEST} is missing")
     return manifest
@@ -321,9 +323,10 @@ def _read_results(path: Path, manifest: Manifest) -> tuple[tuple[Result, ...], t
     seen: dict[str, Result] = {}
     retried = set(manifest.retried)
     damaged: list[int] = []
+    lines = ResultLines((*manifest.trials, *manifest.further))
     with collector_paused():
         for number, line in whole_lines(file):
-            result = _read_line(_RESULT, line, file, number)
+            result = _read_line(lines.read, line, file, number)
             if result is None:
                 damaged.append(number)
                 continue
@@ -340,7 +343,7 @@ def _read_decisions(path: Path) -> tuple[Decision, ...]:
     file = path / DECISIONS
     seen: dict[tuple[str, CellKey | None], Decision] = {}
     for number, line in whole_lines(file):
-        decision = _read_line(_DECISION, line, file, number)
+        decision = _read_line(_DECISION.validate_json, line, file, number)
         if decision is not None and seen.setdefault((decision.device, decision.head), decision) != decision:
             raise UsageError(f"{file}:{number} decides again what was decided before")
     return tuple(seen.values())
@@ -349,10 +352,10 @@ def _read_decisions(path: Path) -> tuple[Decision, ...]:
 _Line = TypeVar("_Line")
 
 
-def _read_line(kind: TypeAdapter[_Line], line: bytes, file: Path, number: int) -> _Line | None:
+def _read_line(read: Callable[[bytes], _Line], line: bytes, file: Path, number: int) -> _Line | None:
     """Read a line; None, with a word in the log, if a disk or an editor spoiled it: one line must not cost the whole run."""
     try:
-        return kind.validate_json(line)
+        return read(line)
     except ValidationError as error:
         why = first_mistake(error) if line.strip() else "it is empty"
         log.warning("%s:%d is damaged and left out: %s", file, number, why)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import UsageError
@@ -23,6 +25,7 @@ def read_document(
     newest: int,
     mend: str | None = None,
     older: Mapping[int, Callable[[Any], Any]] = MappingProxyType({}),
+    quick: msgspec.json.Decoder[_Document] | None = None,
 ) -> _Document | None:
     """Read a document; None if there is no such file.
 
@@ -32,16 +35,25 @@ def read_document(
         newest: the newest format that this harness reads.
         mend: remedy for a damaged file.
         older: turns a document of an older format into the newest one.
+        quick: reads a valid document of the newest formats several times as fast; what it refuses is read as without it.
 
     Raises:
         UsageError: the file cannot be read, is damaged, or was written by a newer harness.
     """
     try:
-        data = json.loads(file.read_bytes())
+        content = file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    if quick is not None:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            found = decoded(quick, content)
+            version = getattr(found, "format_version", newest)
+            if version <= newest and version not in older:
+                return found
+    try:
+        data = json.loads(content)
     except (ValueError, RecursionError) as error:  # brackets a hundred thousand deep
         raise UsageError(f"{file} is damaged: {error}", remedy=mend) from None
     version = data.get("format_version") if isinstance(data, dict) else None
@@ -56,6 +68,17 @@ def read_document(
         return kind.validate_python(data)
     except ValidationError as error:
         raise UsageError(f"{file} is damaged: {first_mistake(error)}", remedy=mend) from None
+
+
+def decoded(quick: msgspec.json.Decoder[_Document], content: bytes) -> _Document:
+    """Decode JSON by msgspec.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: it is not what the decoder reads.
+    """
+    if not content.isascii():
+        content.decode()  # msgspec does not look into what it skips
+    return quick.decode(content)
 
 
 def write_document(file: Path, document: Mapping[str, Any]) -> None:

@@ -94,6 +94,10 @@ class Suite(StrictEntry):
         default=[],
         description="benchmark binaries to compare in one interleaved run; without them each device gets one",
     )
+    push: Literal["before", "eager"] = Field(
+        default="before",
+        description="when models go to a device: before it measures; or while it measures, which disturbs, and results say so",
+    )
     synthetic: Literal["allow", "forbid"] = Field(
         default="allow",
         description="whether numbers count that a virtual device replayed or modelled; they are always marked",

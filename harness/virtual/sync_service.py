@@ -1,4 +1,4 @@
-"""`sync:`: stat, list, send and receive files, version 1 and 2 of each.
+"""`sync:`: stat, list, send and receive files, version 1 and 2 of each; version 2 also compressed, as `adb push -z` and `pull -z` ask.
 
 Source of the format: AOSP, packages/modules/adb, file_sync_protocol.h and SYNC.TXT. A request is a four-letter id, a 32-bit length
 and a path of that many bytes. File operations run in threads, so that a slow disk holds up one stream and not every device.
@@ -14,6 +14,7 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
+from harness.devices.sync_compression import Codec, DecodeError, Decoder, Encoder, installed_codecs
 from harness.virtual.device_interface import AndroidDevice, FileStat
 from harness.virtual.protocol import Bytes
 from harness.virtual.stream import Stream
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 MAX_PATH = 4096
 """Longest path of a request, in bytes. A greater length is an attack or a lost position, and ends the session."""
 _U32 = 0xFFFFFFFF
+_ENCODED_AT_A_TIME = 1 << 20
+"""Bytes of a pulled file that are compressed before they are sent."""
 _STAT_V1 = struct.Struct("<4sIII")
 _DENT_V1 = struct.Struct("<4sIIII")
 _STAT_V2 = struct.Struct("<4sIQQIIIIQqqq")
@@ -81,12 +84,16 @@ class _SyncSession:
                     await self._send(name, int(mode))
             case b"SND2":
                 _, mode, flags = _SEND_V2.unpack(await self._feed.exactly(_SEND_V2.size))
-                await (self._refuse_send(f"unsupported flags {flags:#x}") if flags else self._send(path, mode))
+                known, codec = _codec_of(flags)
+                log.debug("%s: receives %s, %s", self._device.serial, path, codec.name if codec else "plain")
+                await (self._send(path, mode, codec) if known else self._refuse_send(f"unsupported flags {flags:#x}"))
             case b"RECV":
                 await self._receive(path)
             case b"RCV2":
                 _, flags = _RECEIVE_V2.unpack(await self._feed.exactly(_RECEIVE_V2.size))
-                await (self._fail(f"unsupported flags {flags:#x}") if flags else self._receive(path))
+                known, codec = _codec_of(flags)
+                log.debug("%s: sends %s, %s", self._device.serial, path, codec.name if codec else "plain")
+                await (self._receive(path, codec) if known else self._fail(f"unsupported flags {flags:#x}"))
             case _:
                 log.warning("%s: unknown sync request %r", self._device.serial, request)
                 await self._fail(f"unknown command {request!r}")
@@ -128,7 +135,7 @@ class _SyncSession:
 
     # --- receive: from the device -------------------------------------------------------------------------------------
 
-    async def _receive(self, path: str) -> None:
+    async def _receive(self, path: str, codec: Codec | None = None) -> None:
         try:
             file = await asyncio.to_thread(self._files.open_read, path)
         except OSError as error:
@@ -136,9 +143,13 @@ class _SyncSession:
             return
         try:
             room = self._stream.connection.max_payload
+            encoder = codec.encoder() if codec else None
             while True:
                 try:
-                    block, more = await asyncio.to_thread(_read_block, file, room)
+                    if encoder is None:
+                        block, more = await asyncio.to_thread(_read_block, file, room)
+                    else:
+                        block, more = await asyncio.to_thread(_read_encoded, file, encoder)
                 except OSError as error:
                     await self._fail(_reason("read failed", error))
                     return
@@ -150,15 +161,15 @@ class _SyncSession:
 
     # --- send: to the device ------------------------------------------------------------------------------------------
 
-    async def _send(self, path: str, mode: int) -> None:
+    async def _send(self, path: str, mode: int, codec: Codec | None = None) -> None:
         if stat.S_ISLNK(mode):
             await self._send_link(path)
         elif stat.S_ISREG(mode) or not stat.S_IFMT(mode):
-            await self._send_file(path, stat.S_IMODE(mode) & 0o777)
+            await self._send_file(path, stat.S_IMODE(mode) & 0o777, codec)
         else:
             await self._refuse_send(f"cannot send a file of type {stat.S_IFMT(mode):#o}")
 
-    async def _send_file(self, path: str, permissions: int) -> None:
+    async def _send_file(self, path: str, permissions: int, codec: Codec | None) -> None:
         content = Content(self._feed)
         try:
             file = await asyncio.to_thread(self._create, path, permissions)
@@ -166,12 +177,15 @@ class _SyncSession:
             await self._refuse_send(_reason("couldn't create file", error), content)
             return
         try:
-            await _copy(content, file)
+            await _copy(content, file, codec.decoder() if codec else None)
             await asyncio.to_thread(file.close)
             await asyncio.to_thread(self._files.set_mtime, path, content.mtime)
         except OSError as error:
             await self._abandon(file, path)
             await self._refuse_send(_reason("write failed", error), content)
+        except DecodeError as error:
+            await self._abandon(file, path)
+            await self._refuse_send(f"decompression failed: {error}", content)
         except BaseException:
             # The host left in the middle: a partial file must not look like a whole one.
             await self._abandon(file, path)
@@ -230,29 +244,39 @@ class _SyncSession:
         await self._stream.write(REQUEST.pack(b"FAIL", len(message)) + message)
 
 
-async def _copy(content: Content, file: BinaryIO) -> None:
+def _codec_of(flags: int) -> tuple[bool, Codec | None]:
+    """Return whether the flags of a request are known, and what they ask for; None is uncompressed."""
+    codec = next((codec for codec in installed_codecs() if codec.flag == flags), None)
+    return not flags or codec is not None, codec
+
+
+async def _copy(content: Content, file: BinaryIO, decoder: Decoder | None) -> None:
     """Copy a pushed file. Bytes that have arrived are written in one go before waiting for more.
 
     Raises:
         OSError: the file cannot be written.
+        DecodeError: it does not arrive as it was announced.
     """
     pending: list[memoryview] = []
     while True:
         if pending and not content.ready:
-            await asyncio.to_thread(_write_each, file, pending)
+            await asyncio.to_thread(_write_each, file, pending, decoder)
             pending = []
         piece = await content.part()
         if not piece:
             break
         pending.append(piece)
-    await asyncio.to_thread(_write_each, file, pending)
+    await asyncio.to_thread(_write_each, file, pending, decoder)
+    if decoder is not None and not decoder.complete:
+        raise DecodeError("it breaks off")
 
 
-def _write_each(file: BinaryIO, pieces: list[memoryview]) -> None:
+def _write_each(file: BinaryIO, pieces: list[memoryview], decoder: Decoder | None) -> None:
     for piece in pieces:
-        rest = piece
-        while rest:
-            rest = rest[file.write(rest) :]
+        for part in (piece,) if decoder is None else decoder.decode(piece):
+            rest = memoryview(part)
+            while rest:
+                rest = rest[file.write(rest) :]
 
 
 def _fields_v2(found: FileStat, error: int) -> tuple[int, ...]:
@@ -286,6 +310,22 @@ def _read_block(file: BinaryIO, room: int) -> tuple[Bytes, bool]:
         REQUEST.pack_into(block, position, b"DATA", count)
         position = start + count
     return view[:position], True
+
+
+def _read_encoded(file: BinaryIO, encoder: Encoder) -> tuple[Bytes, bool]:
+    """Read on until there is something to send, and return it as `_read_block` does."""
+    block = bytearray()
+    data = memoryview(bytearray(_ENCODED_AT_A_TIME))
+    while not block:
+        count = file.readinto(data)  # type: ignore[attr-defined]  # BinaryIO lacks what every binary file has
+        ready = memoryview(encoder.encode(data[:count]) if count else encoder.finish())
+        for start in range(0, len(ready), MAX_DATA):
+            part = ready[start : start + MAX_DATA]
+            block += REQUEST.pack(b"DATA", len(part)) + part
+        if not count:
+            block += REQUEST.pack(b"DONE", 0)
+            return block, False
+    return block, True
 
 
 def _reason(what: str, error: OSError) -> str:

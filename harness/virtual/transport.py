@@ -12,6 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from harness.devices.sync_compression import installed_codecs
 from harness.virtual.auth import Authenticator, AuthState
 from harness.virtual.protocol import (
     MAX_PAYLOAD,
@@ -29,7 +30,7 @@ from harness.virtual.stream import Stream, StreamClosed
 log = logging.getLogger(__name__)
 
 FEATURES = ("shell_v2", "cmd", "stat_v2", "ls_v2", "fixed_push_mkdir", "sendrecv_v2")
-"""Features in the banner. Compression is left out, since over loopback it only costs time."""
+"""Features in the banner, to which come the ways to compress files that are installed."""
 MAX_STREAMS = 512
 """Most open streams on one connection; more are refused, so that a stranger cannot exhaust the process."""
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -278,7 +279,7 @@ class Connection(asyncio.BufferedProtocol):
 def make_banner(properties: Mapping[str, str]) -> bytes:
     """Make the `device::` banner. Characters that separate its fields become `_` in values."""
     fields = [f"{key}={value.translate(_BANNER_SEPARATORS)}" for key, value in properties.items()]
-    fields.append("features=" + ",".join(FEATURES))
+    fields.append("features=" + ",".join([*FEATURES, *(codec.feature for codec in installed_codecs())]))
     return ("device::" + ";".join(fields)).encode()
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from harness.analysis.op_profile import OpRow, cost_per_inference, op_rows, profile_of
 from harness.records import Measurement, OpTiming, Purpose, Result, RunStatistics, Status
+from harness.records.measured import Tool
+from harness.runs.result_lines import RESULT, ResultLines
 from tests.analysis.made_up import op, result
 
 
@@ -135,3 +137,44 @@ def test_a_process_that_said_nothing_saw_no_op() -> None:
             seen_in=1,
         ),
     )
+
+
+_TABLE = (
+    timing(0, "CONV_2D", 30.25, name="a"),
+    timing(1, "ADD", 5.5, name="b"),
+    timing(2, "ADD", 4.5, name="b"),
+    timing(0, "MUL", 1.5, name="c", subgraph=1),
+)
+
+
+def _changed(place: int, **values: object) -> tuple[OpTiming, ...]:
+    return tuple(replace(one, **values) if at == place else one for at, one in enumerate(_TABLE))  # type: ignore[arg-type]  # any field
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        [_TABLE],
+        [_TABLE, _changed(0, avg_us=31.0)],
+        [_TABLE, _changed(0, avg_us=31.0), _changed(1, avg_us=0.0)],
+        [_TABLE, _changed(1, times_called=3), _changed(1, times_called=4)],
+        [_TABLE, _changed(1, times_called=3)],
+        [_changed(2, times_called=None), _TABLE],
+        [_changed(2, times_called=None), _changed(2, times_called=None, avg_us=9.0)],
+        [_changed(2, times_called=0), _TABLE],
+        [_TABLE, _changed(1, avg_us=None)],
+        [_TABLE, _changed(1, avg_us=float("nan"))],
+        [_TABLE, _changed(1, name="other")],
+        [_TABLE, _TABLE[1:]],
+        [_TABLE, ()],
+        [(), ()],
+        [tuple(replace(one, avg_us=None) for one in _TABLE)] * 2,
+    ],
+)
+@pytest.mark.parametrize("tool", ["benchmark_model", "benchmark_litert_model"])
+def test_stored_tables_give_the_same_rows_as_rows_do(tables: list[tuple[OpTiming, ...]], tool: Tool) -> None:
+    made = [profiled(table, whole=100.0 + block, block=block) for block, table in enumerate(tables)]
+    made = [replace(one, measurement=replace(one.measurement, tool=tool)) for one in made if one.measurement]
+    lines = ResultLines()
+    stored = [lines.read(RESULT.dump_json(one)) for one in made]
+    assert repr(op_rows(stored)) == repr(op_rows(made))

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from harness.analysis.ranks import (
+    midranks,
     order_for,
     pairwise_differences,
     rank_sum_cdf,
@@ -127,3 +128,18 @@ def test_averages_and_differences_of_many_experiments_at_once() -> None:
 def test_an_interval_may_miss_exactly_as_often_as_it_was_asked_to() -> None:
     cdf = np.array([0.125, 0.25, 0.5, 1.0])
     assert [order_for(cdf, miss) for miss in (0.2, 0.25, 0.49, 0.5, 1.0)] == [None, 0, 0, 1, 2]
+
+
+def test_midranks_are_those_of_scipy_with_and_without_ties() -> None:
+    random = np.random.default_rng(5)
+    for shape in ((1,), (9,), (4, 30), (3, 5, 12)):
+        for values in (
+            random.normal(size=shape),
+            random.integers(0, 4, size=shape).astype(np.float64),
+            np.zeros(shape),
+        ):
+            np.testing.assert_array_equal(midranks(values), stats.rankdata(values, axis=-1))
+
+
+def test_midranks_by_hand() -> None:
+    assert midranks(np.array([7.0, 1.0, 7.0, 3.0])).tolist() == [3.5, 1.0, 3.5, 2.0]

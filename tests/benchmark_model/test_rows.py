@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness.benchmark_model.rows import Header, PrintedRow, parse_header, parse_op_row, parse_summary_row
+from harness.benchmark_model.rows import (
+    _USUAL_ROW,
+    Header,
+    PrintedRow,
+    parse_header,
+    parse_op_row,
+    parse_summary_row,
+    parse_unusual_op_row,
+)
 from harness.records import OpTypeSummary
+from tests.benchmark_model.recorded import LOGS
 
 TABS = Header(kind="ops", separator="tab", has_start=False)
 BLANKS = Header(kind="ops", separator="space", has_start=False)
@@ -139,3 +150,28 @@ def test_no_row_of_the_summary(row: str) -> None:
 def test_percentages_far_to_the_right_are_another_program_s() -> None:
     assert parse_op_row("   ".join(("x " * 58, *ROW[1:])), BLANKS) is not None
     assert parse_op_row("   ".join(("x " * 80, *ROW[1:])), BLANKS) is None
+
+
+def _recorded_rows() -> list[str]:
+    texts = (path.read_text(errors="replace") for path in sorted(LOGS.rglob("*.log")))
+    return [line for text in texts for line in text.splitlines() if line.count("%") >= 2]
+
+
+def test_the_usual_pattern_reads_every_recorded_row_as_the_cells_do() -> None:
+    rows = _recorded_rows()
+    usual = [row for row in rows if _USUAL_ROW.fullmatch(row)]
+    assert len(usual) > 1000
+    for row in usual:
+        for header in (None, parse_header(row), Header(kind="ops", separator="comma", has_start=True)):
+            assert repr(parse_op_row(row, header)) == repr(parse_unusual_op_row(row, header)), row
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 200), st.sampled_from("\t %.,-09eanz[]:é\u2003\x0b٣"), st.booleans()), max_size=4)
+)
+def test_a_spoiled_row_is_read_alike_by_the_pattern_and_by_cells(changes: list[tuple[int, str, bool]]) -> None:
+    row = "\t             CONV_2D (a)\t    0.100\t    0.683\t    0.597\t  1.340%\t  1.340%\t     0.000\t        1\t[a b]:0"
+    for place, character, replaced in changes:
+        at = place % len(row)
+        row = row[:at] + character + row[at + replaced :]
+    assert repr(parse_op_row(row, None)) == repr(parse_unusual_op_row(row, None))

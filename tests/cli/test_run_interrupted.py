@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,10 +64,12 @@ def test_a_cancelled_job_ends_like_ctrl_c(tmp_path: Path) -> None:
     assert f"--resume {out}" in stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_push_does_not_outlive_its_run(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "push"), [(signal.SIGTERM, "before"), (signal.SIGINT, "before"), (signal.SIGTERM, "eager")]
+)
+def test_a_push_does_not_outlive_its_run(tmp_path: Path, number: signal.Signals, push: str) -> None:
     """The device hangs for good as soon as the model's first bytes come: only a push that is given up lets the run end."""
-    suite = write_suite(tmp_path, [shipped("mobilenet_fp32.tflite")])
+    suite = write_suite(tmp_path, [shipped("mobilenet_fp32.tflite")], f"push: {push}\n")
     out = tmp_path / "run"
     faults = FaultPlan.model_validate(
         {"faults": [{"fault": "hung", "during": "push", "match": r"\.tflite", "forever": True}]}
@@ -90,7 +93,8 @@ def test_a_push_does_not_outlive_its_run(tmp_path: Path, number: signal.Signals)
     assert process.returncode == 130, stderr
     assert f"--resume {out}" in stderr
     assert load_run(out).results == ()
-    pushes = [line for line in (out / "logs" / "harness.log").read_text().splitlines() if ".tflite.part, " in line]
+    lines = (out / "logs" / "harness.log").read_text().splitlines()
+    pushes = [line for line in lines if re.search(r"push \S+\.tflite, ", line)]
     assert [line.endswith("Cancelled") for line in pushes] == [True]
 
 

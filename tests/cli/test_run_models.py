@@ -82,8 +82,8 @@ def test_a_process_that_does_not_end_is_ended_by_the_device(tmp_path: Path) -> N
     )
 
 
-def test_a_model_that_goes_away_fails_alone(tmp_path: Path) -> None:
-    """The second model's file is deleted while the first one's trials run."""
+def test_a_model_whose_file_goes_away_is_on_the_device_already(tmp_path: Path) -> None:
+    """The second model's file is deleted while the first one's trials run. Before the push: tests/measuring/test_device_session.py."""
     first, second = tmp_path / "first.tflite", tmp_path / "second.tflite"
     copy_of_shipped(first)
     copy_of_shipped(second, "cnn_int8.tflite")
@@ -93,9 +93,9 @@ def test_a_model_that_goes_away_fails_alone(tmp_path: Path) -> None:
         second.unlink()
         held.release()
         _, stderr = held.process.communicate(timeout=120)
-    assert held.process.returncode == 1, stderr
-    causes = {(result.trial.model.name, result.status, result.causes) for result in load_run(out).results}
-    assert causes == {("first", Status.OK, ()), ("second", Status.FAILED, ("model_unreadable",))}
+    assert held.process.returncode == 0, stderr
+    causes = [(result.trial.model.name, result.status, result.causes) for result in load_run(out).results]
+    assert causes == [("first", Status.OK, ())] * 2 + [("second", Status.OK, ())] * 2
 
 
 def test_models_that_need_a_signature_or_a_range_are_measured(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
-from harness.devices.target import CommandOutput, RemoteStat
+from harness.devices.target import CommandOutput, CommandStream, Outgoing, RemoteStat
 from harness.devices.topology import build_topology
 from harness.records import DeviceInfo
 
@@ -148,6 +149,10 @@ class ShellPhone:
         )
         return CommandOutput(stdout=done.stdout, stderr=done.stderr, exit_code=done.returncode)
 
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> CommandStream:
+        """A condition only runs commands."""
+        raise AssertionError(command)
+
     def push(
         self,
         local: Path,
@@ -156,6 +161,12 @@ class ShellPhone:
         mode: int = 0o644,
         timeout_s: float | None = None,
         cancel: threading.Event | None = None,
+    ) -> None:
+        """A condition only runs commands."""
+        raise AssertionError("a condition only runs commands")
+
+    def push_all(
+        self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
     ) -> None:
         """A condition only runs commands."""
         raise AssertionError("a condition only runs commands")

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from harness.conditions.device_settings import DeviceSettings
-from harness.conditions.journal import JOURNAL
 from harness.conditions.request import ConditionsRequest
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import load_device_configs
-from harness.devices.device_folder import BASE_DIR
+from harness.devices.device_folder import BASE_DIR, JOURNAL
 from harness.devices.inventory import Inventory, take_inventory
 from harness.devices.lease import open_folder
 from harness.devices.target import CommandOutput
@@ -72,7 +71,7 @@ def test_what_a_device_has_is_set_read_back_and_given_back(farm: VirtualFarm, pr
     target, inventory = device(farm, profile)
     before = state(target)
     settings = DeviceSettings(target, inventory)
-    assert settings.mend() == []
+    assert settings.mend("") == []
     applied = settings.apply(EVERYTHING)
     assert set(applied.held) == HELD[profile]
     assert applied.held.items() <= applied.asked.items()
@@ -170,11 +169,11 @@ def test_the_next_session_mends_what_a_killed_one_left(farm: VirtualFarm, profil
     killed = subprocess.run(command, timeout=60, env=dict(os.environ), check=False)
     assert killed.returncode == -signal.SIGKILL
     assert state(target) != before
-    open_folder(target, owner="the-next-run")
-    told = DeviceSettings(target, inventory).mend()
+    found = open_folder(target, owner="the-next-run")
+    told = DeviceSettings(target, inventory).mend(found.journal)
     assert told == ["gave back what an earlier session left changed"]
     assert state(target) == before
-    assert DeviceSettings(target, inventory).mend() == []
+    assert open_folder(target, owner="the-next-run").journal == ""
 
 
 def test_a_journal_that_is_not_ours_alone_is_kept(farm: VirtualFarm, tmp_path: Path) -> None:
@@ -183,7 +182,7 @@ def test_a_journal_that_is_not_ours_alone_is_kept(farm: VirtualFarm, tmp_path: P
     local = tmp_path / "journal"
     local.write_text("vibration on\nstay_awake 0\ngovernor:policy4 schedutil\n$(reboot) now\n")
     target.push(local, f"{BASE_DIR}/{JOURNAL}")
-    told = DeviceSettings(target, inventory).mend()
+    told = DeviceSettings(target, inventory).mend(open_folder(target, owner="the-next-run").journal)
     assert "vibration was on and cannot be given back by this session" in told
     assert "governor:policy4 was schedutil and cannot be given back by this session" in told, "no root here"
     assert target.stat(f"{BASE_DIR}/{JOURNAL}") is not None

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.conditions.journal import (
-    JOURNAL,
     Change,
     Setting,
     apply_script,
@@ -20,6 +19,7 @@ from harness.conditions.journal import (
     read_values,
     restore_script,
 )
+from harness.devices.device_folder import JOURNAL
 
 
 def file_setting(path: Path, key: str) -> Setting:

@@ -147,18 +147,24 @@ def test_the_next_session_mends(phone: ShellPhone) -> None:
     before = phone.values()
     DeviceSettings(phone, phone.inventory()).apply(EVERYTHING)
     assert phone.values() != before
-    told = DeviceSettings(phone, phone.inventory()).mend()
+    told = DeviceSettings(phone, phone.inventory()).mend(phone.journal.read_text())
     assert told == ["gave back what an earlier session left changed"]
     assert phone.values() == before
     sent = len(phone.commands)
-    assert DeviceSettings(phone, phone.inventory()).mend() == []
-    assert len(phone.commands) == sent + 1, "one round trip where there is nothing"
+    assert DeviceSettings(phone, phone.inventory()).mend("") == []
+    assert len(phone.commands) == sent, "nothing is sent where there is nothing"
+
+
+def test_however_much_is_asked_it_takes_two_round_trips(phone: ShellPhone) -> None:
+    applied = DeviceSettings(phone, phone.inventory()).apply(EVERYTHING)
+    assert {key.partition(":")[0] for key in applied.held} >= {"governor", "frequency", "screen", "stay_awake"}
+    assert len(phone.commands) == 2
 
 
 def test_what_another_version_changed_is_left_to_it(phone: ShellPhone) -> None:
     phone.journal.write_text("vibration on\nairplane_mode disabled\n")
     (phone.state / "airplane").write_text("enabled\n")
-    told = DeviceSettings(phone, phone.inventory()).mend()
+    told = DeviceSettings(phone, phone.inventory()).mend(phone.journal.read_text())
     assert told == [
         "gave back what an earlier session left changed",
         "vibration was on and cannot be given back by this session",
@@ -177,10 +183,10 @@ def test_what_does_not_go_back_is_told_and_stays_journalled(phone: ShellPhone) -
 
 
 def test_task_profiles_are_a_command_that_a_phone_has_or_not(phone: ShellPhone) -> None:
-    settings = DeviceSettings(phone, phone.inventory())
-    assert not settings.knows_task_profiles()
+    settings, asked = DeviceSettings(phone, phone.inventory()), ConditionsRequest(task_profile="MaxPerformance")
+    assert not settings.apply(asked).knows_task_profiles
     phone.install("settaskprofile", "exit 0")
-    assert settings.knows_task_profiles()
+    assert settings.apply(asked).knows_task_profiles
 
 
 def test_what_a_phone_supports_is_probed_and_stays_as_it_was(phone: ShellPhone) -> None:

@@ -27,7 +27,7 @@ from harness.devices.lease import (
 from harness.devices.push import Blob, push_missing
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, PushFailed
 from harness.files.process_scope import pids_of_this_process
-from harness.measuring.trial_script import TrialScript, kill_script
+from harness.measuring.trial_script import HELD, BlockScript, TrialScript, kill_script
 from harness.virtual.farm import VirtualFarm
 
 
@@ -64,9 +64,9 @@ def lease_of(target: AdbTarget, *, pid: int, host: str, pids: str = "", left_s: 
 
 def test_a_file_is_pushed_once_and_is_executable(target: AdbTarget, tmp_path: Path) -> None:
     file = blob(tmp_path, b"#!/bin/sh\necho it runs\n")
-    assert open_folder(target, owner="a") == {}
+    assert open_folder(target, owner="a").blobs == {}
     assert push_missing(target, [file], {}) == [file]
-    present = open_folder(target, owner="a")
+    present = open_folder(target, owner="a").blobs
     assert present == {Path(file.remote).name: file.size}
     assert push_missing(target, [file], present) == []
     assert target.run(file.remote, timeout_s=60).stdout == b"it runs\n"
@@ -78,7 +78,7 @@ def test_what_arrives_changed_never_gets_its_name(target: AdbTarget, tmp_path: P
     open_folder(target, owner="a")
     with pytest.raises(PushFailed):
         push_missing(target, [file], {})
-    assert open_folder(target, owner="a") == {}
+    assert open_folder(target, owner="a").blobs == {}
 
 
 def test_a_live_holder_is_named_and_a_dead_one_that_we_can_see_is_not_waited_for(target: AdbTarget) -> None:
@@ -180,7 +180,7 @@ def test_a_lease_that_is_being_renewed_is_held(target: AdbTarget, farm: VirtualF
 
 def test_a_lease_that_a_crash_left_empty_is_nobody_s(target: AdbTarget) -> None:
     target.run(f"mkdir -p {BASE_DIR}; : >{BASE_DIR}/lease", timeout_s=60)
-    assert open_folder(target, owner="a") == {}
+    assert open_folder(target, owner="a").blobs == {}
 
 
 def test_a_session_that_lost_its_lease_is_told_before_it_measures(target: AdbTarget) -> None:
@@ -219,21 +219,19 @@ def test_a_leftover_is_ended(target: AdbTarget, ended_by: Callable[..., object],
 def test_a_trial_that_is_stopped_before_it_began_never_begins(target: AdbTarget) -> None:
     open_folder(target, owner="a")
     folder = f"{BASE_DIR}/run/t"
-    script = TrialScript(
+    trial = TrialScript(
         folder=folder,
         program="/system/bin/sh",
         flags=["-c", "echo ran"],
         mask=1,
         other_mask=0,
         timeout_s=10,
-        zone_path=None,
-        read_temperature=None,
         frequency_paths={},
-        nonce="abc",
     )
-    assert b"gone" in target.run(kill_script(folder, "abc"), timeout_s=60).stdout
+    script = BlockScript(trials=[trial], nonce="abc")
+    assert b"gone" in target.run(kill_script(script), timeout_s=60).stdout
     output = target.run(script.text(), timeout_s=30)
-    assert (output.exit_code, output.stdout) == (113, b"")
+    assert (output.exit_code, output.stdout) == (HELD, b"")
 
 
 def test_a_folder_that_cannot_be_written_is_said(target: AdbTarget) -> None:

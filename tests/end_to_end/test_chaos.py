@@ -79,7 +79,7 @@ def result(trial_id: str = "t1", *, at_s: float = 1.0, **values: Any) -> Result:
 
 
 def start(at_s: float = 1.0, trial: str = "t1") -> dict[str, Any]:
-    return {"event": "spawn", "t": T0 + at_s, "command": f"D=/data/local/tmp/litert-harness/run/{trial}\nrm -rf"}
+    return {"event": "spawn", "t": T0 + at_s, "command": f"D=/data/local/tmp/litert-harness/run/{trial}; W=''"}
 
 
 def setback(cause: Cause, at_s: float) -> Setback:

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from harness.errors import SetupError
-from harness.files.flat_table import columns, require_parquet, write_parquet
+from harness.files.flat_table import columns
+from harness.files.parquet_file import require_parquet, write_parquet
 
 TABLE = columns("name:t count:i")
 

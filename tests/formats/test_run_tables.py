@@ -15,9 +15,10 @@ from click.testing import CliRunner
 
 from harness.cli.export import export
 from harness.errors import UsageError
+from harness.formats.op_columns import in_columns
 from harness.formats.run_tables import TableName, delegated_nodes, iso_utc, to_parquet, to_text
 from harness.records import DelegateUse, Measurement, ModelInput, OpTiming, Result, RunStatistics, Status
-from harness.runs.run_store import Run
+from harness.runs.run_store import Run, load_run
 from tests.report.runs import PHONE, demo_results, demo_run, model_ref, write_run
 
 TRIALS = (
@@ -161,6 +162,38 @@ def test_formulas_are_defused_in_csv_and_exact_elsewhere(tmp_path: Path) -> None
     assert [row["name"] for row in in_csv] == [*("'" + name for name in names[:5]), *names[5:]]
     assert {row["avg_us"] for row in in_csv} == {"-1.5"}
     assert [row["name"] for row in _json([run], "ops")] == names
+
+
+@pytest.mark.parametrize("odd", [None, "nan", "tool"])
+def test_stored_ops_and_ops_in_memory_give_the_same_tables(tmp_path: Path, odd: str | None) -> None:
+    stored = demo_run(tmp_path / "run")
+    results = list(stored.results)
+    at = next(at for at, result in enumerate(results) if result.measurement and result.measurement.ops)
+    seen = results[at].measurement
+    assert seen is not None
+    assert seen.ops is not None
+    if odd == "nan":  # JSON has no such number, so it does not stand in columns
+        results[at] = replace(results[at], measurement=replace(seen, ops=(replace(seen.ops[0], avg_us=float("nan")),)))
+    elif odd == "tool":
+        results[at] = replace(results[at], measurement=replace(seen, tool="benchmark_litert_model", warmup=_count(3)))
+    run = load_run(write_run(tmp_path / "odd", results).path)
+    in_memory = replace(run, results=tuple(_as_rows(result) for result in run.results))
+    assert in_columns([run]) is (odd != "nan")
+    assert not in_columns([in_memory])
+    by_columns, by_rows = io.BytesIO(), io.BytesIO()
+    to_parquet([run, stored], "ops", by_columns)
+    to_parquet([in_memory, stored], "ops", by_rows)
+    assert pq.read_table(by_columns).num_rows > 100
+    assert by_columns.getvalue() == by_rows.getvalue()
+    for file_format in ("csv", "json"):
+        assert exported([run, stored], "ops", file_format) == exported([in_memory, stored], "ops", file_format)
+
+
+def _as_rows(result: Result) -> Result:
+    seen = result.measurement
+    return (
+        result if seen is None or seen.ops is None else replace(result, measurement=replace(seen, ops=tuple(seen.ops)))
+    )
 
 
 def test_no_rows_is_still_a_table(tmp_path: Path) -> None:

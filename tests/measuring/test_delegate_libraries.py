@@ -14,13 +14,13 @@ from harness.devices.fake_target import Answer, FakeTarget
 from harness.devices.inventory import read_inventory
 from harness.devices.push import Blob
 from harness.measuring.delegate_libraries import DelegateLibraries
-from harness.measuring.runner import Bench, run_trial
-from harness.records import DelegateRequest, Status
+from harness.measuring.ready_trial import Bench, make_ready
+from harness.records import DelegateRequest, Result, Status
 from harness.records.causes import Cause
 from harness.virtual.farm import VirtualFarm
 from tests.binaries.programs import elf
 from tests.cli.running import harness, write_suite
-from tests.measuring.test_runner import SECTIONS, TRIAL
+from tests.measuring.test_block_run import SECTIONS, TRIAL
 from tests.model_files import shipped
 
 PATH = "/data/local/tmp/lib vx.so"
@@ -120,7 +120,8 @@ def test_no_process_is_spent_on_it(tmp_path: Path) -> None:
         facts=BinaryFacts(flags=frozenset()),
         owner="run",
     )
-    result = run_trial(bench, replace(TRIAL, delegate=EXTERNAL), program(tmp_path), tmp_path, CANCEL)
+    result = make_ready(bench, replace(TRIAL, delegate=EXTERNAL), program(tmp_path), CANCEL)
+    assert isinstance(result, Result)
     assert (result.status, result.causes[0]) == (Status.FAILED, Cause.DELEGATE_UNAVAILABLE)
     assert PATH in str(result.message)
     assert result.measurement is None

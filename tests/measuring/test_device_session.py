@@ -16,7 +16,18 @@ from harness.errors import DeviceLost
 from harness.measuring.device_session import PARTING_S, DeviceSession
 from harness.measuring.lane_plan import LanePlan, Patience
 from harness.measuring.run_services import RunServices
-from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, RunStatistics, Trial
+from harness.records import (
+    CpuRequest,
+    DelegateRequest,
+    ModelRef,
+    Purpose,
+    Result,
+    RunLengths,
+    RunStatistics,
+    Status,
+    Trial,
+)
+from harness.records.causes import Cause
 from tests.analysis.made_up import result
 
 MODEL = ModelRef(name="m", path="m", sha256="0" * 64, size_bytes=1)
@@ -63,8 +74,13 @@ class CancelledInTheLastCanary(DeviceSession):
         return replace(timed, measurement=replace(timed.measurement, runs=RunStatistics(count=50, min=990.0)))
 
 
-def phone(closing: Callable[[], Answer], hangs: threading.Event | None = None) -> FakeTarget:
-    """Has all files; `closing` says what it answers when the lease is given back, and `hangs`, once set, that it answers nothing."""
+def phone(
+    closing: Callable[[], Answer], hangs: threading.Event | None = None, *, without_model: bool = False
+) -> FakeTarget:
+    """Has all files, or all but the model; `closing` says what it answers when the lease is given back.
+
+    Once `hangs` is set, it answers nothing.
+    """
 
     def answer(command: str) -> Answer:
         if hangs is not None and hangs.is_set():
@@ -72,7 +88,8 @@ def phone(closing: Callable[[], Answer], hangs: threading.Event | None = None) -
         if GIVES_LEASE_BACK in command:
             return closing()
         if "echo ready" in command:
-            return f"blob {MODEL.sha256}.tflite 1\nblob {PROGRAM.sha256}-benchmark_model 1\nready\n"
+            model = "" if without_model else f"blob {MODEL.sha256}.tflite 1\n"
+            return f"{model}blob {PROGRAM.sha256}-benchmark_model 1\n\nready\n"
         return ""
 
     return FakeTarget(answer, serial="phone")
@@ -157,3 +174,12 @@ def test_a_device_that_answers_when_a_run_is_ended_is_given_back(tmp_path: Path)
     cancel.set()
     session.close()
     assert given_back(target) == 1
+
+
+def test_a_model_that_vanished_before_its_push_fails_only_its_own_trials(tmp_path: Path) -> None:
+    target = phone(lambda: "", without_model=True)
+    session = opened(DeviceSession, target, tmp_path, threading.Event())
+    tried = session.attempt(TRIAL)
+    session.close()
+    assert (tried.status, tried.causes) == (Status.FAILED, (Cause.MODEL_UNREADABLE,))
+    assert not session.device_failed

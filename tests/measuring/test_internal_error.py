@@ -65,15 +65,15 @@ def fall() -> NoReturn:
 
 
 @pytest.mark.parametrize(
-    ("phone", "watcher"),
+    ("phone", "watcher", "where"),
     [
-        (FakeTarget(lambda _: fall(), serial="phone"), Watcher()),
-        (FakeTarget(lambda _: "", serial="phone"), Watcher(when_finished=fall)),
+        (FakeTarget(lambda _: fall(), serial="phone"), Watcher(), " on phone"),
+        (FakeTarget(lambda _: "", serial="phone"), Watcher(when_finished=fall), ""),
     ],
     ids=["in the target", "in the watcher"],
 )
 def test_its_traceback_is_kept_in_the_run_and_the_line_says_where(
-    tmp_path: Path, phone: FakeTarget, watcher: Watcher
+    tmp_path: Path, phone: FakeTarget, watcher: Watcher, where: str
 ) -> None:
     folder = tmp_path / "run"
     impossible = Impossible(trial=TRIAL, reason="it has no such core") if watcher.when_finished is fall else None
@@ -91,7 +91,7 @@ def test_its_traceback_is_kept_in_the_run_and_the_line_says_where(
         Schedule(store, {MODEL.sha256: BLOB}, {}, watcher, owner="run").run([lane])
     file = folder / "logs" / "internal-error.txt"
     assert raised.value.message == (
-        f"internal error on phone: ZeroDivisionError: nobody foresaw this; this is a bug in the harness, see {file}"
+        f"internal error{where}: ZeroDivisionError: nobody foresaw this; this is a bug in the harness, see {file}"
     )
     for kept in (file, folder / "logs" / "harness.log"):
         assert "in fall\n    raise ZeroDivisionError" in kept.read_text(), kept

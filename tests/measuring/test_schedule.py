@@ -26,6 +26,7 @@ from harness.devices.lease import close_folder, open_folder
 from harness.devices.push import Blob
 from harness.measuring.not_run import skipped_result
 from harness.measuring.schedule import LanePlan, LanesOutcome, Patience, Schedule
+from harness.measuring.turns import Turns
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
 from harness.runs.run_progress import unfinished
@@ -46,6 +47,7 @@ SHORT = Patience(backoff_s=0.1, recovery_s=6.0, quarantine_s=20.0, probe_s=0.5, 
 class Watcher:
     """Keeps what the schedule tells."""
 
+    heard: Callable[[Result | str], None] = lambda what: None
     results: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -55,9 +57,11 @@ class Watcher:
 
     def finished(self, result: Result) -> None:
         self.results.append(result)
+        self.heard(result)
 
     def note(self, serial: str, message: str) -> None:
         self.notes.append(f"{serial}: {message}")
+        self.heard(message)
 
     def looked(self, step: Step) -> None:
         self.steps.append(step)
@@ -73,6 +77,8 @@ class Finished:
     planned: tuple[Trial, ...]
     left_behind: str
     unfinished: int
+    round_trips: int
+    running: str
 
     def of(self, number: int) -> list[Result]:
         return [result for result in self.watcher.results if result.trial.device == self.serials[number]]
@@ -96,16 +102,21 @@ def run(
     wait_s: float = 0.0,
     conditions: str = "{}",
     extra: str = "",
+    blocks: bool = False,
+    timeout_s: int = 3,
+    heard: Callable[[AdbTarget, Schedule, Result | str], None] | None = None,
 ) -> Finished:
+    """Run a suite. Where devices take turns, each trial has a shell of its own, so that a fault can count them; else one runs many."""
     (folder / "suite.yaml").write_text(
         f"suite: faults\nmodels: [{shipped('cnn_int8.tflite')}]\ndelegates: [xnnpack]\nthreads: {threads}\ncpus: [all]\n"
         f"processes: {processes}\nconditions: {conditions}\n{extra}"
         # Long enough that a fault, which looks for its victim every 20 ms, finds it also where others keep both cores busy.
-        "run: {min_runs: 1, min_s: 0.6, max_s: 1, warmup_runs: 0, warmup_s: 0, timeout_s: 3}\n"
+        f"run: {{min_runs: 1, min_s: 0.6, max_s: 1, warmup_runs: 0, warmup_s: 0, timeout_s: {timeout_s}}}\n"
     )
     loaded = load_suite(folder / "suite.yaml")
     configs = load_device_configs()
     binary = write_binary(folder / "benchmark_model")
+    turns = Turns(8)
     plan = FaultPlan.model_validate({"seed": 1, "faults": faults}) if faults else None
     with ExitStack() as stack:
         farm = stack.enter_context(VirtualFarm(["virtual-flagship"] * count, base_dir=folder / "farm", faults=plan))
@@ -121,6 +132,7 @@ def run(
                 program=program_for(inventory.info, {abi: binary}, folder).blob,
                 trials=tuple(trial for trial in expansion.trials if trial.device == target.serial),
                 further=tuple(trial for trial in expansion.further if trial.device == target.serial),
+                slot=None if blocks else turns,
             )
             for target, inventory in found
         ]
@@ -152,14 +164,21 @@ def run(
             conditions=loaded.suite.conditions,
             patience=patience,
         )
+        if heard is not None:
+            other = AdbTarget(farm.serials[0], port=farm.adb_port)
+            watcher.heard = lambda what: heard(other, schedule, what)
         if meanwhile is not None:
             meanwhile(AdbTarget(farm.serials[0], port=farm.adb_port), schedule)
         outcome = schedule.run(lanes)
+        trips = sum(target.round_trips for target in targets)
         last = targets[-1].run(
             "ls -d /data/local/tmp/litert-harness/run /data/local/tmp/litert-harness/lease 2>/dev/null", timeout_s=20
         )
+        ours = targets[-1].run("grep -l litert-harness/blobs /proc/[0-9]*/cmdline 2>/dev/null", timeout_s=20)
+        # The shell that looks, and what it starts, have the words in their command lines too.
+        running = "" if len(ours.stdout.split()) <= 2 else ours.stdout.decode()
         left = unfinished(load_run(folder / "run"))
-        return Finished(watcher, outcome, farm.serials, expansion.trials, last.stdout.decode(), left)
+        return Finished(watcher, outcome, farm.serials, expansion.trials, last.stdout.decode(), left, trips, running)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +302,7 @@ def test_what_a_killed_session_left_is_given_back_although_nothing_is_left_to_ru
 
 
 def test_a_hung_device_is_told_by_wall_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.measuring.runner.GRACE_S", 1.0)
+    monkeypatch.setattr("harness.measuring.block_run.GRACE_S", 1.0)
     hung = {"fault": "hung", "during": "shell", "match": TRIAL, "nth": 2, "lasts_s": 9}
     done = run(tmp_path, hung, processes=2, patience=replace(SHORT, recovery_s=30.0))
     assert done.setbacks() == [Cause.DEVICE_HUNG]

@@ -9,37 +9,51 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from harness.conditions.device_gate import DeviceGate
 from harness.devices import lease
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import PROBE_SCRIPT
+from harness.devices.thermal_zones import ThermalZone
 from harness.measuring import failure_logs
-from harness.measuring.trial_script import TrialScript, kill_script
+from harness.measuring.trial_script import BlockScript, TrialScript, kill_script
 from harness.virtual.farm import VirtualFarm
 
 SHA = "0" * 64
+BLOCK = BlockScript(
+    trials=[
+        TrialScript(
+            folder=f"{BASE_DIR}/run/{name}",
+            program="/system/bin/sh",
+            flags=["-c", "sleep 1; echo x >out.bin"],
+            mask=0xF0,
+            other_mask=0x0F,
+            timeout_s=20,
+            frequency_paths={4: "/sys/devices/system/cpu/cpu4/cpufreq/scaling_cur_freq"},
+            files=["out.bin"],
+        )
+        for name in ("t", "u")
+    ],
+    nonce="abc",
+    zone_path="/sys/class/thermal/thermal_zone0/temp",
+    renew_lease=lease.renew_script("run-1", 60),
+    gate=DeviceGate(max_status=0, below_c=90.0, min_percent=10, idle_s=0.1),
+)
 SENT = {
     "inventory": PROBE_SCRIPT,
     "open folder": lease._open_script("run-1"),
     "open folder by force": lease._open_script("run-1", dead="me@host:1"),
     "renew lease": lease.renew_script("run-1", 60),
-    "trial": TrialScript(
-        folder=f"{BASE_DIR}/run/t",
-        program="/system/bin/sh",
-        flags=["-c", "sleep 1; kill -9 $$"],
-        mask=0xF0,
-        other_mask=0x0F,
-        timeout_s=20,
-        zone_path="/sys/class/thermal/thermal_zone0/temp",
-        read_temperature="cat /sys/class/thermal/thermal_zone0/temp",
-        frequency_paths={4: "/sys/devices/system/cpu/cpu4/cpufreq/scaling_cur_freq"},
-        nonce="abc",
+    "block": BLOCK.text(),
+    "block that reads the HAL": replace(
+        BLOCK, zone_path=None, pick_temperature=ThermalZone(number=None, type="cpu", temperature_c=None).pick
     ).text(),
     "failure logs": failure_logs._script(f"{BASE_DIR}/run/t", "abc", 3.0, True, None),
-    "kill": kill_script(f"{BASE_DIR}/run/t", "def"),
+    "kill": kill_script(BLOCK),
     "health": "true",
 }
 # What toybox and mksh say of something that they lack or do not take.

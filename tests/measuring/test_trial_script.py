@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.devices.target import STDERR, STDOUT
 from harness.measuring.trailer import Trailer, split_trailer
-from harness.measuring.trial_script import TrialScript
+from harness.measuring.trial_frames import TrialFrames
+from harness.measuring.trial_script import INLINE_BYTES, BlockScript, TrialScript
 
 NONCE = "0123456789abcdef"
 MARK = f"--8<-- harness {NONCE}"
 
 
-def script_for(folder: Path, program: str, flags: list[str], *, timeout_s: float) -> TrialScript:
+def trial_for(folder: Path, program: str, flags: list[str], *, timeout_s: float) -> TrialScript:
     """On this machine's first core, with nothing but the process to watch."""
     return TrialScript(
         folder=str(folder),
@@ -23,11 +26,22 @@ def script_for(folder: Path, program: str, flags: list[str], *, timeout_s: float
         mask=1,
         other_mask=0,
         timeout_s=timeout_s,
-        zone_path=None,
-        read_temperature=None,
         frequency_paths={},
-        nonce=NONCE,
+        files=["out.bin"],
     )
+
+
+def script_for(folder: Path, program: str, flags: list[str], *, timeout_s: float) -> BlockScript:
+    return BlockScript(trials=[trial_for(folder, program, flags, timeout_s=timeout_s)], nonce=NONCE)
+
+
+def cut(done: subprocess.CompletedProcess[bytes]) -> tuple[bytes, bytes, Trailer | None]:
+    """stdout, own stderr and trailer of the first trial."""
+    frames = TrialFrames(NONCE)
+    frames.feed(STDOUT, done.stdout)
+    frames.feed(STDERR, done.stderr)
+    frame = frames.take() or frames.rest()
+    return (frame.stdout, *split_trailer(frame.stderr, NONCE, (), False))
 
 
 def trailer(**parts: str) -> bytes:
@@ -115,9 +129,9 @@ def test_arguments_reach_the_program_as_they_are(tmp_path: Path, argument: str) 
     program.chmod(0o755)
     script = script_for(tmp_path / "run dir", str(program), ["--graph=x", argument], timeout_s=20)
     done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
-    assert done.stdout.decode() == f"--graph=x\n{argument}\n"
+    stdout, own, seen = cut(done)
+    assert stdout.decode() == f"--graph=x\n{argument}\n"
     assert done.returncode == 7
-    own, seen = split_trailer(done.stderr, NONCE, (), False)
     assert own == b""
     assert seen is not None
     assert seen.exit_code == 7
@@ -133,7 +147,7 @@ def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
     program.chmod(0o755)
     script = script_for(tmp_path / "run", str(program), [], timeout_s=1)
     done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
-    _, seen = split_trailer(done.stderr, NONCE, (), False)
+    _, _, seen = cut(done)
     assert seen is not None
     assert seen.exit_code == 137
     assert seen.ran_s is not None
@@ -155,9 +169,9 @@ def run_under(timeout: str, program: str, tmp_path: Path) -> tuple[bytes, bytes,
     script = script_for(tmp_path / "run", str(path), [], timeout_s=20)
     command = f"PATH={stand_in.parent}:$PATH\n" + script.text()
     done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
-    own, seen = split_trailer(done.stderr, NONCE, (), False)
+    stdout, own, seen = cut(done)
     assert seen is not None
-    return done.stdout, own, seen
+    return stdout, own, seen
 
 
 def test_signals_of_an_old_toybox_are_put_right(tmp_path: Path) -> None:
@@ -182,7 +196,7 @@ def test_a_program_that_cannot_start_has_the_shells_exit_code(tmp_path: Path, mo
         program.chmod(mode)
     script = script_for(tmp_path / "run", str(program), [], timeout_s=20)
     done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
-    own, seen = split_trailer(done.stderr, NONCE, (), False)
+    _, own, seen = cut(done)
     assert seen is not None
     assert seen.exit_code == code
     assert str(program).encode() in own, "the shell says what it could not start"
@@ -203,3 +217,80 @@ def test_a_full_storage_is_no_good_result(tmp_path: Path) -> None:
     assert done.returncode == 111
     assert f"{MARK} cannot".encode() in done.stdout
     assert b"ran" not in done.stdout
+
+
+def run_block(folder: Path, programs: list[str], **rest: Any) -> tuple[list[Trailer], list[bytes], bytes, int]:
+    """Trailers, stdouts, what follows them on stderr, and the exit code of a block on this machine's first core."""
+    trials = []
+    for number, text in enumerate(programs):
+        program = folder / f"program{number}"
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+        trials.append(trial_for(folder / "run" / str(number), str(program), [], timeout_s=20))
+    script = BlockScript(trials=trials, nonce=NONCE, **rest)
+    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=folder, timeout=60)
+    frames, found, outs = TrialFrames(NONCE), [], []
+    frames.feed(STDOUT, done.stdout)
+    frames.feed(STDERR, done.stderr)
+    while (frame := frames.take()) is not None:
+        _, seen = split_trailer(frame.stderr, NONCE, (), False)
+        assert seen is not None
+        found.append(seen)
+        outs.append(frame.stdout)
+    return found, outs, frames.rest().stderr, done.returncode
+
+
+def test_trials_of_a_block_run_one_after_the_other(tmp_path: Path) -> None:
+    seen, outs, rest, code = run_block(tmp_path, ["echo one", "printf two", "echo three; exit 3"])
+    assert [trailer.exit_code for trailer in seen] == [0, 0, 3]
+    assert outs == [b"one\n", b"two", b"three\n"]
+    assert (rest, code) == (b"", 3)
+    starts = [trailer.began_s or 0.0 for trailer in seen]
+    assert starts == sorted(starts)
+
+
+def test_after_a_failed_trial_the_host_decides(tmp_path: Path) -> None:
+    seen, _, rest, code = run_block(tmp_path, ["exit 0", "exit 5", "touch ../../began"])
+    assert [trailer.exit_code for trailer in seen] == [0, 5]
+    assert (rest, code) == (f"{MARK} held exit code\n".encode(), 114)
+    assert not (tmp_path / "began").exists()
+
+
+def test_small_files_come_along_byte_by_byte_and_big_ones_end_the_block(tmp_path: Path) -> None:
+    write = "printf 'a\\0b\\n' >out.bin"
+    big = f"head -c {INLINE_BYTES + 1} /dev/zero >out.bin"
+    seen, _, rest, _ = run_block(tmp_path, ["exit 0", write, big, "echo never"])
+    assert [dict(trailer.files) for trailer in seen] == [{}, {"out.bin": b"a\0b\n"}, {}]
+    assert [trailer.left for trailer in seen] == [(), (), ("out.bin",)]
+    assert rest == f"{MARK} held files\n".encode()
+
+
+def test_no_further_trial_begins_once_the_stop_file_is_there(tmp_path: Path) -> None:
+    seen, _, rest, code = run_block(tmp_path, [f": >../{NONCE}.stop", "touch ../../began"])
+    assert len(seen) == 1
+    assert (rest, code) == (f"{MARK} held stop\n".encode(), 114)
+    assert not (tmp_path / "began").exists()
+
+
+def test_no_further_trial_begins_once_nobody_reads(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec 1>&- 2>&-\necho >>../../began\nsleep 0.3\n")
+    program.chmod(0o755)
+    trials = [trial_for(tmp_path / "run" / str(number), str(program), [], timeout_s=20) for number in range(4)]
+    script = BlockScript(trials=trials, nonce=NONCE)
+    # As some devices start a shell: with SIGPIPE ignored, so that only its own checks end it.
+    shell = subprocess.Popen(
+        ["sh", "-c", "trap '' PIPE\n" + script.text()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert shell.stdout is not None
+    assert shell.stderr is not None
+    shell.stdout.close()
+    shell.stderr.close()
+    shell.wait(60)
+    assert (tmp_path / "began").read_text() == "\n"
+
+
+def test_the_lease_is_renewed_before_each_trial(tmp_path: Path) -> None:
+    seen, outs, _, _ = run_block(tmp_path, ["echo a", "echo b"], renew_lease="echo renewed")
+    assert outs == [b"renewed\na\n", b"renewed\nb\n"]
+    assert len(seen) == 2

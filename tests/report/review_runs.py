@@ -33,7 +33,7 @@ BLOCKS = 16
 
 
 def review_run(path: Path, *, profiles: int = 3, seed: int = 5) -> Run:
-    """Three models on a phone and a virtual device, on two delegates, sixteen blocks of latency (as many as `same` needs) and a few profiles."""
+    """Three models on a phone and a virtual device, on two delegates, sixteen blocks of latency and a few profiles."""
     noise = np.random.default_rng(seed)
     results: list[Result] = []
     for name, effect in EFFECTS.items():

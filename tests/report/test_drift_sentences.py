@@ -56,6 +56,17 @@ def test_clocks_of_other_cores_are_not_compared(tmp_path: Path) -> None:
     assert drift_sentences(run_of(tmp_path / "same", *little_and_big)) != []
 
 
+def test_processes_beside_which_a_model_was_pushed_are_counted(tmp_path: Path) -> None:
+    line = "m.tflite was pushed to the device beside it (push: eager)"
+    run = run_of(tmp_path, {"evidence": (line, line)}, {"evidence": ("no canary",)}, {"evidence": (line,)})
+    sentences = summarise(run, report_cells(run)).sentences
+    assert (
+        "2 processes ran while a model was pushed to the device (push: eager), which may have slowed them." in sentences
+    )
+    quiet = run_of(tmp_path / "quiet", {}, {})
+    assert not any("eager" in sentence for sentence in summarise(quiet, report_cells(quiet)).sentences)
+
+
 def test_a_cell_that_slows_its_successor_is_named_in_the_summary(tmp_path: Path) -> None:
     models = (model_ref("m"),)
     plain = [result for result in demo_results(models, devices=(PHONE,)) if result.measurement is not None][:1]

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 
 from harness.benchmark_model.foreign.log_prefixes import is_own, strip_log_prefix
+from harness.benchmark_model.needles import present
 
 _TIME = r"\d\d:\d\d:\d\d[.,]\d{3,9}"
 _ID = re.compile(
@@ -36,15 +37,30 @@ _TOOL = re.compile(
 """Text that only the tool prints: other apps that use the runtime log under the same tags."""
 
 
+_TOOL_WORDS = (
+    "STARTING!",
+    "Log parameter values verbosely: [",
+    "Initialized session in ",
+    "Running benchmark for ",
+    "timings in us: ",
+    "BENCHMARK RESULTS",
+)
+"""One of them is in every such text."""
+
+
 def split_by_process(text: str) -> list[tuple[int | None, str]]:
     """Return the text of each process of the tool, in the order of their ends; the whole text without an id if there is only one.
 
     A line without an id belongs to the process of the line before it. A line of another program, such as the system's crash report, goes to
     the process whose id it names, or to all. A line of another app's runtime goes to none. Linear: each line is matched once, at its start.
     """
-    if _TOOL.search(text) is None:
+    if not present(text, _TOOL_WORDS) or _TOOL.search(text) is None:
         return [(None, text)]
     lines = text.split("\n")
+    # Drivers print lines with a bracket by the ten thousand; an id stands in one only between `[ ` and a date.
+    likely = [line for line in lines if line[:2] != "[ " or "-" in line[:12]]
+    if not any(_has_id(line) for line in likely if line[:1] != "\t" or "]: " in line):
+        return [(None, text)]
     owners, foreign = _owners(lines)
     tools = {
         owner
@@ -72,6 +88,10 @@ def split_by_process(text: str) -> list[tuple[int | None, str]]:
         return [(None, text)]
     # Only the last line of the whole text may lack its line end.
     return [(pid, "\n".join(parts[pid]) + ("" if pid == owners[-1] else "\n")) for pid in order]
+
+
+def _has_id(line: str) -> bool:
+    return _ID.match(line) is not None or _ID_ABOVE.match(line) is not None
 
 
 def _owners(lines: list[str]) -> tuple[list[int | None], list[bool]]:

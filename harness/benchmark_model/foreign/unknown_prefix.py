@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from harness.benchmark_model.needles import present
+
 _ANCHORS = (
     "STARTING!",
     "Log parameter values verbosely: [",
@@ -37,7 +39,7 @@ _VARIABLE = (
 def without_unknown_prefix(text: str) -> str | None:
     """Remove the prefix of each message, and its suffix in a table or a string. Return None if nothing can be learned."""
     shapes: Counter[tuple[str, str]] = Counter()
-    for anchor in _ANCHORS:
+    for anchor in present(text, _ANCHORS):
         position = text.find(anchor)
         for _ in range(_MOST_ANCHORS):
             if position < 0:

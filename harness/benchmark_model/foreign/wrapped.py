@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from harness.benchmark_model.foreign.log_prefixes import strip_log_prefix
+from harness.benchmark_model.needles import present
 from harness.benchmark_model.numbers import NUMBER
 
 _VALUE = rf"(?:{NUMBER}|-?nan|-?inf)"
@@ -49,6 +50,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("footprint", rf"(?:Memory|Peak memory) footprint .{{0,40}}\(MB\): init={NUMBER} overall={NUMBER}$"),
     )
 )
+_NEEDLES = tuple(needle for needle, _ in _FORMS)
 _BEGINNINGS = (
     "Inference",
     "Average",
@@ -85,7 +87,7 @@ def rejoin(text: str) -> str:
 def _candidates(text: str) -> Iterator[tuple[int, int]]:
     """Return start and end of each line with one of the messages, in order."""
     found: list[tuple[int, int]] = []
-    for needle, _ in _FORMS:
+    for needle in present(text, _NEEDLES):
         position = text.find(needle)
         while position >= 0:
             start = text.rfind("\n", max(0, position - 2 * _MOST_CHARACTERS), position) + 1

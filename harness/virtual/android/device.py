@@ -41,6 +41,7 @@ from harness.virtual.android.userland import host_userland, system_layout
 from harness.virtual.android.write_watch import WriteWatch
 from harness.virtual.device_interface import DeviceFiles, DeviceProcess, WindowSize
 from harness.virtual.replay.recordings import replay_environment
+from harness.virtual.replay.waiting import waiting_environment
 
 _TICK_S = 0.4
 _FRESH_S = 0.05
@@ -54,6 +55,7 @@ class VirtualAndroid:
         self.serial, self.root = serial, root.resolve()
         self._profile, self._virtual = profile, virtual_part(profile)
         self._environment = shell_environment(self._virtual.device) | replay_environment(self._virtual.replay)
+        self._environment |= waiting_environment(self._virtual.waits_s)
         self._clock_scale, self._seed = clock_scale, seed
         self._tree = self.root / "fs"
         self.events = EventLog(self.root / "events.jsonl")

@@ -167,4 +167,6 @@ def _properties(
     }
     if virtual.api_level >= 31:
         properties |= {"ro.soc.manufacturer": virtual.soc_manufacturer, "ro.soc.model": config.soc}
+    if virtual.waits_s is not None:
+        properties["ro.harness.waits_s"] = f"{virtual.waits_s:g}"
     return properties | dict(virtual.properties)

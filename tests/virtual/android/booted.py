@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.device_config import load_device_configs
+from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SetupError
 from harness.virtual.android import VirtualAndroid, create_device
 from harness.virtual.device_interface import DeviceProcess, WindowSize
@@ -27,12 +27,11 @@ class Finished:
 
 @asynccontextmanager
 async def booted(
-    root: Path, profile: str = "virtual-flagship", *, serial: str = "test-1", clock_scale: float = 1.0
+    root: Path, profile: str | DeviceConfig = "virtual-flagship", *, serial: str = "test-1", clock_scale: float = 1.0
 ) -> AsyncIterator[VirtualAndroid]:
     """A device that is up, in the mode that the environment asks for; skips where this host refuses it."""
-    device = create_device(
-        serial=serial, profile=load_device_configs()[profile], root=root, clock_scale=clock_scale, seed=7
-    )
+    config = load_device_configs()[profile] if isinstance(profile, str) else profile
+    device = create_device(serial=serial, profile=config, root=root, clock_scale=clock_scale, seed=7)
     try:
         await device.start()
     except SetupError as error:

@@ -41,6 +41,14 @@ def harness_json(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+def test_devices_that_wait_say_how_long() -> None:
+    started = harness_json("start", "--count", "2", "--waits", "0.25")
+    for device in started["devices"]:
+        shell = [*shlex.split(started["adb"]), "-s", device["serial"], "shell"]
+        waits = subprocess.run([*shell, "getprop ro.harness.waits_s"], capture_output=True, text=True, check=True)
+        assert waits.stdout == "0.25\n"
+
+
 def test_start_list_use_stop() -> None:
     started = harness_json("start", "--count", "2")
     assert [device["profile"] for device in started["devices"]] == [profile.name for profile in default_profiles(2)]

@@ -185,9 +185,9 @@ def test_send_2_and_receive_2(bench: Bench, room: str) -> None:
         sync.ask(b"RCV2", f"{room}/new/deep/file", b"RCV2" + struct.pack("<I", 0))
         assert sync.answer() == (b"DATA", b"abcdef")
         assert sync.answer() == (b"DONE", b"")
-        sync.ask(b"RCV2", f"{room}/new/deep/file", b"RCV2" + struct.pack("<I", 1))
-        assert sync.answer() == (b"FAIL", b"unsupported flags 0x1")
-        sync.ask(b"SND2", f"{room}/other", b"SND2" + struct.pack("<II", 0o100600, 4))
+        sync.ask(b"RCV2", f"{room}/new/deep/file", b"RCV2" + struct.pack("<I", 8))
+        assert sync.answer() == (b"FAIL", b"unsupported flags 0x8")
+        sync.ask(b"SND2", f"{room}/other", b"SND2" + struct.pack("<II", 0o100600, 3))
         sync.data(b"compressed")
         assert sync.answer()[0] == b"FAIL"
         sync.ask(b"STAT", f"{room}/other")

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from harness.benchmark_model.command_line import BinaryFacts
+from harness.conditions.device_gate import DeviceGate
 from harness.devices.fake_target import Answer, FakeTarget, Hang
 from harness.devices.inventory import Inventory, read_inventory
 from harness.devices.push import Blob
 from harness.devices.target import CommandOutput
 from harness.errors import DeviceHung, DeviceRebooted, StorageFull, StorageRefused
+from harness.measuring.block_run import BlockRun
 from harness.measuring.device_setup import Setup
-from harness.measuring.runner import Bench, run_trial
+from harness.measuring.ready_trial import Bench, ReadyTrial, make_ready
 from harness.measuring.trailer import Trailer
 from harness.measuring.trial_verdict import observe
 from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Sample, Status, Trial
@@ -88,7 +90,9 @@ class Phone:
         }
         mark = found.group()
         trailer = f"\n{mark} rc {self.rc}\n" + "".join(f"{mark} {name}\n{body}\n" for name, body in parts.items())
-        return CommandOutput(stdout=STDOUT, stderr=(trailer + f"{mark} end\n").encode(), exit_code=self.rc)
+        return CommandOutput(
+            stdout=STDOUT + f"\n{mark} end\n".encode(), stderr=(trailer + f"{mark} end\n").encode(), exit_code=self.rc
+        )
 
 
 def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections: str) -> Result:
@@ -102,9 +106,18 @@ def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections
         owner="run",
         setup=setup or Setup(),
     )
-    log_dir = folder / "logs" / TRIAL.trial_id
-    log_dir.mkdir(parents=True)
-    return run_trial(bench, TRIAL, blob, log_dir, threading.Event())
+    ready = make_ready(bench, TRIAL, blob, threading.Event())
+    assert isinstance(ready, ReadyTrial)
+    result = BlockRun([ready], DeviceGate(), threading.Event()).result(
+        lambda trial_id: made(folder / "logs" / trial_id)
+    )
+    assert result is not None
+    return result
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def test_what_the_phone_shows_is_in_the_record(tmp_path: Path) -> None:
