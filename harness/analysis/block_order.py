@@ -8,7 +8,8 @@ other one look slow. Here the predecessors are balanced, across the borders of b
     would keep step with anything that comes back every fourth process, so one block repeats the order of the one before. A run that may
     end after any block does so several times, at growing distances.
 *   Up to `_FEW` cells: each block begins with the cell that ended the one before; the rest is shuffled. Within a block each cell follows
-    itself never and each other one as often, so just this makes all predecessors equally frequent.
+    itself never and each other one as often, so just this makes all predecessors equally frequent. A run that may end after any block
+    leaves it to chance in some blocks: it is looked at so often that so strict an order would keep step now and then.
 *   More are shuffled such that each follows each, itself included, as equally often as can be.
 
 What repeats itself so strictly may keep step with what comes back regularly. So of up to `_FEW` cells many orders are drawn, and the one
@@ -36,6 +37,10 @@ _STRETCH, _GROWTH = (2.5, 7.0), (1.3, 2.3)
 """Of two cells in a run that may end early: length of the first stretch of alternating blocks, and how much longer each is than the one
 before."""
 
+_LOOSE = 1 / 12
+"""Share of the blocks of a run that may end early which begin with any cell, by the number of cells. So a twelfth of a predecessor's effect
+stays in the ratios, on average."""
+
 Order = tuple[int, ...]
 
 
@@ -62,7 +67,11 @@ def block_orders(
     if len(cells) == 2:
         return _calmest(lambda: _alternating(cells, blocks, last, rng, open_end=open_end), 2, open_end=open_end)
     if len(cells) <= _FEW:
-        return _calmest(lambda: _chained(cells, blocks, last, rng), len(cells), open_end=open_end)
+        return _calmest(
+            lambda: _chained(cells, blocks, last, rng, _LOOSE * len(cells) if open_end else 0.0),
+            len(cells),
+            open_end=open_end,
+        )
     follows = _Follows()
     last = follows.count(earlier)
     orders: list[Order] = []
@@ -83,12 +92,12 @@ def _calmest(draw: Callable[[], list[Order]], cells: int, *, open_end: bool) -> 
     return drawn[int(resonances(drawn, open_end=open_end).argmin())]
 
 
-def _chained(cells: Sequence[int], blocks: int, last: int | None, rng: random.Random) -> list[Order]:
-    """Shuffled blocks, each of which begins with the cell that ran last."""
+def _chained(cells: Sequence[int], blocks: int, last: int | None, rng: random.Random, loose: float) -> list[Order]:
+    """Shuffled blocks, each of which begins with the cell that ran last, but for a share of them."""
     orders: list[Order] = []
     for _ in range(blocks):
         order = rng.sample(list(cells), len(cells))
-        if last in order:
+        if last in order and not (loose and rng.random() < loose):
             place = order.index(last)
             order[0], order[place] = order[place], order[0]
         last = order[-1]

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from harness.analysis.ranks import Floats
 
@@ -23,45 +24,56 @@ PERIODS = range(2, 25)
 """Processes after which a disturbance comes back."""
 _PHASES = 12
 """Phases that are tried of each, evenly spread; all of a period that has no more."""
-_NEXT_END = 1.25
-"""A run that may end after any block is looked at after so many times as many blocks as before."""
 _FIRST_END = 5
+"""Blocks after which a run with an open end may end first."""
+_P, _P_OF_A_LOOK = 0.005, 0.001
+"""About what p-value of a t-test makes a verdict; of a single look of a run that may end after any block."""
 
 
 def resonances(orders: Sequence[Sequence[Sequence[int]]], *, open_end: bool = False) -> Floats:
-    """Return for each order the largest square of Student's t that a disturbance without noise gives for any two cells.
+    """Return for each order how much it keeps step: 1 and more where a disturbance without noise makes some two cells differ.
+
+    It is the largest square of Student's t, as a multiple of what a verdict needs. A run that may end after any block has so many ends that
+    some disturbance nearly always does so after some of them. Then it is the share of the phases of a wave in which that happens, of the
+    worst wave and of all together.
 
     Args:
         orders: of each the blocks, of each block the cells in order; the same ones everywhere.
-        open_end: the run may end after any block: take the largest over several ends.
+        open_end: the run may end after any block.
     """
     ran = np.asarray(orders, dtype=np.int_)
     many, blocks, cells = ran.shape
     places = np.argsort(ran, axis=2)  # of each cell in each block, cells by number
-    waves = _waves(blocks * cells).reshape(blocks, cells, -1)
+    waves, kinds = _waves(blocks * cells)
+    kinds = np.concatenate([kinds, kinds.max() + 1 + np.arange(cells)])
     first, second = np.triu_indices(cells, 1)
-    ends = np.asarray(_ends(blocks) if open_end else [blocks])
+    ends = np.arange(min(_FIRST_END, blocks), blocks + 1) if open_end else np.asarray([blocks])
+    needed = special.stdtrit(np.maximum(1, ends - 1), 1 - (_P_OF_A_LOOK if open_end else _P)) ** 2
     found = np.zeros(many)
     for number in range(many):
         at = np.arange(blocks)[:, None], places[number]
-        by_cell = np.concatenate([waves[at], _left_behind(ran[number]).reshape(blocks, cells, -1)[at]], axis=2)
-        differences = by_cell[:, first] - by_cell[:, second]
-        # Up to each end.
-        total = np.cumsum(np.add.reduceat(differences, [0, *ends[:-1]], axis=0), axis=0)
-        squares = np.cumsum(np.add.reduceat(np.square(differences), [0, *ends[:-1]], axis=0), axis=0)
-        # Student's t from the share of the squares that the mean explains.
-        count = ends[:, None, None]
-        share = np.minimum(total**2 / (count * np.maximum(squares, 1e-6)), 1 - 1e-5)
-        found[number] = float(((count - 1) * share / (1 - share)).max())
+        disturbed = np.concatenate([waves, _left_behind(ran[number])], axis=1).reshape(blocks, cells, -1)[at]
+        differences = disturbed[:, first] - disturbed[:, second]
+        beyond = _t_squares(differences, ends) / needed[:, None, None]
+        if open_end:
+            hits = (beyond > 1).any(axis=0)
+            shares = np.stack([hits[:, kinds == kind].mean(axis=1) for kind in range(int(kinds.max()) + 1)])
+            found[number] = shares.max() + shares.mean()
+        else:
+            found[number] = beyond.max()
     return found
 
 
-def _ends(blocks: int) -> list[int]:
-    found, end = [], float(_FIRST_END)
-    while round(end) < blocks:
-        found.append(round(end))
-        end *= _NEXT_END
-    return [*found, blocks]
+def _t_squares(differences: Floats32, ends: Ints) -> Floats:
+    """The square of Student's t after each end, from the share of the squares that the mean explains."""
+    if len(ends) == 1:
+        total, squares = differences.sum(axis=0)[None], np.square(differences).sum(axis=0)[None]
+    else:
+        total = np.cumsum(differences, axis=0)[ends - 1]
+        squares = np.cumsum(np.square(differences), axis=0)[ends - 1]
+    count = ends[:, None, None]
+    share = np.minimum(total**2 / (count * np.maximum(squares, 1e-6)), 1 - 1e-5)
+    return np.asarray((count - 1) * share / (1 - share), dtype=np.float64)
 
 
 def _left_behind(ran: Ints) -> Floats32:
@@ -73,13 +85,15 @@ def _left_behind(ran: Ints) -> Floats32:
 
 
 @lru_cache(maxsize=64)
-def _waves(processes: int) -> Floats32:
-    """Sawtooths and square waves, a column each."""
+def _waves(processes: int) -> tuple[Floats32, Ints]:
+    """Sawtooths and square waves, a column each, and which columns are one wave in several phases."""
     at = np.arange(processes)
-    columns = []
-    for period in PERIODS:
+    columns: list[Floats] = []
+    kinds: list[int] = []
+    for number, period in enumerate(PERIODS):
         begins = {phase * period // _PHASES for phase in range(_PHASES)} if period > _PHASES else range(period)
         for begin in begins:
             phase = (at + begin) % period
             columns += [phase / period, (phase < period / 2).astype(np.float64)]
-    return np.ascontiguousarray(np.asarray(columns, dtype=np.float32).T)
+            kinds += [2 * number, 2 * number + 1]
+    return np.ascontiguousarray(np.asarray(columns, dtype=np.float32).T), np.asarray(kinds, dtype=np.int_)

@@ -143,8 +143,8 @@ def test_cells_that_drop_out_one_by_one_leave_balanced_predecessors() -> None:
     sets = [ALL] * 5 + [frozenset({0, 1, 2})] * 9 + [TWO] * 6
     orders = [later.order(sets[: block + 1]) for block in range(20)]
     assert orders == later.orders(sets)
-    for before, order in pairwise(orders[4:14]):
-        assert order[0] == before[-1] or before[-1] == 3
+    begins = sum(order[0] == before[-1] for before, order in pairwise(orders[5:14]))
+    assert 4 <= begins <= 8, "most blocks begin with what ran last; a quarter leaves it to chance"
     again = LaterBlocks(PLANNED, "seed")
     assert again.order(sets) == orders[-1], "asked for the last block alone, as after a kill"
 
@@ -183,7 +183,7 @@ def test_no_disturbance_makes_equal_cells_differ(cells: int, blocks: int) -> Non
             )
             assert found.false <= 3 * MOST_FALSE, (disturbance.name, found)
         heated = figures(design, HEATS, cells=cells, blocks=blocks, noise=0.002, experiments=EXPERIMENTS, seed=5)
-        assert abs(heated.bias) <= 0.003, heated
+        assert abs(heated.bias) <= (0.005 if design is own_open and cells > 2 else 0.003), heated
 
 
 def test_orders_that_were_not_chosen_err_where_it_is_said() -> None:
@@ -202,10 +202,11 @@ def test_an_order_that_keeps_step_is_known_before_anything_runs() -> None:
     alternating = [(0, 1), (1, 0)] * 5
     once = [*alternating[:5], *[order[::-1] for order in alternating[5:]]]
     assert resonances([alternating, once])[0] > 1000, "every fourth process falls on the same cell"
-    assert resonances([once])[0] < 10
+    assert resonances([once])[0] < 1
     # With cells in place of numbers, and where the run may end early.
     assert resonances([[(7, 3), (3, 7)] * 5])[0] == resonances([alternating])[0]
-    assert resonances([once], open_end=True)[0] > 1000, "the first five blocks alternate"
+    assert resonances([once], open_end=True)[0] > 0.5, "the first five blocks alternate: in half of the phases"
+    assert resonances([[(0, 1), (1, 0), (1, 0), (0, 1), (0, 1)]], open_end=True)[0] < 0.5
     drawn = [
         mirrored(3, 10, random.Random(1)),
         *([list(order) for order in own(3, 10, random.Random(seed))] for seed in range(5)),
