@@ -27,7 +27,7 @@ from typing import TypeVar
 import adbutils
 import numpy as np
 
-from harness.analysis.ranks import order_for, signed_rank_cdf, walsh_averages
+from harness.analysis.samples import paired_many
 from harness.devices.adb_target import AdbTarget
 from harness.devices.lease import open_folder
 from harness.devices.push import Blob, push_missing
@@ -136,11 +136,8 @@ def _table(ways: Mapping[str, Way], rounds: int, size: int) -> dict[str, tuple[f
 
 def interval(logs: Sequence[float]) -> tuple[float, float, float]:
     """Return the typical ratio and its 95 % interval, from logarithms: low, ratio, high."""
-    averages = np.exp(walsh_averages(np.array(logs)))
-    drop = order_for(signed_rank_cdf(len(logs)), 0.05)
-    if drop is None:
-        raise SystemExit(f"{len(logs)} rounds are too few for an interval")
-    return float(averages[drop]), float(np.median(averages)), float(averages[-1 - drop])
+    found = paired_many(np.array(logs), level=0.95)
+    return float(np.exp(found.low)), float(np.exp(found.centre)), float(np.exp(found.high))
 
 
 def _each(items: Iterable[T], act: Callable[[T], None]) -> None:
