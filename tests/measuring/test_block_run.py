@@ -11,14 +11,14 @@ import pytest
 
 from harness.benchmark_model.command_line import BinaryFacts
 from harness.conditions.device_gate import DeviceGate
-from harness.devices.fake_target import Answer, FakeTarget, Hang
+from harness.devices.fake_target import Answer, FakeStream, FakeTarget, Hang
 from harness.devices.inventory import Inventory, read_inventory
 from harness.devices.push import Blob
-from harness.devices.target import CommandOutput
+from harness.devices.target import STDERR, CommandOutput
 from harness.errors import DeviceHung, DeviceRebooted, StorageFull, StorageRefused
 from harness.measuring.block_run import BlockRun
 from harness.measuring.device_setup import Setup
-from harness.measuring.ready_trial import Bench, ReadyTrial, make_ready
+from harness.measuring.ready_trial import GRACE_S, Bench, ReadyTrial, make_ready
 from harness.measuring.trailer import Trailer
 from harness.measuring.trial_verdict import observe
 from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Sample, Status, Trial
@@ -209,3 +209,62 @@ def test_a_phone_that_hangs_is_told_to_end_what_runs(tmp_path: Path) -> None:
     with pytest.raises(DeviceHung):
         run_on(phone, tmp_path)
     assert len(phone.target.commands) > 1
+
+
+def begin(target: FakeTarget) -> BlockRun:
+    blob = Blob(path=Path("x"), sha256="0" * 64, size=1, executable=True)
+    bench = Bench(
+        target=target,
+        inventory=read_inventory("phone", SECTIONS, {}),
+        program=blob,
+        facts=BinaryFacts(flags=frozenset()),
+        owner="run",
+    )
+    ready = make_ready(bench, TRIAL, blob, threading.Event())
+    assert isinstance(ready, ReadyTrial)
+    return BlockRun([ready], DeviceGate(), threading.Event())
+
+
+class Chatter(FakeTarget):
+    """Its commands print something every five seconds and never end."""
+
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> FakeStream:
+        """See `FakeTarget.stream`."""
+        return ChatterStream(self, command, cancel)
+
+
+class ChatterStream(FakeStream):
+    """See `Chatter`."""
+
+    heard = 0
+
+    def receive(self, *, timeout_s: float) -> tuple[int, bytes] | None:
+        """See `FakeStream.receive`."""
+        self.heard += 1
+        assert self.heard < 100, "the deadline is never reached"
+        if timeout_s < 5:
+            raise DeviceHung("no end", serial="phone")
+        self._target.clock.sleep(5)
+        return STDERR, b"chatter\n"
+
+
+def test_the_deadline_is_wall_time_however_chatty_a_trial_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Chatter(lambda _: "gone\n", serial="phone")
+    monkeypatch.setattr("harness.measuring.block_run.time.monotonic", target.clock)
+    block = begin(target)
+    with pytest.raises(DeviceHung):
+        block.result(lambda trial_id: made(tmp_path / "logs" / trial_id))
+    assert target.clock() <= TRIAL.run.timeout_s + GRACE_S
+
+
+def test_a_shell_that_may_have_begun_is_ended_though_nobody_answered() -> None:
+    class Silent(FakeTarget):
+        def stream(self, command: str, *, cancel: threading.Event | None = None) -> FakeStream:
+            raise DeviceHung("no answer", serial="phone")
+
+    target = Silent(lambda _: "gone\n", serial="phone")
+    with pytest.raises(DeviceHung):
+        begin(target)
+    (ended,) = target.commands
+    assert ".stop" in ended
+    assert "kill -9" in ended
