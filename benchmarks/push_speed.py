@@ -68,7 +68,7 @@ def _large(target: AdbTarget, folder: Path, rounds: int, size: int = 200_000_000
     print(f"one file of {size / 1e6:.0f} MB, {rounds} rounds, load {os.getloadavg()[0]:.1f}")
     low = _table(
         {
-            "harness": lambda: target.push(file, f"{PLACE}/ours"),
+            "harness": lambda: target.push([Outgoing(local=file, remote=f"{PLACE}/ours")]),
             "adb push": lambda: _adb(target, "push", file, f"{PLACE}/theirs"),
             "adb push -Z": lambda: _adb(target, "push", "-Z", file, f"{PLACE}/theirs"),
         },
@@ -91,10 +91,10 @@ def _many(target: AdbTarget, folder: Path, rounds: int, count: int = 50, size: i
     print(f"{count} files of {size / 1e6:.0f} MB, {rounds} rounds, load {os.getloadavg()[0]:.1f}")
     ratios = _table(
         {
-            "harness": lambda: target.push_all(outgoing),
+            "harness": lambda: target.push(outgoing),
             "harness, each hashed and named there": lambda: push_missing(target, blobs, {}),
             "(the device's hashing alone)": lambda: target.run(f"sha256sum {PLACE}/*", timeout_s=600),
-            "harness, a session for each": lambda: _each(outgoing, lambda one: target.push(one.local, one.remote)),
+            "harness, a session for each": lambda: _each(outgoing, lambda one: target.push([one])),
             "adb push FILE... DIR": lambda: _adb(target, "push", *files, PLACE),
             "adb push -Z FILE... DIR": lambda: _adb(target, "push", "-Z", *files, PLACE),
             f"{count} times adb push -Z FILE": lambda: _each(
