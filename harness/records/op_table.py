@@ -51,13 +51,6 @@ class OpTable(Sequence[OpTiming]):
             **{name: _numbers(columns[name]) for name in NUMBERS},
         )
 
-    def known(self, column: str) -> Sequence[float | None]:
-        """Return a column of numbers with None for what is unknown."""
-        values: array[float] | None = getattr(self, column)
-        if values is None:
-            return (None,) * len(self)
-        return [None if math.isnan(value) else value for value in values]
-
     def __len__(self) -> int:
         return len(self.names.index)
 
