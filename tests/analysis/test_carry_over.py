@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,9 +21,8 @@ from harness.analysis.metrics import Metric
 from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.records import Result, Status
-from tests.analysis.made_up import BEGAN, result
+from tests.analysis.made_up import BEGAN, DELEGATES, ran, result
 
-NAMES = ("cpu", "gpu", "nnapi", "xnnpack", "hexagon")
 Effect = Callable[[str | None, str], float]
 
 
@@ -39,15 +39,15 @@ def measured(
 ) -> list[Result]:
     """A process every two seconds, in a balanced order."""
     rng = np.random.default_rng(seed)
-    ran: list[Result] = []
+    orders = block_orders(range(cells), blocks, random.Random(seed))
+    order = [(block, cell) for block, there in enumerate(orders) for cell in there]
+    logs = []
     before = None
-    for block, order in enumerate(block_orders(range(cells), blocks, random.Random(seed))):
-        for cell in order:
-            slower = effect(before, NAMES[cell]) + drift * len(ran) / (cells * blocks) + rng.normal(0, noise)
-            one = result(1000 * (1 + cell) * float(np.exp(slower)), delegate=NAMES[cell], block=block)
-            ran.append(replace(one, started_at=BEGAN + timedelta(seconds=2 * len(ran))))
-            before = NAMES[cell]
-    return ran
+    for place, (_, cell) in enumerate(order):
+        slower = effect(before, DELEGATES[cell]) + drift * place / len(order) + rng.normal(0, noise)
+        logs.append(math.log(1000 * (1 + cell)) + float(slower))
+        before = DELEGATES[cell]
+    return ran(order, logs)
 
 
 @pytest.mark.parametrize("cells", [2, 3, 5])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -13,9 +13,8 @@ from harness.analysis.cells import group_by_cell, key_of
 from harness.analysis.predecessors import Before, before_blocks, sequence_of, to_leave_out
 from harness.analysis.ratio_interval import paired
 from harness.records import Status
-from tests.analysis.made_up import result
+from tests.analysis.made_up import BEGAN, result
 
-BEGAN = datetime(2026, 8, 1, tzinfo=UTC)
 HEAD_FIRST = [0, 1, 1, 0, 1, 0, 1, 0, 1, 0]
 """AB BA BA AB BA ...: the second of the equal blocks, and the first of all, have unlike predecessors."""
 
