@@ -182,8 +182,8 @@ def test_no_disturbance_makes_equal_cells_differ(cells: int, blocks: int) -> Non
                 design, disturbance, cells=cells, blocks=blocks, noise=0.002, experiments=EXPERIMENTS, seed=5
             )
             assert found.false <= 3 * MOST_FALSE, (disturbance.name, found)
-        heated = figures(design, HEATS, cells=cells, blocks=blocks, noise=0.002, experiments=EXPERIMENTS, seed=5)
-        assert abs(heated.bias) <= (0.005 if design is own_open and cells > 2 else 0.003), heated
+            if disturbance is HEATS:
+                assert abs(found.bias) <= (0.005 if design is own_open and cells > 2 else 0.003), found
 
 
 def test_orders_that_were_not_chosen_err_where_it_is_said() -> None:

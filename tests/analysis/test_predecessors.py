@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from benchmarks.orders import HEATS, Disturbance, adaptive_coverage, figures, own, own_open
+from benchmarks.orders import HEATS, Disturbance, adaptive_coverage, figures, own, own_open, ran_before
 from harness.analysis.cells import group_by_cell, key_of
 from harness.analysis.predecessors import Before, before_blocks, sequence_of, to_leave_out
 from harness.analysis.ratio_interval import paired
@@ -20,19 +20,8 @@ HEAD_FIRST = [0, 1, 1, 0, 1, 0, 1, 0, 1, 0]
 
 
 def before() -> Before:
-    ran = [cell for first in HEAD_FIRST for cell in (first, 1 - first)]
-    last = [-1, *ran[:-1]]
-    sides = [
-        (
-            last[2 * block + ran[2 * block : 2 * block + 2].index(0)],
-            last[2 * block + ran[2 * block : 2 * block + 2].index(1)],
-        )
-        for block in range(len(HEAD_FIRST))
-    ]
-    return Before(
-        np.array([ours != theirs for ours, theirs in sides]),
-        np.array([((ours == 1) + (theirs == 1)) / 2 for ours, theirs in sides]),
-    )
+    found = ran_before(np.array([[(first, 1 - first) for first in HEAD_FIRST]]))
+    return Before(found.apart[0], found.after_head[0])
 
 
 def means(carry: float, noise: float = 0.001) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
