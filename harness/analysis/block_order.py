@@ -184,16 +184,12 @@ class LaterBlocks:
         self._seed = seed
         self._plans: dict[tuple[frozenset[int], ...], list[Order]] = {}
 
-    def order(self, ran: Sequence[frozenset[int]]) -> Order:
-        """The order of a block.
+    def orders(self, ran: Sequence[frozenset[int]]) -> list[Order]:
+        """The order of every block so far.
 
         Args:
-            ran: the cells of each block so far; those of the block itself come last.
+            ran: the cells of each; those of the block that runs next come last.
         """
-        return self.orders(ran)[-1]
-
-    def orders(self, ran: Sequence[frozenset[int]]) -> list[Order]:
-        """The order of every block so far; argument as of `order`."""
         ran = tuple(ran)
         found: list[Order] = []
         whole = True
