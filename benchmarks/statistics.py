@@ -63,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         two_runs,
         several_devices,
         order_claims.carry_over,
+        order_claims.carry_over_coverage,
         failures,
         hard_cases,
     ):
