@@ -18,8 +18,8 @@ def carry_over(experiments: int) -> Iterator[Claim]:
     )
     table_row("cells, blocks", "disturbance", *orders.DESIGNS, "harness, open end")
     for cells, blocks in ((2, BUDGET), (3, BUDGET), (8, BUDGET), (2, MIN_BLOCKS), (2, 20), (3, 20), (3, 30)):
-        designs_here = orders.DESIGNS if blocks == BUDGET else {"harness": orders.own}
-        designs_here = designs_here | ({"harness, open end": orders.own_open} if cells < 8 else {})
+        designs_here = orders.DESIGNS if blocks == BUDGET else {"harness": orders.OWN}
+        designs_here = designs_here | ({"harness, open end": orders.OWN_OPEN} if cells < 8 else {})
         for words, group in orders.GROUPS.items():
             found = {
                 name: orders.worst(design, group, cells=cells, blocks=blocks, noise=0.002, experiments=count)
@@ -57,7 +57,7 @@ def carry_over_coverage(experiments: int) -> Iterator[Claim]:
     for noise in (0.002, 0.02):
         row = []
         for blocks in sizes:
-            for name, design in (("", orders.own), (", open end", orders.own_open)):
+            for name, design in (("", orders.OWN), (", open end", orders.OWN_OPEN)):
                 covered = orders.figures(
                     design, orders.HEATS, cells=2, blocks=blocks, noise=noise, experiments=count, seed=orders.SEED
                 ).covered

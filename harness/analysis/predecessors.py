@@ -22,6 +22,7 @@ from harness.analysis.samples import MIN_BLOCKS
 from harness.records import CellKey, Result, Status
 
 Bools = npt.NDArray[np.bool_]
+_Cells = Sequence[CellKey | None] | npt.NDArray[np.int_]
 
 _STEPS_AWAY = 3.0
 """The effect on the steps between blocks, in its standard errors, from which it counts. Steps share blocks, so without an effect it is
@@ -39,6 +40,18 @@ class Before:
     """Whether the two sides did not run after the same cell."""
     after_head: Floats
     """Share of the two processes that ran after head's cell: 0, 0.5 or 1."""
+
+    @classmethod
+    def of(cls, base: _Cells, head: _Cells, cell: CellKey | int) -> Before:
+        """Gather it.
+
+        Args:
+            base: of each block, the cell that ran before base: None or -1 where nothing did, or it is not known.
+            head: likewise before head.
+            cell: head's cell.
+        """
+        ours, theirs = (np.asarray(one, dtype=np.object_) for one in (base, head))
+        return cls(np.asarray(ours != theirs, dtype=np.bool_), ((ours == cell) * 1.0 + (theirs == cell)) / 2)
 
 
 def to_leave_out(means: Floats, before: Before) -> Bools:
@@ -92,16 +105,3 @@ def sequence_of(cells: Iterable[CellResults]) -> dict[str, CellKey | None]:
         for results in by_device.values()
         for result, last in followed(results)
     }
-
-
-def before_blocks(pairs: Sequence[tuple[CellKey | None, CellKey | None]], head: CellKey) -> Before:
-    """Gather what ran before.
-
-    Args:
-        pairs: of each block, what ran before base and before head; None where nothing did, or it is not known.
-        head: head's cell.
-    """
-    return Before(
-        np.asarray([ours != theirs for ours, theirs in pairs], dtype=np.bool_),
-        np.asarray([((ours == head) + (theirs == head)) / 2 for ours, theirs in pairs], dtype=np.float64),
-    )

@@ -18,7 +18,7 @@ from datetime import datetime
 from harness.analysis.block_order import LaterBlocks
 from harness.analysis.cells import baseline_key, key_of, matches
 from harness.analysis.metrics import Metric, counts
-from harness.analysis.predecessors import before_blocks
+from harness.analysis.predecessors import Before
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate, paired
 from harness.analysis.resolution import ratio_resolution
@@ -254,7 +254,7 @@ class Stopping:
                     means=[(ours + theirs) / 2 for ours, theirs in logs],
                     level=self._looks.level,
                     resolution=ratio_resolution([ours for ours, _ in pairs], [theirs for _, theirs in pairs]),
-                    before=before_blocks([(before[at][base], before[at][head]) for at in shared], head),
+                    before=Before.of([before[at][base] for at in shared], [before[at][head] for at in shared], head),
                 )
             )
             kept = estimate.sample.kept if isinstance(estimate.sample, PairedSample) else None

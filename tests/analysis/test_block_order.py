@@ -10,20 +10,19 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.orders import (
+    DESIGNS,
     HEATS,
     MOST_FALSE,
+    OWN,
+    OWN_OPEN,
     SAWTOOTHS,
     SLOW,
     SQUARES,
-    Design,
     Disturbance,
     Figures,
     figures,
     mirrored,
-    own,
-    own_open,
     plain,
-    williams,
     williams_square,
 )
 from harness.analysis.block_order import LaterBlocks, block_orders
@@ -176,26 +175,28 @@ SOME = (
 
 @pytest.mark.parametrize(("cells", "blocks"), [(2, 5), (2, 6), (2, 10), (3, 10), (3, 20), (4, 10)])
 def test_no_disturbance_makes_equal_cells_differ(cells: int, blocks: int) -> None:
-    for design in (own, own_open) if cells < 4 else (own,):
+    for design in (OWN, OWN_OPEN) if cells < 4 else (OWN,):
         for disturbance in (HEATS, *SOME):
             found = figures(
                 design, disturbance, cells=cells, blocks=blocks, noise=0.002, experiments=EXPERIMENTS, seed=5
             )
             assert found.false <= 3 * MOST_FALSE, (disturbance.name, found)
             if disturbance is HEATS:
-                assert abs(found.bias) <= (0.005 if design is own_open and cells > 2 else 0.003), found
+                assert abs(found.bias) <= (0.005 if design.open_end and cells > 2 else 0.003), found
 
 
 def test_orders_that_were_not_chosen_err_where_it_is_said() -> None:
     period_4 = SAWTOOTHS[2]
 
-    def measured(design: Design, disturbance: Disturbance, cells: int) -> Figures:
-        return figures(design, disturbance, cells=cells, blocks=10, noise=0.002, experiments=EXPERIMENTS, seed=5)
+    def measured(design: str, disturbance: Disturbance, cells: int) -> Figures:
+        return figures(
+            DESIGNS[design], disturbance, cells=cells, blocks=10, noise=0.002, experiments=EXPERIMENTS, seed=5
+        )
 
-    shuffled = measured(plain, HEATS, 2)
+    shuffled = measured("plain shuffle", HEATS, 2)
     assert shuffled.bias == pytest.approx(-0.015, abs=0.003)
-    assert measured(williams, HEATS, 3).bias < -0.002
-    assert (period_4.period, measured(mirrored, period_4, 2).false > 0.3) == (4, True)
+    assert measured("Williams", HEATS, 3).bias < -0.002
+    assert (period_4.period, measured("mirrored", period_4, 2).false > 0.3) == (4, True)
 
 
 def test_an_order_that_keeps_step_is_known_before_anything_runs() -> None:
@@ -209,7 +210,7 @@ def test_an_order_that_keeps_step_is_known_before_anything_runs() -> None:
     assert resonances([[(0, 1), (1, 0), (1, 0), (0, 1), (0, 1)]], open_end=True)[0] < 0.5
     drawn = [
         mirrored(3, 10, random.Random(1)),
-        *([list(order) for order in own(3, 10, random.Random(seed))] for seed in range(5)),
+        *([list(order) for order in OWN.draw(3, 10, random.Random(seed))] for seed in range(5)),
     ]
     assert resonances(drawn).argmax() == 0
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import predecessors
+from benchmarks import orders, predecessors
 from harness.analysis.block_order import block_orders
 from harness.analysis.carry_over import carry_over, noted
 from harness.analysis.cell_selection import pair_cells
@@ -134,5 +134,5 @@ def test_comparisons_that_it_concerns_carry_one_note() -> None:
 
 
 def test_the_benchmark_finds_what_it_plants() -> None:
-    assert predecessors.found(predecessors.HEATS, cells=2, blocks=10, noise=0.005, experiments=20).share >= 0.9
+    assert predecessors.found(orders.HEATS, cells=2, blocks=10, noise=0.005, experiments=20).share >= 0.9
     assert predecessors.found(predecessors.NOTHING[0], cells=2, blocks=10, noise=0.005, experiments=50).share <= 0.06

@@ -8,12 +8,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from benchmarks.orders import HEATS, Disturbance, adaptive_coverage, figures, own, own_open, ran_before
+from benchmarks.orders import HEATS, OWN, OWN_OPEN, Disturbance, adaptive_coverage, figures, ran_before
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import group_by_cell, key_of
 from harness.analysis.comparison import compare
 from harness.analysis.metrics import Metric
-from harness.analysis.predecessors import Before, before_blocks, sequence_of, to_leave_out
+from harness.analysis.predecessors import Before, sequence_of, to_leave_out
 from harness.analysis.ratio_interval import paired
 from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
@@ -88,7 +88,7 @@ def test_what_ran_before_is_told_by_the_times_of_all_cells() -> None:
     cpu, gpu = key_of(results[0].trial), key_of(results[1].trial)
     assert [told.get(one.trial.trial_id) for one in results] == [None, cpu, None, gpu, gpu]
     assert results[2].trial.trial_id not in told, "it never ran"
-    found = before_blocks([(None, cpu), (gpu, gpu)], gpu)
+    found = Before.of([None, gpu], [cpu, gpu], gpu)
     assert (found.apart.tolist(), found.after_head.tolist()) == ([True, False], [0.0, 1.0])
 
 
@@ -120,7 +120,7 @@ def test_after_a_long_rest_nothing_has_run_before() -> None:
 @pytest.mark.parametrize("blocks", [5, 8, 10, 20])
 def test_two_cells_cover_the_ratio_that_would_be_without_carry_over(blocks: int) -> None:
     """93 % at least; of 400, less than 89.5 % is four standard deviations below."""
-    for design in (own, own_open):
+    for design in (OWN, OWN_OPEN):
         for noise in (0.002, 0.01):
             found = figures(design, HEATS, cells=2, blocks=blocks, noise=noise, experiments=400, seed=5)
             assert found.covered >= 0.895, (noise, found)
