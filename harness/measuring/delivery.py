@@ -82,7 +82,7 @@ class Delivery:
             log.info("%s: models are pushed one by one now: %s", self._target.serial, error)
 
     def disturbed(self, result: Result) -> Result:
-        """Return the result with evidence of what was pushed while its trial ran."""
+        """Return the result with the names of the files that were pushed while its trial ran."""
         for eager in (*self._earlier, *filter(None, [self._eager])):
             result = eager.disturbed(result)
         return result
