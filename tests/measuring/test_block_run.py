@@ -12,7 +12,7 @@ import pytest
 from harness.benchmark_model.command_line import BinaryFacts
 from harness.conditions.device_gate import DeviceGate
 from harness.devices.fake_target import Answer, FakeStream, FakeTarget, Hang
-from harness.devices.inventory import Inventory, read_inventory
+from harness.devices.inventory import read_inventory
 from harness.devices.push import Blob
 from harness.devices.target import STDERR, CommandOutput
 from harness.errors import DeviceHung, DeviceRebooted, StorageFull, StorageRefused
@@ -95,12 +95,12 @@ class Phone:
         )
 
 
-def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections: str) -> Result:
-    inventory: Inventory = read_inventory("phone", SECTIONS | sections, {})
+def begin(target: FakeTarget, *, setup: Setup | None = None, **sections: str) -> BlockRun:
+    """A block of one trial."""
     blob = Blob(path=Path("x"), sha256="0" * 64, size=1, executable=True)
     bench = Bench(
-        target=phone.target,
-        inventory=inventory,
+        target=target,
+        inventory=read_inventory("phone", SECTIONS | sections, {}),
         program=blob,
         facts=BinaryFacts(flags=frozenset()),
         owner="run",
@@ -108,9 +108,11 @@ def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections
     )
     ready = make_ready(bench, TRIAL, blob, threading.Event())
     assert isinstance(ready, ReadyTrial)
-    result = BlockRun([ready], DeviceGate(), threading.Event()).result(
-        lambda trial_id: made(folder / "logs" / trial_id)
-    )
+    return BlockRun([ready], DeviceGate(), threading.Event())
+
+
+def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections: str) -> Result:
+    result = begin(phone.target, setup=setup, **sections).result(lambda trial_id: made(folder / "logs" / trial_id))
     assert result is not None
     return result
 
@@ -209,20 +211,6 @@ def test_a_phone_that_hangs_is_told_to_end_what_runs(tmp_path: Path) -> None:
     with pytest.raises(DeviceHung):
         run_on(phone, tmp_path)
     assert len(phone.target.commands) > 1
-
-
-def begin(target: FakeTarget) -> BlockRun:
-    blob = Blob(path=Path("x"), sha256="0" * 64, size=1, executable=True)
-    bench = Bench(
-        target=target,
-        inventory=read_inventory("phone", SECTIONS, {}),
-        program=blob,
-        facts=BinaryFacts(flags=frozenset()),
-        owner="run",
-    )
-    ready = make_ready(bench, TRIAL, blob, threading.Event())
-    assert isinstance(ready, ReadyTrial)
-    return BlockRun([ready], DeviceGate(), threading.Event())
 
 
 class Chatter(FakeTarget):
