@@ -11,26 +11,13 @@ browser, `python -m benchmarks.parse_speed` at more kinds of logs.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.parse_speed import CHATTER_MS, ROW, TABLE_MS, best, megabyte_of_chatter
-from benchmarks.report_scale import write_run
-from harness.benchmark_model.foreign import read_foreign_log
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one process, its start included."""
-
-    wall_s: float
-    computing_s: float
-    memory_mb: float
+from benchmarks.parse_speed import megabytes_read
+from benchmarks.report_scale import LIMITS, cost_of, write_run
 
 
 @dataclass(frozen=True)
@@ -42,22 +29,6 @@ class Task:
     """Writes what it needs into a folder, unless it is there; returns the command's arguments."""
     wall_s: float | None = None
     memory_mb: float | None = None
-
-
-def cost_of(arguments: list[str]) -> Cost:
-    """Run the command once.
-
-    Raises:
-        SystemExit: it failed.
-    """
-    started = time.perf_counter()
-    silence = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_WRONLY, 0) for descriptor in (1,)]
-    command = [sys.executable, "-m", "harness", *arguments]
-    pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=silence)
-    _, status, usage = os.wait4(pid, 0)
-    if status:
-        raise SystemExit(f"status {status} of {' '.join(command)}")
-    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
 
 def _large(folder: Path) -> Path:
@@ -88,7 +59,12 @@ def _export(run: Path, table: str, file_format: str, output: Path) -> list[str]:
 
 
 TASKS = (
-    Task("report of 10,000 trials", lambda folder: ["report", str(_large(folder))], wall_s=5.0, memory_mb=400.0),
+    Task(
+        "report of 10,000 trials",
+        lambda folder: ["report", str(_large(folder))],
+        wall_s=LIMITS["report made (s)"],
+        memory_mb=LIMITS["peak memory (MB)"],
+    ),
     Task("report of 10 trials", lambda folder: ["report", str(_small(folder))], wall_s=1.0),
     Task(
         "export of 1,000,000 op rows",
@@ -114,13 +90,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3, help="how often each command runs; the least costly counts")
     parser.add_argument("--only", default="", help="only what has this word in its name")
     options = parser.parse_args()
-    for name, log, target in (
-        ("parse 1 MB of driver chatter", megabyte_of_chatter(), CHATTER_MS),
-        ("parse 1 MB of a profile's table", (ROW * (1_000_000 // len(ROW))).encode(), TABLE_MS),
-    ):
-        if options.only in name:
-            spent = best(lambda log=log: read_foreign_log(log), 9) * 1e3  # type: ignore[misc]  # a default binds the loop's value
-            print(f"{name:32} {spent:8.1f} ms{_against(spent, target)}")
+    for name, milliseconds, target in megabytes_read(options.only):
+        print(f"{name:32} {milliseconds:8.1f} ms{_against(milliseconds, target)}")
     with tempfile.TemporaryDirectory() as scratch:
         for task in TASKS:
             if options.only not in task.name:

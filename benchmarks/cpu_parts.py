@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Self
 
 PARTS = ("harness", "adb server", "virtual devices", "shell and tools", "this benchmark")
+"""`virtual devices` is the farm's own daemon; `shell and tools` what it started for the devices; `this benchmark` holds the proxy."""
 OTHERS = "other work"
 """CPU time of everything else on this machine. What ends without being waited for counts here, too."""
-"""`virtual devices` is the farm's own daemon; `shell and tools` what it started for the devices; `this benchmark` holds the proxy."""
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +29,7 @@ from benchmarks.latency_model import Floats
 from benchmarks.procedures import RULES
 from benchmarks.tables import by_kept, judge_paired, kept_blocks
 from harness.analysis.block_order import block_orders
+from harness.analysis.order_resonance import PERIODS
 from harness.analysis.predecessors import Before
 from harness.analysis.ratio_interval import BUDGET
 from harness.analysis.samples import paired_many
@@ -37,8 +37,6 @@ from harness.analysis.sequential import look_alpha
 from harness.records.adaptive_decisions import AdaptivePlan
 
 Ints = npt.NDArray[np.int_]
-Design = Callable[[int, int, random.Random], Sequence[Sequence[int]]]
-"""(cells, blocks, chance) to the order of the cells in each block."""
 
 MOST_FALSE = 0.02
 SEED = 11
@@ -47,6 +45,16 @@ _LOOKS = (5, 30)
 """Smallest and largest number of blocks of a run that may end after any block between them."""
 _HEAD = 1
 """The cell whose successor is slowed: the head of the comparison; cell 0 is its base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A way to order the processes of a run."""
+
+    draw: Callable[[int, int, random.Random], Sequence[Sequence[int]]]
+    """(cells, blocks, chance) to the order of the cells in each block."""
+    open_end: bool = False
+    """The run may end after any block, so a look has a level of its own."""
 
 
 def plain(cells: int, blocks: int, rng: random.Random) -> list[list[int]]:
@@ -88,7 +96,13 @@ def own_open(cells: int, blocks: int, rng: random.Random) -> Sequence[Sequence[i
     return block_orders(range(cells), blocks, rng, open_end=True)
 
 
-DESIGNS: dict[str, Design] = {"plain shuffle": plain, "mirrored": mirrored, "Williams": williams, "harness": own}
+OWN, OWN_OPEN = Design(own), Design(own_open, open_end=True)
+DESIGNS = {
+    "plain shuffle": Design(plain),
+    "mirrored": Design(mirrored),
+    "Williams": Design(williams),
+    "harness": OWN,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +125,6 @@ class Disturbance:
 
 
 HEATS = Disturbance(name="head heats its successor, 3 %", carry=0.03)
-PERIODS = range(2, 25)
 SAWTOOTHS = tuple(
     Disturbance(name=f"sawtooth of {period} processes, 10 %", period=period, height=0.10) for period in PERIODS
 )
@@ -123,7 +136,6 @@ SLOW = (
     Disturbance(name="AR(1), 0.9, 3 %", memory=0.9, wander=0.03),
     Disturbance(name="linear drift, 10 %", drift=0.10),
 )
-DISTURBANCES = (HEATS, *SAWTOOTHS, *SQUARES, *SLOW)
 GROUPS: dict[str, tuple[Disturbance, ...]] = {
     HEATS.name: (HEATS,),
     "sawtooth of 10 %, 2 to 24 processes": SAWTOOTHS,
@@ -139,8 +151,8 @@ class Figures:
     bias: float
     false: float
     covered: float
-    at: str = ""
-    """The disturbance."""
+    period: int
+    """Of the disturbance, in processes; 0 if it has none."""
 
 
 def figures(
@@ -161,8 +173,7 @@ def figures(
         design, disturbance, cells=cells, blocks=blocks, noise=noise, experiments=experiments, seed=seed
     )
     base, head = sides(orders, values)
-    # Where a run may end after any block, a look has its own level.
-    rules = replace(RULES, alpha=look_alpha(RULES.alpha, *_LOOKS)) if design is own_open else RULES
+    rules = replace(RULES, alpha=look_alpha(RULES.alpha, *_LOOKS)) if design.open_end else RULES
     before = ran_before(orders)
     of_cells = Before(before.apart[:, None], before.after_head[:, None])
     judged = judge_paired(base[:, None], head[:, None], rules, before=of_cells)
@@ -172,7 +183,7 @@ def figures(
         bias=float(np.expm1(centres.mean())),
         false=float(judged.differs.mean()),
         covered=float(judged.covered(0.0).mean()),
-        at=disturbance.name,
+        period=disturbance.period,
     )
 
 
@@ -205,15 +216,14 @@ def ran_before(orders: Ints) -> Before:
     ran = orders.reshape(len(orders), -1)
     last = np.concatenate([np.full((len(ran), 1), -1), ran[:, :-1]], axis=1).reshape(orders.shape)
     by_cell = np.take_along_axis(last, orders.argsort(axis=2), axis=2)
-    base, head = by_cell[:, :, 0], by_cell[:, :, _HEAD]
-    return Before(base != head, ((base == _HEAD) * 1.0 + (head == _HEAD)) / 2)
+    return Before.of(by_cell[:, :, 0], by_cell[:, :, _HEAD], _HEAD)
 
 
 def adaptive_coverage(disturbance: Disturbance, *, noise: float, experiments: int, seed: int = SEED) -> float:
     """Two cells of an adaptive run of 5 to 30 blocks until 2 %: how often the interval holds the true ratio."""
     plan = AdaptivePlan(min_blocks=_LOOKS[0], max_blocks=_LOOKS[1], until=0.02)
     orders, values = simulated(
-        own_open, disturbance, cells=2, blocks=plan.max_blocks, noise=noise, experiments=experiments, seed=seed
+        OWN_OPEN, disturbance, cells=2, blocks=plan.max_blocks, noise=noise, experiments=experiments, seed=seed
     )
     found = run_adaptively(np.stack(sides(orders, values), axis=1), plan, before=ran_before(orders))
     return float(found.covered(np.zeros(1)).mean())
@@ -232,7 +242,7 @@ def simulated(
 @lru_cache(maxsize=32)
 def _drawn(design: Design, cells: int, blocks: int, experiments: int, seed: int) -> Ints:
     chance = random.Random(seed)  # noqa: S311  # a simulation
-    return np.asarray([design(cells, blocks, chance) for _ in range(experiments)], dtype=np.int_)
+    return np.asarray([design.draw(cells, blocks, chance) for _ in range(experiments)], dtype=np.int_)
 
 
 def environment(rng: np.random.Generator, disturbance: Disturbance, ran: Ints) -> Floats:
@@ -275,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _table(cells: int, blocks: int, noise: float, experiments: int) -> float:
     """Print one table, and return the largest share of false verdicts of the harness's own order."""
     print(f"\n{cells} cells, {blocks} blocks, {noise:.1%} of noise; of waves, the period with most false verdicts")
-    designs = DESIGNS | {"harness, open end": own_open}
+    designs = DESIGNS | {"harness, open end": OWN_OPEN}
     print(f"{'':<36}" + "".join(f"{name:>32}" for name in designs))
     most = 0.0
     for words, group in GROUPS.items():
@@ -283,11 +293,11 @@ def _table(cells: int, blocks: int, noise: float, experiments: int) -> float:
             name: worst(design, group, cells=cells, blocks=blocks, noise=noise, experiments=experiments)
             for name, design in designs.items()
         }
-        at = {name: (re.findall("of ([0-9]+)", one.at) or [""])[0] for name, one in found.items()}
         print(
             f"{words:<36}"
             + "".join(
-                f"{one.bias:>+13.2%}{one.false:>8.1%}{one.covered:>7.0%} {at[name]:>3}" for name, one in found.items()
+                f"{one.bias:>+13.2%}{one.false:>8.1%}{one.covered:>7.0%} {one.period or '':>3}"
+                for one in found.values()
             ),
             flush=True,
         )

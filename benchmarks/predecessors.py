@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from benchmarks.latency_model import Floats
-from benchmarks.orders import Disturbance, Ints, own, simulated
+from benchmarks.orders import HEATS, OWN, SLOW, Disturbance, Ints, simulated
 from harness.analysis.carry_over import carry_over
 from harness.records import (
     CpuRequest,
@@ -34,12 +34,7 @@ _SEED = 12
 _BEGAN = datetime(2026, 8, 1, tzinfo=UTC)
 _MODEL = ModelRef(name="m", path="m", sha256="m", size_bytes=1)
 
-NOTHING = (
-    Disturbance(name="nothing"),
-    Disturbance(name="linear drift, 10 %", drift=0.10),
-    Disturbance(name="AR(1), 0.9, 3 %", memory=0.9, wander=0.03),
-)
-HEATS = Disturbance(name="one heats its successor, 3 %", carry=0.03)
+NOTHING = (Disturbance(name="nothing"), *SLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,7 @@ def found(
         seed: of chance.
     """
     orders, values = simulated(
-        own, disturbance, cells=cells, blocks=blocks, noise=noise, experiments=experiments, seed=seed
+        OWN, disturbance, cells=cells, blocks=blocks, noise=noise, experiments=experiments, seed=seed
     )
     ran = orders.reshape(experiments, -1)
     said = [

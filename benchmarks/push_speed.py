@@ -27,7 +27,7 @@ from typing import TypeVar
 import adbutils
 import numpy as np
 
-from harness.analysis.ranks import order_for, signed_rank_cdf, walsh_averages
+from harness.analysis.samples import paired_many
 from harness.devices.adb_target import AdbTarget
 from harness.devices.lease import open_folder
 from harness.devices.push import Blob, push_missing
@@ -68,7 +68,7 @@ def _large(target: AdbTarget, folder: Path, rounds: int, size: int = 200_000_000
     print(f"one file of {size / 1e6:.0f} MB, {rounds} rounds, load {os.getloadavg()[0]:.1f}")
     low = _table(
         {
-            "harness": lambda: target.push(file, f"{PLACE}/ours"),
+            "harness": lambda: target.push([Outgoing(local=file, remote=f"{PLACE}/ours")]),
             "adb push": lambda: _adb(target, "push", file, f"{PLACE}/theirs"),
             "adb push -Z": lambda: _adb(target, "push", "-Z", file, f"{PLACE}/theirs"),
         },
@@ -91,10 +91,10 @@ def _many(target: AdbTarget, folder: Path, rounds: int, count: int = 50, size: i
     print(f"{count} files of {size / 1e6:.0f} MB, {rounds} rounds, load {os.getloadavg()[0]:.1f}")
     ratios = _table(
         {
-            "harness": lambda: target.push_all(outgoing),
+            "harness": lambda: target.push(outgoing),
             "harness, each hashed and named there": lambda: push_missing(target, blobs, {}),
             "(the device's hashing alone)": lambda: target.run(f"sha256sum {PLACE}/*", timeout_s=600),
-            "harness, a session for each": lambda: _each(outgoing, lambda one: target.push(one.local, one.remote)),
+            "harness, a session for each": lambda: _each(outgoing, lambda one: target.push([one])),
             "adb push FILE... DIR": lambda: _adb(target, "push", *files, PLACE),
             "adb push -Z FILE... DIR": lambda: _adb(target, "push", "-Z", *files, PLACE),
             f"{count} times adb push -Z FILE": lambda: _each(
@@ -136,11 +136,8 @@ def _table(ways: Mapping[str, Way], rounds: int, size: int) -> dict[str, tuple[f
 
 def interval(logs: Sequence[float]) -> tuple[float, float, float]:
     """Return the typical ratio and its 95 % interval, from logarithms: low, ratio, high."""
-    averages = np.exp(walsh_averages(np.array(logs)))
-    drop = order_for(signed_rank_cdf(len(logs)), 0.05)
-    if drop is None:
-        raise SystemExit(f"{len(logs)} rounds are too few for an interval")
-    return float(averages[drop]), float(np.median(averages)), float(averages[-1 - drop])
+    found = paired_many(np.array(logs), level=0.95)
+    return float(np.exp(found.low)), float(np.exp(found.centre)), float(np.exp(found.high))
 
 
 def _each(items: Iterable[T], act: Callable[[T], None]) -> None:

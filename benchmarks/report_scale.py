@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -208,26 +209,45 @@ def _ops(trial: Trial, model: int, us: float, count: int, noise: random.Random) 
         )
 
 
-_MAKE = """
-import resource, sys
-from pathlib import Path
-from harness.report import write_report
-write_report(Path(sys.argv[1]))
-spent = resource.getrusage(resource.RUSAGE_SELF)
-peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
-print(spent.ru_utime + spent.ru_stime, int(peak.split()[1]) / 1000)
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one process, its start included."""
+
+    wall_s: float
+    computing_s: float
+    memory_mb: float
+    """At its peak."""
+
+
+# The process tells its own peak: what a parent is told (`ru_maxrss`) counts the parent's own memory before the exec, too.
+_MEASURED = """
+import atexit, os, runpy, sys
+
+def tell(file=sys.argv[1]):
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+    open(file, "w").write(f"{sum(os.times()[:4])} {int(peak.split()[1]) / 1000}")
+
+atexit.register(tell)
+sys.argv[:] = ["harness", *sys.argv[2:]]
+runpy.run_module("harness", run_name="__main__", alter_sys=True)
 """
 
 
-def make_report(run: Path) -> tuple[float, float, float]:
-    """Seconds, seconds of computing and peak megabytes of making the report in a process of its own."""
-    started = time.perf_counter()
-    # The process tells its own peak: what a parent is told (`ru_maxrss`) counts the parent's own memory before the exec, too.
-    done = subprocess.run([sys.executable, "-c", _MAKE, str(run)], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"the report was not made: exit code {done.returncode}")
-    cpu_s, megabytes = map(float, done.stdout.split())
-    return time.perf_counter() - started, cpu_s, megabytes
+def cost_of(arguments: Sequence[str]) -> Cost:
+    """Run the command `harness` once, in a process of its own.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    with tempfile.NamedTemporaryFile("r") as told:
+        command = [sys.executable, "-c", _MEASURED, told.name, *arguments]
+        started = time.perf_counter()
+        code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+        wall_s = time.perf_counter() - started
+        if code:
+            raise SystemExit(f"exit code {code} of harness {' '.join(arguments)}")
+        computing_s, memory_mb = map(float, told.read().split())
+    return Cost(wall_s, computing_s, memory_mb)
 
 
 def best_of(report: Path, times: int) -> dict[str, float]:
@@ -287,12 +307,12 @@ def main() -> int:
         run = options.keep or Path(scratch) / "run"
         if not (run / TRIALS).exists():
             write_run(run, trials=options.trials, op_rows=options.op_rows, processes=options.processes)
-        seconds, computing, megabytes = make_report(run)
+        cost = cost_of(["report", str(run)])
         report = run / "report.html"
         seen = {
-            "report made (s)": seconds,
-            "computing (s)": computing,
-            "peak memory (MB)": megabytes,
+            "report made (s)": cost.wall_s,
+            "computing (s)": cost.computing_s,
+            "peak memory (MB)": cost.memory_mb,
             "file (MB)": report.stat().st_size / 1e6,
             **best_of(report, options.openings),
         }

@@ -9,7 +9,8 @@ other one look slow. Here the predecessors are balanced, across the borders of b
     end after any block does so several times, at growing distances.
 *   Up to `_FEW` cells: each block begins with the cell that ended the one before; the rest is shuffled. Within a block each cell follows
     itself never and each other one as often, so just this makes all predecessors equally frequent. A run that may end after any block
-    leaves it to chance in some blocks: it is looked at so often that so strict an order would keep step now and then.
+    leaves it to chance in a share of the blocks that grows with the number of cells, a quarter with three and over half with seven: it is
+    looked at so often that so strict an order would keep step now and then.
 *   More are shuffled such that each follows each, itself included, as equally often as can be.
 
 What repeats itself so strictly may keep step with what comes back regularly. So of up to `_FEW` cells many orders are drawn, and the one
@@ -73,7 +74,7 @@ def block_orders(
             open_end=open_end,
         )
     follows = _Follows()
-    last = follows.count(earlier)
+    follows.count(earlier)
     orders: list[Order] = []
     for _ in range(blocks):
         tries = _TRIES if len(cells) <= _MANY else 1
@@ -184,16 +185,12 @@ class LaterBlocks:
         self._seed = seed
         self._plans: dict[tuple[frozenset[int], ...], list[Order]] = {}
 
-    def order(self, ran: Sequence[frozenset[int]]) -> Order:
-        """The order of a block.
+    def orders(self, ran: Sequence[frozenset[int]]) -> list[Order]:
+        """The order of every block so far.
 
         Args:
-            ran: the cells of each block so far; those of the block itself come last.
+            ran: the cells of each; those of the block that runs next come last.
         """
-        return self.orders(ran)[-1]
-
-    def orders(self, ran: Sequence[frozenset[int]]) -> list[Order]:
-        """The order of every block so far; argument as of `order`."""
         ran = tuple(ran)
         found: list[Order] = []
         whole = True

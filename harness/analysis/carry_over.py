@@ -25,8 +25,9 @@ from harness.analysis.cells import key_of
 from harness.analysis.comparability import Note
 from harness.analysis.comparison import Table
 from harness.analysis.metrics import Metric, counts
+from harness.analysis.predecessors import followed
 from harness.analysis.ranks import Floats
-from harness.records import CellKey, Purpose, Result, Status
+from harness.records import CellKey, Purpose, Result
 
 Ints = npt.NDArray[np.int_]
 
@@ -41,8 +42,6 @@ MOST_CELLS = 40
 """With more cells hardly any follows another twice."""
 _MOST_CELLS_EACH = 6
 """With more cells the effect on each single one is not tried: too many questions for too few processes."""
-REST_S = 600.0
-"""After a pause as long as that nothing is left of what ran before: a run was resumed."""
 
 _SMALL_BLOCK = 2
 _BEND_BLOCKS = 4
@@ -93,9 +92,9 @@ def carry_over(results: Iterable[Result]) -> tuple[CarryOver, ...]:
     """
     by_device: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda one: one.started_at):
-        if result.trial.purpose is Purpose.LATENCY and result.status is not Status.SKIPPED:
+        if result.trial.purpose is Purpose.LATENCY:
             by_device.setdefault(result.trial.device, []).append(result)
-    found = (_on_device(ran) for ran in by_device.values())
+    found = (_on_device(followed(ran)) for ran in by_device.values())
     return tuple(one for one in found if one is not None)
 
 
@@ -128,8 +127,8 @@ class _Processes:
     value: Floats
 
 
-def _on_device(ran: Sequence[Result]) -> CarryOver | None:
-    keys = list(dict.fromkeys(key_of(result.trial) for result in ran))
+def _on_device(ran: Sequence[tuple[Result, Result | None]]) -> CarryOver | None:
+    keys = list(dict.fromkeys(key_of(result.trial) for result, _ in ran))
     if not 2 <= len(keys) <= MOST_CELLS:
         return None
     processes = _processes(ran, {key: number for number, key in enumerate(keys)})
@@ -155,7 +154,7 @@ def _on_device(ran: Sequence[Result]) -> CarryOver | None:
     half = float(special.stdtrit(freedom, 0.975)) * error
     who = keys[cell] if cell is not None else None
     return CarryOver(
-        device=ran[0].trial.device,
+        device=keys[0].device,
         after=keys[before],
         cell=who,
         change=math.expm1(change),
@@ -167,17 +166,13 @@ def _on_device(ran: Sequence[Result]) -> CarryOver | None:
     )
 
 
-def _processes(ran: Sequence[Result], numbers: dict[CellKey, int]) -> _Processes:
+def _processes(ran: Sequence[tuple[Result, Result | None]], numbers: dict[CellKey, int]) -> _Processes:
     rows: list[tuple[int, int, int, float]] = []
-    before: Result | None = None
-    for result in ran:
+    for result, before in ran:
         value = counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY)
         if before is not None and value is not None:
-            rest_s = (result.started_at - before.started_at).total_seconds() - before.duration_s
-            if rest_s < REST_S:
-                cells = numbers[key_of(result.trial)], numbers[key_of(before.trial)]
-                rows.append((*cells, result.trial.block, math.log(value)))
-        before = result
+            cells = numbers[key_of(result.trial)], numbers[key_of(before.trial)]
+            rows.append((*cells, result.trial.block, math.log(value)))
     cell, previous, block = (np.array([row[i] for row in rows], dtype=np.int_) for i in range(3))
     return _Processes(cell, previous, block, np.array([row[3] for row in rows], dtype=np.float64))
 

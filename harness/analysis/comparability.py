@@ -84,6 +84,7 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = (), con
     if not on_purpose & {"cpus", "device", "delegate"}:
         notes += _frequencies(base, head)
     notes += _throttling(base, head)
+    notes += _pushed_beside(base, head)
     return notes
 
 
@@ -166,12 +167,22 @@ def _canaries(base: Side, head: Side) -> list[Note]:
 def _throttling(base: Side, head: Side) -> list[Note]:
     # Thermal status 2 is Android's "moderate", the first with noticeable throttling.
     counts = [sum(status >= 2 for status in _sensed(side, "thermal_status_after")) for side in (base, head)]
+    return _of_some("throttling", "throttled", counts, base, head)
+
+
+def _pushed_beside(base: Side, head: Side) -> list[Note]:
+    counts = [sum(bool(result.conditions.pushed_beside) for result in side.good) for side in (base, head)]
+    return _of_some("pushed_beside", "models were pushed beside the trial", counts, base, head)
+
+
+def _of_some(kind: str, words: str, counts: Sequence[int], base: Side, head: Side) -> list[Note]:
+    """Note what was so in some processes; unlike where the shares of the sides lie apart."""
     if not any(counts):
         return []
     totals = [len(side.good) for side in (base, head)]
     unlike = abs(counts[0] / max(1, totals[0]) - counts[1] / max(1, totals[1])) > 0.2
-    text = f"throttled in {counts[0]} of {totals[0]} and {counts[1]} of {totals[1]} processes"
-    return [Note("throttling", text, unlike)]
+    text = f"{words} in {counts[0]} of {totals[0]} and {counts[1]} of {totals[1]} processes"
+    return [Note(kind, text, unlike)]
 
 
 def _median(side: Side, name: str) -> float | None:

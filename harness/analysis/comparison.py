@@ -320,7 +320,7 @@ def _comparison(
         control=estimate.control.name if estimate.control else None,
         spread=estimate.spread,
         sure=estimate.sure,
-        apparent=Verdict.SAME if apparent.same_so_far else apparent.verdict,
+        apparent=Verdict.SAME if apparent.looks_same else apparent.verdict,
     )
 
 

@@ -13,7 +13,7 @@ def without_control(judgement: Judgement) -> Judgement:
         return replace(judgement, verdict=Verdict.SUSPECTED)
     # More processes say nothing of how far apart the runs started.
     judgement = replace(judgement, more_processes=None)
-    if judgement.verdict is Verdict.SAME or judgement.same_so_far:
+    if judgement.looks_same:
         reason = "separate runs without a control cannot show that nothing changed"
         return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=(reason,), same_so_far=False)
     return judgement
@@ -21,7 +21,7 @@ def without_control(judgement: Judgement) -> Judgement:
 
 def without_good_news(judgement: Judgement) -> Judgement:
     """The most that can be said where some values are no positive numbers: not `same` or `faster`, as these processes have no ratio."""
-    if judgement.verdict not in (Verdict.SAME, Verdict.FASTER) and not judgement.same_so_far:
+    if judgement.verdict is not Verdict.FASTER and not judgement.looks_same:
         return judgement
     reasons = ("not every value is a positive number",)
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=reasons, same_so_far=False)

@@ -113,21 +113,23 @@ def _rows_of_alike(processes: Sequence[Result]) -> list[OpRow]:
 
     Only a shortcut: `_rows_of_any` gives the same, ten times as slowly.
     """
-    tables = [one.measurement.ops if one.measurement else None for one in processes]
-    names = tables[0].names if tables and isinstance(tables[0], OpTable) else None
+    tables: list[OpTable] = []
     averages, costs = [], []
-    for one, table in zip(processes, tables, strict=True):
-        if names is None or not isinstance(table, OpTable) or table.names != names or table.avg_us is None:
+    for one in processes:
+        if (measurement := one.measurement) is None or not isinstance(table := measurement.ops, OpTable):
             return []
-        assert one.measurement is not None  # noqa: S101  # it has ops
-        costs.append(costs_per_inference(one.measurement, table))
+        if table.avg_us is None or (tables and table.names != tables[0].names):
+            return []
+        tables.append(table)
+        costs.append(costs_per_inference(measurement, table))
         averages.append(table.avg_us)
-    if names is None:
+    if not tables:
         return []
+    names = tables[0].names
     by_process = np.array(costs)
     if not np.isfinite(by_process).all():
         return []
-    calls = _medians_of_calls([table.times_called for table in tables if isinstance(table, OpTable)])
+    calls = _medians_of_calls([table.times_called for table in tables])
     seen_us = _medians(by_process)
     of_calls = (
         seen_us
@@ -162,10 +164,7 @@ def _rows_of_alike(processes: Sequence[Result]) -> list[OpRow]:
 
 def _medians(by_process: npt.NDArray[np.float64]) -> list[float]:
     """The centre of each column, as `centre` computes it."""
-    ordered = np.sort(by_process, axis=0)
-    half = len(ordered) // 2
-    middle = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-    found: list[float] = middle.tolist()
+    found: list[float] = np.median(by_process, axis=0).tolist()
     return found
 
 

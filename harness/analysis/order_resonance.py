@@ -91,8 +91,7 @@ def _waves(processes: int) -> tuple[Floats32, Ints]:
     columns: list[Floats] = []
     kinds: list[int] = []
     for number, period in enumerate(PERIODS):
-        begins = {phase * period // _PHASES for phase in range(_PHASES)} if period > _PHASES else range(period)
-        for begin in begins:
+        for begin in {phase * period // _PHASES for phase in range(_PHASES)}:
             phase = (at + begin) % period
             columns += [phase / period, (phase < period / 2).astype(np.float64)]
             kinds += [2 * number, 2 * number + 1]

@@ -12,7 +12,7 @@ from harness.analysis.centre import centre
 from harness.analysis.control import Controlled, Controls
 from harness.analysis.metrics import Metric, purpose_for
 from harness.analysis.odd_values import odd_values
-from harness.analysis.predecessors import Before, before_blocks
+from harness.analysis.predecessors import Before
 from harness.analysis.ratio_interval import Estimate, paired, unpaired
 from harness.analysis.resolution import ratio_resolution
 from harness.analysis.sequential import Looks
@@ -145,7 +145,8 @@ class Estimator:
             sides.append({trial.block: self.before[trial.trial_id] for trial in ran})
             if len(sides[-1]) < len(ran) or not set(blocks) <= sides[-1].keys():
                 return None
-        return before_blocks([(sides[0][block], sides[1][block]) for block in blocks], pair.head.key)
+        base, head = ([side[block] for block in blocks] for side in sides)
+        return Before.of(base, head, pair.head.key)
 
     def _grew_by_nothing(self, pair: Pair) -> bool:
         if not self.metric.may_be_zero:

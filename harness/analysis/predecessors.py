@@ -16,16 +16,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.cells import CellResults, key_of
+from harness.analysis.cells import CellResults
 from harness.analysis.ranks import Floats
 from harness.analysis.samples import MIN_BLOCKS
 from harness.records import CellKey, Result, Status
 
 Bools = npt.NDArray[np.bool_]
+_Cells = Sequence[CellKey | None] | npt.NDArray[np.int_]
 
 _STEPS_AWAY = 3.0
 """The effect on the steps between blocks, in its standard errors, from which it counts. Steps share blocks, so without an effect it is
 reached in one run of ten; then a block or two are left out that need not."""
+
+REST_S = 600.0
+"""After a pause as long as that nothing is left of what ran before: a run was resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,18 @@ class Before:
     """Whether the two sides did not run after the same cell."""
     after_head: Floats
     """Share of the two processes that ran after head's cell: 0, 0.5 or 1."""
+
+    @classmethod
+    def of(cls, base: _Cells, head: _Cells, cell: CellKey | int) -> Before:
+        """Gather it.
+
+        Args:
+            base: of each block, the cell that ran before base: None or -1 where nothing did, or it is not known.
+            head: likewise before head.
+            cell: head's cell.
+        """
+        ours, theirs = (np.asarray(one, dtype=np.object_) for one in (base, head))
+        return cls(np.asarray(ours != theirs, dtype=np.bool_), ((ours == cell) * 1.0 + (theirs == cell)) / 2)
 
 
 def to_leave_out(means: Floats, before: Before) -> Bools:
@@ -59,30 +75,33 @@ def to_leave_out(means: Floats, before: Before) -> Bools:
     return np.asarray(before.apart & matters & few, dtype=np.bool_)
 
 
-def sequence_of(cells: Iterable[CellResults]) -> dict[str, CellKey | None]:
-    """Return by trial id which cell ran before it on its device; None for the first. All cells of a run, or the answer is wrong."""
-    ran: dict[str, list[Result]] = {}
-    for cell in cells:
-        for result in cell.results:
-            if result.status is not Status.SKIPPED:
-                ran.setdefault(result.trial.device, []).append(result)
-    found: dict[str, CellKey | None] = {}
-    for results in ran.values():
-        last: CellKey | None = None
-        for result in sorted(results, key=lambda one: one.started_at):
-            found[result.trial.trial_id] = last
-            last = key_of(result.trial)
+def followed(results: Iterable[Result]) -> list[tuple[Result, Result | None]]:
+    """Return the processes of one device in the order of running, each with the one that ran before it.
+
+    None for the first and after a long rest: a run that was resumed hours later begins anew.
+    """
+    ran = sorted((one for one in results if one.status is not Status.SKIPPED), key=lambda one: one.started_at)
+    found: list[tuple[Result, Result | None]] = []
+    for last, result in zip([None, *ran], ran, strict=False):
+        rested = last is not None and (result.started_at - last.started_at).total_seconds() - last.duration_s >= REST_S
+        found.append((result, None if rested else last))
     return found
 
 
-def before_blocks(pairs: Sequence[tuple[CellKey | None, CellKey | None]], head: CellKey) -> Before:
-    """Gather what ran before.
+def sequence_of(cells: Iterable[CellResults]) -> dict[str, CellKey | None]:
+    """Return by trial id which cell ran before it on its device, by the keys of `cells`; None where nothing did, or long ago.
 
-    Args:
-        pairs: of each block, what ran before base and before head; None where nothing did, or it is not known.
-        head: head's cell.
+    All cells of a run, or the answer is wrong.
     """
-    return Before(
-        np.asarray([ours != theirs for ours, theirs in pairs], dtype=np.bool_),
-        np.asarray([((ours == head) + (theirs == head)) / 2 for ours, theirs in pairs], dtype=np.float64),
-    )
+    keys: dict[str, CellKey] = {}
+    by_device: dict[str, list[Result]] = {}
+    for cell in cells:
+        for result in cell.results:
+            # A report gives model files of one name keys of their own: those of the trials would be no cell's.
+            keys[result.trial.trial_id] = cell.key
+            by_device.setdefault(result.trial.device, []).append(result)
+    return {
+        result.trial.trial_id: None if last is None else keys[last.trial.trial_id]
+        for results in by_device.values()
+        for result, last in followed(results)
+    }

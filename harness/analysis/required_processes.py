@@ -23,7 +23,7 @@ def least_processes(
 ) -> int | None:
     """Return the least number of processes a side with which a table of so many cells can give any verdict, however large the change.
 
-    `same` takes `SAME_FROM` at least.
+    `same` takes more (`least_for_same`).
 
     With fewer, even processes that all say the same may do so by chance more often than a table of that size allows.
 
@@ -42,6 +42,17 @@ def least_processes(
         if least <= wanted:
             return n
     return None
+
+
+def least_for_same(least: int) -> int:
+    """Return the least number of processes a side that can give `same`, where any verdict takes `least`."""
+    return max(least, SAME_FROM)
+
+
+def same_words(least: int) -> str:
+    """Say how many processes `same` needs, to stand behind `least`; nothing where it needs no more."""
+    needed = least_for_same(least)
+    return f" (`same`: {needed})" if needed > least else ""
 
 
 def more_processes(estimate: Estimate, *, edge: float, alpha: float, cells: int = 1, limit: int = LIMIT) -> int | None:
@@ -74,7 +85,7 @@ def more_processes(estimate: Estimate, *, edge: float, alpha: float, cells: int 
         return None
     least = math.ceil(least / usable)
     if shift < edge:  # the verdict would be `same`
-        least = max(least, SAME_FROM)
+        least = least_for_same(least)
     for larger in range(max(n + 1, least), n + limit + 1):
         left = larger * usable
         if margin > _t(sides * (left - 1), single * _share(larger, paired)) * spread / math.sqrt(left):

@@ -108,6 +108,8 @@ class PairedSample:
 
         Means and ranks part where a slow mode became more frequent: that is not the same, though most blocks say so.
         """
+        if not self._enough:
+            return 1.0
         sides = (
             float(max(paired_p(sign * self.kept, -edge), mean_p(sign * self.everything, -edge))) for sign in (1, -1)
         )

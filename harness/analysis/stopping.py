@@ -18,7 +18,7 @@ from datetime import datetime
 from harness.analysis.block_order import LaterBlocks
 from harness.analysis.cells import baseline_key, key_of, matches
 from harness.analysis.metrics import Metric, counts
-from harness.analysis.predecessors import before_blocks
+from harness.analysis.predecessors import Before
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate, paired
 from harness.analysis.resolution import ratio_resolution
@@ -182,26 +182,29 @@ class Stopping:
             needed |= self._controls
         return [(key, trial) for key, trial in block if key in needed]
 
+    def _orders(self, index: int, ended: _Ended) -> list[list[CellKey]]:
+        """The cells of each block so far, in the order of running."""
+        ran = [[key for key, _ in self._wanted(number, ended)] for number in range(index + 1)]
+        if self._later is None:
+            return ran
+        keys = list(self._numbers)
+        orders = self._later.orders([frozenset(self._numbers[key] for key in cells) for cells in ran])
+        return [[keys[number] for number in order] for order in orders]
+
     def _before(self, index: int, ended: _Ended) -> list[dict[CellKey, CellKey | None]]:
         """Of each block so far, which cell ran before each."""
-        ran = [[key for key, _ in self._wanted(block, ended)] for block in range(index + 1)]
-        if self._later is not None:
-            keys = list(self._numbers)
-            orders = self._later.orders([frozenset(self._numbers[key] for key in block) for block in ran])
-            ran = [[keys[number] for number in order] for order in orders]
         found = []
         last: CellKey | None = None
-        for block in ran:
-            found.append(dict(zip(block, [last, *block], strict=False)))
-            last = block[-1] if block else last
+        for order in self._orders(index, ended):
+            found.append(dict(zip(order, [last, *order], strict=False)))
+            last = order[-1] if order else last
         return found
 
     def _in_order(self, index: int, left: tuple[Trial, ...], ended: _Ended) -> tuple[Trial, ...]:
         if self._later is None:
             return left
-        ran = [frozenset(self._numbers[key] for key, _ in self._wanted(block, ended)) for block in range(index + 1)]
-        place = {number: place for place, number in enumerate(self._later.order(ran))}
-        return tuple(sorted(left, key=lambda trial: place[self._numbers[key_of(trial)]]))
+        place = {key: place for place, key in enumerate(self._orders(index, ended)[-1])}
+        return tuple(sorted(left, key=lambda trial: place[key_of(trial)]))
 
     def _look(
         self, index: int, processes: Mapping[str, ProcessSummary], ended: _Ended, now: datetime
@@ -209,7 +212,7 @@ class Stopping:
         """Decisions after a block, and the widest interval of the comparisons still open."""
         so_far = self._blocks[: index + 1]
         spent_s = math.fsum(
-            processes[trial.trial_id].device_s for block in so_far for _, trial in block if trial.trial_id in processes
+            processes[trial.trial_id].device_s for ran in so_far for _, trial in ran if trial.trial_id in processes
         )
         block = self._block_numbers[index]
 
@@ -242,8 +245,8 @@ class Stopping:
         for head, base in self._base_of.items():
             if head in ended:
                 continue
-            shared = [block for block, cells in enumerate(values) if head in cells and base in cells]
-            pairs = [(values[block][base], values[block][head]) for block in shared]
+            shared = [at for at, cells in enumerate(values) if head in cells and base in cells]
+            pairs = [(values[at][base], values[at][head]) for at in shared]
             logs = [(math.log(ours), math.log(theirs)) for ours, theirs in pairs]
             estimate = self._looks.corrected(
                 paired(
@@ -251,7 +254,7 @@ class Stopping:
                     means=[(ours + theirs) / 2 for ours, theirs in logs],
                     level=self._looks.level,
                     resolution=ratio_resolution([ours for ours, _ in pairs], [theirs for _, theirs in pairs]),
-                    before=before_blocks([(before[block][base], before[block][head]) for block in shared], head),
+                    before=Before.of([before[at][base] for at in shared], [before[at][head] for at in shared], head),
                 )
             )
             kept = estimate.sample.kept if isinstance(estimate.sample, PairedSample) else None

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from harness.analysis.multiple_claims import holm, selected_level
 from harness.analysis.ratio_interval import Estimate
-from harness.analysis.required_processes import least_processes, more_processes
+from harness.analysis.required_processes import least_for_same, least_processes, more_processes, same_words
 from harness.analysis.samples import MIN_BLOCKS, SAME_FROM
 from harness.analysis.sequential import allowing_for
 
@@ -68,7 +68,12 @@ class Judgement:
     @property
     def least_same(self) -> int | None:
         """Least number of processes a side that can give `same`."""
-        return max(self.least, SAME_FROM) if self.least is not None else None
+        return least_for_same(self.least) if self.least is not None else None
+
+    @property
+    def looks_same(self) -> bool:
+        """Whether the verdict is `same`, or would be if that took no more processes than the others."""
+        return self.verdict is Verdict.SAME or self.same_so_far
 
 
 def judged(estimate: Estimate, judgement: Judgement) -> Estimate:
@@ -149,8 +154,7 @@ def _too_few(estimate: Estimate, rules: Rules, cells: int) -> Judgement:
 
 def _needs(processes: int, least: int, cells: int) -> str:
     where = f" in a table of {cells} cells" if cells > 1 else ""
-    same = f" (`same`: {SAME_FROM})" if least < SAME_FROM else ""
-    return f"{processes} processes a side, a verdict{where} needs at least {least}{same}"
+    return f"{processes} processes a side, a verdict{where} needs at least {least}{same_words(least)}"
 
 
 def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cells: int) -> Judgement:

@@ -150,7 +150,7 @@ _Answers = Mapping[AttachedDevice, ReadyDevice | SetupError]
 def _asked(listed: Sequence[AttachedDevice], configs: Mapping[str, DeviceConfig]) -> _Answers:
     """Query all at once: one that hangs takes half a minute, so ten in a row would take five."""
     able = [one for one in listed if one.state == "device"]
-    with ThreadPoolExecutor(min(len(able), _AT_ONCE) or 1) as pool:
+    with ThreadPoolExecutor(min(len(able), _AT_ONCE) or 1, thread_name_prefix="ask") as pool:
         return dict(zip(able, pool.map(lambda one: _inventoried(one, configs), able), strict=True))
 
 

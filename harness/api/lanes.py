@@ -13,15 +13,16 @@ from harness.api.device_selection import ReadyDevice
 from harness.api.run_watcher import RunWatcher
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.choice import HOST, Program
-from harness.conditions.request import ConditionsRequest
 from harness.devices.adb_target import server_is_up
 from harness.devices.device_config import DeviceConfig
 from harness.devices.push import Blob
 from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanePlan, LanesOutcome, Patience, Schedule
 from harness.measuring.turns import Turns
+from harness.records.spans import span
 from harness.runs.run_store import RunStore
 from harness.suite.expand import Expansion
+from harness.suite.suite_file import Suite
 
 QUARANTINE_S = Patience().quarantine_s
 
@@ -96,16 +97,12 @@ def measure(
     store: RunStore,
     lanes: Sequence[LanePlan],
     configs: Mapping[str, DeviceConfig],
-    conditions: ConditionsRequest,
+    suite: Suite,
     effort: Effort,
     watcher: RunWatcher,
     again: Collection[str] = (),
-    *,
-    eager_push: bool = False,
 ) -> LanesOutcome:
-    """Run all trials without a result, and those of `again`. Ctrl-C keeps the results so far.
-
-    With `eager_push` models may be pushed while a device measures.
+    """Run all trials without a result, and those of `again`, under the suite's conditions. Ctrl-C keeps the results so far.
 
     Raises:
         SetupError: a result cannot be stored (a full disk); those stored before stay.
@@ -113,7 +110,7 @@ def measure(
     manifest = store.manifest
     models = {ref.sha256: Blob(path=Path(ref.path), sha256=ref.sha256, size=ref.size_bytes) for ref in manifest.models}
     total = len(manifest.planned) + len(manifest.further)
-    with watcher.measuring(total, len(store.results()) - len(again), manifest.adaptive):
+    with span("measure"), watcher.measuring(total, len(store.results()) - len(again), manifest.adaptive):
         schedule = Schedule(
             store,
             models,
@@ -123,9 +120,9 @@ def measure(
             wait_for_lease_s=effort.wait_s,
             patience=Patience(quarantine_s=effort.quarantine_s),
             help_texts=BinaryStore(),
-            conditions=conditions,
+            conditions=suite.conditions,
             again=again,
-            eager_push=eager_push,
+            eager_push=suite.push == "eager",
         )
         return schedule.run(lanes)
 

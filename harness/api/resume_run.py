@@ -110,16 +110,7 @@ def resume(
             if again:
                 store.retry(again)
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            measured = measure(
-                store,
-                lanes,
-                configs,
-                loaded.suite.conditions,
-                effort,
-                watcher,
-                again,
-                eager_push=loaded.suite.push == "eager",
-            )
+            measured = measure(store, lanes, configs, loaded.suite, effort, watcher, again)
         for device in manifest.devices:
             if device.serial not in by_serial and left[device.serial]:
                 measured.set_aside[device.serial] = "not attached"

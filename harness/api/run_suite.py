@@ -128,16 +128,7 @@ def run(
         )
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            with span("measure"):
-                measured = measure(
-                    store,
-                    lanes,
-                    configs,
-                    loaded.suite.conditions,
-                    effort,
-                    watcher,
-                    eager_push=loaded.suite.push == "eager",
-                )
+            measured = measure(store, lanes, configs, loaded.suite, effort, watcher)
     return outcome_of(path, measured, report=report, watcher=watcher)
 
 

@@ -34,10 +34,9 @@ _DELEGATES = {"gpu": "GPU", "nnapi": "NNAPI", "dsp": "HEXAGON", "coreml": "COREM
 
 def is_of_performance_options(text: str) -> bool:
     """Return whether a text is from this tool."""
-    marks = present(text, (*_TITLES, _PROGRAM_NAME))
-    return any(mark in text for mark in marks if mark != _PROGRAM_NAME) or (
-        _PROGRAM_NAME in marks and _USAGE.search(text) is not None
-    )
+    if any(title in text for title in present(text, _TITLES)):
+        return True
+    return bool(present(text, [_PROGRAM_NAME])) and _USAGE.search(text) is not None
 
 
 def starts_performance_options(command: str) -> bool:

@@ -13,8 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.analysis.cells import key_of
-from harness.analysis.required_processes import least_processes
-from harness.analysis.samples import SAME_FROM
+from harness.analysis.required_processes import least_for_same, least_processes, same_words
 from harness.analysis.stopping import compared_cells
 from harness.analysis.verdict import Rules
 from harness.api.run_suite import RunPlan, named_cells
@@ -139,10 +138,10 @@ def _print_deciding(plan: RunPlan, console: Console) -> None:
     if least is None or plan.resumes is not None:
         return
     many = f"{comparisons} comparison{'s' if comparisons > 1 else ''}"
-    same = f" (`same`: {SAME_FROM})" if least < SAME_FROM else ""
     short = f"[yellow], and the suite runs {planned}: no verdict is possible[/]" if planned < least else ""
     console.print(
-        f"{many} with the baseline: a verdict needs at least {least} processes of a cell{same}{short}", highlight=False
+        f"{many} with the baseline: a verdict needs at least {least} processes of a cell{same_words(least)}{short}",
+        highlight=False,
     )
 
 
@@ -186,7 +185,7 @@ def dry_run_document(plan: RunPlan) -> dict[str, Any]:
         "adaptive": asdict(suite.adaptive.plan()) if suite.adaptive else None,
         "comparisons": comparisons,
         "least_processes": least,
-        "least_processes_same": max(least, SAME_FROM) if least is not None else None,
+        "least_processes_same": least_for_same(least) if least is not None else None,
         "device_seconds": {
             serial: {"at_least": shortest, "at_most": longest}
             for serial in serials

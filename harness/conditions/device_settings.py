@@ -17,7 +17,7 @@ from harness.conditions.journal import (
 )
 from harness.conditions.request import ConditionsRequest
 from harness.conditions.support import read_support, support_script
-from harness.conditions.wanted import Abilities, setting_of, touched_settings, wanted_settings
+from harness.conditions.wanted import Abilities, setting_of, wanted_settings
 from harness.devices.device_folder import BASE_DIR, JOURNAL
 from harness.devices.inventory import Inventory
 from harness.devices.target import CommandOutput, Target
@@ -143,7 +143,9 @@ class DeviceSettings:
 
     def _look(self, request: ConditionsRequest) -> str:
         """Ask everything that a request needs to know, in one round trip; empty if it needs nothing."""
-        parts = [read_script(touched_settings(request, self._able))]
+        # Which settings, whatever their values: a clock of 0 satisfies every request.
+        planned = wanted_settings(request, self._able, dict.fromkeys(self._able.policies, (0,)))
+        parts = [read_script([setting for setting, _ in planned.values.values()])]
         if request.frequency:
             parts.append(available_script(list(self._able.policies)))
         if request.task_profile is not None:

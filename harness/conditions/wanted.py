@@ -70,20 +70,6 @@ def setting_of(key: str, able: Abilities) -> Setting | None:
     return None
 
 
-def touched_settings(request: ConditionsRequest, able: Abilities) -> list[Setting]:
-    """Return the settings that a request may change on this device, whatever their values."""
-    plain = {
-        "fixed_performance": request.fixed_performance,
-        "airplane_mode": request.airplane_mode,
-        "stay_awake": request.stay_awake,
-        "screen": request.screen is not None,
-    }
-    keys = [name for name, asked in plain.items() if asked]
-    keys += [f"governor:policy{policy}" for policy in able.policies if request.governor]
-    keys += [f"frequency:policy{policy}" for policy in able.policies if request.frequency]
-    return [setting for key in keys if (setting := setting_of(key, able)) is not None]
-
-
 def wanted_settings(request: ConditionsRequest, able: Abilities, clocks_khz: Mapping[int, tuple[int, ...]]) -> Wanted:
     """Translate a request; `clocks_khz` holds the clocks of each policy if it asks for frequencies."""
     wanted = Wanted()

@@ -124,21 +124,9 @@ class AdbTarget:
         return AdbStream(ShellPieces(sock), opened, cancel, serial=self.serial, translated=self._translated)
 
     def push(
-        self,
-        local: Path,
-        remote: str,
-        *,
-        mode: int = 0o644,
-        timeout_s: float | None = None,
-        cancel: threading.Event | None = None,
-    ) -> None:
-        """See `Target.push`."""
-        self.push_all([Outgoing(local=local, remote=remote, mode=mode)], timeout_s=timeout_s, cancel=cancel)
-
-    def push_all(
         self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
     ) -> None:
-        """See `Target.push_all`."""
+        """See `Target.push`."""
         if not files:
             return
         size = sum(file.local.stat().st_size for file in files)

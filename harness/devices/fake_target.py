@@ -197,21 +197,9 @@ class FakeTarget:
         return FakeStream(self, command, cancel)
 
     def push(
-        self,
-        local: Path,
-        remote: str,
-        *,
-        mode: int = 0o644,
-        timeout_s: float | None = None,
-        cancel: threading.Event | None = None,
-    ) -> None:
-        """See `Target.push`."""
-        self.push_all([Outgoing(local=local, remote=remote, mode=mode)], timeout_s=timeout_s, cancel=cancel)
-
-    def push_all(
         self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
     ) -> None:
-        """See `Target.push_all`. Each file is a call of its own, so that a fault can strike between two files."""
+        """See `Target.push`. Each file is a call of its own, so that a fault can strike between two files."""
         limit_s = push_timeout_s(sum(file.local.stat().st_size for file in files)) if timeout_s is None else timeout_s
         for file in files:
             self._fail(self._note("push", file.remote), file.remote, limit_s, cancel)

@@ -112,7 +112,7 @@ def _push_batch(target: Target, batch: Sequence[Blob], cancel: threading.Event |
         for blob in batch
     ]
     try:
-        target.push_all(files, cancel=cancel)
+        target.push(files, cancel=cancel)
     except (StorageFull, StorageRefused, PushFailed, OSError):
         target.run(f"rm -rf {part}", timeout_s=_TIMEOUT_S)
         raise

@@ -1,4 +1,4 @@
-"""The seam to a device: seven verbs. Everything else (pinning, thermal, deployment) is a module over it, never a method on it."""
+"""The seam to a device: six verbs. Everything else (pinning, thermal, deployment) is a module over it, never a method on it."""
 
 from __future__ import annotations
 
@@ -107,32 +107,9 @@ class Target(Protocol):
         """
 
     def push(
-        self,
-        local: Path,
-        remote: str,
-        *,
-        mode: int = 0o644,
-        timeout_s: float | None = None,
-        cancel: threading.Event | None = None,
-    ) -> None:
-        """Copy a file to the device.
-
-        Args:
-            local: the file to copy.
-            remote: its path on the device.
-            mode: its permissions on the device.
-            timeout_s: wall time in seconds after which DeviceHung is raised. Default: `push_timeout_s` of the file's size.
-            cancel: set by another thread to give up early.
-
-        Raises:
-            StorageFull, PushFailed, DeviceLost, DeviceHung.
-            Cancelled: `cancel` was set.
-        """
-
-    def push_all(
         self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
     ) -> None:
-        """Copy several files to the device, in one session.
+        """Copy files to the device, in one session.
 
         Args:
             files: what to copy, in this order.
@@ -140,7 +117,8 @@ class Target(Protocol):
             cancel: set by another thread to give up early.
 
         Raises:
-            StorageFull, PushFailed, DeviceLost, DeviceHung: also in the middle; some files are there then, perhaps in part.
+            StorageFull, StorageRefused, CommandFailed, PushFailed, DeviceLost, DeviceHung: also in the middle; some files are there then,
+                perhaps in part.
             OSError: one of the files cannot be read.
             Cancelled: `cancel` was set.
         """

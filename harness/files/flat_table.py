@@ -40,10 +40,11 @@ def columns(text: str) -> tuple[Column, ...]:
 def plain(rows: Iterable[Row]) -> Iterator[Row]:
     """Yield the rows with null for NaN and infinity, and with escapes for the bytes of a file name that are no text."""
     for row in rows:
-        yield tuple(_plain(cell) for cell in row)
+        yield tuple(map(plain_cell, row))
 
 
-def _plain(cell: TableValue) -> TableValue:
+def plain_cell(cell: TableValue) -> TableValue:
+    """Return a cell as `plain` gives it."""
     if isinstance(cell, float):
         return cell if math.isfinite(cell) else None
     if isinstance(cell, str) and not cell.isascii():

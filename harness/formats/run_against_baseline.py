@@ -25,7 +25,7 @@ def against_baseline(run: Run, metric: Metric = Metric.INFERENCE_AVG) -> Table:
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
         adaptive=run.manifest.adaptive,
-        cells=tuple(group_by_cell(run.results)),
+        cells=tuple(results.values()),
     )
     return compare(pairs, source, source, metric=metric, rules=Rules(), ops=False)
 

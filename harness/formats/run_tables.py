@@ -11,11 +11,9 @@ from itertools import chain
 from typing import IO, Literal
 
 from harness.analysis.metrics import peak_memory_mb
-from harness.analysis.op_placement import on_delegate
-from harness.analysis.op_profile import cost_per_inference
 from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json
 from harness.files.parquet_file import rows_of, write_parquet, write_parquet_blocks
-from harness.formats.op_columns import in_columns, op_blocks
+from harness.formats.op_columns import op_blocks
 from harness.records import Artifact, DeviceInfo, Measurement, Result
 from harness.runs.run_store import Run
 
@@ -43,8 +41,9 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {"trials": TRIAL_COLUMNS, "ops": 
 
 def rows(runs: Iterable[Run], table: TableName) -> Iterator[tuple[TableValue, ...]]:
     """Yield the rows of a table over several runs, with cells in the order of `COLUMNS[table]`."""
-    make = _trial_rows if table == "trials" else _op_rows
-    return plain(row for run in runs for row in make(run))
+    if table == "ops":
+        return chain.from_iterable(map(rows_of, op_blocks(runs)))
+    return plain(row for run in runs for row in _trial_rows(run))
 
 
 def to_text(runs: Iterable[Run], table: TableName, file_format: str, out: IO[str]) -> None:
@@ -54,7 +53,7 @@ def to_text(runs: Iterable[Run], table: TableName, file_format: str, out: IO[str
 
 def to_parquet(runs: Sequence[Run], table: TableName, out: IO[bytes]) -> None:
     """Write a table of runs as Parquet."""
-    if table == "ops" and in_columns(runs):
+    if table == "ops":
         write_parquet_blocks(OP_COLUMNS, op_blocks(runs), out)
     else:
         write_parquet(COLUMNS[table], rows(runs, table), out)
@@ -137,41 +136,3 @@ def _trial_row(
         trial.start,
         trial.model.asked or None,
     )
-
-
-def _op_rows(run: Run) -> Iterator[tuple[TableValue, ...]]:
-    if in_columns([run]):
-        return chain.from_iterable(rows_of(block) for block in op_blocks([run]))
-    return _op_rows_one_by_one(run)
-
-
-def _op_rows_one_by_one(run: Run) -> Iterator[tuple[TableValue, ...]]:
-    for result in run.results:
-        trial, seen = result.trial, result.measurement
-        if seen is None:
-            continue
-        before = (
-            run.manifest.run_id,
-            trial.trial_id,
-            trial.device,
-            trial.model.name,
-            trial.delegate.label,
-            trial.threads,
-            trial.cpus.hex,
-        )
-        after = (result.synthetic, trial.binary, trial.start)
-        asked = trial.model.asked or None
-        for op in seen.ops or ():
-            yield (
-                *before,
-                op.index,
-                op.node_type,
-                op.name,
-                op.avg_us,
-                op.percent,
-                op.times_called,
-                on_delegate(op.node_type, op.name),
-                *after,
-                cost_per_inference(seen, op),
-                asked,
-            )

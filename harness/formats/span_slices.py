@@ -1,6 +1,7 @@
 """Writes the harness's own spans (`harness.records.spans`) as a trace for Perfetto. Pure.
 
-A thread per lane and one for the command itself. `args.cpu_ms` is the CPU time of the thread in that span, with the spans inside it.
+Tracks are threads: the command itself, each device's lane, `results` that stores them, `ask_0` and on that ask devices what they are, and
+those that push beside a lane. `args.cpu_ms` is the CPU time of the thread in that span, with the spans inside it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ def span_events(log: SpanLog) -> Iterator[TraceEvent]:
     tracks = {name: number for number, name in enumerate(dict.fromkeys(span.track for span in log.spans), 1)}
     yield from names_of(1, PROCESS, {number: name for name, number in tracks.items()})
     for span in sorted(log.spans, key=lambda span: (span.began_ns, -span.ended_ns)):
-        cpu_ms = None if span.cpu_ns is None else span.cpu_ns / 1e6
-        facts = known({"cpu_ms": cpu_ms, **{name: _plain(value) for name, value in span.facts.items()}})
+        facts = known({"cpu_ms": span.cpu_ns / 1e6, **{name: _plain(value) for name, value in span.facts.items()}})
         began_ns, ended_ns = span.began_ns - log.began_ns, span.ended_ns - log.began_ns
         yield slice_event(1, tracks[span.track], span.name, began_ns, ended_ns, facts)
 

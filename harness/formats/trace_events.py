@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import IO, Any
 
-from harness.analysis.cells import CellResults
+from harness.analysis.cells import CellResults, cell_words
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import OpProfile, OpRow, profile_of
 from harness.records import DeviceInfo, Result, Sample
@@ -88,7 +88,8 @@ def op_events(runs: Sequence[tuple[Run, Sequence[CellResults]]]) -> Iterator[Tra
             pid += 1
             mine = [(cell, profile) for cell, profile in profiled if cell.key.device == serial]
             name = f"{_device_name(serial, devices.get(serial))}, {run.manifest.run_id}"
-            yield from names_of(pid, name, {tid: _cell_name(cell) for tid, (cell, _) in enumerate(mine, 1)})
+            threads = {tid: cell_words(cell.key, device=False) for tid, (cell, _) in enumerate(mine, 1)}
+            yield from names_of(pid, name, threads)
             for tid, (cell, profile) in enumerate(mine, 1):
                 yield from _inference(pid, tid, cell, profile)
 
@@ -214,11 +215,6 @@ def _op_args(row: OpRow, placed: bool | None, whole_us: float) -> dict[str, obje
             "on_delegate": placed,
         }
     )
-
-
-def _cell_name(cell: CellResults) -> str:
-    key = cell.key
-    return " ".join([key.model, key.delegate, f"{key.threads} thr", key.cpus, *([key.binary] if key.binary else [])])
 
 
 def _device_name(serial: str, info: DeviceInfo | None) -> str:

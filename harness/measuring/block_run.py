@@ -6,10 +6,12 @@ This module knows nothing of suites, of the order of trials, or of where results
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shlex
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -65,7 +67,9 @@ class BlockRun:
             pick_temperature=zone.pick if zone and zone.path is None else None,
             apply_task_profile=bench.setup.apply_task_profile,
             read_back=bench.setup.read_back,
-            renew_lease=renew_script(bench.owner, max(ready.trial.run.timeout_s for ready in trials) + LEASE_S),
+            renew_lease=renew_script(
+                bench.owner, gate.idle_s + max(ready.trial.run.timeout_s for ready in trials) + LEASE_S
+            ),
             gate=gate,
         )
         self._frames = TrialFrames(self._script.nonce)
@@ -74,7 +78,13 @@ class BlockRun:
         """Whether the device begins no further trial anyway, since the last one failed or left a file."""
         self._started_at = datetime.now(UTC)
         self._first_s: float | None = None
-        self._stream: CommandStream | None = bench.target.stream(self._script.text(), cancel=cancel)
+        self._stream: CommandStream | None = None
+        try:
+            self._stream = bench.target.stream(self._script.text(), cancel=cancel)
+        except (DeviceHung, Cancelled):
+            # The shell may have begun, or begin later.
+            _end_leftovers(bench.target, self._script)
+            raise
 
     def next_is(self, trial: Trial) -> bool:
         """Return whether the next result is this trial's, unless the device stops before it."""
@@ -123,7 +133,7 @@ class BlockRun:
         """End what runs and forget the trials without a result. It is no error if the device does not answer."""
         if self._stream is not None:
             self._close()
-            end_leftovers(self._bench.target, self._script)
+            _end_leftovers(self._bench.target, self._script)
         self._left, self._heard = [], []
 
     def _close(self) -> None:
@@ -136,10 +146,11 @@ class BlockRun:
         if self._stream is None:
             return None
         ready = self._left[len(self._heard)]
+        deadline = time.monotonic() + self._script.longest_s(ready.script) + GRACE_S
         try:
             with span("script", trial=ready.trial.trial_id) as told:
                 while (frame := self._frames.take()) is None:
-                    piece = self._stream.receive(timeout_s=self._script.longest_s(ready.script) + GRACE_S)
+                    piece = self._stream.receive(timeout_s=max(0.0, deadline - time.monotonic()))
                     if piece is None:
                         return self._broken_off(ready.script, self._stream.exit_code)
                     self._frames.feed(*piece)
@@ -250,10 +261,7 @@ class _Heard:
     exit_code: int
 
 
-def end_leftovers(target: Target, script: BlockScript) -> bool:
-    """Kill what a block left running, over a connection of its own. Return False if the device does not answer."""
-    try:
-        output = target.run(kill_script(script), timeout_s=_STOP_TIMEOUT_S)
-    except DeviceError:
-        return False
-    return "gone" in output.stdout.decode(errors="replace")
+def _end_leftovers(target: Target, script: BlockScript) -> None:
+    """Kill what a block left running, over a connection of its own. It is no error if the device does not answer."""
+    with contextlib.suppress(DeviceError):
+        target.run(kill_script(script), timeout_s=_STOP_TIMEOUT_S)

@@ -83,7 +83,7 @@ class Conditioning:
         self._said: set[Cause] = set()
         self._canary = Canary(run_canary, note, self._pause)
 
-    def enter(self, inventory: Inventory, journal: str = "") -> Setup:
+    def enter(self, inventory: Inventory, journal: str) -> Setup:
         """Restore what a killed session left changed, then set what the suite asks for and read it back.
 
         Args:

@@ -48,7 +48,7 @@ class Delivery:
         lacking = [blob for blob in blobs if not self.has(blob)]
         if self._eager is not None:
             lacking = [blob for blob in lacking if not self._eager.take(blob)]
-        self._push(lacking, owner=self._services.owner)
+        self._push(lacking)
 
     def has(self, blob: Blob) -> bool:
         """Return whether the device has a file."""
@@ -77,12 +77,12 @@ class Delivery:
             )
             return
         try:
-            self._push(lacking, owner=self._services.owner)
+            self._push(lacking)
         except (StableError, PushFailed, OSError) as error:
             log.info("%s: models are pushed one by one now: %s", self._target.serial, error)
 
     def disturbed(self, result: Result) -> Result:
-        """Return the result with evidence of what was pushed while its trial ran."""
+        """Return the result with the names of the files that were pushed while its trial ran."""
         for eager in (*self._earlier, *filter(None, [self._eager])):
             result = eager.disturbed(result)
         return result
@@ -94,7 +94,7 @@ class Delivery:
             self._earlier.append(self._eager)
             self._eager = None
 
-    def _push(self, blobs: Sequence[Blob], owner: str) -> None:
+    def _push(self, blobs: Sequence[Blob]) -> None:
         total, done = sum(blob.size for blob in blobs), 0
         if total >= _WORTH_A_NOTE:
             self._note(f"gets {len(blobs)} files, {total / 1e6:,.0f} MB")
@@ -106,7 +106,9 @@ class Delivery:
             if _WORTH_A_NOTE <= done < total:
                 self._note(f"has got {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
-        push_missing(self._target, blobs, self._present, self._services.cancel, owner=owner, pushed=pushed)
+        push_missing(
+            self._target, blobs, self._present, self._services.cancel, owner=self._services.owner, pushed=pushed
+        )
 
     def _arrived(self, blobs: Sequence[Blob]) -> None:
         for blob in blobs:

@@ -29,7 +29,7 @@ from harness.measuring.program_facts import facts_of
 from harness.measuring.ready_trial import Bench, ReadyTrial, make_ready, trial_folder
 from harness.measuring.recovery import DeviceDown, Recovery, setback_of
 from harness.measuring.run_services import RunServices
-from harness.measuring.running_block import RunningBlock, began_ago_s
+from harness.measuring.running_block import RunningBlock
 from harness.measuring.trial_logs import write_logs
 from harness.records import Result, Setback, Status, Trial
 from harness.records.causes import Cause
@@ -248,8 +248,9 @@ class DeviceSession:
         if not self._opened:
             self._recovery.remember_bystanders()
         self._opened = True
-        found = self._take_lease()
+        # Before the lease is taken: that removes partial files, and lists what has arrived.
         self._delivery.stop()
+        found = self._take_lease()
         self._delivery.begin(found.blobs)
         setup = self._conditions.enter(self._lane.inventory, found.journal)
         programs: dict[str | None, Blob] = dict(self._lane.variants.items()) or {None: self._lane.program}
@@ -308,7 +309,8 @@ class DeviceSession:
                 result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
-            self._block.finish()
+            # What the device runs now would only warm it further.
+            self._block.drop()
             repeats, spoiled = repeats + 1, result
 
     def _from_block(self, trial: Trial) -> Result | None:
@@ -356,7 +358,9 @@ class DeviceSession:
         # Asked after the slot is free and when nothing runs, so that no other lane waits and no trial is disturbed.
         self._block.finish()
         tombstone = left_a_tombstone(result.causes, result.exit_code)
-        story = self._story(result.trial, ago_s=began_ago_s(result), tombstone=tombstone)
+        story = self._story(
+            result.trial, ago_s=(datetime.now(UTC) - result.started_at).total_seconds(), tombstone=tombstone
+        )
         self._kept_s -= time.monotonic() - asked
         return replace(result, logs={**result.logs, **story})
 

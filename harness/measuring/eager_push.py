@@ -17,7 +17,6 @@ from harness.devices.push import Blob
 from harness.devices.target import Cancelled
 from harness.errors import DeviceError
 from harness.records import Result
-from harness.records.seen import PUSHED_BESIDE
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class EagerPush:
             return mine is not None and mine.arrived
 
     def disturbed(self, result: Result) -> Result:
-        """Return the result with a line of evidence for each file that was pushed while its trial ran."""
+        """Return the result with the name of each file that was pushed while its trial ran."""
         until = result.started_at + timedelta(seconds=result.duration_s)
         with self._changed:
             beside = [
@@ -98,11 +97,10 @@ class EagerPush:
                 for one in self._pushes
                 if one.began < until and (one.ended is None or one.ended > result.started_at)
             ]
-        lines = tuple(f"{one.blob.path.name} {PUSHED_BESIDE}" for one in beside)
-        if not lines:
+        if not beside:
             return result
-        conditions = result.conditions
-        return replace(result, conditions=replace(conditions, evidence=(*conditions.evidence, *lines)))
+        names = (*result.conditions.pushed_beside, *(one.blob.path.name for one in beside))
+        return replace(result, conditions=replace(result.conditions, pushed_beside=names))
 
     def stop(self) -> None:
         """End the thread; what it was pushing stays unfinished. Returns once it has ended."""

@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import DeviceError, StableError
@@ -125,8 +124,3 @@ class RunningBlock:
                 break
             further.append(ready)
         return further
-
-
-def began_ago_s(result: Result) -> float:
-    """Return how many seconds ago a trial began."""
-    return (datetime.now(UTC) - result.started_at).total_seconds()

@@ -19,7 +19,6 @@ does by itself what it can. The tests list the commands that it needs and run it
 
 from __future__ import annotations
 
-import math
 import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
@@ -241,7 +240,7 @@ $C"
 
     def longest_s(self, trial: TrialScript) -> float:
         """Seconds that a trial may take on the device, with the pause before it."""
-        return math.ceil(trial.timeout_s + self.gate.idle_s)
+        return trial.timeout_s + self.gate.idle_s
 
 
 def own_shell(prepare: str = "") -> str:

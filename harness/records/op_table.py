@@ -9,7 +9,8 @@ import math
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import overload
+from operator import attrgetter
+from typing import Self, cast, overload
 
 from harness.records.measured import OpTiming
 
@@ -40,12 +41,15 @@ class OpTable(Sequence[OpTiming]):
     cdf_percent: array[float] | None
     mem_kb: array[float] | None
 
-    def known(self, column: str) -> Sequence[float | None]:
-        """Return a column of numbers with None for what is unknown."""
-        values: array[float] | None = getattr(self, column)
-        if values is None:
-            return (None,) * len(self)
-        return [None if math.isnan(value) else value for value in values]
+    @classmethod
+    def of(cls, rows: Sequence[OpTiming]) -> Self:
+        """Make a table of at least one row; anything with the fields of an `OpTiming` is a row."""
+        columns = dict(zip(_FIELDS, zip(*map(_VALUES, rows), strict=True), strict=True))
+        return cls(
+            names=OpNames(columns["index"], columns["node_type"], columns["name"], columns["subgraph"]),
+            times_called=columns["times_called"],
+            **{name: _numbers(columns[name]) for name in NUMBERS},
+        )
 
     def __len__(self) -> int:
         return len(self.names.index)
@@ -84,6 +88,17 @@ class OpTable(Sequence[OpTiming]):
 
 NUMBERS = tuple(one.name for one in fields(OpTable) if one.name not in ("names", "times_called"))
 """The columns of numbers."""
+
+_FIELDS = tuple(one.name for one in fields(OpTiming))
+_VALUES = attrgetter(*_FIELDS)
+
+
+def _numbers(column: tuple[float | None, ...]) -> array[float] | None:
+    if None in column:
+        if column.count(None) == len(column):
+            return None
+        return array("d", [math.nan if value is None else value for value in column])
+    return array("d", cast(tuple[float, ...], column))
 
 
 def _at(column: array[float] | None, place: int) -> float | None:

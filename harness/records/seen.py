@@ -57,10 +57,6 @@ class Sample:
     """Time that all its threads had waited for a core, ready to run, until then; None if the kernel does not say."""
 
 
-PUSHED_BESIDE = "was pushed to the device beside it (push: eager)"
-"""End of the evidence for a push that ran while a trial did; the name of the file goes before."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """Conditions asked and observed. Temperatures are those of the zone that matters for the CPU, if one is known."""
@@ -97,8 +93,9 @@ class Conditions:
     repeats: int = 0
     """Number of earlier runs of the trial that were thrown away because heat spoiled them."""
     evidence: tuple[str, ...] = ()
-    """Evidence for the causes of an invalid result, one sentence each; for any result, why a requested canary was not timed,
-    and which file was pushed to the device while the trial ran (`push: eager`)."""
+    """Evidence for the causes of an invalid result, one sentence each; for any result, why a requested canary was not timed."""
+    pushed_beside: tuple[str, ...] = ()
+    """Names of the files that were pushed to the device while the trial ran (`push: eager`)."""
     samples: tuple[Sample, ...] = ()
     simulated: tuple[str, ...] = ()
     """Names of the fields above that come from a virtual device's model and not from a sensor."""

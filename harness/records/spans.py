@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -32,8 +32,8 @@ class Span:
     """The thread's name."""
     began_ns: int
     ended_ns: int
-    cpu_ns: int | None
-    """CPU time of the thread; None where the span was noted afterwards."""
+    cpu_ns: int
+    """CPU time of the thread."""
     facts: dict[str, object]
 
 
@@ -56,21 +56,6 @@ def span(name: str, **facts: object) -> AbstractContextManager[Tell]:
     """
     log = _log
     return _OFF if log is None else _Open(log, name, facts)
-
-
-def note_span(name: str, began_ns: int, ended_ns: int, *, track: str | None = None, **facts: object) -> None:
-    """Record a span that is known only afterwards, such as what a device did by its own clock.
-
-    Args:
-        name: as for `span`.
-        began_ns: when it began, by `time.monotonic_ns`.
-        ended_ns: when it ended.
-        track: where to show it; default: the present thread.
-        facts: as for `span`.
-    """
-    log = _log
-    if log is not None:
-        log.spans.append(Span(name, track or threading.current_thread().name, began_ns, ended_ns, None, facts))
 
 
 @contextmanager
@@ -112,20 +97,8 @@ class _Open:
         self._facts.update(facts)
 
 
-class _Off:
-    __slots__ = ()
-
-    def __enter__(self) -> Tell:
-        return _unheard
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-
 def _unheard(**facts: object) -> None:
     pass
 
 
-_OFF = _Off()
+_OFF: AbstractContextManager[Tell] = nullcontext(_unheard)

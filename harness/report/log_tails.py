@@ -30,7 +30,8 @@ def log_tails(run_path: Path, results: Iterable[Result]) -> dict[str, Mapping[st
             continue
         trial = result.trial
         problem = (trial.device, trial.model.name, trial.delegate_label, trial.threads, trial.cpus.label, trial.binary)
-        key = (problem, result.status, result.causes, result.message, result.conditions.evidence, result.exit_code)
+        shown = (result.conditions.evidence, result.conditions.pushed_beside)
+        key = (problem, result.status, result.causes, result.message, shown, result.exit_code)
         if key in seen:
             continue
         seen.add(key)

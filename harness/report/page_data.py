@@ -104,7 +104,10 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "waited": rounded(seen.waited_s, 4) or None,
             "canary": _canary(seen.canary_ratio, seen.canary_after_ratio),
             "repeats": seen.repeats or None,
-            "evidence": list(seen.evidence),
+            "evidence": [
+                *seen.evidence,
+                *(f"{file} was pushed to the device beside it (push: eager)" for file in seen.pushed_beside),
+            ],
             "settings": [
                 [key, value, seen.settings_observed.get(key)] for key, value in sorted(seen.settings_asked.items())
             ],

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.analysis.carry_over import carry_over
-from harness.records.seen import PUSHED_BESIDE
 from harness.report.cell_summaries import ReportCell
 from harness.report.drift_sentences import drift_sentences
 from harness.report.wording import number_of
@@ -80,7 +79,7 @@ def _waiting(run: Run) -> list[str]:
 
 def _disturbed(run: Run) -> list[str]:
     """Name the processes beside which files were pushed."""
-    beside = sum(any(line.endswith(PUSHED_BESIDE) for line in one.conditions.evidence) for one in run.results)
+    beside = sum(bool(one.conditions.pushed_beside) for one in run.results)
     if not beside:
         return []
     processes = number_of(beside, "process", "processes")

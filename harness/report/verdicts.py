@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from harness.analysis.cell_selection import pair_cells
-from harness.analysis.cells import KEYS, CellResults, group_by_cell
+from harness.analysis.cells import KEYS, CellResults
 from harness.analysis.comparison import Comparison, Table, compare
 from harness.analysis.metrics import Metric
 from harness.analysis.sides import RunContext
@@ -187,7 +187,7 @@ def _table(
         devices={device.serial: device for device in run.manifest.devices},
         harness_version=run.manifest.harness_version,
         adaptive=run.manifest.adaptive,
-        cells=tuple(group_by_cell(run.results)),
+        cells=tuple(cells),
     )
     table = compare(pairs, source, source, metric=metric, rules=Rules(), apart=tuple(changes), ops=ops)
     fingerprints = {device.serial: device.fingerprint for device in run.manifest.devices}

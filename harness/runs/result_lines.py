@@ -8,18 +8,15 @@ Values that many results hold are kept once: trials as the manifest holds them, 
 
 from __future__ import annotations
 
-import math
-from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, Field, fields
-from operator import attrgetter
-from typing import Any, TypeVar, cast, get_type_hints
+from dataclasses import MISSING, Field, fields, replace
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from pydantic import TypeAdapter
 
 from harness.records import Measurement, OpTiming, Result, Trial
-from harness.records.op_table import NUMBERS, OpNames, OpTable
+from harness.records.op_table import OpNames, OpTable
 from harness.runs.stored_json import decoded
 
 RESULT: TypeAdapter[Result] = TypeAdapter(Result)
@@ -66,26 +63,14 @@ class ResultLines:
     def _table(self, ops: Sequence[Any]) -> OpTable | tuple[OpTiming, ...]:
         if not ops:
             return ()
-        columns = dict(zip(_OP_FIELDS, zip(*map(_OP_VALUES, ops), strict=True), strict=True))
-        names = OpNames(columns["index"], columns["node_type"], columns["name"], columns["subgraph"])
-        calls = columns["times_called"]
-        return OpTable(
-            names=_once(self._names, names),
-            times_called=_once(self._calls, calls),
-            **{name: _numbers(columns[name]) for name in NUMBERS},
+        table = OpTable.of(ops)
+        return replace(
+            table, names=_once(self._names, table.names), times_called=_once(self._calls, table.times_called)
         )
 
 
 def _once(kept: dict[_Kept, _Kept], value: _Kept) -> _Kept:
     return kept.setdefault(value, value)
-
-
-def _numbers(column: tuple[float | None, ...]) -> array[float] | None:
-    if None in column:
-        if column.count(None) == len(column):
-            return None
-        return array("d", [math.nan if value is None else value for value in column])
-    return array("d", cast(tuple[float, ...], column))
 
 
 def _struct(kind: type, **instead: Any) -> Any:
@@ -109,5 +94,3 @@ _LINE: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     _struct(Result, measurement=_struct(Measurement, ops=msgspec.Raw) | None)
 )
 _OPS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[_struct(OpTiming)] | None)  # type: ignore[misc]  # made from the record
-_OP_FIELDS = tuple(one.name for one in fields(OpTiming))
-_OP_VALUES = attrgetter(*_OP_FIELDS)

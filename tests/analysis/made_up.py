@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -29,6 +31,11 @@ PHONE = DeviceInfo(serial="R5CT1", model="Pixel 8", soc="Tensor G3", fingerprint
 OTHER_PHONE = DeviceInfo(
     serial="R5CT2", model="Pixel 6", soc="Tensor", fingerprint="google/oriole:14/B", config="pixel_6"
 )
+
+DELEGATES = ("cpu", "gpu", "nnapi", "xnnpack", "hexagon", "six", "seven")
+"""Of the cells that tests know by number."""
+Order = Sequence[tuple[int, int]]
+"""Block and cell of each process, in the order of running."""
 
 
 def result(
@@ -109,6 +116,17 @@ def cell(
             causes=causes,
         )
         for block, value in enumerate(values)
+    ]
+
+
+def ran(order: Order, logs: Sequence[float], *, device: str = PHONE.serial, every_s: float = 2.0) -> list[Result]:
+    """One process after the other, each of a second, by the logarithms of their latencies."""
+    return [
+        replace(
+            result(math.exp(log), delegate=DELEGATES[cell], block=block, device=device),
+            started_at=BEGAN + timedelta(seconds=every_s * place),
+        )
+        for place, ((block, cell), log) in enumerate(zip(order, logs, strict=True))
     ]
 
 

@@ -16,26 +16,12 @@ from scipy import stats
 
 from harness.analysis.carry_over import CarryOver, carry_over
 from harness.records import Purpose, Result, Status
-from tests.analysis.made_up import BEGAN, OTHER_PHONE, result
-
-NAMES = ("cpu", "gpu", "nnapi", "xnnpack", "hexagon", "six", "seven")
-Order = Sequence[tuple[int, int]]
-"""Block and cell of each process, in the order of running."""
+from tests.analysis.made_up import OTHER_PHONE, Order, ran
 
 
 def shuffled(cells: int, blocks: int, seed: int = 1) -> list[tuple[int, int]]:
     rng = random.Random(seed)
     return [(block, cell) for block in range(blocks) for cell in rng.sample(range(cells), cells)]
-
-
-def ran(order: Order, logs: Sequence[float], *, device: str = "R5CT1", every_s: float = 2.0) -> list[Result]:
-    return [
-        replace(
-            result(math.exp(log), delegate=NAMES[cell], block=block, device=device),
-            started_at=BEGAN + timedelta(seconds=every_s * place),
-        )
-        for place, ((block, cell), log) in enumerate(zip(order, logs, strict=True))
-    ]
 
 
 def noisy(order: Order, effect: Callable[[int, int], float], *, noise: float, level: float = 0.0) -> list[float]:

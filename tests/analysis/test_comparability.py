@@ -146,3 +146,16 @@ def test_throttling_is_held_against_each_side_s_own_number_of_processes(many: in
     for base, head in ((hot(many, 10), hot(few, 2)), (hot(few, 2), hot(many, 10))):
         (note,) = compare_conditions(base, head)
         assert (note.kind, note.unlike) == ("throttling", unlike)
+
+
+def test_pushes_beside_the_trials_of_one_side_are_noted() -> None:
+    def pushed(count: int) -> Side:
+        seen = [Conditions(pushed_beside=("big.tflite",) if index < count else ()) for index in range(10)]
+        return Side(run_id="a", results=[replace(result(1.0), conditions=one) for one in seen], device=PHONE)
+
+    assert compare_conditions(pushed(0), pushed(0)) == []
+    (note,) = compare_conditions(pushed(5), pushed(0))
+    assert (note.kind, note.unlike) == ("pushed_beside", True)
+    assert note.text == "models were pushed beside the trial in 5 of 10 and 0 of 10 processes"
+    (note,) = compare_conditions(pushed(5), pushed(4))
+    assert not note.unlike

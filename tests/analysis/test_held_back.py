@@ -10,8 +10,8 @@ from harness.analysis.held_back import without_control, without_good_news
 from harness.analysis.verdict import Judgement, Verdict
 
 
-def judgement(verdict: Verdict) -> Judgement:
-    return Judgement(verdict=verdict, more_processes=7, reasons=("few",), q_value=0.5)
+def judgement(verdict: Verdict, *, same_so_far: bool = False) -> Judgement:
+    return Judgement(verdict=verdict, more_processes=7, reasons=("few",), q_value=0.5, same_so_far=same_so_far)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FASTER, Verdict.SLOWER])
@@ -21,9 +21,8 @@ def test_without_a_control_a_difference_is_a_suspicion(verdict: Verdict) -> None
 
 def test_without_a_control_nothing_is_the_same_and_no_forecast_holds() -> None:
     reason = "separate runs without a control cannot show that nothing changed"
-    assert without_control(judgement(Verdict.SAME)) == Judgement(
-        verdict=Verdict.INCONCLUSIVE, reasons=(reason,), q_value=0.5
-    )
+    for looks_same in (judgement(Verdict.SAME), judgement(Verdict.INCONCLUSIVE, same_so_far=True)):
+        assert without_control(looks_same) == Judgement(verdict=Verdict.INCONCLUSIVE, reasons=(reason,), q_value=0.5)
     undecided = judgement(Verdict.INCONCLUSIVE)
     assert without_control(undecided) == replace(undecided, more_processes=None)
 
@@ -35,3 +34,8 @@ def test_with_values_that_are_no_numbers_nothing_is_the_same_or_faster(verdict: 
         assert found == replace(judgement(Verdict.INCONCLUSIVE), reasons=("not every value is a positive number",))
     else:
         assert found == judgement(verdict)
+
+
+def test_nor_does_it_look_the_same_so_far() -> None:
+    found = without_good_news(judgement(Verdict.INCONCLUSIVE, same_so_far=True))
+    assert found == replace(judgement(Verdict.INCONCLUSIVE), reasons=("not every value is a positive number",))

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from benchmarks.orders import HEATS, Disturbance, adaptive_coverage, figures, own, own_open
+from benchmarks.orders import HEATS, OWN, OWN_OPEN, Disturbance, adaptive_coverage, figures, ran_before
+from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import group_by_cell, key_of
-from harness.analysis.predecessors import Before, before_blocks, sequence_of, to_leave_out
+from harness.analysis.comparison import compare
+from harness.analysis.metrics import Metric
+from harness.analysis.predecessors import Before, sequence_of, to_leave_out
 from harness.analysis.ratio_interval import paired
+from harness.analysis.sides import RunContext
+from harness.analysis.verdict import Rules
 from harness.records import Status
-from tests.analysis.made_up import result
+from tests.analysis.made_up import BEGAN, ran, result
 
-BEGAN = datetime(2026, 8, 1, tzinfo=UTC)
 HEAD_FIRST = [0, 1, 1, 0, 1, 0, 1, 0, 1, 0]
 """AB BA BA AB BA ...: the second of the equal blocks, and the first of all, have unlike predecessors."""
 
 
 def before() -> Before:
-    ran = [cell for first in HEAD_FIRST for cell in (first, 1 - first)]
-    last = [-1, *ran[:-1]]
-    sides = [
-        (
-            last[2 * block + ran[2 * block : 2 * block + 2].index(0)],
-            last[2 * block + ran[2 * block : 2 * block + 2].index(1)],
-        )
-        for block in range(len(HEAD_FIRST))
-    ]
-    return Before(
-        np.array([ours != theirs for ours, theirs in sides]),
-        np.array([((ours == 1) + (theirs == 1)) / 2 for ours, theirs in sides]),
-    )
+    found = ran_before(np.array([[(first, 1 - first) for first in HEAD_FIRST]]))
+    return Before(found.apart[0], found.after_head[0])
 
 
 def means(carry: float, noise: float = 0.001) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -78,7 +71,7 @@ def test_what_is_left_of_five_blocks_gives_no_verdict() -> None:
 
 
 def test_what_ran_before_is_told_by_the_times_of_all_cells() -> None:
-    ran = [
+    results = [
         replace(
             result(1000.0, delegate=delegate, block=block, status=status),
             started_at=BEGAN + timedelta(seconds=second),
@@ -91,18 +84,43 @@ def test_what_ran_before_is_told_by_the_times_of_all_cells() -> None:
             ("gpu", 1, Status.OK, 3),
         )
     ]
-    told = sequence_of(group_by_cell(ran))
-    cpu, gpu = key_of(ran[0].trial), key_of(ran[1].trial)
-    assert [told.get(one.trial.trial_id) for one in ran] == [None, cpu, None, gpu, gpu]
-    assert ran[2].trial.trial_id not in told, "it never ran"
-    found = before_blocks([(None, cpu), (gpu, gpu)], gpu)
+    told = sequence_of(group_by_cell(results))
+    cpu, gpu = key_of(results[0].trial), key_of(results[1].trial)
+    assert [told.get(one.trial.trial_id) for one in results] == [None, cpu, None, gpu, gpu]
+    assert results[2].trial.trial_id not in told, "it never ran"
+    found = Before.of([None, gpu], [cpu, gpu], gpu)
     assert (found.apart.tolist(), found.after_head.tolist()) == ([True, False], [0.0, 1.0])
+
+
+def test_cells_that_are_named_anew_have_the_same_predecessors() -> None:
+    """A report tells two model files of one name apart, so its cells have other keys than their trials."""
+    order = [(block, cell) for block, first in enumerate(HEAD_FIRST) for cell in (first, 1 - first)]
+    before_each = [-1, *(cell for _, cell in order)]
+    logs = [7.0 + 0.03 * (was == 1) + 0.0001 * (place % 3) for place, was in enumerate(before_each[:-1])]
+    cells = group_by_cell(ran(order, logs))
+    found = []
+    for model in ("m", "m (1a2b)"):
+        base, head = sorted(
+            (replace(one, key=replace(one.key, model=model)) for one in cells), key=lambda one: one.key.delegate
+        )
+        run = RunContext(run_id="r", cells=(base, head))
+        table = compare([Pair(base=base, head=head)], run, run, metric=Metric.INFERENCE_AVG, rules=Rules())
+        found.append(table.comparisons[0].estimate.unlike_before)
+    assert found == [2, 2]
+
+
+def test_after_a_long_rest_nothing_has_run_before() -> None:
+    """As where a run goes on hours later; a process lasts a second."""
+    cpu, gpu, later = ran([(0, 0), (0, 1), (1, 0)], [7.0] * 3)
+    for rest_s, known in ((599.5, key_of(gpu.trial)), (600.0, None)):
+        again = replace(later, started_at=gpu.started_at + timedelta(seconds=1 + rest_s))
+        assert sequence_of(group_by_cell([cpu, gpu, again]))[again.trial.trial_id] == known, rest_s
 
 
 @pytest.mark.parametrize("blocks", [5, 8, 10, 20])
 def test_two_cells_cover_the_ratio_that_would_be_without_carry_over(blocks: int) -> None:
     """93 % at least; of 400, less than 89.5 % is four standard deviations below."""
-    for design in (own, own_open):
+    for design in (OWN, OWN_OPEN):
         for noise in (0.002, 0.01):
             found = figures(design, HEATS, cells=2, blocks=blocks, noise=noise, experiments=400, seed=5)
             assert found.covered >= 0.895, (noise, found)

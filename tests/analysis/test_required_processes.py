@@ -10,7 +10,7 @@ from scipy import stats
 
 from harness.analysis.one_sided import least_paired_p, least_unpaired_p
 from harness.analysis.ratio_interval import Estimate, paired, unpaired
-from harness.analysis.required_processes import LIMIT, least_processes, more_processes
+from harness.analysis.required_processes import LIMIT, least_for_same, least_processes, more_processes, same_words
 from harness.analysis.samples import PairedSample, UnpairedSample
 from harness.analysis.sequential import look_alpha, repeated_p
 from harness.analysis.verdict import Rules, Verdict, judge
@@ -49,6 +49,11 @@ def test_as_small_as_is_asked_for_is_enough() -> None:
     assert least_processes(1, least_paired_p(6) * 0.999) == 7
     assert least_processes(1, least_unpaired_p(6, 6), paired=False) == 6
     assert least_processes(1, least_unpaired_p(6, 6) * 0.999, paired=False) == 7
+
+
+def test_same_takes_sixteen_and_says_so_where_others_take_less() -> None:
+    assert [least_for_same(least) for least in (5, 15, 16, 17)] == [16, 16, 16, 17]
+    assert [same_words(least) for least in (5, 15, 16, 17)] == [" (`same`: 16)", " (`same`: 16)", "", ""]
 
 
 def test_what_nobody_can_decide_has_no_number() -> None:

@@ -49,6 +49,13 @@ def test_sameness_of_pairs_is_as_sure_as_the_mean_of_all_blocks() -> None:
         assert sample.p_within(0.01) == pytest.approx(wanted)
 
 
+def test_fewer_than_five_blocks_that_are_left_of_five_claim_nothing() -> None:
+    four, five = (np.array([0.0, 0.0001, -0.0001, 0.0002, -0.0002])[:n] for n in (4, 5))
+    left, whole, never_more = PairedSample(four, five), PairedSample(five, five), PairedSample(four, four)
+    assert (left.p_within(0.01), left.p_above(-0.01), left.p_below(0.01)) == (1.0, 1.0, 1.0)
+    assert max(whole.p_within(0.01), never_more.p_within(0.01)) < 0.1
+
+
 def test_sizes_are_those_of_the_values_that_are_used() -> None:
     assert (PairedSample(CALM[:8], CALM).size, PairedSample(CALM[:8], CALM).paired) == (8, True)
     assert (UnpairedSample(CALM, WILD).size, UnpairedSample(WILD, CALM).size) == (10, 10)

@@ -27,9 +27,10 @@ def test_no_needle_holds_what_the_search_leaves_out() -> None:
         assert not set(needle) & set("0123456789\n"), needle
 
 
-def test_each_mark_of_the_tool_holds_one_of_its_words() -> None:
-    for mark in process_ids._TOOL.pattern.replace("\\s*$", "").replace("\\[", "[").split("|"):
-        assert any(word in mark for word in process_ids._TOOL_WORDS), mark
+def test_each_word_of_the_tool_marks_its_text_and_the_first_only_ends_a_line() -> None:
+    for word in process_ids._TOOL_WORDS:
+        assert process_ids._TOOL.search(f"x\n{word}\ny"), word
+    assert process_ids._TOOL.search("STARTING! the engine") is None
 
 
 def test_a_message_of_the_kernel_among_chatter_is_found() -> None:

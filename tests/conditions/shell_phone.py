@@ -154,18 +154,6 @@ class ShellPhone:
         raise AssertionError(command)
 
     def push(
-        self,
-        local: Path,
-        remote: str,
-        *,
-        mode: int = 0o644,
-        timeout_s: float | None = None,
-        cancel: threading.Event | None = None,
-    ) -> None:
-        """A condition only runs commands."""
-        raise AssertionError("a condition only runs commands")
-
-    def push_all(
         self, files: Sequence[Outgoing], *, timeout_s: float | None = None, cancel: threading.Event | None = None
     ) -> None:
         """A condition only runs commands."""

@@ -19,7 +19,7 @@ from harness.devices.device_config import load_device_configs
 from harness.devices.device_folder import BASE_DIR, JOURNAL
 from harness.devices.inventory import Inventory, take_inventory
 from harness.devices.lease import open_folder
-from harness.devices.target import CommandOutput
+from harness.devices.target import CommandOutput, Outgoing
 from harness.errors import DeviceLost
 from harness.virtual.farm import VirtualFarm
 
@@ -181,7 +181,7 @@ def test_a_journal_that_is_not_ours_alone_is_kept(farm: VirtualFarm, tmp_path: P
     target, inventory = device(farm, "virtual-flagship")
     local = tmp_path / "journal"
     local.write_text("vibration on\nstay_awake 0\ngovernor:policy4 schedutil\n$(reboot) now\n")
-    target.push(local, f"{BASE_DIR}/{JOURNAL}")
+    target.push([Outgoing(local=local, remote=f"{BASE_DIR}/{JOURNAL}")])
     told = DeviceSettings(target, inventory).mend(open_folder(target, owner="the-next-run").journal)
     assert "vibration was on and cannot be given back by this session" in told
     assert "governor:policy4 was schedutil and cannot be given back by this session" in told, "no root here"

@@ -6,28 +6,16 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.devices.adb_target import AdbTarget
-from harness.devices.target import Cancelled
+from harness.devices.target import Cancelled, Outgoing
 from harness.errors import AdbServerLost, DeviceError, DeviceHung, DeviceLost, StorageRefused
 from harness.virtual.farm import VirtualFarm
 
 TMP = "/data/local/tmp"
-
-
-@pytest.fixture(scope="module")
-def farm() -> Iterator[VirtualFarm]:
-    with VirtualFarm(["virtual-flagship"]) as started:
-        yield started
-
-
-@pytest.fixture
-def target(farm: VirtualFarm) -> AdbTarget:
-    return AdbTarget(farm.serials[0], port=farm.adb_port)
 
 
 def test_streams_and_exit_codes_are_told_apart(target: AdbTarget) -> None:
@@ -64,7 +52,7 @@ def test_endless_output_keeps_its_beginning_and_its_end(target: AdbTarget) -> No
 def test_files_arrive_whole_both_ways(target: AdbTarget, tmp_path: Path, size: int) -> None:
     data = os.urandom(size)
     (tmp_path / "a").write_bytes(data)
-    target.push(tmp_path / "a", f"{TMP}/push test", mode=0o755)
+    target.push([Outgoing(local=tmp_path / "a", remote=f"{TMP}/push test", mode=0o755)])
     seen = target.stat(f"{TMP}/push test")
     assert seen is not None
     assert (seen.size, seen.mode & 0o777) == (size, 0o755)
@@ -81,7 +69,7 @@ def test_what_is_not_there_is_none_and_leaves_nothing_behind(target: AdbTarget, 
 def test_a_refused_push_says_why(target: AdbTarget, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 200_000)
     with pytest.raises(StorageRefused, match="Read-only"):
-        target.push(tmp_path / "a", "/system/bin/x")
+        target.push([Outgoing(local=tmp_path / "a", remote="/system/bin/x")])
 
 
 def test_each_request_is_logged_with_its_duration_and_its_end(
@@ -90,7 +78,7 @@ def test_each_request_is_logged_with_its_duration_and_its_end(
     (tmp_path / "a").write_bytes(b"12345")
     with caplog.at_level(logging.DEBUG, logger="harness.devices"):
         target.run("echo out\necho err >&2; exit 7", timeout_s=20)
-        target.push(tmp_path / "a", f"{TMP}/logged")
+        target.push([Outgoing(local=tmp_path / "a", remote=f"{TMP}/logged")])
         target.pull(f"{TMP}/nothing", tmp_path / "x")
         with pytest.raises(DeviceHung):
             target.run("sleep 9; " + "x" * 300, timeout_s=0.5)
@@ -132,13 +120,13 @@ def test_no_foreign_error_leaks_when_the_server_dies(tmp_path: Path) -> None:
         def work() -> None:
             for _ in range(2000):
                 target.run("sleep 0.01", timeout_s=60)
-                target.push(tmp_path / "big", f"{TMP}/big")
+                target.push([Outgoing(local=tmp_path / "big", remote=f"{TMP}/big")])
                 target.pull(f"{TMP}/big", tmp_path / "back")
 
         with pytest.raises(DeviceError):
             work()
         killer.join()
     with pytest.raises(DeviceError):
-        target.push(tmp_path / "big", f"{TMP}/big")
+        target.push([Outgoing(local=tmp_path / "big", remote=f"{TMP}/big")])
     with pytest.raises(DeviceError):
         target.pull("/x", tmp_path / "y")

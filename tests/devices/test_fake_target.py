@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.devices.fake_target import After, Call, FakeFile, FakeTarget, Hang, UnexpectedCommand
-from harness.devices.target import Cancelled, CommandOutput, RemoteStat, Target
+from harness.devices.target import Cancelled, CommandOutput, Outgoing, RemoteStat, Target
 from harness.errors import CommandFailed, DeviceHung, DeviceLost, HarnessError
 
 GONE = DeviceLost("gone", serial="fake")
@@ -63,7 +63,7 @@ def test_what_was_asked_is_remembered_with_when(tmp_path: Path) -> None:
     said(target, "slow")
     target.stat("/a")
     target.pull("/a", tmp_path / "a")
-    target.push(tmp_path / "a", "/b")
+    target.push([Outgoing(local=tmp_path / "a", remote="/b")])
     assert target.calls == [
         Call("run", "slow", 0),
         Call("stat", "/a", 2.5),
@@ -104,7 +104,7 @@ def test_hanging_ends_at_the_deadline_or_when_it_is_cancelled() -> None:
 def test_files_go_there_and_back(tmp_path: Path) -> None:
     target = FakeTarget(files={"/etc/hosts": b"old", "/data/x/y": FakeFile(data=b"12345", mode=0o600, mtime=7)})
     (tmp_path / "local").write_bytes(b"new")
-    target.push(tmp_path / "local", "/etc/hosts", mode=0o755)
+    target.push([Outgoing(local=tmp_path / "local", remote="/etc/hosts", mode=0o755)])
     seen = target.stat("/etc/hosts")
     assert seen is not None
     assert (seen.mode, seen.size) == (stat.S_IFREG | 0o755, 3)
@@ -136,7 +136,7 @@ def test_the_nth_call_fails_and_does_nothing(tmp_path: Path) -> None:
     with pytest.raises(DeviceLost):
         said(target, "a")
     with pytest.raises(DeviceLost):
-        target.push(tmp_path / "local", "/x")
+        target.push([Outgoing(local=tmp_path / "local", remote="/x")])
     with pytest.raises(DeviceHung):
         target.stat("/x")
     with pytest.raises(DeviceHung):

@@ -31,12 +31,6 @@ from harness.measuring.trial_script import HELD, BlockScript, TrialScript, kill_
 from harness.virtual.farm import VirtualFarm
 
 
-@pytest.fixture(scope="module")
-def farm() -> Iterator[VirtualFarm]:
-    with VirtualFarm(["virtual-flagship"]) as started:
-        yield started
-
-
 @pytest.fixture
 def target(farm: VirtualFarm) -> Iterator[AdbTarget]:
     device = AdbTarget(farm.serials[0], port=farm.adb_port)

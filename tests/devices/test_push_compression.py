@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,12 +46,6 @@ def test_the_slowest_of_three_works_decides(
     link_mb_s: float | None, sampled: Sequence[Sampled], best: Codec | None
 ) -> None:
     assert best_codec(sampled, link_mb_s and link_mb_s * 1e6) is best
-
-
-@pytest.fixture(scope="module")
-def farm() -> Iterator[VirtualFarm]:
-    with VirtualFarm(["virtual-flagship"]) as started:
-        yield started
 
 
 class Asked:
@@ -174,7 +168,7 @@ def test_a_slow_link_makes_a_push_go_compressed(
     with caplog.at_level("DEBUG", logger="harness.devices"):
         target = AdbTarget(farm.serials[0], port=farm.adb_port)
         target._compression.learn(5_000_000, 1.0)
-        target.push(words.local, "/data/local/tmp/words")
+        target.push([Outgoing(local=words.local, remote="/data/local/tmp/words")])
         assert any(" for /data/local/tmp/words" in line for line in caplog.messages)
         assert target.pull("/data/local/tmp/words", tmp_path / "back")
         assert (tmp_path / "back").read_bytes() == WORDS

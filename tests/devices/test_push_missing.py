@@ -25,12 +25,6 @@ NO_HASH = "sha256sum() { return 1; }; command() { [ $2 != sha256sum ]; }; "
 """Makes a device's shell one that has no sha256sum."""
 
 
-@pytest.fixture(scope="module")
-def farm() -> Iterator[VirtualFarm]:
-    with VirtualFarm(["virtual-flagship"]) as started:
-        yield started
-
-
 @pytest.fixture
 def target(farm: VirtualFarm) -> Iterator[AdbTarget]:
     device = AdbTarget(farm.serials[0], port=farm.adb_port)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.devices.adb_target import AdbTarget
-from harness.devices.target import Cancelled
+from harness.devices.target import Cancelled, Outgoing
 from harness.errors import DeviceHung
 
 NEVER_S = 10_000.0
@@ -66,7 +66,7 @@ def phone(behaviour: Behaviour, *, opens: bool = True) -> Iterator[AdbTarget]:
 def push(target: AdbTarget, folder: Path, timeout_s: float, cancel: threading.Event | None = None) -> None:
     file = folder / "big"
     file.write_bytes(bytes(20_000_000))  # more than what the kernel keeps for a reader
-    target.push(file, "/data/local/tmp/big", timeout_s=timeout_s, cancel=cancel)
+    target.push([Outgoing(local=file, remote="/data/local/tmp/big")], timeout_s=timeout_s, cancel=cancel)
 
 
 def pull(target: AdbTarget, folder: Path, timeout_s: float, cancel: threading.Event | None = None) -> None:

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 
 from harness.cli.export import export
 from harness.errors import UsageError
-from harness.formats.op_columns import in_columns
 from harness.formats.run_tables import TableName, delegated_nodes, iso_utc, to_parquet, to_text
 from harness.records import DelegateUse, Measurement, ModelInput, OpTiming, Result, RunStatistics, Status
 from harness.runs.run_store import Run, load_run
@@ -172,14 +171,12 @@ def test_stored_ops_and_ops_in_memory_give_the_same_tables(tmp_path: Path, odd: 
     seen = results[at].measurement
     assert seen is not None
     assert seen.ops is not None
-    if odd == "nan":  # JSON has no such number, so it does not stand in columns
+    if odd == "nan":  # JSON has no such number, so it is not stored in columns
         results[at] = replace(results[at], measurement=replace(seen, ops=(replace(seen.ops[0], avg_us=float("nan")),)))
     elif odd == "tool":
         results[at] = replace(results[at], measurement=replace(seen, tool="benchmark_litert_model", warmup=_count(3)))
     run = load_run(write_run(tmp_path / "odd", results).path)
     in_memory = replace(run, results=tuple(_as_rows(result) for result in run.results))
-    assert in_columns([run]) is (odd != "nan")
-    assert not in_columns([in_memory])
     by_columns, by_rows = io.BytesIO(), io.BytesIO()
     to_parquet([run, stored], "ops", by_columns)
     to_parquet([in_memory, stored], "ops", by_rows)
@@ -187,6 +184,26 @@ def test_stored_ops_and_ops_in_memory_give_the_same_tables(tmp_path: Path, odd: 
     assert by_columns.getvalue() == by_rows.getvalue()
     for file_format in ("csv", "json"):
         assert exported([run, stored], "ops", file_format) == exported([in_memory, stored], "ops", file_format)
+
+
+def test_odd_values_of_ops_are_null_or_escaped_in_every_format(tmp_path: Path) -> None:
+    op = OpTiming(index=0, node_type="C\udce9", name="\udce9 \u00e9", avg_us=float("inf"), percent=float("-inf"))
+    run = _bare(tmp_path)
+    seen = replace(run.results[0], measurement=Measurement(ops=(op, replace(op, avg_us=1.5))))
+    odd = replace(run, manifest=replace(run.manifest, run_id="r\udce9"), results=(seen,))
+    shown = {"run_id": "r\\udce9", "node_type": "C\\udce9", "name": "\\udce9 \u00e9", "percent": None}
+    averages: list[float | None] = [None, 1.5]
+    rows = _json([odd], "ops")
+    assert [{name: row[name] for name in shown} for row in rows] == [shown, shown]
+    assert [row["avg_us"] for row in rows] == [row["cost_us"] for row in rows] == averages
+    in_csv = list(csv.DictReader(io.StringIO(exported([odd], "ops", "csv").encode().decode())))
+    assert [(row["name"], row["avg_us"], row["percent"]) for row in in_csv] == [
+        (shown["name"], "", ""),
+        (shown["name"], "1.5", ""),
+    ]
+    out = io.BytesIO()
+    to_parquet([odd], "ops", out)
+    assert pq.read_table(out).to_pylist() == rows
 
 
 def _as_rows(result: Result) -> Result:

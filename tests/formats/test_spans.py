@@ -11,7 +11,7 @@ import pytest
 
 from harness.formats.span_slices import NOTES, span_events
 from harness.formats.trace_events import write_trace
-from harness.records.spans import SpanLog, note_span, recording, span
+from harness.records.spans import Span, SpanLog, recording, span
 
 
 def written(log: SpanLog) -> dict[str, Any]:
@@ -30,7 +30,6 @@ def test_nothing_is_kept_while_nobody_records() -> None:
         pass
     with span("late", trial="t") as tell:
         tell(more=1)
-    note_span("late", 0, 1)
     assert log.spans == []
     assert span("a") is span("b", trial="t"), "one object for all: opening a span makes none"
 
@@ -67,7 +66,8 @@ def test_the_trace_is_json_with_a_slice_per_span_and_parents_first() -> None:
     with recording() as log, span("trial", trial="t1"):
         with span("parse", trial="t1"):
             pass
-        note_span("process", log.began_ns + 1_000, log.began_ns + 501_000, track="device", trial="t1")
+        times = (log.began_ns + 1_000, log.began_ns + 501_000, 2_000_000)
+        log.spans.append(Span("process", "device", *times, {"trial": "t1", "unknown": None}))
     document = written(log)
     assert document["otherData"]["began"] == log.began.isoformat()
     by_name = {event["name"]: event for event in slices(document)}
@@ -78,7 +78,8 @@ def test_the_trace_is_json_with_a_slice_per_span_and_parents_first() -> None:
     assert (process["ts"], process["dur"]) == (1, 500)
     assert parse["args"]["trial"] == "t1"
     assert parse["args"]["cpu_ms"] >= 0
-    assert "cpu_ms" not in process["args"]
+    assert process["args"] == {"cpu_ms": 2.0, "trial": "t1"}
+    assert process["tid"] != trial["tid"] == parse["tid"]
     names = {event["args"]["name"] for event in document["traceEvents"] if event["ph"] == "M"}
     assert names == {"harness", "device", threading.current_thread().name}
     order = [event["name"] for event in slices(document)]

@@ -11,14 +11,14 @@ import pytest
 
 from harness.benchmark_model.command_line import BinaryFacts
 from harness.conditions.device_gate import DeviceGate
-from harness.devices.fake_target import Answer, FakeTarget, Hang
-from harness.devices.inventory import Inventory, read_inventory
+from harness.devices.fake_target import Answer, FakeStream, FakeTarget, Hang
+from harness.devices.inventory import read_inventory
 from harness.devices.push import Blob
-from harness.devices.target import CommandOutput
+from harness.devices.target import STDERR, CommandOutput
 from harness.errors import DeviceHung, DeviceRebooted, StorageFull, StorageRefused
 from harness.measuring.block_run import BlockRun
 from harness.measuring.device_setup import Setup
-from harness.measuring.ready_trial import Bench, ReadyTrial, make_ready
+from harness.measuring.ready_trial import GRACE_S, Bench, ReadyTrial, make_ready
 from harness.measuring.trailer import Trailer
 from harness.measuring.trial_verdict import observe
 from harness.records import CpuRequest, DelegateRequest, ModelRef, Purpose, Result, RunLengths, Sample, Status, Trial
@@ -95,12 +95,12 @@ class Phone:
         )
 
 
-def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections: str) -> Result:
-    inventory: Inventory = read_inventory("phone", SECTIONS | sections, {})
+def begin(target: FakeTarget, *, setup: Setup | None = None, **sections: str) -> BlockRun:
+    """A block of one trial."""
     blob = Blob(path=Path("x"), sha256="0" * 64, size=1, executable=True)
     bench = Bench(
-        target=phone.target,
-        inventory=inventory,
+        target=target,
+        inventory=read_inventory("phone", SECTIONS | sections, {}),
         program=blob,
         facts=BinaryFacts(flags=frozenset()),
         owner="run",
@@ -108,9 +108,11 @@ def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections
     )
     ready = make_ready(bench, TRIAL, blob, threading.Event())
     assert isinstance(ready, ReadyTrial)
-    result = BlockRun([ready], DeviceGate(), threading.Event()).result(
-        lambda trial_id: made(folder / "logs" / trial_id)
-    )
+    return BlockRun([ready], DeviceGate(), threading.Event())
+
+
+def run_on(phone: Phone, folder: Path, *, setup: Setup | None = None, **sections: str) -> Result:
+    result = begin(phone.target, setup=setup, **sections).result(lambda trial_id: made(folder / "logs" / trial_id))
     assert result is not None
     return result
 
@@ -209,3 +211,48 @@ def test_a_phone_that_hangs_is_told_to_end_what_runs(tmp_path: Path) -> None:
     with pytest.raises(DeviceHung):
         run_on(phone, tmp_path)
     assert len(phone.target.commands) > 1
+
+
+class Chatter(FakeTarget):
+    """Its commands print something every five seconds and never end."""
+
+    def stream(self, command: str, *, cancel: threading.Event | None = None) -> FakeStream:
+        """See `FakeTarget.stream`."""
+        return ChatterStream(self, command, cancel)
+
+
+class ChatterStream(FakeStream):
+    """See `Chatter`."""
+
+    heard = 0
+
+    def receive(self, *, timeout_s: float) -> tuple[int, bytes] | None:
+        """See `FakeStream.receive`."""
+        self.heard += 1
+        assert self.heard < 100, "the deadline is never reached"
+        if timeout_s < 5:
+            raise DeviceHung("no end", serial="phone")
+        self._target.clock.sleep(5)
+        return STDERR, b"chatter\n"
+
+
+def test_the_deadline_is_wall_time_however_chatty_a_trial_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Chatter(lambda _: "gone\n", serial="phone")
+    monkeypatch.setattr("harness.measuring.block_run.time.monotonic", target.clock)
+    block = begin(target)
+    with pytest.raises(DeviceHung):
+        block.result(lambda trial_id: made(tmp_path / "logs" / trial_id))
+    assert target.clock() <= TRIAL.run.timeout_s + GRACE_S
+
+
+def test_a_shell_that_may_have_begun_is_ended_though_nobody_answered() -> None:
+    class Silent(FakeTarget):
+        def stream(self, command: str, *, cancel: threading.Event | None = None) -> FakeStream:
+            raise DeviceHung("no answer", serial="phone")
+
+    target = Silent(lambda _: "gone\n", serial="phone")
+    with pytest.raises(DeviceHung):
+        begin(target)
+    (ended,) = target.commands
+    assert ".stop" in ended
+    assert "kill -9" in ended

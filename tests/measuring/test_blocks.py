@@ -14,6 +14,7 @@ import pytest
 
 from harness.devices.adb_target import AdbTarget
 from harness.errors import DeviceError
+from harness.measuring.conditioning import Conditioning
 from harness.measuring.schedule import Schedule
 from harness.records import Result, Status
 from harness.records.causes import Cause
@@ -106,6 +107,22 @@ def test_a_gate_that_closes_in_the_middle_stops_the_device_until_it_opens(tmp_pa
     assert begun_too_warm == [], "the device itself keeps the gate"
     assert len(done.of(0)) == 5
     assert sum((result.conditions.waited_s or 0) > 0 for result in done.of(0)) == 1
+
+
+def test_a_trial_that_heat_spoiled_is_repeated_before_the_next_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heat of a virtual device is simulated and spoils nothing, so the judgement is set here."""
+
+    def spoiled(conditions: Conditioning, result: Result, repeats: int) -> bool:
+        return result.trial.process == 1 and repeats == 0
+
+    monkeypatch.setattr(Conditioning, "worth_repeating", spoiled)
+    done = run(tmp_path, blocks=True, processes=4)
+    assert [result.status for result in done.of(0)] == [Status.OK] * 4
+    assert [result.trial for result in done.of(0)] == list(done.planned)
+    assert [result.conditions.repeats for result in done.of(0)] == [0, 1, 0, 0]
+    assert done.of(0)[2].started_at > done.of(0)[1].started_at, "what had begun meanwhile was ended and ran anew"
 
 
 def test_a_run_that_is_ended_keeps_what_was_done_and_leaves_nothing_running(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def session(
         note=notes.append,
         run_canary=canary or no_canary,
     )
-    conditioning.enter(inventory())
+    conditioning.enter(inventory(), "")
     return conditioning, notes
 
 

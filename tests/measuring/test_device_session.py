@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from harness.conditions.request import ConditionsRequest
 from harness.devices.fake_target import Answer, FakeTarget, Hang
 from harness.devices.inventory import read_inventory
+from harness.devices.lease import OpenedFolder
 from harness.devices.push import Blob
 from harness.devices.target import Cancelled
 from harness.errors import DeviceLost
@@ -183,3 +186,21 @@ def test_a_model_that_vanished_before_its_push_fails_only_its_own_trials(tmp_pat
     session.close()
     assert (tried.status, tried.causes) == (Status.FAILED, (Cause.MODEL_UNREADABLE,))
     assert not session.device_failed
+
+
+def test_a_push_beside_the_trials_ends_before_the_lease_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking the lease removes partial files and lists what is there: neither may change under it."""
+    session = opened(DeviceSession, phone(lambda: ""), tmp_path, threading.Event())
+    told: list[str] = []
+    take_lease = session._take_lease
+    monkeypatch.setattr(session._delivery, "stop", lambda: told.append("stop"))
+
+    def lease() -> OpenedFolder:
+        told.append("lease")
+        return take_lease()
+
+    monkeypatch.setattr(session, "_take_lease", lease)
+    session._open()
+    assert told == ["stop", "lease"]

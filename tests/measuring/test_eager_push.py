@@ -165,12 +165,12 @@ def test_results_of_trials_that_ran_meanwhile_say_so(start: Start) -> None:
     (push,) = eager._pushes
     during = replace(result(1000.0), started_at=push.began - timedelta(seconds=1), duration_s=2.0)
     before = replace(during, duration_s=0.5)
-    line = "a.tflite was pushed to the device beside it (push: eager)"
-    assert eager.disturbed(during).conditions.evidence == (*during.conditions.evidence, line)
+    disturbed = replace(during, conditions=replace(during.conditions, pushed_beside=("a.tflite",)))
+    assert eager.disturbed(during) == disturbed
     assert eager.disturbed(before) is before
     link.let_one_end()
     assert ended(eager)
     assert push.ended is not None
     after = replace(during, started_at=push.ended, duration_s=5.0)
     assert eager.disturbed(after) is after
-    assert line in eager.disturbed(during).conditions.evidence
+    assert eager.disturbed(during) == disturbed

@@ -10,6 +10,7 @@ from typing import Any
 from harness.records import CpuRequest, DelegateRequest, Measurement, Purpose
 from harness.report.cell_summaries import report_cells
 from harness.report.drift_sentences import drift_sentences
+from harness.report.page_data import trial_data
 from harness.report.run_words import summarise
 from harness.runs.run_store import Run
 from tests.report.runs import PHONE, demo_results, model_ref, write_run
@@ -57,12 +58,19 @@ def test_clocks_of_other_cores_are_not_compared(tmp_path: Path) -> None:
 
 
 def test_processes_beside_which_a_model_was_pushed_are_counted(tmp_path: Path) -> None:
-    line = "m.tflite was pushed to the device beside it (push: eager)"
-    run = run_of(tmp_path, {"evidence": (line, line)}, {"evidence": ("no canary",)}, {"evidence": (line,)})
+    names = ("a.tflite", "b.tflite")
+    run = run_of(tmp_path, {"pushed_beside": names}, {"evidence": ("no canary",)}, {"pushed_beside": names[:1]})
     sentences = summarise(run, report_cells(run)).sentences
     assert (
         "2 processes ran while a model was pushed to the device (push: eager), which may have slowed them." in sentences
     )
+    told = [
+        one["evidence"]
+        for one in trial_data(run, dict(enumerate(report_cells(run))), log_prefix="")
+        if "evidence" in one
+    ]
+    assert sorted(map(len, told)) == [1, 1, 2]
+    assert ["a.tflite was pushed to the device beside it (push: eager)"] in told
     quiet = run_of(tmp_path / "quiet", {}, {})
     assert not any("eager" in sentence for sentence in summarise(quiet, report_cells(quiet)).sentences)
 

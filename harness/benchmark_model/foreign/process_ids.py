@@ -30,13 +30,6 @@ _ID_ABOVE = re.compile(
     rf"\[ {{1,4}}(?:\d{{4}}-)?\d\d-\d\d {_TIME} {{1,8}}(\d{{1,9}}): {{0,8}}\d{{1,9}} [VDIWEFA]/(.{{0,80}})"
 )
 """`adb logcat -v long` has a header above each message."""
-_TOOL = re.compile(
-    r"STARTING!\s*$|Log parameter values verbosely: \[|Initialized session in |Running benchmark for |timings in us: |BENCHMARK RESULTS",
-    re.MULTILINE,
-)
-"""Text that only the tool prints: other apps that use the runtime log under the same tags."""
-
-
 _TOOL_WORDS = (
     "STARTING!",
     "Log parameter values verbosely: [",
@@ -45,7 +38,10 @@ _TOOL_WORDS = (
     "timings in us: ",
     "BENCHMARK RESULTS",
 )
-"""One of them is in every such text."""
+"""Text that only the tool prints (the first ends its line): other apps that use the runtime log under the same tags."""
+_TOOL = re.compile(
+    "|".join(re.escape(word) + (r"\s*$" if word == "STARTING!" else "") for word in _TOOL_WORDS), re.MULTILINE
+)
 
 
 def split_by_process(text: str) -> list[tuple[int | None, str]]:
@@ -57,9 +53,7 @@ def split_by_process(text: str) -> list[tuple[int | None, str]]:
     if not present(text, _TOOL_WORDS) or _TOOL.search(text) is None:
         return [(None, text)]
     lines = text.split("\n")
-    # Drivers print lines with a bracket by the ten thousand; an id stands in one only between `[ ` and a date.
-    likely = [line for line in lines if line[:2] != "[ " or "-" in line[:12]]
-    if not any(_has_id(line) for line in likely if line[:1] != "\t" or "]: " in line):
+    if not any(map(_has_id, lines)):
         return [(None, text)]
     owners, foreign = _owners(lines)
     tools = {
@@ -91,6 +85,12 @@ def split_by_process(text: str) -> list[tuple[int | None, str]]:
 
 
 def _has_id(line: str) -> bool:
+    # Drivers print lines with a bracket by the ten thousand; an id stands in one only after `[ ` and a date.
+    if line[:2] == "[ " and "-" not in line[:12]:
+        return False
+    # Rows of a profile begin with a tab, and only syslog's pattern, the slowest, begins with any text.
+    if line[:1] == "\t" and "]: " not in line:
+        return False
     return _ID.match(line) is not None or _ID_ABOVE.match(line) is not None
 
 

@@ -97,10 +97,9 @@ def _split_and_read(text: str) -> list[tuple[str, Reading]]:
     lines = text.split("\n")
     last = len(lines) - 1
     foreign = LOG_BRACKET.match
-    # Drivers print lines with a bracket by the ten thousand. Those with a blank after it are never the tool's, unless they end with one.
-    for number, raw in [(at, line) for at, line in enumerate(lines) if line[:2] != "[ " or line[-1:] == "]"]:
-        if raw[:1] == "[" and raw[-1:] != "]" and foreign(raw) is None:
-            continue
+    for number, raw in enumerate(lines):
+        if raw[:1] == "[" and raw[-1:] != "]" and (raw[1:2] == " " or foreign(raw) is None):
+            continue  # drivers print such lines by the ten thousand
         cut = number == last
         finished = current.timings_seen
         current.line(raw, cut=cut)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.devices.adb_target import AdbTarget
+from harness.devices.target import Outgoing
 from harness.errors import (
     AdbServerLost,
     DeviceError,
@@ -203,7 +204,7 @@ def test_lost_in_the_middle_of_a_push_leaves_no_whole_file(tmp_path: Path) -> No
         phone = target(farm)
         (tmp_path / "big").write_bytes(bytes(4_000_000))
         with pytest.raises(DeviceLost):
-            phone.push(tmp_path / "big", "/data/local/tmp/big")
+            phone.push([Outgoing(local=tmp_path / "big", remote="/data/local/tmp/big")])
         eventually(answers(phone))
         assert phone.stat("/data/local/tmp/big") is None
 
@@ -229,9 +230,9 @@ def test_storage_refuses_pushes_and_tools(tmp_path: Path, fault: str, error: typ
         assert b"/data/local/tmp/now" in refused.stderr
         (tmp_path / "file").write_bytes(b"x")
         with pytest.raises(error):
-            phone.push(tmp_path / "file", "/data/local/tmp/file")
+            phone.push([Outgoing(local=tmp_path / "file", remote="/data/local/tmp/file")])
         eventually(lambda: truth(farm)[-1]["event"] == "fault_over")
-        phone.push(tmp_path / "file", "/data/local/tmp/file")
+        phone.push([Outgoing(local=tmp_path / "file", remote="/data/local/tmp/file")])
 
 
 def test_unauthorized_for_a_while(tmp_path: Path) -> None:
@@ -340,7 +341,7 @@ def test_reboot_battery_serial_and_the_low_memory_killer(tmp_path: Path) -> None
     with suffering(tmp_path, *faults, count=2, plain=False) as farm:
         phone = target(farm)
         (tmp_path / "benchmark_model").write_text("#!/bin/sh\nwhile :; do sleep 0.1; done\n")
-        phone.push(tmp_path / "benchmark_model", "/data/local/tmp/benchmark_model", mode=0o755)
+        phone.push([Outgoing(local=tmp_path / "benchmark_model", remote="/data/local/tmp/benchmark_model", mode=0o755)])
         killed = phone.run("timeout 20 /data/local/tmp/benchmark_model; echo $?", timeout_s=30)
         assert killed.stdout.strip().endswith(b"137")
         assert "benchmark_model" in next(event["victim"] for event in truth(farm) if event.get("fault") == "killed")

@@ -6,7 +6,6 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,21 +15,9 @@ from harness.devices.socket_deadline import Transfer
 from harness.devices.sync_push import Refused, send_files
 from harness.devices.target import Cancelled, Outgoing
 from harness.errors import StorageRefused
-from harness.virtual.farm import VirtualFarm
 from tests.devices.test_transfer_deadline import NEVER_S, phone, silent
 
 TMP = "/data/local/tmp"
-
-
-@pytest.fixture(scope="module")
-def farm() -> Iterator[VirtualFarm]:
-    with VirtualFarm(["virtual-flagship"]) as started:
-        yield started
-
-
-@pytest.fixture
-def target(farm: VirtualFarm) -> AdbTarget:
-    return AdbTarget(farm.serials[0], port=farm.adb_port)
 
 
 def outgoing(folder: Path, *contents: bytes, remote: str = f"{TMP}/all") -> list[Outgoing]:
@@ -45,7 +32,7 @@ def outgoing(folder: Path, *contents: bytes, remote: str = f"{TMP}/all") -> list
 def test_all_arrive_in_one_session(target: AdbTarget, tmp_path: Path) -> None:
     contents = [b"", b"x", os.urandom(65536), os.urandom(65537), os.urandom(3_000_000), b"last"]
     files = outgoing(tmp_path, *contents)
-    target.push_all(files)
+    target.push(files)
     assert (target.round_trips, target.bytes_pushed) == (1, sum(map(len, contents)))
     for file, content in zip(files, contents, strict=True):
         seen = target.stat(file.remote)
@@ -60,7 +47,7 @@ def test_all_arrive_in_one_session(target: AdbTarget, tmp_path: Path) -> None:
 
 
 def test_no_files_are_no_request(target: AdbTarget) -> None:
-    target.push_all([])
+    target.push([])
     assert target.round_trips == 0
 
 
@@ -68,8 +55,8 @@ def test_a_refusal_names_its_file_and_the_next_push_works(target: AdbTarget, tmp
     first, *_ = outgoing(tmp_path, b"first", os.urandom(200_000), b"third", remote=f"{TMP}/refused")
     refused = Outgoing(local=tmp_path / "1", remote="/system/bin/x")
     with pytest.raises(StorageRefused, match=r"refuses /system/bin/x: .*Read-only"):
-        target.push_all([first, refused, Outgoing(local=tmp_path / "2", remote=f"{TMP}/refused/2")])
-    target.push_all([first])
+        target.push([first, refused, Outgoing(local=tmp_path / "2", remote=f"{TMP}/refused/2")])
+    target.push([first])
     assert target.stat(first.remote) is not None
 
 
@@ -77,7 +64,7 @@ def test_a_file_that_vanished_is_an_error_of_this_machine(target: AdbTarget, tmp
     files = outgoing(tmp_path, b"here", b"gone")
     files[1].local.unlink()
     with pytest.raises(FileNotFoundError):
-        target.push_all(files)
+        target.push(files)
     assert target.run("echo answers", timeout_s=60).stdout == b"answers\n"
 
 
@@ -85,7 +72,7 @@ def test_a_cancel_ends_it_between_the_files_of_a_device_that_stands_still(tmp_pa
     cancel = threading.Event()
     threading.Timer(0.3, cancel.set).start()
     with phone(silent) as phone_, pytest.raises(Cancelled):
-        phone_.push_all(outgoing(tmp_path, *[os.urandom(1_000_000)] * 20), timeout_s=NEVER_S, cancel=cancel)
+        phone_.push(outgoing(tmp_path, *[os.urandom(1_000_000)] * 20), timeout_s=NEVER_S, cancel=cancel)
 
 
 class Device:
