@@ -46,6 +46,11 @@ class ModelRef:
     """The signature to run; None if it has only one."""
     inputs: tuple[ModelInput, ...] = ()
     """All of its inputs in order. If empty, the tool feeds them by their types and the shapes in the file."""
+    variant: str | None = None
+    """Its variant, if it was converted from a source (`harness.records.variants`)."""
+    source: str | None = None
+    """The source as the suite names it."""
+    source_sha256: str | None = None
 
     @property
     def asked(self) -> str:
