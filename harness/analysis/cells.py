@@ -81,6 +81,7 @@ def key_of(trial: Trial) -> CellKey:
         threads=trial.threads,
         cpus=trial.cpus.label,
         binary=trial.binary or "",
+        variant=trial.model.variant or "",
     )
 
 
@@ -123,7 +124,7 @@ def matches(key: CellKey, named: Mapping[str, Scalar]) -> bool:
 
 def cell_words(key: CellKey, *, device: bool = True) -> str:
     """Name a cell: `mobilenet on R5CT1 cpu 1 thr big`."""
-    parts = [key.model, *([f"on {key.device}"] if device else []), key.delegate, f"{key.threads} thr", key.cpus]
+    parts = [key.model_label, *([f"on {key.device}"] if device else []), key.delegate, f"{key.threads} thr", key.cpus]
     return " ".join(parts + ([key.binary] if key.binary else []))
 
 

@@ -105,6 +105,7 @@ class Overall:
     threads: int
     cpus: str
     binary: str
+    variant: str
     devices: tuple[str, ...]
     estimate: Estimate
     judgement: Judgement
@@ -344,12 +345,12 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
 
 
 def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> tuple[Overall, ...]:
-    groups: dict[tuple[str, str, int, str, str, bool], list[Comparison]] = {}
+    groups: dict[tuple[str, str, int, str, str, str, bool], list[Comparison]] = {}
     for one in comparisons:
         if one.state == "measured" and one.judgement.q_value is not None and one.difference is None:
             key = one.key
             # Replayed numbers of one device are never pooled with measured ones of another.
-            asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, one.synthetic)
+            asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, key.variant, one.synthetic)
             groups.setdefault(asked, []).append(one)
     # Where some devices took turns and others did not, their ratios cannot be averaged block by block.
     several = {
@@ -368,13 +369,14 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             threads=asked[2],
             cpus=asked[3],
             binary=asked[4],
+            variant=asked[5],
             devices=tuple(one.key.device for one in group),
             estimate=judged(estimate, judgement),
             # The mean of several devices does not allow for their spread between runs.
             judgement=judgement
             if all(one.sure and one.spread is None for one in group)
             else without_control(judgement),
-            synthetic=asked[5],
+            synthetic=asked[6],
         )
         for (asked, group), estimate, judgement in zip(several.items(), estimates, judgements, strict=True)
     )

@@ -64,7 +64,7 @@ def _cells(trials: Iterable[Trial], further: Iterable[Trial]) -> dict[_Cell, _Ce
     cells: dict[_Cell, _CellPlan] = {}
     for more, some in ((0, trials), (1, further)):
         for trial in some:
-            key = (trial.model.name, trial.delegate_label, trial.threads, trial.cpus.label, trial.binary or "")
+            key = (trial.model.label, trial.delegate_label, trial.threads, trial.cpus.label, trial.binary or "")
             cell = cells.get(key)
             if cell is None:
                 cell = cells[key] = _CellPlan()
@@ -102,7 +102,7 @@ def _table(cells: dict[_Cell, _CellPlan]) -> Table:
 def _print_dimensions(trials: Sequence[Trial], console: Console) -> None:
     """Print the dimensions of the cells, if they are too many to be listed."""
     for name, values in (
-        ("models", dict.fromkeys(printable(trial.model.name) for trial in trials)),
+        ("models", dict.fromkeys(printable(trial.model.label) for trial in trials)),
         ("delegates", dict.fromkeys(trial.delegate_label for trial in trials)),
         ("threads", dict.fromkeys(str(trial.threads) for trial in trials)),
         ("cpus", dict.fromkeys(trial.cpus.label for trial in trials)),
@@ -212,6 +212,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "cpus_label": trial.cpus.label,
         "cpus_mask": trial.cpus.hex,
         "binary": trial.binary,
+        "variant": trial.model.variant,
         "start": trial.start,
         "purpose": str(trial.purpose),
         "process": trial.process,

@@ -23,7 +23,7 @@ _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", 
 
 def describe(trial: Trial) -> str:
     """Describe a trial in a few words."""
-    model = trial.model.name if len(trial.model.name) <= 40 else trial.model.name[:39] + "…"
+    model = trial.model.label if len(trial.model.label) <= 40 else trial.model.label[:39] + "…"
     process = f" #{trial.process}" if trial.purpose == "latency" else ""
     model += f" [{trial.binary}]" if trial.binary else ""
     model = printable(model)

@@ -109,6 +109,7 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
                 "cpus_label": cell.key.cpus,
                 "cpus_mask": cell.mask,
                 "binary": cell.key.binary or None,
+                "variant": cell.key.variant or None,
                 "median_us": cell.median_us,
                 "spread": cell.spread,
                 "processes": len(cell.values_us),
@@ -241,7 +242,7 @@ def _columns(
     )
     binaries = [escape(printable(cell.key.binary)) for cell in cells]
     return [
-        Column("model", [escape(printable(cell.key.model)) for cell in cells]),
+        Column("model", [escape(printable(cell.key.model_label)) for cell in cells]),
         Column("delegate", [escape(printable(cell.key.delegate)) for cell in cells]),
         Column("threads", [str(cell.key.threads) for cell in cells], drop=1),
         Column("cpus", [escape(printable(cell.key.cpus)) for cell in cells], drop=3),

@@ -70,6 +70,7 @@ def _key(one: Comparison) -> dict[str, Any]:
         "cpus_label": key.cpus,
         "cpus_mask": one.mask,
         "binary": key.binary or None,
+        "variant": key.variant or None,
     }
 
 
@@ -114,6 +115,7 @@ def _overall(one: Overall) -> dict[str, Any]:
         "cpus_asked": one.cpus,
         "cpus_label": one.cpus,
         "binary": one.binary or None,
+        "variant": one.variant or None,
         "devices": list(one.devices),
         **_numbers(one.estimate, one.judgement),
         "synthetic": one.synthetic,

@@ -15,6 +15,7 @@ from harness.analysis.samples import LEVEL
 from harness.analysis.sides import SideSummary
 from harness.analysis.verdict import Judgement, Verdict
 from harness.formats import difference_words
+from harness.records import model_label
 
 
 def percent(fraction: float) -> str:
@@ -145,7 +146,7 @@ def overall_name(one: Overall) -> str:
     """Name a comparison over all devices, with their number."""
     binary = f" {one.binary}" if one.binary else ""
     mark = ", synthetic" if one.synthetic else ""
-    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
+    return f"{model_label(one.model, one.variant)} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
 
 
 def summary_line(table: Table) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.analysis.comparison import Comparison, Table
+from harness.analysis.comparison import Comparison, Overall, Table
 from harness.analysis.metrics import Metric
 from harness.analysis.verdict import Verdict
 from harness.formats.comparison_words import percent
-from harness.records import Scalar
+from harness.records import CellKey, Scalar
 
 _DECIDED = (Verdict.FASTER, Verdict.SLOWER, Verdict.SAME)
 _SPLIT_WORDS: Mapping[str, Mapping[Verdict, str]] = {
@@ -176,8 +176,8 @@ def memory_alone(latency: Sequence[Headline], memory: Sequence[Headline]) -> lis
 
 def _headline(values: Mapping[str, Scalar], group: Sequence[Comparison], table: Table) -> Headline:
     ratios = [one.estimate.ratio for one in group if one.estimate.ratio is not None]
-    questions = {(one.key.model, one.key.delegate, one.key.threads, one.key.cpus, one.key.binary) for one in group}
-    pooled = [one for one in table.overall if (one.model, one.delegate, one.threads, one.cpus, one.binary) in questions]
+    questions = {_question(one.key) for one in group}
+    pooled = [one for one in table.overall if _question(one) in questions]
     estimates = [one.estimate for one in pooled] if len(questions) == 1 and len(pooled) == 1 else []
     estimates = estimates or ([group[0].estimate] if len(group) == 1 else [])
     if estimates:
@@ -196,3 +196,7 @@ def _headline(values: Mapping[str, Scalar], group: Sequence[Comparison], table: 
         metric=table.metric,
         processes=min(one.estimate.n for one in group),
     )
+
+
+def _question(one: CellKey | Overall) -> tuple[Scalar, ...]:
+    return (one.model, one.variant, one.delegate, one.threads, one.cpus, one.binary)

@@ -65,7 +65,7 @@ def comparison_html(table: Table, base: str, head: str) -> str:
 
 def _names(key: CellKey) -> tuple[str, ...]:
     delegate = f"{key.delegate} ({key.binary})" if key.binary else key.delegate
-    return (key.model, key.device, delegate, str(key.threads), key.cpus)
+    return (key.model_label, key.device, delegate, str(key.threads), key.cpus)
 
 
 def _ratio(one: Comparison | None) -> str:

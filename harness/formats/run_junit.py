@@ -43,7 +43,7 @@ def run_junit(run: Run, tails: Mapping[str, Mapping[str, str]] | None = None) ->
         mine = results.get(key, [])
         case = Case(
             name=cell_words(key),
-            classname=key.model,
+            classname=key.model_label,
             outcome=_outcome(mine, left[key], nothing_measured=nothing),
             out=_numbers(key, mine, compared.get(key), memory.get(key)),
             err=_troubles(mine, tails or {}),

@@ -22,6 +22,8 @@ class Purpose(StrEnum):
     LATENCY = "latency"
     PROFILE = "profile"
     MEMORY = "memory"
+    ACCURACY = "accuracy"
+    """Feeds given inputs and takes the outputs back. Its times count nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,11 @@ class ModelRef:
     source: str | None = None
     """The source as the suite names it."""
     source_sha256: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name in tables: `digits, int8`; without a variant its plain name."""
+        return model_label(self.name, self.variant)
 
     @property
     def asked(self) -> str:
@@ -145,6 +152,11 @@ class Trial:
         return trial_label(self.delegate, self.start)
 
 
+def model_label(name: str, variant: str | None) -> str:
+    """Return a model's name in tables, with its variant if it has one: `digits, int8`."""
+    return f"{name}, {variant}" if variant else name
+
+
 def trial_label(delegate: DelegateRequest, start: StartState) -> str:
     """Return a delegate's name in tables, with the start state unless it is the default."""
     return delegate.label if start == "warm" else f"{delegate.label}, {start} start"
@@ -163,6 +175,13 @@ class CellKey:
     """The suite's word for the cores."""
     binary: str = ""
     """Name of the benchmark binary; empty if the run compares none."""
+    variant: str = ""
+    """Variant of the model; empty for a model without a source."""
+
+    @property
+    def model_label(self) -> str:
+        """See `model_label`."""
+        return model_label(self.model, self.variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

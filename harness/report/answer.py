@@ -223,7 +223,7 @@ def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
         Markup('<a href="#cell={}" data-cell-link="{}">{}</a> on {}: <strong>{:.4g}\u202fms</strong>{}').format(
             cell.id,
             cell.id,
-            name(cell.key.model),
+            name(cell.key.model_label),
             name(cell.key.device, 40),
             cell.latency.centre / 1000,
             f" (median of {cell.latency.count} processes, {cell.latency.low / 1000:.4g} to {cell.latency.high / 1000:.4g})"

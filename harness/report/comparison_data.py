@@ -111,7 +111,7 @@ def _row(one: Comparison, places: _Places) -> list[Any]:
 
 
 def _overall(one: Overall, unit: str) -> list[Any]:
-    asked = (one.model, one.delegate, one.threads, one.cpus, one.binary)
+    asked = (one.model, one.delegate, one.threads, one.cpus, one.binary, one.variant)
     return [*asked, list(one.devices), *_numbers(one.estimate, one.judgement, unit), one.synthetic]
 
 

@@ -34,7 +34,7 @@ MOST_PAIRS = 3000
 MOST_OPS = 3000
 """Largest number of ops over all pairs of the first baseline that get intervals. An op takes about a third of a millisecond."""
 
-_ASKED_FIRST = ("binary", "delegate", "threads", "cpus")
+_ASKED_FIRST = ("binary", "variant", "delegate", "threads", "cpus")
 
 
 @dataclass(frozen=True, slots=True)

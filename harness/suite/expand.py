@@ -118,7 +118,7 @@ def _refuse_twins(trials: Sequence[Trial]) -> None:
     for trial in trials:
         if seen.setdefault(trial.trial_id, trial) is not trial:
             raise UsageError(
-                f"the suite asks the same twice: {trial.model.name}, {trial.delegate.label}, {trial.cpus.label}"
+                f"the suite asks the same twice: {trial.model.label}, {trial.delegate.label}, {trial.cpus.label}"
             )
 
 
@@ -173,7 +173,8 @@ def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: in
     asked = (
         serial,
         cell.model.name,
-        cell.model.sha256,
+        # What was asked for, not what the converter made of it: the same before and after the conversion.
+        cell.model.sha256 if cell.model.variant is None else f"{cell.model.source_sha256} {cell.model.variant}",
         cell.delegate.label,
         cell.delegate.require,
         str(cell.threads),
@@ -197,7 +198,7 @@ def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: in
         purpose=purpose,
         process=process,
         block=block,
-        run=suite.run.lengths(),
+        run=suite.accuracy_lengths() if purpose is Purpose.ACCURACY else suite.run.lengths(),
         binary=cell.binary,
         start=cell.start,
         forbid_synthetic=suite.synthetic == "forbid",

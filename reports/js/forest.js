@@ -127,7 +127,7 @@ function drawForest() {
   words.textContent = `${sided ? '' : `Against ${baselineWords(baselineText())}`}${!sided && baselineText() === data.baseline.id ? { suite: ', the suite’s baseline', assumed: ' (the suite names no baseline)', lacking: ' (the run lacks the suite’s baseline)' }[data.baseline.origin] ?? '' : ''}${sided ? '' : '; '}${plural(table.judged, 'comparison')} judged together. ${rows.some((row) => row.state === 'measured' && known(row.more)) ? '+N: about so many more processes a side would decide. ' : ''}${common.map((note) => `${note.unlike ? 'All: ' : ''}${note.text[0].toUpperCase()}${note.text.slice(1)}. `).join('')}`;
   new Table(host, { id: 'forest', label: sided ? 'Cells of head against those of base' : 'Comparisons with the baseline', rows: () => rows, columns: forestColumns(scale, rows, common), text: forestText, limit: FOREST_ROWS, empty: 'No cell has a counterpart in the baseline.' });
   if (table.overall.length) {
-    const question = (row) => [row.model, row.delegate, threadWords(row.threads), row.cpus, row.binary].filter(Boolean).join(' · ');
+    const question = (row) => [row.model, row.delegate, threadWords(row.threads), row.cpus, row.binary, row.variant].filter(Boolean).join(' · ');
     new Table(pooledHost, {
       id: 'overall', label: 'All devices together', rows: () => table.overall, text: (row) => [question(row), ...row.devices, row.verdict].join('\n').toLowerCase(), limit: 8, empty: '', quiet: true,
       columns: [

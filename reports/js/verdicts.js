@@ -36,7 +36,7 @@ const baselineWords = (text) => (sided ? 'base' : changesOf(text).map(([name, va
 
 const NUMBERS = ['ratio', 'low', 'high', 'p', 'q', 'verdict', 'more', 'words'];
 const ROW = ['base', 'cell', 'state', 'baseN', 'headN', 'baseUs', 'headUs', ...NUMBERS, 'notes', 'synthetic'];
-const ASKED = ['model', 'delegate', 'threads', 'cpus', 'binary'];
+const ASKED = ['model', 'delegate', 'threads', 'cpus', 'binary', 'variant'];
 const unpackedRow = (values) => {
   const row = named(ROW, values);
   row.base = known(row.base) ? cells[row.base] : null;
