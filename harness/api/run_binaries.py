@@ -11,6 +11,7 @@ from harness.errors import UsageError
 from harness.files.strict_yaml import load_yaml_model_from_text
 from harness.records import DeviceInfo
 from harness.runs.run_store import Manifest
+from harness.suite.model_sources import sources_of
 from harness.suite.suite_file import LoadedSuite, Suite
 
 
@@ -75,4 +76,11 @@ def suite_of(manifest: Manifest) -> LoadedSuite:
     """Return the suite of a run, from the text and the models in its manifest."""
     path = Path(manifest.suite_path or "suite.yaml")
     suite = load_yaml_model_from_text(manifest.suite_text, path, Suite)
-    return LoadedSuite(suite=suite, text=manifest.suite_text, path=path, models=manifest.models)
+    return LoadedSuite(
+        suite=suite,
+        text=manifest.suite_text,
+        path=path,
+        models=manifest.models,
+        sources=sources_of(suite.models, path.parent),
+        conversions=manifest.conversions,
+    )

@@ -21,6 +21,7 @@ from harness.api.run_binaries import binaries_of, check_binaries
 from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import SuiteSource, loaded_suite
+from harness.api.suite_variants import converted, unconverted
 from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
@@ -94,8 +95,10 @@ def run(
     folder = _named(out)
     effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
     configs = load_device_configs()
+    _check_place(loaded, own, folder)
+    loaded = converted(loaded, watcher)
     with (
-        _expanded(loaded, devices, own, folder, configs, watcher) as (ready, expansion),
+        _expanded(loaded, devices, configs, watcher) as (ready, expansion),
         tempfile.TemporaryDirectory(prefix="harness-") as scratch,
     ):
         by_serial = {one.target.serial: one for one in ready}
@@ -117,6 +120,7 @@ def run(
             devices=tuple(infos.values()),
             artifacts=tuple(dict.fromkeys(p.artifact for mine in programs.values() for p in mine.values())),
             models=loaded.models,
+            conversions=loaded.conversions,
             trials=expansion.trials,
             further=expansion.further,
             adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
@@ -151,28 +155,32 @@ def plan(
     """
     loaded = loaded_suite(suite)
     own = check_own_binaries(binaries or {})
-    folder = _named(out)
-    with _expanded(loaded, devices, own, folder, load_device_configs(), watcher or RunWatcher()) as (_, expansion):
+    _check_place(loaded, own, _named(out))
+    loaded = unconverted(loaded)
+    with _expanded(loaded, devices, load_device_configs(), watcher or RunWatcher()) as (_, expansion):
         return RunPlan(suite=loaded, expansion=expansion)
+
+
+def _check_place(loaded: LoadedSuite, own: Mapping[str, Path], out: Path | None) -> None:
+    """Check what needs neither a conversion nor a device."""
+    if out is not None:
+        refuse_occupied(out)
+    check_binaries(loaded, own)
 
 
 @contextlib.contextmanager
 def _expanded(
     loaded: LoadedSuite,
     selectors: str | Sequence[str],
-    own: Mapping[str, Path],
-    out: Path | None,
     configs: Mapping[str, DeviceConfig],
     watcher: RunWatcher,
 ) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
     """Yield the devices, with virtual ones only during the context, and the trials on them."""
     suite = loaded.suite
-    if out is not None:
-        refuse_occupied(out)
-    check_binaries(loaded, own)
     seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
-    broken = no_models(loaded.models)
-    if all(model.path in broken for model in loaded.models):
+    there = [model for model in loaded.models if model.path]  # a plan has models that are not converted yet
+    broken = no_models(there)
+    if there and all(model.path in broken for model in loaded.models):
         raise SuiteError(
             "; ".join(broken.values()), file=loaded.path, line=line_of(loaded.text, ("models",)), key="models"
         )
@@ -206,7 +214,8 @@ def ready_devices(
 def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int, broken: Mapping[str, str]) -> Expansion:
     try:
         expansion = expand(loaded.suite, loaded.models, plans, seed=seed, no_models=broken)
-        expansion = replace(expansion, warnings=(*warnings_about(loaded.models), *expansion.warnings))
+        there = [model for model in loaded.models if model.path]
+        expansion = replace(expansion, warnings=(*warnings_about(there), *expansion.warnings))
     except UsageError as error:
         # Only the devices tell which words of `cpus` are valid; add the place of the word in the suite.
         for index, label in enumerate(loaded.suite.cpus):
@@ -235,6 +244,8 @@ def _check_named_cells(loaded: LoadedSuite, expansion: Expansion) -> None:
     ):
         for name, value in (named or {}).items():
             there = sorted({str(getattr(one, name)) for one in keys})
+            if name == "variant" and any(one.variant == value for one in loaded.conversions):
+                continue  # its conversion failed, which is told
             if str(value) not in there:
                 raise SuiteError(
                     f"no cell has {name} {value!r}: there would be {lack}",

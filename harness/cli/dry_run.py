@@ -53,6 +53,10 @@ def print_dry_run(plan: RunPlan) -> None:
     if len(cells) > _MOST_CELLS:
         console.print(f"... and {len(cells) - _MOST_CELLS} more cells; --json lists every trial", highlight=False)
         _print_dimensions(expansion.trials, console)
+    if plan.resumes is None:
+        for source in plan.suite.sources:
+            words = f"{source.source} is converted first, to {', '.join(source.variants)}"
+            console.print(escape(printable(words)), highlight=False)
     _print_skipped(plan, console)
     _print_deciding(plan, console)
     for warning in expansion.warnings:
@@ -191,6 +195,9 @@ def dry_run_document(plan: RunPlan) -> dict[str, Any]:
             for serial in serials
             for shortest, longest in [expansion.device_seconds(serial)]
         },
+        "conversions": [
+            {"source": one.source, "model": one.name, "variants": list(one.variants)} for one in plan.suite.sources
+        ],
         "warnings": list(expansion.warnings),
         "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],
         "trials": [_trial(trial) for trial in expansion.trials],

@@ -21,7 +21,7 @@ from harness.analysis.verdict import Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.cli.console import open_console
 from harness.files.terminal_text import printable
-from harness.formats import decision_words
+from harness.formats import conversion_words, decision_words
 from harness.formats.comparison_words import verdict_name
 from harness.formats.headline import headlines, memory_alone, with_memory
 from harness.formats.narrow_table import Column, print_table, say
@@ -61,6 +61,8 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
     synthetic = sum(result.synthetic for result in run.results)
     words = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
     fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
+    for line in conversion_words.failures(run.manifest.conversions):
+        say(console, f"[red]{escape(printable(line))}[/]")
     say(console, f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
     if fixed:
         words = "faster, slower" if asks_for(run, Purpose.LATENCY) else "more, less"
@@ -98,6 +100,7 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
         "unfinished": outcome.unfinished,
         "set_aside": dict(outcome.set_aside),
         "adaptive": _adaptive_document(run),
+        "conversions": [asdict(one) for one in run.manifest.conversions],
         "statuses": dict(Counter(str(result.status) for result in run.results)),
         "cells": [
             {

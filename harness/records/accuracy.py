@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 MANY_SAMPLES = 50
 """Samples below which the share with the same argmax says too little to be a limit."""
@@ -76,5 +75,7 @@ class AccuracyFigures:
     reference_variant: str | None = None
     outside: tuple[str, ...] = ()
     """Sentences on limits that were exceeded."""
-    task: Mapping[str, float | int | str] = field(default_factory=dict)
-    """The task's metric over the samples that ran: `metric`, `value`, `n`. Empty without labelled data."""
+    task_metric: str | None = None
+    """The metric of the suite's labelled data; None without any."""
+    task_value: float | None = None
+    """Its value over the samples that ran."""

@@ -44,6 +44,11 @@ class ModelSource:
     evaluation: Evaluation | None = None
 
 
+def sources_of(entries: Sequence[object], folder: Path) -> tuple[ModelSource, ...]:
+    """Return the sources among a suite's `models`, with paths relative to `folder`. Nothing is looked for on the disk."""
+    return tuple(_source(one, index, folder) for index, one in enumerate(entries) if isinstance(one, SourceEntry))
+
+
 def find_sources(entries: Mapping[int, SourceEntry], text: str, file: Path) -> tuple[ModelSource, ...]:
     """Find the files that a suite's sources name.
 
@@ -113,15 +118,12 @@ def refuse_shared_names(sources: Sequence[ModelSource], models: Sequence[ModelRe
             )
 
 
-def models_of(
-    source: ModelSource, converted: Sequence[ConvertedModel], sizes: Mapping[str, int], text: str, file: Path
-) -> list[ModelRef]:
+def models_of(source: ModelSource, converted: Sequence[ConvertedModel], text: str, file: Path) -> list[ModelRef]:
     """Return the models that a source became.
 
     Args:
         source: the source.
         converted: its variants; those that failed give no model.
-        sizes: bytes of each file, by path, where a variant's record lacks it.
         text: the suite's text, to name lines in errors.
         file: the suite file.
 
@@ -132,12 +134,11 @@ def models_of(
     for one in converted:
         if one.status != "ok" or one.path is None or one.sha256 is None:
             continue
-        size = one.size_bytes if one.size_bytes is not None else sizes.get(one.path, 0)
         ref = ModelRef(
             name=source.name,
             path=one.path,
             sha256=one.sha256,
-            size_bytes=size,
+            size_bytes=one.size_bytes or 0,
             signature=source.signature,
             inputs=source.inputs,
             variant=one.variant,

@@ -37,6 +37,7 @@ from harness.records import (
     StartState,
     trial_label,
 )
+from harness.records.variants import ConvertedModel
 from harness.suite.adaptive_entry import AdaptiveEntry, Processes, PurposeEntry, no_such_cell, why_not
 from harness.suite.delegate_schema import DELEGATE_NAMES
 from harness.suite.model_files import ModelPattern, find_models, model_ref
@@ -237,6 +238,8 @@ class LoadedSuite:
     models: tuple[ModelRef, ...]
     """Those given by path; once converted, also the variants of the sources."""
     sources: tuple[ModelSource, ...] = ()
+    conversions: tuple[ConvertedModel, ...] = ()
+    """What the sources were converted to, with what failed."""
 
 
 def find_suite(name: str) -> Path:
