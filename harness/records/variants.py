@@ -49,3 +49,26 @@ class ConvertedModel:
     """Share of zeros among the weights, from 0 to 1."""
     snr_db: float | None = None
     """Signal to noise ratio of its worst output against the source on the host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskAccuracy:
+    """How well a variant does its task on the whole labelled set of a suite, on the host."""
+
+    model: str
+    """The model's name in the suite."""
+    variant: str
+    metric: str
+    """`top1`, `top5`, `mse`, `mae`, or a user's `module:function`."""
+    value: float | None
+    """None if it could not be computed; `message` says why."""
+    ci_low: float | None = None
+    ci_high: float | None = None
+    level: float = 0.95
+    n: int = 0
+    """Number of samples."""
+    against: str | None = None
+    """The variant that it is tested against, on the same samples; None for that variant itself."""
+    p_value: float | None = None
+    """Of "both are equally right", paired by sample: McNemar's exact test for right and wrong, else the signed-rank test."""
+    message: str | None = None

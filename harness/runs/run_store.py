@@ -36,7 +36,7 @@ from harness.files.whole_file import write_whole
 from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
 from harness.records.accuracy import AccuracyPlan
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
-from harness.records.variants import ConvertedModel
+from harness.records.variants import ConvertedModel, TaskAccuracy
 from harness.runs.result_lines import RESULT, ResultLines
 from harness.runs.run_folder import DECISIONS, LOGS, MANIFEST, TRIALS, refuse_occupied
 from harness.runs.stored_json import first_mistake, read_document
@@ -88,6 +88,8 @@ class Manifest:
     """Trials to run again although they had a result; their last result counts."""
     conversions: tuple[ConvertedModel, ...] = ()
     """What the suite's sources were converted to, with the variants that failed."""
+    task_accuracy: tuple[TaskAccuracy, ...] = ()
+    """How well the variants do their task on the host, for sources with labelled data."""
     accuracy: AccuracyPlan | None = None
     """What accuracy trials feed, and what they are held against; None if the suite asks for none."""
     format_version: int = _FORMAT_OF_A_NEW_RUN
