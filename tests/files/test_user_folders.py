@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.files.user_folders import binaries_folder, calibrations_folder, farms_folder
+from harness.files.user_folders import (
+    binaries_folder,
+    calibrations_folder,
+    farms_folder,
+    fetched_models_folder,
+    own_registry_file,
+)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("HARNESS_STATE_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+    for name in ("HARNESS_STATE_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -38,3 +44,19 @@ def test_else_they_lie_at_home(tmp_path: Path) -> None:
     state = tmp_path / ".local" / "state" / ours
     assert places() == (tmp_path / ".local/share" / ours / "binaries", state / "calibration", state / "virtual")
     assert list(tmp_path.iterdir()) == [], "asking for a place makes none"
+
+
+def test_models_lie_in_the_cache_and_their_registry_beside_the_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours = "litert-device-harness"
+    assert fetched_models_folder() == tmp_path / ".cache" / ours / "models" / "fetched"
+    assert own_registry_file() == tmp_path / ".config" / ours / "models.yaml"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/f")
+    assert (fetched_models_folder(), own_registry_file()) == (
+        Path("/c", ours, "models", "fetched"),
+        Path("/f", ours, "models.yaml"),
+    )
+    monkeypatch.setenv("HARNESS_STATE_DIR", "/s")
+    assert (fetched_models_folder(), own_registry_file()) == (Path("/s/models/fetched"), Path("/s/models.yaml"))
