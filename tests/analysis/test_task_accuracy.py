@@ -22,8 +22,8 @@ def test_a_share_s_interval_is_clopper_and_pearson_s(right: int, n: int) -> None
 
 def test_the_rule_of_three() -> None:
     # Nothing wrong in n samples: the exact bound is 1 - (alpha/2)^(1/n).
-    assert share_interval(0, 100) == (0.0, pytest.approx(1 - 0.025 ** (1 / 100)))
-    assert share_interval(100, 100) == (pytest.approx(0.025 ** (1 / 100)), 1.0)
+    assert share_interval(0, 100) == pytest.approx((0, 1 - 0.025 ** (1 / 100)))
+    assert share_interval(100, 100) == pytest.approx((0.025 ** (1 / 100), 1))
 
 
 def test_it_covers_at_least_its_level_whatever_the_share() -> None:
