@@ -16,7 +16,7 @@ from harness.errors import SetupError, UsageError
 from harness.files.whole_file import output_file
 from harness.models.model_address import ModelAddress, parse_address
 from harness.models.model_fetch import FetchedModel, fetch_model
-from harness.models.registry import NamedModel, named_model
+from harness.models.model_registry import NamedModel, named_model
 
 _EPILOG = """\b
 Examples:

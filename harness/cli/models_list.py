@@ -15,7 +15,7 @@ from harness.cli.run_summary import write_json
 from harness.files.terminal_text import printable
 from harness.files.user_folders import own_registry_file
 from harness.models.model_fetch import cached_path
-from harness.models.registry import NamedModel, registered_models
+from harness.models.model_registry import NamedModel, registered_models
 
 _EPILOG = """\b
 Examples:

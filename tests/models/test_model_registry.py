@@ -7,7 +7,7 @@ import pytest
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
 from harness.files.user_folders import own_registry_file
-from harness.models.registry import named_model, registered_models
+from harness.models.model_registry import named_model, registered_models
 
 HASH = "0" * 63 + "a"
 
