@@ -97,13 +97,15 @@ class Benchmark:
 
     @property
     def input_tensors(self) -> tuple[int, ...]:
-        """Tensor numbers of the inputs, in the order in which LiteRT counts them."""
-        return self.signature.inputs if self.signature else self.subgraph.inputs
+        """Tensor numbers of the inputs, in the order in which LiteRT counts them: the subgraph's, of those that the signature names."""
+        named = self.signature.inputs if self.signature else self.subgraph.inputs
+        return tuple(index for index in self.subgraph.inputs if index in named)
 
     @property
     def output_tensors(self) -> tuple[int, ...]:
-        """Tensor numbers of the outputs, in the order in which LiteRT counts them."""
-        return self.signature.outputs if self.signature else self.subgraph.outputs
+        """Tensor numbers of the outputs, in the order in which LiteRT counts them: likewise."""
+        named = self.signature.outputs if self.signature else self.subgraph.outputs
+        return tuple(index for index in self.subgraph.outputs if index in named)
 
     # --- initialisation -----------------------------------------------------------------------------------------------
 
@@ -330,11 +332,6 @@ class Benchmark:
         output.plain(state_lines(self.subgraph, len(self.graph.subgraphs), details, widths))
         output.info(f"====Printing out TfLite interpreter {when}-invoke state ends====\n")
 
-    def _in_the_subgraphs_order(self) -> list[bytes]:
-        """Return the outputs in the order of the real tool. What no signature names cannot be read and is left out."""
-        found = dict(zip(self.output_tensors, self.session.read_outputs(), strict=True))
-        return [found[index] for index in self.subgraph.outputs if index in found]
-
     def _report(self, outcome: BenchmarkOutcome, profile: ModelProfile) -> None:
         options = self.options
         outcome.say()
@@ -357,7 +354,7 @@ class Benchmark:
                 self.subgraph, self.subgraph_index, self._partitions(), options.text("model_runtime_info_output_file")
             )
         if options.text("output_filepath"):
-            write_outputs(self._in_the_subgraphs_order(), Path(options.text("output_filepath")))
+            write_outputs(self.session.read_outputs(), Path(options.text("output_filepath")))
         if options.text("output_proto_filepath"):
             tensors = [self.subgraph.tensors[index] for index in self.output_tensors]
             write_example(tensors, self.session.read_outputs(), Path(options.text("output_proto_filepath")))

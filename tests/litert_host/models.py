@@ -290,6 +290,21 @@ def two_signatures(path: Path) -> Path:
     return writer.write(path)
 
 
+def crossed_orders(path: Path) -> Path:
+    """Inputs and outputs of one shape, which the signature names in the other order than the subgraph has them: x - y, and x + y."""
+    writer = ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "first:0", (1, 3))
+    y = writer.tensor(graph, "second:0", (1, 3))
+    difference = writer.tensor(graph, "Call:1", (1, 3))
+    total = writer.tensor(graph, "Call:0", (1, 3))
+    writer.op(graph, "SUB", [x, y], [difference], schema.SubOptionsT())
+    writer.op(graph, "ADD", [x, y], [total], schema.AddOptionsT())
+    graph.inputs, graph.outputs = [x, y], [difference, total]
+    writer.signature("serving_default", graph, {"b": y, "a": x}, {"total": total, "difference": difference})
+    return writer.write(path)
+
+
 def dynamic_batch(path: Path) -> Path:
     """A fully connected layer whose batch is unknown (1 in the file's own shape)."""
     writer = ModelWriter()
