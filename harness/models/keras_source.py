@@ -7,6 +7,7 @@ statistics).
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import re
 import tempfile
@@ -118,11 +119,7 @@ def load_keras(
         ModelFailed: a layer cannot be loaded, or a package is missing.
         UsageError: the model has no shapes of inputs.
     """
-    keras: Any
-    if legacy:
-        import tf_keras as keras
-    else:
-        import keras
+    keras = importlib.import_module("tf_keras" if legacy else "keras")
     with tempfile.TemporaryDirectory() as scratch, _scopes(file):
         link = Path(scratch) / f"model.{kind}"
         link.symlink_to(path.resolve())
@@ -216,7 +213,7 @@ def _inputs(
     tensors = list(model.inputs or ()) if getattr(model, "inputs", None) is not None else []
     if tensors:
         names = list(getattr(model, "input_names", None) or [_tensor_name(one) for one in tensors])
-        found = [
+        found: list[tuple[str, OpenShape, str]] = [
             (one, None if tensor.shape is None else tuple(tensor.shape), _dtype(tensor.dtype))
             for one, tensor in zip(_unique(names), tensors, strict=True)
         ]

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import ModelFailed, UsageError
+from harness.errors import HarnessError, ModelFailed, UsageError
 from harness.models.arrays_file import Arrays, read_arrays
 from harness.models.check_samples import (
     CHECKED_SAMPLES,
@@ -55,7 +57,19 @@ def _keras(request: dict[str, Any], folder: Path, arrays: Arrays) -> dict[str, A
         raise UsageError(f"{name} has no signature {request['signature']!r}: a Keras model has one of its own")
     asked = {key: tuple(shape) for key, shape in request["inputs"].items()}
     seen = {key: values.shape[1:] for key, values in arrays.items()}
-    loaded = load_keras(path, request["kind"], name, file, legacy=legacy, shapes={**seen, **asked})
+    try:
+        loaded = load_keras(path, request["kind"], name, file, legacy=legacy, shapes={**seen, **asked})
+    except HarnessError:
+        raise
+    except Exception as error:  # Keras raises anything; the other Keras may load it
+        traceback.print_exc()
+        return {
+            "error": str(error),
+            "remedy": None,
+            "kind": "raised",
+            "type": type(error).__name__,
+            "other_keras": not legacy,
+        }
     unknown_names(asked, [one for one, _shape, _dtype in loaded.inputs])
     inputs = [
         _facts(one, fixed_shape(one, shape, batch=request["batch"], asked=asked, calibrated=seen), dtype)
@@ -78,11 +92,7 @@ def _export(loaded: LoadedKeras, inputs: Sequence[TensorFacts], place: Path, tf:
         made = model(packed, training=False) if takes_training else model(packed)
         return {name: tf.convert_to_tensor(value) for name, value in loaded.output_names(made)}
 
-    keras: Any
-    if loaded.legacy:
-        import tf_keras as keras
-    else:
-        import keras
+    keras = importlib.import_module("tf_keras" if loaded.legacy else "keras")
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(

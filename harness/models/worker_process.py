@@ -3,7 +3,7 @@
 They take seconds to load, print, hang on a stranger's model, and end their process with a signal. Nothing of that may reach the harness.
 
 A worker is a module of `harness.models` with `answer_request(...)` at its end. It gets a folder with `request.json` and leaves
-`answer.json` there: `{"error": ..., "remedy": ...}` or what the caller expects.
+`answer.json` there.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ class WorkerDied(ModelFailed):
 def run_worker(call: WorkerCall, told: Callable[[str], None]) -> dict[str, Any]:
     """Run a worker to its end and return its answer.
 
+    An answer with the key `error` is for the caller to explain.
+
     Raises:
-        ModelFailed: the worker's own error.
         WorkerDied: it ended with a signal, ran too long, or left no answer.
         SetupError: it cannot be started.
         KeyboardInterrupt: passed on once the worker is gone.
@@ -90,7 +91,8 @@ def run_worker(call: WorkerCall, told: Callable[[str], None]) -> dict[str, Any]:
 @contextlib.contextmanager
 def _process(call: WorkerCall, folder: Path, log: Any) -> Iterator[subprocess.Popen[bytes]]:
     """Start it in a session of its own, so that Ctrl-C reaches it once, from here, with all that it started."""
-    environment = {**os.environ, **call.environment, "PYTHONPATH": str(folder / "path"), "PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join(filter(None, (str(folder / "path"), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, **call.environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     try:
         process = subprocess.Popen(
             [call.python, "-P", "-m", call.module, str(folder)],
