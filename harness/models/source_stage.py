@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from harness.models.converter_errors import explained, explained_death
 from harness.models.file_facts import file_facts
 from harness.models.host_run import run_on_host
 from harness.models.tensor_facts import TensorFacts
-from harness.models.worker_process import WorkerCall, WorkerDied, run_worker
+from harness.models.worker_process import WorkerCall, WorkerDied, Workers
 
 ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",  # converting needs no GPU, and TensorFlow would take all of its memory
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    "TF_USE_LEGACY_KERAS": "0",  # the worker decides by the file
+    "TF_USE_LEGACY_KERAS": "0",
 }
 """Environment of every worker."""
 
@@ -69,7 +69,9 @@ class SourceFacts:
         )
 
 
-def load_source(call: WorkerCall, *, has_legacy: bool, told: Callable[[str], None]) -> tuple[SourceFacts, Path]:
+def load_source(
+    call: WorkerCall, workers: Workers, *, has_legacy: bool, told: Callable[[str], None]
+) -> tuple[SourceFacts, Path]:
     """Load a Keras model or a SavedModel in a worker, and return its facts and the exported SavedModel.
 
     A model that this Keras refuses is tried once with the other one.
@@ -77,6 +79,7 @@ def load_source(call: WorkerCall, *, has_legacy: bool, told: Callable[[str], Non
     Args:
         call: the worker's call; its request's folder gets `samples.npz`, `reference.npz` and, if there is a calibration,
             `calibration.npz` (see `check_samples.write_samples`).
+        workers: run it.
         has_legacy: whether Keras 2 (tf-keras) is there.
         told: progress.
 
@@ -85,13 +88,14 @@ def load_source(call: WorkerCall, *, has_legacy: bool, told: Callable[[str], Non
         ModelFailed: the source cannot be loaded.
     """
     try:
-        answer = run_worker(call, told)
+        answer = workers.run(call, told)
         other = answer.get("other_keras")
         if other is None and "add_slot" in answer.get("error", ""):
             other = True  # a SavedModel of Keras 2 with the state of its optimizer
         if other is not None and (has_legacy or not other):
-            again = run_worker(_with_keras(call, legacy=other), told)
-            answer = again if "error" not in again or again["kind"] == "usage" else answer
+            again = workers.run(_with_keras(call, legacy=other), told)
+            # The first error tells more, unless the first process could not even try.
+            answer = again if again.get("kind") != "raised" or not answer["type"] else answer
     except WorkerDied as died:
         raise explained_death(died, variant="source", loops=False, recurrent=()) from None
     if "error" in answer:
@@ -157,12 +161,10 @@ def _closed(facts: TensorFacts) -> TensorFacts:
 
 
 def _with_keras(call: WorkerCall, *, legacy: bool) -> WorkerCall:
-    return WorkerCall(
-        module=call.module,
-        python=call.python,
+    return replace(
+        call,
         request={**call.request, "legacy": legacy},
-        log=call.log,
         doing=f"{call.doing} with {'Keras 2' if legacy else 'Keras 3'}",
-        timeout_s=call.timeout_s,
-        environment=call.environment,
+        shares_tensorflow=not legacy,
+        environment={"TF_USE_LEGACY_KERAS": "1"} if legacy else {},  # read when TensorFlow is loaded
     )

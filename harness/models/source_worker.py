@@ -50,7 +50,8 @@ def _keras(request: dict[str, Any], folder: Path, arrays: Arrays) -> dict[str, A
     if legacy:
         if importlib.util.find_spec("tf_keras") is None:
             raise ModelFailed(f"{name} was saved by Keras 2, which needs tf-keras", remedy="pip install tf-keras")
-        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+        if os.environ.get("TF_USE_LEGACY_KERAS") != "1":  # too late in a process that has loaded TensorFlow
+            return {"error": "it is of Keras 2", "remedy": None, "kind": "raised", "type": "", "other_keras": True}
     import tensorflow as tf
 
     if request["signature"] not in (None, _KERAS_SIGNATURE):
@@ -121,8 +122,6 @@ def _predicted(
 
 
 def _saved_model(request: dict[str, Any], folder: Path, arrays: Arrays) -> dict[str, Any]:
-    if request["legacy"]:
-        os.environ["TF_USE_LEGACY_KERAS"] = "1"
     import tensorflow as tf
 
     if request["legacy"]:

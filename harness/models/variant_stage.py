@@ -21,7 +21,7 @@ from harness.models.file_facts import FileFacts, file_facts
 from harness.models.source_kind import SourceKind
 from harness.models.source_stage import ENVIRONMENT, SourceFacts, load_source, load_tflite
 from harness.models.verification import Verdict, verify
-from harness.models.worker_process import WorkerCall, WorkerDied, run_worker
+from harness.models.worker_process import WorkerCall, WorkerDied, Workers
 from harness.records.variants import BY_QUANTIZER, BY_TENSORFLOW, NEED_CALIBRATION, ConvertedModel
 
 _INSTEAD = {
@@ -60,6 +60,7 @@ class VariantStage:
         self._request, self._kind, self._digest, self._calibration = request, kind, digest, calibration
         self._python, self._cache, self._told = python, cache, told
         self._stack = contextlib.ExitStack()
+        self._workers = self._stack.enter_context(Workers(python.program, ENVIRONMENT))
         self._work: Path | None = None
         self._saved_model: Path | None = None
         self._loaded: SourceFacts | None = None
@@ -130,7 +131,7 @@ class VariantStage:
         request["calibration"] = str(self._work_folder() / "calibration.npz") if needs else None
         call = self._call("quantizer_worker" if by_quantizer else "variant_worker", request, log, f"making {variant}")
         try:
-            answer = run_worker(call, self._told)
+            answer = self._workers.run(call, self._told)
         except WorkerDied as died:
             raise explained_death(died, variant=variant, loops=facts.loops, recurrent=facts.recurrent) from None
         if "error" in answer:
@@ -258,7 +259,7 @@ class VariantStage:
                 }
                 call = self._call("source_worker", asked, log, "loading")
                 self._loaded, self._saved_model = load_source(
-                    call, has_legacy=self._python.tf_keras is not None, told=self._told
+                    call, self._workers, has_legacy=self._python.tf_keras is not None, told=self._told
                 )
         except ModelFailed as error:
             self._refused = error
@@ -268,12 +269,11 @@ class VariantStage:
     def _call(self, module: str, request: dict[str, Any], log: Path, doing: str) -> WorkerCall:
         return WorkerCall(
             module=f"harness.models.{module}",
-            python=self._python.program,
             request=request,
             log=log,
             doing=f"{self._request.name}: {doing}",
             timeout_s=self._request.timeout_s,
-            environment=ENVIRONMENT,
+            shares_tensorflow=module != "quantizer_worker",
         )
 
     def _work_folder(self) -> Path:

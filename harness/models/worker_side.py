@@ -20,14 +20,14 @@ from harness.errors import HarnessError, UsageError
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def answer_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def answer_request(work: Callable[[dict[str, Any]], dict[str, Any]], folder: Path | None = None) -> None:
     """Do what `request.json` asks for, and leave an answer; an error leaves its traceback in the log.
 
     Keys of an error: `error`, `remedy`, `kind`: `usage` if the request is wrong for every variant, `failed` if the worker knew what it met,
     `raised` if a library raised it, whose class is `type`.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed harness leaves no converter behind
-    folder = Path(sys.argv[1])
+    folder = Path(sys.argv[1]) if folder is None else folder
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     answer: dict[str, Any]
     try:
