@@ -27,12 +27,12 @@ from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.yaml_document import line_of
+from harness.models.model_format import no_models
 from harness.records import Scalar
 from harness.records.spans import span
 from harness.runs.run_folder import refuse_occupied
 from harness.runs.run_store import Manifest, Run, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
-from harness.suite.model_format import no_models
 from harness.suite.model_warnings import warnings_about
 from harness.suite.suite_file import CellKeyName, LoadedSuite, MatchEntry
 

@@ -9,11 +9,14 @@ import click
 from harness.cli.logging_setup import add_verbose_option
 from harness.cli.verbs import Verb
 
-_VERBS: dict[str, Verb] = {}
+_VERBS: dict[str, Verb] = {
+    "convert": Verb("harness.cli.models_convert:convert", "Make variants of a model, and check that they are right."),
+}
 """Subcommands by name, loaded when they are named."""
 
 _EPILOG = """\b
 Examples:
+  harness models convert digits.keras --variant int8 --calibration calibration.npz
 """
 
 

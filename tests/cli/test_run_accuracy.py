@@ -72,4 +72,4 @@ def test_variants_are_held_against_the_reference_variant(tmp_path: Path, monkeyp
     rows = list(
         csv.DictReader(harness("export", tmp_path / "run", "--table", "trials", "--format", "csv").stdout.splitlines())
     )
-    assert [row for row in rows if row["variant"] == "int8" and row["purpose"] == "accuracy"][0]["reference_max_abs"]
+    assert next(row for row in rows if row["variant"] == "int8" and row["purpose"] == "accuracy")["reference_max_abs"]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.files.user_folders import binaries_folder, calibrations_folder, farms_folder
+from harness.files.user_folders import binaries_folder, calibrations_folder, farms_folder, models_folder
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("HARNESS_STATE_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+    for name in ("HARNESS_STATE_DIR", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -31,6 +31,14 @@ def test_else_those_of_the_desktop_count(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XDG_STATE_HOME", "/x")
     ours = "litert-device-harness"
     assert places() == (Path("/d", ours, "binaries"), Path("/x", ours, "calibration"), Path("/x", ours, "virtual"))
+
+
+def test_models_lie_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert models_folder() == tmp_path / ".cache/litert-device-harness/models"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
+    assert models_folder() == Path("/c/litert-device-harness/models")
+    monkeypatch.setenv("HARNESS_STATE_DIR", "/s")
+    assert models_folder() == Path("/s/models")
 
 
 def test_else_they_lie_at_home(tmp_path: Path) -> None:
