@@ -328,3 +328,19 @@ def data_dependent_output(path: Path) -> Path:
     writer.op(graph, "WHERE", [x], [y])
     graph.inputs, graph.outputs = [x], [y]
     return writer.write(path)
+
+
+def large_activations(path: Path) -> Path:
+    """x * 300 * 300 / 90000: fits float32 for x up to 4; the product is infinite in half precision from 0.73 on."""
+    writer = ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "x", (1, 64))
+    y = writer.tensor(graph, "y", (1, 64))
+    previous = x
+    for number, factor in enumerate((300.0, 300.0, 1 / 90000)):
+        by = writer.tensor(graph, f"factor_{number}", (1,), data=np.array([factor], np.float32))
+        made = y if number == 2 else writer.tensor(graph, f"product_{number}", (1, 64))
+        writer.op(graph, "MUL", [previous, by], [made], schema.MulOptionsT())
+        previous = made
+    graph.inputs, graph.outputs = [x], [y]
+    return writer.write(path)
