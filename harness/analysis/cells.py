@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from harness.analysis.centre import Spread, centre, spread
 from harness.analysis.metrics import Metric, counted
 from harness.records import CellKey, Purpose, Result, Scalar, Status, Trial
+from harness.records.causes import Cause
 
 KEYS = tuple(one.name for one in fields(CellKey))
 """The keys that name a cell, in order. Selections name them, cells pair by them, and they are the dimensions of the report."""
@@ -39,6 +40,8 @@ class CellSummary:
     causes: tuple[str, ...]
     synthetic: bool
     """Any of its results, failed ones too, was replayed or modelled instead of measured."""
+    output_differs: bool = False
+    """See `output_differs`. No number of the cell is shown without saying so."""
     profiled_us: tuple[float, ...] = ()
     """Average of each profiled process that counts. The profiler slows it, so it is never a latency."""
     peaks_mb: tuple[float, ...] = ()
@@ -85,6 +88,11 @@ def key_of(trial: Trial) -> CellKey:
     )
 
 
+def output_differs(results: Iterable[Result]) -> bool:
+    """Say whether an accuracy trial among a cell's results found outputs beyond the limits: its latency is that of a wrong answer."""
+    return any(Cause.OUTPUT_DIFFERS in result.causes for result in results)
+
+
 def group_by_cell(results: Iterable[Result]) -> list[CellResults]:
     """Group results by cell, in the order in which the cells first appear."""
     groups: dict[CellKey, list[Result]] = {}
@@ -112,6 +120,7 @@ def summary_of(cell: CellResults) -> CellSummary:
         statuses=statuses,
         causes=tuple(causes),
         synthetic=any(result.synthetic for result in cell.results),
+        output_differs=output_differs(cell.results),
         profiled_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.PROFILE)),
         peaks_mb=tuple(counted(cell.results, Metric.PEAK_MEMORY, Purpose.MEMORY)),
     )

@@ -91,6 +91,11 @@ class Comparison:
         return self.base.synthetic or self.head.synthetic
 
     @property
+    def output_differs(self) -> bool:
+        """Whether the outputs of either side are beyond the limits: a gain is never shown without that mark."""
+        return self.base.output_differs or self.head.output_differs
+
+    @property
     def verdict(self) -> Verdict | None:
         """The verdict; None unless both sides were measured."""
         return self.judgement.verdict if self.state == "measured" else None
@@ -111,6 +116,8 @@ class Overall:
     judgement: Judgement
     synthetic: bool = False
     """Whether the numbers are synthetic on all its devices. Measured and synthetic ones are never pooled."""
+    output_differs: bool = False
+    """Whether outputs are beyond the limits on any of its devices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,6 +384,7 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             if all(one.sure and one.spread is None for one in group)
             else without_control(judgement),
             synthetic=asked[6],
+            output_differs=any(one.output_differs for one in group),
         )
         for (asked, group), estimate, judgement in zip(several.items(), estimates, judgements, strict=True)
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness import __version__
 from harness.analysis.cells import key_of
+from harness.api.accuracy_cases import accuracy_cases, accuracy_plan
 from harness.api.device_selection import ReadyDevice, selected
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
 from harness.api.run_binaries import binaries_of, check_binaries
@@ -26,12 +27,12 @@ from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.yaml_document import line_of
+from harness.models.model_format import no_models
 from harness.records import Scalar
 from harness.records.spans import span
 from harness.runs.run_folder import refuse_occupied
 from harness.runs.run_store import Manifest, Run, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
-from harness.suite.model_format import no_models
 from harness.suite.model_warnings import warnings_about
 from harness.suite.suite_file import CellKeyName, LoadedSuite, MatchEntry
 
@@ -97,10 +98,11 @@ def run(
     configs = load_device_configs()
     _check_place(loaded, own, folder)
     loaded = converted(loaded, watcher)
-    with (
-        _expanded(loaded, devices, configs, watcher) as (ready, expansion),
-        tempfile.TemporaryDirectory(prefix="harness-") as scratch,
-    ):
+    seed = seed_of(loaded)
+    with tempfile.TemporaryDirectory(prefix="harness-") as scratch, contextlib.ExitStack() as stack:
+        checks = accuracy_plan(loaded.suite, seed)
+        cases = accuracy_cases(loaded, checks, Path(scratch), watcher)
+        ready, expansion = stack.enter_context(_expanded(loaded, devices, configs, watcher, seed))
         by_serial = {one.target.serial: one for one in ready}
         infos = {serial: one.inventory.info for serial, one in by_serial.items()}
         with span("choose binaries"):
@@ -121,6 +123,7 @@ def run(
             artifacts=tuple(dict.fromkeys(p.artifact for mine in programs.values() for p in mine.values())),
             models=loaded.models,
             conversions=loaded.conversions,
+            accuracy=checks,
             trials=expansion.trials,
             further=expansion.further,
             adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
@@ -132,7 +135,7 @@ def run(
         )
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            measured = measure(store, lanes, configs, loaded.suite, effort, watcher)
+            measured = measure(store, lanes, configs, loaded.suite, effort, watcher, accuracy=cases)
     return outcome_of(path, measured, report=report, watcher=watcher)
 
 
@@ -157,8 +160,14 @@ def plan(
     own = check_own_binaries(binaries or {})
     _check_place(loaded, own, _named(out))
     loaded = unconverted(loaded)
-    with _expanded(loaded, devices, load_device_configs(), watcher or RunWatcher()) as (_, expansion):
+    with _expanded(loaded, devices, load_device_configs(), watcher or RunWatcher(), seed_of(loaded)) as (_, expansion):
         return RunPlan(suite=loaded, expansion=expansion)
+
+
+def seed_of(loaded: LoadedSuite) -> int:
+    """Return the suite's seed, or a new one."""
+    asked = loaded.suite.order.seed
+    return asked if asked is not None else random.SystemRandom().randrange(2**31)
 
 
 def _check_place(loaded: LoadedSuite, own: Mapping[str, Path], out: Path | None) -> None:
@@ -174,10 +183,10 @@ def _expanded(
     selectors: str | Sequence[str],
     configs: Mapping[str, DeviceConfig],
     watcher: RunWatcher,
+    seed: int,
 ) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
     """Yield the devices, with virtual ones only during the context, and the trials on them."""
     suite = loaded.suite
-    seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
     there = [model for model in loaded.models if model.path]  # a plan has models that are not converted yet
     broken = no_models(there)
     if there and all(model.path in broken for model in loaded.models):

@@ -15,6 +15,7 @@ _VERBS: dict[str, Verb] = {
     ),
     "fetch": Verb("harness.cli.models_fetch:fetch", "Fetch a model by its name or its address, checked by its hash."),
     "list": Verb("harness.cli.models_list:list_models", "List the models that you can fetch by name."),
+    "convert": Verb("harness.cli.models_convert:convert", "Make variants of a model, and check that they are right."),
 }
 """Subcommands by name, loaded when they are named."""
 
@@ -23,6 +24,7 @@ Examples:
   harness models evaluate int8.tflite --data test.npz --labels label --metric top1
   harness models fetch face_detection_front -o face.tflite
   harness models list
+  harness models convert digits.keras --variant int8 --calibration calibration.npz
 """
 
 

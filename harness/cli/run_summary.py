@@ -17,6 +17,7 @@ from harness.analysis.cells import CellSummary, baseline_key, summaries
 from harness.analysis.comparison import Comparison
 from harness.analysis.comparison import Table as ComparisonTable
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.analysis.verdict import Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.cli.console import open_console
@@ -119,6 +120,7 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
                 "statuses": {str(status): count for status, count in cell.statuses.items()},
                 "causes": list(cell.causes),
                 "synthetic": cell.synthetic,
+                "output_differs": cell.output_differs,
                 "profiling_overhead": cell.profiling_overhead,
                 "is_baseline": baseline_key(cell.key, keys, run.manifest.baseline) == cell.key,
                 **_against(compared.get(cell.key)),
@@ -193,6 +195,8 @@ def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
     for one in table.comparisons:
         if one.estimate.ratio is not None and (one.key not in decided or one.state == "incomparable"):
             decided[one.key] = _ratio_words(one)
+        elif one.key in decided:
+            decided[one.key] += _differing(one)
     return decided
 
 
@@ -203,7 +207,12 @@ def _memory_ratios(table: ComparisonTable) -> dict[CellKey, str]:
 
 def _ratio_words(one: Comparison) -> str:
     sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
-    return f"{one.estimate.ratio:.2f}x" + (f" {verdict_name(one.judgement.verdict, one.metric.unit)}" if sure else "")
+    verdict = f" {verdict_name(one.judgement.verdict, one.metric.unit)}" if sure else ""
+    return f"{one.estimate.ratio:.2f}x{verdict}{_differing(one)}"
+
+
+def _differing(one: Comparison) -> str:
+    return f" [bold red]{OUTPUT_DIFFERS}[/]" if one.output_differs else ""
 
 
 def _with_baselines(

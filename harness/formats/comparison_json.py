@@ -55,6 +55,7 @@ def _comparison(one: Comparison, table: Table) -> dict[str, Any]:
         "notes": [note.text for note in one.notes],
         "unlike": [note.kind for note in one.notes if note.unlike],
         "synthetic": one.synthetic,
+        "output_differs": one.output_differs,
     }
 
 
@@ -87,6 +88,7 @@ def _side(side: SideSummary, unit: str) -> dict[str, Any]:
         "statuses": dict(side.statuses),
         "causes": list(side.causes),
         "synthetic": side.synthetic,
+        "output_differs": side.output_differs,
     }
 
 
@@ -119,6 +121,7 @@ def _overall(one: Overall) -> dict[str, Any]:
         "devices": list(one.devices),
         **_numbers(one.estimate, one.judgement),
         "synthetic": one.synthetic,
+        "output_differs": one.output_differs,
     }
 
 

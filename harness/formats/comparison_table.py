@@ -22,7 +22,7 @@ _CELL_COLUMNS = columns(
     "base_threads:i base_cpus_asked:t base_binary:t metric:t unit:t state:t base_n:i base_estimate:n head_n:i head_estimate:n ratio:n "
     "ci_low:n ci_high:n level:n p_value:n q_value:n design:t verdict:t more_processes:i gate_broken:f unlike:t notes:t base_causes:t "
     "head_causes:t synthetic:f difference:n difference_low:n difference_high:n control:t gate_reason:t "
-    "variant:t base_variant:t"
+    "variant:t base_variant:t output_differs:f"
 )
 """`base` and `head` are as given; `device` to `binary` are head's cell (base's if head has none), `base_...` base's. Estimates are in
 `unit`. `verdict` is null if nothing was judged: not measured, or only one side synthetic. `gate_broken` is null without a gate. `unlike`
@@ -83,6 +83,7 @@ def _cell(one: Comparison, table: Table) -> Row:
         words.breach_reason(one, table),
         one.key.variant or None,
         (other.variant or None) if other else None,
+        one.output_differs,
     )
 
 

@@ -12,6 +12,7 @@ from statistics import median
 
 from harness.analysis.comparison import Comparison, Overall, Table
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.analysis.verdict import Verdict
 from harness.formats.comparison_words import percent
 from harness.records import CellKey, Scalar
@@ -41,6 +42,7 @@ class Headline:
     """Whether `low` and `high` are the range of several comparisons, not an interval."""
     devices: int
     synthetic: bool
+    output_differs: bool = False
     metric: Metric = Metric.INFERENCE_AVG
     processes: int = 0
     """The fewest processes a side behind a comparison."""
@@ -100,6 +102,7 @@ class Headline:
         elif self.low is not None and self.high is not None and self.verdict is Verdict.SAME:
             parts.append(f"within {percent(max(self.high - 1, 1 - self.low))}")
         parts += ["synthetic"] if self.synthetic else []
+        parts += [OUTPUT_DIFFERS] if self.output_differs else []
         return ", ".join(parts)
 
     def _ordered(self) -> list[tuple[Verdict, int]]:
@@ -193,6 +196,7 @@ def _headline(values: Mapping[str, Scalar], group: Sequence[Comparison], table: 
         spans=not estimates,
         devices=len({one.key.device for one in group}),
         synthetic=any(one.synthetic for one in group),
+        output_differs=any(one.output_differs for one in group),
         metric=table.metric,
         processes=min(one.estimate.n for one in group),
     )

@@ -56,8 +56,10 @@ def op_blocks(runs: Iterable[Run]) -> Iterator[Block]:
 
 
 def of_source(model: ModelRef) -> tuple[str | None, str | None, str | None, int | None]:
-    """Return variant, source, hash of the source and size of the file."""
-    return model.variant, model.source, model.source_sha256, model.size_bytes or None
+    """Return variant, source, hash of the source and size of the file; nulls for a model that was not converted."""
+    if model.variant is None:
+        return None, None, None, None
+    return model.variant, model.source, model.source_sha256, model.size_bytes
 
 
 def _finite(numbers: array[float] | None) -> array[float] | None:

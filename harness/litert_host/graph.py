@@ -69,6 +69,8 @@ class Signature:
     outputs: tuple[int, ...] = ()
     input_names: tuple[str, ...] = ()
     """The signature's names for its inputs, in the order of `inputs`. The tensors' own names often differ."""
+    output_names: tuple[str, ...] = ()
+    """Likewise for its outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def read_graph(data: mmap.mmap | bytes) -> Graph:
                 tuple(entry.scalar(1, "I") for entry in table.tables(0)),
                 tuple(entry.scalar(1, "I") for entry in table.tables(1)),
                 tuple(entry.text(0) for entry in table.tables(0)),
+                tuple(entry.text(0) for entry in table.tables(1)),
             )
             for table in model.tables(7)
         )

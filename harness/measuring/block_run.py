@@ -25,6 +25,7 @@ from harness.devices.device_folder import storage_error
 from harness.devices.lease import LEASE_LOST, LEASE_S, renew_script
 from harness.devices.target import Cancelled, CommandStream, Target
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
+from harness.measuring.output_verdict import judge_outputs
 from harness.measuring.ready_trial import GRACE_S, ReadyTrial
 from harness.measuring.trailer import Trailer, split_trailer
 from harness.measuring.trial_frames import Frame, TrialFrames
@@ -225,6 +226,11 @@ class BlockRun:
             message = f"did not run: cores {format_list(from_mask(trial.cpus.mask))} were refused"
         if Cause.AFFINITY_NOT_HONOURED in causes:
             conditions = replace(conditions, evidence=(affinity_evidence(bench.inventory, trial, conditions),))
+        figures = None
+        if ready.case is not None and status is Status.OK:
+            status, causes, message, figures = judge_outputs(
+                ready.case, logs.get("outputs", b""), played_back=synthetic
+            )
         started_at, duration_s = self._when(trailer)
         return Result(
             trial=trial,
@@ -239,6 +245,7 @@ class BlockRun:
             started_at=started_at,
             duration_s=duration_s,
             synthetic=synthetic is not None,
+            accuracy=figures,
             logs=paths,
         )
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.benchmark_model.command_line import PROFILE_FILE, RUNTIME_INFO_FILE
+from harness.benchmark_model.command_line import OUTPUTS_FILE, PROFILE_FILE, RUNTIME_INFO_FILE
 from harness.devices.target import Target
 
 _NAMES: Mapping[str, str] = {
@@ -15,10 +15,11 @@ _NAMES: Mapping[str, str] = {
     "stderr": "stderr.txt",
     "profile": PROFILE_FILE,
     "runtime_info": RUNTIME_INFO_FILE,
+    "outputs": OUTPUTS_FILE,
     "logcat": "logcat.txt",
     "tombstone": "tombstone.txt",
 }
-_OUTPUT_FILES = frozenset({PROFILE_FILE, RUNTIME_INFO_FILE})
+_OUTPUT_FILES = frozenset({PROFILE_FILE, RUNTIME_INFO_FILE, OUTPUTS_FILE})
 
 
 def output_files(flags: Sequence[str]) -> tuple[str, ...]:

@@ -66,6 +66,8 @@ class TrialScript:
     timeout_s: float
     frequency_paths: Mapping[int, str]
     files: Sequence[str] = ()
+    before: Sequence[str] = ()
+    """Words before the program's: a shell that starts it (`harness.measuring.feeding_script`)."""
 
     def call(self, zone_path: str | None) -> str:
         """Shell text that runs the trial with the functions of `BlockScript`."""
@@ -73,7 +75,7 @@ class TrialScript:
         watched = [*self.frequency_paths.values(), *([zone_path] if zone_path else [])]
         # `timeout 0` means at once in toybox and never in GNU.
         seconds = max(1, round(self.timeout_s))
-        arguments = " ".join(q(word) for word in (self.program, *self.flags))
+        arguments = " ".join(q(word) for word in (*self.before, self.program, *self.flags))
         return f"""D={q(self.folder)}; W={q(" ".join(watched))}; F={q(" ".join(self.files))}
 trial {seconds} {self.mask:x} {self.other_mask or self.mask:x} {arguments}"""
 

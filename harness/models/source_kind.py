@@ -3,9 +3,52 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+from enum import StrEnum
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.models.model_format import IDENTIFIER, other_format
+
+_TAKEN = "a source is a .keras or .h5 file, a SavedModel folder, or a .tflite"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+class SourceKind(StrEnum):
+    """What is converted."""
+
+    KERAS = "keras"
+    """A .keras file of Keras 3 or of Keras 2.12 and later."""
+    H5 = "h5"
+    SAVED_MODEL = "saved_model"
+    TFLITE = "tflite"
+
+
+def source_kind(path: Path, name: str) -> SourceKind:
+    """Recognise a source; its suffix does not matter.
+
+    Args:
+        path: the source.
+        name: as the user wrote it, for messages.
+
+    Raises:
+        UsageError: it is missing, unreadable, or no source.
+    """
+    try:
+        if path.is_dir():
+            return _folder_kind(path, name)
+        with path.open("rb") as stream:
+            head = stream.read(8)
+        if head[4:8] == IDENTIFIER:
+            return SourceKind.TFLITE
+        if head == _HDF5:
+            return SourceKind.H5
+        if head[:2] == b"PK" and _is_keras(path):
+            return SourceKind.KERAS
+        what = other_format(path)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}", remedy=_TAKEN) from None
+    raise UsageError(f"{name} is no source for a conversion: it is {what}", remedy=_TAKEN)
 
 
 def source_hash(path: Path) -> str:
@@ -26,3 +69,23 @@ def source_hash(path: Path) -> str:
     except OSError as error:
         raise UsageError(f"{error.filename or path} cannot be read: {error.strerror}") from None
     return whole.hexdigest()
+
+
+def _folder_kind(path: Path, name: str) -> SourceKind:
+    if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
+        return SourceKind.SAVED_MODEL
+    inside = sorted(one.name for one in path.iterdir())
+    if {"config.json", "model.weights.h5"} <= set(inside):
+        raise UsageError(f"{name} is an unpacked .keras file", remedy="give the .keras file itself")
+    below = [one for one in path.iterdir() if (one / "saved_model.pb").is_file()]
+    hint = f"it holds {', '.join(sorted(one.name for one in below)[:3])}: name one of them" if below else _TAKEN
+    raise UsageError(f"{name} is a folder without saved_model.pb", remedy=hint)
+
+
+def _is_keras(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
+    return "config.json" in names and any(one.endswith(".weights.h5") for one in names)

@@ -44,7 +44,7 @@ def together(table: Table) -> list[Markup]:
             name(model_label(one.model, one.variant)),
             name(one.delegate, 60),
             Markup(" ({})").format(thread_words(one.threads)) if len({o.threads for o in table.overall}) > 1 else "",
-            words.change(one.estimate, one.judgement, table.metric.unit) + (" (synthetic)" if one.synthetic else ""),
+            words.change(one.estimate, one.judgement, table.metric.unit) + words.marks(one),
         )
         for one in decided[:_MOST_TOGETHER]
     ]

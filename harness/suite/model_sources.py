@@ -65,13 +65,13 @@ def find_sources(entries: Mapping[int, SourceEntry], text: str, file: Path) -> t
     for index, entry in entries.items():
 
         def wrong(message: str, below: Sequence[str], remedy: str | None = None, index: int = index) -> SuiteError:
-            key = ("models", index, *below)
+            key: tuple[str | int, ...] = ("models", index, *below)
             return SuiteError(message, file=file, line=line_of(text, key), key=dotted(key), remedy=remedy)
 
         source = _source(entry, index, file.parent)
         if not source.path.exists():
             mistakes.append(wrong(f"no such source: {entry.source!r}", ("source",), _nearest_file(source.path)))
-        files = {("calibration",): source.calibration}
+        files: dict[tuple[str, ...], Path | None] = {("calibration",): source.calibration}
         if source.evaluation is not None:
             files["evaluate", "data"] = source.evaluation.data
         for below, path in files.items():

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.litert_host.model_file import ModelError, open_graph
+from harness.models.model_format import other_format
 from harness.records import ModelRef
-from harness.suite.model_format import other_format
 
 
 def warnings_about(models: Sequence[ModelRef]) -> tuple[str, ...]:

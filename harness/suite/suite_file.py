@@ -320,7 +320,7 @@ def _unlike_the_cells(
     """Find a baseline or a control that matches no cell, and an adaptive form that the cells do not allow, if the keys are right."""
     delegates = suite.delegate_requests()
     possible: dict[str, Sequence[object]] = {
-        "model": [one.name for one in (*models, *sources)],
+        "model": [*(one.name for one in models), *(one.name for one in sources)],
         "delegate": [trial_label(one, start) for one in delegates for start in suite.starts_of(one)],
         "threads": suite.threads,
         "cpus": suite.cpus,

@@ -122,7 +122,7 @@ function cellParts(cell) {
     cell.first ? `first inference ${ms(cell.first[0])} ms` : null, cell.memory.peak ? `peak ${cell.memory.peak[0]} MB` : null, ...cell.delegates].filter(Boolean);
   return [
     el('div', { class: 'bar' }, el('h2', { id: 'cell-h' }, stranger(cell.title)), close),
-    el('p', {}, configName(cell), ' ', stateTag(cell), cell.synthetic ? ' ' : '', cell.synthetic ? tag('synthetic') : ''),
+    el('p', {}, configName(cell), ' ', stateTag(cell), cell.synthetic ? ' ' : '', cell.synthetic ? tag('synthetic') : '', ...differs(cell)),
     el('p', { class: 'note' }, facts.join(' · ')),
     ...(cell.synthetic ? [el('p', { class: 'alert synthetic' }, 'Synthetic: replayed or modelled, not measured.')] : []),
     ...verdictPart(cell), opsButton, ...evidencePart(cell),

@@ -57,7 +57,7 @@ function forestMark(row, scale, pooled = false) {
 
 const noteLines = (notes) => el('span', {}, ...notes.map((note) => el('span', { class: note.unlike ? 'cluster unlike-note' : 'cluster' }, note.unlike ? '\u26a0 ' : '', stranger(note.text))));
 
-const verdictCell = (row) => el('span', { class: 'nowrap' }, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '',
+const verdictCell = (row) => el('span', { class: 'nowrap' }, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '', ...differs(row),
   known(row.more) ? ' ' : '', known(row.more) ? el('span', { class: 'note', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more}`) : '');
 
 const ratioWords = (row) => (known(row.ratio) ? el('span', { class: 'nowrap' }, el('strong', {}, row.shown ? row.shown.ratio : times(row.ratio)), ` ${row.shown ? row.shown.interval : intervalWords(row)}`) : none('–'));

@@ -290,6 +290,21 @@ def two_signatures(path: Path) -> Path:
     return writer.write(path)
 
 
+def crossed_orders(path: Path) -> Path:
+    """Inputs and outputs of one shape, which the signature names in the other order than the subgraph has them: x - y, and x + y."""
+    writer = ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "first:0", (1, 3))
+    y = writer.tensor(graph, "second:0", (1, 3))
+    difference = writer.tensor(graph, "Call:1", (1, 3))
+    total = writer.tensor(graph, "Call:0", (1, 3))
+    writer.op(graph, "SUB", [x, y], [difference], schema.SubOptionsT())
+    writer.op(graph, "ADD", [x, y], [total], schema.AddOptionsT())
+    graph.inputs, graph.outputs = [x, y], [difference, total]
+    writer.signature("serving_default", graph, {"b": y, "a": x}, {"total": total, "difference": difference})
+    return writer.write(path)
+
+
 def dynamic_batch(path: Path) -> Path:
     """A fully connected layer whose batch is unknown (1 in the file's own shape)."""
     writer = ModelWriter()
@@ -311,5 +326,21 @@ def data_dependent_output(path: Path) -> Path:
     x = writer.tensor(graph, "x", (6,), "bool")
     y = writer.tensor(graph, "where", (1, 1), "int64", signature=(-1, 1))
     writer.op(graph, "WHERE", [x], [y])
+    graph.inputs, graph.outputs = [x], [y]
+    return writer.write(path)
+
+
+def large_activations(path: Path) -> Path:
+    """x * 300 * 300 / 90000: fits float32 for x up to 4; the product is infinite in half precision from 0.73 on."""
+    writer = ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "x", (1, 64))
+    y = writer.tensor(graph, "y", (1, 64))
+    previous = x
+    for number, factor in enumerate((300.0, 300.0, 1 / 90000)):
+        by = writer.tensor(graph, f"factor_{number}", (1,), data=np.array([factor], np.float32))
+        made = y if number == 2 else writer.tensor(graph, f"product_{number}", (1, 64))
+        writer.op(graph, "MUL", [previous, by], [made], schema.MulOptionsT())
+        previous = made
     graph.inputs, graph.outputs = [x], [y]
     return writer.write(path)

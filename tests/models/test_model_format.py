@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.models.model_format import no_models, other_format
 from harness.suite.model_files import model_ref
-from harness.suite.model_format import no_models, other_format
 from tests.model_files import empty, garbage_with_identifier, shipped, text, truncated
 
 CONTENTS = {

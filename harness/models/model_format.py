@@ -24,7 +24,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
     (b"Rar!", "a RAR archive: unpack it first"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras .h5): convert it to TensorFlow Lite"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras .h5): `harness models convert` makes a .tflite of it"),
     (b"GGUF", "a GGUF file (llama.cpp): no runtime of TensorFlow Lite reads it"),
     (b"\x7fELF", "a program or a library (ELF)"),
     (b"MZ", "a program or a library (Windows)"),
@@ -41,8 +41,14 @@ _FLATBUFFERS: Mapping[bytes, str] = {
 }
 _ZIPPED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?:.*/)?data\.pkl$"), "a PyTorch file (.pt): convert it to TensorFlow Lite"),
-    (re.compile(r"model\.weights\.h5$|.*\.weights\.h5$"), "a Keras model (.keras): convert it to TensorFlow Lite"),
-    (re.compile(r"(?:.*/)?saved_model\.pb$"), "a zipped SavedModel: convert it to TensorFlow Lite"),
+    (
+        re.compile(r"model\.weights\.h5$|.*\.weights\.h5$"),
+        "a Keras model (.keras): `harness models convert` makes a .tflite of it",
+    ),
+    (
+        re.compile(r"(?:.*/)?saved_model\.pb$"),
+        "a zipped SavedModel: unzip it, then `harness models convert` makes a .tflite of it",
+    ),
     (re.compile(r".*\.mlmodel$|.*/Manifest\.json$"), "a Core ML package: convert the original to TensorFlow Lite"),
     (re.compile(r"dlc\.metadata$|model\.params$"), "a Qualcomm DLC: only Qualcomm's own tools run it"),
 )

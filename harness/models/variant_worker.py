@@ -1,0 +1,57 @@
+"""The worker that makes one variant of an exported SavedModel: `python -m harness.models.variant_worker FOLDER`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelFailed
+from harness.models.check_samples import Samples, read_samples
+from harness.models.worker_side import answer_request
+
+
+def work(request: dict[str, Any]) -> dict[str, Any]:
+    """Convert one variant.
+
+    Keys of the request: `saved_model`, `signatures`, `variant`, `select_tf_ops`, `calibration` (an .npz file of `write_samples`, or None),
+    `out` (the file to write).
+    """
+    import tensorflow as tf
+
+    ops = tf.lite.OpsSet
+    converter = tf.lite.TFLiteConverter.from_saved_model(request["saved_model"], signature_keys=request["signatures"])
+    variant = request["variant"]
+    supported = [ops.TFLITE_BUILTINS]
+    if variant != "fp32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    elif variant in ("int8", "int8_io"):
+        supported = [ops.TFLITE_BUILTINS_INT8, *([ops.TFLITE_BUILTINS] if variant == "int8" else [])]
+    elif variant == "int16x8":
+        supported = [ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, ops.TFLITE_BUILTINS]
+    if variant == "int8_io":
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    if request["select_tf_ops"]:
+        supported.append(ops.SELECT_TF_OPS)
+    converter.target_spec.supported_ops = supported
+    if request["calibration"] is not None:
+        samples = read_samples(Path(request["calibration"]))
+        converter.representative_dataset = lambda: _fed(samples)
+    model = converter.convert()
+    if not model:
+        raise ModelFailed("the converter returned nothing")
+    Path(request["out"]).write_bytes(model)
+    return {}
+
+
+def _fed(samples: Samples) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each sample with its signature and by input name: the converter would take bare arrays by position, for one signature only."""
+    for key, by_input in samples.items():
+        for number in range(len(next(iter(by_input.values())))):
+            yield key, {name: values[number] for name, values in by_input.items()}
+
+
+if __name__ == "__main__":
+    answer_request(work)
