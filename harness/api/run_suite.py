@@ -23,6 +23,7 @@ from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import SuiteSource, loaded_suite
 from harness.api.suite_variants import converted, unconverted
+from harness.api.variant_accuracy import evaluated
 from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
@@ -98,6 +99,7 @@ def run(
     configs = load_device_configs()
     _check_place(loaded, own, folder)
     loaded = converted(loaded, watcher)
+    right = evaluated(loaded, watcher)
     seed = seed_of(loaded)
     with tempfile.TemporaryDirectory(prefix="harness-") as scratch, contextlib.ExitStack() as stack:
         checks = accuracy_plan(loaded.suite, seed)
@@ -123,6 +125,7 @@ def run(
             artifacts=tuple(dict.fromkeys(p.artifact for mine in programs.values() for p in mine.values())),
             models=loaded.models,
             conversions=loaded.conversions,
+            task_accuracy=right,
             accuracy=checks,
             trials=expansion.trials,
             further=expansion.further,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,19 @@ VARIANTS = (*BY_TENSORFLOW, *BY_QUANTIZER)
 
 NEED_CALIBRATION = frozenset({"int8", "int16x8", "int8_io", "static_wi8_ai8"})
 """Variants whose activations are quantised beforehand, by the ranges that samples show."""
+
+
+def reference_variant(variants: Sequence[str], *named: object) -> str:
+    """Choose the variant that the others of a source are held against.
+
+    Args:
+        variants: those that there are, at least one.
+        named: the choices of the suite, the most telling first; None, or one that there is not, is passed over.
+
+    Returns:
+        The first of `named` that there is, else `fp32`, else the first of `variants`.
+    """
+    return next((str(one) for one in (*named, "fp32") if one in variants), variants[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

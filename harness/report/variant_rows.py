@@ -11,7 +11,7 @@ from harness.analysis.verdict import Verdict
 from harness.records import Purpose, Status
 from harness.records.accuracy import AccuracyFigures
 from harness.records.causes import Cause
-from harness.records.variants import ConvertedModel, TaskAccuracy
+from harness.records.variants import ConvertedModel, TaskAccuracy, reference_variant
 from harness.report.cell_summaries import ReportCell
 from harness.report.verdicts import Verdicts, table_id
 from harness.runs.run_store import Run
@@ -116,7 +116,8 @@ def choices_of(run: Run, cells: Sequence[ReportCell], verdicts: Verdicts) -> tup
         variants = list(dict.fromkeys([*(one.model.variant or "" for one in mine), *rows]))
         if len(variants) < 2:
             continue
-        reference = _reference(run, variants)
+        planned = run.manifest.accuracy.reference if run.manifest.accuracy is not None else None
+        reference = reference_variant(variants, (run.manifest.baseline or {}).get("variant"), planned)
         variants.sort(key=lambda one: one != reference)
         accuracies = {one.variant: one for one in run.manifest.task_accuracy if one.model == model}
         table = verdicts.tables.get(table_id({"variant": reference}))
@@ -132,10 +133,3 @@ def choices_of(run: Run, cells: Sequence[ReportCell], verdicts: Verdicts) -> tup
             files.append(VariantFile(variant, row, size, accuracies.get(variant), placed))
         found.append(SourceChoice(model=model, source=source, reference=reference, files=tuple(files)))
     return tuple(found)
-
-
-def _reference(run: Run, variants: Sequence[str]) -> str:
-    """The variant that the others are held against: the suite's word, else fp32, else the first."""
-    named = (run.manifest.baseline or {}).get("variant")
-    planned = run.manifest.accuracy.reference if run.manifest.accuracy is not None else None
-    return next((one for one in (named, planned, "fp32") if one in variants), variants[0])  # type: ignore[return-value]

@@ -6,8 +6,10 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from harness.models.host_run import run_on_host
 from harness.runs.run_store import load_run
 from tests.cli.converted import converts_to
 from tests.cli.running import QUICK, harness, no_traceback
@@ -99,3 +101,31 @@ def test_a_run_of_which_no_variant_exists_is_none(suite: Path, monkeypatch: pyte
     assert done.returncode == 1
     assert "no such layer: Foo" in done.stderr
     assert not (suite.parent / "run").exists()
+
+
+def test_labelled_data_give_the_accuracy_of_each_variant(suite: Path) -> None:
+    folder = suite.parent
+    random = np.random.default_rng(3)
+    images = random.uniform(-1, 1, (12, 64, 64, 3)).astype(np.float32)
+    right = run_on_host(folder / "digits.tflite", {"image": images}).values
+    (scores,) = right.values()
+    labels = scores.reshape(12, -1).argmax(axis=1)
+    labels[:3] = (labels[:3] + 1) % 10  # so fp32 is right in 9 of 12
+    np.savez(folder / "test.npz", image=images, label=labels)
+    evaluate = "    evaluate: {data: test.npz, labels: label, metric: top1}\n"
+    text = _SUITE.replace("variants: [fp32, int8, dynamic]\n", "variants: [fp32, int8]\n" + evaluate)
+    suite.write_text(text, encoding="utf-8")
+    done = harness("run", suite, "--device", "virtual:1", "--out", folder / "run")
+    assert done.returncode == 0, done.stderr
+    rows = {one.variant: one for one in load_run(folder / "run").manifest.task_accuracy}
+    assert (rows["fp32"].value, rows["fp32"].n, rows["fp32"].against) == (0.75, 12, None)
+    # Clopper and Pearson's interval of 9 of 12, from published tables.
+    assert (rows["fp32"].ci_low, rows["fp32"].ci_high) == pytest.approx((0.428, 0.945), abs=5e-4)
+    assert rows["int8"].against == "fp32"
+    assert rows["int8"].p_value is not None
+    assert "Which variant?" in (folder / "run" / "report.html").read_text(encoding="utf-8")
+
+    np.savez(folder / "test.npz", image=images, label=labels[:5])
+    done = harness("run", suite, "--device", "virtual:1", "--out", folder / "second")
+    assert done.returncode == 2
+    assert "suite.yaml:5: models[0].evaluate: there are 5 labels for 12 samples" in done.stderr
