@@ -27,7 +27,6 @@ from harness.errors import ModelFailed, SetupError
 from harness.records.causes import Cause
 
 _POLL_S = 0.2
-_END_S = 5.0
 _SAYS_EVERY_S = 15.0
 _HOST = "harness.models.worker_host"
 
@@ -218,14 +217,13 @@ def _wait(call: WorkerCall, ended: Callable[[float], bool], told: Callable[[str]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a worker's whole session; a second Ctrl-C only hurries it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
+    """End a worker with all that it started. It has nothing to tidy up: its files lie in folders of the caller's."""
+    if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(_END_S)
+            os.killpg(process.pid, signal.SIGKILL)
+        while process.poll() is None:
+            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C changes nothing
+                process.wait()
 
 
 def _died(call: WorkerCall, code: int) -> WorkerDied:
