@@ -127,6 +127,11 @@ def load_keras(
             model = keras.models.load_model(str(link), compile=False)
         except Exception as error:
             unknown = _UNKNOWN.search(str(error))
+            if unknown is None and file.optimised and kind == "keras":
+                raise ModelFailed(
+                    f"{name}: layers of tensorflow-model-optimization do not load from a .keras file: {str(error)[:80]}...",
+                    remedy="save the model as .h5: model.save('model.h5')",
+                ) from error
             if unknown is None:
                 raise
             raise ModelFailed(
