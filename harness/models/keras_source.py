@@ -46,7 +46,7 @@ class KerasFile:
     def named(self, kind: str) -> str:
         """Return the first layer of a class, as a message names it."""
         found = next((name for one, name in self.layers if one in (kind, kind.rpartition(">")[2])), None)
-        return f"the layer {found!r} ({kind})" if found else kind
+        return f"the layer {found!r} ({kind})" if found and not found.endswith(f">{kind}") else f"the class {kind}"
 
 
 @dataclass(slots=True, kw_only=True)
