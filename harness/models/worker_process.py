@@ -22,7 +22,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import harness
 from harness.errors import ModelFailed, SetupError
 from harness.records.causes import Cause
 
@@ -195,7 +194,7 @@ class Workers:
         """Return a folder that holds the harness and nothing else of this environment: the packages of the worker's own must win."""
         if self._path is None:
             self._path = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-path-")))
-            (self._path / "harness").symlink_to(Path(harness.__file__).parent.resolve(), target_is_directory=True)
+            (self._path / "harness").symlink_to(Path(__file__).resolve().parents[1], target_is_directory=True)
         return self._path
 
 

@@ -40,7 +40,7 @@ def two_of_equal_shape() -> None:
         "small": RANDOM.random((20, 16), dtype=np.float32),
         "large": RANDOM.random((20, 16), dtype=np.float32) * 10,
     }
-    np.savez(ROOT / "two.npz", **given)
+    np.savez(ROOT / "two.npz", small=given["small"], large=given["large"])
     second, first = model.predict([given["small"], given["large"]], verbose=0)
     np.savez(ROOT / "two_answers.npz", second=second, first=first)
 
@@ -61,7 +61,7 @@ def text() -> None:
 
 def own_code() -> None:
     @keras.saving.register_keras_serializable("mine")
-    class Doubler(layers.Layer):  # type: ignore[misc]
+    class Doubler(layers.Layer):
         def call(self, given: object) -> object:
             return given * 2  # type: ignore[operator]
 
@@ -71,7 +71,7 @@ def own_code() -> None:
 
 
 def three_signatures() -> None:
-    class Coder(tf.Module):  # type: ignore[misc]
+    class Coder(tf.Module):
         def __init__(self) -> None:
             self.there = tf.Variable(RANDOM.standard_normal((64, 128)).astype(np.float32))
 
