@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from harness.errors import SetupError, UsageError
 from harness.models.conversion import ConversionRequest, convert_source
@@ -112,5 +114,18 @@ def test_static_quantisation_asks_for_samples_by_their_names(quantizer_python: P
     np.savez(tmp_path / "cal.npz", picture=np.zeros((1, 64, 64, 3)))
     with pytest.raises(UsageError, match="no samples for the input 'image'"):
         converted(model, "static_wi8_ai8", calibration=tmp_path / "cal.npz")
+    (row,) = converted(without_signature(tmp_path / "plain.tflite"), "static_wi8_ai8", calibration=tmp_path / "own.npz")
+    assert row.status == "ok", row.message
     (row,) = converted(shipped("cnn_int8.tflite"), "dynamic_wi8")
     assert "already quantised" in str(row.message)
+
+
+def without_signature(path: Path) -> Path:
+    """The shipped model as older converters wrote it; `own.npz` beside it has samples by the tensor's own name."""
+    model = schema.ModelT.InitFromPackedBuf(shipped("cnn_fp32.tflite").read_bytes())
+    model.signatureDefs = None
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    np.savez(path.with_name("own.npz"), **{"serving_default_image:0": np.random.default_rng(0).random((8, 64, 64, 3))})
+    return path
