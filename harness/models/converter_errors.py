@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness.errors import ModelFailed
 from harness.models.worker_process import WorkerDied
+from harness.records.causes import Cause
 
 _FLEX = re.compile(r"TF Select ops: ([\w ,]+)")
 _CUSTOM = re.compile(r"Custom ops: ([\w ,]+)")
@@ -73,6 +74,8 @@ def explained_death(died: WorkerDied, *, variant: str, loops: bool, recurrent: S
             remedy="`dynamic` quantises their weights; or build the layers with unroll=True",
             cause=died.cause,
         )
+    if died.cause is Cause.TIMEOUT:
+        return ModelFailed(died.message, remedy="--timeout SECONDS gives it more", cause=died.cause)
     return ModelFailed(died.message, remedy=f"its log: {died.log}", cause=died.cause)
 
 

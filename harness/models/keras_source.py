@@ -46,7 +46,7 @@ class KerasFile:
     def named(self, kind: str) -> str:
         """Return the first layer of a class, as a message names it."""
         found = next((name for one, name in self.layers if one in (kind, kind.rpartition(">")[2])), None)
-        return f"the layer {found!r} ({kind})" if found else kind
+        return f"the layer {found!r} ({kind})" if found and not found.endswith(f">{kind}") else f"the class {kind}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,6 +127,11 @@ def load_keras(
             model = keras.models.load_model(str(link), compile=False)
         except Exception as error:
             unknown = _UNKNOWN.search(str(error))
+            if unknown is None and file.optimised and kind == "keras":
+                raise ModelFailed(
+                    f"{name}: layers of tensorflow-model-optimization do not load from a .keras file: {str(error)[:80]}...",
+                    remedy="save the model as .h5: model.save('model.h5')",
+                ) from error
             if unknown is None:
                 raise
             raise ModelFailed(

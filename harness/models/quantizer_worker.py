@@ -8,6 +8,7 @@ from typing import Any
 from harness.models.check_samples import read_samples
 from harness.models.worker_side import answer_request
 
+_SIGNATURE = "serving_default"
 _RECIPES = {
     "dynamic_wi8": "dynamic_wi8_afp32",
     "dynamic_wi4": "dynamic_wi4_afp32",
@@ -21,7 +22,11 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     from litert_quantizer import calibrator, quantizer, recipe, recipe_manager
     from litert_quantizer.utils import qsv_utils
 
-    model = request["model"]
+    model: Any = request["model"]
+    samples = {} if request["calibration"] is None else read_samples(Path(request["calibration"]))
+    if "" in samples:
+        model = _with_signature(Path(model).read_bytes())
+        samples = {_SIGNATURE: samples[""]}
     chosen = getattr(recipe, _RECIPES[request["variant"]])()
     one = quantizer.Quantizer(model, chosen)
     ranges = None
@@ -30,10 +35,9 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         manager = recipe_manager.RecipeManager()
         manager.load_quantization_recipe(chosen)
         seen = calibrator.Calibrator(model, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
-        samples = read_samples(Path(request["calibration"]))
         seen.calibrate(
             {
-                key or None: [
+                key: [
                     {name: values[number] for name, values in by_input.items()}
                     for number in range(len(next(iter(by_input.values()))))
                 ]
@@ -45,6 +49,27 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     made = one.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     Path(request["out"]).write_bytes(bytes(made.quantized_model))
     return {}
+
+
+def _with_signature(model: bytes) -> bytes:
+    """Return a model that has none with a signature whose names are the tensors' own: the quantizer calibrates by signature."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    whole = schema.ModelT.InitFromPackedBuf(model)
+    graph, signature = whole.subgraphs[0], schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = _SIGNATURE, 0
+    for places, maps in ((graph.inputs, "inputs"), (graph.outputs, "outputs")):
+        entries = []
+        for place in places:
+            entry = schema.TensorMapT()
+            entry.name, entry.tensorIndex = graph.tensors[place].name, place
+            entries.append(entry)
+        setattr(signature, maps, entries)
+    whole.signatureDefs = [signature]
+    builder = flatbuffers.Builder(len(model) + (1 << 16))
+    builder.Finish(whole.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ class VariantStage:
         )
 
     def _failed(self, variant: str, error: ModelFailed, log: Path | None) -> ConvertedModel:
-        if log is not None and (not log.exists() or self._refused is error):
+        if self._refused is error:
             log = self._cache.folder / "source" / "converter.log"
         return ConvertedModel(
             **self._row(variant),

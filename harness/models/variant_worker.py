@@ -27,7 +27,8 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if variant == "fp16":
         converter.target_spec.supported_types = [tf.float16]
-    elif variant in ("int8", "int8_io"):
+    elif variant in ("int8", "int8_io") and request["calibration"] is not None:
+        # Without samples the source brings its own ranges, and asking for integers only would ask for samples.
         supported = [ops.TFLITE_BUILTINS_INT8, *([ops.TFLITE_BUILTINS] if variant == "int8" else [])]
     elif variant == "int16x8":
         supported = [ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, ops.TFLITE_BUILTINS]

@@ -22,12 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import harness
 from harness.errors import ModelFailed, SetupError
 from harness.records.causes import Cause
 
 _POLL_S = 0.2
-_END_S = 5.0
 _SAYS_EVERY_S = 15.0
 _HOST = "harness.models.worker_host"
 
@@ -196,7 +194,7 @@ class Workers:
         """Return a folder that holds the harness and nothing else of this environment: the packages of the worker's own must win."""
         if self._path is None:
             self._path = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-path-")))
-            (self._path / "harness").symlink_to(Path(harness.__file__).parent.resolve(), target_is_directory=True)
+            (self._path / "harness").symlink_to(Path(__file__).resolve().parents[1], target_is_directory=True)
         return self._path
 
 
@@ -218,14 +216,13 @@ def _wait(call: WorkerCall, ended: Callable[[float], bool], told: Callable[[str]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a worker's whole session; a second Ctrl-C only hurries it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
+    """End a worker with all that it started. It has nothing to tidy up: its files lie in folders of the caller's."""
+    if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(_END_S)
+            os.killpg(process.pid, signal.SIGKILL)
+        while process.poll() is None:
+            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C changes nothing
+                process.wait()
 
 
 def _died(call: WorkerCall, code: int) -> WorkerDied:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import resource
 import signal
 import sys
 import traceback
@@ -38,6 +39,7 @@ def answer_request(work: Callable[[dict[str, Any]], dict[str, Any]], folder: Pat
     except Exception as error:  # a converter raises anything; the caller makes one line of it
         traceback.print_exc()
         answer = {"error": str(error), "remedy": None, "kind": "raised", "type": type(error).__name__}
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB", flush=True)
     whole = folder / "answer.part"
     whole.write_text(json.dumps(answer), encoding="utf-8")
     whole.replace(folder / "answer.json")

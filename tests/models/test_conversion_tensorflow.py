@@ -1,0 +1,115 @@
+"""Conversions by TensorFlow. One module makes all sources once; each test converts one of them once."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import UsageError
+from harness.models.conversion import ConversionRequest, convert_source
+from harness.models.host_run import run_on_host
+from harness.models.output_error import output_error
+from harness.records.variants import ConvertedModel
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="session")
+def sources(tensorflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sources")
+    script = Path(__file__).with_name("make_sources.py")
+    made = subprocess.run([tensorflow_python, script, folder], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr[-2000:]
+    return folder
+
+
+def converted(
+    sources: Path, name: str, *variants: str, calibrated: str | None = None, **more: object
+) -> dict[str, ConvertedModel]:
+    request = ConversionRequest(
+        source=sources / name,
+        name=name,
+        variants=variants,
+        calibration=sources / calibrated if calibrated else None,
+        **more,  # type: ignore[arg-type]
+    )
+    return dict(zip(variants, convert_source(request), strict=True))
+
+
+def ok(rows: dict[str, ConvertedModel]) -> dict[str, Path]:
+    assert {name: row.message for name, row in rows.items() if row.status != "ok"} == {}
+    return {name: Path(str(row.path)) for name, row in rows.items()}
+
+
+def test_a_classifier_becomes_every_variant(sources: Path) -> None:
+    variants = ("fp32", "fp16", "dynamic", "int8", "int8_io", "dynamic_wi8")
+    rows = converted(sources, "cnn.keras", *variants, calibrated="cnn.npz")
+    files = ok(rows)
+    size = {name: path.stat().st_size for name, path in files.items()}
+    assert size["fp16"] < 0.6 * size["fp32"]
+    assert max(size["int8"], size["dynamic"], size["dynamic_wi8"]) < 0.4 * size["fp32"]
+    snr = {name: row.snr_db or 0.0 for name, row in rows.items()}
+    assert snr["fp32"] > 100 > snr["fp16"] > 50 > snr["int8"] > 15
+    for name, dtype in (("fp32", "float32"), ("int8", "float32"), ("int8_io", "int8")):
+        run = run_on_host(files[name], None)
+        assert [(one.name, one.shape, one.dtype) for one in (*run.inputs, *run.outputs)] == [
+            ("image", (1, 8, 8, 1), dtype),
+            ("label", (1, 10), dtype),
+        ]
+    assert rows["int8"].calibration_sha256 is not None
+    assert rows["fp32"].calibration_sha256 is None
+    assert rows["fp32"].converter.startswith("tensorflow 2.")
+    assert rows["dynamic_wi8"].converter.startswith("litert-quantizer ")
+    assert "making" not in Path(str(rows["fp32"].log)).read_text()
+
+
+def test_two_inputs_of_one_shape_are_not_swapped(sources: Path) -> None:
+    files = ok(converted(sources, "two.keras", "fp32", "int8", calibrated="two.npz"))
+    given, answers = dict(np.load(sources / "two.npz")), dict(np.load(sources / "two_answers.npz"))
+    for name, least_db in (("fp32", 100), ("int8", 25)):
+        values = run_on_host(files[name], given).values
+        for output, expected in answers.items():
+            found = output_error(output, expected, values[output][:, 0])
+            assert (found.snr_db or 999) > least_db, (name, output)
+
+
+def test_a_recurrent_model_keeps_its_good_variants(sources: Path) -> None:
+    rows = converted(sources, "lstm.keras", "fp32", "int8", "static_wi8_ai8", calibrated="lstm.npz")
+    assert rows["fp32"].status == "ok"
+    assert (rows["int8"].status, rows["static_wi8_ai8"].status) == ("failed", "failed")
+    assert "SIGSEGV" in str(rows["int8"].message)
+    assert "'memory'" in str(rows["int8"].message)
+    assert "recurrent" in str(rows["static_wi8_ai8"].message)
+
+
+def test_all_signatures_are_quantised(sources: Path) -> None:
+    files = ok(converted(sources, "three", "fp32", "int8", calibrated="three.npz", batch=2))
+    assert files["int8"].stat().st_size < 0.6 * files["fp32"].stat().st_size
+    for key, inputs in (("encode", {"x": (2, 64)}), ("decode", {"code": (2, 128)}), ("length", {"x": (2, 64)})):
+        run = run_on_host(files["int8"], None, signature=key)
+        assert {one.name: one.shape for one in run.inputs} == inputs
+    with pytest.raises(UsageError, match="'code' of the signature 'decode'"):
+        converted(sources, "three", "int8", calibrated="half.npz")
+
+
+def test_text_needs_tensorflows_own_ops(sources: Path) -> None:
+    row = converted(sources, "text.keras", "fp32")["fp32"]
+    assert row.status == "failed"
+    assert "StringSplitV2" in str(row.message)
+    assert "--select-tf-ops" in str(row.message)
+    row = converted(sources, "text.keras", "fp32", select_tf_ops=True)["fp32"]
+    assert (row.status, row.message, row.select_tf_ops) == ("ok", "not run here: Flex", True)
+
+
+@pytest.mark.parametrize(("name", "said"), [("own_layer", "'twice' (Doubler)"), ("lambda", "'twice' (Lambda)")])
+def test_code_of_its_own_is_named(sources: Path, name: str, said: str) -> None:
+    row = converted(sources, f"{name}.keras", "fp32")["fp32"]
+    assert row.status == "failed"
+    assert said in str(row.message)
+    assert "\n" not in str(row.message)
+    assert "writes a SavedModel" in str(row.message)
+    assert row.log is not None
+    assert Path(row.log).exists()
