@@ -9,11 +9,17 @@ import click
 from harness.cli.logging_setup import add_verbose_option
 from harness.cli.verbs import Verb
 
-_VERBS: dict[str, Verb] = {}
+_VERBS: dict[str, Verb] = {
+    "inspect": Verb(
+        "harness.cli.models_inspect:inspect_command",
+        "Show what model files hold, and what that means for each delegate.",
+    ),
+}
 """Subcommands by name, loaded when they are named."""
 
 _EPILOG = """\b
 Examples:
+  harness models inspect digits.tflite
 """
 
 
