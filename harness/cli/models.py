@@ -10,6 +10,7 @@ from harness.cli.logging_setup import add_verbose_option
 from harness.cli.verbs import Verb
 
 _VERBS: dict[str, Verb] = {
+    "diff": Verb("harness.cli.models_diff:diff_command", "Compare the outputs of two models on the same inputs."),
     "inspect": Verb(
         "harness.cli.models_inspect:inspect_command",
         "Show what model files hold, and what that means for each delegate.",
@@ -19,6 +20,7 @@ _VERBS: dict[str, Verb] = {
 
 _EPILOG = """\b
 Examples:
+  harness models diff digits_fp32.tflite digits_int8.tflite --inputs test.npz --layers
   harness models inspect digits.tflite
 """
 

@@ -192,7 +192,7 @@ def _contents(path: Path, graph: Graph, data: mmap.mmap) -> ModelContents:
         activations=dict(Counter(dtype_of(tensor) for tensor in made).most_common()),
         control_flow={name: count for name, count in control.items() if name in CONTROL_FLOW},
         variables=sum(one.variable for subgraph in graph.subgraphs for one in subgraph.tensor_details)
-        + control["VAR_HANDLE"],
+        + sum(operator_name(node) == "VAR_HANDLE" for node in main.operators),
         quantized_ops=sum(_quantized(subgraph) for subgraph in graph.subgraphs),
         total_ops=sum(operator_name(subgraph.operators[number]) not in _CAST_ONLY for subgraph, number in nodes),
         subgraphs=len(graph.subgraphs),

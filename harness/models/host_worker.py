@@ -5,6 +5,7 @@ FOLDER holds `request.json` and `inputs.npz`; it gets `answer.json` and `outputs
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
         model_path=request["model"],
         num_threads=request["threads"],
         experimental_op_resolver_type=builtin if request["kernels"] == "builtin" else OpResolverType.BUILTIN,
+        experimental_preserve_all_tensors=bool(request["keep"]),
     )
     signatures = interpreter.get_signature_list()
     key = request["signature"] or (next(iter(signatures)) if len(signatures) == 1 else None)
@@ -68,6 +70,7 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
         given = {name: archive[str(number)] for number, name in enumerate(request["names"])}
     fed = _fed(given, inputs)
     made: dict[str, list[NDArray[Any]]] = {one.name: [] for one in outputs}
+    kept: dict[int, list[NDArray[Any]]] = {index: [] for index in request["keep"]}
     for number in range(request["count"]):
         if runner is not None:
             answers = runner(**{name: values[number] for name, values in fed.items()})
@@ -75,6 +78,9 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
             answers = _invoked(interpreter, {name: values[number] for name, values in fed.items()})
         for name, values in answers.items():
             made[name].append(np.array(values))
+        for index, values in kept.items():
+            with contextlib.suppress(ValueError):  # a tensor that the runtime made away with
+                values.append(np.array(interpreter.get_tensor(index, request["subgraph"])))
     arrays = {f"in{number}": fed[one.name] for number, one in enumerate(inputs)}
     for number, one in enumerate(outputs):
         if len({values.shape for values in made[one.name]}) > 1:
@@ -82,6 +88,9 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
                 f"the output {one.name!r} has another shape for each sample: they cannot be compared as one"
             )
         arrays[f"out{number}"] = np.stack(made[one.name])
+    for index, values in kept.items():
+        if len(values) == request["count"] and len({one.shape for one in values}) == 1:
+            arrays[f"kept{index}"] = np.stack(values)
     return answer, arrays
 
 

@@ -39,9 +39,12 @@ def tried(path: Path, contents: ModelContents, graph: Graph) -> tuple[Finding, .
         remedy = (
             "register it in the binary, or convert the model without it" if op in contents.custom_ops else error.remedy
         )
-        found.append(
-            _tried("all", "error", f"LiteRT {_version()} does not allocate it here: {why}", op=op, remedy=remedy)
-        )
+        message = f"LiteRT {_version()} does not allocate it here: {why}"
+        severity: Severity = "error"
+        if op not in contents.custom_ops and any(size < 0 for one in contents.inputs for size in one.shape):
+            severity, message = "warning", f"{message} Open sizes of inputs are as in the file, mostly 1"
+            remedy = "convert it with the sizes that you use, or give them in the suite (`inputs`)"
+        found.append(_tried("all", severity, message, op=op, remedy=remedy))
     return tuple(found)
 
 
@@ -63,7 +66,13 @@ def needs_flex(contents: ModelContents, *, tried: bool) -> Iterator[Finding]:
 def _xnnpack(path: Path, graph: Graph) -> Iterator[Finding]:
     number = graph.signatures[0].subgraph if graph.signatures else 0
     subgraph = graph.subgraphs[number]
-    delegated = find_delegated(subgraph, number, str(path), 0, {}, 1)
+    inputs = graph.signatures[0].inputs if graph.signatures else subgraph.inputs
+    open_ones = {
+        place: tuple(abs(size) for size in subgraph.tensors[index].signature)  # -1 becomes 1
+        for place, index in enumerate(inputs)
+        if any(size < 0 for size in subgraph.tensors[index].signature)
+    }
+    delegated = find_delegated(subgraph, number, str(path), 0, open_ones, 1)
     if delegated is None:
         if (error := _error(path, graph, "xnnpack")) is not None:
             op, why = _blamed(error, graph)
