@@ -17,7 +17,7 @@ from harness import __version__
 from harness.analysis.cells import key_of
 from harness.api.device_selection import ReadyDevice, selected
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
-from harness.api.run_binaries import binaries_of, check_binaries
+from harness.api.run_binaries import binaries_of, check_binaries, lacking_ops
 from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import SuiteSource, loaded_suite
@@ -179,7 +179,8 @@ def _expanded(
     for what in broken.values():
         watcher.warning(what)
     with ready_devices(selectors, suite.devices, configs, watcher) as ready:
-        yield ready, _expand(loaded, [_plan(one, configs) for one in ready], seed, broken)
+        lacking = lacking_ops(loaded, {one.target.serial: one.inventory.info for one in ready}, own)
+        yield ready, _expand(loaded, [_plan(one, configs, lacking) for one in ready], seed, broken)
 
 
 @contextlib.contextmanager
@@ -245,12 +246,15 @@ def _check_named_cells(loaded: LoadedSuite, expansion: Expansion) -> None:
                 )
 
 
-def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
+def _plan(
+    one: ReadyDevice, configs: Mapping[str, DeviceConfig], lacking: Mapping[str, Mapping[tuple[str | None, str], str]]
+) -> DevicePlan:
     config = configs.get(one.inventory.info.config or "")
     return DevicePlan(
         serial=one.target.serial,
         topology=one.inventory.topology,
         cpu_sets=dict(config.cpu_sets) if config else {},
+        lacking_ops=lacking.get(one.target.serial, {}),
     )
 
 

@@ -15,10 +15,8 @@ import numpy as np
 from harness.errors import ModelFailed
 from harness.litert_host.graph import Graph, InvalidModel, Operator, Subgraph, Tensor, is_custom, read_graph
 from harness.litert_host.schema_names import operator_name, type_names
+from harness.models.select_tf_ops import SELECT_TF
 from harness.records.causes import Cause
-
-SELECT_TF = "Flex"
-"""How the names of Select TF ops begin."""
 
 CONTROL_FLOW = frozenset(
     {"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"}
