@@ -17,6 +17,7 @@ from harness.models.findings import FLEX_REMEDY, Finding, Severity
 from harness.models.host_run import Kernels, run_on_host
 
 _TIMEOUT_S = 120.0
+_NO_FLATBUFFER = "not a valid Flatbuffer buffer"
 _NODE = re.compile(r"Node number (\d+) \(([^)]{1,200})\)")
 _OPS = (
     re.compile(r"unresolved custom op: ([^\s.]{1,200})"),
@@ -28,11 +29,16 @@ def tried(path: Path, contents: ModelContents, graph: Graph) -> tuple[Finding, .
     """Allocate a model with the built-in kernels, and let XNNPACK take what it can.
 
     The model of a stranger may crash the runtime; that is a finding, not an error.
+
+    Raises:
+        ModelFailed: the file is damaged in a way that only LiteRT's own check sees.
     """
     error = _error(path, graph, "builtin")
     if error is None:
         done = _tried("cpu", "info", f"LiteRT {_version()} allocates it here with its built-in kernels")
         return (done, *_xnnpack(path, graph))
+    if _NO_FLATBUFFER in error.message:
+        raise ModelFailed(f"{path} is damaged: LiteRT does not take it as a model")
     op, why = _blamed(error, graph)
     found = list(needs_flex(contents, tried=True))
     if op is None or op not in contents.select_tf_ops:  # else it is said already, with the remedy

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from harness.errors import ModelFailed
 from harness.models.contents import read_contents
+from harness.models.inspection import Inspection
+from harness.models.rules_of_thumb import rules_for
 from harness.records.causes import Cause
 from tests import model_files
 from tests.litert_host import models
@@ -92,7 +97,7 @@ def test_a_quantised_weight_means_its_zero_point(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [model_files.truncated, model_files.garbage_with_identifier])
-def test_a_damaged_file_is_one_line(tmp_path: Path, make: type) -> None:
+def test_a_damaged_file_is_one_line(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     with pytest.raises(ModelFailed, match="is damaged, or no TensorFlow Lite model"):
         read_contents(make(tmp_path / "m.tflite"))
 
@@ -103,3 +108,24 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert caught.value.cause is Cause.MODEL_UNREADABLE
     with pytest.raises(ModelFailed, match="No such file"):
         read_contents(tmp_path / "none.tflite")
+
+
+@pytest.mark.parametrize(
+    "make", [models.two_signatures, models.quantized, models.dynamic_batch, models.partly_delegated]
+)
+def test_damaged_files_are_refused_or_read_but_break_nothing(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    whole = make(tmp_path / "m.tflite").read_bytes()
+    rng = random.Random(11)
+    read = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(rng.randrange(1, 5)):
+            damaged[rng.randrange(len(damaged))] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
+        (tmp_path / "d.tflite").write_bytes(damaged)
+        try:
+            contents, _ = read_contents(tmp_path / "d.tflite")
+        except ModelFailed:
+            continue
+        read += 1
+        json.dumps(Inspection(contents=contents, findings=rules_for(contents)).as_json(), allow_nan=False)
+    assert read > 50

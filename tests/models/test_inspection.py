@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from harness.errors import ModelFailed
 from harness.models.findings import Finding
 from harness.models.inspection import inspect
 from harness.models.rules_of_thumb import rules_for
@@ -90,3 +93,13 @@ def test_every_rule_of_thumb_names_its_source_which_the_page_explains(tmp_path: 
     for one in found:
         assert not one.tried
         assert f"`{one.source}`" in page
+
+
+def test_what_only_litert_sees_as_damaged_is_damaged(tmp_path: Path) -> None:
+    path = models.two_signatures(tmp_path / "m.tflite")
+    whole = path.read_bytes()
+    at = whole.index(b"StatefulPartitionedCall:0\0") + len(b"StatefulPartitionedCall:0")
+    path.write_bytes(whole[:at] + b"!" + whole[at + 1 :])  # a text must end with a zero byte
+    assert inspect(path, try_here=False).contents.outputs
+    with pytest.raises(ModelFailed, match="is damaged: LiteRT does not take it"):
+        inspect(path)
