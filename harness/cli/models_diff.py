@@ -12,14 +12,17 @@ from typing import Any
 
 import click
 
+from harness.cli.model_argument import require_tflite
 from harness.cli.printing import reader_may_leave
-from harness.errors import UsageError
+from harness.errors import ModelFailed, UsageError
 from harness.files.terminal_text import printable
 from harness.models.arrays_file import Arrays, read_arrays, sample_count
+from harness.models.host_run import HostRun
 from harness.models.layer_errors import LayerErrors, as_mapping, layer_errors
 from harness.models.model_pair import Pair, output_errors, pair_of, run_pair
 from harness.models.output_error import OutputError
 from harness.models.random_samples import random_samples
+from harness.records.causes import Cause
 
 _RANDOM = re.compile(r"random(?::([1-9]\d{0,5}))?")
 _DEFAULT_COUNT = 8
@@ -86,7 +89,7 @@ def diff_command(
         raise UsageError(f"--inputs {inputs}: not random:N", remedy="N is the number of samples, at least 1")
     if wanted is None and seed is not None:
         raise UsageError("--seed goes with random inputs", remedy="leave it out")
-    pair = pair_of(reference, other, signature)
+    pair = _pair(reference, other, signature)
     samples: Arrays
     if wanted is None:
         samples, source = read_arrays(Path(inputs)), inputs
@@ -95,7 +98,7 @@ def diff_command(
         seed = seed if seed is not None else random.SystemRandom().randrange(2**31)
         count, source = int(wanted[1] or _DEFAULT_COUNT), "random"
         samples = random_inputs(pair, count, seed)
-    errors = output_errors(pair, run_pair(pair, samples))
+    errors = output_errors(pair, _run(pair, samples, chosen=wanted is None))
     ranked = layer_errors(pair, samples) if layers else None
     broken = [what for one in errors for what in _broken(one, limits)]
     if as_json:
@@ -116,6 +119,44 @@ def diff_command(
             click.echo("\n".join(_lines(pair, errors, ranked, source, count, seed, broken)))
     if broken:
         ctx.exit(1)
+
+
+def _pair(reference: Path, other: Path, signature: str | None) -> Pair:
+    """Read both models.
+
+    Raises:
+        UsageError: they cannot be compared.
+        ModelFailed: one needs ops that this host lacks.
+    """
+    try:
+        for file in (reference, other):
+            require_tflite(file)
+        return pair_of(reference, other, signature)
+    except ModelFailed as error:
+        if error.cause is Cause.OP_UNSUPPORTED:
+            raise
+        raise UsageError(error.message, remedy=error.remedy) from None
+
+
+def _run(pair: Pair, samples: Arrays, *, chosen: bool) -> tuple[HostRun, HostRun]:
+    """Run both models.
+
+    Args:
+        pair: the models.
+        samples: their inputs.
+        chosen: whether the user chose them; else a failure may come from a size that they guess.
+
+    Raises:
+        UsageError: the samples do not fit.
+        ModelFailed: a model does not run here.
+    """
+    try:
+        return run_pair(pair, samples)
+    except ModelFailed as error:
+        if chosen or all(size >= 0 for one in pair.reference.inputs for size in one.shape):
+            raise
+        remedy = "random samples take open sizes as 1: give samples with --inputs FILE.npz"
+        raise ModelFailed(error.message, remedy=remedy, cause=error.cause) from None
 
 
 def random_inputs(pair: Pair, count: int, seed: int) -> Arrays:

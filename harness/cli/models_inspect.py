@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
+from harness.cli.model_argument import require_tflite
 from harness.cli.printing import reader_may_leave
 from harness.errors import ModelFailed
 from harness.files.terminal_text import printable
 from harness.models.contents import ModelContents, ShownTensor
 from harness.models.findings import Finding
 from harness.models.inspection import Inspection, inspect
-from harness.suite.model_format import other_format
 
 _MOST_OPEN = 8
 _MOST_WEIGHTS = 5
@@ -45,7 +45,8 @@ def inspect_command(ctx: click.Context, files: tuple[Path, ...], no_try: bool, a
     failed: list[dict[str, str]] = []
     for number, file in enumerate(files):
         try:
-            found = _inspected(file, try_here=not no_try)
+            require_tflite(file)
+            found = inspect(file, try_here=not no_try)
         except ModelFailed as error:
             failed.append({"path": str(file), "message": str(error)})
             click.echo(printable(str(error)), err=True)
@@ -60,26 +61,6 @@ def inspect_command(ctx: click.Context, files: tuple[Path, ...], no_try: bool, a
             click.echo(json.dumps(document, indent=1, allow_nan=False))
     if failed:
         ctx.exit(1 if good else 2)
-
-
-def _inspected(file: Path, *, try_here: bool) -> Inspection:
-    """Inspect a file, after a look whether it is one.
-
-    Raises:
-        ModelFailed: it is a folder, missing, of another format, or damaged.
-    """
-    try:
-        if file.is_dir():
-            kind = "a SavedModel" if (file / "saved_model.pb").exists() else "a folder"
-            raise ModelFailed(f"{file} is {kind}, not a .tflite", remedy="convert it first: harness models convert")
-        if file.exists() and not file.is_file():
-            raise ModelFailed(f"{file} is no file")
-        what = other_format(file)
-    except OSError as error:
-        raise ModelFailed(f"{file} cannot be read: {error.strerror}") from None
-    if what is not None:
-        raise ModelFailed(f"{file} is no TensorFlow Lite model: it is {what}")
-    return inspect(file, try_here=try_here)
 
 
 def _lines(found: Inspection) -> Iterator[str]:

@@ -51,7 +51,8 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
         raise UsageError(f"the model has no signature {key!r}", remedy=f"it has {there}")
     if key is None and len(signatures) > 1:
         raise UsageError("the model has several signatures", remedy=f"name one of {', '.join(map(repr, signatures))}")
-    interpreter.allocate_tensors()
+    if request["names"] is None:
+        interpreter.allocate_tensors()  # with samples only at their sizes: those of the file may be none that the model takes
     runner = interpreter.get_signature_runner(key) if key is not None else None
     if runner is not None:
         inputs = [_facts(name, one) for name, one in runner.get_input_details().items()]
@@ -75,7 +76,7 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
         if runner is not None:
             answers = runner(**{name: values[number] for name, values in fed.items()})
         else:
-            answers = _invoked(interpreter, {name: values[number] for name, values in fed.items()})
+            answers = _invoked(interpreter, {name: values[number] for name, values in fed.items()}, first=number == 0)
         for name, values in answers.items():
             made[name].append(np.array(values))
         for index, values in kept.items():
@@ -122,9 +123,9 @@ def _fed(given: dict[str, NDArray[Any]], inputs: Sequence[TensorFacts]) -> dict[
     return {one.name: as_stored(known[one.name], one) for one in inputs}
 
 
-def _invoked(interpreter: Any, sample: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _invoked(interpreter: Any, sample: dict[str, NDArray[Any]], *, first: bool) -> dict[str, NDArray[Any]]:
     details = interpreter.get_input_details()
-    if any(tuple(one["shape"]) != sample[one["name"]].shape for one in details):
+    if first or any(tuple(one["shape"]) != sample[one["name"]].shape for one in details):
         for one in details:
             interpreter.resize_tensor_input(one["index"], sample[one["name"]].shape)
         interpreter.allocate_tensors()

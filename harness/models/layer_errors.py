@@ -12,7 +12,7 @@ from harness.models.arrays_file import Arrays
 from harness.models.contents import dtype_of
 from harness.models.model_pair import Pair, Side, run_pair
 from harness.models.output_error import OutputError, output_error
-from harness.models.tensor_facts import TensorFacts, dequantised
+from harness.models.tensor_facts import NUMERIC, TensorFacts, dequantised
 
 SAMPLES = 4
 """Most samples whose tensors are kept; the tensors of a model can be hundreds of megabytes a sample."""
@@ -113,6 +113,8 @@ def _places(side: Side) -> dict[str, int]:
     """Numbers of the tensors that ops make, by plain name; of several of one name the last, which is the one that is used on."""
     subgraph = side.graph.subgraphs[side.subgraph]
     made = [index for node in subgraph.operators for index in node.outputs]
+    # The runtime crashes when it is asked for the value of a variable's handle.
+    made = [index for index in made if dtype_of(subgraph.tensors[index]) in NUMERIC]
     return {plain_name(subgraph.tensors[index].name): index for index in made}
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from tests.in_process import harness
 from tests.litert_host import models
-from tests.model_files import shipped
+from tests.model_files import shipped, truncated
 
 KEYS = ["name", "max_abs", "max_rel", "snr_db", "cosine", "argmax", "nan"]
 PAIR = (shipped("cnn_fp32.tflite"), shipped("cnn_int8.tflite"))
@@ -79,6 +80,37 @@ def test_models_that_cannot_be_compared(tmp_path: Path) -> None:
     done = harness("models", "diff", PAIR[0], other)
     assert (done.returncode, done.stdout) == (2, "")
     assert "unlike inputs" in done.stderr
+    for bad, words in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "none.tflite", "No such file"),
+        (truncated(tmp_path / "h"), "damaged"),
+    ):
+        done = harness("models", "diff", PAIR[0], bad)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
     flex = harness("models", "diff", PAIR[0], models.unknown_op(tmp_path / "f.tflite", "FlexErf"))
     assert flex.returncode == 1
     assert "FlexErf" in flex.stderr
+
+
+def test_a_size_that_random_samples_can_only_guess(tmp_path: Path) -> None:
+    """The convolution's kernel is larger than an input of open size 1."""
+    writer = models.ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "x", (1, 1, 1, 1), signature=(1, -1, -1, 1))
+    w = writer.tensor(graph, "w", (1, 3, 3, 1), data=np.ones((1, 3, 3, 1)))
+    b, y = (
+        writer.tensor(graph, "b", (1,), data=np.zeros(1)),
+        writer.tensor(graph, "y", (1, 1, 1, 1), signature=(1, -1, -1, 1)),
+    )
+    options = schema.Conv2DOptionsT()
+    options.strideW = options.strideH = 1
+    options.padding = schema.Padding.VALID
+    writer.op(graph, "CONV_2D", [x, w, b], [y], options)
+    graph.inputs, graph.outputs = [x], [y]
+    path = writer.write(tmp_path / "m.tflite")
+    done = harness("models", "diff", path, path)
+    assert done.returncode == 1
+    assert "random samples take open sizes as 1" in done.stderr
+    np.savez(tmp_path / "in.npz", x=np.ones((2, 1, 5, 5, 1), np.float32))
+    assert harness("models", "diff", path, path, "--inputs", tmp_path / "in.npz").returncode == 0

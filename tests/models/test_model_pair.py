@@ -125,6 +125,23 @@ def test_tensors_without_a_match_are_counted(tmp_path: Path) -> None:
     assert all(one.error.equal for one in ranked.layers)
 
 
+def test_a_model_that_keeps_a_state(tmp_path: Path) -> None:
+    writer = models.ModelWriter()
+    graph = writer.graph()
+    x, handle = writer.tensor(graph, "x", (1, 4)), writer.tensor(graph, "handle", (), "resource")
+    read, y = writer.tensor(graph, "read", (1, 4)), writer.tensor(graph, "y", (1, 4))
+    options = schema.VarHandleOptionsT()
+    options.container, options.sharedName = "", "state"
+    writer.op(graph, "VAR_HANDLE", [], [handle], options)
+    writer.op(graph, "ASSIGN_VARIABLE", [handle, x], [], schema.AssignVariableOptionsT())
+    writer.op(graph, "READ_VARIABLE", [handle], [read], schema.ReadVariableOptionsT())
+    writer.op(graph, "ADD", [read, x], [y], schema.AddOptionsT())
+    graph.inputs, graph.outputs = [x], [y]
+    path = writer.write(tmp_path / "m.tflite")
+    ranked = layer_errors(pair_of(path, path, None), {"x": SAMPLES})
+    assert {one.tensor for one in ranked.layers} == {"read", "y"}
+
+
 def test_a_float_model_and_its_quantised_form() -> None:
     pair = pair_of(shipped("cnn_fp32.tflite"), shipped("cnn_int8.tflite"), None)
     samples = {"image": RNG.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)}
