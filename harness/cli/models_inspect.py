@@ -120,9 +120,7 @@ def _weights(contents: ModelContents) -> Iterator[str]:
         left_out = (
             f"; {weights.sparse_tensors} tensors are stored without their zeros" if weights.sparse_tensors else ""
         )
-        yield f"  sparsity: {weights.sparsity:.1%} of the stored weights are 0{left_out}"
-    elif weights.sparse_tensors:
-        yield f"  sparsity: {weights.sparse_tensors} tensors are stored without their zeros"
+        yield f"  sparsity: {weights.sparsity:.1%} of the weights are 0{left_out}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -89,7 +89,7 @@ class Weights:
     sparse_tensors: int
     """Tensors of which the file leaves the zeros out."""
     sparsity: float | None
-    """Share of zeros among the stored weights of two and more dimensions, 0 to 1; None without any."""
+    """Share of zeros among the weights of two and more dimensions, 0 to 1; None without any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,9 +274,12 @@ def _weights(graph: Graph, data: mmap.mmap) -> Weights:
                 )
             )
             sparse += details.sparse
-            if len(tensor.shape) > 1 and tensor.element in _COUNTED and not details.sparse:
+            if len(tensor.shape) > 1 and tensor.element in _COUNTED:
                 zero = (details.quantization.zero_points or (0,))[0] if details.quantization else 0
                 none, count = _zeros(data, buffer.start, buffer.size, _COUNTED[tensor.element], zero)
+                if details.sparse:  # its zeros are not in the file
+                    whole = max(count, math.prod(max(0, size) for size in tensor.shape))
+                    none, count = none + whole - count, whole
                 zeros, stored = zeros + none, stored + count
     by_dtype: Counter[str] = Counter()
     by_op: Counter[str] = Counter()

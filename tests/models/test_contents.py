@@ -84,6 +84,18 @@ def test_the_share_of_zeros_counts_weights_and_not_biases(tmp_path: Path) -> Non
     assert read_contents(models.add(tmp_path / "n.tflite"))[0].weights.sparsity is None
 
 
+def test_zeros_that_the_file_leaves_out_count(tmp_path: Path) -> None:
+    writer = models.ModelWriter()
+    graph = writer.graph()
+    x, y = writer.tensor(graph, "x", (1, 4)), writer.tensor(graph, "y", (1, 2))
+    w = writer.tensor(graph, "w", (2, 4), data=np.array([1, 2], np.float32))
+    graph.tensors[w].sparsity = schema.SparsityParametersT()
+    writer.op(graph, "FULLY_CONNECTED", [x, w, -1], [y], schema.FullyConnectedOptionsT())
+    graph.inputs, graph.outputs = [x], [y]
+    weights = read_contents(writer.write(tmp_path / "m.tflite"))[0].weights
+    assert (weights.sparsity, weights.sparse_tensors) == (6 / 8, 1)
+
+
 def test_a_quantised_weight_means_its_zero_point(tmp_path: Path) -> None:
     writer = models.ModelWriter()
     graph = writer.graph()
