@@ -18,7 +18,7 @@ from harness.analysis.cells import key_of
 from harness.api.accuracy_cases import accuracy_cases, accuracy_plan
 from harness.api.device_selection import ReadyDevice, selected
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
-from harness.api.run_binaries import binaries_of, check_binaries
+from harness.api.run_binaries import binaries_of, check_binaries, lacking_ops
 from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import SuiteSource, loaded_suite
@@ -104,7 +104,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="harness-") as scratch, contextlib.ExitStack() as stack:
         checks = accuracy_plan(loaded.suite, seed)
         cases = accuracy_cases(loaded, checks, Path(scratch), watcher)
-        ready, expansion = stack.enter_context(_expanded(loaded, devices, configs, watcher, seed))
+        ready, expansion = stack.enter_context(_expanded(loaded, devices, configs, watcher, seed, own))
         by_serial = {one.target.serial: one for one in ready}
         infos = {serial: one.inventory.info for serial, one in by_serial.items()}
         with span("choose binaries"):
@@ -163,7 +163,8 @@ def plan(
     own = check_own_binaries(binaries or {})
     _check_place(loaded, own, _named(out))
     loaded = unconverted(loaded)
-    with _expanded(loaded, devices, load_device_configs(), watcher or RunWatcher(), seed_of(loaded)) as (_, expansion):
+    configs, seed = load_device_configs(), seed_of(loaded)
+    with _expanded(loaded, devices, configs, watcher or RunWatcher(), seed, own) as (_, expansion):
         return RunPlan(suite=loaded, expansion=expansion)
 
 
@@ -187,6 +188,7 @@ def _expanded(
     configs: Mapping[str, DeviceConfig],
     watcher: RunWatcher,
     seed: int,
+    own: Mapping[str, Path],
 ) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
     """Yield the devices, with virtual ones only during the context, and the trials on them."""
     suite = loaded.suite
@@ -199,7 +201,9 @@ def _expanded(
     for what in broken.values():
         watcher.warning(what)
     with ready_devices(selectors, suite.devices, configs, watcher) as ready:
-        yield ready, _expand(loaded, [_plan(one, configs) for one in ready], seed, broken)
+        infos = {one.target.serial: one.inventory.info for one in ready}
+        lacking = lacking_ops(replace(loaded, models=tuple(there)), infos, own)
+        yield ready, _expand(loaded, [_plan(one, configs, lacking) for one in ready], seed, broken)
 
 
 @contextlib.contextmanager
@@ -268,12 +272,15 @@ def _check_named_cells(loaded: LoadedSuite, expansion: Expansion) -> None:
                 )
 
 
-def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
+def _plan(
+    one: ReadyDevice, configs: Mapping[str, DeviceConfig], lacking: Mapping[str, Mapping[tuple[str | None, str], str]]
+) -> DevicePlan:
     config = configs.get(one.inventory.info.config or "")
     return DevicePlan(
         serial=one.target.serial,
         topology=one.inventory.topology,
         cpu_sets=dict(config.cpu_sets) if config else {},
+        lacking_ops=lacking.get(one.target.serial, {}),
     )
 
 

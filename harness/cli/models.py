@@ -16,6 +16,11 @@ _VERBS: dict[str, Verb] = {
     "fetch": Verb("harness.cli.models_fetch:fetch", "Fetch a model by its name or its address, checked by its hash."),
     "list": Verb("harness.cli.models_list:list_models", "List the models that you can fetch by name."),
     "convert": Verb("harness.cli.models_convert:convert", "Make variants of a model, and check that they are right."),
+    "diff": Verb("harness.cli.models_diff:diff_command", "Compare the outputs of two models on the same inputs."),
+    "inspect": Verb(
+        "harness.cli.models_inspect:inspect_command",
+        "Show what model files hold, and what that means for each delegate.",
+    ),
 }
 """Subcommands by name, loaded when they are named."""
 
@@ -25,6 +30,8 @@ Examples:
   harness models fetch face_detection_front -o face.tflite
   harness models list
   harness models convert digits.keras --variant int8 --calibration calibration.npz
+  harness models diff digits_fp32.tflite digits_int8.tflite --inputs test.npz --layers
+  harness models inspect digits.tflite
 """
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +36,8 @@ class HostRun:
     """The inputs as the tensors store them, by name; first axis = samples."""
     stored: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """The outputs as the tensors store them, by name; first axis = samples."""
+    kept: Mapping[int, NDArray[Any]] = field(default_factory=dict)
+    """Tensors that `keep` asked for, as stored, by number; first axis = samples. Those that the runtime does not give are missing."""
 
     @property
     def values(self) -> dict[str, NDArray[Any]]:
@@ -51,6 +53,8 @@ def run_on_host(
     kernels: Kernels = "builtin",
     threads: int = 1,
     timeout_s: float = 600.0,
+    keep: Sequence[int] = (),
+    subgraph: int = 0,
 ) -> HostRun:
     """Run a .tflite once for each sample, with LiteRT's own kernels.
 
@@ -61,6 +65,8 @@ def run_on_host(
         kernels: see `Kernels`.
         threads: of the runtime.
         timeout_s: the longest wait.
+        keep: numbers of tensors whose values to return beside the outputs, after each sample.
+        subgraph: the subgraph of these tensors.
 
     Raises:
         UsageError: the samples or the signature do not fit the model.
@@ -78,6 +84,8 @@ def run_on_host(
             "threads": threads,
             "names": None if samples is None else list(samples),
             "count": None if samples is None else sample_count(samples, path),
+            "keep": list(keep),
+            "subgraph": subgraph,
         }
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         if samples is not None:
@@ -101,6 +109,7 @@ def run_on_host(
         outputs=outputs,
         fed={one.name: made[f"in{number}"] for number, one in enumerate(inputs) if f"in{number}" in made},
         stored={one.name: made[f"out{number}"] for number, one in enumerate(outputs) if f"out{number}" in made},
+        kept={number: made[f"kept{number}"] for number in keep if f"kept{number}" in made},
     )
 
 

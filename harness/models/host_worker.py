@@ -5,6 +5,7 @@ FOLDER holds `request.json` and `inputs.npz`; it gets `answer.json` and `outputs
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -42,7 +43,8 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
         raise UsageError(f"the model has no signature {key!r}", remedy=f"it has {there}")
     if key is None and len(signatures) > 1:
         raise UsageError("the model has several signatures", remedy=f"name one of {', '.join(map(repr, signatures))}")
-    interpreter.allocate_tensors()
+    if request["names"] is None:
+        interpreter.allocate_tensors()  # with samples only at their sizes: those of the file may be none that the model takes
     runner = interpreter.get_signature_runner(key) if key is not None else None
     if runner is not None:
         inputs = [_facts(name, one) for name, one in runner.get_input_details().items()]
@@ -62,18 +64,22 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
     fed = _fed(given, inputs)
     made: dict[str, list[NDArray[Any]]] = {one.name: [] for one in outputs}
     resources = _keeps_resources(interpreter)
+    kept: dict[int, list[NDArray[Any]]] = {index: [] for index in request["keep"]}
     for number in range(request["count"]):
         # An LSTM or a streaming model would go on from the sample before.
-        if number and (resources or not _is_reset(interpreter)):
+        first = number == 0 or resources or not _is_reset(interpreter)
+        if number and first:
             interpreter = _opened(request)
-            interpreter.allocate_tensors()
             runner = interpreter.get_signature_runner(key) if key is not None else None
         if runner is not None:
             answers = runner(**{name: values[number] for name, values in fed.items()})
         else:
-            answers = _invoked(interpreter, {name: values[number] for name, values in fed.items()})
+            answers = _invoked(interpreter, {name: values[number] for name, values in fed.items()}, first=first)
         for name, values in answers.items():
             made[name].append(np.array(values))
+        for index, values in kept.items():
+            with contextlib.suppress(ValueError):  # a tensor that the runtime made away with
+                values.append(np.array(interpreter.get_tensor(index, request["subgraph"])))
     arrays = {f"in{number}": fed[one.name] for number, one in enumerate(inputs)}
     for number, one in enumerate(outputs):
         if len({values.shape for values in made[one.name]}) > 1:
@@ -81,6 +87,9 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
                 f"the output {one.name!r} has another shape for each sample: they cannot be compared as one"
             )
         arrays[f"out{number}"] = np.stack(made[one.name])
+    for index, values in kept.items():
+        if len(values) == request["count"] and len({one.shape for one in values}) == 1:
+            arrays[f"kept{index}"] = np.stack(values)
     return answer, arrays
 
 
@@ -92,6 +101,7 @@ def _opened(request: dict[str, Any]) -> Any:
         model_path=request["model"],
         num_threads=request["threads"],
         experimental_op_resolver_type=builtin if request["kernels"] == "builtin" else OpResolverType.BUILTIN,
+        experimental_preserve_all_tensors=bool(request["keep"]),
     )
 
 
@@ -138,9 +148,9 @@ def _fed(given: dict[str, NDArray[Any]], inputs: Sequence[TensorFacts]) -> dict[
     return {one.name: as_stored(known[one.name], one) for one in inputs}
 
 
-def _invoked(interpreter: Any, sample: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _invoked(interpreter: Any, sample: dict[str, NDArray[Any]], *, first: bool) -> dict[str, NDArray[Any]]:
     details = interpreter.get_input_details()
-    if any(tuple(one["shape"]) != sample[one["name"]].shape for one in details):
+    if first or any(tuple(one["shape"]) != sample[one["name"]].shape for one in details):
         for one in details:
             interpreter.resize_tensor_input(one["index"], sample[one["name"]].shape)
         interpreter.allocate_tensors()

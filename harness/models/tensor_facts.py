@@ -58,7 +58,7 @@ def as_stored(samples: NDArray[Any], facts: TensorFacts) -> NDArray[Any]:
         raise UsageError(f"a sample of {facts.name!r} is {have}, the model takes {want}")
     if samples.dtype.name == facts.dtype:
         return samples
-    if facts.dtype not in _NUMERIC or samples.dtype.kind not in "fiub":
+    if facts.dtype not in NUMERIC or samples.dtype.kind not in "fiub":
         raise UsageError(f"{facts.name!r} holds {samples.dtype.name}, the model takes {facts.dtype}")
     target = np.dtype(facts.dtype)
     if target.kind == "f":
@@ -87,6 +87,7 @@ def dequantised(stored: NDArray[Any], facts: TensorFacts) -> NDArray[Any]:
     return (stored.astype(np.float64) - facts.zero_point) * facts.scale
 
 
-_NUMERIC = frozenset(
+NUMERIC = frozenset(
     ("bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 )
+"""Types that hold numbers: not text, resources and variants."""

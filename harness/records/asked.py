@@ -186,9 +186,15 @@ class CellKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impossible:
-    """A trial that cannot run on a device, and why. It becomes a `skipped` result; with a cause, a `failed` one."""
+    """A trial that cannot run on a device, and why."""
 
     trial: Trial
     reason: str
     cause: Cause | None = None
-    """The mistake in the request, if that is the reason: then it is the same on every device."""
+    """The mistake in the request, if that is the reason: then it is the same on every device. Or `op_unsupported`: the device's binary
+    lacks an op of the model."""
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the result is `skipped`, not `failed`: another device or binary could run the trial."""
+        return self.cause in (None, Cause.OP_UNSUPPORTED)
