@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -127,6 +128,6 @@ def without_signature(path: Path) -> Path:
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     path.write_bytes(builder.Output())
-    images = np.random.default_rng(0).random((8, 64, 64, 3))
-    np.savez(path.with_name("own.npz"), allow_pickle=False, **{"serving_default_image:0": images})
+    own: dict[str, Any] = {"serving_default_image:0": np.random.default_rng(0).random((8, 64, 64, 3))}
+    np.savez(path.with_name("own.npz"), **own)
     return path
