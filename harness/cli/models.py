@@ -11,12 +11,20 @@ from harness.cli.verbs import Verb
 
 _VERBS: dict[str, Verb] = {
     "convert": Verb("harness.cli.models_convert:convert", "Make variants of a model, and check that they are right."),
+    "evaluate": Verb(
+        "harness.cli.models_evaluate:evaluate_command", "Run a labelled set on this host: accuracy with an interval."
+    ),
+    "fetch": Verb("harness.cli.models_fetch:fetch", "Fetch a model by its name or its address, checked by its hash."),
+    "list": Verb("harness.cli.models_list:list_models", "List the models that you can fetch by name."),
 }
 """Subcommands by name, loaded when they are named."""
 
 _EPILOG = """\b
 Examples:
   harness models convert digits.keras --variant int8 --calibration calibration.npz
+  harness models evaluate int8.tflite --data test.npz --labels label --metric top1
+  harness models fetch face_detection_front -o face.tflite
+  harness models list
 """
 
 

@@ -5,6 +5,7 @@
     calibrations    calibration/                litert-device-harness/calibration/  in $XDG_STATE_HOME, else ~/.local/state
     models          models/                     litert-device-harness/models/       in $XDG_CACHE_HOME, else ~/.cache
     farms           itself                      litert-device-harness/virtual/      in $XDG_STATE_HOME, else ~/.local/state
+    own registry    models.yaml                 litert-device-harness/models.yaml   in $XDG_CONFIG_HOME, else ~/.config
 
 Writers make the folders; nothing here does.
 """
@@ -43,6 +44,11 @@ def models_folder() -> Path:
 def farms_folder() -> Path:
     """Return the folder with records of virtual devices, which outlive the command that started them."""
     return _own() or _XDG.user_state_path / "virtual"
+
+
+def own_registry_file() -> Path:
+    """Return the user's own registry of models, which need not exist."""
+    return (_own() or _XDG.user_config_path) / "models.yaml"
 
 
 def _own() -> Path | None:

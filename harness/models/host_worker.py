@@ -34,14 +34,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    builtin = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(
-        model_path=request["model"],
-        num_threads=request["threads"],
-        experimental_op_resolver_type=builtin if request["kernels"] == "builtin" else OpResolverType.BUILTIN,
-    )
+    interpreter = _opened(request)
     signatures = interpreter.get_signature_list()
     key = request["signature"] or (next(iter(signatures)) if len(signatures) == 1 else None)
     if request["signature"] is not None and key not in signatures:
@@ -68,7 +61,13 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
         given = {name: archive[str(number)] for number, name in enumerate(request["names"])}
     fed = _fed(given, inputs)
     made: dict[str, list[NDArray[Any]]] = {one.name: [] for one in outputs}
+    resources = _keeps_resources(interpreter)
     for number in range(request["count"]):
+        # An LSTM or a streaming model would go on from the sample before.
+        if number and (resources or not _is_reset(interpreter)):
+            interpreter = _opened(request)
+            interpreter.allocate_tensors()
+            runner = interpreter.get_signature_runner(key) if key is not None else None
         if runner is not None:
             answers = runner(**{name: values[number] for name, values in fed.items()})
         else:
@@ -83,6 +82,32 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
             )
         arrays[f"out{number}"] = np.stack(made[one.name])
     return answer, arrays
+
+
+def _opened(request: dict[str, Any]) -> Any:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    builtin = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return Interpreter(
+        model_path=request["model"],
+        num_threads=request["threads"],
+        experimental_op_resolver_type=builtin if request["kernels"] == "builtin" else OpResolverType.BUILTIN,
+    )
+
+
+def _keeps_resources(interpreter: Any) -> bool:
+    """Return whether the model has resource variables (VAR_HANDLE), which no call resets."""
+    graphs = range(interpreter.num_subgraphs())
+    return any(one["dtype"] is np.object_ for graph in graphs for one in interpreter.get_tensor_details(graph))
+
+
+def _is_reset(interpreter: Any) -> bool:
+    """Set variable tensors to zero, and return whether that could be done: those of a signature that never ran have no memory yet."""
+    try:
+        interpreter.reset_all_variables()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _facts(name: str, details: dict[str, Any]) -> TensorFacts:

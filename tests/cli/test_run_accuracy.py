@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.models.host_run import run_on_host
 from harness.records import Status
 from harness.runs.run_store import load_run
 from tests.cli.converted import converts_to
@@ -48,7 +49,10 @@ def test_variants_are_held_against_the_reference_variant(tmp_path: Path, monkeyp
     converts_to(monkeypatch, {"fp32": source, "int8": shipped("cnn_int8.tflite")})
     rng = np.random.default_rng(3)
     images = rng.uniform(0, 1, (20, 64, 64, 3)).astype(np.float32)
-    np.savez(tmp_path / "test.npz", image=images, label=np.zeros(20, np.int64))
+    # The first label is right, the others are wrong: so the metric counts what the device gave back.
+    right = run_on_host(source, {"image": images}).values["output_0"].reshape(20, -1).argmax(axis=1)
+    labels = np.where(np.arange(20) == 0, right, (right + 1) % 10)
+    np.savez(tmp_path / "test.npz", image=images, label=labels)
     suite = tmp_path / "suite.yaml"
     suite.write_text(
         "suite: variants\nmodels:\n  - source: digits.tflite\n    variants: [int8, fp32]\n"
@@ -64,6 +68,8 @@ def test_variants_are_held_against_the_reference_variant(tmp_path: Path, monkeyp
     assert found["fp32"].status is Status.OK
     assert found["fp32"].accuracy is not None
     assert found["fp32"].accuracy.inputs == "evaluate, 4 samples of test.npz"
+    assert found["fp32"].accuracy.task_metric == "top1"
+    assert found["fp32"].accuracy.task_value == 0.25  # of four images one has its own class as the label
     figures = found["int8"].accuracy
     assert figures is not None
     assert figures.reference is not None
@@ -156,6 +162,24 @@ def test_a_gpu_in_half_precision_that_overflows_is_marked_wherever_it_is_compare
     gpu = f"{tmp_path}/run@delegate=gpu"
     held = harness("compare", gpu, gpu.replace("run@", "run/@"), "--by", "threads", "--gate", "50%")
     assert "output differs" in held.stdout + held.stderr or held.returncode == 2
+
+
+def test_a_run_that_broke_off_goes_on_with_the_same_inputs(tmp_path: Path) -> None:
+    extra = "purposes: [accuracy]\ndelegates: [cpu, xnnpack]\naccuracy: {samples: 2}\n"
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], extra)
+    harness("run", suite, "--device", "virtual:1", "--out", tmp_path / "run")
+    file = tmp_path / "run" / "trials.jsonl"
+    first, last = file.read_text(encoding="utf-8").splitlines()
+    file.write_text(first + "\n", encoding="utf-8")
+    done = harness("run", "--resume", tmp_path / "run")
+    no_traceback(done)
+    assert done.returncode == 0, done.stderr
+    again = load_run(tmp_path / "run").results[1]
+    before = json.loads(last)
+    assert again.trial.trial_id == before["trial"]["trial_id"]
+    assert again.accuracy is not None
+    assert again.accuracy.inputs == before["accuracy"]["inputs"]
+    assert again.accuracy.output.max_abs == before["accuracy"]["output"]["max_abs"]
 
 
 def test_a_played_back_delegate_has_no_outputs(tmp_path: Path) -> None:

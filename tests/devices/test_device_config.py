@@ -41,7 +41,7 @@ def test_the_bundled_profiles_differ_and_say_that_they_are_fictional() -> None:
         "virtual-old",
         "virtual-fp16",
     ]
-    assert [[len(c.cpus) for c in p.clusters] for p in profiles] == [[4, 3, 1], [6, 2], [2, 2]]
+    assert [[len(c.cpus) for c in p.clusters] for p in profiles] == [[4, 3, 1], [6, 2], [2, 2], [6, 2]]
     for profile in profiles:
         assert profile.source == "fictional"
         assert "Fictional" in profile.notes

@@ -8,6 +8,7 @@ import pytest
 from harness.errors import ModelFailed, UsageError
 from harness.models.host_run import run_on_host
 from harness.models.tensor_facts import TensorFacts, as_stored, dequantised
+from tests.models.small_models import counting, remembering
 
 SHIPPED = Path(__file__).parents[2] / "suites" / "models"
 
@@ -61,3 +62,13 @@ def test_stored_forms_lose_nothing_in_silence() -> None:
     assert as_stored(np.array([[1.0, 1000.0]]), whole).tolist() == [[[5, 127]]]
     with pytest.raises(UsageError, match="NaN or infinite"):
         as_stored(np.array([[np.nan, 0.0]]), whole)
+
+
+def test_each_sample_begins_with_the_state_of_a_fresh_model(tmp_path: Path) -> None:
+    ones = np.ones((3, 3, 2), np.float32)
+    sums = run_on_host(remembering(tmp_path / "rnn.tflite"), {"x": ones}, signature="sum").values["y"]
+    assert sums[:, 0, :, 0].tolist() == [[1, 2, 3]] * 3
+    plain = run_on_host(tmp_path / "rnn.tflite", {"a": ones[:, 0]}, signature="plain").values["b"]
+    assert (plain == 2).all(), "the other signature's state has no memory that could be reset"
+    totals = run_on_host(counting(tmp_path / "variable.tflite"), {"x": np.array([[1], [2], [3]], np.float32)})
+    assert totals.values["y"].tolist() == [[11], [12], [13]]
