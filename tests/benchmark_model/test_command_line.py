@@ -10,6 +10,7 @@ from harness.benchmark_model.command_line import (
     BinaryFacts,
     CachePlace,
     check_delegate,
+    fed_flags,
     model_flags,
     read_help,
     trial_flags,
