@@ -76,3 +76,11 @@ def test_the_schema_knows_sources(tmp_path: Path) -> None:
     source = schema["$defs"]["SourceEntry"]["properties"]
     assert "int8_io" in source["variants"]["items"]["enum"]
     assert "accuracy" in schema["$defs"]["Purpose"]["enum"]
+
+
+def test_all_mistakes_of_a_source_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError) as caught:
+        _load(tmp_path, _SOURCE + "    variants: [int9]\n    calibraton: test.npz\n    batch: 0\n")
+    said = str(caught.value).splitlines()
+    assert [line.split(": ")[0].rpartition(":")[2] for line in said] == ["4", "5", "6"]
+    assert "did you mean `calibration`" in said[1]
