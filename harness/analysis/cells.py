@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from harness.analysis.centre import Spread, centre, spread
 from harness.analysis.metrics import Metric, counted
 from harness.records import CellKey, Purpose, Result, Scalar, Status, Trial
+from harness.records.accuracy import AccuracyFigures
 from harness.records.causes import Cause
 
 KEYS = tuple(one.name for one in fields(CellKey))
@@ -42,6 +43,8 @@ class CellSummary:
     """Any of its results, failed ones too, was replayed or modelled instead of measured."""
     output_differs: bool = False
     """See `output_differs`. No number of the cell is shown without saying so."""
+    accuracy: AccuracyFigures | None = None
+    """What its accuracy trial found, within the limits or not; None without one."""
     profiled_us: tuple[float, ...] = ()
     """Average of each profiled process that counts. The profiler slows it, so it is never a latency."""
     peaks_mb: tuple[float, ...] = ()
@@ -121,6 +124,7 @@ def summary_of(cell: CellResults) -> CellSummary:
         causes=tuple(causes),
         synthetic=any(result.synthetic for result in cell.results),
         output_differs=output_differs(cell.results),
+        accuracy=next((one.accuracy for one in reversed(cell.results) if one.accuracy is not None), None),
         profiled_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.PROFILE)),
         peaks_mb=tuple(counted(cell.results, Metric.PEAK_MEMORY, Purpose.MEMORY)),
     )

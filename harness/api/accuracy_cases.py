@@ -88,6 +88,8 @@ class _Preparation:
         self._sources = sources
         self._samples: Samples | None = None
         self._from = ""
+        self._labels: tuple[str, NDArray[Any]] | None = None
+        """The task's metric and the label of each sample."""
         self._reference: HostRun | None = None
 
     def cases(self, models: Sequence[ModelRef]) -> dict[ModelRef, CaseOrReason]:
@@ -129,6 +131,8 @@ class _Preparation:
             expected=run.stored,
             reference=reference,
             reference_variant=self._plan.reference if reference is not None else None,
+            metric=self._labels[0] if self._labels is not None else None,
+            labels=self._labels[1] if self._labels is not None else None,
         )
 
     def _chosen(self, model: ModelRef, order: ToolTensors) -> tuple[Samples, str]:
@@ -144,6 +148,9 @@ class _Preparation:
                 except UsageError as error:
                     raise self._wrong(str(error)) from None
                 self._refuse_too_few(len(places), data)
+                if kind == "evaluate" and source.evaluation is not None:
+                    labels = samples.pop(source.evaluation.labels, None)
+                    self._labels = None if labels is None else (source.evaluation.metric, labels)
                 return samples, f"{kind}, {len(places)} samples of {data.name}"
         facts = run_on_host(model.path, None, signature=order.signature)
         samples = random_samples(facts.inputs, self._plan.samples, self._plan.seed, model.inputs)

@@ -16,6 +16,7 @@ from harness.analysis.stopping import Step
 from harness.files.terminal_text import printable
 from harness.formats import decision_words
 from harness.records import Result, Status, Trial
+from harness.records.accuracy import AccuracyFigures, OutputDistance
 from harness.records.adaptive_decisions import AdaptivePlan
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", Status.SKIPPED: "dim"}
@@ -129,9 +130,24 @@ class RunProgress:
     def _line(self, result: Result) -> str:
         status = f"[{_COLOURS[result.status]}]{result.status}[/]"
         value = result.measurement.inference_avg_us if result.measurement else None
-        if result.status is Status.OK:
+        if result.accuracy is not None and result.status is Status.OK:
+            tail = _accuracy_words(result.accuracy)
+        elif result.status is Status.OK:
             tail = f"{value / 1000:.3f} ms" if value is not None else ""
         else:
             tail = f"{', '.join(result.causes)}: {escape(printable((result.message or '')[:160]))}"
         place = f"{self._count}/{self._total} {escape(result.trial.device)}"
         return f"{place} {escape(describe(result.trial))} {status} {tail}".replace("\n", " ")
+
+
+def _accuracy_words(found: AccuracyFigures) -> str:
+    """Return `equal to the host's kernels, 2.1 % from fp32`: an accuracy trial's time counts nowhere."""
+    ours = "equal to" if found.output.equal else f"{_share(found.output)} from"
+    words = f"{ours} the host's kernels"
+    if found.reference is not None:
+        words += f", {_share(found.reference)} from {found.reference_variant}"
+    return words
+
+
+def _share(one: OutputDistance) -> str:
+    return "?" if one.max_rel is None else f"{100 * one.max_rel:.2g} %"

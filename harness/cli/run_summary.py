@@ -121,6 +121,7 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
                 "causes": list(cell.causes),
                 "synthetic": cell.synthetic,
                 "output_differs": cell.output_differs,
+                "accuracy": asdict(cell.accuracy) if cell.accuracy is not None else None,
                 "profiling_overhead": cell.profiling_overhead,
                 "is_baseline": baseline_key(cell.key, keys, run.manifest.baseline) == cell.key,
                 **_against(compared.get(cell.key)),

@@ -29,8 +29,8 @@ from harness.measuring.output_verdict import judge_outputs
 from harness.measuring.ready_trial import GRACE_S, ReadyTrial
 from harness.measuring.trailer import Trailer, split_trailer
 from harness.measuring.trial_frames import Frame, TrialFrames
-from harness.measuring.trial_logs import kind_of_file, paths_of, pull_files, write_logs
-from harness.measuring.trial_script import CANNOT, HELD, BlockScript, TrialScript, kill_script
+from harness.measuring.trial_logs import drop_log, kind_of_file, paths_of, pull_files, write_logs
+from harness.measuring.trial_script import CANNOT, HELD, INLINE_BYTES, BlockScript, TrialScript, kill_script
 from harness.measuring.trial_verdict import affinity_evidence, judge_trial, observe
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
@@ -231,6 +231,9 @@ class BlockRun:
             status, causes, message, figures = judge_outputs(
                 ready.case, logs.get("outputs", b""), played_back=synthetic
             )
+            if figures is not None and not figures.outside and len(logs["outputs"]) > INLINE_BYTES:
+                # Megabytes that were right, of each trial, would outgrow all else of a run.
+                drop_log(log_dir, paths, "outputs")
         started_at, duration_s = self._when(trailer)
         return Result(
             trial=trial,

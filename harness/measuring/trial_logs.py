@@ -66,3 +66,9 @@ def write_logs(log_dir: Path, logs: Mapping[str, bytes]) -> dict[str, str]:
 def paths_of(log_dir: Path, kinds: Iterable[str]) -> dict[str, str]:
     """Return kind to path, relative to the run's folder, as a result keeps it."""
     return {kind: str((log_dir / _NAMES[kind]).relative_to(log_dir.parent.parent)) for kind in kinds}
+
+
+def drop_log(log_dir: Path, paths: dict[str, str], kind: str) -> None:
+    """Remove a log and forget its path."""
+    (log_dir / _NAMES[kind]).unlink(missing_ok=True)
+    paths.pop(kind, None)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import ModelFailed, UsageError
+from harness.models.evaluation import evaluation_of
 from harness.models.output_error import OutputError, output_error
 from harness.models.tensor_facts import TensorFacts, dequantised
 from harness.records.accuracy import AccuracyFigures, AccuracyLimits, AccuracyPlan, OutputDistance
@@ -56,6 +58,10 @@ class AccuracyCase:
     reference: Mapping[str, NDArray[Any]] | None = None
     """By name, as numbers: the reference variant on the host. None without one, and for the reference itself."""
     reference_variant: str | None = None
+    metric: str | None = None
+    """Of the task; None without labels."""
+    labels: NDArray[Any] | None = None
+    """One for each sample."""
 
     def judge(self, raw: bytes) -> AccuracyFigures:
         """Compare what a device wrote with what it should be.
@@ -87,16 +93,19 @@ class AccuracyCase:
             reference=against,
             reference_variant=self.reference_variant,
             outside=tuple(outside),
+            task_metric=self.metric if self.labels is not None else None,
+            task_value=self._task(actual),
         )
 
-    def values(self, raw: bytes) -> dict[str, NDArray[Any]]:
-        """Return the outputs as numbers, by name.
-
-        Raises:
-            WrongSize: as `judge`.
-        """
-        actual = self._split(raw)
-        return {name: dequantised(actual[name], facts) for name, facts in self.facts.items()}
+    def _task(self, actual: Mapping[str, NDArray[Any]]) -> float | None:
+        if self.metric is None or self.labels is None:
+            return None
+        values = {name: dequantised(actual[name], facts) for name, facts in self.facts.items()}
+        try:
+            value = evaluation_of(self.metric, values, self.labels).value
+        except (UsageError, ModelFailed):
+            return None  # the metric does not suit this model, which `harness models evaluate` explains
+        return value if math.isfinite(value) else None
 
     def _split(self, raw: bytes) -> dict[str, NDArray[Any]]:
         sizes = [self.expected[name][0].nbytes for name in self.outputs]

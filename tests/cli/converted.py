@@ -14,14 +14,20 @@ from harness.records.variants import ConvertedModel
 
 
 def converts_to(monkeypatch: pytest.MonkeyPatch, files: Mapping[str, Path | str]) -> list[ConversionRequest]:
-    """Make every source become these files by variant; a text is the message of a variant that fails. Returns what is asked for."""
+    """Make every source become these files by variant, or by its name and variant. Returns what is asked for.
+
+    A text instead of a file is the message of a variant that fails.
+    """
     asked: list[ConversionRequest] = []
 
     def convert(
         request: ConversionRequest, *, out: Path | None = None, told: Callable[[str], None] = print
     ) -> tuple[ConvertedModel, ...]:
         asked.append(request)
-        return tuple(_row(request, variant, files[variant]) for variant in request.variants)
+        name = request.source.stem
+        return tuple(
+            _row(request, variant, files.get(f"{name} {variant}") or files[variant]) for variant in request.variants
+        )
 
     monkeypatch.setattr(conversion, "convert_source", convert)
     return asked

@@ -38,7 +38,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_variants_of_a_source_are_cells_of_one_model(suite: Path) -> None:
     folder = suite.parent
-    done = harness("run", suite, "--device", "virtual:1", "--out", folder / "run")
+    done = harness("run", suite, "--device", "virtual:1", "--out", folder / "run", "--junit", folder / "junit.xml")
     no_traceback(done)
     # A variant that does not exist is told everywhere, and the others go on.
     missing = "dynamic of digits.tflite does not exist: op FOO has no such variant"
@@ -47,6 +47,7 @@ def test_variants_of_a_source_are_cells_of_one_model(suite: Path) -> None:
     assert missing in " ".join(done.stdout.split())
     assert missing in (folder / "run" / "report.html").read_text(encoding="utf-8")
     assert "digits, int8" in done.stdout
+    assert "op FOO has no such variant" in (folder / "junit.xml").read_text(encoding="utf-8")
     run = load_run(folder / "run")
     assert [one.status for one in run.manifest.conversions] == ["ok", "ok", "failed"]
     assert {(one.trial.model.name, one.trial.model.variant) for one in run.results} == {

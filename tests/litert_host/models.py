@@ -197,8 +197,8 @@ def convolutions(path: Path, layers: int = 6, size: int = 48, channels: int = 16
     return writer.write(path)
 
 
-def quantized(path: Path) -> Path:
-    """A full int8 convolution with per-channel weights."""
+def quantized(path: Path, *, zero_point: int = -4) -> Path:
+    """A full int8 convolution with per-channel weights; with a zero point far off, half of its outputs are clipped."""
     writer = ModelWriter()
     graph = writer.graph()
     rng = np.random.default_rng(2)
@@ -207,7 +207,7 @@ def quantized(path: Path) -> Path:
     w_quantization = graph.tensors[w].quantization
     w_quantization.quantizedDimension = 0
     b = writer.tensor(graph, "b", (8,), "int32", rng.integers(-50, 50, 8), scale=[0.0002] * 8)
-    y = writer.tensor(graph, "y", (1, 16, 16, 8), "int8", scale=0.05, zero_point=-4)
+    y = writer.tensor(graph, "y", (1, 16, 16, 8), "int8", scale=0.05, zero_point=zero_point)
     options = _conv_options()
     options.fusedActivationFunction = schema.ActivationFunctionType.NONE
     writer.op(graph, "CONV_2D", [x, w, b], [y], options, version=3)
@@ -291,7 +291,12 @@ def two_signatures(path: Path) -> Path:
     return writer.write(path)
 
 
-def crossed_orders(path: Path) -> Path:
+def with_swapped_outputs(path: Path) -> Path:
+    """`crossed_orders` whose signature calls the difference `total` and the other way round."""
+    return crossed_orders(path, swapped=True)
+
+
+def crossed_orders(path: Path, *, swapped: bool = False) -> Path:
     """Inputs and outputs of one shape, which the signature names in the other order than the subgraph has them: x - y, and x + y."""
     writer = ModelWriter()
     graph = writer.graph()
@@ -302,7 +307,12 @@ def crossed_orders(path: Path) -> Path:
     writer.op(graph, "SUB", [x, y], [difference], schema.SubOptionsT())
     writer.op(graph, "ADD", [x, y], [total], schema.AddOptionsT())
     graph.inputs, graph.outputs = [x, y], [difference, total]
-    writer.signature("serving_default", graph, {"b": y, "a": x}, {"total": total, "difference": difference})
+    writer.signature(
+        "serving_default",
+        graph,
+        {"b": y, "a": x},
+        {"total": difference if swapped else total, "difference": total if swapped else difference},
+    )
     return writer.write(path)
 
 

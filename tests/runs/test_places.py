@@ -143,11 +143,11 @@ def test_formats_that_are_read(tmp_path: Path) -> None:
     RunStore.create(tmp_path, manifest()).close()
     file = tmp_path / "manifest.json"
     data = json.loads(file.read_text())
-    for version in (1, 2, 3):
+    for version in (1, 2, 3, 4):
         file.write_text(json.dumps(data | {"format_version": version}))
         assert load_run(tmp_path).manifest.format_version == version
-    file.write_text(json.dumps(data | {"format_version": 4}))
-    with pytest.raises(UsageError, match="has format 4, this harness reads up to 3"):
+    file.write_text(json.dumps(data | {"format_version": 5}))
+    with pytest.raises(UsageError, match="has format 5, this harness reads up to 4"):
         load_run(tmp_path)
 
 
