@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from harness.analysis.pareto import pareto_front
 from harness.report.variant_answer import lower_is_better, metric_words
-from harness.report.variant_rows import SourceChoice, VariantCell, VariantFile
+from harness.report.variant_rows import VariantCell, VariantFile
 
-_WIDTH, _HEIGHT = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 110, 16, 44
+_WIDTH, _HEIGHT = 560, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 150, 16, 44
 _LARGEST = 17.0
 """Radius of the largest file's circle, in pixels."""
 
 
 @dataclass(frozen=True)
 class _Point:
+    label: str
     file: VariantFile
     cell: VariantCell
     latency_ms: float
@@ -27,15 +29,21 @@ class _Point:
     high: float
 
 
-def scatter(choice: SourceChoice, serial: str) -> Markup | None:
-    """Return an SVG; None with fewer than two variants whose latency and accuracy are known on that device.
+def scatter(named: Sequence[tuple[str, VariantFile]], serial: str, what: str) -> Markup | None:
+    """Return an SVG; None with fewer than two files whose latency and accuracy are known on that device.
 
     Each variant stands at its fastest place. Those whose outputs differ are hollow and never on the front.
+
+    Args:
+        named: the files with their names in the picture; all are judged by one metric on the same data.
+        serial: the device.
+        what: name of the models for readers who do not see the picture.
     """
-    points = [point for file in choice.files if (point := _point(file, serial)) is not None]
+    points = [point for label, file in named if (point := _point(label, file, serial)) is not None]
     if len(points) < 2:
         return None
-    error = lower_is_better(points[0].file.accuracy.metric if points[0].file.accuracy else "")
+    metric = points[0].file.accuracy.metric if points[0].file.accuracy else ""
+    error = lower_is_better(metric)
     sound = [point for point in points if not point.cell.differs]
     front = [sound[at] for at in pareto_front([(one.latency_ms, -one.value if error else one.value) for one in sound])]
     across = _Axis.over([one.latency_ms for one in points], _LEFT, _WIDTH - _RIGHT)
@@ -43,7 +51,7 @@ def scatter(choice: SourceChoice, serial: str) -> Markup | None:
     if error:
         up = _Axis(up.low, up.high, up.end, up.start)
     largest = max(one.file.size_bytes or 1 for one in points)
-    parts = [_frame(across, up, choice.metric or "")]
+    parts = [_frame(across, up, metric)]
     if len(front) > 1:
         path = " ".join(
             f"{'M' if not at else 'L'}{across.at(one.latency_ms):.1f} {up.at(one.value):.1f}"
@@ -53,13 +61,13 @@ def scatter(choice: SourceChoice, serial: str) -> Markup | None:
     taken: list[float] = []
     for one in sorted(points, key=lambda point: up.at(point.value)):
         parts.append(_mark(one, across, up, largest, taken, on_front=one in front))
-    label = f"Latency against {metric_words(choice.metric or '')} of {choice.model} on {serial}"
+    label = f"Latency against {metric_words(metric)} of {what} on {serial}"
     return Markup('<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         _WIDTH, _HEIGHT, label, Markup("").join(parts)
     )
 
 
-def _point(file: VariantFile, serial: str) -> _Point | None:
+def _point(label: str, file: VariantFile, serial: str) -> _Point | None:
     here = [one for one in file.cells if one.place[0] == serial and one.latency_us is not None]
     accuracy = file.accuracy
     if not here or accuracy is None or accuracy.value is None or not math.isfinite(accuracy.value):
@@ -67,7 +75,7 @@ def _point(file: VariantFile, serial: str) -> _Point | None:
     cell = min(here, key=lambda one: (one.differs, one.latency_us or 0))
     low = accuracy.value if accuracy.ci_low is None else accuracy.ci_low
     high = accuracy.value if accuracy.ci_high is None else accuracy.ci_high
-    return _Point(file, cell, (cell.latency_us or 0) / 1000, accuracy.value, low, high)
+    return _Point(label, file, cell, (cell.latency_us or 0) / 1000, accuracy.value, low, high)
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,7 @@ def _mark(one: _Point, across: _Axis, up: _Axis, largest: int, taken: list[float
     while any(abs(line - other) < 13 for other in taken):
         line += 13
     taken.append(line)
-    said = f"{one.file.variant}: {one.latency_ms:.3g} ms, {one.value:.4g} [{one.low:.4g}, {one.high:.4g}]"
+    said = f"{one.label}: {one.latency_ms:.3g} ms, {one.value:.4g} [{one.low:.4g}, {one.high:.4g}]"
     return Markup(
         '<g class="variant {}"><title>{}</title><path class="whisker" d="M{:.1f} {:.1f}V{:.1f}"/>'
         '<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/><path class="leader" d="M{:.1f} {:.1f}L{} {:.1f}"/>'
@@ -154,6 +162,6 @@ def _mark(one: _Point, across: _Axis, up: _Axis, largest: int, taken: list[float
         line - 4,
         _WIDTH - _RIGHT + 5,
         line,
-        one.file.variant,
+        one.label if len(one.label) <= 22 else one.label[:21] + "\u2026",
         " (differs)" if one.cell.differs else "",
     )

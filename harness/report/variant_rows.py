@@ -107,15 +107,13 @@ class SourceChoice:
 
 
 def choices_of(run: Run, cells: Sequence[ReportCell], verdicts: Verdicts) -> tuple[SourceChoice, ...]:
-    """Return the sources of a run with several variants, or with one that could not be made."""
-    found = []
+    """Return the sources of a run; none if there is only one, with a single variant."""
+    found: list[SourceChoice] = []
     for model in dict.fromkeys(one.model.name for one in cells if one.model.variant):
         mine = [one for one in cells if one.model.name == model and one.model.variant]
         source = mine[0].model.source or model
         rows = {one.variant: one for one in run.manifest.conversions if one.source == source}
         variants = list(dict.fromkeys([*(one.model.variant or "" for one in mine), *rows]))
-        if len(variants) < 2:
-            continue
         planned = run.manifest.accuracy.reference if run.manifest.accuracy is not None else None
         reference = reference_variant(variants, (run.manifest.baseline or {}).get("variant"), planned)
         variants.sort(key=lambda one: one != reference)
@@ -132,4 +130,4 @@ def choices_of(run: Run, cells: Sequence[ReportCell], verdicts: Verdicts) -> tup
             )
             files.append(VariantFile(variant, row, size, accuracies.get(variant), placed))
         found.append(SourceChoice(model=model, source=source, reference=reference, files=tuple(files)))
-    return tuple(found)
+    return () if len(found) == 1 and len(found[0].files) == 1 else tuple(found)

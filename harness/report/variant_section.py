@@ -10,6 +10,7 @@ from markupsafe import Markup
 from harness.formats import comparison_words as words
 from harness.records import DeviceInfo
 from harness.report.cell_summaries import ReportCell
+from harness.report.page_template import milliseconds
 from harness.report.variant_answer import answers, device_name, difference_words, metric_words, place_words
 from harness.report.variant_plot import scatter
 from harness.report.variant_rows import Place, SourceChoice, VariantCell, VariantFile, choices_of
@@ -67,6 +68,57 @@ class Section:
     samples: int
 
 
+@dataclass(frozen=True)
+class OverviewRow:
+    """A file among those of all sources."""
+
+    model: str
+    row: FileRow
+    fastest: tuple[str, ...]
+    """Milliseconds at its fastest place on each device; empty where it has none."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All variants of all sources that are judged by one metric on equally many samples."""
+
+    devices: tuple[Markup, ...]
+    rows: tuple[OverviewRow, ...]
+    plots: tuple[tuple[Markup, Markup], ...]
+    metric: str
+    samples: int
+
+
+def overview_of(sections: Sequence[Section], devices: Sequence[DeviceInfo]) -> Overview | None:
+    """Return the overview of a run; None unless it has several sources that can be held against each other."""
+    judged = {(one.choice.metric, one.samples) for one in sections}
+    if len(sections) < 2 or len(judged) != 1 or not sections[0].samples:
+        return None
+    known = {one.serial: one for one in devices}
+    serials = list(dict.fromkeys(place[0] for one in sections for place in one.choice.places))[:_MOST_PLOTS]
+    named = [(f"{one.choice.model} {file.variant}", file) for one in sections for file in one.choice.files]
+    return Overview(
+        devices=tuple(device_name(serial, known.get(serial)) for serial in serials),
+        rows=tuple(
+            OverviewRow(one.choice.model, row, tuple(_fastest(row.file, serial) for serial in serials))
+            for one in sections
+            for row in one.files
+        ),
+        plots=tuple(
+            (device_name(serial, known.get(serial)), plot)
+            for serial in serials
+            if (plot := scatter(named, serial, "all models")) is not None
+        ),
+        metric=sections[0].metric,
+        samples=sections[0].samples,
+    )
+
+
+def _fastest(file: VariantFile, serial: str) -> str:
+    found = [one for one in file.cells if one.place[0] == serial and one.latency_us is not None and not one.differs]
+    return milliseconds(min(one.latency_us or 0 for one in found)) if found else ""
+
+
 def sections_of(run: Run, cells: Sequence[ReportCell], verdicts: Verdicts) -> tuple[Section, ...]:
     """Return the section of each source; none for a run without sources."""
     devices = {device.serial: device for device in run.manifest.devices}
@@ -78,7 +130,7 @@ def _section(choice: SourceChoice, devices: dict[str, DeviceInfo]) -> Section:
     drawn = [
         (device_name(serial, devices.get(serial)), plot)
         for serial in serials[:_MOST_PLOTS]
-        if (plot := scatter(choice, serial)) is not None
+        if (plot := scatter([(one.variant, one) for one in choice.files], serial, choice.model)) is not None
     ]
     rows = []
     for place in choice.places:

@@ -98,3 +98,37 @@ def test_the_page_holds_strangers_text_as_text_and_names_every_variant(run: Run)
     assert {mark.get("class") for mark in drawn.xpath(".//g")} == {"variant on-front", "variant beaten"}
     assert re.search(r"int8: 0\.3 ms, 0\.976", html.tostring(drawn).decode())
     assert document.xpath("//nav//a[@href='#variants']")
+
+
+def test_several_sources_are_held_against_each_other(tmp_path: Path) -> None:
+    results = []
+    for one in variant_results():
+        pruned = one.trial.model.variant == "fp16"  # as if it were a source of its own, with one variant
+        model = (
+            replace(one.trial.model, name="pruned", variant="int8", source="pruned.keras")
+            if pruned
+            else one.trial.model
+        )
+        results.append(replace(one, trial=replace(one.trial, model=model)))
+    run = variant_run(tmp_path / "run", results)
+    accuracy = [
+        replace(one, model="pruned", variant="int8") if one.variant == "fp16" else one
+        for one in run.manifest.task_accuracy
+    ]
+    run = replace(run, manifest=replace(run.manifest, task_accuracy=tuple(accuracy)))
+    document = html.fromstring(render_report(run))
+    (whole,) = document.xpath("//section[@id='variants']")
+    rows = [[cell.text_content().strip() for cell in row] for row in whole.xpath(".//tbody/tr")]
+    assert [row[:2] + row[5:] for row in rows] == [
+        ["digits", "fp32", "0.500"],
+        ["digits", "int8", "0.300"],  # its place on the GPU answers otherwise
+        ["digits", "fp16", "not said"],
+        ["digits", "int16x8", "not said"],
+        ["pruned", "int8", "0.250"],
+    ]
+    assert [one.text for one in whole.xpath(".//svg//text[not(@class)]")] == [
+        "digits fp32",
+        "pruned int8",
+        "digits int8",
+    ]
+    assert document.xpath("//section[@id='variants-2']//h3[contains(., 'pruned')]")
