@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.console import open_console
@@ -106,7 +105,7 @@ def convert(
         if as_json:
             write_json({"models": [asdict(row) for row in rows]})
         else:
-            _print_table(rows)
+            _print_tables(rows)
     return 0 if all(row.status == "ok" for row in rows) else 1
 
 
@@ -130,32 +129,39 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return found["name"], tuple(map(int, found["sizes"].split("x")))
 
 
-def _print_table(rows: Sequence[ConvertedModel]) -> None:
-    full = {row.source: row.size_bytes for row in rows if row.variant == "fp32" and row.size_bytes}
-    several = len({row.source for row in rows}) > 1
+def _print_tables(rows: Sequence[ConvertedModel]) -> None:
+    """Print a table of figures for each source, then its files and reasons, a line each, which no width can cut."""
+    sources = list(dict.fromkeys(row.source for row in rows))
+    for number, source in enumerate(sources):
+        if len(sources) > 1:
+            click.echo(("\n" if number else "") + printable(source))
+        _print_source([row for row in rows if row.source == source])
+
+
+def _print_source(rows: Sequence[ConvertedModel]) -> None:
+    base = next((row.size_bytes for row in rows if row.variant == "fp32"), None)
     table = Table(box=None, pad_edge=False)
-    for heading in [*(["source"] if several else []), "variant"]:
-        table.add_column(heading, no_wrap=True)
-    for heading in ("size", "of fp32", "zipped", "ops quantised", "SNR dB"):
+    table.add_column("variant", no_wrap=True)
+    for heading in ("size", "of fp32", "zipped", "quantised", "SNR dB"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("file, or why there is none", overflow="fold")
     for row in rows:
-        base = full.get(row.source)
-        words = (escape(printable(row.path or "")), *([escape(f"({row.message})")] if row.message else []))
         table.add_row(
-            *([escape(printable(row.source))] if several else []),
             row.variant,
-            _bytes(row.size_bytes),
+            "[red]failed[/red]" if row.status == "failed" else _bytes(row.size_bytes),
             f"{row.size_bytes / base:.2f}" if row.size_bytes and base else "",
             _bytes(row.zipped_bytes),
-            f"{row.quantized_ops} of {row.total_ops}" if row.total_ops is not None else "",
+            f"{row.quantized_ops}/{row.total_ops}" if row.total_ops is not None else "",
             f"{row.snr_db:.1f}" if row.snr_db is not None else "",
-            " ".join(words) if row.status == "ok" else f"[red]failed:[/red] {escape(printable(row.message or ''))}",
         )
     open_console().print(table)
     for row in rows:
-        if row.status == "failed" and row.log is not None:
-            click.echo(f"log of {row.variant}: {row.log}", err=True)
+        if row.status == "ok":
+            note = f" ({row.message})" if row.message else ""
+            click.echo(printable(f"{row.variant}: {row.path}{note}"))
+        else:
+            click.echo(printable(f"{row.variant} failed: {row.message}"))
+            if row.log is not None:
+                click.echo(printable(f"  log: {row.log}"))
 
 
 def _bytes(size: int | None) -> str:

@@ -18,6 +18,7 @@ from harness.models.conversion_request import ConversionRequest
 from harness.models.converter_errors import explained, explained_death
 from harness.models.converter_python import ConverterPython
 from harness.models.file_facts import FileFacts, file_facts
+from harness.models.frugal_int8 import FROM_BYTES, size_of
 from harness.models.source_kind import SourceKind
 from harness.models.source_stage import ENVIRONMENT, SourceFacts, load_source, load_tflite
 from harness.models.verification import Verdict, verify
@@ -126,6 +127,7 @@ class VariantStage:
             self._export()
         if not by_quantizer:
             request["saved_model"] = str(self._saved_model)
+            request["frugal"] = self._saved_model is not None and size_of(self._saved_model) >= FROM_BYTES
             request["signatures"] = list(facts.signatures)
             request["select_tf_ops"] = self._request.select_tf_ops
         request["calibration"] = str(self._work_folder() / "calibration.npz") if needs else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import ModelFailed
 from harness.models.check_samples import Samples, read_samples
+from harness.models.frugal_int8 import convert_in_two
 from harness.models.worker_side import answer_request
 
 
@@ -15,13 +16,35 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     """Convert one variant.
 
     Keys of the request: `saved_model`, `signatures`, `variant`, `select_tf_ops`, `calibration` (an .npz file of `write_samples`, or None),
-    `out` (the file to write).
+    `frugal` (whether to save memory where it can be saved), `out` (the file to write).
     """
     import tensorflow as tf
 
-    ops = tf.lite.OpsSet
-    converter = tf.lite.TFLiteConverter.from_saved_model(request["saved_model"], signature_keys=request["signatures"])
-    variant = request["variant"]
+    place, out = Path(request["saved_model"]), Path(request["out"])
+
+    def load() -> Any:
+        return _configured(
+            tf.lite.TFLiteConverter.from_saved_model(str(place), signature_keys=request["signatures"]), request, tf
+        )
+
+    def light() -> Any:
+        from tensorflow.lite.python import lite
+
+        tags = {tf.saved_model.SERVING}
+        return _configured(lite.TFLiteSavedModelConverterV2(str(place), tags, request["signatures"], None), request, tf)
+
+    model = None
+    if request["calibration"] is not None and request["frugal"]:
+        model = convert_in_two(load, light, out)
+    model = load().convert() if model is None else model
+    if not model:
+        raise ModelFailed("the converter returned nothing")
+    out.write_bytes(model)
+    return {}
+
+
+def _configured(converter: Any, request: dict[str, Any], tf: Any) -> Any:
+    ops, variant = tf.lite.OpsSet, request["variant"]
     supported = [ops.TFLITE_BUILTINS]
     if variant != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -40,11 +63,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     if request["calibration"] is not None:
         samples = read_samples(Path(request["calibration"]))
         converter.representative_dataset = lambda: _fed(samples)
-    model = converter.convert()
-    if not model:
-        raise ModelFailed("the converter returned nothing")
-    Path(request["out"]).write_bytes(model)
-    return {}
+    return converter
 
 
 def _fed(samples: Samples) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -33,16 +33,19 @@ def test_the_document_has_a_row_for_each_variant(tmp_path: Path) -> None:
     assert rows[1]["path"] is None
 
 
-def test_the_table_shows_sizes_and_reasons(tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_the_table_shows_sizes_and_reasons(columns: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     source = copy_of_shipped(tmp_path / "m.tflite")
     done = harness("models", "convert", source, "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert f"{source.stat().st_size:,}" in done.stdout
+    assert f"{source.stat().st_size:,}" in done.stdout or columns == "40"
+    assert f"fp32: {tmp_path / 'out' / 'm_fp32.tflite'}\n" in done.stdout
     assert (tmp_path / "out" / "m_fp32.tflite").read_bytes() == source.read_bytes()
     done = harness("models", "convert", source, shipped("cnn_int8.tflite"))
     assert done.returncode == 1
-    assert "failed: the .tflite is already quantised" in done.stdout
-    assert "cnn_int8.tflite" in done.stdout
+    assert "fp32 failed: the .tflite is already quantised (12 of 12 ops)" in done.stdout
+    assert f"\n{shipped('cnn_int8.tflite')}\n" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,17 @@ def three_signatures() -> None:
     np.savez(ROOT / "half.npz", x=RANDOM.random((8, 64)))
 
 
+def with_a_fixed_batch() -> None:
+    module = tf.Module()
+    module.weights = tf.Variable(RANDOM.standard_normal((64, 128)).astype(np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 64], tf.float32, name="x")])
+    def call(x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.nn.relu(x @ module.weights)}
+
+    tf.saved_model.save(module, str(ROOT / "fixed"), signatures={"serving_default": call})
+
+
 keras.utils.set_random_seed(1)
-for write in (image_classifier, two_of_equal_shape, recurrent, text, own_code, three_signatures):
+for write in (image_classifier, two_of_equal_shape, recurrent, text, own_code, three_signatures, with_a_fixed_batch):
     write()

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
+from harness.models.check_samples import write_samples
 from harness.models.conversion import ConversionRequest, convert_source
+from harness.models.file_facts import file_facts
 from harness.models.host_run import run_on_host
 from harness.models.output_error import output_error
+from harness.models.source_stage import ENVIRONMENT
+from harness.models.worker_process import WorkerCall, Workers
 from harness.records.variants import ConvertedModel
 
 pytestmark = pytest.mark.timeout(900)
@@ -93,6 +97,37 @@ def test_all_signatures_are_quantised(sources: Path) -> None:
         assert {one.name: one.shape for one in run.inputs} == inputs
     with pytest.raises(UsageError, match="'code' of the signature 'decode'"):
         converted(sources, "three", "int8", calibrated="half.npz")
+
+
+def test_the_way_that_saves_memory_makes_the_same_model(sources: Path, tensorflow_python: Path, tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).random((4, 1, 64), dtype=np.float32)
+    write_samples(tmp_path / "samples.npz", {"serving_default": {"x": samples}})
+    made = []
+    with Workers(str(tensorflow_python), ENVIRONMENT) as workers:
+        for frugal in (False, True):
+            request = {
+                "saved_model": str(sources / "fixed"),
+                "signatures": ["serving_default"],
+                "variant": "int8",
+                "select_tf_ops": False,
+                "calibration": str(tmp_path / "samples.npz"),
+                "frugal": frugal,
+                "out": str(tmp_path / "made.tflite"),
+            }
+            call = WorkerCall(
+                module="harness.models.variant_worker",
+                request=request,
+                log=tmp_path / "log",
+                doing="int8",
+                timeout_s=600,
+                shares_tensorflow=True,
+            )
+            assert workers.run(call, lambda _line: None) == {}
+            run = run_on_host(tmp_path / "made.tflite", {"x": samples})
+            made.append((file_facts(tmp_path / "made.tflite"), run.inputs, run.outputs, run.stored["y"].tolist()))
+    assert made[0] == made[1]  # the files differ in the converter's note of its own settings
+    assert "Traceback" not in (tmp_path / "log").read_text(), "the other way was taken instead"
+    assert "in two processes" not in (tmp_path / "log").read_text()
 
 
 def test_text_needs_tensorflows_own_ops(sources: Path) -> None:
