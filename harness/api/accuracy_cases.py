@@ -76,6 +76,10 @@ def accuracy_cases(
     with span("prepare accuracy"), watcher.phase("running the models on this host"):
         for name, models in groups.items():
             sources = [one for one in loaded.sources if one.name == name]
+            if sources and all(model.variant != plan.reference for model in models):
+                watcher.warning(
+                    f"{name} has no variant {plan.reference}: its variants are held against this host's kernels only"
+                )
             found |= _Preparation(loaded, plan, folder, sources).cases(models)
     return found
 
