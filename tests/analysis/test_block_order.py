@@ -25,7 +25,7 @@ from benchmarks.orders import (
     plain,
     williams_square,
 )
-from harness.analysis.block_order import LaterBlocks, block_orders
+from harness.analysis.block_order import LaterBlocks, _calmest, block_orders
 from harness.analysis.order_resonance import resonances
 
 
@@ -96,6 +96,38 @@ def test_one_cell_or_none_has_no_order() -> None:
     assert block_orders([7], 2, random.Random(1)) == [(7,), (7,)]
     assert block_orders([], 2, random.Random(1)) == [(), ()]
     assert block_orders([0, 1], 0, random.Random(1)) == []
+
+
+@pytest.mark.parametrize("cells", [1, 2, 3, 7, 8, 70])
+@pytest.mark.parametrize("open_end", [False, True])
+def test_as_many_blocks_are_ordered_as_are_asked_for(cells: int, open_end: bool) -> None:
+    for blocks in (1, 2, 3, 9, 31):
+        orders = block_orders(range(cells), blocks, random.Random(2), open_end=open_end)
+        assert len(orders) == blocks
+        assert all(sorted(order) == list(range(cells)) for order in orders)
+
+
+@pytest.mark.parametrize(
+    ("cells", "blocks", "drawn"),
+    [
+        (2, 10, 32),  # two cells have few different orders
+        (2, 400, 15),  # a pair in each of 400 blocks: 6000 / 400
+        (3, 10, 96),  # 3 pairs in each of 10 blocks: 200 would be worth the time, 96 are the most
+        (5, 20, 30),  # 10 pairs in each of 20 blocks: 6000 / 200
+        (7, 30, 9),  # 21 pairs in each of 30 blocks: 6000 / 630
+        (7, 100, 8),  # 2 would be; 8 are the least
+    ],
+)
+def test_the_longer_a_run_the_fewer_orders_are_drawn(cells: int, blocks: int, drawn: int) -> None:
+    made: list[list[tuple[int, ...]]] = []
+
+    def draw() -> list[tuple[int, ...]]:
+        made.append([tuple(order) for order in plain(cells, blocks, random.Random(len(made)))])
+        return made[-1]
+
+    found = _calmest(draw, cells, open_end=False)
+    assert len(made) == drawn
+    assert found is made[int(resonances(made).argmin())]
 
 
 def test_many_cells_run_once_in_each_block_and_hardly_a_pair_comes_twice() -> None:

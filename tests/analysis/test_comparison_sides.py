@@ -166,3 +166,10 @@ def test_ops_that_cost_nothing_and_ops_without_a_call_count_are_compared() -> No
     assert conv.estimate is not None
     assert conv.estimate.ratio == pytest.approx(2.0)
     assert [judgement is None for judgement in one.op_judgements] == [True, False]
+
+
+def test_ops_that_only_one_side_profiled_are_compared_with_nothing() -> None:
+    ours, theirs = profiled("cpu", replayed=False), profiled("gpu", replayed=False)
+    timed = [[one for one in side if one.trial.purpose is Purpose.LATENCY] for side in (ours, theirs)]
+    assert compared(ours, timed[1]).ops is None
+    assert compared(timed[0], theirs).ops is None
