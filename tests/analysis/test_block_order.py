@@ -157,6 +157,25 @@ def test_two_that_are_left_alternate_and_begin_with_the_one_that_ran_last() -> N
     assert sum(one == two for one, two in pairwise(left)) <= 3
 
 
+def test_cells_that_are_gone_before_the_first_block_are_ordered_from_it_on() -> None:
+    later = LaterBlocks(PLANNED, "seed")
+    orders = later.orders([TWO] * 20)
+    assert [frozenset(order) for order in orders] == [TWO] * 20
+    assert sum(one == two for one, two in pairwise(orders)) <= 4, (
+        "they alternate, as two cells of a run with an open end"
+    )
+    assert [later.orders([TWO] * (block + 1))[-1] for block in range(20)] == orders
+
+
+def test_cells_that_come_back_do_not_bring_the_plan_back() -> None:
+    later = LaterBlocks(PLANNED, "seed")
+    orders = later.orders([ALL, TWO, ALL, ALL])
+    assert orders[0] == PLANNED[0]
+    assert [sorted(order) for order in orders[1:]] == [[0, 2], [0, 1, 2, 3], [0, 1, 2, 3]]
+    assert orders[2:] != list(PLANNED[2:4])
+    assert later.orders([ALL, TWO, ALL]) == orders[:3]
+
+
 def test_what_was_planned_for_four_would_not_alternate() -> None:
     kept = anew = 0
     for seed in range(20):

@@ -240,6 +240,13 @@ def test_too_few_processes_say_how_many_are_missing() -> None:
     assert judge([], Rules()) == []
 
 
+def test_a_cell_without_any_ratio_lacks_what_one_cell_needs() -> None:
+    [alone] = judge([paired([])], Rules())
+    assert (alone.cells, alone.least, alone.more_processes) == (1, 5, 5)
+    empty, few, _ = judge([paired([]), paired([0.1] * 3), paired([0.1] * 9)], Rules())
+    assert (empty.cells, few.cells) == (2, 2), "those that have a ratio"
+
+
 def test_seven_pairs_in_a_table_of_a_hundred_and_forty_say_what_they_lack() -> None:
     alike, slow = paired([0.0] * 7), paired([0.7] * 7)
     first, *_ = judge([slow, *[alike] * 139], Rules())
