@@ -150,6 +150,11 @@ def test_blocks_that_are_set_aside_count_as_run() -> None:
     assert stops(values, blocks=10)
 
 
+def test_a_table_of_no_cell_is_one_of_one() -> None:
+    for values in (spaced(0.0, 0.002, 5), spaced(0.05, 0.004, 5), spaced(1.05 * EDGE, 0.003, 11)):
+        assert stops(values, cells=0) == stops(values, cells=1)
+
+
 def test_the_region_of_the_user_counts() -> None:
     values = spaced(math.log(1.03), 0.003, 5)
     assert not stops(values, cells=8)
