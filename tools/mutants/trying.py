@@ -27,7 +27,7 @@ CPU_FACTOR, CPU_LEAST_S = 5, 20
 """A mutant may use this many times the CPU time of its tests, and at least so much. CPU time does not depend on what else runs."""
 
 WALL_FACTOR, WALL_LEAST_S = 30, 120
-"""The same for a mutant that only waits."""
+"""The same for a mutant that only waits. Time in which other programs had the CPUs does not count."""
 
 MEMORY_BYTES = 8 << 30
 """Address space of a mutant: one that allocates without end must not take the machine with it."""
@@ -262,7 +262,7 @@ def _in_child(
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             break
-        if time.monotonic() - since > wall_s:
+        if (passed := time.monotonic() - since) > wall_s and passed - _queued_s(child) > wall_s:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return None
@@ -271,6 +271,17 @@ def _in_child(
         os.killpg(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(status)
     return None if code in (-signal.SIGXCPU, -signal.SIGKILL) else code
+
+
+def _queued_s(process: int) -> float:
+    """How long a process was ready to run while other programs had the CPUs; 0 where the system does not tell.
+
+    Without it, a busy machine would turn survivors into mutants that timed out, which count as noticed.
+    """
+    try:
+        return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _move_into(tree: Path) -> None:
