@@ -167,6 +167,13 @@ def test_cells_that_are_gone_before_the_first_block_are_ordered_from_it_on() -> 
     assert [later.orders([TWO] * (block + 1))[-1] for block in range(20)] == orders
 
 
+def test_two_that_are_left_change_their_phase_again_and_again_as_the_run_may_end_after_any_block() -> None:
+    for seed in range(5):
+        planned = block_orders(range(4), 31, random.Random(seed), open_end=True)
+        left = LaterBlocks(planned, str(seed)).orders([ALL, *[TWO] * 30])[1:]
+        assert 2 <= sum(one == two for one, two in pairwise(left)) <= 4
+
+
 def test_cells_that_come_back_do_not_bring_the_plan_back() -> None:
     later = LaterBlocks(PLANNED, "seed")
     orders = later.orders([ALL, TWO, ALL, ALL])
