@@ -29,6 +29,9 @@ CPU_FACTOR, CPU_LEAST_S = 5, 20
 WALL_FACTOR, WALL_LEAST_S = 30, 120
 """The same for a mutant that only waits. Time in which other programs had the CPUs does not count."""
 
+ON_IMPORT = ""
+"""In place of a test's name: coverage's own word for what no context was named for."""
+
 MEMORY_BYTES = 8 << 30
 """Address space of a mutant: one that allocates without end must not take the machine with it."""
 
@@ -62,7 +65,7 @@ class Tests:
 
     Args:
         seconds: each test function to how long it ran, in CPU seconds.
-        lines: module to line to the test functions that ran it.
+        lines: module to line to the test functions that ran it, and `ON_IMPORT` where it ran outside of tests.
         imported: modules, other than the project's own, that the tests brought in.
     """
 
@@ -77,7 +80,9 @@ class Tests:
             first, last = mutant.function
             ran = self.lines.get(str(mutant.module), {})
             # The line of the `def` itself runs on import.
-            seen = {test for line in range(first + 1, last + 1) for test in ran.get(line, ())}
+            by = {test for line in range(first + 1, last + 1) for test in ran.get(line, ())}
+            # What runs on import alone, any test may see.
+            seen = by - {ON_IMPORT} or (seen if by else set())
         named = mutant.module.stem
         return sorted(seen, key=lambda test: (f"test_{named}.py" not in test, self.seconds[test]))
 
@@ -134,7 +139,7 @@ def _observe(tree: Path, arguments: list[str], answer: Path) -> int:
             try:
                 return (yield)
             finally:
-                cover.switch_context("")
+                cover.switch_context(ON_IMPORT)
                 seconds[name] = seconds.get(name, 0.0) + time.process_time() - since
 
     cover.start()
@@ -146,10 +151,7 @@ def _observe(tree: Path, arguments: list[str], answer: Path) -> int:
             {
                 "seconds": seconds,
                 "lines": {
-                    str(Path(file).relative_to(tree)): {
-                        line: [test for test in tests if test] for line, tests in data.contexts_by_lineno(file).items()
-                    }
-                    for file in data.measured_files()
+                    str(Path(file).relative_to(tree)): data.contexts_by_lineno(file) for file in data.measured_files()
                 },
                 "imported": [name for name in sys.modules if name.partition(".")[0] not in _OURS],
             }
