@@ -101,8 +101,11 @@ def test_a_first_line_that_is_torn_leaves_an_empty_run(tmp_path: Path) -> None:
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
-    with RunStore.create(tmp_path, manifest()), pytest.raises(SetupError, match="another harness process"):
-        RunStore.open(tmp_path)
+    with RunStore.create(tmp_path, manifest()):
+        with pytest.raises(SetupError, match="another harness process"):
+            RunStore.open(tmp_path)
+        with pytest.raises(SetupError, match="another harness process"):
+            RunStore(tmp_path, manifest())
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
