@@ -246,10 +246,11 @@ def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
         store.append(result(0))
     file = tmp_path / "manifest.json"
     data = json.loads(file.read_text())
-    del data["adaptive"], data["further"]
+    del data["adaptive"], data["further"], data["balanced"]
     file.write_text(json.dumps({**data, "format_version": 1}))
     run = load_run(tmp_path)
     assert (run.manifest.adaptive, run.manifest.further, run.decisions) == (None, (), ())
+    assert not run.manifest.balanced, "its order was shuffled plainly"
     assert run.results == (result(0),)
     with RunStore.open(tmp_path) as store:
         store.append(result(1))
