@@ -112,6 +112,7 @@ def test_as_many_blocks_are_ordered_as_are_asked_for(cells: int, open_end: bool)
     [
         (2, 10, 32),  # two cells have few different orders
         (2, 400, 15),  # a pair in each of 400 blocks: 6000 / 400
+        (2, 353, 16),  # 6000 / 353 is 16.997
         (3, 10, 96),  # 3 pairs in each of 10 blocks: 200 would be worth the time, 96 are the most
         (5, 20, 30),  # 10 pairs in each of 20 blocks: 6000 / 200
         (7, 30, 9),  # 21 pairs in each of 30 blocks: 6000 / 630
