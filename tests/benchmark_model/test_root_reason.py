@@ -81,6 +81,7 @@ def test_an_exception_from_before_the_end_is_not_what_ended_the_app() -> None:
     )
     assert thrown_exception(earlier + fatal) == fatal.strip(), "nothing says why: its own line"
     assert thrown_exception(earlier) is None
+    assert len(thrown_exception(fatal.strip() + "x" * 5000) or "") == 2000, "a message, not a book"
 
 
 def test_another_app_s_exception_is_no_crash_of_the_tool() -> None:

@@ -10,6 +10,7 @@ import pytest
 from harness import ingest
 from harness.benchmark_model import parse_output
 from harness.benchmark_model.foreign import read_foreign_logs
+from harness.benchmark_model.python_results import read_python_results
 from harness.records import DelegateRequest
 from tests.benchmark_model.foreign.logs import read
 
@@ -85,6 +86,16 @@ def test_what_the_tool_printed_before_its_results() -> None:
     log = read_foreign_logs(recorded.replace("exit: 0", "exit: 1"))[0]
     assert (log.exit_code, log.parsed.status.value, log.parsed.measurement.inference_avg_us) == (1, "failed", 4570)
     assert read(results(["GPU"], runs=0))["message"] == "the result file holds no timed run"
+
+
+def test_a_document_is_read_from_its_beginning_however_it_is_indented() -> None:
+    """Not from the first brace at the beginning of a line, which may be one within."""
+    document = {"signatures": [{"name": "main"}], **json.loads(results(["GPU"]))}
+    for indent in (None, 0, 2):
+        for before in ("", "\n\n", "Loading model\n"):
+            found = read_python_results(before + json.dumps(document, indent=indent))
+            assert found is not None
+            assert found == read_python_results(results(["GPU"]))
 
 
 def test_a_result_taken_into_a_run_as_another_delegate_s(tmp_path: Path) -> None:
