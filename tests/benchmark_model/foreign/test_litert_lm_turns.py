@@ -85,6 +85,11 @@ def test_turns_of_two_blocks_are_not_summed() -> None:
     assert llm(read(headless + headless.replace("18 tokens", "20 tokens")))[0] == 20
 
 
+def test_turns_that_took_no_time_have_no_speed() -> None:
+    got = read(HEAD + FIRST + PREFILL + phase("Decode", (62, "0s", 11.27), (10, "0s", 10.0)))
+    assert llm(got) == (18, 7.79, 72, None)
+
+
 @pytest.mark.parametrize(
     ("printed", "seconds"),
     [

@@ -123,3 +123,9 @@ def test_a_number_that_changes_with_every_line_counts_lines(end: str) -> None:
         "\n".join(f"job[{number}]: {line}" for number, line in enumerate(GOOD.rstrip("\n").split("\n"), 100)) + end
     )
     assert split_by_process(counted) == [(None, counted)]
+
+
+def test_a_log_in_which_every_line_has_an_id_is_told_apart() -> None:
+    """Not even the empty text behind the last line end is without."""
+    text = shuffled(FORMS["threadtime"], {11: GOOD.replace("\n\n", "\n"), 12: GOOD.replace("\n\n", "\n")}, seed=1)
+    assert [pid for pid, _ in sorted(split_by_process(text.rstrip("\n")))] == [11, 12]
