@@ -323,3 +323,12 @@ def test_of_two_cells_the_one_that_just_stands_has_the_wider_interval() -> None:
     picked, other = judge([estimate(1.1, 1.05, 1.15, slower=0.005), estimate(1.0, 0.9, 1.1)], Rules(alpha=0.01))
     assert picked.level == pytest.approx(0.975)
     assert other.level == pytest.approx(0.95)
+
+
+def test_few_processes_look_the_same_when_just_as_sure_as_was_asked_for() -> None:
+    one = paired([0.001, -0.001, 0.0005, -0.0005, 0.0002, -0.0002, 0.0008, -0.0008])
+    p_value = one.p_within(math.log(1.01))
+    assert 0 < p_value < 0.05
+    for alpha, looks_same in ((p_value, True), (p_value * 0.999, False)):
+        [found] = judge([one], Rules(alpha=alpha))
+        assert (found.verdict, found.same_so_far, found.looks_same) == (Verdict.INCONCLUSIVE, looks_same, looks_same)
