@@ -16,6 +16,7 @@ MARK = "--8<-- harness "
 """Starts each line that separates parts of the trailer; a nonce follows."""
 
 _FILE = re.compile(r"([A-Za-z0-9_.-]{1,100}) (\d{1,9})")
+_CLOCK = re.compile(r"\s*\d{1,12}\s*", re.ASCII)
 _TICKS_PER_S = 100
 """USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
 
@@ -122,7 +123,7 @@ def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) ->
         # One line per file, in order. With fewer lines, none can be assigned to its file.
         whole = len(readings) == len(cores) + has_zone
         frequencies = {
-            core: int(line) for core, line in zip(cores, readings, strict=False) if whole and line.strip().isdigit()
+            core: int(line) for core, line in zip(cores, readings, strict=False) if whole and _CLOCK.fullmatch(line)
         }
         samples.append(
             Sample(
