@@ -117,7 +117,7 @@ class _Device:
         watched = " ".join(script.trials[0].frequency_paths.values())
         each = f"taken= up=0\n{look()}"
         loop = f"W='{watched}'; p=$$; n=0; while [ $n -lt {looks} ]; do n=$((n+1))\n{each}\ndone; times"
-        text = self._target.run(f"{watching(CANNOT, SAMPLE_INTERVAL_S)}\n{loop}", timeout_s=60)
+        text = self._target.run(f"{watching(CANNOT, SAMPLE_INTERVAL_S, 0)}\n{loop}", timeout_s=60)
         # `times`: user and system time of the shell, and on the next line of its children, as 0m1.23s.
         spent_s = sum(int(m) * 60 + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", text.stdout.decode()))
         return spent_s / looks * 1000
@@ -145,7 +145,7 @@ class _Device:
         return BlockScript(
             trials=[trial],
             zone_path=zone.path if zone else None,
-            pick_temperature=zone.pick if zone and zone.path is None else None,
+            hal_line=zone.line if zone and zone.path is None else None,
             nonce=secrets.token_hex(8),
             sample_every_s=sample_every_s,
         )

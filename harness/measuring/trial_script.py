@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 
 from harness.conditions.device_gate import DeviceGate
 from harness.devices.device_folder import BASE_DIR, PID_FILES
+from harness.devices.thermal_zones import heat_function
 from harness.measuring.trailer import MARK
 from harness.measuring.trial_watch import watching
 
@@ -89,7 +90,7 @@ class BlockScript:
         trials: in order; at least one.
         nonce: text that no output contains by chance.
         zone_path: file with the temperature that matters, if there is one.
-        pick_temperature: command that picks the temperature out of `dumpsys thermalservice`, if there is no such file.
+        hal_line: the sensor's line in `dumpsys thermalservice`, if there is no such file (`ThermalZone.line`).
         sample_every_s: seconds between samples; None samples nothing, and the affinity stays unknown.
         apply_task_profile: shell text that the benchmark's shell runs before it becomes the benchmark (a task profile).
         read_back: shell text run after the benchmark to read settings that must still hold (`harness.conditions.journal.read_script`).
@@ -100,7 +101,7 @@ class BlockScript:
     trials: Sequence[TrialScript]
     nonce: str
     zone_path: str | None = None
-    pick_temperature: str | None = None
+    hal_line: str | None = None
     sample_every_s: float | None = SAMPLE_INTERVAL_S
     apply_task_profile: str | None = None
     read_back: str = ""
@@ -130,7 +131,7 @@ M={q(self.mark)}; N={q(self.stop_file.removesuffix(".stop"))}; C=; asked=-{BATTE
 cannot() {{ echo "$M cannot"; exit {CANNOT}; }}
 held() {{ echo "$M held $1" >&2; exit {HELD}; }}
 {self._conditions()}
-{watching(CANNOT, self.sample_every_s)}
+{watching(CANNOT, self.sample_every_s, INLINE_BYTES)}
 {self._trial()}
 {self._next()}
 {trials}
@@ -145,16 +146,11 @@ exit $rc
 """
 
     def _conditions(self) -> str:
-        if self.zone_path:
-            temperature = f"read -r T <{shlex.quote(self.zone_path)}"
-        elif self.pick_temperature:
-            temperature = f'T=$(echo "$A" | {self.pick_temperature})'
-        else:
-            temperature = ":"
-        return f"""conditions() {{
-  A=$(dumpsys thermalservice); S=
-  case $A in *'Thermal Status: '*) S=${{A#*'Thermal Status: '}}; S=${{S%%[!0-9]*}};; esac
-  T=; {temperature}
+        temperature = f"read -r T <{shlex.quote(self.zone_path)}" if self.zone_path else ":"
+        return f"""{heat_function(self.hal_line)}
+conditions() {{
+  A=$(dumpsys thermalservice); T=; heat
+  {temperature}
   read -r up rest </proc/uptime
   [ $((${{up%.*}}-asked)) -lt {BATTERY_EVERY_S} ] || {{ asked=${{up%.*}}; C=$(dumpsys battery | grep -e '^ *level:' -e '^ *scale:'); }}
 }} 2>/dev/null"""
@@ -199,9 +195,8 @@ $M samples"
 $taken"; left=
   for f in $F; do
     [ -f "$f" ] || continue
-    n=$(stat -c %s "$f")
-    if [ "$n" -le {INLINE_BYTES} ]; then say "$text
-$M file $f $n"; cat "$f"; text=; else left="$left $f"; fi
+    if fits "$f"; then say "$text
+$M file $f"; cat "$f"; text=; else left="$left $f"; fi
   done
   read -r up rest </proc/uptime
   say "$text

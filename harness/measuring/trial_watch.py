@@ -1,11 +1,11 @@
 """Shell text of a block's script that starts the benchmarks and watches them.
 
 Two shells live as long as the block. The launcher runs on the benchmark's cores: it starts one benchmark after the other, as its child, and
-says when each begins and ends. The block's own shell runs on the other cores where there are any: it waits for the launcher's words,
+notes when each begins and ends. The block's own shell runs on the other cores where there are any: it waits for the launcher's words,
 samples the benchmark meanwhile, and kills it at its deadline. Both ignore a hang-up, so they need nobody on the host.
 
 Starting a program costs a phone several milliseconds, on the cores or beside them. So the cores are set once for all trials on the same
-cores, since a child inherits them; and Android's shell (mksh) waits for a word with a limit and reads /proc by itself. What other shells
+cores, since a child inherits them; and Android's shell (mksh) waits for a line with a limit and reads /proc by itself. What other shells
 lack, programs do there (`mkfifo`, `sleep`, `grep`, `setsid`): a FIFO would not do on phones, where the shell may not make one.
 """
 
@@ -17,15 +17,16 @@ LAUNCHER_DIED = 137
 _SCHEDSTAT = "^[0-9]* [0-9]* [0-9]*$"
 """Fields of /proc/PID/task/TID/schedstat: ns on a core, ns ready and waiting for one, time slices (kernel: scheduler/sched-stats.rst)."""
 
-# `say` prints a text as it is. `begin_launcher` starts `launch` in a process group of its own, where the shell can. `await` waits for a
+# `begin_launcher` starts `launch` in a process group of its own, where the shell can. `await` waits for a
 # word from it. `lines` appends what is known of a process's threads to `$taken`. `pinned_still` says whether the launcher still has its
 # cores: if all of them go offline, the kernel lets it run on the others, and leaves it there.
 # A thread's name may hold anything, so that nothing is expanded while /proc/PID/status is cut into lines.
 _SHELLS = f"""case $KSH_VERSION in
 *MIRBSD*)
   say() {{ print -r -- "$1"; }}
+  fits() {{ IFS= read -r -N MORE v <"$1" && {{ v=; return 1; }}; v=; }}
   begin_launcher() {{ {{ set -m; eval 'launch |&'; L=$!; set +m; }} 2>/dev/null; exec 3<&p 4>&p; }}
-  await() {{ said=; read -r -t $1 said <&3; }} 2>/dev/null
+  await() {{ said=; read -r -t $1 v <&3 && read -r said <&3; }} 2>/dev/null
   cores_of() {{
     local IFS='
 '
@@ -46,25 +47,32 @@ $waited
   pinned_still() {{ set -f; cores_of /proc/$L; set +f; [ "$cores" ] && [ "$cores" = "$launchers" ]; }} 2>/dev/null;;
 *)
   say() {{ printf '%s\\n' "$1"; }}
+  fits() {{ [ "$(stat -c %s "$1")" -le MOST ]; }}
   begin_launcher() {{
     alone=setsid; mkfifo "$N.in" "$N.out" || cannot
     launch <"$N.in" >"$N.out" 2>/dev/null &
     L=$!; exec 4>"$N.in" 3<"$N.out"
   }}
-  await() {{ said=
-    {{ sleep $1; echo tick; }} </dev/null >"$N.out" 2>/dev/null 3<&- 4>&- 5>&- 6>&- &
-    read -r said <&3; kill $!; wait $!; }} 2>/dev/null
+  await() {{
+    {{ sleep $1; echo "
+time"; }} </dev/null >"$N.out" 2>/dev/null 3<&- 4>&- 5>&- 6>&- &
+    said=; read -r v <&3 && read -r said <&3; kill $!; wait $!; }} 2>/dev/null
   lines() {{ taken="$taken$(grep -h -e Cpus_allowed_list -e '{_SCHEDSTAT}' /proc/$p/task/*/status /proc/$p/task/*/schedstat)
 "; }} 2>/dev/null
   note_cores() {{ :; }}
   pinned_still() {{ false; }};;
 esac"""
 
-# The launcher's own words ("Killed") are not the benchmark's, which gets the stdout and stderr of the block.
+# What the shell says of a killed benchmark is not the benchmark's, which gets the stdout and stderr of the block. The launcher says all
+# after an empty line: a `read` whose time is up in the middle of a line loses its beginning, and an empty one has no middle. The rest is
+# there then.
 _LAUNCHER = """launch() {
   while read -r number folder; do
-    (cd "$folder" && read -r p rest </proc/self/stat && echo $p >pid && echo "pid $p" || exit CANNOT; run_$number)
-    echo "code $?"
+    (cd "$folder" && read -r p rest </proc/self/stat && echo $p >pid || exit CANNOT
+    echo "
+pid $p"; run_$number)
+    echo "
+code $?"
   done
 }"""
 
@@ -76,21 +84,23 @@ _PIN = """pin() {
 }"""
 
 
-def watching(cannot: int, sample_every_s: float | None) -> str:
-    """Return the functions `begin_launcher`, `pin`, `watch` and `say`.
+def watching(cannot: int, sample_every_s: float | None, most_bytes: int) -> str:
+    """Return the functions `begin_launcher`, `pin`, `watch`, `say` and `fits`.
 
     They need the block's stdout and stderr as fd 5 and 6, and a path `$N` that files may begin with.
 
     `pin` puts the launcher on `$mask` and this shell on `$others`; where that is refused, `taskset` says so and `$rc` is its exit code.
     `watch NUMBER SECONDS` runs `run_NUMBER` in `$D`, from `$up` on, and sets `rc` to its exit code. Samples of it and of the files `$W` are
-    then in the file `samples`, if there are many, and in `$taken`. `say` prints a text as it is.
+    then in the file `samples`, if there are many, and in `$taken`. `say` prints a text as it is. `fits` says whether a file is small.
 
     Args:
         cannot: exit code of a benchmark whose PID cannot be written.
         sample_every_s: seconds between samples; None takes none.
+        most_bytes: what a small file has at most.
     """
+    shells = _SHELLS.replace("MOST", str(most_bytes)).replace("MORE", str(most_bytes + 1))
     launcher = _LAUNCHER.replace("CANNOT", str(cannot))
-    return f"{_SHELLS}\n{launcher}\n{_PIN}\n{_watch(sample_every_s)}"
+    return f"{shells}\n{launcher}\n{_PIN}\n{_watch(sample_every_s)}"
 
 
 def look() -> str:
@@ -124,8 +134,8 @@ def _watch(sample_every_s: float | None) -> str:
   while :; do
     await $w
     case $said in
-    pid\\ *) p=${{said#pid }} w=0.03;;
-    code\\ *) rc=${{said#code }}; return;;
+    'pid '*) p=${{said#pid }} w=0.03;;
+    'code '*) rc=${{said#code }}; return;;
     *)
       read -r up rest </proc/uptime
       state=Z; read -r v v state rest </proc/$L/stat

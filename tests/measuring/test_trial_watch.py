@@ -17,6 +17,7 @@ from harness.devices.target import STDERR, STDOUT
 from harness.measuring.trailer import Trailer, split_trailer
 from harness.measuring.trial_frames import TrialFrames
 from harness.measuring.trial_script import BlockScript, TrialScript, kill_script
+from harness.measuring.trial_watch import watching
 
 NONCE = "0123456789abcdef"
 CORES = sorted(os.sched_getaffinity(0))
@@ -263,6 +264,17 @@ def test_a_kill_from_outside_ends_everything_of_a_block(phone: Phone, monkeypatc
     assert done.stdout == b"gone\n"
     process.wait(PATIENCE_S)
     wait_until(lambda: not any(runs(pid) for pid in pids))
+
+
+@pytest.mark.parametrize("phone", ["mksh"], indirect=True)
+def test_a_word_is_whole_though_the_time_is_up_in_its_middle(phone: Phone) -> None:
+    """The shell's `read` loses the beginning of a line then. A busy machine makes that happen."""
+    heard = f'{watching(1, None, 1)}\nexec 3<&0; while await 0.1; [ -z "$said" ]; do :; done; echo "$said"'
+    word = "printf '\\nco'; sleep 0.5; printf 'de 7\\n'; sleep 0.5; printf '\\ncode 8\\n'"
+    done = subprocess.run(
+        ["sh", "-c", f'{{ {word}; }} | "$0" -c "$1"', phone.shell, heard], capture_output=True, timeout=PATIENCE_S
+    )
+    assert done.stdout == b"code 7\n"
 
 
 @pytest.mark.parametrize("every_s", [None, 0.5])
