@@ -161,11 +161,12 @@ conditions() {{
   {self.renew_lease or ":"}
   mask=$3 others=$4
   cd "$D" && echo $$ >shell && echo $L >group || cannot
-  read -r up rest </proc/uptime; begin=$up
   before="temp $T
 Thermal Status: $S"
   [ -e {shlex.quote(self.stop_file)} ] && held stop
-  pin && watch $1 $2
+  pin
+  read -r up rest </proc/uptime; begin=$up
+  [ $rc = 0 ] && watch $1 $2
   read -r up rest </proc/uptime; stop=$up
   settings={settings}
   conditions
