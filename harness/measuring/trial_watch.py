@@ -89,10 +89,11 @@ def watching(cannot: int, sample_every_s: float | None, most_bytes: int) -> str:
 
     They need the block's stdout and stderr as fd 5 and 6, and a path `$N` that files may begin with.
 
-    `pin` puts the launcher on `$mask` and this shell on `$others`; where that is refused, `taskset` says so and `$rc`, 0 before, is its exit
-    code. `watch NUMBER SECONDS` runs `run_NUMBER` in `$D`, from `$up` on, and sets `rc` to its exit code. Samples of it and
-    of the files `$W` are then in the file `samples`, if there are many, and in `$taken`. `say` prints a text as it is. `fits` says whether a
-    file is small.
+    - `pin` puts the launcher on `$mask` and this shell on `$others`. Where that is refused, `taskset` says so, and `$rc`, 0 before, is its
+      exit code.
+    - `watch NUMBER SECONDS` runs `run_NUMBER` in `$D`, from `$up` on, and sets `rc` to its exit code. Samples of it and of the files `$W`
+      are then in the file `samples`, if there are many, and in `$taken`.
+    - `say` prints a text as it is, `fits` says whether a file is small.
 
     Args:
         cannot: exit code of a benchmark whose PID cannot be written.
