@@ -68,9 +68,15 @@ def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
 
 def pairwise_differences(base: Floats, head: Floats) -> Floats:
     """Return every head minus every base, sorted along the last axis."""
+    flat = unsorted_differences(base, head)
+    flat.sort(axis=-1)
+    return flat
+
+
+def unsorted_differences(base: Floats, head: Floats) -> Floats:
+    """Return every head minus every base, along the last axis."""
     grid = head[..., :, None] - base[..., None, :]
     flat: Floats = grid.reshape(*grid.shape[:-2], -1)
-    flat.sort(axis=-1)
     return flat
 
 
