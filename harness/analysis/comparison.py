@@ -264,9 +264,12 @@ def _profiles(pair: Pair, same_run: bool) -> ProfilePair | None:
 
 
 def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules, *, sure: bool) -> list[tuple[Judgement | None, ...]]:
-    """Judge all ops of all cells together, since the correction counts them all. Ops have no control: theirs is another model."""
+    """Judge all ops of all cells together, since the correction counts them all. Ops have no control: theirs is another model.
+
+    Nor have they a forecast between separate runs (`held_back`), so none is made.
+    """
     everything = [change.estimate for diff in diffs if diff for change in diff.changes]
-    judgements = judge([one for one in everything if one is not None], rules)
+    judgements = judge([one for one in everything if one is not None], rules, forecast=sure)
     judged = iter(judgements if sure else [without_control(one) for one in judgements])
     return [
         tuple(next(judged) if change.estimate is not None else None for change in diff.changes) if diff else ()

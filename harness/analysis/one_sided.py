@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.ranks import Floats, rank_sum_cdf, signed_rank_cdf, unsorted_differences, walsh_averages
 
 RANK_TEST_FROM = 8

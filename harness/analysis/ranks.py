@@ -12,7 +12,8 @@ from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from harness.analysis import special
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, T_SHARE, least_paired_p, least_unpaired_p
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.drift import slow_movement
 from harness.analysis.one_sided import mean_p, paired_p, squared, trimmed_difference, unpaired_p
 from harness.analysis.ranks import (

@@ -107,21 +107,29 @@ class _Shown:
     ci_high: float | None
 
 
-def judge(estimates: Sequence[Estimate], rules: Rules) -> list[Judgement]:
+def judge(estimates: Sequence[Estimate], rules: Rules, *, forecast: bool = True) -> list[Judgement]:
     """Judge a whole table at once: the correction depends on the number of cells.
 
     Estimates with too few processes take no part in the correction: they can have no verdict.
+
+    Args:
+        estimates: of the whole table.
+        rules: how verdicts are reached.
+        forecast: say how many more processes would decide; without it, `more_processes` is None.
     """
     taking_part = [i for i, one in enumerate(estimates) if one.n >= MIN_BLOCKS and one.sample is not None]
     members = [estimates[i] for i in taking_part]
     claims = _claims(members, rules)
     picked = [min(one.differs, one.same) <= rules.alpha for one in claims]
     shown = _shown(members, picked)
-    judged_ones = (_judge(*one, rules=rules, cells=len(members)) for one in zip(members, claims, shown, strict=True))
+    judged_ones = (
+        _judge(*one, rules=rules, cells=len(members), forecast=forecast)
+        for one in zip(members, claims, shown, strict=True)
+    )
     verdicts = dict(zip(taking_part, judged_ones, strict=True))
     # Cells with too few processes would take part with more of them: what they need is counted for all that have a ratio.
     would = max(1, sum(one.ratio is not None and (one.n < MIN_BLOCKS or one.sample is not None) for one in estimates))
-    return [verdicts[i] if i in verdicts else _too_few(one, rules, would) for i, one in enumerate(estimates)]
+    return [verdicts[i] if i in verdicts else _too_few(one, rules, would, forecast) for i, one in enumerate(estimates)]
 
 
 def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
@@ -175,11 +183,12 @@ def _gate_edge(estimate: Estimate, rules: Rules) -> float:
     return estimate.gate_edge if estimate.gate_edge is not None else math.log1p(rules.gate or 0.0)
 
 
-def _too_few(estimate: Estimate, rules: Rules, cells: int) -> Judgement:
+def _too_few(estimate: Estimate, rules: Rules, cells: int, forecast: bool) -> Judgement:
     paired = estimate.design != "unpaired"
     least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
-    more = more_processes(estimate, edge=math.log1p(rules.min_effect), alpha=rules.alpha, cells=cells)
-    if more is None and least is not None and estimate.n < MIN_BLOCKS:
+    edge = math.log1p(rules.min_effect)
+    more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells) if forecast else None
+    if more is None and least is not None and estimate.n < MIN_BLOCKS and forecast:
         more = least - estimate.n
     return Judgement(
         verdict=Verdict.INCONCLUSIVE,
@@ -195,7 +204,9 @@ def _needs(processes: int, least: int, cells: int) -> str:
     return f"{processes} processes a side, a verdict{where} needs at least {least}{same_words(least)}"
 
 
-def _judge(estimate: Estimate, claims: _Claims, shown: _Shown, *, rules: Rules, cells: int) -> Judgement:
+def _judge(
+    estimate: Estimate, claims: _Claims, shown: _Shown, *, rules: Rules, cells: int, forecast: bool
+) -> Judgement:
     edge = math.log1p(rules.min_effect)
     low, high = shown.ci_low or 0.0, shown.ci_high or math.inf
     verdict = Verdict.INCONCLUSIVE
@@ -213,7 +224,7 @@ def _judge(estimate: Estimate, claims: _Claims, shown: _Shown, *, rules: Rules, 
     more = None
     same_so_far = False
     if verdict is Verdict.INCONCLUSIVE:
-        more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells)
+        more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells) if forecast else None
         same_so_far = claims.same_so_far and _means_agree(estimate, edge)
         if least is not None and estimate.values < least:
             reasons = (_needs(estimate.values, least, cells),)
