@@ -13,13 +13,13 @@ from dataclasses import MISSING, Field, fields
 from typing import Any, get_type_hints
 
 import msgspec
-from pydantic import TypeAdapter
 
 from harness.records import Measurement, OpTiming, Result, Trial
 from harness.records.op_table import OpTable
+from harness.runs.checked_json import CheckedJson
 from harness.runs.stored_json import decoded
 
-RESULT: TypeAdapter[Result] = TypeAdapter(Result)
+RESULT = CheckedJson(Result)
 
 
 class ResultLines:
