@@ -22,7 +22,7 @@ from harness.analysis.failure_rates import fails_more_p
 from harness.analysis.held_back import without_control, without_good_news
 from harness.analysis.metrics import Metric
 from harness.analysis.multiple_claims import holm
-from harness.analysis.op_diff import OpDiff, op_diff
+from harness.analysis.op_diff import OpDiff, ProfilePair, op_diffs
 from harness.analysis.op_profile import profile_of
 from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
 from harness.analysis.predecessors import sequence_of
@@ -207,10 +207,7 @@ def compare(
     judgements = judge([one.judged for one in found], rules)
     judgements = [_NO_VERDICT if bare else one for one, bare in zip(judgements, mixed, strict=True)]
     found = [replace(one, judged=judged(one.judged, verdict)) for one, verdict in zip(found, judgements, strict=True)]
-    diffs = [
-        _op_diff(pair, interleaved=same_run and took_turns(pair)) if ops and not bare else None
-        for pair, bare in zip(pairs, mixed, strict=True)
-    ]
+    diffs = _op_diffs([pair if ops and not bare else None for pair, bare in zip(pairs, mixed, strict=True)], same_run)
     op_judgements = _judge_ops(diffs, rules, sure=same_run)
     comparisons = _with_failures(
         [
@@ -251,17 +248,28 @@ def _with_failures(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def _op_diff(pair: Pair, *, interleaved: bool) -> OpDiff | None:
+def _op_diffs(pairs: Sequence[Pair | None], same_run: bool) -> list[OpDiff | None]:
+    profiles = [_profiles(pair, same_run) if pair is not None else None for pair in pairs]
+    found = iter(op_diffs([one for one in profiles if one is not None]))
+    return [next(found) if one is not None else None for one in profiles]
+
+
+def _profiles(pair: Pair, same_run: bool) -> ProfilePair | None:
     if pair.base is None or pair.head is None:
         return None
     ours, theirs = profile_of(pair.base.results), profile_of(pair.head.results)
-    return op_diff(ours, theirs, interleaved=interleaved) if ours and theirs else None
+    if not ours or not theirs:
+        return None
+    return ProfilePair(base=ours, head=theirs, interleaved=same_run and took_turns(pair))
 
 
 def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules, *, sure: bool) -> list[tuple[Judgement | None, ...]]:
-    """Judge all ops of all cells together, since the correction counts them all. Ops have no control: theirs is another model."""
+    """Judge all ops of all cells together, since the correction counts them all. Ops have no control: theirs is another model.
+
+    Nor have they a forecast between separate runs (`held_back`), so none is made.
+    """
     everything = [change.estimate for diff in diffs if diff for change in diff.changes]
-    judgements = judge([one for one in everything if one is not None], rules)
+    judgements = judge([one for one in everything if one is not None], rules, forecast=sure)
     judged = iter(judgements if sure else [without_control(one) for one in judgements])
     return [
         tuple(next(judged) if change.estimate is not None else None for change in diff.changes) if diff else ()
