@@ -30,7 +30,8 @@ class Verdict(StrEnum):
     SLOWER = "slower"
     SAME = "same"
     SUSPECTED = "suspected"
-    """Would be faster or slower if the two runs were one. They were not, and nothing in them shows how far apart they started."""
+    """Would be faster or slower if both sides had been measured at the same time. They were not: they are of two runs, or did not take
+    turns; and nothing in them shows how far apart they started."""
     INCONCLUSIVE = "inconclusive"
 
 

@@ -119,13 +119,14 @@ def look() -> str:
 
 
 def _watch(sample_every_s: float | None) -> str:
-    # A long trial's samples go to a file, since a shell is slow with long texts.
+    # A long trial's samples go to a file, since a shell is slow with long texts. `seen` tells a short program that it may end.
     sample = (
         ""
         if sample_every_s is None
         else f"""
       if [ "$p" ]; then
       {look()}
+      [ -e seen ] || : >seen
       [ ${{#taken}} -lt 4000 ] || {{ say "$taken" >>samples; taken=; }}
       fi"""
     )
