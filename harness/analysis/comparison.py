@@ -19,11 +19,11 @@ from harness.analysis.control import Controls
 from harness.analysis.estimate_notes import sample_notes, ways_of_comparing
 from harness.analysis.failure_rates import LEVEL as FAILURE_LEVEL
 from harness.analysis.failure_rates import fails_more_p
-from harness.analysis.held_back import without_control, without_good_news
+from harness.analysis.held_back import NO_TURNS, SEPARATE, only_suspected, without_good_news
 from harness.analysis.metrics import Metric
 from harness.analysis.multiple_claims import holm
-from harness.analysis.op_diff import OpDiff, op_diff
-from harness.analysis.op_profile import profile_of
+from harness.analysis.op_claims import diffs_of, judge_ops
+from harness.analysis.op_diff import OpDiff
 from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
 from harness.analysis.predecessors import sequence_of
 from harness.analysis.ratio_interval import Estimate, pooled
@@ -49,9 +49,10 @@ State = Literal["measured", "unmeasured", "skipped", "missing", "incomparable"]
 `incomparable`: one side was measured, the other replayed or modelled. Such a pair has a ratio, but no interval, no verdict and no matched
 ops: chance between processes does not explain the difference between a measurement and a model."""
 Breach = Literal["slower", "suspected", "not_measured", "interrupted", "fails_more", "too_few"]
-"""Reason why a cell breaks the gate. `suspected`: it looks slower, in separate runs without a control. `not_measured`: base has a number,
-head has none. `interrupted`: head's run ended before this cell had all its processes, and those that it has decide nothing. `fails_more`:
-head fails significantly more often. `too_few`: base has processes enough for a verdict, and head has not."""
+"""Reason why a cell breaks the gate. `suspected`: it looks slower, but the sides were measured at different times: in separate runs without
+a control, or in one run without taking turns. `not_measured`: base has a number, head has none. `interrupted`: head's run ended before
+this cell had all its processes, and those that it has decide nothing. `fails_more`: head fails significantly more often. `too_few`: base
+has processes enough for a verdict, and head has not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,10 @@ class Comparison:
     spread: BetweenRuns | None = None
     """Spread between runs that the interval allows for."""
     sure: bool = True
-    """Whether a verdict can be sure. Between two separate runs without a control it is `suspected` at most."""
+    """Whether a verdict can be sure. Between two separate runs without a control, and between cells of one run that did not take turns, it
+    is `suspected` at most."""
     apparent: Verdict = Verdict.INCONCLUSIVE
-    """The verdict if nothing but chance lay between two separate runs, and `same` took no more processes than the others: a gate asks
+    """The verdict if nothing but chance lay between the two sides, and `same` took no more processes than the others: a gate asks
     whether head is slower, and for that it needs no more."""
     fails_more: float | None = None
     """P-value of "head fails no more often", corrected for all cells, where it is at most 1 %."""
@@ -130,6 +132,8 @@ class Table:
     metric: Metric
     incomplete: tuple[Incomplete, ...] = ()
     """Sides whose runs did not finish."""
+    one_run: bool = False
+    """Whether both sides are of one run."""
 
     @property
     def gate_broken(self) -> bool:
@@ -138,7 +142,7 @@ class Table:
 
     @property
     def control_missing(self) -> bool:
-        """Whether numbers of two separate runs were compared without a control."""
+        """Whether numbers were compared that were not measured at the same time, and without a control: see `Comparison.sure`."""
         return any(one.state == "measured" and not one.sure for one in self.comparisons)
 
     @property
@@ -215,11 +219,10 @@ def compare(
     judgements = judge([one.judged for one in found], rules)
     judgements = [_NO_VERDICT if bare else one for one, bare in zip(judgements, mixed, strict=True)]
     found = [replace(one, judged=judged(one.judged, verdict)) for one, verdict in zip(found, judgements, strict=True)]
-    diffs = [
-        _op_diff(pair, interleaved=same_run and took_turns(pair)) if ops and not bare else None
-        for pair, bare in zip(pairs, mixed, strict=True)
-    ]
-    op_judgements = _judge_ops(diffs, rules, sure=same_run)
+    turns = [same_run and took_turns(pair) for pair in pairs]
+    diffs = diffs_of([pair if ops and not bare else None for pair, bare in zip(pairs, mixed, strict=True)], turns)
+    apart_words = NO_TURNS if same_run else SEPARATE
+    op_judgements = judge_ops(diffs, rules, sure=turns, what=apart_words)
     comparisons = _with_failures(
         [
             _comparison(pair, base, head, metric, estimate, judgement, diff, verdicts, apart)
@@ -230,13 +233,19 @@ def compare(
     )
     return Table(
         comparisons=comparisons,
-        overall=_overall(comparisons, rules, looks),
+        overall=_overall(comparisons, rules, looks, apart_words),
         rules=rules,
         metric=metric,
         incomplete=tuple(incomplete_sides(base, head)),
+        one_run=same_run,
     )
 
 
+_IN_TURN = (
+    "suspected only, as the two sides did not take turns. To be sure, measure them in turn in one run: `order: {interleave: true}`, as "
+    "suites do by default"
+)
+_HARDLY_A_BLOCK = "suspected only, as the two sides share hardly a block. To be sure, measure both again where their processes do not fail"
 _NO_VERDICT = Judgement(verdict=Verdict.INCONCLUSIVE, reasons=("one side is synthetic",))
 
 
@@ -257,24 +266,6 @@ def _with_failures(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
             )
             found[i] = replace(one, fails_more=p_value, notes=(*one.notes, Note("fails_more", text, False)))
     return tuple(found)
-
-
-def _op_diff(pair: Pair, *, interleaved: bool) -> OpDiff | None:
-    if pair.base is None or pair.head is None:
-        return None
-    ours, theirs = profile_of(pair.base.results), profile_of(pair.head.results)
-    return op_diff(ours, theirs, interleaved=interleaved) if ours and theirs else None
-
-
-def _judge_ops(diffs: Sequence[OpDiff | None], rules: Rules, *, sure: bool) -> list[tuple[Judgement | None, ...]]:
-    """Judge all ops of all cells together, since the correction counts them all. Ops have no control: theirs is another model."""
-    everything = [change.estimate for diff in diffs if diff for change in diff.changes]
-    judgements = judge([one for one in everything if one is not None], rules)
-    judged = iter(judgements if sure else [without_control(one) for one in judgements])
-    return [
-        tuple(next(judged) if change.estimate is not None else None for change in diff.changes) if diff else ()
-        for diff in diffs
-    ]
 
 
 def _comparison(
@@ -312,6 +303,11 @@ def _comparison(
         )
         notes += sample_notes(shown)
         notes += ways_of_comparing(estimate, metric)
+    verdict = apparent
+    if not estimate.sure:
+        verdict = only_suspected(apparent, NO_TURNS if base.run_id == head.run_id else SEPARATE)
+    if verdict.verdict is Verdict.SUSPECTED and base.run_id == head.run_id:
+        notes.append(Note("suspected", _HARDLY_A_BLOCK if took_turns(pair) else _IN_TURN, False))
     return Comparison(
         key=pair.shown.key,
         mask=pair.shown.mask,
@@ -320,7 +316,7 @@ def _comparison(
         base=ours,
         head=theirs,
         estimate=shown,
-        judgement=apparent if estimate.sure else without_control(apparent),
+        judgement=verdict,
         notes=tuple(notes),
         ops=diff,
         op_judgements=op_judgements,
@@ -351,7 +347,7 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
     return "unmeasured"
 
 
-def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> tuple[Overall, ...]:
+def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks, what: str) -> tuple[Overall, ...]:
     groups: dict[tuple[str, str, int, str, str, str, bool], list[Comparison]] = {}
     for one in comparisons:
         if one.state == "measured" and one.judgement.q_value is not None and one.difference is None:
@@ -382,7 +378,7 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks) -> t
             # The mean of several devices does not allow for their spread between runs.
             judgement=judgement
             if all(one.sure and one.spread is None for one in group)
-            else without_control(judgement),
+            else only_suspected(judgement, what),
             synthetic=asked[6],
             output_differs=any(one.output_differs for one in group),
         )

@@ -6,17 +6,25 @@ from dataclasses import replace
 
 from harness.analysis.verdict import Judgement, Verdict
 
+SEPARATE = "separate runs without a control"
+NO_TURNS = "cells that did not take turns"
+"""What shows a suspicion at most: whatever moved between the two sides looks like a difference of theirs."""
 
-def without_control(judgement: Judgement) -> Judgement:
-    """The most that two separate runs without a control can show: a suspicion. Nothing in them says how far apart they started."""
+
+def only_suspected(judgement: Judgement, what: str) -> Judgement:
+    """The most that two sides measured at different times can show: a suspicion. Nothing in them says how far apart they started.
+
+    Args:
+        judgement: what it would be if nothing but chance lay between them.
+        what: `SEPARATE` or `NO_TURNS`.
+    """
     if judgement.verdict in (Verdict.FASTER, Verdict.SLOWER):
         return replace(judgement, verdict=Verdict.SUSPECTED)
-    # More processes say nothing of how far apart the runs started.
-    judgement = replace(judgement, more_processes=None)
+    # More processes say nothing of how far apart the sides started.
     if judgement.looks_same:
-        reason = "separate runs without a control cannot show that nothing changed"
-        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=(reason,), same_so_far=False)
-    return judgement
+        reasons = (f"{what} cannot show that nothing changed",)
+        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=reasons, same_so_far=False, more_processes=None)
+    return judgement if judgement.more_processes is None else replace(judgement, more_processes=None)
 
 
 def without_good_news(judgement: Judgement) -> Judgement:

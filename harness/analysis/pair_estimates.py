@@ -51,7 +51,8 @@ class PairEstimate:
     spread: BetweenRuns | None = None
     """Spread between runs that the interval allows for."""
     sure: bool = True
-    """Whether a verdict can be sure: not between two runs of which nothing says how far apart they started."""
+    """Whether a verdict can be sure: not between two runs of which nothing says how far apart they started, nor within one run unless the
+    sides share blocks."""
 
     @property
     def signed(self) -> bool:
@@ -104,7 +105,7 @@ class Estimator:
         spread = self.spread(pair) if not self.same_run and control is None else None
         if spread is not None:
             found = allowing_for(spread, found)
-        sure = self.same_run or control is not None or spread is not None
+        sure = self._took_turns(found) or control is not None or spread is not None
         return PairEstimate(judged=found, control=control, no_control=why, spread=spread, sure=sure)
 
     def _ratio(self, pair: Pair, control: Controlled | None) -> Estimate:
@@ -166,7 +167,10 @@ class Estimator:
         found = replace(self.looks.corrected(self._of_values(pair, ours, theirs)), mean_ratio=None)
         if self.rules.gate is not None:
             found = replace(found, gate_edge=max(self.rules.gate * level, self.metric.resolution) / unit)
-        return PairEstimate(judged=found, edge=edge, unit=unit, sure=self.same_run)
+        return PairEstimate(judged=found, edge=edge, unit=unit, sure=self._took_turns(found))
+
+    def _took_turns(self, found: Estimate) -> bool:
+        return self.same_run and found.design == "paired"
 
 
 def _log(ratio: float | None, unit: float) -> float | None:

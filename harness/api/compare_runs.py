@@ -138,7 +138,8 @@ def compare(
         metric: the metric: `inference_avg`, `init`, ... (`harness.analysis.metrics.Metric`).
         min_effect: smaller changes count as `same`, as a fraction: 0.01 is 1 %.
         gate: allowed slowdown of a cell, as a fraction; None sets no gate.
-        strict: refuse sides that were measured under unlike conditions, and a gate over separate runs without a control.
+        strict: refuse sides that were measured under unlike conditions, and a gate that can only suspect: over separate runs without a
+            control, or over cells that did not take turns.
 
     Raises:
         UsageError: there is no such run, key or metric; nothing pairs; base has nothing for the `gate`; or `strict` refuses.
@@ -340,11 +341,17 @@ def _with_calibrations(table: Table, pairs: Sequence[Pair], base: Run, head: Run
 
 
 def _refuse_suspicion(table: Table) -> None:
-    if table.rules.gate is not None and table.control_missing:
+    if table.rules.gate is None or not table.control_missing:
+        return
+    if table.one_run:
         raise UsageError(
-            "the two runs are separate and have no control: a gate can only suspect",
-            remedy="measure both sides in one run (--print-suite), or give both runs a `control:` (docs/suite.md)",
+            "cells that are compared did not take turns: a gate can only suspect",
+            remedy="measure both sides in turn in one run: `order: {interleave: true}`, as suites do by default",
         )
+    raise UsageError(
+        "the two runs are separate and have no control: a gate can only suspect",
+        remedy="measure both sides in one run (--print-suite), or give both runs a `control:` (docs/suite.md)",
+    )
 
 
 def _refuse_unlike(table: Table) -> None:

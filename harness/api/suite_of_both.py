@@ -34,7 +34,7 @@ def command(base: str, head: str, by: Sequence[str]) -> str:
 
 
 def with_ways_to_be_sure(table: Table, pairs: Sequence[Pair], printing: str) -> Table:
-    """The table with a note on each suspicion that says how to be sure.
+    """The table with a note on each suspicion between separate runs that says how to be sure; within one run it has one already.
 
     Args:
         table: what was compared.
@@ -43,7 +43,7 @@ def with_ways_to_be_sure(table: Table, pairs: Sequence[Pair], printing: str) -> 
     """
     comparisons = []
     for one, pair in zip(table.comparisons, pairs, strict=True):
-        if one.verdict is Verdict.SUSPECTED:
+        if one.verdict is Verdict.SUSPECTED and not table.one_run:
             way = f"measure both in one run: {printing}" if _differing([pair]) else "give both runs a `control:` cell"
             text = f"suspected only, as the runs are separate and have no control. To be sure, {way}"
             one = replace(one, notes=(*one.notes, Note("suspected", text, False)))

@@ -14,7 +14,6 @@ from rich.table import Column
 
 from harness.analysis.stopping import Step
 from harness.files.terminal_text import printable
-from harness.formats import decision_words
 from harness.records import Result, Status, Trial
 from harness.records.accuracy import AccuracyFigures, OutputDistance
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -112,6 +111,10 @@ class RunProgress:
             self._blocks.pop(step.device, None)
         if self._bar:
             self._bar.update(self._task, total=self._total)
+        from harness.formats import (
+            decision_words,  # loads what compares, which only adaptive runs need while they measure
+        )
+
         lines = [decision_words.why(decision, self._plan) for decision in step.decisions]
         # On a terminal the bar shows the block; elsewhere a line does. Before the first decision there is nothing to show.
         ended = not step.trials and step.decisions

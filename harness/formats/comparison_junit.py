@@ -20,7 +20,8 @@ def junit(table: Table, base: str, head: str) -> str:
         )
         suites.setdefault(one.key.device, []).append(case)
     lacking = words.incomplete(table)
-    lacking += [words.NO_CONTROL] if table.rules.gate is not None and table.control_missing else []
+    why = words.only_suspects(table)
+    lacking += [why] if table.rules.gate is not None and why else []
     return junit_document(f"harness compare {base} {head}", suites, suite_out="\n".join(lacking))
 
 

@@ -27,7 +27,8 @@ def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
     if table.rules.gate is not None:
         verdict = words.gate(table).replace("broken", "**broken**", 1) if table.gate_broken else words.gate(table)
         lines += [f"Gate of {words.percent(table.rules.gate)}: {verdict}", ""]
-        lines += [words.NO_CONTROL.capitalize(), ""] if table.control_missing else []
+        why = words.only_suspects(table)
+        lines += [why[0].upper() + why[1:], ""] if why else []
         breaches = [f"- **breaks the gate**: {_escape(line)}" for line in words.breaches(table)]
         lines += [*breaches, ""] if breaches else []
     lines += [f"Base {_escape(base)}, head {_escape(head)}", ""]

@@ -65,8 +65,8 @@ def print_comparison(table: Table, console: Console, *, ops: int) -> None:
     if table.rules.gate is not None:
         line = words.gate_line(table)
         say(console, f"[red]{line}[/]" if table.gate_broken else line)
-        if table.control_missing:
-            say(console, f"[yellow]{words.NO_CONTROL}[/]")
+        if why := words.only_suspects(table):
+            say(console, f"[yellow]{escape(why)}[/]")
         for breach in words.breaches(table):
             say(console, f"[red]breaks the gate[/]: {escape(printable(breach))}")
 

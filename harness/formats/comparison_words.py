@@ -237,7 +237,16 @@ _BREACHES: dict[Breach, str] = {
     "interrupted": "undecided, as HEAD was interrupted",
     "too_few": "with too few processes in HEAD",
 }
-NO_CONTROL = "a control is missing: the runs are separate, so the gate rests on what is only suspected"
+
+
+def only_suspects(table: Table) -> str:
+    """Say why the gate only suspects; empty where it is sure."""
+    if not table.control_missing:
+        return ""
+    why = "a control is missing: the runs are separate"
+    if table.one_run:
+        why = "cells share too few blocks (`order: {interleave: true}` lets them take turns)"
+    return f"{why}, so the gate rests on what is only suspected"
 
 
 def gate(table: Table) -> str:
@@ -289,7 +298,8 @@ def breach_reason(one: Comparison, table: Table) -> str | None:
     if breach is None or table.rules.gate is None:
         return None
     if breach in ("slower", "suspected"):
-        lacking = ", without a control" if breach == "suspected" else ""
+        apart = "without taking turns" if table.one_run else "without a control"
+        lacking = f", {apart}" if breach == "suspected" else ""
         return f"{_beyond(one)}{lacking}, the gate is {percent(table.rules.gate)}"
     if breach == "too_few":
         cells = f" in a table of {one.judgement.cells} cells" if one.judgement.cells > 1 else ""

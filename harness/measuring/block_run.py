@@ -65,7 +65,7 @@ class BlockRun:
             trials=[ready.script for ready in trials],
             nonce=secrets.token_hex(8),
             zone_path=zone.path if zone else None,
-            pick_temperature=zone.pick if zone and zone.path is None else None,
+            hal_line=zone.line if zone and zone.path is None else None,
             apply_task_profile=bench.setup.apply_task_profile,
             read_back=bench.setup.read_back,
             renew_lease=renew_script(

@@ -80,7 +80,7 @@ class ReadyTrial:
     @property
     def size(self) -> int:
         """Bytes that it takes of the block's script."""
-        return len(self.script.call(None).encode("utf-8", "surrogateescape")) + _ROOM_FOR_REST
+        return len(self.script.text(0, None).encode("utf-8", "surrogateescape")) + _ROOM_FOR_REST
 
 
 def make_ready(

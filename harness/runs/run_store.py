@@ -27,7 +27,6 @@ from types import TracebackType
 from typing import TypeVar
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import SetupError, UsageError
 from harness.files.append_only import LineFile, whole_lines
@@ -37,9 +36,10 @@ from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef,
 from harness.records.accuracy import AccuracyPlan
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
 from harness.records.variants import ConvertedModel, TaskAccuracy
+from harness.runs.checked_json import CheckedJson, mistake
 from harness.runs.result_lines import RESULT, ResultLines
 from harness.runs.run_folder import DECISIONS, LOGS, MANIFEST, TRIALS, refuse_occupied
-from harness.runs.stored_json import first_mistake, read_document
+from harness.runs.stored_json import read_document
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +130,8 @@ class Run:
         return f"Run({str(self.path)!r}, suite {self.manifest.suite!r}: {said})"
 
 
-_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
-_MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+_DECISION = CheckedJson(Decision)
+_MANIFEST = CheckedJson(Manifest)
 _MANIFEST_BY_MSGSPEC = msgspec.json.Decoder(Manifest)
 
 
@@ -368,8 +368,9 @@ def _read_line(read: Callable[[bytes], _Line], line: bytes, file: Path, number: 
     """Read a line; None, with a word in the log, if a disk or an editor spoiled it: one line must not cost the whole run."""
     try:
         return read(line)
-    except ValidationError as error:
-        why = first_mistake(error) if line.strip() else "it is empty"
+    except ValueError as error:
+        found = mistake(error)
+        why = found if line.strip() else "it is empty"
         log.warning("%s:%d is damaged and left out: %s", file, number, why)
         return None
 

@@ -66,9 +66,11 @@ def test_good_processes_that_share_hardly_a_block_are_compared_all_the_same() ->
     head = [value if block >= 10 else None for block, value in enumerate(noise(2, count=21, centre=1100.0))]
     (one,) = table(base, cell(head, delegate="gpu"), apart=("delegate",)).comparisons
     assert (one.estimate.design, one.base.n, one.head.n, one.estimate.n) == ("unpaired", 11, 11, 11)
-    assert one.judgement.verdict is Verdict.SLOWER
-    (note,) = [note for note in one.notes if note.kind == "few_blocks"]
-    assert "count in 1 of 21 blocks" in note.text
+    # Base counts in the first half of the run, head in the second: the time may make the difference.
+    assert (one.judgement.verdict, one.sure) == (Verdict.SUSPECTED, False)
+    texts = {note.kind: note.text for note in one.notes}
+    assert "count in 1 of 21 blocks" in texts["few_blocks"]
+    assert "hardly a block" in texts["suspected"]
     shared = [value if block >= 6 else None for block, value in enumerate(noise(2, count=21))]
     (enough,) = table(base, cell(shared, delegate="gpu"), apart=("delegate",)).comparisons
     assert (enough.estimate.design, enough.estimate.n) == ("paired", 5)

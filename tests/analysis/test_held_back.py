@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis.held_back import without_control, without_good_news
+from harness.analysis.held_back import SEPARATE, only_suspected, without_good_news
 from harness.analysis.verdict import Judgement, Verdict
 
 
@@ -16,15 +16,17 @@ def judgement(verdict: Verdict, *, same_so_far: bool = False) -> Judgement:
 
 @pytest.mark.parametrize("verdict", [Verdict.FASTER, Verdict.SLOWER])
 def test_without_a_control_a_difference_is_a_suspicion(verdict: Verdict) -> None:
-    assert without_control(judgement(verdict)) == replace(judgement(verdict), verdict=Verdict.SUSPECTED)
+    assert only_suspected(judgement(verdict), SEPARATE) == replace(judgement(verdict), verdict=Verdict.SUSPECTED)
 
 
 def test_without_a_control_nothing_is_the_same_and_no_forecast_holds() -> None:
     reason = "separate runs without a control cannot show that nothing changed"
     for looks_same in (judgement(Verdict.SAME), judgement(Verdict.INCONCLUSIVE, same_so_far=True)):
-        assert without_control(looks_same) == Judgement(verdict=Verdict.INCONCLUSIVE, reasons=(reason,), q_value=0.5)
+        assert only_suspected(looks_same, SEPARATE) == Judgement(
+            verdict=Verdict.INCONCLUSIVE, reasons=(reason,), q_value=0.5
+        )
     undecided = judgement(Verdict.INCONCLUSIVE)
-    assert without_control(undecided) == replace(undecided, more_processes=None)
+    assert only_suspected(undecided, SEPARATE) == replace(undecided, more_processes=None)
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
