@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from harness.analysis import special
 
 SHOWN_BELOW = 0.05
 """A difference is shown if chance alone gives one as large less often than this."""

@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from harness.analysis import special
 
 LEVEL = 0.95
 """Share of such intervals that hold the true value."""
