@@ -66,11 +66,17 @@ def _loaded(source: str, name: str) -> Any:
     import onnx
 
     try:
-        model = onnx.load(source)
-    except Exception as error:  # of protobuf, of files with weights that are missing
+        model = onnx.load(source, load_external_data=False)
+    except Exception as error:  # of protobuf
         raise _failed(f"{name} is no whole ONNX model", error) from None
     if not model.graph.node:
         raise ModelFailed(f"{name} is no whole ONNX model: it has no op")
+    apart = [one for one in model.graph.initializer if one.data_location == onnx.TensorProto.EXTERNAL]
+    if apart:  # what is kept by the hash of the source would not notice that they change
+        file = next((entry.value for entry in apart[0].external_data if entry.key == "location"), "another file")
+        raise ModelFailed(
+            f"{name} has its weights in {file!r}", remedy="save it as one file: onnx.save(onnx.load(OLD), NEW)"
+        )
     return model
 
 

@@ -91,6 +91,13 @@ def main() -> None:
         {"x": (TensorProto.FLOAT, [8])},
         {"y": ["found"]},
     )
+    onnx.save(
+        onnx.load(str(folder / "classifier.onnx")),
+        str(folder / "apart.onnx"),
+        save_as_external_data=True,
+        location="apart.data",
+        size_threshold=0,
+    )
     whole = (folder / "classifier.onnx").read_bytes()
     (folder / "cut.onnx").write_bytes(whole[: len(whole) // 2])
 
