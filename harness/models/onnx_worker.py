@@ -29,6 +29,8 @@ from harness.models.worker_side import answer_request
 
 _SIGNATURE = "serving_default"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ADVICE = re.compile(r"input_onnx_file_path:|onnx_op_name:|Read this|Alternatively|If the input|Also|The trace log")
+"""How lines begin that onnx2tf prints after every error."""
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -168,13 +170,23 @@ def _by_onnx2tf(plain: Path, out: Path, inputs: Sequence[TensorFacts]) -> None:
                 non_verbose=False,
             )
     except Exception as error:
-        raise _failed("onnx2tf cannot convert it", error) from None
+        raise _failed(f"onnx2tf cannot convert {_op(said.getvalue())}", error) from None
     except SystemExit:
-        errors = [_COLOUR.sub("", line) for line in said.getvalue().splitlines() if "ERROR:" in line]
-        why = f": {' '.join(errors[-1].replace('ERROR:', '').split())[:240]}" if errors else ""
-        raise ModelFailed(f"onnx2tf cannot convert it{why}") from None
+        why = next((f": {one}" for one in _errors(said.getvalue()) if not _ADVICE.match(one)), "")
+        raise ModelFailed(f"onnx2tf cannot convert {_op(said.getvalue())}{why[:240]}") from None
     finally:
         sys.stdout.write(said.getvalue())  # into the log
+
+
+def _errors(said: str) -> list[str]:
+    lines = (_COLOUR.sub("", line) for line in said.splitlines())
+    return [" ".join(line.removeprefix("ERROR:").split()) for line in lines if line.startswith("ERROR:")]
+
+
+def _op(said: str) -> str:
+    """Return the op that onnx2tf names, without the prefix of names that it makes up itself."""
+    named = [one.removeprefix("onnx_op_name:").strip() for one in _errors(said) if one.startswith("onnx_op_name:")]
+    return repr(named[-1].removeprefix("sng_")) if named else "it"
 
 
 def _as_the_source(
@@ -191,7 +203,6 @@ def _as_the_source(
     call = loaded.signatures[_SIGNATURE]
     takes = call.structured_input_signature[1]
     missing = [one.name for one in inputs if one.name not in takes]
-    missing += [key for key in answers if key not in call.structured_outputs]
     if missing:
         raise ModelFailed(f"onnx2tf has lost {', '.join(map(repr, missing[:3]))}")
 
@@ -212,7 +223,11 @@ def _as_the_source(
         found = fed(sample, turned)
         orders, errors = {}, 0.0
         for key, expected in answers.items():
-            orders[key], error = _order(found[key].numpy(), expected)
+            # Of outputs that only a transposition tells apart onnx2tf keeps one name.
+            names = [key] if key in found else list(found)
+            fits = [(name, *_order(found[name].numpy(), expected)) for name in names]
+            name, order, error = min(fits, key=lambda one: one[2])
+            orders[key] = (name, order)
             errors += error
         tried.append((errors, turned, orders))
     if not tried:
@@ -222,8 +237,8 @@ def _as_the_source(
     def serve(**tensors: Any) -> dict[str, Any]:
         found = fed(tensors, turned)
         return {
-            key: tf.identity(found[key] if order is None else tf.transpose(found[key], order), name=key)
-            for key, order in orders.items()
+            key: tf.identity(found[name] if order is None else tf.transpose(found[name], order), name=key)
+            for key, (name, order) in orders.items()
         }
 
     specs = {one.name: tf.TensorSpec(one.shape, tf.as_dtype(one.dtype), name=one.name) for one in inputs}

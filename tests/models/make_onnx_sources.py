@@ -79,6 +79,26 @@ def main() -> None:
         {"y": [1, 4]},
         kernel=normal(4, 3, 3, 3),
     )
+    # Two outputs that are one for onnx2tf, which puts channels last.
+    save(
+        folder / "both_layouts.onnx",
+        [
+            node("ConvTranspose", ["x", "kernel"], ["c"], strides=[2, 2], kernel_shape=[2, 2]),
+            node("Concat", ["c", "c"], ["first"], axis=1),
+            node("Transpose", ["first"], ["last"], perm=[0, 2, 3, 1]),
+        ],
+        {"x": (TensorProto.FLOAT, [1, 4, 6, 5])},
+        {"last": [1, 12, 10, 6], "first": [1, 6, 12, 10]},
+        kernel=normal(4, 3, 2, 2),
+    )
+    # onnx2tf wants the size of the kernel to be said; ONNX does not.
+    save(
+        folder / "refused.onnx",
+        [node("ConvTranspose", ["x", "kernel"], ["y"], name="up")],
+        {"x": (TensorProto.FLOAT, [1, 4, 6, 5])},
+        {"y": [1, 3, 7, 6]},
+        kernel=normal(4, 3, 2, 2),
+    )
     save(
         folder / "open.onnx",
         [node("Relu", ["x"], ["y"])],

@@ -48,6 +48,13 @@ def test_layouts_that_no_shape_tells_are_those_of_the_source(graphs: Path) -> No
     assert {one.name for one in run.outputs} == {"t495", "out_0"}
 
 
+def test_outputs_that_only_their_layout_tells_apart(graphs: Path) -> None:
+    (row,) = converted(graphs / "both_layouts.onnx", "fp32")
+    assert row.status == "ok", row.message
+    run = run_on_host(Path(str(row.path)), None, signature="serving_default")
+    assert {one.name: one.shape for one in run.outputs} == {"last": (1, 12, 10, 6), "first": (1, 6, 12, 10)}
+
+
 def test_images_with_channels_last_need_no_network(graphs: Path) -> None:
     (row,) = converted(graphs / "channels_last.onnx", "fp32")
     assert row.status == "ok", row.message
@@ -62,6 +69,7 @@ def test_mistakes_and_failures_are_one_line(graphs: Path) -> None:
     assert row.status == "ok", row.message
     for name, said in (
         ("cut.onnx", "no whole ONNX model"),
+        ("refused.onnx", "onnx2tf cannot convert 'up': "),
         ("apart.onnx", "has its weights in 'apart.data'"),
         ("no_converter.onnx", "is no op of TensorFlow Lite"),
     ):
