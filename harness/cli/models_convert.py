@@ -1,4 +1,4 @@
-"""`harness models convert`: makes variants of Keras models, SavedModels and .tflite files, and checks each."""
+"""`harness models convert`: makes variants of models of Keras, TensorFlow, PyTorch and ONNX and of .tflite files, and checks each."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ Examples:
   harness models convert digits.keras --variant fp32 --variant int8 --calibration calibration.npz -o models
   harness models convert saved_model/ --variant dynamic --shape image=1x224x224x3
   harness models convert digits.tflite --variant dynamic_wi8 --json
+  harness models convert digits.pt2 --variant fp32,dynamic_wi8
 """
 _SHAPE = re.compile(r"(?P<name>.+)=(?P<sizes>[0-9]+(?:x[0-9]+)*)")
 
@@ -79,8 +80,9 @@ def convert(
 ) -> int:
     """Make variants of a model, and check that they are right.
 
-    A SOURCE is a .keras or .h5 file, a SavedModel folder, or a .tflite. Every variant runs on this computer and is held against the
-    source's own outputs before it counts. Files are kept by content: converting the same again takes no time.
+    A SOURCE is a .keras or .h5 file, a SavedModel folder, a .pt2 of PyTorch (torch.export.save), an .onnx, or a .tflite. Every variant
+    runs on this computer and is held against the source's own outputs before it counts. Files are kept by content: converting the same
+    again takes no time.
     """
     wanted = tuple(dict.fromkeys(one for given in variants for one in given.split(","))) or ("fp32",)
     requests = [

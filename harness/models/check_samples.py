@@ -69,6 +69,37 @@ def first_samples(samples: Samples, count: int) -> Samples:
     return {key: {name: values[:count] for name, values in by_input.items()} for key, by_input in samples.items()}
 
 
+def kept_samples(arrays: Arrays, signatures: Signatures, path: str, folder: Path) -> Samples:
+    """Write all samples for calibration, and return the few that variants are checked with.
+
+    Args:
+        arrays: of the calibration file; empty without one.
+        signatures: inputs with fixed shapes.
+        path: the calibration file as the user wrote it.
+        folder: gets `samples.npz` and, if there are arrays, `calibration.npz`.
+
+    Raises:
+        UsageError: the calibration does not fit.
+    """
+    if arrays:
+        bound = bound_samples(arrays, signatures, path)
+        write_samples(folder / "calibration.npz", bound)
+        chosen = first_samples(bound, CHECKED_SAMPLES)
+    else:
+        chosen = random_samples(signatures)
+    write_samples(folder / "samples.npz", chosen)
+    return chosen
+
+
+def stacked(answers: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Return the outputs of several samples as arrays. Outputs whose size depends on the values are left out: they cannot be compared."""
+    return {
+        name: np.stack([one[name] for one in answers])
+        for name in answers[0]
+        if len({one[name].shape for one in answers}) == 1
+    }
+
+
 def write_samples(path: Path, samples: Samples) -> None:
     """Write samples or outputs of several signatures into one .npz file. Names are kept apart: they may be no file names."""
     names: list[tuple[str, str]] = []

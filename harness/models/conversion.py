@@ -1,7 +1,8 @@
-"""Turns a source (Keras, SavedModel, .tflite) into the variants that are measured.
+"""Turns a source (Keras, SavedModel, PyTorch, ONNX, .tflite) into the variants that are measured.
 
     source ── SavedModel, once ── fp32, fp16, dynamic, int8, ...    TensorFlow's converter, a process each
                                   └── dynamic_wi8, ...              litert-quantizer, from the fp32 file
+    .onnx ── onnx2tf makes the SavedModel;  .pt2 ── litert-torch makes the fp32 file, and TensorFlow nothing
 
 Every variant runs on this host and is held against its source before it counts. What was made is kept by content.
 """
@@ -21,6 +22,13 @@ from harness.records.variants import BY_QUANTIZER, ConvertedModel
 
 __all__ = ["ConversionRequest", "convert_source"]
 
+_CONVERTERS = {
+    SourceKind.ONNX: ("onnx2tf", "tensorflow"),
+    SourceKind.PT2: ("litert_torch",),
+    SourceKind.TFLITE: ("quantizer",),
+}
+"""What must be in the Python that converts a source, as attributes of `ConverterPython`; TensorFlow for the others."""
+
 
 def convert_source(
     request: ConversionRequest, *, out: Path | None = None, told: Callable[[str], None] = lambda _line: None
@@ -38,11 +46,10 @@ def convert_source(
         KeyboardInterrupt: passed on once no converter runs; finished variants are kept.
     """
     kind = checked_kind(request)
-    python = find_converter_python()
+    python = find_converter_python(*_CONVERTERS.get(kind, ("tensorflow",)))
     _need_extras(request, kind, python)
     digest = source_hash(request.source)
     calibration = None if request.calibration is None else source_hash(request.calibration)
-    versions = [python.tensorflow, python.keras, python.tf_keras, python.tfmot]
     cache = ConversionCache(
         {
             "source": digest,
@@ -52,7 +59,7 @@ def convert_source(
             "inputs": {name: list(shape) for name, shape in request.inputs.items()},
             "select_tf_ops": request.select_tf_ops,
             "signature": request.signature,
-            "loader": None if kind is SourceKind.TFLITE else versions,
+            "loader": _loader(kind, python),
         }
     )
     rows = []
@@ -70,9 +77,24 @@ def convert_source(
     return tuple(rows)
 
 
+def _loader(kind: SourceKind, python: ConverterPython) -> list[str | None] | None:
+    """Return the versions of all that a source goes through before its variants part."""
+    if kind is SourceKind.TFLITE:
+        return None
+    if kind is SourceKind.PT2:
+        return [python.litert_torch, python.torch]
+    versions = [python.tensorflow, python.keras, python.tf_keras, python.tfmot]
+    return [python.onnx2tf, *versions] if kind is SourceKind.ONNX else versions
+
+
 def _need_extras(request: ConversionRequest, kind: SourceKind, python: ConverterPython) -> None:
-    if kind is not SourceKind.TFLITE:
-        python.need_tensorflow(f"converting {request.name}")
+    what = f"converting {request.name}"
+    if kind is SourceKind.PT2:
+        python.need_litert_torch(what)
+    elif kind is SourceKind.ONNX:
+        python.need_onnx2tf(what)
+    if kind not in (SourceKind.TFLITE, SourceKind.PT2):
+        python.need_tensorflow(what)
     quantised = next((one for one in request.variants if one in BY_QUANTIZER), None)
     if quantised is not None:
         python.need_quantizer(f"the variant {quantised}")

@@ -39,8 +39,17 @@ _FLATBUFFERS: Mapping[bytes, str] = {
     b"TFL1": "a TensorFlow Lite model of schema version 1: convert the original anew",
     b"TFL2": "a TensorFlow Lite model of schema version 2: convert the original anew",
 }
+EXPORTED_PROGRAM = re.compile(r"(?:[^/]+/models/[^/]+|serialized_exported_program)\.json$")
+"""What an archive of `torch.export.save` holds: that of PyTorch 2.8 and later, that of earlier ones."""
 _ZIPPED: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?:.*/)?data\.pkl$"), "a PyTorch file (.pt): convert it to TensorFlow Lite"),
+    (
+        EXPORTED_PROGRAM,
+        "an ExportedProgram of PyTorch (.pt2): `harness models convert` makes a .tflite of it",
+    ),
+    (
+        re.compile(r"(?:.*/)?data\.pkl$"),
+        "a PyTorch file (.pt) without its program: save it with torch.export.save, and give the .pt2",
+    ),
     (
         re.compile(r"model\.weights\.h5$|.*\.weights\.h5$"),
         "a Keras model (.keras): `harness models convert` makes a .tflite of it",
@@ -96,6 +105,16 @@ def other_format(path: Path) -> str | None:
     )
 
 
+def looks_like_onnx(path: Path) -> bool:
+    """Return whether a file begins as ONNX models do.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return _ONNX.match(stream.read(_HEAD)) is not None
+
+
 def _by_magic(head: bytes) -> str | None:
     if head[257:262] == b"ustar":
         return "a tar archive: unpack it first"
@@ -113,7 +132,7 @@ def _by_structure(head: bytes, path: Path) -> str | None:
     if suffix == ".mlmodel":
         return "a Core ML model: convert the original to TensorFlow Lite"
     if suffix == ".onnx" or _ONNX.match(head) is not None:
-        return "an ONNX model: convert it to TensorFlow Lite"
+        return "an ONNX model: `harness models convert` makes a .tflite of it"
     if suffix == ".pb" or (head[:1] == b"\n" and b"\x12" in head[:200] and b"\0" in head):
         return "a protocol buffer, maybe a TensorFlow graph: convert it to TensorFlow Lite"
     return None

@@ -46,7 +46,7 @@ def fixed_shape(
                 have if want is None and place else (batch if want is None else want)
                 for place, (want, have) in enumerate(zip(shape, whole, strict=True))
             )
-    example = "x".join(str(batch if place == 0 else size or 224) for place, size in enumerate(shape or (1, 224)))
+    example = "x".join(str(size or (batch if place == 0 else 224)) for place, size in enumerate(shape or (1, 224)))
     raise UsageError(
         f"the input {name!r} has open dimensions ({shown(shape)})",
         remedy=f"give its shape: --shape {name}={example} (in a suite `inputs`), or a calibration file",

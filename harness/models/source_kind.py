@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.models.model_format import IDENTIFIER, other_format
+from harness.models.model_format import EXPORTED_PROGRAM, IDENTIFIER, looks_like_onnx, other_format
 
-_TAKEN = "a source is a .keras or .h5 file, a SavedModel folder, or a .tflite"
+_TAKEN = "a source is a .keras or .h5 file, a SavedModel folder, a .pt2 of PyTorch, an .onnx, or a .tflite"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -21,6 +21,9 @@ class SourceKind(StrEnum):
     """A .keras file of Keras 3 or of Keras 2.12 and later."""
     H5 = "h5"
     SAVED_MODEL = "saved_model"
+    PT2 = "pt2"
+    """An ExportedProgram of PyTorch, as `torch.export.save` writes it."""
+    ONNX = "onnx"
     TFLITE = "tflite"
 
 
@@ -43,8 +46,10 @@ def source_kind(path: Path, name: str) -> SourceKind:
             return SourceKind.TFLITE
         if head == _HDF5:
             return SourceKind.H5
-        if head[:2] == b"PK" and _is_keras(path):
-            return SourceKind.KERAS
+        if head[:2] == b"PK" and (zipped := _zipped_kind(path)) is not None:
+            return zipped
+        if looks_like_onnx(path):
+            return SourceKind.ONNX
         what = other_format(path)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}", remedy=_TAKEN) from None
@@ -82,10 +87,12 @@ def _folder_kind(path: Path, name: str) -> SourceKind:
     raise UsageError(f"{name} is a folder without saved_model.pb", remedy=hint)
 
 
-def _is_keras(path: Path) -> bool:
+def _zipped_kind(path: Path) -> SourceKind | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        return False
-    return "config.json" in names and any(one.endswith(".weights.h5") for one in names)
+        return None
+    if "config.json" in names and any(one.endswith(".weights.h5") for one in names):
+        return SourceKind.KERAS
+    return SourceKind.PT2 if any(EXPORTED_PROGRAM.match(one) for one in names) else None

@@ -18,14 +18,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError, ModelFailed, UsageError
 from harness.models.arrays_file import Arrays, read_arrays
-from harness.models.check_samples import (
-    CHECKED_SAMPLES,
-    Samples,
-    bound_samples,
-    first_samples,
-    random_samples,
-    write_samples,
-)
+from harness.models.check_samples import kept_samples, stacked, write_samples
 from harness.models.keras_source import LoadedKeras, load_keras, read_keras_file
 from harness.models.open_dimensions import OpenShape, fixed_shape, unknown_names
 from harness.models.tensor_facts import TensorFacts
@@ -77,9 +70,9 @@ def _keras(request: dict[str, Any], folder: Path, arrays: Arrays) -> dict[str, A
         for one, shape, dtype in loaded.inputs
     ]
     signatures = {_KERAS_SIGNATURE: inputs}
-    samples = _samples(request, arrays, signatures, folder)
+    samples = kept_samples(arrays, signatures, request["calibration_name"], folder)
     saved = _export(loaded, inputs, folder / "saved_model", tf)
-    reference = {_KERAS_SIGNATURE: _stacked(_predicted(loaded, samples[_KERAS_SIGNATURE], inputs, tf))}
+    reference = {_KERAS_SIGNATURE: stacked(_predicted(loaded, samples[_KERAS_SIGNATURE], inputs, tf))}
     write_samples(folder / "reference.npz", reference)
     return {**_answer(signatures, saved, request), "recurrent": loaded.recurrent, "legacy": legacy}
 
@@ -162,8 +155,8 @@ def _saved_model(request: dict[str, Any], folder: Path, arrays: Arrays) -> dict[
             )
             for one, spec in specs.items()
         ]
-    samples = _samples(request, arrays, signatures, folder)
-    reference = {key: _stacked(_called(found[key], samples[key], signatures[key], tf)) for key in found}
+    samples = kept_samples(arrays, signatures, request["calibration_name"], folder)
+    reference = {key: stacked(_called(found[key], samples[key], signatures[key], tf)) for key in found}
     write_samples(folder / "reference.npz", reference)
     place = (
         _with_fixed_shapes(loaded, found, signatures, folder / "saved_model", tf)
@@ -195,30 +188,6 @@ def _called(
         made = call(**{one.name: tf.constant(samples[one.name][number], _tf_dtype(one.dtype, tf)) for one in inputs})
         answers.append({name: np.asarray(value) for name, value in made.items()})
     return answers
-
-
-def _samples(
-    request: dict[str, Any], arrays: Arrays, signatures: Mapping[str, Sequence[TensorFacts]], folder: Path
-) -> Samples:
-    """Write all samples for calibration, and return the few that variants are checked with."""
-    if arrays:
-        bound = bound_samples(arrays, signatures, request["calibration_name"])
-        write_samples(folder / "calibration.npz", bound)
-        chosen = first_samples(bound, CHECKED_SAMPLES)
-    else:
-        chosen = random_samples(signatures)
-    write_samples(folder / "samples.npz", chosen)
-    return chosen
-
-
-def _stacked(answers: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    names = list(answers[0])
-    # Outputs whose size depends on the values cannot be held against each other as one array.
-    return {
-        name: np.stack([one[name] for one in answers])
-        for name in names
-        if len({one[name].shape for one in answers}) == 1
-    }
 
 
 def _answer(signatures: Mapping[str, Sequence[TensorFacts]], place: Path, request: dict[str, Any]) -> dict[str, Any]:

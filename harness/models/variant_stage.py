@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -35,6 +36,10 @@ _INSTEAD = {
 """What litert-quantizer makes of a .tflite, by what TensorFlow would make of its source."""
 
 
+_LOADERS = {SourceKind.PT2: "torch_worker", SourceKind.ONNX: "onnx_worker"}
+"""The workers that load what TensorFlow itself does not."""
+
+
 class VariantStage:
     """The variants of one source. Loads the source at the first that is not in the cache.
 
@@ -64,6 +69,7 @@ class VariantStage:
         self._workers = self._stack.enter_context(Workers(python.program, ENVIRONMENT))
         self._work: Path | None = None
         self._saved_model: Path | None = None
+        """What variants are made of; of a .pt2 it is the float .tflite."""
         self._loaded: SourceFacts | None = None
         self._refused: ModelFailed | None = None
 
@@ -89,6 +95,8 @@ class VariantStage:
             return replace(kept, source=self._request.name)
         log = self._cache.log(variant)
         try:
+            if self._kind is SourceKind.PT2 and variant in BY_TENSORFLOW and variant != "fp32":
+                raise _not_by_tensorflow(variant, ".pt2")
             if variant in NEED_CALIBRATION and self._calibration is None and not self._makes_do(variant):
                 raise ModelFailed(
                     f"{variant} needs samples of what the model will see",
@@ -106,10 +114,7 @@ class VariantStage:
         try:
             facts = file_facts(source)
             if variant != "fp32":
-                raise ModelFailed(
-                    f"TensorFlow makes {variant} of a Keras model or a SavedModel, not of a .tflite",
-                    remedy=f"litert-quantizer makes {_INSTEAD[variant]} of it",
-                )
+                raise _not_by_tensorflow(variant, ".tflite")
             if facts.quantized_ops:
                 raise ModelFailed(_already_quantised(facts), remedy="give the float model")
             return self._record(variant, source, facts, None)
@@ -117,6 +122,11 @@ class VariantStage:
             return self._failed(variant, error, None)
 
     def _make(self, variant: str, made: Path, log: Path) -> None:
+        if self._kind is SourceKind.PT2 and variant == "fp32":
+            self._export()
+            assert self._saved_model is not None  # noqa: S101  # `_export` sets it or raises
+            shutil.copyfile(self._saved_model, made)
+            return
         by_quantizer = variant in BY_QUANTIZER
         request: dict[str, Any] = {"variant": variant, "out": str(made)}
         if by_quantizer:
@@ -189,13 +199,16 @@ class VariantStage:
             "converter": self._converter(variant),
             "calibration_sha256": self._calibration if made_with else None,
             "batch": self._request.batch if self._kind is not SourceKind.TFLITE else None,
-            "select_tf_ops": self._request.select_tf_ops and self._kind is not SourceKind.TFLITE,
+            "select_tf_ops": self._request.select_tf_ops and self._kind not in (SourceKind.TFLITE, SourceKind.PT2),
         }
 
     def _converter(self, variant: str) -> str:
         if variant in BY_QUANTIZER:
             return f"litert-quantizer {self._python.quantizer}"
-        return "none" if self._kind is SourceKind.TFLITE else f"tensorflow {self._python.tensorflow}"
+        if self._kind is SourceKind.PT2:
+            return f"litert-torch {self._python.litert_torch}"
+        before = f"onnx2tf {self._python.onnx2tf}, " if self._kind is SourceKind.ONNX else ""
+        return "none" if self._kind is SourceKind.TFLITE else f"{before}tensorflow {self._python.tensorflow}"
 
     def _makes_do(self, variant: str) -> bool:
         """Return whether the source brings its own ranges, so that int8 takes no calibration."""
@@ -259,7 +272,7 @@ class VariantStage:
                     "signature": request.signature,
                     "legacy": None,
                 }
-                call = self._call("source_worker", asked, log, "loading")
+                call = self._call(_LOADERS.get(self._kind, "source_worker"), asked, log, "loading")
                 self._loaded, self._saved_model = load_source(
                     call, self._workers, has_legacy=self._python.tf_keras is not None, told=self._told
                 )
@@ -275,7 +288,7 @@ class VariantStage:
             log=log,
             doing=f"{self._request.name}: {doing}",
             timeout_s=self._request.timeout_s,
-            shares_tensorflow=module != "quantizer_worker",
+            shares_tensorflow=module in ("source_worker", "variant_worker"),
         )
 
     def _work_folder(self) -> Path:
@@ -293,6 +306,13 @@ def _sizes(path: Path) -> tuple[str, int, int]:
             digest.update(block)
             size, zipped = size + len(block), zipped + len(packer.compress(block))
     return digest.hexdigest(), size, zipped + len(packer.flush())
+
+
+def _not_by_tensorflow(variant: str, source: str) -> ModelFailed:
+    return ModelFailed(
+        f"TensorFlow makes {variant} of a Keras model or a SavedModel, not of a {source}",
+        remedy=f"litert-quantizer makes {_INSTEAD[variant]} of it",
+    )
 
 
 def _already_quantised(facts: FileFacts) -> str:

@@ -58,7 +58,7 @@ class EvaluateEntry(StrictEntry):
 class SourceEntry(StrictEntry):
     """A source and the variants that are made of it, relative to the suite file."""
 
-    source: str = Field(min_length=1, description=".keras, .h5, a SavedModel folder, or a .tflite")
+    source: str = Field(min_length=1, description=".keras, .h5, a SavedModel folder, .pt2, .onnx, or a .tflite")
     variants: list[VariantName] = Field(default=["fp32"], min_length=1, description="what it is converted to")
     calibration: str | None = Field(
         default=None, min_length=1, description="an .npz file: arrays by input name, first axis = samples"

@@ -42,3 +42,26 @@ def quantizer_python(converter_python: ConverterPython) -> Path:
     if converter_python.quantizer is None:
         pytest.skip(f"no litert-quantizer in {converter_python.program} (see {VARIABLE})")
     return Path(converter_python.program)
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> Path:
+    """A Python with PyTorch, litert-torch and litert-quantizer."""
+    return _holding("litert_torch", "quantizer")
+
+
+@pytest.fixture(scope="session")
+def onnx_python() -> Path:
+    """A Python with onnx2tf and what it needs, and litert-quantizer."""
+    return _holding("onnx2tf", "tensorflow", "quantizer")
+
+
+def _holding(*wanted: str) -> Path:
+    try:
+        found = find_converter_python(*wanted)
+    except SetupError as error:
+        pytest.skip(str(error))
+    missing = [name for name in wanted if getattr(found, name) is None]
+    if missing:
+        pytest.skip(f"no {' and no '.join(missing)} in one of the Pythons of {VARIABLE}")
+    return Path(found.program)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ from ai_edge_litert import schema_py_generated as schema
 
 from harness.errors import SetupError, UsageError
 from harness.models.conversion import ConversionRequest, convert_source
+from harness.models.converter_python import find_converter_python
 from harness.models.source_kind import source_hash
 from harness.records.variants import ConvertedModel
 from tests.model_files import copy_of_shipped, shipped
-from tests.models.test_source_kind import keras_file
+from tests.models.test_source_kind import exported_program, keras_file, onnx_model
 
 
 def converted(source: Path, *variants: str, out: Path | None = None, **more: object) -> tuple[ConvertedModel, ...]:
@@ -75,12 +78,33 @@ def test_a_missing_extra_is_one_line_with_the_command(tmp_path: Path, monkeypatc
     with pytest.raises(SetupError, match="needs TensorFlow") as caught:
         converted(keras_file(tmp_path / "m.keras"), "fp32")
     assert caught.value.remedy == "pip install 'litert-device-harness[models]'"
+    with pytest.raises(SetupError, match="needs litert-torch") as caught:
+        converted(exported_program(tmp_path / "m.pt2"), "fp32")
+    assert caught.value.remedy == "pip install 'litert-device-harness[torch]'"
+    with pytest.raises(SetupError, match="needs onnx2tf") as caught:
+        converted(onnx_model(tmp_path / "m.onnx"), "fp32")
+    assert "pip install onnx2tf" in str(caught.value.remedy)
     with pytest.raises(SetupError, match="dynamic_wi8 needs litert-quantizer") as caught:
         converted(shipped("cnn_fp32.tflite"), "dynamic_wi8")
     assert caught.value.remedy == "pip install 'litert-device-harness[quantize]'"
     monkeypatch.setenv("HARNESS_MODELS_PYTHON", str(tmp_path / "none"))
     with pytest.raises(SetupError, match="cannot start"):
         converted(shipped("cnn_fp32.tflite"), "dynamic_wi8")
+
+
+def test_of_several_pythons_the_first_with_the_converter_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = []
+    for name, holds in (("plain", {}), ("torch", {"litert_torch": "0.10.0"}), ("both", {"litert_torch": "9"})):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\necho '{json.dumps({'python': [3, 11, 7], **holds})}'\n")
+        program.chmod(0o755)
+        programs.append(str(program))
+    monkeypatch.setenv("HARNESS_MODELS_PYTHON", os.pathsep.join(programs))
+    assert find_converter_python("litert_torch").program == programs[1]
+    assert find_converter_python().program == programs[0]
+    assert find_converter_python("onnx2tf").program == programs[0]
 
 
 def test_the_quantizers_variants(quantizer_python: Path, tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ def test_what_stays_open_is_asked_for() -> None:
     with pytest.raises(UsageError, match=r"'x' has open dimensions \(\?x\?x3\)") as caught:
         fixed((None, None, 3))
     assert "--shape x=1x224x3" in str(caught.value.remedy)
+    with pytest.raises(UsageError) as caught:
+        fixed((7, None, 3))
+    assert "--shape x=7x224x3" in str(caught.value.remedy)
 
 
 def test_a_shape_that_contradicts_the_source_is_refused() -> None:

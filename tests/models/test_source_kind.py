@@ -18,6 +18,18 @@ def keras_file(path: Path) -> Path:
     return path
 
 
+def exported_program(path: Path, inside: str = "model/models/model.json") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(inside, "{}")
+        archive.writestr("model/data/sample_inputs/model.pt", b"")
+    return path
+
+
+def onnx_model(path: Path) -> Path:
+    path.write_bytes(b"\x08\x08\x12\x07pytorch\x1a\x052.0.1:\xcf\x01")
+    return path
+
+
 def test_the_content_tells_and_the_suffix_does_not(tmp_path: Path) -> None:
     saved = tmp_path / "saved.keras"
     saved.mkdir()
@@ -28,6 +40,9 @@ def test_the_content_tells_and_the_suffix_does_not(tmp_path: Path) -> None:
         (keras_file(tmp_path / "model.tflite"), SourceKind.KERAS),
         (tmp_path / "a.bin", SourceKind.H5),
         (saved, SourceKind.SAVED_MODEL),
+        (exported_program(tmp_path / "model.pt"), SourceKind.PT2),
+        (exported_program(tmp_path / "old.keras", "serialized_exported_program.json"), SourceKind.PT2),
+        (onnx_model(tmp_path / "model.bin"), SourceKind.ONNX),
     ):
         assert source_kind(path, path.name) is kind
 
@@ -41,12 +56,15 @@ def test_what_is_no_source_is_named(tmp_path: Path) -> None:
     text(tmp_path / "page.keras")
     with zipfile.ZipFile(tmp_path / "app.keras", "w") as archive:
         archive.writestr("readme", "")
+    with zipfile.ZipFile(tmp_path / "weights.pt", "w") as archive:
+        archive.writestr("weights/data.pkl", "")
     for name, said in (
         ("missing.keras", "cannot be read: No such file"),
         ("unpacked", "an unpacked .keras file"),
         ("above", "without saved_model.pb"),
         ("page.keras", "an HTML page"),
         ("app.keras", "a ZIP archive"),
+        ("weights.pt", "save it with torch.export.save"),
     ):
         with pytest.raises(UsageError, match=said) as caught:
             source_kind(tmp_path / name, name)
