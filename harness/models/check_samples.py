@@ -126,7 +126,8 @@ def read_samples(path: Path) -> Samples:
 def _fitted(values: NDArray[Any], facts: TensorFacts, path: str) -> NDArray[Any]:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         odd = int((~np.isfinite(values)).sum())
-        raise UsageError(f"{path}: {facts.name!r} holds {odd} values that are NaN or infinite")
+        held = "a value that is" if odd == 1 else f"{odd} values that are"
+        raise UsageError(f"{path}: {facts.name!r} holds {held} NaN or infinite")
     if facts.dtype == "object":
         if values.dtype.kind not in "SU":
             raise UsageError(f"{path}: {facts.name!r} holds {values.dtype.name}, the model takes text")

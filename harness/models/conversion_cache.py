@@ -4,6 +4,7 @@ $CACHE/converted/SOURCE/             a source with its options: `SOURCE` is thei
     facts.json                       what the source is: signatures, inputs, ...
     samples.npz, reference.npz       what its variants are checked with, and its own answers
     VARIANT/model.tflite, record.json, converter.log
+    fp32/dense.tflite                of a pruned source, where model.tflite is stored without its zeros
 $CACHE/converted/SOURCE.lock         held while somebody converts it
 $CACHE/converted/.work-*             exported SavedModels; gone when the conversion ends
 """
@@ -27,7 +28,7 @@ from harness.files.user_folders import models_folder
 from harness.files.whole_file import put_in_place, replacing, unfinished, write_whole
 from harness.records.variants import ConvertedModel
 
-FORMAT = 1
+FORMAT = 2
 """Counted up whenever the same request would give another file or be checked otherwise."""
 
 
@@ -119,25 +120,41 @@ class ConversionCache:
         known = {one.name for one in fields(ConvertedModel)}
         try:
             record = ConvertedModel(**{key: value for key, value in stored["model"].items() if key in known})
-            with self.model(variant).open("rb") as stream:
-                same = hashlib.file_digest(stream, "sha256").hexdigest() == record.sha256
+            same = _digest(self.model(variant)) == record.sha256
+            if (dense := stored.get("dense_sha256")) is not None:
+                same = same and _digest(self._dense(variant)) == dense
         except (OSError, KeyError, TypeError, AttributeError):
             return None
         return replace(record, path=str(self.model(variant))) if same else None
 
-    def keep(self, record: ConvertedModel, made: Path, more: Mapping[str, Any]) -> ConvertedModel:
+    def dense(self, variant: str) -> Path | None:
+        """Return the file with all zeros of a variant that `kept` returned, if its own leaves them out."""
+        return place if (place := self._dense(variant)).is_file() else None
+
+    def _dense(self, variant: str) -> Path:
+        return self.model(variant).with_name("dense.tflite")
+
+    def keep(
+        self, record: ConvertedModel, made: Path, more: Mapping[str, Any], dense: Path | None = None
+    ) -> ConvertedModel:
         """Keep a variant's file and its record.
 
         Args:
             record: without its path.
             made: the file, which moves.
             more: what else is recorded of how it was made and checked.
+            dense: the same model with all its zeros, which moves too.
 
         Raises:
             SetupError: it cannot be written.
         """
         place = self.model(record.variant)
         self._take(made, place)
+        if dense is None:
+            self._dense(record.variant).unlink(missing_ok=True)
+        else:
+            self._take(dense, self._dense(record.variant))
+            more = {**more, "dense_sha256": _digest(self._dense(record.variant))}
         whole = replace(record, path=str(place))
         document = {"model": asdict(whole), "identity": self.identity, **more}
         write_whole(place.with_name("record.json"), json.dumps(document, indent=1).encode())
@@ -171,6 +188,11 @@ def copy_whole(model: Path, place: Path) -> None:
 def new_file(folder: Path) -> Path:
     """Return a name for a file that a worker makes in a folder of the cache."""
     return unfinished(folder / "model.tflite")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -35,6 +35,8 @@ class FileFacts:
     """Share of zeros among weights of two and more dimensions, from 0 to 1; None if there is none."""
     float_ops: int
     """Ops with a float32 input, weights included."""
+    sparse_tensors: int = 0
+    """Weights that are stored without their zeros."""
     flex_ops: tuple[str, ...] = ()
     """Ops that need TensorFlow itself, without `Flex` before their names."""
     custom_ops: tuple[str, ...] = ()
@@ -55,7 +57,7 @@ def file_facts(path: Path) -> FileFacts:
         try:
             model = schema.Model.GetRootAs(data)
             quantised, floats = _op_counts(model)
-            zeros, weights = _zeros(model, data)
+            zeros, weights, sparse = _zeros(model, data)
         except (struct.error, IndexError, ValueError, TypeError) as error:
             raise ModelFailed(f"{path.name} is damaged: {error}") from None
         finally:
@@ -65,6 +67,7 @@ def file_facts(path: Path) -> FileFacts:
         quantized_ops=quantised,
         float_ops=floats,
         sparsity=zeros / weights if weights else None,
+        sparse_tensors=sparse,
         flex_ops=tuple(sorted(name.removeprefix("Flex") for name in custom if name.startswith("Flex"))),
         custom_ops=tuple(sorted(name for name in custom if not name.startswith("Flex"))),
     )
@@ -89,9 +92,9 @@ def _is_quantised(tensor: Any) -> bool:
     return quantisation is not None and (quantisation.ScaleLength() > 0 or quantisation.DetailsType() > 0)
 
 
-def _zeros(model: Any, data: mmap.mmap) -> tuple[int, int]:
-    """Count the zeros among the weights, and all weights; a buffer that several tensors share counts once."""
-    zeros = weights = 0
+def _zeros(model: Any, data: mmap.mmap) -> tuple[int, int, int]:
+    """Count zeros among weights, weights, and tensors stored without zeros; a buffer that several tensors share counts once."""
+    zeros = weights = sparse = 0
     seen: set[int] = set()
     for part in (model.Subgraphs(number) for number in range(model.SubgraphsLength())):
         for tensor in (part.Tensors(number) for number in range(part.TensorsLength())):
@@ -105,9 +108,10 @@ def _zeros(model: Any, data: mmap.mmap) -> tuple[int, int]:
             if tensor.Sparsity() is not None:  # only what is not zero is stored
                 whole = int(np.prod(tensor.ShapeAsNumpy()))
                 zeros, weights = zeros + whole - int(np.count_nonzero(stored)), weights + whole
+                sparse += 1
             else:
                 zeros, weights = zeros + stored.size - int(np.count_nonzero(stored)), weights + stored.size
-    return zeros, weights
+    return zeros, weights, sparse
 
 
 def _values(buffer: Any, data: mmap.mmap, dtype: type[np.generic]) -> Any:

@@ -22,6 +22,7 @@ from harness.models.file_facts import FileFacts, file_facts
 from harness.models.frugal_int8 import FROM_BYTES, size_of
 from harness.models.source_kind import SourceKind
 from harness.models.source_stage import ENVIRONMENT, SourceFacts, load_source, load_tflite
+from harness.models.sparse_file import is_pruned, tried_sparse
 from harness.models.verification import Verdict, verify
 from harness.models.worker_process import WorkerCall, WorkerDied, Workers
 from harness.records.variants import BY_QUANTIZER, BY_TENSORFLOW, NEED_CALIBRATION, ConvertedModel
@@ -121,7 +122,7 @@ class VariantStage:
         except ModelFailed as error:
             return self._failed(variant, error, None)
 
-    def _make(self, variant: str, made: Path, log: Path) -> None:
+    def _make(self, variant: str, made: Path, log: Path, *, sparse: bool = False) -> None:
         if self._kind is SourceKind.PT2 and variant == "fp32":
             self._export()
             assert self._saved_model is not None  # noqa: S101  # `_export` sets it or raises
@@ -140,6 +141,7 @@ class VariantStage:
             request["frugal"] = self._saved_model is not None and size_of(self._saved_model) >= FROM_BYTES
             request["signatures"] = list(facts.signatures)
             request["select_tf_ops"] = self._request.select_tf_ops
+            request["sparse"] = sparse
         request["calibration"] = str(self._work_folder() / "calibration.npz") if needs else None
         call = self._call("quantizer_worker" if by_quantizer else "variant_worker", request, log, f"making {variant}")
         try:
@@ -159,10 +161,28 @@ class VariantStage:
             kept = log.with_name("refused.tflite")  # for whoever wants to see what is wrong with it
             made.replace(kept)
             raise ModelFailed(verdict.problem)
+        dense = None
+        if variant == "fp32" and self._kind is not SourceKind.PT2 and is_pruned(verdict.facts):
+            smaller, verdict = self._without_zeros(made, verdict, log)
+            if smaller is not None:
+                made, dense = smaller, made
         record = replace(self._record(variant, made, verdict.facts, verdict), log=str(log))
         random = None if self._calibration is not None else {"seed": SEED}
         errors = {name: asdict(error) for name, error in verdict.errors.items()}
-        return self._cache.keep(record, made, {"checked": {"random_samples": random, "errors": errors}})
+        return self._cache.keep(record, made, {"checked": {"random_samples": random, "errors": errors}}, dense)
+
+    def _without_zeros(self, dense: Path, verdict: Verdict, log: Path) -> tuple[Path | None, Verdict]:
+        """Convert a pruned source again, without its zeros; return that file if it is of use, and the verdict with a note on it."""
+        made = new_file(self._work_folder())
+        samples, reference = (read_samples(self._cache.folder / name) for name in ("samples.npz", "reference.npz"))
+        try:
+            self._make("fp32", made, log.with_name("sparse.log"), sparse=True)
+            self._told(f"{self._request.name}: checking fp32 without its zeros")
+            return made, tried_sparse(made, dense, samples, reference)
+        except ModelFailed as error:
+            share = verdict.facts.sparsity if verdict.facts is not None else None
+            note = f"{share or 0:.0%} of its weights are zero; kept dense: {error}"
+            return None, replace(verdict, note="; ".join(filter(None, (verdict.note, note))))
 
     def _record(self, variant: str, path: Path, facts: FileFacts | None, verdict: Verdict | None) -> ConvertedModel:
         digest, size, zipped = _sizes(path)
@@ -228,7 +248,7 @@ class VariantStage:
         row = self.row("fp32")
         if row.status != "ok" or row.path is None:
             raise ModelFailed(f"it is made from fp32, which failed: {row.message}")
-        return Path(row.path)
+        return self._cache.dense("fp32") or Path(row.path)
 
     def _source(self) -> SourceFacts:
         """Return what is known of the source; load it if nothing is."""

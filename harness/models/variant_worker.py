@@ -16,7 +16,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     """Convert one variant.
 
     Keys of the request: `saved_model`, `signatures`, `variant`, `select_tf_ops`, `calibration` (an .npz file of `write_samples`, or None),
-    `frugal` (whether to save memory where it can be saved), `out` (the file to write).
+    `frugal` (whether to save memory where it can be saved), `sparse` (whether to leave out zeros), `out` (the file to write).
     """
     import tensorflow as tf
 
@@ -46,7 +46,10 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
 def _configured(converter: Any, request: dict[str, Any], tf: Any) -> Any:
     ops, variant = tf.lite.OpsSet, request["variant"]
     supported = [ops.TFLITE_BUILTINS]
-    if variant != "fp32":
+    if request["sparse"]:
+        # Alone: with DEFAULT as well it converts, and XNNPACK fails to prepare the file.
+        converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+    elif variant != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if variant == "fp16":
         converter.target_spec.supported_types = [tf.float16]

@@ -182,8 +182,8 @@ def _notes(file: VariantFile) -> list[Markup]:
         found.append(name(made.message, 300))
     if made is not None and made.quantized_ops is not None and made.total_ops and file.variant != "fp32":
         found.append(Markup("{} of {} ops quantised").format(made.quantized_ops, made.total_ops))
-    if made is not None and made.sparsity is not None and made.sparsity >= 0.3:
-        found.append(Markup("{:.0f} % of its weights are zero").format(100 * made.sparsity))
+    if made is not None and (made.sparsity or 0) >= 0.3 and "weights are zero" not in (made.message or ""):
+        found.append(Markup("{:.0f} % of its weights are zero").format(100 * (made.sparsity or 0)))
     if file.accuracy is not None and file.accuracy.value is None and file.accuracy.message:
         found.append(Markup("not evaluated: {}").format(name(file.accuracy.message, 300)))
     by_reason: dict[str, list[Place]] = {}

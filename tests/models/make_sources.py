@@ -51,6 +51,17 @@ def recurrent() -> None:
     np.savez(ROOT / "lstm.npz", sequence=RANDOM.random((8, 6, 4)))
 
 
+def pruned() -> None:
+    """Every layer has four of five weights at zero, as after training with pruning."""
+    image = keras.Input((8, 8, 1), name="image")
+    found = layers.Conv2D(32, 3, activation="relu")(layers.Conv2D(16, 3, activation="relu")(image))
+    model = keras.Model(image, layers.Dense(10, name="label")(layers.Flatten()(found)))
+    for layer in (one for one in model.layers if one.get_weights()):
+        kernel, bias = layer.get_weights()
+        layer.set_weights([np.where(abs(kernel) < np.quantile(abs(kernel), 0.8), 0, kernel), bias])
+    model.save(ROOT / "pruned.keras")
+
+
 def text() -> None:
     words = layers.TextVectorization(output_sequence_length=4)
     words.adapt(["a good film", "a bad film"])
@@ -106,5 +117,14 @@ def with_a_fixed_batch() -> None:
 
 
 keras.utils.set_random_seed(1)
-for write in (image_classifier, two_of_equal_shape, recurrent, text, own_code, three_signatures, with_a_fixed_batch):
+for write in (
+    image_classifier,
+    two_of_equal_shape,
+    recurrent,
+    pruned,
+    text,
+    own_code,
+    three_signatures,
+    with_a_fixed_batch,
+):
     write()

@@ -44,6 +44,7 @@ def test_text_becomes_bytes() -> None:
     [
         (np.zeros((2, 4)), "a sample of 'a' is 1x4, the model takes 1x3"),
         (np.full((2, 3), np.nan), "'a' holds 6 values that are NaN or infinite"),
+        (np.array([[1, np.inf, 2]]), "'a' holds a value that is NaN or infinite"),
         (np.array([["x", "y", "z"]]), "'a' holds str32, the model takes float32"),
         (np.zeros((0, 3)), "'a' holds no sample"),
     ],

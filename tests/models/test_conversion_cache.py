@@ -48,6 +48,21 @@ def test_a_file_that_changed_is_made_again() -> None:
     assert cache.kept("int8") is None
 
 
+def test_a_variant_whose_dense_file_is_gone_is_made_again() -> None:
+    cache = ConversionCache({"source": "4"})
+    with cache.held(pytest.fail), cache.work_folder() as work:
+        for name in ("made", "dense"):
+            (work / name).write_bytes(name.encode())
+        kept = cache.keep(record(work / "made"), work / "made", {}, work / "dense")
+    dense = cache.dense("int8")
+    assert dense is not None
+    assert (dense.read_bytes(), cache.kept("int8")) == (b"dense", kept)
+    dense.unlink()
+    assert cache.kept("int8") is None
+    assert filled(cache) == cache.kept("int8")
+    assert cache.dense("int8") is None
+
+
 def test_large_files_go_with_the_conversion_and_those_of_a_killed_one_with_the_next() -> None:
     cache = ConversionCache({"source": "2"})
     with cache.held(pytest.fail), cache.work_folder() as running:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
+from harness.litert_host.graph import Subgraph
+from harness.models import sparse_file
 from harness.models.check_samples import write_samples
 from harness.models.conversion import ConversionRequest, convert_source
 from harness.models.file_facts import file_facts
@@ -89,6 +91,49 @@ def test_a_recurrent_model_keeps_its_good_variants(sources: Path) -> None:
     assert "recurrent" in str(rows["static_wi8_ai8"].message)
 
 
+@pytest.fixture(scope="session")
+def pruned(sources: Path) -> dict[str, ConvertedModel]:
+    # The last is asked for by another call: it starts from fp32 out of the cache.
+    rows = converted(sources, "pruned.keras", "fp32", "int8", calibrated="cnn.npz")
+    return rows | converted(sources, "pruned.keras", "dynamic_wi8", calibrated="cnn.npz")
+
+
+def test_a_pruned_source_is_stored_without_its_zeros(pruned: dict[str, ConvertedModel]) -> None:
+    files = ok(pruned)
+    dense = files["fp32"].with_name("dense.tflite")
+    assert files["fp32"].stat().st_size < 0.5 * dense.stat().st_size
+    assert [file_facts(one).sparse_tensors for one in (files["fp32"], dense)] == [3, 0]
+    assert pruned["fp32"].sparsity == pytest.approx(0.8, abs=0.01)
+    assert f"80% of its weights are zero and left out: {files['fp32'].stat().st_size:,} bytes" in str(
+        pruned["fp32"].message
+    )
+    samples = {"image": np.random.default_rng(1).random((4, 1, 8, 8, 1), dtype=np.float32)}
+    (small,), (whole,) = (run_on_host(one, samples).values.values() for one in (files["fp32"], dense))
+    assert np.array_equal(small, whole)
+
+
+def test_quantised_variants_of_a_pruned_source_keep_their_zeros(pruned: dict[str, ConvertedModel]) -> None:
+    for name in ("int8", "dynamic_wi8"):  # the second one is made of the dense fp32
+        assert (pruned[name].sparsity or 0) >= 0.79
+        assert pruned[name].message is None
+        assert file_facts(Path(str(pruned[name].path))).sparse_tensors == 0
+
+
+def test_a_pruned_file_stays_dense_where_xnnpack_takes_less(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_the_first(part: Subgraph, *_rest: object) -> frozenset[int]:
+        return frozenset(range(1, len(part.operators)))
+
+    monkeypatch.setattr(sparse_file, "find_delegated", without_the_first)
+    row = converted(sources, "pruned.keras", "fp32")["fp32"]  # no calibration: a request of its own
+    assert row.status == "ok"
+    assert row.message == (
+        "80% of its weights are zero; kept dense: XNNPACK leaves 1 of 3 pruned layers to the built-in kernels"
+    )
+    assert file_facts(Path(str(row.path))).sparse_tensors == 0
+    assert row.sparsity == pytest.approx(0.8, abs=0.01)
+    assert not Path(str(row.path)).with_name("dense.tflite").exists()
+
+
 def test_all_signatures_are_quantised(sources: Path) -> None:
     files = ok(converted(sources, "three", "fp32", "int8", calibrated="three.npz", batch=2))
     assert files["int8"].stat().st_size < 0.6 * files["fp32"].stat().st_size
@@ -112,6 +157,7 @@ def test_the_way_that_saves_memory_makes_the_same_model(sources: Path, tensorflo
                 "select_tf_ops": False,
                 "calibration": str(tmp_path / "samples.npz"),
                 "frugal": frugal,
+                "sparse": False,
                 "out": str(tmp_path / "made.tflite"),
             }
             call = WorkerCall(
