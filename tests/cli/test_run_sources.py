@@ -11,6 +11,7 @@ import pytest
 
 from harness.models.host_run import run_on_host
 from harness.runs.run_store import load_run
+from harness.virtual.farm import VirtualFarm
 from tests.cli.converted import converts_to
 from tests.cli.running import QUICK, harness, no_traceback
 from tests.model_files import copy_of_shipped, shipped
@@ -90,9 +91,11 @@ def test_a_dry_run_lists_the_variants_and_converts_nothing(suite: Path, monkeypa
 
 
 def test_the_trials_of_a_dry_run_have_the_ids_of_the_run(suite: Path) -> None:
-    document = json.loads(harness("run", suite, "--device", "virtual:1", "--dry-run", "--json").stdout)
+    with VirtualFarm(["virtual-flagship"]) as farm:  # one device for both, since its serial is part of an id
+        device, port = ("--device", farm.serials[0]), {"ANDROID_ADB_SERVER_PORT": str(farm.adb_port)}
+        document = json.loads(harness("run", suite, *device, "--dry-run", "--json", env=port).stdout)
+        harness("run", suite, *device, "--out", suite.parent / "run", env=port)
     planned = {trial["trial_id"] for trial in document["trials"] if trial["variant"] != "dynamic"}
-    harness("run", suite, "--device", "virtual:1", "--out", suite.parent / "run")
     assert {one.trial.trial_id.split("-")[0] for one in load_run(suite.parent / "run").results} == planned
 
 
