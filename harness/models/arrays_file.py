@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 
 Arrays = Mapping[str, NDArray[Any]]
 """Arrays by name; in samples the name is that of an input, and the first axis counts samples."""
@@ -29,23 +29,38 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     if data[:6] == b"\x93NUMPY":
         raise UsageError(f"{path} is one array (.npy)", remedy="save it by name: numpy.savez(FILE, NAME=array)")
+    if data[:2] != b"PK":  # NumPy would take it for a pickle
+        raise _damaged(path)
+    with mistakes_named(path), np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    if not arrays:
+        raise UsageError(f"{path} holds no array")
+    return arrays
+
+
+@contextmanager
+def mistakes_named(path: Path) -> Iterator[None]:
+    """Read an .npz file inside; whatever is wrong with it becomes one line.
+
+    Raises:
+        UsageError: it is damaged, no .npz, or holds Python objects.
+    """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except ValueError as error:
-        if "pickle" in str(error).lower() and data[:2] == b"PK":
+        yield
+    except HarnessError:
+        raise
+    # A broken header raises whatever Python's own tokenizer does, a broken archive whatever its decompressor does.
+    except Exception as error:
+        if isinstance(error, ValueError) and "object arrays" in str(error).lower():
             raise UsageError(
                 f"{path} holds Python objects, which are not read",
                 remedy="save arrays of numbers or of fixed-length text",
             ) from None
-        raise UsageError(f"{path} is no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one") from None
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, NotImplementedError, MemoryError):
-        raise UsageError(
-            f"{path} is damaged or no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one"
-        ) from None
-    if not arrays:
-        raise UsageError(f"{path} holds no array")
-    return arrays
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> UsageError:
+    return UsageError(f"{path} is damaged or no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one")
 
 
 def sample_count(arrays: Arrays, path: Path | str) -> int:

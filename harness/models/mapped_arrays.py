@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import SetupError, UsageError
-from harness.models.arrays_file import read_arrays
+from harness.errors import SetupError
+from harness.files.zip_archive import DAMAGED
+from harness.models.arrays_file import mistakes_named, read_arrays
 
 LARGE_BYTES = 256 << 20
 """Unpacked size from which arrays are mapped."""
@@ -32,7 +32,7 @@ def open_arrays(path: Path, *, large_bytes: int = LARGE_BYTES) -> Iterator[dict[
     try:
         with zipfile.ZipFile(path) as archive:
             large = sum(member.file_size for member in archive.infolist()) >= large_bytes
-    except (OSError, zipfile.BadZipFile):
+    except (*DAMAGED, OSError):
         large = False  # whose mistakes read_arrays names
     if not large:
         yield read_arrays(path)
@@ -43,30 +43,16 @@ def open_arrays(path: Path, *, large_bytes: int = LARGE_BYTES) -> Iterator[dict[
 
 def _mapped(path: Path, folder: Path) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for number, member in enumerate(archive.infolist()):
-                unpacked = folder / f"{number}.npy"
-                with archive.open(member) as source, unpacked.open("wb") as target:
-                    try:
-                        shutil.copyfileobj(source, target, 1 << 20)
-                    except OSError as error:
-                        raise SetupError(
-                            f"cannot unpack {path} to {folder.parent}: {error.strerror}",
-                            remedy="TMPDIR=DIR names another place",
-                        ) from None
-                arrays[member.filename.removesuffix(".npy")] = np.load(unpacked, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        if "object" in str(error).lower():
-            raise UsageError(
-                f"{path} holds Python objects, which are not read",
-                remedy="save arrays of numbers or of fixed-length text",
-            ) from None
-        raise UsageError(
-            f"{path} is damaged or no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one"
-        ) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
-        raise UsageError(
-            f"{path} is damaged or no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one"
-        ) from None
+    with mistakes_named(path), zipfile.ZipFile(path) as archive:
+        for number, member in enumerate(archive.infolist()):
+            unpacked = folder / f"{number}.npy"
+            with archive.open(member) as source, unpacked.open("wb") as target:
+                try:
+                    shutil.copyfileobj(source, target, 1 << 20)
+                except OSError as error:
+                    raise SetupError(
+                        f"cannot unpack {path} to {folder.parent}: {error.strerror}",
+                        remedy="TMPDIR=DIR names another place",
+                    ) from None
+            arrays[member.filename.removesuffix(".npy")] = np.load(unpacked, mmap_mode="r", allow_pickle=False)
     return arrays

@@ -6,10 +6,10 @@ The first bytes tell other files that people name by mistake, so that the messag
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from harness.files.zip_archive import zip_names
 from harness.records import ModelRef
 
 IDENTIFIER = b"TFL3"
@@ -139,10 +139,8 @@ def _by_structure(head: bytes, path: Path) -> str | None:
 
 
 def _zipped(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # the last: a version unknown to zipfile
+    names = zip_names(path)
+    if names is None:
         return "a ZIP archive, cut short or damaged"
     for pattern, what in _ZIPPED:
         if any(pattern.match(name) for name in names):

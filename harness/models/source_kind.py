@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from enum import StrEnum
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.files.zip_archive import zip_names
 from harness.models.model_format import EXPORTED_PROGRAM, IDENTIFIER, looks_like_onnx, other_format
 
 _TAKEN = "a source is a .keras or .h5 file, a SavedModel folder, a .pt2 of PyTorch, an .onnx, or a .tflite"
@@ -88,11 +88,7 @@ def _folder_kind(path: Path, name: str) -> SourceKind:
 
 
 def _zipped_kind(path: Path) -> SourceKind | None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        return None
+    names = zip_names(path) or []
     if "config.json" in names and any(one.endswith(".weights.h5") for one in names):
         return SourceKind.KERAS
     return SourceKind.PT2 if any(EXPORTED_PROGRAM.match(one) for one in names) else None

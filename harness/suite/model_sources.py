@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import SuiteError
 from harness.files.yaml_document import dotted, line_of
+from harness.files.zip_archive import zip_names
 from harness.records import ModelInput, ModelRef
 from harness.records.variants import ConvertedModel
 from harness.suite.model_inputs import Mismatch, matched_to_file
@@ -183,11 +183,7 @@ def _source(entry: SourceEntry, index: int, folder: Path) -> ModelSource:
 
 def _array_names(path: Path) -> list[str]:
     """Names of the arrays of an .npz file; none if it is no such file, which is told when it is read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return []
+    return [name.removesuffix(".npy") for name in zip_names(path) or ()]
 
 
 def _nearest_file(path: Path) -> str | None:
