@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from harness.api.run_watcher import RunWatcher
 from harness.errors import ModelFailed, SuiteError, UsageError
-from harness.files.yaml_document import dotted, line_of
 from harness.models.accuracy_case import AccuracyCase, FedLayer
 from harness.models.accuracy_samples import as_values, chosen_samples, random_samples
 from harness.models.host_run import HostRun, run_on_host
@@ -168,9 +167,8 @@ class _Preparation:
             )
 
     def _wrong(self, message: str, remedy: str | None = None) -> SuiteError:
-        key: tuple[str | int, ...] = ("models", self._sources[0].index) if self._sources else ("models",)
-        text, file = self._loaded.text, self._loaded.path
-        return SuiteError(message, file=file, line=line_of(text, key), key=dotted(key), remedy=remedy)
+        key = ("models", self._sources[0].index) if self._sources else ("models",)
+        return self._loaded.wrong(message, key, remedy)
 
     def _layer(self, run: HostRun, name: str, tensor: str) -> FedLayer:
         values = run.fed[name]

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from harness.api.run_watcher import RunWatcher
 from harness.errors import ModelFailed, SuiteError, UsageError
-from harness.files.yaml_document import dotted, line_of
 from harness.formats.conversion_words import failures
 from harness.models import conversion
 from harness.models.conversion import ConversionRequest
@@ -89,11 +88,4 @@ def _converted(loaded: LoadedSuite, source: ModelSource, watcher: RunWatcher) ->
     except SuiteError:
         raise
     except UsageError as error:
-        key = ("models", source.index)
-        raise SuiteError(
-            error.message,
-            file=loaded.path,
-            line=line_of(loaded.text, key),
-            key=dotted(key),
-            remedy=error.remedy,
-        ) from None
+        raise loaded.wrong(error.message, ("models", source.index), error.remedy) from None

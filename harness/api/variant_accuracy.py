@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from harness.analysis.paired_accuracy import paired_test
 from harness.analysis.task_accuracy import LEVEL
 from harness.api.run_watcher import RunWatcher
-from harness.errors import ModelFailed, SuiteError, UsageError
-from harness.files.yaml_document import dotted, line_of
-from harness.models.arrays_file import read_arrays
+from harness.errors import ModelFailed, UsageError
 from harness.models.evaluation import Evaluation, evaluate
+from harness.models.mapped_arrays import open_arrays
 from harness.models.task_metric import TaskMetric, task_metric
 from harness.records import ModelRef
 from harness.records.spans import span
@@ -44,14 +43,7 @@ def evaluated(loaded: LoadedSuite, watcher: RunWatcher) -> tuple[TaskAccuracy, .
             try:
                 rows += _of_source(loaded, source, models, watcher)
             except UsageError as error:
-                key = ("models", source.index, "evaluate")
-                raise SuiteError(
-                    error.message,
-                    file=loaded.path,
-                    line=line_of(loaded.text, key),
-                    key=dotted(key),
-                    remedy=error.remedy,
-                ) from None
+                raise loaded.wrong(error.message, ("models", source.index, "evaluate"), error.remedy) from None
     return tuple(rows)
 
 
@@ -60,8 +52,6 @@ def _of_source(
 ) -> list[TaskAccuracy]:
     asked = source.evaluation
     assert asked is not None  # noqa: S101  # the caller has looked
-    arrays = read_arrays(asked.data)
-    labels = arrays.pop(asked.labels)
     metric = task_metric(asked.metric)
     reference = reference_variant(
         [one.variant or "" for one in models],
@@ -70,15 +60,17 @@ def _of_source(
     )
     base: Evaluation | None = None
     rows = []
-    for model in sorted(models, key=lambda one: one.variant != reference):
-        watcher.notice(f"evaluating {model.label} on {len(labels):,} samples")
-        row, found = _of_model(source, model, arrays, labels, metric)
-        if model.variant == reference:
-            base = found
-        elif found is not None and base is not None:
-            paired = paired_test(found.per_sample, base.per_sample)
-            row = replace(row, against=reference, p_value=paired.p_value)
-        rows.append(row)
+    with open_arrays(asked.data) as arrays:
+        labels = arrays.pop(asked.labels)
+        for model in sorted(models, key=lambda one: one.variant != reference):
+            watcher.notice(f"evaluating {model.label} on {len(labels):,} samples")
+            row, found = _of_model(source, model, arrays, labels, metric)
+            if model.variant == reference:
+                base = found
+            elif found is not None and base is not None:
+                paired = paired_test(found.per_sample, base.per_sample)
+                row = replace(row, against=reference, p_value=paired.p_value)
+            rows.append(row)
     return rows
 
 
@@ -101,5 +93,6 @@ def _of_model(
         ci_high=found.ci_high,
         level=LEVEL,
         n=found.n,
+        better=found.better,
     )
     return row, found

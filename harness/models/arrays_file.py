@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ def mistakes_named(path: Path) -> Iterator[None]:
         raise
     # A broken header raises whatever Python's own tokenizer does, a broken archive whatever its decompressor does.
     except Exception as error:
-        if isinstance(error, ValueError) and "object arrays" in str(error).lower():
+        if isinstance(error, ValueError) and re.search("Object arrays|Python objects", str(error)):
             raise UsageError(
                 f"{path} holds Python objects, which are not read",
                 remedy="save arrays of numbers or of fixed-length text",

@@ -33,8 +33,6 @@ class FileFacts:
     """Ops with a quantised or fp16 weight or input."""
     sparsity: float | None
     """Share of zeros among weights of two and more dimensions, from 0 to 1; None if there is none."""
-    float_ops: int
-    """Ops with a float32 input, weights included."""
     sparse_tensors: int = 0
     """Weights that are stored without their zeros."""
     flex_ops: tuple[str, ...] = ()
@@ -56,7 +54,7 @@ def file_facts(path: Path) -> FileFacts:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ) as data:
         try:
             model = schema.Model.GetRootAs(data)
-            quantised, floats = _op_counts(model)
+            quantised = _quantised_ops(model)
             zeros, weights, sparse = _zeros(model, data)
         except (struct.error, IndexError, ValueError, TypeError) as error:
             raise ModelFailed(f"{path.name} is damaged: {error}") from None
@@ -65,7 +63,6 @@ def file_facts(path: Path) -> FileFacts:
     return FileFacts(
         total_ops=sum(len(part.operators) for part in graph.subgraphs),
         quantized_ops=quantised,
-        float_ops=floats,
         sparsity=zeros / weights if weights else None,
         sparse_tensors=sparse,
         flex_ops=tuple(sorted(name.removeprefix("Flex") for name in custom if name.startswith("Flex"))),
@@ -73,16 +70,13 @@ def file_facts(path: Path) -> FileFacts:
     )
 
 
-def _op_counts(model: Any) -> tuple[int, int]:
-    quantised = floats = 0
+def _quantised_ops(model: Any) -> int:
+    quantised = 0
     for part in (model.Subgraphs(number) for number in range(model.SubgraphsLength())):
         small = [_is_quantised(part.Tensors(number)) for number in range(part.TensorsLength())]
-        kinds = [part.Tensors(number).Type() for number in range(part.TensorsLength())]
         for op in (part.Operators(number) for number in range(part.OperatorsLength())):
-            taken = [op.Inputs(number) for number in range(op.InputsLength()) if op.Inputs(number) >= 0]
-            quantised += any(small[number] for number in taken)
-            floats += any(kinds[number] == schema.TensorType.FLOAT32 for number in taken)
-    return quantised, floats
+            quantised += any(small[op.Inputs(number)] for number in range(op.InputsLength()) if op.Inputs(number) >= 0)
+    return quantised
 
 
 def _is_quantised(tensor: Any) -> bool:

@@ -84,5 +84,7 @@ class TaskAccuracy:
     against: str | None = None
     """The variant that it is tested against, on the same samples; None for that variant itself."""
     p_value: float | None = None
-    """Of "both are equally right", paired by sample: McNemar's exact test for right and wrong, else the signed-rank test."""
+    """Of "both are equally right", paired by sample: McNemar's exact test for right and wrong, else Student's paired test."""
+    better: Literal["higher", "lower"] | None = None
+    """Which value is better; None for a user's own metric."""
     message: str | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from harness.analysis.paired_accuracy import SHOWN_BELOW
 from harness.analysis.verdict import Verdict
+from harness.formats.accuracy_words import number, samples
 from harness.records import DeviceInfo
 from harness.records.variants import TaskAccuracy
 from harness.report.variant_rows import Place, SourceChoice, VariantCell, VariantFile
 from harness.report.wording import name, thread_words
 
-_ALPHA = 0.05
 _MOST_DEVICES = 4
 
 
@@ -94,7 +95,7 @@ def accuracy_words(choice: SourceChoice, file: VariantFile, cell: VariantCell | 
     ours, base = file.accuracy, choice.by_variant[choice.reference].accuracy
     if ours is not None and base is not None and ours.value is not None and base.value is not None:
         return Markup("{} {} against {}: {}").format(
-            name(metric_words(ours.metric)), _number(ours.value), _number(base.value), difference_words(ours, base)
+            name(metric_words(ours.metric)), number(ours.value), number(base.value), difference_words(ours, base)
         )
     figures = cell.figures if cell is not None else None
     if figures is not None and figures.reference is not None and figures.reference.max_rel is not None:
@@ -106,17 +107,13 @@ def accuracy_words(choice: SourceChoice, file: VariantFile, cell: VariantCell | 
 
 def difference_words(ours: TaskAccuracy, base: TaskAccuracy) -> str:
     """Return `no difference shown with 450 samples`, or `worse (p = 0.003, 450 samples)`."""
-    if ours.p_value is None or ours.p_value > _ALPHA or ours.value is None or base.value is None:
-        return (
-            "equal" if ours.value == base.value and ours.p_value == 1 else f"no difference shown with {ours.n} samples"
-        )
-    worse = (ours.value > base.value) == lower_is_better(ours.metric)
-    return f"{'worse' if worse else 'better'} (p = {ours.p_value:.2g}, {ours.n} samples)"
-
-
-def lower_is_better(metric: str) -> bool:
-    """Say whether a metric is an error. A user's own function is taken as a score: more is better."""
-    return metric in ("mse", "mae")
+    if ours.p_value is None or ours.p_value >= SHOWN_BELOW or ours.value is None or base.value is None:
+        same = ours.value == base.value and ours.p_value == 1
+        return "equal" if same else f"no difference shown with {samples(ours.n)}"
+    word = "higher" if ours.value > base.value else "lower"
+    if ours.better is not None:
+        word = "better" if word == ours.better else "worse"
+    return f"{word} (p = {ours.p_value:.2g}, {samples(ours.n)})"
 
 
 def metric_words(metric: str) -> str:
@@ -127,7 +124,3 @@ def metric_words(metric: str) -> str:
         "mse": "mean squared error",
         "mae": "mean absolute error",
     }.get(metric, metric)
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}" if 0.01 <= abs(value) < 100 else f"{value:.3g}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.analysis.pareto import pareto_front
-from harness.report.variant_answer import lower_is_better, metric_words
+from harness.report.variant_answer import metric_words
 from harness.report.variant_rows import VariantCell, VariantFile
 
 _WIDTH, _HEIGHT = 560, 300
@@ -43,7 +43,7 @@ def scatter(named: Sequence[tuple[str, VariantFile]], serial: str, what: str) ->
     if len(points) < 2:
         return None
     metric = points[0].file.accuracy.metric if points[0].file.accuracy else ""
-    error = lower_is_better(metric)
+    error = points[0].file.accuracy is not None and points[0].file.accuracy.better == "lower"
     sound = [point for point in points if not point.cell.differs]
     front = [sound[at] for at in pareto_front([(one.latency_ms, -one.value if error else one.value) for one in sound])]
     across = _Axis.over([one.latency_ms for one in points], _LEFT, _WIDTH - _RIGHT)

@@ -26,7 +26,7 @@ from harness.devices.topology import refuse_bad_list
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
 from harness.files.strict_yaml import load_yaml_model_in_part
-from harness.files.yaml_document import line_of, read_yaml
+from harness.files.yaml_document import dotted, line_of, read_yaml
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
@@ -240,6 +240,10 @@ class LoadedSuite:
     sources: tuple[ModelSource, ...] = ()
     conversions: tuple[ConvertedModel, ...] = ()
     """What the sources were converted to, with what failed."""
+
+    def wrong(self, message: str, key: Sequence[str | int], remedy: str | None = None) -> SuiteError:
+        """Return the error for a mistake at a key, such as `("models", 0)`."""
+        return SuiteError(message, file=self.path, line=line_of(self.text, key), key=dotted(key), remedy=remedy)
 
 
 def find_suite(name: str) -> Path:

@@ -3,14 +3,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from lxml import html
 
 from harness.records import Status
 from harness.records.causes import Cause
+from harness.records.variants import TaskAccuracy
 from harness.report import render_report
 from harness.report.cell_summaries import report_cells
+from harness.report.variant_answer import difference_words
 from harness.report.variant_section import Section, sections_of
 from harness.report.verdicts import verdicts_of
 from harness.runs.run_store import Run, load_run
@@ -132,3 +135,20 @@ def test_several_sources_are_held_against_each_other(tmp_path: Path) -> None:
         "digits int8",
     ]
     assert document.xpath("//section[@id='variants-2']//h3[contains(., 'pruned')]")
+
+
+@pytest.mark.parametrize(
+    ("better", "value", "words"),
+    [
+        ("higher", 0.9, "worse (p = 0.003, 450 samples)"),
+        ("lower", 0.9, "better (p = 0.003, 450 samples)"),
+        (None, 0.99, "higher (p = 0.003, 450 samples)"),  # nobody knows what is better in a user's own metric
+    ],
+)
+def test_a_difference_that_is_shown_says_which_way(
+    better: Literal["higher", "lower"] | None, value: float, words: str
+) -> None:
+    base = TaskAccuracy(model="m", variant="fp32", metric="x", value=0.95, n=450, better=better)
+    ours = replace(base, variant="int8", value=value, against="fp32", p_value=0.003)
+    assert difference_words(ours, base) == words
+    assert difference_words(replace(ours, p_value=0.05), base) == "no difference shown with 450 samples"

@@ -143,6 +143,7 @@ def variant_run(path: Path, results: list[Result] | None = None) -> Run:
                 n=450,
                 against=against,
                 p_value=p_value,
+                better="higher",
             )
             for variant, value, low, high, against, p_value in accuracy
         ),
