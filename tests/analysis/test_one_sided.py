@@ -181,7 +181,7 @@ def test_two_samples_must_convince_both_tests() -> None:
 SAMPLES = st.lists(st.floats(-1, 1), min_size=2, max_size=12).map(np.array)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(SAMPLES, SAMPLES, st.floats(-0.5, 0.5))
 def test_never_more_than_one_and_never_both_ways(ours: np.ndarray, theirs: np.ndarray, edge: float) -> None:
     for up, down in (
@@ -195,7 +195,7 @@ def test_never_more_than_one_and_never_both_ways(ours: np.ndarray, theirs: np.nd
         assert max(up, down) >= 0.1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SAMPLES, st.floats(-0.4, 0.4), st.floats(0.001, 0.5))
 def test_a_farther_edge_is_never_passed_more_surely(values: np.ndarray, edge: float, further: float) -> None:
     if values.std() > 1e-6:  # without spread, the arithmetic's last digit decides on the edge itself

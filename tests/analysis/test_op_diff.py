@@ -127,7 +127,7 @@ ops = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ops, ops)
 def test_every_op_is_in_one_group_and_the_sum_is_the_change(
     base: list[tuple[str, str, float]], head: list[tuple[str, str, float]]

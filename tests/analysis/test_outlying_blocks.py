@@ -106,7 +106,7 @@ def test_many_experiments_at_once_are_each_as_alone() -> None:
         assert outlying(one).tolist() == alone.tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=8, max_size=20), st.floats(-5, 5))
 def test_the_choice_is_blind_to_the_side_and_to_the_unit(blocks: list[tuple[float, float]], unit: float) -> None:
     base, head = np.array(blocks).T

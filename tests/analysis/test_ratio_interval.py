@@ -47,7 +47,7 @@ def test_identical_sides_are_exactly_alike() -> None:
     assert unpaired(values, values).ratio == 1.0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.floats(-0.5, 0.5), min_size=5, max_size=15),
     st.lists(st.floats(-0.5, 0.5), min_size=5, max_size=15),
@@ -66,7 +66,7 @@ def test_swapping_the_sides_turns_everything_round(base: list[float], head: list
         assert there.at(0.99).ci_low == pytest.approx(1 / (back.at(0.99).ci_high or math.inf))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=15))
 def test_the_estimate_lies_within_its_interval(log_ratios: list[float]) -> None:
     found = paired(log_ratios)

@@ -176,7 +176,7 @@ def test_many_experiments_at_once_are_each_as_alone() -> None:
     assert found.tolist() == [stops(one, cells=8) for one in values]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-0.02, 0.02), min_size=5, max_size=14), st.sampled_from([1, 8, 40]), st.floats(0, 0.05))
 def test_both_directions_are_alike(noise: list[float], cells: int, shift: float) -> None:
     values = np.array(noise) / 4 + shift

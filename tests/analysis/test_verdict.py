@@ -266,7 +266,7 @@ BLOCKS = st.lists(st.floats(-0.2, 0.2), min_size=5, max_size=12)
 MIRRORED = {Verdict.SLOWER: Verdict.FASTER, Verdict.FASTER: Verdict.SLOWER}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(BLOCKS, min_size=1, max_size=4), st.sampled_from([-0.5, 0.0, 0.1]), st.floats(0.001, 1.0))
 def test_swapping_the_sides_swaps_the_verdicts(cells: list[list[float]], shift: float, calm: float) -> None:
     table = [[shift + calm * value for value in one] for one in cells]
@@ -281,7 +281,7 @@ def test_swapping_the_sides_swaps_the_verdicts(cells: list[list[float]], shift: 
     assert [MIRRORED.get(one.verdict, one.verdict) for one in apart] == [one.verdict for one in back]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)), min_size=5, max_size=12), st.integers(-3, 3))
 def test_the_unit_does_not_matter(blocks: list[tuple[float, float]], unit: int) -> None:
     """Microseconds or seconds: both sides move by the same logarithm. A power of two, so that no digit is lost."""
@@ -297,7 +297,7 @@ def test_the_unit_does_not_matter(blocks: list[tuple[float, float]], unit: int) 
         assert here.p_value == pytest.approx(there.p_value)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(BLOCKS, min_size=1, max_size=4), BLOCKS)
 def test_another_cell_makes_no_claim_surer(cells: list[list[float]], another: list[float]) -> None:
     before = judge([paired(one) for one in cells], Rules())

@@ -27,7 +27,7 @@ node_types = printable.map(str.strip).filter(lambda text: text and "\t" not in t
 microseconds = st.integers(0, 10**9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=400)))
 def test_any_input_gives_a_result(data: bytes | str) -> None:
     file = data if isinstance(data, bytes) else None
@@ -35,7 +35,7 @@ def test_any_input_gives_a_result(data: bytes | str) -> None:
         json.dumps(to_json(parsed), allow_nan=False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(node_types, microseconds, microseconds, st.integers(1, 999), printable)
 def test_rows_come_back(node_type: str, first: int, average: int, times: int, name: str) -> None:
     row = (
@@ -47,14 +47,14 @@ def test_rows_come_back(node_type: str, first: int, average: int, times: int, na
     assert got.name == name.strip()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200))
 def test_a_prefix_never_makes_text(text: str) -> None:
     assert text.endswith(strip_log_prefix(text).text)
     assert text.endswith(strip_tool_prefix(text).text)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_a_log_cut_anywhere_says_nothing_new(data: st.DataObject) -> None:
     whole = host_log("92c_mixed_gpu").decode().partition("# ---- stdout ----\n")[2]

@@ -78,7 +78,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     status=st.one_of(st.integers(0, 9).map(str), st.just("")),
     temperature=NUMBERS,

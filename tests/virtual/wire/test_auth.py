@@ -4,7 +4,7 @@ import base64
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.virtual.auth import Authenticator, AuthState, KeyRing, PublicKey
@@ -31,7 +31,6 @@ def test_what_is_no_key(bad: bytes) -> None:
         PublicKey.parse(bad)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=800))
 def test_any_bytes_are_a_key_or_a_protocol_error(data: bytes) -> None:
     with pytest.raises(ProtocolError):

@@ -60,7 +60,7 @@ def test_what_cannot_be_is_logged_and_ends(
     assert bench.adb("shell", "true").returncode == 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     garbage=st.lists(
         st.one_of(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.virtual.protocol import HEADER, MAX_PAYLOAD, Command, Packet, PacketReader, ProtocolError, encode
@@ -16,7 +16,6 @@ def plain(packet: Packet) -> Packet:
     return Packet(packet.command, packet.arg0, packet.arg1, bytes(packet.payload))
 
 
-@settings(deadline=None)
 @given(st.lists(drafts, max_size=6), st.lists(st.integers(1, 40_000), min_size=1, max_size=20))
 def test_any_packets_in_any_pieces_come_out_as_they_went_in(
     drafted: list[tuple[Command, int, int, bytes | int]], sizes: list[int]
@@ -35,7 +34,6 @@ def test_any_packets_in_any_pieces_come_out_as_they_went_in(
     assert received == sent
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_garbage_is_refused_or_waited_on_and_never_anything_else(garbage: bytes) -> None:
     reader = PacketReader()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.virtual.device_interface import WindowSize
@@ -16,7 +16,6 @@ from harness.virtual.shell_protocol import (
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(ShellId), st.binary(max_size=200))), st.integers(1, 64))
 def test_packets_survive_any_cut(packets: list[tuple[ShellId, bytes]], size: int) -> None:
     stream = b"".join(encode(packet_id, data) for packet_id, data in packets)
@@ -25,7 +24,6 @@ def test_packets_survive_any_cut(packets: list[tuple[ShellId, bytes]], size: int
     assert received == packets
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=500))
 def test_garbage_is_refused_or_waited_on(garbage: bytes) -> None:
     try:
