@@ -193,6 +193,8 @@ changes = Table(
     Column("muted_at", DateTime(timezone=True)),
     Column("muted_until", DateTime(timezone=True)),
     Column("notified_at", DateTime(timezone=True)),
+    Column("unseen_since", DateTime(timezone=True)),
+    Column("mended_since", DateTime(timezone=True)),
     Column("notes", JSON, nullable=False),
 )
 
