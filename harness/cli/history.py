@@ -5,11 +5,14 @@ from __future__ import annotations
 from harness.cli.verb_group import verb_group
 from harness.cli.verbs import Verb
 
-_VERBS: dict[str, Verb] = {}
+_VERBS: dict[str, Verb] = {
+    "migrate": Verb("harness.cli.history_migrate:migrate_command", "Bring the history up to date with this harness."),
+}
 """Subcommands by name, loaded when they are named."""
 
 _EPILOG = """\b
 Examples:
+  harness history migrate --database postgresql://lab@db.example/harness
 """
 
 
