@@ -1,4 +1,4 @@
-"""The options of every verb that opens the history: `--database`, `--wait`."""
+"""The options of every verb that opens the history: `--database`, `--wait`, `--label`."""
 
 from __future__ import annotations
 
@@ -32,4 +32,15 @@ def wait_option(command: _Command) -> _Command:
         show_default=True,
         metavar="SECONDS",
         help="Wait up to SECONDS for another process that writes.",
+    )(command)
+
+
+def label_option(command: _Command) -> _Command:
+    """Add `--label` to a command, as its parameter `labels`."""
+    return click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        metavar="K=V",
+        help="Label the run, such as commit=4f1c2e9 or branch=main. May be given several times.",
     )(command)
