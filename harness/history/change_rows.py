@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from harness.history.series_reader import KnownSeries, in_utc
+from harness.history.series_reader import KnownSeries
 from harness.records.history import Change, ChangeVerdict, Evidence
 
 _EXPERIMENTS = (ChangeVerdict.CONFIRMED, ChangeVerdict.REFUTED)
@@ -56,17 +56,17 @@ def change_of(row: Any, known: KnownSeries, now: datetime) -> Change:
         now: decides whether it is still muted.
     """
     experiment = experiment_of(row)
-    until = _moment(row.muted_until)
-    unseen, mended = _moment(row.unseen_since), _moment(row.mended_since)
+    until = row.muted_until
+    unseen, mended = row.unseen_since, row.mended_since
     return Change(
         id=row.id,
         group=row.group_id,
         series=known.key,
         unit=known.unit,
         first_bad=row.first_bad,
-        first_bad_at=in_utc(row.first_bad_at),
+        first_bad_at=row.first_bad_at,
         last_good=row.last_good,
-        last_good_at=in_utc(row.last_good_at),
+        last_good_at=row.last_good_at,
         before=row.before,
         after=row.after,
         ratio=row.ratio,
@@ -74,7 +74,7 @@ def change_of(row: Any, known: KnownSeries, now: datetime) -> Change:
         ci_high=row.ci_high,
         verdict=ChangeVerdict(row.verdict),
         kind=row.kind,
-        found_at=in_utc(row.found_at),
+        found_at=row.found_at,
         explained_by=tuple(row.explained_by),
         evidence=experiment.evidence,
         accepted=row.accepted_at is not None,
@@ -140,7 +140,3 @@ def _states(unseen: datetime | None, mended: datetime | None) -> Sequence[str]:
         *([f"no longer seen since {unseen:%Y-%m-%d}: later nights do not bear it out"] if unseen else []),
         *([f"the level before it is back since {mended:%Y-%m-%d}"] if mended else []),
     ]
-
-
-def _moment(moment: datetime | None) -> datetime | None:
-    return None if moment is None else in_utc(moment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -149,8 +149,8 @@ def _key(row: Any) -> SeriesKey:
 
 def _within(since: datetime | None, until: datetime | None) -> list[Any]:
     return [
-        *([runs.c.started_at >= since.astimezone(UTC)] if since is not None else []),
-        *([runs.c.started_at <= until.astimezone(UTC)] if until is not None else []),
+        *([runs.c.started_at >= since] if since is not None else []),
+        *([runs.c.started_at <= until] if until is not None else []),
     ]
 
 
@@ -164,9 +164,7 @@ def _runs(connection: Connection, since: datetime | None, until: datetime | None
     columns = (runs.c.id, runs.c.run_id, runs.c.path, runs.c.started_at, runs.c.harness_version)
     query = select(*columns).where(*within).order_by(runs.c.started_at, runs.c.id)
     return {
-        row.id: _Run(
-            row.run_id, row.path, in_utc(row.started_at), row.harness_version, tuple(sorted(marks.get(row.id, ())))
-        )
+        row.id: _Run(row.run_id, row.path, row.started_at, row.harness_version, tuple(sorted(marks.get(row.id, ()))))
         for row in connection.execute(query)
     }
 
@@ -201,8 +199,3 @@ def _estimate(row: Any, night: _Run, ground: Ground) -> NightEstimate:
 
 def _in_order(rows: Sequence[tuple[int, NightEstimate]]) -> tuple[NightEstimate, ...]:
     return tuple(estimate for _, estimate in sorted(rows, key=lambda one: one[0]))
-
-
-def in_utc(moment: datetime) -> datetime:
-    """Return a moment of the database with its time zone: SQLite keeps none, and all are stored in UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

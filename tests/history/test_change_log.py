@@ -3,14 +3,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from harness.errors import UsageError
 from harness.history import change_log
 from harness.history.change_log import known_changes, merge_found, record_evidence
-from harness.history.tables import metadata
+from harness.history.database import open_history
 from harness.records.history import Change, ChangeVerdict, Evidence, Series
 from tests.history.made_up_history import NOW, change, key, night, run_name, series, store
 
@@ -19,13 +20,10 @@ NIGHTS = series([1000.0] * 60 + [1030.0] * 20)
 
 
 @pytest.fixture
-def connection() -> Iterator[Connection]:
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
-    with engine.begin() as opened:
+def connection(database_url: str) -> Iterator[Connection]:
+    with open_history(database_url) as db, db.begin() as opened:
         store(opened, [NIGHTS, series([1000.0] * 80, key("R5CT2"))])
         yield opened
-    engine.dispose()
 
 
 def check(connection: Connection, *found: Change, looked_at: Series = NIGHTS, days: int = 0) -> tuple[Change, ...]:
@@ -242,3 +240,24 @@ def test_somebody_is_told_once(connection: Connection) -> None:
     assert change_log.notified(connection) == {"a"}
     check(connection, change(61), change(30))
     assert change_log.notified(connection) == {"a"}
+
+
+def test_two_checks_at_once_store_a_change_once(database_url: str) -> None:
+    with open_history(database_url) as db, db.begin() as opened:
+        store(opened, [NIGHTS])
+    both, stored = Barrier(2), []
+
+    def one_check(name: str) -> None:
+        with open_history(database_url) as db:
+            both.wait()
+            with db.begin() as opened:
+                stored.append(merge_found(opened, [change(60, id=name)], NOW, series=[NIGHTS]))
+
+    threads = [Thread(target=one_check, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, second = stored
+    assert first == second
+    assert len(first) == 1

@@ -4,22 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, event
 
 from harness.errors import UsageError
+from harness.history.database import open_history
 from harness.history.series_reader import read_series
-from harness.history.tables import metadata
 from harness.records.history import SeriesKey
 from tests.history.made_up_history import GROUND, key, night, run_name, series, store
 
 
 @pytest.fixture
-def connection() -> Iterator[Connection]:
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
-    with engine.begin() as opened:
+def connection(database_url: str) -> Iterator[Connection]:
+    with open_history(database_url) as db, db.begin() as opened:
         yield opened
-    engine.dispose()
 
 
 def keys(found: object) -> list[SeriesKey]:
