@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -11,7 +11,7 @@ from harness.records.history import Change, ChangeVerdict, NightEstimate, Series
 
 FailOn = Literal["confirmed", "suspected"]
 
-LEAST_NIGHTS = 6
+LEAST_NIGHTS = 7
 """A series with fewer nights shows no change: nobody knows yet how much its nights differ."""
 
 RANKED = (
@@ -35,6 +35,22 @@ class NewThing:
     after: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpShift:
+    """An op whose cost differs between the nights before a change and those after it. It shows where to look, and claims nothing."""
+
+    node_type: str
+    name: str
+    before_us: float | None
+    """Cost of an inference, the median of the profiled processes; None if it did not run then."""
+    after_us: float | None
+
+    @property
+    def change_us(self) -> float:
+        """After minus before."""
+        return (self.after_us or 0.0) - (self.before_us or 0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckedHistory:
     """The outcome of a check.
@@ -43,11 +59,13 @@ class CheckedHistory:
         series: the series that were looked at.
         changes: all that is known of them, in the time asked for.
         fail_on: the weakest verdict that fails the check.
+        ops: where the cost moved, by the ids of changes whose nights were profiled.
     """
 
     series: tuple[Series, ...]
     changes: tuple[Change, ...]
     fail_on: FailOn = "confirmed"
+    ops: Mapping[str, tuple[OpShift, ...]] = field(default_factory=dict)
 
     @property
     def failing(self) -> tuple[Change, ...]:

@@ -49,5 +49,6 @@ def _lines(one: Change, checked: CheckedHistory) -> list[str]:
     return [
         f"{words.failure(one)}: {words.levels(one)}",
         *(["new that night: " + ", ".join(map(words.new_thing, things))] if things else []),
+        *words.ops([one], checked),
         *words.facts(one),
     ]

@@ -64,6 +64,7 @@ def _facts(group: Sequence[Change], checked: CheckedHistory, argument: str) -> l
     ids = ", ".join(one.id for one in group)
     things = shared(checked.new_things(one) for one in group)
     texts = ["new that night: " + ", ".join(map(words.new_thing, things))] if things else []
+    texts += words.ops(group, checked)
     texts += list(dict.fromkeys(text for one in group for text in words.facts(one)))
     sure = words.to_be_sure(group)
     if sure is not None and any(is_open(one) for one in group):

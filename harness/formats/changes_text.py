@@ -81,6 +81,7 @@ def _paragraph(checked: CheckedHistory, group: Sequence[Change], console: Consol
         lines += ["new that night: " + ", ".join(map(words.new_thing, things))]
     if any(checked.synthetic(one) for one in group):
         lines += ["synthetic: these numbers were replayed or modelled"]
+    lines += words.ops(group, checked)
     lines += _facts(group)
     sure = words.to_be_sure(group)
     if sure is not None:
