@@ -31,6 +31,7 @@ class SeriesKey:
     """The identity of a series: all that its estimates have in common. Texts are the user's or the device's own: escape them."""
 
     device: str
+    """A phone's serial; a virtual device's profile, `virtual:PROFILE`, because its serial is only its port."""
     model: str
     """The model's name in the suite, which outlives its file."""
     delegate: str
@@ -55,7 +56,7 @@ class SeriesKey:
 
     @property
     def cell(self) -> CellKey:
-        """The cell of a run that gives its estimates."""
+        """The cell of a run that gives its estimates, with the name of a virtual device in place of its serial."""
         delegate = self.delegate if self.start == "warm" else f"{self.delegate}, {self.start} start"
         return CellKey(
             model=self.model,
@@ -172,12 +173,16 @@ class Change:
     muted_until: datetime | None = None
     muted: bool = False
     """Whether it is silenced now: by `muted_until`, or for good."""
+    unseen_since: datetime | None = None
+    """Since when no check finds it any more: later nights do not bear it out. Never of one that an experiment decided."""
+    mended_since: datetime | None = None
+    """Since when the series is back at the level before it."""
     notes: tuple[str, ...] = field(default=())
 
     @property
     def counts(self) -> bool:
-        """Whether it may set an exit code or notify: nobody accepted or silenced it."""
-        return not (self.accepted or self.muted)
+        """Whether it may set an exit code or notify: nobody accepted or silenced it, later nights bear it out, and it is still there."""
+        return not (self.accepted or self.muted or self.unseen_since or self.mended_since)
 
     @property
     def worse(self) -> bool:
