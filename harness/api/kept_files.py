@@ -47,6 +47,8 @@ def keep_files(manifest: Manifest, store: BlobStore) -> KeptFiles:
     with _own_program() as own:
         for one, source in files:
             trouble = _keep(one, own if source == _OWN else source, store, used)
+            if trouble is not None and source == _OWN:
+                trouble = "it is the program for virtual devices of another version of the harness"
             if trouble is None:
                 kept.append(one)
             else:

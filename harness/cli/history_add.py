@@ -73,6 +73,6 @@ def add_command(
 
 
 def _print_document(stored: list[AddedRun]) -> None:
-    document = {"runs": [{"run_id": one.run_id, "added": one.added, "known": one.known} for one in stored]}
+    found = [{"run_id": one.run_id, "added": one.added, "known": one.known, "notes": list(one.notes)} for one in stored]
     with reader_may_leave(document=True):
-        click.echo(json.dumps(document, indent=1))
+        click.echo(json.dumps({"runs": found}, indent=1))
