@@ -60,7 +60,7 @@ def fill(
     environment.filters["utc"] = lambda moment: iso_utc(moment.replace(microsecond=0))
     environment.filters["ms"] = milliseconds
     environment.filters["megabytes"] = lambda size: f"{size / 1e6:.3g}"
-    return environment.get_template(template).render(
+    document = environment.get_template(template).render(
         number_of=number_of,
         thread_words=thread_words,
         style=own_code(style),
@@ -69,6 +69,8 @@ def fill(
         script_hash=content_hash(script),
         **values,
     )
+    # HTML has no NUL, not even escaped; in embedded data it is an escape already.
+    return document.replace("\0", "\ufffd")
 
 
 def milliseconds(us: float) -> str:

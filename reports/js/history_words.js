@@ -7,6 +7,7 @@ const isNumber = (value) => known(value) && Number.isFinite(value);
 
 /** `+3.1 %`; from a factor of two on `2.4×`: as harness/report/history_sentences.py writes it. */
 function signedPercent(ratio) {
+  if (!isNumber(ratio)) return 'unknown';
   if (ratio >= 2 || ratio <= 0.5) return ratio < 10 ? `${ratio.toPrecision(2)}\u00d7` : `${ratio.toFixed(0)}\u00d7`;
   const text = (100 * (ratio - 1)).toFixed(1);
   return `${Number(text) === 0 ? '0.0' : Number(text) > 0 ? `+${text}` : text.replace('-', '\u2212')}\u00a0%`;
