@@ -8,6 +8,7 @@ from harness.cli.verbs import Verb
 _VERBS: dict[str, Verb] = {
     "add": Verb("harness.cli.history_add:add_command", "Add runs to the history."),
     "migrate": Verb("harness.cli.history_migrate:migrate_command", "Bring the history up to date with this harness."),
+    "prune": Verb("harness.cli.history_prune:prune_command", "Remove old raw logs and unused files; never results."),
 }
 """Subcommands by name, loaded when they are named."""
 
@@ -15,6 +16,7 @@ _EPILOG = """\b
 Examples:
   harness history add runs/* --label branch=main
   harness history migrate --database postgresql://lab@db.example/harness
+  harness history prune --keep-logs 30d --dry-run
 """
 
 
