@@ -193,6 +193,8 @@ changes = Table(
     Column("muted_at", Moment),
     Column("muted_until", Moment),
     Column("notified_at", Moment),
+    Column("unseen_since", Moment),
+    Column("mended_since", Moment),
     Column("notes", JSON, nullable=False),
 )
 

@@ -157,6 +157,8 @@ def upgrade() -> None:
         sa.Column("muted_at", _MOMENT),
         sa.Column("muted_until", _MOMENT),
         sa.Column("notified_at", _MOMENT),
+        sa.Column("unseen_since", _MOMENT),
+        sa.Column("mended_since", _MOMENT),
         sa.Column("notes", sa.JSON, nullable=False),
     )
     op.create_index("ix_changes_series", "changes", ["series"])
