@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from harness.analysis.checked_history import OpShift
 from harness.analysis.metrics import Metric
+from harness.formats.change_words import op_shift
 from harness.records.history import Change, Evidence, SeriesKey
 from harness.report.embed import Json, rounded
 from harness.report.history_nights import report_link, seconds
@@ -16,18 +18,22 @@ from harness.report.history_sentences import change_states
 _TEXT_PARTS = ("device", "model", "variant", "delegate", "cpus", "start", "binary", "metric")
 
 
-def history_data(rows: Sequence[SeriesRow], *, now: datetime, folder: Path) -> Json:
+def history_data(
+    rows: Sequence[SeriesRow], *, now: datetime, folder: Path, ops: Mapping[str, Sequence[OpShift]]
+) -> Json:
     """Return the series in the order of the page, and their changes."""
     texts: dict[str, dict[str, int]] = {part: {} for part in _TEXT_PARTS}
     return {
         "now": round(seconds(now)),
-        "series": [_series(row, texts, folder) for row in rows],
+        "series": [_series(row, texts, folder, ops) for row in rows],
         "texts": {part: list(places) for part, places in texts.items()},
         "metrics": {metric.value: metric.words for metric in Metric},
     }
 
 
-def _series(row: SeriesRow, texts: dict[str, dict[str, int]], folder: Path) -> Json:
+def _series(
+    row: SeriesRow, texts: dict[str, dict[str, int]], folder: Path, ops: Mapping[str, Sequence[OpShift]]
+) -> Json:
     key = row.series.key
     last = row.last
     return {
@@ -50,7 +56,7 @@ def _series(row: SeriesRow, texts: dict[str, dict[str, int]], folder: Path) -> J
         "chief": None if row.chief is None else row.changes.index(row.chief),
         "synthetic": sum(night.synthetic for night in row.series.estimates),
         "differs": bool(last and last.output_differs),
-        "changes": [_change(change, folder) for change in row.changes],
+        "changes": [_change(change, folder, ops.get(change.id, ())) for change in row.changes],
     }
 
 
@@ -58,7 +64,7 @@ def _part(key: SeriesKey, part: str) -> str:
     return str(getattr(key, part))
 
 
-def _change(change: Change, folder: Path) -> Json:
+def _change(change: Change, folder: Path, ops: Sequence[OpShift]) -> Json:
     return {
         "id": change.id,
         "group": change.group,
@@ -76,6 +82,8 @@ def _change(change: Change, folder: Path) -> Json:
         "evidence": None if change.evidence is None else _evidence(change.evidence, folder),
         "until": None if change.muted_until is None else round(seconds(change.muted_until)),
         "notes": list(change.notes),
+        "mended": None if change.mended_since is None else round(seconds(change.mended_since)),
+        "ops": [op_shift(shift) for shift in ops],
     }
 
 

@@ -5,13 +5,14 @@ One file that loads nothing, as the report of a run (`harness.report`): the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from markupsafe import Markup
 
+from harness.analysis.checked_history import OpShift
 from harness.records.history import Change, Series
 from harness.report.embed import data_block
 from harness.report.history_data import history_data
@@ -57,7 +58,13 @@ class _StaticRow:
 
 
 def render_history(
-    series: Sequence[Series], changes: Sequence[Change], *, title: str, now: datetime, folder: Path | None = None
+    series: Sequence[Series],
+    changes: Sequence[Change],
+    *,
+    title: str,
+    now: datetime,
+    ops: Mapping[str, Sequence[OpShift]] | None = None,
+    folder: Path | None = None,
 ) -> str:
     """Return the history as a complete HTML document.
 
@@ -66,13 +73,14 @@ def render_history(
         changes: what is known of their changes. Those of other series are named without a link.
         title: the page's name, such as that of the lab or the database.
         now: the moment of the report. Dates of its year have no year.
+        ops: the ops that moved most, by the change's id.
         folder: the folder that the page will be in, for its links to the runs' reports; by default the working folder.
     """
     place = folder or Path.cwd()
     rows = rows_of(series, changes)
     by_key = {row.series.key: row for row in rows}
     groups = groups_of(changes)
-    words = [words_of(group, by_key, now) for group in groups]
+    words = [words_of(group, by_key, now, ops) for group in groups]
     regressions = [one for one in words if one.rank <= Rank.SUSPECTED]
     others = [one for one in words if Rank.SUSPECTED < one.rank < Rank.REST]
     shown = regressions[:_MOST_REGRESSIONS] or others[:_MOST_OTHERS]
@@ -95,13 +103,19 @@ def render_history(
         estimates=len(nights),
         synthetic=f"{synthetic:,}".replace(",", "\u202f") if synthetic else "",
         series_count=len(rows),
-        data=data_block("data", history_data(rows, now=now, folder=place)),
+        data=data_block("data", history_data(rows, now=now, folder=place, ops=ops or {})),
         nights=data_block("nights-data", nights_data(ordered, place)),
     )
 
 
 def write_history_report(
-    series: Sequence[Series], changes: Sequence[Change], output: Path, *, title: str, now: datetime
+    series: Sequence[Series],
+    changes: Sequence[Change],
+    output: Path,
+    *,
+    title: str,
+    now: datetime,
+    ops: Mapping[str, Sequence[OpShift]] | None = None,
 ) -> Path:
     """Write the page of a history, and return its path. See `render_history`.
 
@@ -110,7 +124,7 @@ def write_history_report(
         SetupError: the disk is full, or writing failed otherwise.
     """
     refuse_own_file(output)
-    write_page(output, render_history(series, changes, title=title, now=now, folder=output.resolve().parent))
+    write_page(output, render_history(series, changes, title=title, now=now, ops=ops, folder=output.resolve().parent))
     return output
 
 

@@ -24,7 +24,7 @@ class Rank(IntEnum):
     REST = 4
     """No change, or one that an experiment refuted."""
     SILENCED = 5
-    """Somebody accepted or muted it."""
+    """Somebody accepted or muted it, later nights do not bear it out, or its series is back at the level before it."""
 
 
 _RANKS = {

@@ -9,7 +9,9 @@ from statistics import median
 
 from markupsafe import Markup
 
+from harness.analysis.checked_history import OpShift
 from harness.analysis.metrics import Metric
+from harness.formats.change_words import op_shift
 from harness.records import model_label
 from harness.records.history import Change, ChangeVerdict, NightEstimate, Series, SeriesKey
 from harness.report.history_rows import ChangeGroup, Rank, SeriesRow
@@ -27,7 +29,7 @@ class GroupWords:
 
     rank: Rank
     states: tuple[str, ...]
-    """Its verdict, then `accepted` or `muted`."""
+    """Its verdict, then what silences it."""
     what: Markup
     """How much, on what, since when."""
     why: tuple[Markup, ...]
@@ -37,8 +39,14 @@ class GroupWords:
 
 
 def change_states(change: Change) -> list[str]:
-    """Return the verdict, then `accepted` or `muted`."""
-    return [str(change.verdict), *(["accepted"] if change.accepted else []), *(["muted"] if change.muted else [])]
+    """Return the verdict, then what silences it: `accepted`, `muted`, `no longer seen`, `over`."""
+    silenced = {
+        "accepted": change.accepted,
+        "muted": change.muted,
+        "no longer seen": change.unseen_since is not None,
+        "over": change.mended_since is not None,
+    }
+    return [str(change.verdict), *(state for state, holds in silenced.items() if holds)]
 
 
 def day(moment: datetime, now: datetime) -> str:
@@ -89,13 +97,19 @@ def _percent(fraction: float) -> str:
     return "0.0" if text == "-0.0" else text.replace("-", "\u2212")
 
 
-def words_of(group: ChangeGroup, rows: Mapping[SeriesKey, SeriesRow], now: datetime) -> GroupWords:
+def words_of(
+    group: ChangeGroup,
+    rows: Mapping[SeriesKey, SeriesRow],
+    now: datetime,
+    ops: Mapping[str, Sequence[OpShift]] | None = None,
+) -> GroupWords:
     """Put a group into words.
 
     Args:
         group: the group.
         rows: the series of the page. A change of another series has no link.
         now: the moment of the report.
+        ops: the ops that moved most, by the change's id.
     """
     changes = group.changes
     single = rows.get(changes[0].series) if len(changes) == 1 else None
@@ -106,7 +120,7 @@ def words_of(group: ChangeGroup, rows: Mapping[SeriesKey, SeriesRow], now: datet
         rank=group.rank,
         states=tuple(change_states(changes[0])),
         what=Markup("{} {}{} since {}").format(subject, _amount(changes), _where(changes), _since(changes, now)),
-        why=tuple(_reasons(changes, rows, now)),
+        why=(*_reasons(changes, rows, now), *_ops(changes, ops or {}), *_end(changes, rows, now)),
         links=Markup("") if single is not None else _links(changes, rows),
     )
 
@@ -189,7 +203,28 @@ def _reasons(changes: Sequence[Change], rows: Mapping[SeriesKey, SeriesRow], now
     muted = max((change.muted_until for change in changes if change.muted and change.muted_until), default=None)
     if muted is not None:
         yield Markup("muted until {}").format(day(muted, now))
-    yield from _later(changes, rows, now)
+
+
+def _ops(changes: Sequence[Change], ops: Mapping[str, Sequence[OpShift]]) -> Iterable[Markup]:
+    """Name the op that moved most, of the first change whose nights were profiled."""
+    for change in changes:
+        for shift in ops.get(change.id, ())[:1]:
+            yield Markup("the op that moved most{}: {}").format(
+                Markup(" on {}").format(name(change.series.device, 40)) if len(changes) > 1 else "",
+                name(op_shift(shift), 160),
+            )
+            return
+
+
+def _end(changes: Sequence[Change], rows: Mapping[SeriesKey, SeriesRow], now: datetime) -> Iterable[Markup]:
+    mended = [change.mended_since for change in changes if change.mended_since is not None]
+    if mended:
+        yield Markup("back at the level before it since {}").format(day(min(mended), now))
+    else:
+        yield from _later(changes, rows, now)
+    unseen = [change.unseen_since for change in changes if change.unseen_since is not None]
+    if unseen:
+        yield Markup("later nights do not bear it out, says the check of {}").format(day(min(unseen), now))
 
 
 def _experiment(changes: Sequence[Change]) -> Iterable[Markup]:
@@ -306,7 +341,7 @@ _COUNTED = (
     (Rank.SUSPECTED, "suspected regression", "suspected regressions"),
     (Rank.EXPLAINED, "change that the ground explains", "changes that the ground explains"),
     (Rank.IMPROVED, "improvement", "improvements"),
-    (Rank.SILENCED, "accepted or muted change", "accepted or muted changes"),
+    (Rank.SILENCED, "change that no longer counts", "changes that no longer count"),
 )
 
 

@@ -96,9 +96,10 @@ function nightChart(one, nights, { fromZero, width }) {
   for (const change of one.changes) {
     const rank = RANKS[change.rank];
     const [from, to] = [Math.max(first - side, change.good[1]), Math.max(first - side, change.bad[1])].map((second) => Math.min(right, x(second)));
-    const text = `${change.ratio[0] > 1 ? '▲' : '▼'} ${signedPercent(change.ratio[0])} ${change.states.join(', ')}`;
+    const older = change.bad[1] < first;
+    const text = `${change.ratio[0] > 1 ? '▲' : '▼'} ${signedPercent(change.ratio[0])} ${change.states.join(', ')}${older ? `, since ${day(change.bad[1])}` : ''}`;
     const words = `${day(change.bad[1])}: ${text.slice(2)}, ${intervalOf(change.ratio)}; last night before it ${day(change.good[1])}`;
-    drawing.append(withTitle(svg('rect', { class: `turn ${rank}`, x: from.toFixed(1), y: top, width: Math.max(1.5, to - from).toFixed(1), height: NIGHTS.plot }), words));
+    if (!older) drawing.append(withTitle(svg('rect', { class: `turn ${rank}`, x: from.toFixed(1), y: top, width: Math.max(1.5, to - from).toFixed(1), height: NIGHTS.plot }), words));
     const start = Math.min(to, right + NIGHTS.right - textWidth(text) - 2);
     const row = place(start, textWidth(text));
     if (row >= 0) drawing.append(label(start, 26 + row * NIGHTS.line, text, 'start', `turn-words ${rank}`));
@@ -107,7 +108,7 @@ function nightChart(one, nights, { fromZero, width }) {
     const level = (value, begin, end) => {
       if (isNumber(value) && end > begin) drawing.append(svg('line', { class: `level ${rank}`, x1: x(begin).toFixed(1), x2: x(end).toFixed(1), y1: inPlot(value).toFixed(1), y2: inPlot(value).toFixed(1) }));
     };
-    if (index === 0) level(change.before, first, change.good[1]);
+    if (index === 0 && !older) level(change.before, first, change.good[1]);
     level(change.after, Math.max(first, change.bad[1]), claimed[index + 1]?.good[1] ?? last);
   }
 

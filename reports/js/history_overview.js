@@ -71,7 +71,7 @@ const CHOICES = [
   ['metric', 'Metric', (one) => [one.metricWords]],
   ['verdict', 'Verdict', (one) => [...one.verdicts]],
 ];
-const VERDICT_ORDER = ['confirmed', 'suspected', 'explained', 'improved', 'refuted', 'accepted', 'muted', 'no change'];
+const VERDICT_ORDER = ['confirmed', 'suspected', 'explained', 'improved', 'refuted', 'accepted', 'muted', 'over', 'no longer seen', 'no change'];
 
 const isChosen = (one) => CHOICES.every(([key, , values]) => !state.get(key) || values(one).includes(state.get(key)));
 /** The series that the filters leave, in the order of the table. */

@@ -10,12 +10,19 @@ function changeItem(one, change, nights) {
     const found = change.evidence;
     lines.push([`An experiment on ${day(found.at)} found ${signedPercent(found.ratio[0])} (${intervalOf(found.ratio)}) in ${found.device < 600 ? `${found.device.toFixed(0)} s` : `${(found.device / 60).toFixed(0)} min`} of device time: run `, runLink({ id: found.run, href: found.href, path: found.path })]);
   }
-  if (bad && good) {
-    const before = new Map(good.run.labels);
-    for (const [key, value] of bad.run.labels) if (before.get(key) !== value) lines.push(['Label ', stranger(key), ': ', before.has(key) ? stranger(before.get(key)) : none('none'), ' → ', stranger(value)]);
-    for (const event of eventsBetween(good, bad)) lines.push([`${event.word[0].toUpperCase()}${event.word.slice(1)}: `, valueNode(event.from), ' → ', valueNode(event.to)]);
-  }
   for (const note of change.notes) lines.push([stranger(note)]);
+  if (bad && good) {
+    // What a note or an explanation says already is not said again.
+    const told = change.notes.join('\n');
+    const before = new Map(good.run.labels);
+    for (const [key, value] of bad.run.labels) if (before.get(key) !== value && !told.includes(`${key}: `)) lines.push(['Label ', stranger(key), ': ', before.has(key) ? stranger(before.get(key)) : none('none'), ' → ', stranger(value)]);
+    for (const event of eventsBetween(good, bad)) {
+      const said = event.kind === 'ground' ? change.explained.length : told.includes(`the ${event.name} changed`);
+      if (!said) lines.push([`${event.word[0].toUpperCase()}${event.word.slice(1)}: `, valueNode(event.from), ' → ', valueNode(event.to)]);
+    }
+  }
+  if (change.ops.length) lines.push(['Ops that moved most: ', ...change.ops.flatMap((op, index) => [index ? ', ' : '', stranger(op)])]);
+  if (known(change.mended)) lines.push([`Back at the level before it since ${day(change.mended)}`]);
   if (known(change.until)) lines.push([`Muted until ${day(change.until)}`]);
   return el('li', { id: `change-${change.id}`, class: 'change-item' },
     ...stateTags(change), ' ', el('strong', { class: amountClass(change) }, signedPercent(change.ratio[0])), ` (${intervalOf(change.ratio)}): `,

@@ -22,8 +22,10 @@ const STATE_TITLES = {
   improved: 'Less than before',
   accepted: 'Somebody accepted the new level',
   muted: 'Somebody muted it',
+  'no longer seen': 'Later nights do not bear it out',
+  over: 'The series is back at the level before it',
 };
-/** The tags of a change: its verdict, then accepted or muted. */
+/** The tags of a change: its verdict, then what silences it. */
 const stateTags = (change) => change.states.flatMap((state, index) => [index ? ' ' : '', el('span', { class: `tag state ${state}${change.rank === 5 && index === 0 ? ' quiet' : ''}`, title: STATE_TITLES[state] }, state)]);
 
 /** Red for a regression that counts, green for a gain; what is explained, refuted or silenced has no colour. */
