@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from benchmarks.report_scale import best_of
+from benchmarks.report_scale import best_of, print_costs
 from harness.records.history import Change, ChangeVerdict, Evidence, Ground, NightEstimate, Series, SeriesKey
 from harness.report.history_page import write_history_report
 
@@ -164,15 +164,10 @@ def main() -> int:
     parser.add_argument("--openings", type=int, default=3, help="how often the page is opened; the fastest counts")
     parser.add_argument("--keep", type=Path, help="where to keep the page")
     options = parser.parse_args()
-    broken = 0
     with tempfile.TemporaryDirectory() as scratch:
         page = options.keep or Path(scratch) / "history-report.html"
-        for name, value in cost_of_history(options.series, options.nights, page, options.openings).items():
-            limit = LIMITS.get(name)
-            state = "" if limit is None else "   BROKEN" if value > limit else ""
-            broken += bool(state)
-            print(f"{name:20} {value:10.2f}" + (f"   (limit {limit:g}){state}" if limit is not None else ""))
-    return 1 if broken else 0
+        seen = cost_of_history(options.series, options.nights, page, options.openings)
+    return 1 if print_costs(seen, LIMITS) else 0
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from harness.report.wording import name, number_of, thread_words
 
 _MOST_LINKS = 8
 _MOST_NAMED = 3
+_MOST_EXPERIMENTS = 2
 _NIGHT = timedelta(hours=36)
 """Longer than this from the last good night to the first bad one, and nights are missing between them."""
 
@@ -115,7 +116,9 @@ def words_of(
     single = rows.get(changes[0].series) if len(changes) == 1 else None
     subject = _subject(changes)
     if single is not None:
-        subject = Markup('<a href="#series={0}" data-series-link="{0}">{1}</a>').format(single.id, subject)
+        subject = Markup('<a href="#series={0}" data-series-link="{0}">{1}</a>{2}').format(
+            single.id, subject, _mark(single)
+        )
     return GroupWords(
         rank=group.rank,
         states=tuple(change_states(changes[0])),
@@ -228,16 +231,17 @@ def _end(changes: Sequence[Change], rows: Mapping[SeriesKey, SeriesRow], now: da
 
 
 def _experiment(changes: Sequence[Change]) -> Iterable[Markup]:
-    for change in changes:
-        if change.evidence is not None:
-            found = change.evidence
-            yield Markup("an experiment on {} found {} ({} to {}) in {} of device time").format(
-                name(change.series.device, 40),
-                signed_percent(found.ratio),
-                signed_percent(found.ci_low),
-                signed_percent(found.ci_high),
-                f"{found.device_s:.0f}\u202fs" if found.device_s < 600 else f"{found.device_s / 60:.0f}\u202fmin",
-            )
+    found = [(change, change.evidence) for change in changes if change.evidence is not None]
+    for change, evidence in found[:_MOST_EXPERIMENTS]:
+        yield Markup("an experiment on {} found {} ({} to {}) in {} of device time").format(
+            name(change.series.device, 40),
+            signed_percent(evidence.ratio),
+            signed_percent(evidence.ci_low),
+            signed_percent(evidence.ci_high),
+            f"{evidence.device_s:.0f}\u202fs" if evidence.device_s < 600 else f"{evidence.device_s / 60:.0f}\u202fmin",
+        )
+    if len(found) > _MOST_EXPERIMENTS:
+        yield Markup("and {}").format(number_of(len(found) - _MOST_EXPERIMENTS, "more experiment"))
 
 
 def signed_percent(ratio: float) -> str:
@@ -296,7 +300,12 @@ def series_link(row: SeriesRow, change: Change | None = None) -> Markup:
     """Return a series' names as a link that opens it."""
     parts = Markup(" \u00b7 ").join(key_parts(row.series.key, model=change is None))
     ratio = Markup(" {}").format(signed_percent(change.ratio)) if change is not None else ""
-    return Markup('<a href="#series={0}" data-series-link="{0}">{1}</a>{2}').format(row.id, parts, ratio)
+    return Markup('<a href="#series={0}" data-series-link="{0}">{1}</a>{2}{3}').format(row.id, parts, ratio, _mark(row))
+
+
+def _mark(row: SeriesRow) -> Markup:
+    synthetic = any(night.synthetic for night in row.series.estimates)
+    return Markup(' <span class="tag synthetic">synthetic</span>') if synthetic else Markup("")
 
 
 def key_parts(key: SeriesKey, *, model: bool = True) -> list[Markup]:

@@ -59,6 +59,8 @@ def test_of_the_same_night_the_larger_change_comes_first_then_the_name() -> None
         ({"verdict": CONFIRMED}, Rank.CONFIRMED),
         ({"verdict": CONFIRMED, "accepted": True}, Rank.SILENCED),
         ({"verdict": SUSPECTED, "muted": True}, Rank.SILENCED),
+        ({"verdict": SUSPECTED, "unseen_since": FIRST}, Rank.SILENCED),
+        ({"verdict": CONFIRMED, "mended_since": FIRST}, Rank.SILENCED),
         ({"verdict": SUSPECTED}, Rank.SUSPECTED),
         # A gain is no regression, whatever it is called.
         ({"verdict": SUSPECTED, "ratio": 0.9}, Rank.IMPROVED),

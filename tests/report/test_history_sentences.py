@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from harness.analysis.checked_history import OpShift
 from harness.records.history import Change, ChangeVerdict, Evidence, Series
 from harness.report.history_rows import groups_of, rows_of
 from harness.report.history_sentences import GroupWords, amount, day, key_parts, lead, signed_percent, words_of
@@ -176,3 +177,52 @@ def test_names_are_isolated_and_escaped() -> None:
     assert "<img" not in text
     assert "<script" not in text
     assert "<m>" not in text
+
+
+def test_what_no_longer_counts_says_why_and_since_when() -> None:
+    over = change_of(key_of(), verdict=ChangeVerdict.CONFIRMED, mended_since=FIRST + timedelta(days=27))
+    unseen = change_of(key_of("b"), 21, unseen_since=FIRST + timedelta(days=28))
+    words = _words([steady(key_of()), steady(key_of("b"))], [over, unseen])
+    assert [one.states for one in words] == [("suspected", "no longer seen"), ("confirmed", "over")]
+    assert [_plain(reason) for one in words for reason in one.why] == [
+        "later nights do not bear it out, says the check of 29 Oct",
+        "back at the level before it since 28 Oct",
+    ]
+    assert "2 changes that no longer count in 2 series" in lead([steady(key_of())] * 2, groups_of([over, unseen]), NOW)
+
+
+def test_the_op_that_moved_most_is_named() -> None:
+    changes = [change_of(key_of(device=device)) for device in ("D1", "D2")]
+    ops = {
+        changes[1].id: [
+            OpShift(node_type="CONV_2D", name="<conv1>", before_us=1200.0, after_us=1510.0),
+            OpShift(node_type="ADD", name="x", before_us=10.0, after_us=12.0),
+        ]
+    }
+    rows = {row.series.key: row for row in rows_of([steady(one.series) for one in changes], changes)}
+    [group] = groups_of(changes)
+    assert [str(reason) for reason in words_of(group, rows, NOW, ops).why] == [
+        "the op that moved most on <bdi>D2</bdi>: <bdi>CONV_2D &lt;conv1&gt; +0.310 ms (1.200 -&gt; 1.510)</bdi>"
+    ]
+
+
+def test_many_experiments_are_not_all_told() -> None:
+    found = Evidence(run_id="e", run_path="/e", ratio=1.03, ci_low=1.02, ci_high=1.04, device_s=90, at=FIRST)
+    keys = [key_of(device=f"D{number}") for number in range(5)]
+    [words] = _words(
+        [steady(key) for key in keys],
+        [change_of(key, verdict=ChangeVerdict.CONFIRMED, evidence=found) for key in keys],
+    )
+    assert [_plain(reason)[:23] for reason in words.why] == [
+        "an experiment on D0 fou",
+        "an experiment on D1 fou",
+        "and 3 more experiments",
+    ]
+
+
+def test_synthetic_series_are_marked_beside_their_links() -> None:
+    made_up = [steady(key_of(device=device), synthetic=device == "D2") for device in ("D1", "D2")]
+    [together] = _words(made_up, [change_of(one.key) for one in made_up])
+    assert _plain(together.links).count("synthetic") == 1
+    [alone] = _words(made_up, [change_of(made_up[1].key)])
+    assert _plain(alone.what).startswith("mobilenet synthetic is 3.1 % slower")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from harness.analysis.checked_history import OpShift
 from harness.report.history_page import write_history_report
 from harness.report.page_template import milliseconds
 from tests.report.browsing import Open, open_series
-from tests.report.histories import GAPS, NOW, SLOWER, lab_history, night, series_of
-
-
-def _rows(page: Page) -> list[str]:
-    return page.locator("#table-series tbody th a").all_inner_texts()
+from tests.report.histories import GAPS, GROUND, NOW, SLOWER, change_of, lab_history, night, series_of
 
 
 def test_every_nights_numbers_are_those_of_the_history(open_report: Open, lab: Path) -> None:
@@ -149,3 +147,62 @@ def test_an_odd_night_does_not_flatten_the_rest(open_report: Open, tmp_path: Pat
     assert max(heights) - min(heights) > 40
     page.locator("#night-zero").check()
     expect(page.locator("#night-chart path.outside")).to_have_count(0)
+
+
+def test_a_change_before_the_first_night_shown_has_its_date_and_no_band(open_report: Open, tmp_path: Path) -> None:
+    nights = [night(n, 8600 + 9.17 * (n % 4)) for n in range(20, 40)]
+    path = tmp_path / "report.html"
+    write_history_report([series_of(SLOWER, nights)], [change_of(SLOWER, 3)], path, title="lab", now=NOW)
+    page = open_series(open_report, path, SLOWER)
+    expect(page.locator("#night-chart .turn-words")).to_have_text(re.compile("^▲ .3.1.% suspected, since 4.Oct$"))
+    expect(page.locator("#night-chart rect.turn")).to_have_count(0)
+    expect(page.locator("#night-chart line.level")).to_have_count(1)
+
+
+def test_runs_are_linked_where_their_report_is(open_report: Open, tmp_path: Path) -> None:
+    there = tmp_path / "a run#1"
+    there.mkdir()
+    (there / "report.html").write_text("<title>found</title>", encoding="utf-8")
+    nights = [night(0, run_path=str(there)), night(1)]
+    path = write_history_report([series_of(SLOWER, nights)], [], tmp_path / "report.html", title="lab", now=NOW)
+    page = open_series(open_report, path, SLOWER)
+    page.keyboard.press("Home")
+    link = page.locator("#night-words a")
+    expect(link).to_have_attribute("href", "a%20run%231/report.html")
+    page.keyboard.press("End")
+    expect(link).to_have_count(0)
+    expect(page.locator("#night-words [title='/lab/runs/night-001']")).to_have_text("night-001")
+    page.keyboard.press("Home")
+    link.click()
+    expect(page).to_have_title("found")
+
+
+def test_the_change_says_what_a_note_does_not(open_report: Open, tmp_path: Path) -> None:
+    nights = [
+        night(
+            n,
+            labels=(("build", str(n // 20)), ("commit", "abc" if n < 20 else "def")),
+            binary_sha256="bc"[n >= 20] * 64,
+            ground=replace(GROUND, governor="performance" if n >= 20 else "schedutil"),
+        )
+        for n in range(30)
+    ]
+    notes = ("commit: abc -> def", "the binary changed on 2026-10-21: b -> c")
+    path = tmp_path / "report.html"
+    write_history_report(
+        [series_of(SLOWER, nights)],
+        [change_of(SLOWER, notes=notes)],
+        path,
+        title="lab",
+        now=NOW,
+        ops={"c20d1": [OpShift(node_type="CONV_2D", name="conv1", before_us=1200.0, after_us=1510.0)]},
+    )
+    page = open_series(open_report, path, SLOWER)
+    expect(page.locator(".change-item > ul > li")).to_have_text(
+        [
+            *notes,
+            "Label build: 0 → 1",
+            "Governor: schedutil → performance",
+            "Ops that moved most: CONV_2D conv1 +0.310 ms (1.200 -> 1.510)",
+        ]
+    )
