@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from harness.analysis.latest_nights import LEAST_BEFORE, SHARES
 from harness.records.history import Change, ChangeVerdict, NightEstimate, Series, SeriesKey
 
 FailOn = Literal["confirmed", "suspected"]
 
-LEAST_NIGHTS = 7
+LEAST_NIGHTS = LEAST_BEFORE + SHARES[0][0]
 """A series with fewer nights shows no change: nobody knows yet how much its nights differ."""
 
 RANKED = (
@@ -90,7 +91,7 @@ class CheckedHistory:
     @property
     def too_short(self) -> tuple[Series, ...]:
         """The series with too few nights to show a change."""
-        return tuple(one for one in self.series if len(one.estimates) < LEAST_NIGHTS)
+        return tuple(one for one in self.series if _alike_nights(one) < LEAST_NIGHTS)
 
     def groups(self) -> list[tuple[Change, ...]]:
         """Return the changes that belong together: what matters most first, of that the latest."""
@@ -125,9 +126,10 @@ def is_open(change: Change) -> bool:
     return change.counts and change.worse and change.verdict in (ChangeVerdict.CONFIRMED, ChangeVerdict.SUSPECTED)
 
 
-def shared(things: Iterable[Sequence[NewThing]]) -> tuple[NewThing, ...]:
-    """Return what was new for any of several changes, each once, in the order given."""
-    return tuple(dict.fromkeys(one for group in things for one in group))
+def _alike_nights(series: Series) -> int:
+    """Synthetic nights are never held against measured ones."""
+    synthetic = sum(one.synthetic for one in series.estimates)
+    return max(synthetic, len(series.estimates) - synthetic)
 
 
 def _rank(change: Change) -> tuple[bool, int]:

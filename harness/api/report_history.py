@@ -51,14 +51,36 @@ def report_history(
         UsageError: no series has such a device, model or delegate; or you cannot write to `output`.
         SetupError: the database is locked, full or gone; a library is missing; or writing failed.
     """
-    from harness.report.history_page import write_history_report
-
     moment = now or datetime.now(UTC)
     checked = check_history(
         db, metrics=metrics, device=device, model=model, delegate=delegate, now=moment, detector=detector
     )
+    return report_checked(checked, output, since=since, title=title, now=moment)
+
+
+def report_checked(
+    checked: CheckedHistory,
+    output: Path,
+    *,
+    since: datetime | None = None,
+    title: str = TITLE,
+    now: datetime | None = None,
+) -> ReportedHistory:
+    """Write the page of a check that was made already, as after its experiments.
+
+    Args:
+        checked: the check; `harness.api.check_history.refreshed` brings its verdicts up to date.
+        output: the file.
+        since, title, now: as for `report_history`.
+
+    Raises:
+        UsageError: you cannot write to `output`.
+        SetupError: writing failed.
+    """
+    from harness.report.history_page import write_history_report
+
     shown = checked if since is None else _since(checked, since)
-    write_history_report(shown.series, shown.changes, output, title=title, now=moment, ops=shown.ops)
+    write_history_report(shown.series, shown.changes, output, title=title, now=now or datetime.now(UTC), ops=shown.ops)
     return ReportedHistory(output, shown)
 
 

@@ -88,7 +88,14 @@ def _list_series(
     from harness.history.series_reader import read_series
 
     with db.read() as connection:
-        found = read_series(connection, metrics=metrics or None, since=since, **chosen)
+        found = read_series(
+            connection,
+            metrics=metrics or None,
+            device=chosen["device"],
+            model=chosen["model"],
+            delegate=chosen["delegate"],
+            since=since,
+        )
     if as_json:
         _print_document({"series": [listed_series(one) for one in found]})
         return

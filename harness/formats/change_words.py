@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.analysis.checked_history import RANKED, CheckedHistory, NewThing, OpShift, is_open
+from harness.analysis.checked_history import RANKED, CheckedHistory, OpShift, is_open
 from harness.analysis.metrics import Metric
 from harness.formats.comparison_words import signed, value
 from harness.records.asked import model_label
@@ -94,11 +94,6 @@ def group_verdict(group: Sequence[Change]) -> str:
     if len(counts) == 1:
         return verdict(group[0])
     return ", ".join(f"{count} {words}" for words, count in counts.items())
-
-
-def new_thing(thing: NewThing) -> str:
-    """Return `commit abc -> def`."""
-    return f"{thing.what} {thing.before or 'none'} -> {thing.after or 'none'}"
 
 
 def op_shift(one: OpShift) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory
+from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, OpShift
 from harness.files.indented_json import indented
 from harness.formats import change_words
 from harness.formats.changes_json import check_document
@@ -37,10 +37,12 @@ def checked(*changes: Change, many: tuple[Series, ...] = (stepped(),), fail_on: 
 
 
 def test_a_suspicion_says_when_how_much_what_was_new_and_how_to_be_sure() -> None:
-    assert as_text(checked(change(60, id="c1")), argument=" --database x.db").splitlines() == [
+    found = replace(change(60, id="c1"), notes=("commit: abc -> def", "the binary changed on 2026-10-31"))
+    assert as_text(checked(found), argument=" --database x.db").splitlines() == [
         "suspected: m on R5CT1 cpu 1 thr big: average latency +3.0 % (+2.0 % to +4.0 %) since 2026-10-31",
         "  1.000 ms -> 1.030 ms, change c1",
-        f"  new that night: commit abc -> def, binary {'b' * 12} -> {'c' * 12}",
+        "  commit: abc -> def",
+        "  the binary changed on 2026-10-31",
         "  to be sure: harness history confirm c1 --database x.db",
         "",
         "1 suspected: 1 series over 65 nights",
@@ -50,12 +52,16 @@ def test_a_suspicion_says_when_how_much_what_was_new_and_how_to_be_sure() -> Non
 
 def test_one_regression_on_four_devices_is_one_paragraph() -> None:
     many = tuple(stepped(device) for device in DEVICES)
-    found = [change(60, of=one.key, id=f"c{number}", ratio=1.03 + number / 100) for number, one in enumerate(many)]
+    found = [
+        replace(change(60, of=one.key, id=f"c{number}", ratio=1.03 + number / 100), notes=("commit: abc -> def",))
+        for number, one in enumerate(many)
+    ]
+    found[3] = replace(found[3], notes=("commit: abc -> def", "only here"))
     text = as_text(checked(*found, many=many))
     assert sum(line.startswith("suspected: ") for line in text.split("\n")) == 1
     assert "suspected: m cpu 1 thr big on 4 devices: average latency +3.0 % to +6.0 % since 2026-10-31\n" in text
     assert all(text.count(f"m on {device} cpu 1 thr big") == 1 for device in DEVICES)
-    assert text.count("new that night: commit abc -> def") == 1
+    assert "\n  commit: abc -> def\n  c3: only here\n" in text
     assert text.count("harness history confirm") == 1
     assert "harness history confirm c3\n" in text, "the largest"
 
@@ -205,6 +211,26 @@ def test_a_group_that_is_dated_apart_says_from_when_to_when() -> None:
     assert change_words.since(found) == "since 2026-10-31 to 2026-11-01"
     mixed = [found[0], replace(found[1], verdict=CONFIRMED)]
     assert change_words.group_verdict(mixed) == "1 suspected, 1 confirmed"
+
+
+def test_ops_that_moved_are_named() -> None:
+    shifts = (
+        OpShift(node_type="CONV_2D", name="conv1" + HOSTILE, before_us=700.0, after_us=731.0),
+        OpShift(node_type="ADD", name="new", before_us=None, after_us=2.0),
+    )
+    outcome = replace(checked(change(60, id="c1")), ops={"c1": shifts})
+    text = as_text(outcome)
+    assert "  ops that moved most: CONV_2D conv1" in text
+    assert "+0.031 ms (0.700 -> 0.731), ADD new +0.002 ms (none -> 0.002)\n" in text
+    assert "\x1b" not in text
+    assert "ops that moved most" in check_markdown(outcome)
+    assert check_document(outcome)["changes"][0]["ops"][1] == {
+        "node_type": "ADD",
+        "name": "new",
+        "before_us": None,
+        "after_us": 2.0,
+        "change_us": 2.0,
+    }
 
 
 def test_synthetic_numbers_are_marked() -> None:
