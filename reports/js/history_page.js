@@ -11,5 +11,14 @@ setUpOverview();
 setUpSeries();
 
 // Paper has every row that the filters leave, and its drawing.
-addEventListener('beforeprint', () => { const table = document.getElementById('series-table')?.table; if (table && table.limit !== Infinity) { table.limit = Infinity; table.draw(); } });
-doWhileIdle([loadNights, ...unseen]);
+let loaded = null;
+const fetched = async () => { loaded = await loadNights(); };
+addEventListener('beforeprint', () => {
+  const table = document.getElementById('series-table').table;
+  if (!table) return;
+  paper.nights = loaded;
+  table.limit = Infinity;
+  table.draw();
+});
+addEventListener('afterprint', () => { paper.nights = null; });
+doWhileIdle([fetched, ...unseen]);
