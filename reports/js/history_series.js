@@ -127,7 +127,7 @@ function seriesParts(one, nights) {
   const close = el('button', { type: 'button', class: 'plain close' }, 'Close');
   close.addEventListener('click', closeSeries);
   const changes = one.changes.slice().sort((a, b) => a.rank - b.rank || b.bad[1] - a.bad[1]);
-  const details = el('details', { id: 'nights-details' }, el('summary', {}, `All ${plural(nights.length, 'night')} as a table`), el('div', { id: 'nights-table' }));
+  const details = el('details', { id: 'nights-details' }, el('summary', {}, `${plural(nights.length, 'night')} as a table`), el('div', { id: 'nights-table' }));
   details.addEventListener('toggle', () => {
     const host = details.lastChild;
     if (!details.open || host.table) return;
@@ -139,7 +139,7 @@ function seriesParts(one, nights) {
     one.synthetic ? el('p', { class: 'alert synthetic' }, one.synthetic === nights.length ? 'Synthetic: replayed or modelled, not measured.' : `${one.synthetic} of ${plural(nights.length, 'night')} are synthetic: replayed or modelled, not measured.`) : '',
     el('h3', {}, 'Changes'),
     changes.length ? el('ul', { class: 'changes' }, ...changes.map((change) => changeItem(one, change, nights))) : el('p', { class: 'note' }, nights.length > 1 ? 'No change was found.' : 'One night: there is nothing to compare it with.'),
-    ...(nights.length ? [el('h3', {}, 'Every night'), ...explorer(one, nights), ...legend(one, nights), el('h3', {}, 'What else changed'), ...eventList(nights), details] : [el('p', {}, 'It has no night.')]),
+    ...(nights.length ? [el('h3', {}, 'Every night'), ...explorer(one, nights), ...legend(one, nights), ...(nights.length > 1 ? [el('h3', {}, 'What else changed'), ...eventList(nights)] : []), details] : [el('p', {}, 'It has no night.')]),
   ];
 }
 
