@@ -3,9 +3,9 @@
     python -m benchmarks.history_add [--times N] [--database URL]
 
 Writes a synthetic run (its numbers are arithmetic and marked so) and runs `harness history add` on it, each time in a process of its own:
-into a new SQLite file, and into the database of `--database` if one is named, whose rows of the run are replaced each time. Then it adds the
-run once more, which changes nothing. Prints seconds on the wall, seconds of computing, peak memory and the size of the file. Exits 1 where a
-limit is broken by computing alone, whatever else the machine does.
+into a new SQLite file, and into the database of `--database` if one is named, whose rows of the run are replaced each time. Then it adds
+the run once more, which changes nothing. Prints seconds on the wall, seconds of computing, peak memory and the size of the file. Exits 1
+where a limit is broken by computing alone, whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ MOST_S, MOST_MB = 60.0, 1000.0
 
 def _told(name: str, costs: list[Cost]) -> bool:
     """Print the least costly, and return whether it keeps the limits."""
-    wall, computing, memory = (
-        min(getattr(one, field) for one in costs) for field in ("wall_s", "computing_s", "memory_mb")
-    )
+    wall = min(one.wall_s for one in costs)
+    computing, memory = min(one.computing_s for one in costs), min(one.memory_mb for one in costs)
     print(
         f"{name:24} {wall:8.2f} s (target {MOST_S:g}), {computing:.2f} s of computing, {memory:.0f} MB (target {MOST_MB:g})"
     )

@@ -49,7 +49,7 @@ VERBS = {
         "Export trials or ops as a table, a trace or overlays.",
     ),
     "history": Verb(
-        "harness.cli.history:history",
+        "harness.cli.history_verbs:history",
         "Keep all runs in one database, and find what changed.",
     ),
     "ingest": Verb(
