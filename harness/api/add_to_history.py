@@ -65,7 +65,7 @@ def add_to_history(
         for path in map(Path, runs):
             try:
                 with watcher.phase(f"adding {path}"):
-                    one = add_run(db, path, labels)
+                    one = add_run(db, path, labels, progress=watcher.advanced)
                 with watcher.phase(f"keeping the files of {path}"):
                     files = keep_files(read_manifest(path), store)
                 note_files(db, one.run_id, [(f.kind, f.name, f.sha256, f.size_bytes) for f in files.kept])

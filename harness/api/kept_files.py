@@ -53,9 +53,13 @@ def keep_files(manifest: Manifest, store: BlobStore) -> KeptFiles:
                 kept.append(one)
             else:
                 notes.append(f"{one.kind} {one.name} is not kept: {trouble}")
+    if len(notes) > _MOST_NOTES:
+        left = len(notes) - _MOST_NOTES + 1
+        notes = [*notes[: _MOST_NOTES - 1], f"{left} other files are not kept either"]
     return KeptFiles(kept=tuple(kept), notes=tuple(notes))
 
 
+_MOST_NOTES = 4
 _OWN = Path("the harness's own program for virtual devices")
 
 

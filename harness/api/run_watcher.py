@@ -29,6 +29,9 @@ class RunWatcher:
         """Name a phase of some seconds, which lasts as long as the context: `starting virtual devices`, `writing the report`."""
         return nullcontext()
 
+    def advanced(self, done: int, total: int) -> None:
+        """Hear how far a phase is that tells so: `done` of `total` rows are stored."""
+
     def warning(self, message: str) -> None:
         """Hear that the run goes on, but perhaps not as you meant it."""
         _LOG.warning(message)

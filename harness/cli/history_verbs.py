@@ -34,4 +34,4 @@ Examples:
 
 @verb_group(_VERBS, epilog=_EPILOG)
 def history() -> None:
-    """Keep all runs in one database, and find what changed from night to night."""
+    """Keep all runs in one database, and find what changed."""

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 
 import click
 from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
 
 from harness.analysis.stopping import Step
 from harness.api.run_watcher import RunWatcher
 from harness.cli.progress import RunProgress
+from harness.files.terminal_text import printable
 from harness.records import Result, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
 
@@ -21,12 +24,23 @@ class TerminalWatcher(RunWatcher):
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._progress: RunProgress | None = None
+        self._status: Status | None = None
+        self._phase = ""
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Show a spinner with the phase's name."""
-        with self._console.status(name):
-            yield
+        self._phase = escape(printable(name))
+        with self._console.status(self._phase) as self._status:
+            try:
+                yield
+            finally:
+                self._status = None
+
+    def advanced(self, done: int, total: int) -> None:
+        """Show beside the phase's name how far it is."""
+        if self._status is not None:
+            self._status.update(f"{self._phase}: {100 * done // max(1, total)} %")
 
     def warning(self, message: str) -> None:
         """Print a line."""

@@ -12,10 +12,10 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from harness.errors import UsageError
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 _WRITES = "harness_writes"
 LOCK = 0x6861_726E_6573_73
 """The advisory lock of a writer: the letters of `harness`."""
-_CONNECT_S = 20
 
 
 def engine_for(address: DatabaseAddress, wait_s: float) -> Engine:
@@ -41,12 +40,7 @@ def engine_for(address: DatabaseAddress, wait_s: float) -> Engine:
     Raises:
         UsageError: the URL cannot be read.
     """
-    engine = create_engine(
-        _url(address),
-        poolclass=NullPool,
-        json_serializer=_as_json,
-        connect_args={"timeout": wait_s} if address.file is not None else _POSTGRES_ARGUMENTS,
-    )
+    engine = _sqlite(address.file, wait_s) if address.file is not None else _postgres(address)
     if address.file is not None:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -87,8 +81,8 @@ def connected(engine: Engine, shown: str, *, writes: bool) -> Iterator[Connectio
                 connection.close()
 
 
-_POSTGRES_ARGUMENTS = {
-    "connect_timeout": _CONNECT_S,
+_POSTGRES_DEFAULTS = {
+    "connect_timeout": 20,
     "application_name": "harness history",
     # A server that vanished without a word is noticed after two minutes, not after two hours.
     "keepalives_idle": 30,
@@ -98,15 +92,25 @@ _POSTGRES_ARGUMENTS = {
 }
 
 
-def _url(address: DatabaseAddress) -> URL:
-    if address.file is not None:
-        return URL.create("sqlite", database=str(address.file))
+def _sqlite(file: Path, wait_s: float) -> Engine:
+    url = URL.create("sqlite", database=str(file))
+    return create_engine(url, poolclass=NullPool, json_serializer=_as_json, connect_args={"timeout": wait_s})
+
+
+def _postgres(address: DatabaseAddress) -> Engine:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    # libpq reads its own URLs: versions of SQLAlchemy differ in what they make of escapes.
+    named = address.url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
-        return make_url(address.url)
-    except (ArgumentError, ValueError):
+        wanted = {**_POSTGRES_DEFAULTS, **conninfo_to_dict(named)}
+    except psycopg.Error as error:
         raise UsageError(
-            f"{address.shown} is no address of a database", remedy="postgresql://USER@HOST:PORT/NAME"
+            f"{address.shown} is no address of a database: {str(error).strip()}",
+            remedy="postgresql://USER@HOST:PORT/NAME",
         ) from None
+    return create_engine("postgresql+psycopg://", poolclass=NullPool, json_serializer=_as_json, connect_args=wanted)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

@@ -95,3 +95,10 @@ def test_a_file_that_was_kept_before_needs_no_source(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(b"another model")
     done = keep_files(of_run, store)
     assert (len(done.kept), done.notes) == (1, ())
+
+
+def test_many_that_are_gone_are_said_in_few_lines(tmp_path: Path) -> None:
+    models = tuple(model(tmp_path / f"{number}.tflite", f"m{number}", str(number).encode()) for number in range(20))
+    notes = keep_files(manifest(models, ()), BlobStore(tmp_path / "blobs")).notes
+    assert [note.partition(" is not kept")[0] for note in notes[:3]] == ["model m0", "model m1", "model m2"]
+    assert notes[3:] == ("17 other files are not kept either",)

@@ -9,8 +9,9 @@ from tests.analysis.made_up import result
 
 def test_stdout_is_left_to_the_answer(capfd: pytest.CaptureFixture[str]) -> None:
     watcher = TerminalWatcher()
-    with watcher.phase("starting virtual devices"):
-        pass
+    with watcher.phase("adding runs/[/red]"):  # a folder's name is no markup
+        watcher.advanced(1, 3)
+    watcher.advanced(2, 3)
     watcher.notice("left out: R5CT1 is offline")
     watcher.warning("R5CT1: it has no GPU delegate")
     with watcher.measuring(2, 0, None):

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from harness.errors import SetupError
+from harness.errors import SetupError, UsageError
 from harness.history.add_runs import add_run
 from harness.history.database import open_history
 from harness.history.database_engine import LOCK
@@ -168,3 +168,5 @@ def test_a_server_that_refuses_is_named_without_the_password(postgres: PostgresC
         open_history(postgres_url.replace(name, "no_such_database"))
     with pytest.raises(SetupError, match="cannot be reached"):
         open_history("postgresql://postgres@/x?host=/nowhere")
+    with pytest.raises(UsageError, match="is no address of a database"):
+        open_history("postgresql://postgres:hunter2@h/x?no_such_option=1")
