@@ -159,6 +159,22 @@ def test_a_connection_that_an_administrator_ends_loses_nothing(postgres_url: str
         assert counted(postgres_url)["ops"] == 50_000
 
 
+def test_a_full_disk_of_the_server_loses_nothing(postgres_url: str, tmp_path: Path) -> None:
+    """The server's own error for it, raised where it would come: in the middle of copying rows, with the connection alive."""
+    run = write_run(tmp_path / "monday", some_results())
+    with open_history(postgres_url) as history, psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$"
+        )
+        admin.execute("CREATE TRIGGER t BEFORE INSERT ON ops FOR EACH ROW EXECUTE FUNCTION full_disk()")
+        with pytest.raises(SetupError, match="has no room left"):
+            add_run(history, run)
+        assert counted(postgres_url)["trials"] == 0
+        admin.execute("DROP TRIGGER t ON ops")
+        assert add_run(history, run).added == 11
+
+
 def test_a_server_that_refuses_is_named_without_the_password(postgres: PostgresCluster, postgres_url: str) -> None:
     name = postgres_url.partition("@/")[2].partition("?")[0]
     postgres.execute(sql.SQL("DROP ROLE IF EXISTS secretive"))
