@@ -54,9 +54,11 @@ def no_server_port() -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, no_server_port: int) -> None:
-    """No test reads or writes the user's registry of virtual devices, or talks to the user's ADB server."""
+    """No test reads or writes the user's registry of virtual devices or history, or talks to the user's ADB server."""
     monkeypatch.setenv("HARNESS_STATE_DIR", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(no_server_port))
+    for name in ("HARNESS_DATABASE", "HARNESS_BLOBS_MAX"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

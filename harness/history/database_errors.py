@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,8 +63,18 @@ def database_errors(shown: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise translated(error.orig if error.orig is not None else error, shown) from error
-    except (SQLAlchemyError, CommandError, sqlite3.Error) as error:
+    except _foreign() as error:
         raise translated(error, shown) from error
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    """The errors of all libraries; psycopg's are raised bare where rows are copied through it."""
+    kinds: tuple[type[Exception], ...] = (SQLAlchemyError, CommandError, sqlite3.Error)
+    if "psycopg" in sys.modules:
+        from psycopg import Error
+
+        kinds += (Error,)
+    return kinds
 
 
 def translated(error: BaseException, shown: str) -> HarnessError:

@@ -159,3 +159,16 @@ def test_a_config_is_frozen() -> None:
     assert isinstance(config, DeviceConfig)
     with pytest.raises(ValueError, match="frozen"):
         config.name = "other"
+
+
+def test_the_digest_is_of_what_acts_on_trials(tmp_path: Path) -> None:
+    def digest(text: str) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        write(folder, "phone.yaml", text)
+        return load_device_configs(folder)["phone"].digest
+
+    plain = digest(MINIMAL)
+    assert digest(MINIMAL + "notes: seen in the lab\n") == plain == digest(MINIMAL.replace("test", "another source"))
+    assert (
+        len({plain, digest(MINIMAL + "thermal: {too_hot_c: 45}\n"), digest(MINIMAL.replace("2000000", "1900000"))}) == 3
+    )

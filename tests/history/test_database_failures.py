@@ -136,10 +136,14 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(postgres: PostgresC
             assert add_run(history, run).added == 11
 
 
-def test_a_connection_that_an_administrator_ends_loses_nothing(postgres_url: str, tmp_path: Path) -> None:
-    run = write_run(tmp_path / "monday", some_results())
+@pytest.mark.parametrize("after", [1, 20_001], ids=["between statements", "in the middle of a copy"])
+def test_a_connection_that_an_administrator_ends_loses_nothing(postgres_url: str, tmp_path: Path, after: int) -> None:
+    ops = [op(number, "CONV_2D", f"[conv]:{number}", 1.0) for number in range(50_000)]
+    run = write_run(tmp_path / "monday", [result(1000.0, ops=ops)])
 
     def end_others(done: int, total: int) -> None:
+        if done < after:
+            return
         with psycopg.connect(postgres_url, autocommit=True) as admin:
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -147,9 +151,27 @@ def test_a_connection_that_an_administrator_ends_loses_nothing(postgres_url: str
             )
 
     with open_history(postgres_url) as history:
-        with pytest.raises(SetupError, match="was lost: its server stops"):
+        with pytest.raises(SetupError, match=r"was lost: its server stops|cannot be reached") as caught:
             add_run(history, run, progress=end_others)
+        assert "\n" not in caught.value.message
         assert counted(postgres_url)["trials"] == 0
+        assert add_run(history, run).added == 1
+        assert counted(postgres_url)["ops"] == 50_000
+
+
+def test_a_full_disk_of_the_server_loses_nothing(postgres_url: str, tmp_path: Path) -> None:
+    """The server's own error for it, raised where it would come: in the middle of copying rows, with the connection alive."""
+    run = write_run(tmp_path / "monday", some_results())
+    with open_history(postgres_url) as history, psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$"
+        )
+        admin.execute("CREATE TRIGGER t BEFORE INSERT ON ops FOR EACH ROW EXECUTE FUNCTION full_disk()")
+        with pytest.raises(SetupError, match="has no room left"):
+            add_run(history, run)
+        assert counted(postgres_url)["trials"] == 0
+        admin.execute("DROP TRIGGER t ON ops")
         assert add_run(history, run).added == 11
 
 
