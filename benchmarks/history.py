@@ -1,8 +1,8 @@
 """How often the history suspects wrongly, and what it finds, on synthetic nights whose truth is known: `python -m benchmarks.history`.
 
 Every rule is replayed night by night: it sees the nights so far, and a suspicion counts once, when it is first raised. Prints false
-suspicions, what becomes of them in an experiment, steps and slow creeps, all beside the usual ways; at the end, what is claimed, and whether
-it holds: exit code 1 where it does not. About ten minutes on one idle core; `--series 100` for a look.
+suspicions, what becomes of them in an experiment, steps and slow creeps, all beside the usual ways; at the end, what is claimed, and
+whether it holds: exit code 1 where it does not. About ten minutes on one idle core; `--series 100` for a look.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def harness_rule(series: Series) -> list[Raised]:
         if night < earliest and not change_points(part.values, part.errors, HINT_PENALTY):
             continue
         for change in level_changes(part, series=1):
-            if not explanations(part.estimates, change.earliest, change.latest):
+            if not explanations(part.estimates, *change.possible):
                 log.note(night, change.first_bad, change.difference > 0)
     return log.raised
 

@@ -43,8 +43,9 @@ class LevelChange:
 
     first_bad: int
     earliest: int
-    """First possible night after the change; at least 1. The night before `first_bad` and that after it always are possible."""
+    """First possible night after the change, as the nights tell; at least 1."""
     latest: int
+    """Last possible one."""
     kind: Kind
     before: float
     """Level on the scale of the nights."""
@@ -55,6 +56,11 @@ class LevelChange:
     nights_before: int
     nights_after: int
     """Nights that the levels come from."""
+
+    @property
+    def possible(self) -> tuple[int, int]:
+        """First and last night on which what made the change may lie: whatever the nights tell, that before and that after `first_bad`."""
+        return max(1, min(self.earliest, self.first_bad - 1)), max(self.latest, self.first_bad + 1)
 
 
 def level_changes(nights: Nights, *, series: int) -> tuple[LevelChange, ...]:
@@ -113,8 +119,8 @@ def _held(
     return tuple(
         LevelChange(
             first_bad=one.first_bad,
-            earliest=max(1, min(one.earliest, one.first_bad - 1)),
-            latest=min(len(nights) - 1, max(one.latest, one.first_bad + 1)),
+            earliest=max(1, one.earliest),
+            latest=one.latest,
             kind=_kind(one.first_bad, hints, alerts),
             before=side.level,
             difference=side.difference,
