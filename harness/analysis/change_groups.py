@@ -32,8 +32,8 @@ class Placed:
     """Begin of the run before the first bad one, of the same series."""
     night_after: datetime
     """Begin of the run after it; of the last run, its own."""
-    binaries: tuple[str, str] | None
-    """Hashes of the binary before and after, if it changed with the level."""
+    binaries: frozenset[tuple[str, str]]
+    """Hashes of the binary before and after each change of it that may have made this change."""
 
     def alike(self, other: Placed) -> bool:
         """Whether both have the same cause, as far as night, direction and what is tested tell."""
@@ -43,8 +43,7 @@ class Placed:
             and other.night_before <= ours.first_bad_at <= other.night_after
         )
         model = (ours.series.model, ours.series.variant) == (theirs.series.model, theirs.series.variant)
-        binary = self.binaries is not None and self.binaries == other.binaries
-        return near and ours.worse == theirs.worse and (model or binary)
+        return near and ours.worse == theirs.worse and (model or not self.binaries.isdisjoint(other.binaries))
 
 
 def change_id(series: SeriesKey, first_bad: str) -> str:

@@ -41,21 +41,35 @@ def explanations(nights: Sequence[NightEstimate], earliest: int, latest: int) ->
     return tuple(found)
 
 
-def notes_on_tested(nights: Sequence[NightEstimate], earliest: int, latest: int) -> tuple[str, ...]:
-    """Return a sentence on each change of what is tested, on one of the possible nights; arguments as for `explanations`."""
+def notes_on_tested(nights: Sequence[NightEstimate], first_bad: int, earliest: int, latest: int) -> tuple[str, ...]:
+    """Return a sentence on each file that is tested and changed with a level.
+
+    Args:
+        nights: all nights that are held against each other, oldest first.
+        first_bad: the most likely night after the change. If a file changed on it, that alone is told: a lab may build one every night.
+        earliest: first possible night; at least 1.
+        latest: last possible one.
+    """
     found = []
     for words, field in _TESTED:
-        for place in range(max(1, earliest), min(latest, len(nights) - 1) + 1):
+        places = _changes(nights, field, earliest, latest)
+        for place in [first_bad] if first_bad in places else places:
             old, new = field(nights[place - 1]), field(nights[place])
-            if old != new:
-                found.append(f"{words} changed on {_night(nights[place])}: {_short(old)} -> {_short(new)}")
+            found.append(f"{words} changed on {_night(nights[place])}: {_short(old)} -> {_short(new)}")
     return tuple(found)
 
 
-def binary_change(nights: Sequence[NightEstimate], earliest: int, latest: int) -> tuple[str, str] | None:
-    """Return the hashes of the last binary before the possible nights of a change and of that after them; None if it is the same one."""
-    old, new = nights[max(0, earliest - 1)].binary_sha256, nights[min(latest, len(nights) - 1)].binary_sha256
-    return (old, new) if old != new else None
+def binary_changes(nights: Sequence[NightEstimate], earliest: int, latest: int) -> frozenset[tuple[str, str]]:
+    """Return the hashes of the binary before and after each change of it, on one of the possible nights."""
+    places = _changes(nights, lambda night: night.binary_sha256, earliest, latest)
+    return frozenset((nights[place - 1].binary_sha256, nights[place].binary_sha256) for place in places)
+
+
+def _changes(
+    nights: Sequence[NightEstimate], field: Callable[[NightEstimate], str], earliest: int, latest: int
+) -> list[int]:
+    places = range(max(1, earliest), min(latest, len(nights) - 1) + 1)
+    return [place for place in places if field(nights[place - 1]) != field(nights[place])]
 
 
 def notes_on_labels(last_good: NightEstimate, first_bad: NightEstimate) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from harness.analysis.change_groups import Placed, change_id, grouped
 from harness.analysis.ground_changes import (
-    binary_change,
+    binary_changes,
     explanations,
     notes_on_labels,
     notes_on_outputs,
@@ -53,10 +53,9 @@ def _placed(
 ) -> Placed:
     estimates, place = nights.estimates, change.first_bad
     last_good, first_bad = estimates[place - 1], estimates[place]
-    explained_by = explanations(estimates, change.earliest, change.latest)
+    explained_by = explanations(estimates, *change.possible)
     ratio = nights.ratio(change.before, change.difference)
     verdict = ChangeVerdict.SUSPECTED if ratio > 1 else ChangeVerdict.IMPROVED
-    binaries = binary_change(estimates, change.earliest, change.latest)
     name = change_id(series.key, first_bad.run_id)
     return Placed(
         change=Change(
@@ -81,7 +80,7 @@ def _placed(
         ),
         night_before=last_good.at,
         night_after=estimates[min(place + 1, len(estimates) - 1)].at,
-        binaries=binaries,
+        binaries=binary_changes(estimates, *change.possible),
     )
 
 
@@ -89,7 +88,7 @@ def _notes(nights: Nights, change: LevelChange, *, synthetic: bool, left_out: in
     estimates, place = nights.estimates, change.first_bad
     if synthetic:
         yield "synthetic"
-    yield from notes_on_tested(estimates, change.earliest, change.latest)
+    yield from notes_on_tested(estimates, place, *change.possible)
     yield from notes_on_labels(estimates[place - 1], estimates[place])
     yield from notes_on_outputs(
         estimates[place - change.nights_before : place], estimates[place : place + change.nights_after]
@@ -103,4 +102,4 @@ def _notes(nights: Nights, change: LevelChange, *, synthetic: bool, left_out: in
         other = "measured" if synthetic else "synthetic"
         yield f"{left_out} {other} {'night' if left_out == 1 else 'nights'} of the series not compared with these"
     if nights.left_out:
-        yield f"{nights.left_out} nights without a logarithm left out"
+        yield f"{nights.left_out} {'night' if nights.left_out == 1 else 'nights'} left out: no such value can be"

@@ -6,7 +6,8 @@ between nights, with neighbours as alike as they are, the error of each night's 
 never tells a change, since it is clipped: phones have bad nights.
 
 It walks through the series night by night and begins anew after each change. So what it finds on a night depends on nothing later, and
-stays where it is when nights are added; a change's night is settled `SETTLED` nights after it was told.
+stays where it is when nights are added; a change's night is settled `SETTLED` nights after it was told. Until then a change is withdrawn
+if most nights since are back at the level before: two or three bad nights in a row look like a change at first.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from harness.analysis.stable_level import Levels, Spread, levels_of, variance_of
 
 SHARES = (
     (2, 0.15),
-    (3, 4.0),
+    (3, 5.0),
     (4, 0.2),
     (5, 0.1),
     (6, 0.03),
@@ -46,13 +47,19 @@ LEAST_BEFORE = 5
 LEAST_AGAIN = 3
 """The same after a change: the spread is known then."""
 SETTLED = 7
-"""Nights after the telling in which the night of a change may still move, and how far it may move."""
+"""Nights after the telling in which the night of a change may still move, or the change be withdrawn."""
+MOVES = 3
+"""Nights by which it may move."""
+_TRIED_AFTER = 3
+"""Nights after the telling from which on a change may be withdrawn."""
+_WITHDRAWN = 1.5
+"""Deviations of the median of all nights since the change below which it is."""
 REACH = 3.0
 """A night counts as at most so many deviations, of a spread that is known; in proportion more where few nights show it."""
 _MOST_FREEDOM = 60.0
 """Nights that the spread of earlier segments counts for, at most."""
-UNSURE = 6.0
-"""Nights whose summed square distances are within this of the best are possible nights of the change: about 95 % of them."""
+UNSURE = 10.0
+"""Nights whose summed square distances are within this of the best are possible nights of the change: in simulations 97 % of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +74,19 @@ class Told:
     told: int
     """The night on which it was told."""
     up: bool
+    withdrawn: int | None = None
+    """The night on which it was taken back."""
 
     def moved(self, by: int) -> Told:
         """Return the same in a series with so many nights before."""
-        return Told(self.first_bad + by, self.earliest + by, self.latest + by, self.told + by, self.up)
+        gone = None if self.withdrawn is None else self.withdrawn + by
+        return Told(self.first_bad + by, self.earliest + by, self.latest + by, self.told + by, self.up, gone)
 
 
 def told_changes(
     values: Floats, errors: Floats, *, least_spread: float, least_effects: Floats | float, p: float
 ) -> list[Told]:
-    """Return all changes that the latest nights told, oldest first.
+    """Return all changes that the latest nights told, oldest first; also those that later nights withdrew.
 
     Args:
         values: one value a night, on a scale where noise adds.
@@ -86,19 +96,22 @@ def told_changes(
         p: two-sided p-value below which a change is told.
     """
     found: list[Told] = []
-    start, spread = 0, None
+    start, after, spread = 0, 0, None
     effects = np.broadcast_to(np.asarray(least_effects, dtype=np.float64), values.shape)
     while len(values) - start > (LEAST_AGAIN if spread else LEAST_BEFORE):
         levels = levels_of(values[start:], errors[start:], least=least_spread, before=spread)
         least = LEAST_AGAIN if spread else LEAST_BEFORE
-        first = _first(values[start:], errors[start:], levels, effects[start:], least=least, p=p)
+        first = _first(values[start:], errors[start:], levels, effects[start:], after=after, least=least, p=p)
         if first is None:
             break
         one = _dated(values[start:], errors[start:], levels, *first, least=least)
         found.append(one.moved(start))
+        if one.withdrawn is not None:
+            after = one.withdrawn + 1
+            continue
         place = max(0, one.first_bad - 1)
         spread = Spread(float(levels.between[place]), min(_MOST_FREEDOM, float(levels.freedom[place])))
-        start += one.first_bad
+        start, after = start + one.first_bad, 0
     return found
 
 
@@ -108,9 +121,9 @@ def threshold(p: float, freedom: Floats) -> Floats:
 
 
 def _first(
-    values: Floats, errors: Floats, levels: Levels, effects: Floats, *, least: int, p: float
+    values: Floats, errors: Floats, levels: Levels, effects: Floats, *, after: int, least: int, p: float
 ) -> tuple[int, int] | None:
-    """The first night on which a change shows, and the number of nights that show it best; None if none does."""
+    """The first night from `after` on on which a change shows, and the number of nights that show it best; None if none does."""
     normal = _normal_scale(p, levels.freedom)
     best: tuple[int, float, int] | None = None
     for count, part in SHARES:
@@ -122,6 +135,7 @@ def _first(
         own = np.lib.stride_tricks.sliding_window_view(errors[least:], count)
         chance, away = _chance(rows, own, levels, before, normal)
         bad = (chance <= part * p) & (np.abs(away) >= effects[before])
+        bad[: max(0, after - least + 1 - count)] = False
         if bad.any():
             row = int(np.argmax(bad))
             night, rank = row + least - 1 + count, float(chance[row] / part)
@@ -169,10 +183,21 @@ def _dated(values: Floats, errors: Floats, levels: Levels, told: int, count: int
         gains = np.cumsum(nearer[: until + 1][::-1])[::-1]
         low, high = bounds
         bad = low + int(np.argmax(gains[low : high + 1]))
-        bounds = (max(least, bad - SETTLED), min(until - 1, bad + SETTLED))
+        bounds = (max(least, bad - MOVES), min(until - 1, bad + MOVES))
     low, high = bounds
+    withdrawn = _withdrawn((values - old) / deviation, float(levels.memory[before]), bad, told, new > old)
     possible = np.flatnonzero(gains[low : high + 1] >= gains[bad] - UNSURE) + low
-    return Told(bad, int(possible.min()), int(possible.max()), told, new > old)
+    return Told(bad, int(possible.min()), int(possible.max()), told, new > old, withdrawn)
+
+
+def _withdrawn(away: Floats, memory: float, bad: int, told: int, up: bool) -> int | None:
+    """The first night on which most nights since a change speak against it; None if they never do. Distances in deviations."""
+    for night in range(told + _TRIED_AFTER, min(told + SETTLED + 1, len(away))):
+        count = night + 1 - bad
+        middle = float(np.median(away[bad : night + 1])) * (1 if up else -1)
+        if middle < _WITHDRAWN * math.sqrt(math.pi / 2 * float(variance_of_mean(float(count), memory))):
+            return night
+    return None
 
 
 def _clipped(distances: Floats) -> Floats:

@@ -20,9 +20,9 @@ from harness.analysis.latest_nights import SETTLED, Told, threshold, told_change
 from harness.analysis.night_values import Nights
 from harness.analysis.stable_level import WINDOW, Levels, Spread, level_of, variance_of_mean
 
-TELLING_P = 7.5e-4
+TELLING_P = 6e-4
 """What `latest_nights` may use of the budget, by night and series."""
-WHOLE_P = 2e-5
+WHOLE_P = 2e-6
 """P-value of a change that only the whole series shows."""
 BUDGETED_SERIES = 1000
 """With more series than this, both p-values shrink, so that false alarms of all series together grow no further."""
@@ -43,8 +43,9 @@ class LevelChange:
 
     first_bad: int
     earliest: int
-    """First possible night after the change; at least 1."""
+    """First possible night after the change, as the nights tell; at least 1."""
     latest: int
+    """Last possible one."""
     kind: Kind
     before: float
     """Level on the scale of the nights."""
@@ -55,6 +56,11 @@ class LevelChange:
     nights_before: int
     nights_after: int
     """Nights that the levels come from."""
+
+    @property
+    def possible(self) -> tuple[int, int]:
+        """First and last night on which what made the change may lie: whatever the nights tell, that before and that after `first_bad`."""
+        return max(1, min(self.earliest, self.first_bad - 1)), max(self.latest, self.first_bad + 1)
 
 
 def level_changes(nights: Nights, *, series: int) -> tuple[LevelChange, ...]:
@@ -71,6 +77,7 @@ def level_changes(nights: Nights, *, series: int) -> tuple[LevelChange, ...]:
     told = told_changes(
         nights.values, nights.errors, least_spread=nights.least_spread, least_effects=effects, p=TELLING_P * part
     )
+    told = [one for one in told if one.withdrawn is None]
     hints = change_points(nights.values, nights.errors, HINT_PENALTY)
     alerts = change_points(nights.values, nights.errors, ALERT_PENALTY) if hints else []
     return _held(nights, _with_overlooked(nights, told, hints, WHOLE_P * part), hints, alerts)

@@ -20,6 +20,7 @@ _NORMAL_95 = 1.96
 _LEAST_LOG_SPREAD = 5e-4
 """Between nights, as a logarithm: nights that agree better than 0.05 % do so by chance, or because their values are printed in steps."""
 _MAX_LOG = 700.0
+_MOST_MB = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Nights:
     share: float
     """The same as a fraction of the level."""
     left_out: int
-    """Nights of the series that have no place on this scale: zero or less, of a metric that never is; or not finite."""
+    """Nights that have no place on this scale: zero or less, of a metric that never is; not finite; more memory than there is."""
 
     def __len__(self) -> int:
         return len(self.estimates)
@@ -82,7 +83,9 @@ def nights_of(series: Series, estimates: Sequence[NightEstimate], *, min_effect:
     """
     ordered = sorted(estimates, key=lambda one: (one.at, one.run_id))
     logs = series.key.metric != Metric.MEMORY
-    kept = tuple(one for one in ordered if math.isfinite(one.value) and (one.value > 0 or not logs))
+    kept = tuple(
+        one for one in ordered if math.isfinite(one.value) and (one.value > 0 if logs else abs(one.value) <= _MOST_MB)
+    )
     step = Metric.MEMORY.resolution
     values = np.array([math.log(one.value) if logs else one.value for one in kept], dtype=np.float64)
     return Nights(
@@ -103,8 +106,9 @@ def _log_errors(nights: Sequence[NightEstimate]) -> Floats:
     known = np.isfinite(spreads)
     if not known.any():
         return np.zeros(len(nights))
+    spreads = np.minimum(spreads, _MAX_LOG)
     usual = float(np.median(spreads[known]))
-    own = np.where(known, np.minimum(spreads, _MAX_LOG), usual)
+    own = np.where(known, spreads, usual)
     pooled = np.sqrt(((counts - 1) * own**2 + _PRIOR_PROCESSES * usual**2) / (counts - 1 + _PRIOR_PROCESSES))
     few = np.where(counts < 3, 1.0, _MEDIAN_ERROR)  # the median of one or two values is their mean
     return np.asarray(few * pooled / np.sqrt(counts), dtype=np.float64)
@@ -122,4 +126,5 @@ def _plain_errors(nights: Sequence[NightEstimate]) -> Floats:
     known = np.isfinite(found)
     if not known.any():
         return np.zeros(len(nights))
-    return np.where(known, np.abs(found), float(np.median(np.abs(found[known]))))
+    sizes = np.minimum(np.abs(found), _MOST_MB)
+    return np.where(known, sizes, float(np.median(sizes[known])))

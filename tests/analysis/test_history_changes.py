@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import numpy as np
+import pytest
 
+from harness.analysis import change_points
 from harness.analysis.history_changes import changes_in
-from harness.records.history import ChangeVerdict, Ground, NightEstimate, Series, SeriesKey
-
-NOW = datetime(2026, 12, 1, tzinfo=UTC)
-START = datetime(2026, 1, 1, 2, tzinfo=UTC)
-
-
-def key(**fields: Any) -> SeriesKey:
-    plain: dict[str, Any] = {"device": "one", "model": "net", "delegate": "cpu", "threads": 1, "cpus": "big"}
-    return SeriesKey(**(plain | {"metric": "inference_avg"} | fields))
-
-
-def night(place: int, value: float, **fields: Any) -> NightEstimate:
-    plain: dict[str, Any] = {"processes": 10, "spread": 0.01, "ci_low": None, "ci_high": None}
-    plain |= {"model_sha256": "m" * 64, "binary_sha256": "b" * 64, "ground": Ground(fingerprint="a")}
-    plain |= {"run_id": f"run{place}", "run_path": "/gone", "at": START + timedelta(days=place), "value": value}
-    return NightEstimate(**(plain | fields))
-
-
-def series(values: Sequence[float], **fields: Any) -> Series:
-    unit = "mb" if "memory" in fields.get("metric", "") else "us"
-    nights = tuple(night(place, float(value)) for place, value in enumerate(values))
-    return Series(key=key(**fields), unit=unit, estimates=nights)  # type: ignore[arg-type]
-
-
-def noisy(count: int, *, seed: int = 1, noise: float = 0.01, level: float = 1000.0) -> list[float]:
-    return list(level * np.exp(np.random.default_rng(seed).normal(0, noise, count)))
-
-
-def stepped(before: int, after: int, *, by: float = 1.05, **fields: Any) -> list[float]:
-    values = noisy(before + after, **fields)
-    return values[:before] + [by * value for value in values[before:]]
-
-
-def with_nights(one: Series, places: Sequence[int], **fields: Any) -> Series:
-    nights = [replace(each, **fields) if place in places else each for place, each in enumerate(one.estimates)]
-    return replace(one, estimates=tuple(nights))
+from harness.analysis.level_changes import BUDGETED_SERIES, level_changes
+from harness.analysis.night_values import nights_of
+from harness.errors import SetupError
+from harness.records.history import ChangeVerdict, Ground
+from tests.analysis.history_nights import NOW, START, first, night, noisy, series, stepped, with_nights, without
 
 
 def test_a_planted_step_is_found_with_its_night_and_its_size() -> None:
@@ -53,6 +24,7 @@ def test_a_planted_step_is_found_with_its_night_and_its_size() -> None:
     assert (change.first_bad, change.last_good) == ("run60", "run59")
     assert change.ci_low < 1.05 < change.ci_high
     assert change.ci_high - change.ci_low < 0.02
+    assert change.after / change.before == pytest.approx(change.ratio)
     assert (change.verdict, change.kind) == (ChangeVerdict.SUSPECTED, "alert")
     assert change.worse
     assert change.found_at == NOW
@@ -71,25 +43,148 @@ def test_one_bad_night_is_no_change() -> None:
     assert changes_in([series(values + noisy(20, seed=2))], now=NOW) == ()
 
 
+def test_three_bad_nights_are_told_and_withdrawn() -> None:
+    values = noisy(80)
+    for place in (60, 61, 62):
+        values[place] *= 1.2
+    assert [one.first_bad for one in changes_in([first(series(values), 63)], now=NOW)] == ["run60"]
+    assert changes_in([series(values)], now=NOW) == ()
+
+
 def test_a_step_down_is_an_improvement() -> None:
     (change,) = changes_in([series(stepped(60, 40, by=0.95))], now=NOW)
     assert (change.verdict, change.worse) == (ChangeVerdict.IMPROVED, False)
+    assert change.ci_low < 0.95 < change.ci_high
 
 
 def test_noise_alone_is_no_change() -> None:
     assert changes_in([series(noisy(120, seed=seed)) for seed in range(5)], now=NOW) == ()
 
 
-def test_ground_that_changes_on_the_night_explains() -> None:
+def test_a_regression_and_its_repair_are_two_changes() -> None:
+    values = stepped(40, 40)
+    values[65:] = noisy(15, seed=3)
+    found = sorted(changes_in([series(values)], now=NOW), key=lambda one: one.first_bad_at)
+    assert [(one.first_bad, one.verdict) for one in found] == [
+        ("run40", ChangeVerdict.SUSPECTED),
+        ("run65", ChangeVerdict.IMPROVED),
+    ]
+
+
+def test_a_slow_creep_is_found_within_40_nights() -> None:
+    values = noisy(100)
+    crept = values[:60] + [value * 1.001 ** (place + 1) for place, value in enumerate(values[60:])]
+    found = changes_in([series(crept)], now=NOW)
+    assert found
+    assert all(
+        one.verdict is ChangeVerdict.SUSPECTED and one.first_bad_at >= START + timedelta(days=57) for one in found
+    )
+
+
+def test_a_change_stays_where_it_is_while_nights_are_added() -> None:
+    plain = series(stepped(60, 60, by=1.04))
+    for count in range(63, 121):
+        (change,) = changes_in([first(plain, count)], now=NOW)
+        assert abs(int(change.first_bad.removeprefix("run")) - 60) <= 1, count
+    settled = [changes_in([first(plain, count)], now=NOW)[0].id for count in range(72, 121)]
+    assert len(set(settled)) == 1
+
+
+def test_missed_nights_are_gaps_and_several_runs_of_a_night_are_several_points() -> None:
     plain = series(stepped(60, 40))
-    (change,) = changes_in([with_nights(plain, range(60, 100), ground=Ground(fingerprint="b"))], now=NOW)
-    assert change.verdict is ChangeVerdict.EXPLAINED
-    assert change.explained_by == ("the device's system build changed on 2026-03-02: a -> b",)
-    (change,) = changes_in([with_nights(plain, range(40, 100), ground=Ground(fingerprint="b"))], now=NOW)
-    assert (change.verdict, change.explained_by) == (ChangeVerdict.SUSPECTED, ())
+    (change,) = changes_in([without(plain, [10, 11, 30, *range(55, 60), 70])], now=NOW)
+    assert (change.last_good, change.first_bad) == ("run54", "run60")
+    same_night = replace(plain, estimates=tuple(replace(one, at=START) for one in plain.estimates))
+    (change,) = changes_in([same_night], now=NOW)
+    # Runs that began at the same time follow each other by their ids: run10, run11, ..., run1, ...
+    assert change.ratio != 1
 
 
-def test_a_new_binary_is_a_note_and_no_explanation() -> None:
-    (change,) = changes_in([with_nights(series(stepped(60, 40)), range(60, 100), binary_sha256="c" * 64)], now=NOW)
-    assert change.verdict is ChangeVerdict.SUSPECTED
-    assert "the binary changed on 2026-03-02: bbbbbbbbbbbb -> cccccccccccc" in change.notes
+def test_nights_may_come_in_any_order() -> None:
+    plain = series(stepped(60, 40))
+    turned = replace(plain, estimates=tuple(reversed(plain.estimates)))
+    assert changes_in([turned], now=NOW) == changes_in([plain], now=NOW)
+
+
+def test_noisy_nights_count_less() -> None:
+    values = noisy(63, noise=0.004)
+    values[60:] = [value * 1.03 for value in values[60:]]
+    (change,) = changes_in([series(values)], now=NOW)
+    assert change.first_bad == "run60"
+    unsure = with_nights(series(values), [60, 61, 62], spread=0.2, processes=3)
+    assert changes_in([unsure], now=NOW) == ()
+
+
+def test_more_series_ask_for_surer_changes() -> None:
+    step = series(stepped(60, 3, by=1.025, seed=4))
+    nights = nights_of(step, step.estimates, min_effect=0.005)
+    assert [one.first_bad for one in level_changes(nights, series=BUDGETED_SERIES)] == [60]
+    assert level_changes(nights, series=10_000 * BUDGETED_SERIES) == ()
+
+
+def test_a_change_too_small_to_act_on_is_none() -> None:
+    small = series(stepped(60, 40, by=1.004, noise=0.0005))
+    assert changes_in([with_nights(small, range(100), spread=0.0005)], now=NOW) == ()
+    found = changes_in([with_nights(small, range(100), spread=0.0005)], now=NOW, min_effect=0.002)
+    assert [one.first_bad for one in found] == ["run60"]
+
+
+def test_growth_of_memory_may_be_zero_or_less() -> None:
+    before = [0.0, 0.1, -0.1, 0.0, 0.05, 0.0, -0.05, 0.1, 0.0, 0.0, 0.1, -0.1]
+    (change,) = changes_in([series([*before, 8.0, 8.1, 7.9, 8.0, 8.0], metric="memory")], now=NOW)
+    assert (change.first_bad, change.unit, change.verdict) == ("run12", "mb", ChangeVerdict.SUSPECTED)
+    assert change.before == pytest.approx(0.0, abs=0.1)
+    assert change.after == pytest.approx(8.0, abs=0.1)
+    assert change.ratio > 1
+    assert any("zero or less" in note for note in change.notes)
+    (change,) = changes_in([series([*[8.0, 8.1, 7.9, 8.0] * 3, -1.0, -0.9, -1.1, -1.0], metric="memory")], now=NOW)
+    assert (change.first_bad, change.worse) == ("run12", False)
+    assert 0 < change.ci_low <= change.ratio <= change.ci_high < 1
+
+
+def test_a_latency_of_zero_is_left_out_and_named() -> None:
+    one = with_nights(series(stepped(60, 40)), [20], value=0.0)
+    (change,) = changes_in([one], now=NOW)
+    assert "1 night left out: no such value can be" in change.notes
+
+
+def test_values_that_never_change_have_no_changes_but_a_step() -> None:
+    assert changes_in([series([50.0] * 100)], now=NOW) == ()
+    (change,) = changes_in([series([50.0] * 40 + [52.0] * 5, metric="peak_memory")], now=NOW)
+    assert change.first_bad == "run40"
+
+
+@pytest.mark.parametrize("count", range(11))
+def test_few_nights_say_nothing_wrong(count: int) -> None:
+    assert changes_in([series(noisy(count))], now=NOW) == ()
+
+
+def test_eight_nights_and_four_slow_ones_are_a_change() -> None:
+    (change,) = changes_in([series(stepped(8, 4, by=1.4, noise=0.03))], now=NOW)
+    assert (change.first_bad, change.verdict) == ("run8", ChangeVerdict.SUSPECTED)
+
+
+def test_one_process_a_night_is_enough() -> None:
+    one = series(stepped(60, 40))
+    (change,) = changes_in([with_nights(one, range(100), processes=1, spread=None)], now=NOW)
+    assert change.first_bad == "run60"
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ruptures", None)
+    with pytest.raises(SetupError, match=r"litert-device-harness\[history\]"):
+        importlib.reload(change_points)
+    monkeypatch.undo()
+    importlib.reload(change_points)
+
+
+def test_change_points_by_hand() -> None:
+    values = np.array([0.0, 0.1] * 6 + [5.0, 5.1] * 6)
+    assert change_points.change_points(values, np.zeros(24), change_points.ALERT_PENALTY) == [12]
+    assert change_points.change_points(values[:5], np.zeros(5), change_points.HINT_PENALTY) == []
+    assert change_points.change_points(np.ones(20), np.zeros(20), change_points.HINT_PENALTY) == []
+
+
+def test_a_run_of_its_own_is_no_series() -> None:
+    assert changes_in([replace(series([]), estimates=(night(0, 5.0, ground=Ground()),))], now=NOW) == ()
+    assert changes_in([], now=NOW) == ()
