@@ -180,7 +180,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     right = sum(one.verdict == "right" for one in single)
     steps = sum(one.history.one_step for one in outcomes)
     misled = sum(one.wrong_steps > 0 for one in outcomes)
-    print(f"of {steps} histories with one step, {misled} had a decision on the wrong side, which the last measurement must catch")
+    print(
+        f"of {steps} histories with one step, {misled} had a decision on the wrong side, which the last measurement must catch"
+    )
     claims = [
         Claim("wrong answers", observed, 0.0, ERROR, len(answered)),
         Claim("bisections with a wrong decision", misled / max(1, steps), 0.0, ERROR, steps),
@@ -188,7 +190,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Claim("right, of one step that is answered", right / max(1, len(single)), 1 - ERROR, 1.0, len(single)),
     ]
     for claim in claims:
-        print(f"{'holds' if claim.holds else 'FAILS'}: {claim.words}: {claim.figure:.2%} in {claim.low:.0%} to {claim.high:.0%}")
+        print(
+            f"{'holds' if claim.holds else 'FAILS'}: {claim.words}: {claim.figure:.2%} in {claim.low:.0%} to {claim.high:.0%}"
+        )
     return 0 if all(claim.holds for claim in claims) else 1
 
 
