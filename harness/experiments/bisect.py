@@ -145,6 +145,7 @@ def _bisect(
             state,
             asked.devices,
             asked.cell,
+            watchers.search,
             watchers.runs,
         )
         search = Search(

@@ -32,7 +32,7 @@ FIRST = 5
 """Least number of blocks that any decision takes."""
 MOST = 60
 """Blocks after which a pair of revisions is given up."""
-_MOST_AT_ONCE = 20
+_LEAST_AT_ONCE, _MOST_AT_ONCE = 3, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def blocks_to_go(estimate: Estimate, margin: float, alpha: float) -> int:
         alpha: tolerated chance of a wrong claim.
 
     Returns:
-        At least 2 and at most `_MOST_AT_ONCE`, as the forecast itself is uncertain; 0 once `MOST` blocks have run.
+        At least `_LEAST_AT_ONCE`, as each run costs a start; at most `_MOST_AT_ONCE`, as the forecast is uncertain; 0 after `MOST` blocks.
     """
     n = estimate.values
     room = MOST - n
@@ -131,7 +131,7 @@ def blocks_to_go(estimate: Estimate, margin: float, alpha: float) -> int:
     sample = estimate.sample
     spread = float(sample.kept.std(ddof=1)) if isinstance(sample, PairedSample) and sample.size > 1 else math.inf
     margin -= estimate.slack
-    wanted = n + 2
+    wanted = n + _LEAST_AT_ONCE
     while (
         wanted < n + _MOST_AT_ONCE
         and margin * math.sqrt(wanted) < special.stdtrit(wanted - 1, 1 - single_alpha(alpha) * T_SHARE) * spread

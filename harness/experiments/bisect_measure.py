@@ -21,7 +21,7 @@ from harness.api.run_watcher import RunWatcher
 from harness.errors import SetupError, UsageError
 from harness.experiments.bisect_decision import Pair
 from harness.experiments.bisect_places import Place
-from harness.experiments.bisect_records import Measured, Part
+from harness.experiments.bisect_records import Measured, Part, Watcher
 from harness.experiments.bisect_state import StateFile
 from harness.experiments.bisect_suite import BisectSuites, Kind, side_name
 from harness.records import CellKey, Trial
@@ -40,6 +40,7 @@ class SuiteMeasure:
         state: remembers what was measured.
         devices: device selectors for both ends. Whatever follows runs on the device of the cell that decides.
         cell: selects the cells that may decide, such as `delegate=cpu`; None for all.
+        about: hears that two places are about to be measured; not of what is known already.
         watcher: hears of the runs.
     """
 
@@ -51,10 +52,11 @@ class SuiteMeasure:
         state: StateFile,
         devices: Sequence[str],
         cell: str | None,
+        about: Watcher,
         watcher: RunWatcher,
     ) -> None:
         self._suites, self._places, self._program, self._state = suites, places, program, state
-        self._devices, self._watcher = tuple(devices), watcher
+        self._devices, self._about, self._watcher = tuple(devices), about, watcher
         self._where = Selection(text=f"--cell {cell}", where=parse_where(cell)) if cell else None
 
     def __call__(self, base: int, head: int, *, part: Part, number: int, blocks: int, cell: str | None) -> Measured:
@@ -78,6 +80,7 @@ class SuiteMeasure:
             trial, run = self._deciding(cell)
             suite = suites.pair(sides, programs, blocks, cell=trial, profile=part == "change" and number == 0)
             devices = _device_of(trial, run)
+        self._about.measuring(part, base, head, blocks)
         outcome = self._run(key, suite, devices)
         took = self._read(outcome.run, sides, cell)
         self._state.keep_measured(key, took)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.analysis.ratio_interval import Estimate
+from harness.analysis.sequential import LOOK_LEVEL
 from harness.experiments.bisect_decision import (
     MOST,
     Decision,
@@ -139,7 +140,7 @@ class Search:
             base=0,
             head=self.count,
             verdict=verdict,
-            estimate=estimates[shown] if shown is not None else None,
+            estimate=estimates[shown].at(LOOK_LEVEL) if shown is not None else None,
             cell=shown,
             level=alpha,
             runs=tuple(runs),
@@ -218,7 +219,7 @@ class Search:
             elif surely_short_of(estimate, max(edge, abs(self._size) / 2), alpha, self._size):
                 side = "good"
             more = 0 if side is not None else blocks_to_go(estimate, _margin(_log(estimate), edge), alpha)
-            return Decision(side=side, between=False, estimate=estimate, more=more)
+            return Decision(side=side, between=False, estimate=estimate.at(LOOK_LEVEL), more=more)
 
         step = self._decided(low, high, "change", alpha, max(_FIRST_OF_ENDS, first_blocks(alpha)), decide)
         if step is None:
@@ -270,7 +271,6 @@ class Search:
                 blocks = min(blocks, int(left_s / self._per_block_s))
             if left_s <= 0 or blocks < 1:
                 return None
-        self.watcher.measuring(part, base, head, blocks)
         took = self.measure(base, head, part=part, number=number, blocks=blocks, cell=cell)
         self._spent_s += took.device_s
         self._per_block_s = took.device_s / max(1, took.blocks)
