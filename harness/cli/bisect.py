@@ -19,9 +19,9 @@ from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
 from harness.cli.run_summary import write_json
 from harness.errors import UsageError
-from harness.experiments.bisect import Question, resume_bisection
-from harness.experiments.bisect import bisect as run_bisection
 from harness.experiments.bisect_document import bisection_document
+from harness.experiments.bisection import Question, resume_bisection
+from harness.experiments.bisection import bisect as run_bisection
 
 _EPILOG = """\b
 Examples:

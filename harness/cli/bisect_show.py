@@ -15,10 +15,10 @@ from harness.analysis.ratio_interval import Estimate
 from harness.binaries.build_events import Advance
 from harness.cli.build_progress import bazel_progress
 from harness.cli.terminal_watcher import TerminalWatcher
-from harness.experiments.bisect import Bisection, Watchers
 from harness.experiments.bisect_places import Place
 from harness.experiments.bisect_programs import BuildWatcher
 from harness.experiments.bisect_records import Part, Step, Watcher
+from harness.experiments.bisection import Bisection, Watchers
 from harness.files.terminal_text import printable
 from harness.formats.narrow_table import Column, print_table, say
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from harness.analysis.ratio_interval import Estimate
-from harness.experiments.bisect import Bisection
 from harness.experiments.bisect_places import Place
 from harness.experiments.bisect_records import Step
+from harness.experiments.bisection import Bisection
 
 
 def bisection_document(one: Bisection) -> dict[str, Any]:
