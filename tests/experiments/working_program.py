@@ -38,11 +38,14 @@ const char* flag(int argc, char** argv, const char* name, const char* otherwise)
   return otherwise;
 }
 
-void statistics(std::vector<double> all) {
+void statistics(const std::vector<double>& all) {
   double sum = 0;
   for (double one : all) sum += one;
-  std::printf("INFO: count=%zu first=%.0f curr=%.0f min=%.0f max=%.0f avg=%.1f std=0\n\n", all.size(), all.front(), all.back(),
-              *std::min_element(all.begin(), all.end()), *std::max_element(all.begin(), all.end()), sum / all.size());
+  std::vector<double> sorted = all;
+  std::sort(sorted.begin(), sorted.end());
+  const auto at = [&sorted](double share) { return sorted[static_cast<std::size_t>(share * (sorted.size() - 1))]; };
+  std::printf("INFO: count=%zu first=%.0f curr=%.0f min=%.0f max=%.0f avg=%.1f std=0 p5=%.0f median=%.0f p95=%.0f\n\n", all.size(),
+              all.front(), all.back(), sorted.front(), sorted.back(), sum / all.size(), at(0.05), at(0.5), at(0.95));
 }
 
 double average(const std::vector<double>& all) {
