@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import get_args
 
@@ -153,27 +154,34 @@ def bisect(
     watchers = BisectWatchers()
     if resume is not None:
         _refuse_beside_resume(ctx)
-        found = resume_bisection(resume, budget_s=budget_s, watchers=watchers)
     else:
         if suite is None:
             raise UsageError("which suite? --suite SUITE", remedy="harness bisect --help")
         _refuse_without_source(ctx, source)
-        question = Question(
-            suite=suite,
-            good=good,
-            bad=bad,
-            source=source,
-            models=models,
-            devices=devices,
-            cell=cell,
-            metric=metric,
-            min_effect=min_effect,
-            abis=abis,
-            flex=flex,
-            target=target,
-            flags=flags,
-        )
-        found = run_bisection(question, out=out, budget_s=budget_s, watchers=watchers)
+    try:
+        if resume is not None:
+            found = resume_bisection(resume, budget_s=budget_s, watchers=watchers)
+        else:
+            question = Question(
+                suite=suite or "",
+                good=good,
+                bad=bad,
+                source=source,
+                models=models,
+                devices=devices,
+                cell=cell,
+                metric=metric,
+                min_effect=min_effect,
+                abis=abis,
+                flex=flex,
+                target=target,
+                flags=flags,
+            )
+            found = run_bisection(question, out=out, budget_s=budget_s, watchers=watchers)
+    except KeyboardInterrupt:
+        if watchers.folder is not None:
+            click.echo(f"go on with: harness bisect --resume {shlex.quote(str(watchers.folder))}", err=True)
+        raise
     with reader_may_leave(document=as_json):
         if as_json:
             write_json(bisection_document(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +36,13 @@ class BisectWatchers(Watchers):
         super().__init__()
         self.builds = _Builds()
         self.runs = TerminalWatcher()
+        self.folder: Path | None = None
+        """Of the bisection, once it has begun."""
 
     def begins(self, folder: Path, places: Sequence[Place], *, known_runs: int) -> None:
         """Say where the state is, and how much is known."""
         self.search = _Decisions(places)
+        self.folder = folder
         known = f", {known_runs} runs are done already" if known_runs else ""
         click.echo(f"{len(places) - 1} candidates{known}; everything is kept in {folder}", err=True)
 
@@ -88,6 +92,11 @@ def print_bisection(one: Bisection, console: Console) -> None:
                 say(console, f"  {escape(printable(place.words))}{why}")
             if len(left) > _MOST_REMAINING:
                 say(console, f"  and {len(left) - _MOST_REMAINING} more")
+            if "budget" in answer.reason:
+                say(
+                    console,
+                    f"to go on: harness bisect --resume {escape(shlex.quote(str(one.folder)))} --budget SECONDS",
+                )
         if answer.outcome == "range" and change is not None and change.estimate is not None:
             say(console, f"{_pair(change, places)}: {escape(_numbers(change.estimate))}")
     if one.ops:

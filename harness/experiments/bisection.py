@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.cell_selection import parse_where
 from harness.api.compare_runs import compare, metric_named
 from harness.api.run_suite import ready_devices
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import loaded_suite
 from harness.binaries.binary_store import BinaryStore
-from harness.binaries.choice import build_abi
+from harness.binaries.choice import HOST, build_abi
 from harness.binaries.profiles import BUILD_ABIS, parse_abis
 from harness.binaries.sources import load_sources
 from harness.devices.device_config import load_device_configs
@@ -130,6 +131,9 @@ def _bisect(
 ) -> Bisection:
     metric = metric_named(asked.metric)
     suites = BisectSuites(loaded=loaded, kind="model" if asked.models else "binary", metric=metric)
+    # Nobody should wait for two builds before learning that the suite does not fit.
+    ends = (places[0], places[-1])
+    suites.ends(ends, [{"name": side_name(place), "use": HOST} for place in ends], 1)
     with opened(folder.resolve(), asked, places) as state:
         watchers.begins(folder, places, known_runs=len(state.state.runs))
         programs = None
@@ -205,6 +209,8 @@ def _places(question: Question) -> tuple[Place, ...]:
 
 def _asked(question: Question, loaded: LoadedSuite, places: Sequence[Place]) -> Asked:
     metric_named(question.metric)
+    if question.cell is not None:
+        parse_where(question.cell)
     return Asked(
         suite=str(find_suite(question.suite).resolve()),
         suite_sha256=_text_sha256(loaded),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -144,6 +145,35 @@ def test_a_second_bisection_takes_its_programs_from_the_store(site: BisectSite, 
     assert "budget" in found["reason"]
     assert [one["commit"] for one in found["remaining"]] == [site.commit(GUILTY)]
     assert site.builds() == built
+
+
+def test_ctrl_c_keeps_what_ran_and_says_how_to_go_on(site: BisectSite, folder: Path) -> None:
+    words = ("--good", f"r{GUILTY - 1}", "--bad", f"r{GUILTY}", "--out", "third")
+    process = subprocess.Popen(
+        command(site, *words),
+        cwd=folder,
+        env=site.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    trials = folder / "third" / "runs" / "ends-0-1-0" / "trials.jsonl"
+    try:
+        deadline = time.monotonic() + 300
+        while not (trials.exists() and trials.read_bytes()):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, out) == (130, "")
+    assert "harness bisect --resume third" in err
+    assert "Traceback" not in err
+    assert trials.read_bytes().count(b"\n") >= 1
+    assert stored_runs(folder / "third") == {}
 
 
 def test_an_end_that_does_not_build_is_said(site: BisectSite, folder: Path) -> None:
