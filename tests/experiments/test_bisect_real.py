@@ -172,8 +172,14 @@ def test_ctrl_c_keeps_what_ran_and_says_how_to_go_on(site: BisectSite, folder: P
     assert (process.returncode, out) == (130, "")
     assert "harness bisect --resume third" in err
     assert "Traceback" not in err
-    assert trials.read_bytes().count(b"\n") >= 1
+    kept = trials.read_bytes()
+    assert kept.count(b"\n") >= 1
     assert stored_runs(folder / "third") == {}
+    # The run that was interrupted goes on, too: its finished trials are not run again.
+    code, found, stderr = bisect(site, folder, *words)
+    assert (code, found["found"]["commit"]) == (0, site.commit(GUILTY)), stderr
+    assert trials.read_bytes().startswith(kept)
+    assert found["found"]["ratio"] == pytest.approx(700 / 400, rel=0.2)
 
 
 def test_an_end_that_does_not_build_is_said(site: BisectSite, folder: Path) -> None:
