@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.binaries import git
@@ -40,7 +40,9 @@ class _Wanted:
     pin: Revision | None
 
 
-def checkout(revision: str, origin: Path | None, folder: Path, sources: Sources) -> SourceTree:
+def checkout(
+    revision: str, origin: Path | None, folder: Path, sources: Sources, *, place: str | None = None
+) -> SourceTree:
     """Check out a revision, or reuse an earlier checkout.
 
     Args:
@@ -48,12 +50,15 @@ def checkout(revision: str, origin: Path | None, folder: Path, sources: Sources)
         origin: the user's checkout, whose objects and settings are used; None fetches the pinned revision from its repository.
         folder: the folder of all checkouts.
         sources: the pinned revisions.
+        place: name of a checkout that goes from revision to revision, so that Bazel builds only what changed; None: a checkout for each.
 
     Raises:
         UsageError: no such revision.
         SetupError: Git is missing, or the repository cannot be reached.
     """
     wanted = _wanted(revision, origin, folder, sources)
+    if place is not None:
+        wanted = replace(wanted, path=folder / place)
     with held(wanted.path.with_name(wanted.path.name + ".lock")):
         if not _is_there(wanted):
             _prepare(wanted.path)

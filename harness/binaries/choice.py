@@ -204,7 +204,7 @@ def _requested(info: DeviceInfo, request: BinaryRequest, scratch: Path, store: B
         if (chosen := newest(fitting)) is not None:
             return _stored(store, chosen)
     have = ", ".join(dict.fromkeys(record.build_abi for record in every))
-    wanted = _build_abi(info)
+    wanted = build_abi(info)
     raise SetupError(
         f"{info.serial}: binary {word!r} is there for {have}, not for {wanted}",
         remedy=how_to_get_named(word, wanted),
@@ -218,7 +218,7 @@ def _by_path(info: DeviceInfo, request: BinaryRequest) -> Program:
             if program is None or program.abi == abi:
                 return _own(info, Path(path))
     have = ", ".join(program.described for program in programs.values() if program is not None)
-    raise UsageError(f"binary {request.name}: {have}; {info.serial} is {_build_abi(info)}")
+    raise UsageError(f"binary {request.name}: {have}; {info.serial} is {build_abi(info)}")
 
 
 def _own(info: DeviceInfo, path: Path) -> Program:
@@ -265,7 +265,7 @@ def _from_store(info: DeviceInfo, store: BinaryStore, demands: Demands) -> Progr
             return replace(_stored(store, record), lacks=tuple(f"{record.label}: {words}" for words in lacks))
     why = f" that the suite can use ({'; '.join(useless)})" if useless else ""
     raise SetupError(
-        f"{info.serial}: there is no benchmark_model for {_build_abi(info)}{why}", remedy=how_to_get(info, demands)
+        f"{info.serial}: there is no benchmark_model for {build_abi(info)}{why}", remedy=how_to_get(info, demands)
     )
 
 
@@ -281,13 +281,13 @@ def how_to_get_flex(info: DeviceInfo) -> str:
     """Return the commands that get a binary with Select TF ops for a device, and how a suite then names it."""
     if not info.virtual:
         return how_to_get(info, Demands(flex="all"))
-    build = f"harness build --source DIR --abi {_build_abi(info)} --flex --name flex"
+    build = f"harness build --source DIR --abi {build_abi(info)} --flex --name flex"
     return f"{build}, then `binaries: [flex]` in the suite"
 
 
 def how_to_get(info: DeviceInfo, demands: Demands) -> str:
     """Return the commands that get a binary for a device, as far as its ABI has any."""
-    abi = _build_abi(info)
+    abi = build_abi(info)
     flex = demands.flex != "no"
     tail = f"--abi {shlex.quote(abi)}{' --flex' if flex else ''}"
     ways = []
@@ -350,7 +350,8 @@ def _platform(info: DeviceInfo) -> Platform:
     return "linux" if info.virtual else "android"
 
 
-def _build_abi(info: DeviceInfo) -> str:
+def build_abi(info: DeviceInfo) -> str:
+    """Return the ABI to build for a device, in the words of `harness build --abi`; one that cannot be built is named all the same."""
     abi = info.abis[0] if info.abis else "ABI"
     if not info.virtual:
         return abi

@@ -28,6 +28,10 @@ class Verb(NamedTuple):
 
 
 VERBS = {
+    "bisect": Verb(
+        "harness.cli.bisect:bisect",
+        "Find the revision, or the model file, that made something slower.",
+    ),
     "build": Verb(
         "harness.cli.build:build",
         "Build, download or import a benchmark_model.",

@@ -213,6 +213,17 @@ def test_what_is_no_revision_is_said(tree: Path, tmp_path: Path, revision: str) 
     assert not (tmp_path / "sources").exists()
 
 
+def test_one_checkout_goes_from_revision_to_revision(tree: Path, tmp_path: Path) -> None:
+    """Bazel keeps what it built by folder, so whoever builds many revisions stays in one."""
+    commit(tree, {"only-later": "2"}, "v9")
+    trees = [checkout(name, tree, tmp_path / "sources", SOURCES, place="moving") for name in ("v1", "v9", "v1")]
+    assert {one.path for one in trees} == {tmp_path / "sources" / "moving"}
+    assert [one.commit for one in trees] == [git(tree, "rev-parse", name) for name in ("v1", "v9", "v1")]
+    assert not any(one.dirty for one in trees)
+    assert trees[0].digest == trees[2].digest == checkout("v1", tree, tmp_path / "sources", SOURCES).digest
+    assert not (tmp_path / "sources" / "moving" / "only-later").exists()
+
+
 def test_a_checkout_that_was_killed_is_taken_up_again(tree: Path, tmp_path: Path) -> None:
     first = checkout("v1", tree, tmp_path / "sources", SOURCES)
     (first.path / ".bazelversion").unlink()

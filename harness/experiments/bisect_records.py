@@ -1,0 +1,108 @@
+"""What a bisection measures, decides and answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from harness.analysis.ratio_interval import Estimate
+from harness.experiments.bisect_decision import Pair, Side
+
+Part = Literal["ends", "midpoint", "change"]
+Outcome = Literal["found", "range", "no_difference", "undecided"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What some more interleaved blocks of two revisions gave."""
+
+    cells: Mapping[str, Sequence[Pair]]
+    """Values by block of each cell; one cell once that is chosen."""
+    blocks: int
+    """Number of blocks that ran."""
+    device_s: float
+    run: str
+    """The run's folder, relative to that of the bisection."""
+    head_fails: bool = False
+    """No process of head gave a number, though some of base did."""
+
+
+class Measure(Protocol):
+    """Measures two revisions in one interleaved run."""
+
+    def __call__(self, base: int, head: int, *, part: Part, number: int, blocks: int, cell: str | None) -> Measured:
+        """Measure.
+
+        Args:
+            base: place of the base.
+            head: place of the head.
+            part: what it is for; `change` also profiles ops.
+            number: counts the runs of this pair, from 0.
+            blocks: how many.
+            cell: the cell that decides; None for all cells.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A decision on a pair of revisions."""
+
+    part: Part
+    base: int
+    head: int
+    verdict: Side | Literal["undecided"]
+    """`bad`: head is like the bad revision, or for `ends` and `change`, the two surely differ."""
+    estimate: Estimate | None
+    """None if nothing was measured: the programs are the same, or head gives no number."""
+    cell: str | None
+    between: bool = False
+    same_program: bool = False
+    level: float = 0.0
+    """Chance of being wrong that it may have."""
+    runs: tuple[str, ...] = ()
+    device_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How a search ended."""
+
+    outcome: Outcome
+    reason: str
+    """Why there is no single revision; empty if there is one."""
+    after: int
+    """The last place like the good one."""
+    upto: int
+    """The first place known to be like the bad one: the change lies after `after` and not after `upto`."""
+    steps: tuple[Step, ...]
+    error: float
+    """Upper limit of the chance that a decision was wrong."""
+    skipped: Mapping[int, str]
+    """Places that could not be measured, with the reason."""
+    cell: str | None
+    notes: tuple[str, ...] = ()
+    device_s: float = 0.0
+
+    @property
+    def remaining(self) -> range:
+        """The places that the change may lie at."""
+        return range(self.after + 1, self.upto + 1)
+
+    @property
+    def change(self) -> Step | None:
+        """The measurement of the two last neighbours; None if it did not come to that."""
+        return next((step for step in self.steps if step.part == "change"), None)
+
+
+class Watcher:
+    """Hears of the search. Override what you need."""
+
+    def measuring(self, part: Part, base: int, head: int, blocks: int) -> None:
+        """Hear that some blocks are about to run."""
+
+    def decided(self, step: Step, after: int, upto: int) -> None:
+        """Hear of a decision, and of what remains."""
+
+    def skipped(self, place: int, reason: str) -> None:
+        """Hear that a place cannot be measured."""

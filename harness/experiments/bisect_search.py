@@ -1,0 +1,355 @@
+"""The search of a bisection: which revision to measure next, and when the answer is sure. Pure; a callable measures.
+
+Places are numbers: 0 is the good revision, `count` the bad one, and those between are in the order of history. First the ends are measured
+against each other; if they do not surely differ, there is nothing to find. Then the middle of what remains is measured against the good
+one, until its side is sure. At last the two neighbours that remain are measured against each other: that gives the change itself, and
+fresh numbers that must agree.
+
+Each decision may err with a chance of its own. Together they spend less than `ERROR`: a decision gets an equal part of what is left for
+those that may still come, with one part more than there are.
+
+A history need not have one single step. Whatever it looks like, good lies on one side and bad on the other, so some revision between the
+two makes the ratio jump; the search ends at one such, and its last measurement shows the jump or says that there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.analysis.ratio_interval import Estimate
+from harness.analysis.sequential import LOOK_LEVEL
+from harness.experiments.bisect_decision import (
+    MOST,
+    Decision,
+    Pair,
+    Side,
+    blocks_to_go,
+    estimated,
+    first_blocks,
+    side_of,
+    surely_beyond,
+    surely_short_of,
+)
+from harness.experiments.bisect_records import Answer, Measure, Measured, Outcome, Part, Step, Watcher
+
+ERROR = 0.05
+"""All decisions together err with a chance below this."""
+MIN_EFFECT = 0.01
+_FIRST_OF_ENDS = 10
+"""Blocks of the first look at both ends, as many as a suite runs by default: the size of the change steers all that follows."""
+
+
+@dataclass(slots=True)
+class Search:
+    """A bisection.
+
+    Args:
+        count: number of revisions after the good one; the last is the bad one.
+        program: returns what identifies a place's program, such as a hash; None if it cannot be made, then `why_not` says why. The ends
+            have one.
+        measure: measures two places.
+        why_not: returns the reason why a place has no program.
+        min_effect: smallest change that counts, as a share.
+        budget_s: device seconds for everything; no new run begins once they are spent.
+        watcher: hears of it.
+        named: how a place is called in notes.
+    """
+
+    count: int
+    program: Callable[[int], str | None]
+    measure: Measure
+    why_not: Callable[[int], str] = lambda _: "it does not build"
+    min_effect: float = MIN_EFFECT
+    budget_s: float | None = None
+    watcher: Watcher = field(default_factory=Watcher)
+    named: Callable[[int], str] = str
+    _steps: list[Step] = field(default_factory=list)
+    _skipped: dict[int, str] = field(default_factory=dict)
+    _spent_s: float = 0.0
+    _per_block_s: float = 0.0
+    _error: float = 0.0
+    _cell: str | None = None
+    _size: float = 0.0
+
+    def run(self) -> Answer:
+        """Search until the answer is sure, or the budget is spent."""
+        low, high = 0, self.count
+        if self.program(low) == self.program(high):
+            self._add(
+                Step(part="ends", base=low, head=high, verdict="good", estimate=None, cell=None, same_program=True)
+            )
+            return self._answer("no_difference", "good and bad are the same program, byte for byte", low, high)
+        ends = self._ends()
+        if ends.estimate is None:
+            return self._answer(
+                "undecided", f"no cell gave numbers of both good and bad{self._out_of_budget()}", low, high
+            )
+        if ends.verdict != "bad":
+            same = ends.verdict == "good"
+            why = "good and bad do not differ" if same else f"good and bad do not surely differ{self._out_of_budget()}"
+            return self._answer("no_difference" if same else "undecided", why, low, high)
+        while (middle := self._middle(low, high)) is not None:
+            step = self._midpoint(middle, low, high)
+            if step is None:
+                continue
+            if step.verdict == "undecided":
+                return self._answer("undecided", f"a revision's side is not sure{self._out_of_budget()}", low, high)
+            low, high = (middle, high) if step.verdict == "good" else (low, middle)
+            self.watcher.decided(step, low, high)
+        return self._conclude(low, high)
+
+    def _conclude(self, low: int, high: int) -> Answer:
+        change = self._change(low, high)
+        self.watcher.decided(change, low, high)
+        if change.verdict == "good":
+            # Then an earlier decision was wrong, or the change came in small steps: any revision may be meant.
+            why = "the last two neighbours do not differ: no single revision makes the change, or an earlier decision was wrong"
+            return self._answer("undecided", why, 0, self.count)
+        if change.verdict == "undecided":
+            why = f"the last two neighbours do not surely differ{self._out_of_budget()}"
+            return self._answer("undecided", why, low, high)
+        if high - low > 1:
+            return self._answer("range", "the revisions in between cannot be measured", low, high)
+        return self._answer("found", "", low, high)
+
+    def _ends(self) -> Step:
+        """Measure all cells until the change of one is sure, and take the largest sure slowdown, else the largest sure gain."""
+        alpha = ERROR / (_decisions(self.count) + 2)
+        gathered: dict[str, list[Pair]] = {}
+        runs: list[str] = []
+        began_s = self._spent_s
+        blocks = max(_FIRST_OF_ENDS, first_blocks(alpha))
+        verdict: Side | Literal["undecided"] = "undecided"
+        estimates: dict[str, Estimate] = {}
+        while blocks and (took := self._measured(0, self.count, "ends", len(runs), blocks, None)) is not None:
+            runs.append(took.run)
+            for cell, pairs in took.cells.items():
+                gathered.setdefault(cell, []).extend(pairs)
+            if not any(gathered.values()):
+                break
+            estimates, verdict, blocks = self._look_at_ends(gathered, alpha)
+            blocks = blocks if len(runs) < MOST // 2 else 0
+        self._error += alpha
+        # Without a cell that surely differs, the one that seems to differ most is shown.
+        shown = self._cell or max(estimates, key=lambda cell: abs(_log(estimates[cell])), default=None)
+        step = Step(
+            part="ends",
+            base=0,
+            head=self.count,
+            verdict=verdict,
+            estimate=estimates[shown].at(LOOK_LEVEL) if shown is not None else None,
+            cell=shown,
+            level=alpha,
+            runs=tuple(runs),
+            device_s=self._spent_s - began_s,
+        )
+        self._add(step)
+        self.watcher.decided(step, 0, self.count)
+        return step
+
+    def _look_at_ends(
+        self, gathered: Mapping[str, Sequence[Pair]], alpha: float
+    ) -> tuple[dict[str, Estimate], Side | Literal["undecided"], int]:
+        """Return each cell's estimate, the verdict over all of them, and how many more blocks to run."""
+        edge = math.log1p(self.min_effect)
+        each = alpha / len(gathered)
+        estimates = {cell: estimated(pairs, each) for cell, pairs in gathered.items() if pairs}
+        sure = {cell: one for cell, one in estimates.items() if _surely_differs(one, edge, each)}
+        if sure:
+            # A slowdown is what one looks for; a log ratio below 0 is a gain.
+            self._cell = max(sure, key=lambda cell: (_log(sure[cell]) > 0, abs(_log(sure[cell]))))
+            self._size = _log(sure[self._cell])
+            return estimates, "bad", 0
+        if all(_surely_same(one, edge, each) for one in estimates.values()):
+            return estimates, "good", 0
+        open_ones = [blocks_to_go(one, _margin(_log(one), edge), each) for one in estimates.values()]
+        return estimates, "undecided", min(filter(None, open_ones), default=0)
+
+    def _middle(self, low: int, high: int) -> int | None:
+        """The place nearest to the middle that has a program; None if there is none left."""
+        middle = (low + high) // 2
+        for place in sorted(range(low + 1, high), key=lambda place: (abs(place - middle), place)):
+            if place in self._skipped:
+                continue
+            if self.program(place) is not None:
+                return place
+            self._skip(place, self.why_not(place))
+        return None
+
+    def _midpoint(self, place: int, low: int, high: int) -> Step | None:
+        """Decide a place's side; None if it turned out that it cannot be measured."""
+        if (side := self._like_a_known(place, low, high)) is not None:
+            step = Step(
+                part="midpoint", base=0, head=place, verdict=side, estimate=None, cell=self._cell, same_program=True
+            )
+            self._add(step)
+            return step
+        alpha = self._alpha(high - low)
+
+        def decide(pairs: Sequence[Pair]) -> Decision:
+            return side_of(pairs, size=self._size, alpha=alpha)
+
+        decided = self._decided(0, place, "midpoint", alpha, first_blocks(alpha), decide)
+        if decided is None:
+            self._skip(place, "it builds, but gives no number")
+            return None
+        self._error += alpha
+        self._add(decided)
+        return decided
+
+    def _like_a_known(self, place: int, low: int, high: int) -> Side | None:
+        """The side of a place whose program is that of a place whose side is known."""
+        own = self.program(place)
+        if own == self.program(low):
+            return "good"
+        return "bad" if own == self.program(high) else None
+
+    def _change(self, low: int, high: int) -> Step:
+        alpha = self._alpha(1)
+        edge = math.log1p(self.min_effect)
+
+        def decide(pairs: Sequence[Pair]) -> Decision:
+            estimate = estimated(pairs, alpha)
+            side: Side | None = None
+            if surely_beyond(estimate, edge, alpha, self._size):
+                side = "bad"
+            elif surely_short_of(estimate, max(edge, abs(self._size) / 2), alpha, self._size):
+                side = "good"
+            more = 0 if side is not None else blocks_to_go(estimate, _margin(_log(estimate), edge), alpha)
+            return Decision(side=side, between=False, estimate=estimate.at(LOOK_LEVEL), more=more)
+
+        step = self._decided(low, high, "change", alpha, max(_FIRST_OF_ENDS, first_blocks(alpha)), decide)
+        if step is None:
+            step = Step(part="change", base=low, head=high, verdict="undecided", estimate=None, cell=self._cell)
+        self._add(step)
+        return step
+
+    def _decided(
+        self, base: int, head: int, part: Part, alpha: float, blocks: int, decide: Callable[[Sequence[Pair]], Decision]
+    ) -> Step | None:
+        """Measure until the decision is sure; None if head gives no number."""
+        pairs: list[Pair] = []
+        runs: list[str] = []
+        began_s = self._spent_s
+        decision: Decision | None = None
+        while blocks:
+            took = self._measured(base, head, part, len(runs), blocks, self._cell)
+            if took is None:
+                break
+            runs.append(took.run)
+            pairs += [pair for several in took.cells.values() for pair in several]
+            if not pairs:
+                if took.head_fails:
+                    return None
+                break
+            decision = decide(pairs)
+            # Blocks without a value count too, or a device whose processes fail would run for ever.
+            blocks = decision.more if len(runs) < MOST // 2 else 0
+        return Step(
+            part=part,
+            base=base,
+            head=head,
+            verdict=decision.side or "undecided" if decision is not None else "undecided",
+            estimate=decision.estimate if decision is not None else None,
+            cell=self._cell,
+            between=decision is not None and decision.between,
+            level=alpha,
+            runs=tuple(runs),
+            device_s=self._spent_s - began_s,
+        )
+
+    def _measured(
+        self, base: int, head: int, part: Part, number: int, blocks: int, cell: str | None
+    ) -> Measured | None:
+        """Measure some blocks, fewer if the budget ends before; None if it is spent."""
+        if self.budget_s is not None:
+            left_s = self.budget_s - self._spent_s
+            if self._per_block_s:
+                blocks = min(blocks, int(left_s / self._per_block_s))
+            if left_s <= 0 or blocks < 1:
+                return None
+        took = self.measure(base, head, part=part, number=number, blocks=blocks, cell=cell)
+        self._spent_s += took.device_s
+        self._per_block_s = took.device_s / max(1, took.blocks)
+        return took
+
+    def _alpha(self, remaining: int) -> float:
+        return (ERROR - self._error) / (_decisions(remaining) + 1)
+
+    def _out_of_budget(self) -> str:
+        spent = self.budget_s is not None and self._spent_s + self._per_block_s > self.budget_s
+        return ", and the budget is spent" if spent else f" after {MOST} blocks"
+
+    def _skip(self, place: int, reason: str) -> None:
+        self._skipped[place] = reason
+        self.watcher.skipped(place, reason)
+
+    def _add(self, step: Step) -> None:
+        self._steps.append(step)
+
+    def _answer(self, outcome: Outcome, reason: str, low: int, high: int) -> Answer:
+        return Answer(
+            outcome=outcome,
+            reason=reason,
+            after=low,
+            upto=high,
+            steps=tuple(self._steps),
+            error=self._error,
+            skipped=dict(sorted(self._skipped.items())),
+            cell=self._cell,
+            notes=tuple(self._inconsistencies()),
+            device_s=self._spent_s,
+        )
+
+    def _inconsistencies(self) -> Iterator[str]:
+        """Say where the measured places do not fit a single step."""
+        whole = abs(self._size)
+        for step in self._steps:
+            if step.part == "ends" or step.estimate is None or step.verdict == "undecided" or not whole:
+                continue
+            ratio = step.estimate.ratio
+            if step.part == "midpoint" and (step.between or self._unlike_a_step(step, whole)):
+                yield (
+                    f"{self.named(step.head)} takes {ratio:.3f} times as long as {self.named(0)}, and is like neither end: "
+                    "more than one revision changes the speed"
+                )
+            if step.part == "change" and surely_short_of(step.estimate, whole * 3 / 4, 0.01, self._size):
+                yield (
+                    f"{self.named(step.head)} takes {ratio:.3f} times as long as {self.named(step.base)}, and {self.named(self.count)} "
+                    f"{math.exp(self._size):.3f} times as long as {self.named(0)}: another revision changes the speed, too"
+                )
+
+    def _unlike_a_step(self, step: Step, whole: float) -> bool:
+        assert step.estimate is not None  # noqa: S101
+        if step.verdict == "good":
+            return surely_beyond(step.estimate, max(whole / 4, math.log1p(self.min_effect)), 0.01, self._size)
+        return surely_beyond(step.estimate, whole * 3 / 2, 0.01, self._size) or surely_short_of(
+            step.estimate, whole * 3 / 4, 0.01, self._size
+        )
+
+
+def _decisions(remaining: int) -> int:
+    """Number of midpoints that halving takes, if none is skipped."""
+    return math.ceil(math.log2(remaining)) if remaining > 1 else 0
+
+
+def _log(estimate: Estimate) -> float:
+    return math.log(estimate.ratio) if estimate.ratio is not None else 0.0
+
+
+def _margin(size: float, edge: float) -> float:
+    """Distance to the edge that a decision hinges on; never so small that a forecast is hopeless."""
+    return max(abs(abs(size) - edge), edge / 4)
+
+
+def _surely_differs(estimate: Estimate, edge: float, alpha: float) -> bool:
+    """Whether it is beyond the edge, and known well enough that half of it is surely less than the whole."""
+    size = _log(estimate)
+    return surely_beyond(estimate, max(edge, abs(size) / 2), alpha, size)
+
+
+def _surely_same(estimate: Estimate, edge: float, alpha: float) -> bool:
+    return surely_beyond(estimate, -edge, alpha) and surely_short_of(estimate, edge, alpha)
