@@ -19,11 +19,10 @@ from harness.analysis.ratio_interval import BUDGET
 from harness.analysis.verdict import Verdict
 from harness.errors import UsageError
 from harness.files.terminal_text import printable
-from harness.records import Artifact, DelegateRequest, ModelRef, Purpose, Scalar
+from harness.records import Artifact, Purpose, Scalar
 from harness.runs.run_store import Run
+from harness.suite.trial_entries import delegate_entry, kept_entries, model_entry, run_entry
 
-_KEPT = ("conditions", "synthetic")
-"""Keys of HEAD's suite that are taken over as they are."""
 _SIDES = ("base", "head")
 
 
@@ -80,18 +79,19 @@ def suite_of_both(base: str, head: str, pairs: Sequence[Pair], base_run: Run, he
     serials = dict.fromkeys(trial.device for trial in trials)
     if all(serial in infos and not infos[serial].virtual for serial in serials):
         data["devices"] = list(serials)
-    data["delegates"] = [_delegate(one) for one in {trial.delegate.label: trial.delegate for trial in trials}.values()]
+    data["delegates"] = [
+        delegate_entry(one) for one in {trial.delegate.label: trial.delegate for trial in trials}.values()
+    ]
     data["start"] = list(dict.fromkeys(trial.start for trial in trials))
     data["threads"] = sorted({trial.threads for trial in trials})
     data["cpus"] = list(dict.fromkeys(trial.cpus.label for trial in trials))
     data["purposes"] = [str(purpose) for purpose in Purpose if any(trial.purpose is purpose for trial in trials)]
     data["processes"] = _processes(cells)
-    run = last.run
-    data["run"] = {name: getattr(run, name) for name in run.__dataclass_fields__}
+    data["run"] = run_entry(last.run)
     data |= {"binaries": binaries} if binaries else {}
     data["baseline"] = _baseline(differing, cells, model_names, binary_names)
     data = {key: value for key, value in data.items() if value not in (None, [], ["warm"])}
-    data |= _kept(head_run)
+    data |= kept_entries(head_run.manifest.suite_text)
     sides = _sides(data["baseline"], binary_names, model_names, cells) if "baseline" in data else ("", "")
     lines = [
         f"Both sides of: harness compare {shlex.quote(base)} {shlex.quote(head)}",
@@ -139,13 +139,6 @@ def _shas(cell: CellResults) -> set[str]:
     return {result.artifact_sha256 for result in cell.results if result.artifact_sha256}
 
 
-def _delegate(request: DelegateRequest) -> Any:
-    options: dict[str, Scalar] = {**request.options}
-    if request.require != "partial":
-        options["require"] = request.require
-    return {"name": request.name, **options} if options else request.name
-
-
 def _models(pairs: Sequence[Pair]) -> tuple[list[Any], tuple[list[str], list[str]], list[str]]:
     """Entries, their names by side, and what is not where the runs found it."""
     entries: dict[str, Any] = {}
@@ -160,22 +153,10 @@ def _models(pairs: Sequence[Pair]) -> tuple[list[Any], tuple[list[str], list[str
             name = ref.label if alike or refs[0].label != refs[1].label else f"{ref.label} {_SIDES[side]}"
             if name not in names[side]:
                 names[side].append(name)
-            entries[name] = _model(ref, name)
+            entries[name] = model_entry(ref, name)
             if (warning := _elsewhere(ref.path, ref.sha256, _SIDES[side].upper())) is not None:
                 warnings[warning] = None
     return list(entries.values()), names, list(warnings)
-
-
-def _model(ref: ModelRef, name: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {"path": ref.path, "name": name}
-    if ref.signature is not None:
-        entry["signature"] = ref.signature
-    if ref.inputs:
-        entry["inputs"] = [
-            {"name": one.name, "shape": list(one.shape), **({"range": list(one.range)} if one.range else {})}
-            for one in ref.inputs
-        ]
-    return entry
 
 
 def _binaries(
@@ -268,14 +249,6 @@ def _sides(
                 return "", ""
             parts[side].append(f"{name}={values[0]}")
     return f"@{','.join(parts[0])}", f"@{','.join(parts[1])}"
-
-
-def _kept(run: Run) -> dict[str, Any]:
-    try:
-        given = yaml.safe_load(run.manifest.suite_text)
-    except yaml.YAMLError:
-        return {}
-    return {key: given[key] for key in _KEPT if key in given} if isinstance(given, dict) else {}
 
 
 def _elsewhere(path: str, sha256: str, side: str) -> str | None:
