@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
-import click
-
-from harness.cli.logging_setup import add_verbose_option
+from harness.cli.verb_group import verb_group
 from harness.cli.verbs import Verb
 
 _VERBS: dict[str, Verb] = {
@@ -35,24 +31,6 @@ Examples:
 """
 
 
-class _ModelVerbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        verb = _VERBS.get(cmd_name)
-        if verb is None:
-            return None
-        module, _, name = verb.place.partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101  # a mistake in the table above
-        return add_verbose_option(command)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _VERBS[name].line) for name in self.list_commands(ctx)])
-
-
-@click.group(cls=_ModelVerbs, epilog=_EPILOG)
+@verb_group(_VERBS, epilog=_EPILOG)
 def models() -> None:
     """Convert, inspect, compare, evaluate and fetch models."""

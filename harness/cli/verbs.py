@@ -48,6 +48,10 @@ VERBS = {
         "harness.cli.export:export",
         "Export trials or ops as a table, a trace or overlays.",
     ),
+    "history": Verb(
+        "harness.cli.history:history",
+        "Keep all runs in one database, and find what changed.",
+    ),
     "ingest": Verb(
         "harness.cli.ingest:ingest",
         "Make a run from recorded outputs of benchmark_model.",

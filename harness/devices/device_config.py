@@ -7,6 +7,7 @@ model, not a measurement.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -258,6 +259,12 @@ class DeviceConfig(_Strict):
     def cpus(self) -> tuple[int, ...]:
         """All cores, sorted."""
         return tuple(sorted(cpu for cluster in self.clusters for cpu in cluster.cpus))
+
+    @property
+    def digest(self) -> str:
+        """The beginning of a hash of what acts on trials: cores, limits, quirks, the virtual device. Notes and sources do not."""
+        acts = self.model_dump_json(include={"clusters", "cpu_sets", "thermal", "quirks", "virtual"})
+        return hashlib.sha256(acts.encode()).hexdigest()[:8]
 
     @model_validator(mode="after")
     def _consistent(self) -> DeviceConfig:

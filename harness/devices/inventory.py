@@ -126,6 +126,7 @@ def read_inventory(serial: str, sections: Mapping[str, str], configs: Mapping[st
         ram_mb=_ram_mb(sections.get("meminfo", "")),
         cpu_clusters=topology.clusters,
         config=config.name if config else None,
+        config_digest=config.digest if config else None,
         virtual=virtual,
         cpu_map=_cpu_map(properties.get("ro.harness.cpu_map", "")) if virtual else None,
     )

@@ -1,8 +1,10 @@
-"""The folders of this user: binaries, calibrations, models, the list of running virtual devices.
+"""The folders of this user: binaries, calibrations, models, the history, the list of running virtual devices.
 
                     $HARNESS_STATE_DIR set      else (XDG base directories, specifications.freedesktop.org)
     binaries        binaries/                   litert-device-harness/binaries/     in $XDG_DATA_HOME, else ~/.local/share
     calibrations    calibration/                litert-device-harness/calibration/  in $XDG_STATE_HOME, else ~/.local/state
+    history         history/history.db          litert-device-harness/history.db    in $XDG_DATA_HOME, else ~/.local/share
+    kept files      blobs/                      litert-device-harness/blobs/        in $XDG_DATA_HOME, else ~/.local/share
     models          models/                     litert-device-harness/models/       in $XDG_CACHE_HOME, else ~/.cache
     farms           itself                      litert-device-harness/virtual/      in $XDG_STATE_HOME, else ~/.local/state
     own registry    models.yaml                 litert-device-harness/models.yaml   in $XDG_CONFIG_HOME, else ~/.config
@@ -33,6 +35,17 @@ def calibrations_folder() -> Path:
     """Return the folder with the calibrations of each phone."""
     own = _own()
     return own / "calibration" if own else _XDG.user_state_path / "calibration"
+
+
+def history_file() -> Path:
+    """Return the database of all runs, which need not exist."""
+    own = _own()
+    return own / "history" / "history.db" if own else _XDG.user_data_path / "history.db"
+
+
+def blobs_folder() -> Path:
+    """Return the folder of the models and binaries that the history keeps, by their hash."""
+    return (_own() or _XDG.user_data_path) / "blobs"
 
 
 def models_folder() -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from harness.analysis.comparison import Comparison, Table, failed_gate
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
+from harness.formats.markdown_text import escaped as _escape
 
 _SIGNS = {
     Verdict.SLOWER: "🔴",
@@ -16,8 +16,6 @@ _SIGNS = {
     Verdict.INCONCLUSIVE: "❔",
     Verdict.SUSPECTED: "🟡",
 }
-_SPECIAL = frozenset("\\`*[]<>#|~@&$")
-_LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # within a word it is no markup
 
 
 def markdown(table: Table, base: str, head: str, *, ops: int) -> str:
@@ -119,11 +117,3 @@ def _ops(table: Table, limit: int) -> list[str]:
             lines.append(f"| {rest / 1000:+.3f} | | {len(shown) - limit} more | |")
         lines += [f"| {diff.unexplained_us / 1000:+.3f} | | in no op | |", "", "</details>", ""]
     return lines
-
-
-def _escape(text: str) -> str:
-    """Write special characters as numeric references, which GitHub and GitLab show as text everywhere, also in tables."""
-    plain = "".join(f"&#{ord(c)};" if c in _SPECIAL else (c if c.isprintable() else " ") for c in text)
-    plain = _LOOSE_UNDERSCORE.sub("&#95;", plain)
-    # GitHub makes links of addresses even without markup.
-    return plain.replace("://", "&#58;//").replace("www.", "www&#46;")

@@ -79,7 +79,7 @@ def change(estimate: Estimate, judgement: Judgement, unit: str = "us", *, differ
     if judgement.verdict is Verdict.SAME:
         return f"the same within {percent(max(high - 1, 1 - low))}"
     if judgement.verdict is Verdict.SUSPECTED:
-        return f"suspected {_signed(estimate.ratio, low, high)}"
+        return f"suspected {signed(estimate.ratio, low, high)}"
     name = verdict_name(judgement.verdict, unit)
     if judgement.verdict is Verdict.SLOWER:
         return f"{name} {_by(estimate.ratio, low, high)}"
@@ -213,8 +213,8 @@ def _side_name(rows: tuple[OpRow, ...]) -> str:
     return first if len(rows) == 1 else f"{len(rows)} ops ({first} .. #{rows[-1].index})"
 
 
-def _signed(ratio: float, low: float, high: float) -> str:
-    """`+3.1 % (+2.2 % to +4.0 %)`; `2.50x (2.40x to 2.75x)` for large changes."""
+def signed(ratio: float, low: float, high: float) -> str:
+    """Return `+3.1 % (+2.2 % to +4.0 %)`; `2.50x (2.40x to 2.75x)` for large changes."""
     if ratio >= 2 or ratio <= 0.5:
         return f"{ratio:.2f}x ({low:.2f}x to {high:.2f}x)"
     return f"{100 * (ratio - 1):+.1f} % ({100 * (low - 1):+.1f} % to {100 * (high - 1):+.1f} %)"
@@ -314,7 +314,7 @@ def _beyond(one: Comparison) -> str:
     decided = one.verdict in (Verdict.SLOWER, Verdict.SUSPECTED)
     if decided or estimate.ratio is None or estimate.ci_low is None or estimate.ci_high is None:
         return verdict(one)
-    return _signed(estimate.ratio, estimate.ci_low, estimate.ci_high)
+    return signed(estimate.ratio, estimate.ci_low, estimate.ci_high)
 
 
 def _lacking(one: Comparison) -> list[str]:

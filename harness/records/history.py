@@ -172,12 +172,16 @@ class Change:
     muted_until: datetime | None = None
     muted: bool = False
     """Whether it is silenced now: by `muted_until`, or for good."""
+    unseen_since: datetime | None = None
+    """Since when no check finds it any more: later nights do not bear it out. Never of one that an experiment decided."""
+    mended_since: datetime | None = None
+    """Since when the series is back at the level before it."""
     notes: tuple[str, ...] = field(default=())
 
     @property
     def counts(self) -> bool:
-        """Whether it may set an exit code or notify: nobody accepted or silenced it."""
-        return not (self.accepted or self.muted)
+        """Whether it may set an exit code or notify: nobody accepted or silenced it, later nights bear it out, and it is still there."""
+        return not (self.accepted or self.muted or self.unseen_since or self.mended_since)
 
     @property
     def worse(self) -> bool:

@@ -38,6 +38,8 @@ class DeviceInfo:
     ram_mb: int | None = None
     cpu_clusters: tuple[CpuCluster, ...] = ()
     config: str | None = None
+    config_digest: str | None = None
+    """Beginning of a hash of what of the config acts on trials; None: not recorded."""
     virtual: bool = False
     """True for a virtual device: a program on this host. Its inference is real, its temperature and clocks come from a model."""
     cpu_map: Mapping[int, int] | None = None

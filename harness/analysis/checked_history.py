@@ -1,0 +1,131 @@
+"""What a check of the history says: which changes count, which belong together, and what else was new on that night. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from harness.records.history import Change, ChangeVerdict, NightEstimate, Series, SeriesKey
+
+FailOn = Literal["confirmed", "suspected"]
+
+LEAST_NIGHTS = 6
+"""A series with fewer nights shows no change: nobody knows yet how much its nights differ."""
+
+RANKED = (
+    ChangeVerdict.CONFIRMED,
+    ChangeVerdict.SUSPECTED,
+    ChangeVerdict.IMPROVED,
+    ChangeVerdict.EXPLAINED,
+    ChangeVerdict.REFUTED,
+)
+"""What matters most first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewThing:
+    """Something that was another one on the night of a change than on the night before."""
+
+    what: str
+    """`model`, `binary`, or the key of a label. A label's is the user's own."""
+    before: str | None
+    """The beginning of a hash, or a label's value; None if that night had none."""
+    after: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedHistory:
+    """The outcome of a check.
+
+    Args:
+        series: the series that were looked at.
+        changes: all that is known of them, in the time asked for.
+        fail_on: the weakest verdict that fails the check.
+    """
+
+    series: tuple[Series, ...]
+    changes: tuple[Change, ...]
+    fail_on: FailOn = "confirmed"
+
+    @property
+    def failing(self) -> tuple[Change, ...]:
+        """The changes that fail the check: regressions that count, confirmed ones or suspected ones too."""
+        return tuple(one for one in self.changes if self.fails(one))
+
+    @property
+    def failed(self) -> bool:
+        """Whether the exit code is 1."""
+        return bool(self.failing)
+
+    def fails(self, change: Change) -> bool:
+        """Say whether a change fails the check. An `improved`, `explained` or `refuted` one never does."""
+        verdicts = [ChangeVerdict.CONFIRMED] + [ChangeVerdict.SUSPECTED] * (self.fail_on == "suspected")
+        return change.counts and change.worse and change.verdict in verdicts
+
+    @property
+    def nights(self) -> int:
+        """Number of runs that the series come from."""
+        return len({one.run_id for series in self.series for one in series.estimates})
+
+    @property
+    def too_short(self) -> tuple[Series, ...]:
+        """The series with too few nights to show a change."""
+        return tuple(one for one in self.series if len(one.estimates) < LEAST_NIGHTS)
+
+    def groups(self) -> list[tuple[Change, ...]]:
+        """Return the changes that belong together: what matters most first, of that the latest."""
+        found: dict[str, list[Change]] = {}
+        for one in self.changes:
+            found.setdefault(one.group, []).append(one)
+        ordered = [tuple(sorted(group, key=lambda one: (_rank(one), one.series))) for group in found.values()]
+        return sorted(ordered, key=lambda group: (_rank(group[0]), -group[0].first_bad_at.timestamp(), group[0].id))
+
+    def new_things(self, change: Change) -> tuple[NewThing, ...]:
+        """Return what was new on the night of a change, beside the ground: labels such as the commit, the binary, the model."""
+        nights = {one.run_id: one for one in self._by_key.get(change.series, ())}
+        before, after = nights.get(change.last_good), nights.get(change.first_bad)
+        return () if before is None or after is None else _new_things(before, after)
+
+    def night(self, change: Change) -> NightEstimate | None:
+        """Return the first night after a change; None if its run is not in the history any more."""
+        return next((one for one in self._by_key.get(change.series, ()) if one.run_id == change.first_bad), None)
+
+    def synthetic(self, change: Change) -> bool:
+        """Say whether the numbers of a change were replayed or modelled."""
+        night = self.night(change)
+        return night is not None and night.synthetic
+
+    @cached_property
+    def _by_key(self) -> dict[SeriesKey, tuple[NightEstimate, ...]]:
+        return {one.key: one.estimates for one in self.series}
+
+
+def is_open(change: Change) -> bool:
+    """Say whether a change is a regression that still asks for something: it counts, and is suspected or confirmed."""
+    return change.counts and change.worse and change.verdict in (ChangeVerdict.CONFIRMED, ChangeVerdict.SUSPECTED)
+
+
+def shared(things: Iterable[Sequence[NewThing]]) -> tuple[NewThing, ...]:
+    """Return what was new for any of several changes, each once, in the order given."""
+    return tuple(dict.fromkeys(one for group in things for one in group))
+
+
+def _rank(change: Change) -> tuple[bool, int]:
+    return (not change.counts, RANKED.index(change.verdict))
+
+
+def _new_things(before: NightEstimate, after: NightEstimate) -> tuple[NewThing, ...]:
+    ours, theirs = dict(before.labels), dict(after.labels)
+    found = [
+        NewThing(key, ours.get(key), theirs.get(key))
+        for key in dict.fromkeys([*ours, *theirs])
+        if ours.get(key) != theirs.get(key)
+    ]
+    for what, here, there in (
+        ("binary", before.binary_sha256, after.binary_sha256),
+        ("model", before.model_sha256, after.model_sha256),
+    ):
+        found += [NewThing(what, here[:12] or None, there[:12] or None)] if here != there else []
+    return tuple(found)

@@ -1,0 +1,78 @@
+"""`harness history add`: adds runs to the history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.api.add_to_history import add_to_history
+from harness.cli.database_option import database_option, label_option, wait_option
+from harness.cli.printing import reader_may_leave
+from harness.cli.terminal_watcher import TerminalWatcher
+from harness.history.run_labels import parse_labels
+
+if TYPE_CHECKING:
+    from harness.history.add_runs import AddedRun
+
+_EPILOG = """\b
+Examples:
+  harness history add runs/quickstart-20261122-101500
+  harness history add runs/* --label branch=main
+  harness history add runs/tonight --label commit=4f1c2e9 --database postgresql://lab@db.example/harness
+
+The same run twice changes nothing; a run that was resumed is added as far as it has grown. Raw logs stay in the run's
+folder. The run's models and binaries are kept by their hash, so that old and new can be measured again.
+"""
+
+
+@click.command("add", epilog=_EPILOG)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@label_option
+@database_option
+@wait_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.pass_context
+def add_command(
+    ctx: click.Context,
+    runs: tuple[Path, ...],
+    labels: tuple[str, ...],
+    database: str | None,
+    wait_s: float,
+    as_json: bool,
+) -> None:
+    """Add runs to the history."""
+    stored: list[AddedRun] = []
+
+    def added(one: AddedRun) -> None:
+        stored.append(one)
+        if not as_json:
+            with reader_may_leave():
+                click.echo(f"{one.run_id}: {one.added} trials added, {one.known} known")
+
+    try:
+        done = add_to_history(
+            runs,
+            database=database,
+            labels=parse_labels(labels),
+            wait_s=wait_s,
+            added=added,
+            watcher=TerminalWatcher(),
+        )
+    finally:
+        if as_json and stored:
+            _print_document(stored)
+    for error in done.refused.values():
+        click.echo(f"harness: {error.message}", err=True)
+        if error.remedy:
+            click.echo(f"  {error.remedy}", err=True)
+    if done.refused:
+        ctx.exit(2)
+
+
+def _print_document(stored: list[AddedRun]) -> None:
+    document = {"runs": [{"run_id": one.run_id, "added": one.added, "known": one.known} for one in stored]}
+    with reader_may_leave(document=True):
+        click.echo(json.dumps(document, indent=1))

@@ -1,0 +1,53 @@
+"""Writes the outcome of a check as JUnit XML: a suite per device, a case per series.
+
+`failure`: the series has a change that fails the check. `skipped`: it has too few nights to show one. A job that reads the file and one
+that reads the exit code come to the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory
+from harness.formats import change_words as words
+from harness.formats.junit_xml import Case, Outcome, junit_document
+from harness.records.history import Change, Series, SeriesKey
+
+
+def check_junit(checked: CheckedHistory) -> str:
+    """Return the document with its XML declaration."""
+    found: dict[SeriesKey, list[Change]] = {}
+    for one in checked.changes:
+        found.setdefault(one.series, []).append(one)
+    suites: dict[str, list[Case]] = {}
+    for series in checked.series:
+        mine = found.get(series.key, [])
+        case = Case(
+            name=series.key.words,
+            classname=series.key.model,
+            outcome=_outcome(series, mine, checked),
+            out="\n".join(line for one in mine for line in _lines(one, checked)),
+        )
+        suites.setdefault(series.key.device, []).append(case)
+    return junit_document("harness history check", suites, suite_out=words.looked_at(checked))
+
+
+def _outcome(series: Series, mine: Sequence[Change], checked: CheckedHistory) -> Outcome | None:
+    failing = [one for one in mine if checked.fails(one)]
+    if failing:
+        kind = str(min(one.verdict for one in failing))
+        return Outcome(kind="failure", type=kind, message="; ".join(map(words.failure, failing)))
+    nights = len(series.estimates)
+    if nights < LEAST_NIGHTS:
+        message = f"{nights} night{'s' * (nights != 1)}: fewer than {LEAST_NIGHTS} show no change"
+        return Outcome(kind="skipped", type="too_few_nights", message=message)
+    return None
+
+
+def _lines(one: Change, checked: CheckedHistory) -> list[str]:
+    things = checked.new_things(one)
+    return [
+        f"{words.failure(one)}: {words.levels(one)}",
+        *(["new that night: " + ", ".join(map(words.new_thing, things))] if things else []),
+        *words.facts(one),
+    ]

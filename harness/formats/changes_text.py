@@ -1,0 +1,118 @@
+"""Prints the changes of a check on a terminal: a paragraph for each group that asks for something, a line for each other one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, is_open, shared
+from harness.files.terminal_text import printable
+from harness.formats import change_words as words
+from harness.formats.narrow_table import Column, print_table, say
+from harness.records.history import Change, ChangeVerdict
+
+_STYLES = {
+    ChangeVerdict.CONFIRMED: "bold red",
+    ChangeVerdict.SUSPECTED: "yellow",
+    ChangeVerdict.IMPROVED: "green",
+    ChangeVerdict.EXPLAINED: "cyan",
+    ChangeVerdict.REFUTED: "dim",
+}
+_MOST_LINES = 10
+
+
+def print_check(checked: CheckedHistory, console: Console, *, argument: str = "") -> None:
+    """Print what a check found, or how much it looked at.
+
+    Args:
+        checked: its outcome.
+        console: where to.
+        argument: what the commands that it names need to find the database: ` --database X`, or nothing.
+    """
+    groups = checked.groups()
+    asking = [group for group in groups if any(is_open(one) for one in group)]
+    for group in asking:
+        _paragraph(checked, group, console, argument)
+        console.print()
+    others = [group for group in groups if group not in asking and any(one.counts for one in group)]
+    for group in others[:_MOST_LINES]:
+        _line(group, console)
+    if others:
+        console.print()
+    lines = [f"{words.summary(checked)}: {words.looked_at(checked)}"]
+    hidden = len(others) - _MOST_LINES
+    rest = [words.quiet(checked), *([f"{hidden} more groups"] if hidden > 0 else [])]
+    if any(rest):
+        lines += [f"not listed: {', '.join(filter(None, rest))} (harness history list --changes{argument})"]
+    if checked.too_short:
+        lines += [f"too few nights: fewer than {LEAST_NIGHTS}"]
+    if asking:
+        lines += ["+ is worse; intervals: 95 %; dates: first night after the change, UTC"]
+    for line in lines:
+        say(console, escape(printable(line)))
+
+
+def as_text(checked: CheckedHistory, *, argument: str = "") -> str:
+    """Return the same as plain text."""
+    buffer = io.StringIO()
+    print_check(checked, Console(file=buffer, width=10_000, color_system=None), argument=argument)
+    return buffer.getvalue()
+
+
+def _paragraph(checked: CheckedHistory, group: Sequence[Change], console: Console, argument: str) -> None:
+    say(console, f"{_verdict(group)}: {_plain(_headline(group))}")
+    several = len(group) > 1
+    columns = [
+        Column("  series", [f"  {_plain(one.series.words)}" for one in group]),
+        Column("level", [words.levels(one) for one in group], drop=1),
+        Column("change", [words.change(one) for one in group]),
+        Column("verdict", [words.verdict(one) for one in group], drop=2),
+        Column("id", [_plain(one.id) for one in group]),
+    ]
+    if several:
+        print_table(console, columns)
+    else:
+        say(console, f"  {words.levels(group[0])}, change {_plain(group[0].id)}")
+    lines = []
+    if things := shared(checked.new_things(one) for one in group):
+        lines += ["new that night: " + ", ".join(map(words.new_thing, things))]
+    if any(checked.synthetic(one) for one in group):
+        lines += ["synthetic: these numbers were replayed or modelled"]
+    lines += _facts(group)
+    sure = words.to_be_sure(group)
+    if sure is not None:
+        lines += [f"to be sure: harness history confirm {sure}{argument}"]
+    else:
+        lines += [f"if this is the new level: harness history accept {group[0].id}{argument}"]
+    for line in lines:
+        say(console, f"  {_plain(line)}")
+
+
+def _headline(group: Sequence[Change]) -> str:
+    return f"{words.group_name(group)}: {words.group_metrics(group)} {words.changes(group)} {words.since(group)}"
+
+
+def _line(group: Sequence[Change], console: Console) -> None:
+    reasons = "".join(f"; {text}" for text in _facts(group))
+    ids = ", ".join(one.id for one in group)
+    say(console, f"{_verdict(group)}: {_plain(f'{_headline(group)} [{ids}]{reasons}')}")
+
+
+def _facts(group: Sequence[Change]) -> list[str]:
+    """Each sentence once; one that is not of all says of which."""
+    found: dict[str, list[str]] = {}
+    for one in group:
+        for text in words.facts(one):
+            found.setdefault(text, []).append(one.id)
+    return [text if len(ids) == len(group) else f"{', '.join(ids)}: {text}" for text, ids in found.items()]
+
+
+def _verdict(group: Sequence[Change]) -> str:
+    return f"[{_STYLES[group[0].verdict]}]{escape(words.group_verdict(group))}[/]"
+
+
+def _plain(text: str) -> str:
+    return escape(printable(text))

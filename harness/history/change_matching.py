@@ -1,0 +1,125 @@
+"""Tells which of the changes that a check finds are known already. Pure.
+
+A change found again may be dated a few nights apart: later nights say better when it began.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from harness.records.history import Change, Series, SeriesKey
+
+NEAR_NIGHTS = 3
+"""Two changes of one series and direction that began at most so many nights apart are the same."""
+
+_NIGHT = timedelta(days=1)
+_ID_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Nights:
+    """The nights of a series, to count between two of them. Without any, a night is a day."""
+
+    run_ids: Mapping[str, int]
+    times: Sequence[datetime]
+
+    @staticmethod
+    def of(series: Series) -> Nights:
+        """Return the nights of a series."""
+        return Nights(
+            {one.run_id: place for place, one in enumerate(series.estimates)}, [one.at for one in series.estimates]
+        )
+
+    def apart(self, one: Change, other: Change) -> float:
+        """Return how many nights lie between the beginnings of two changes."""
+        if not self.times:
+            return abs(one.first_bad_at - other.first_bad_at) / _NIGHT
+        return abs(self._place(one) - self._place(other))
+
+    def _place(self, change: Change) -> int:
+        known = self.run_ids.get(change.first_bad)
+        return known if known is not None else bisect_left(self.times, change.first_bad_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The changes of a check, told apart."""
+
+    again: tuple[tuple[Change, Change], ...]
+    """Known ones with what was found of them now."""
+    new: tuple[Change, ...]
+    unseen: tuple[Change, ...]
+    """Known ones that were not found now."""
+
+
+def matched(known: Sequence[Change], found: Sequence[Change], nights: Mapping[SeriesKey, Nights]) -> Matched:
+    """Match what was found with what is known: the nearest first, each once.
+
+    Args:
+        known: changes of the history.
+        found: changes of this check.
+        nights: the nights of each series, as far as they are known.
+    """
+    days = Nights({}, ())
+    by_series: dict[tuple[SeriesKey, bool], list[int]] = {}
+    for place, one in enumerate(known):
+        by_series.setdefault((one.series, one.worse), []).append(place)
+    near: list[tuple[float, bool, datetime, int, int]] = []
+    for number, change in enumerate(found):
+        for place in by_series.get((change.series, change.worse), ()):
+            apart = nights.get(change.series, days).apart(known[place], change)
+            if apart <= NEAR_NIGHTS:
+                near.append((apart, known[place].evidence is None, known[place].found_at, place, number))
+    of_known: dict[int, int] = {}
+    taken: set[int] = set()
+    for *_, place, number in sorted(near):
+        if place not in of_known and number not in taken:
+            of_known[place] = number
+            taken.add(number)
+    return Matched(
+        again=tuple((known[place], found[number]) for place, number in sorted(of_known.items())),
+        new=tuple(one for number, one in enumerate(found) if number not in taken),
+        unseen=tuple(one for place, one in enumerate(known) if place not in of_known),
+    )
+
+
+def groups_kept(result: Matched) -> dict[str, str]:
+    """Return the group that each found group goes on as: that of its longest known change."""
+    kept: dict[str, tuple[datetime, str]] = {}
+    for known, found in result.again:
+        mine = (known.found_at, known.group)
+        kept[found.group] = min(kept.get(found.group, mine), mine)
+    return {found: group for found, (_, group) in kept.items()}
+
+
+def free_id(wanted: str, taken: Iterable[str]) -> str:
+    """Return the wanted id, or another one if a change that was dated anew has it already."""
+    used, made, number = set(taken), wanted, 1
+    while made in used:
+        number += 1
+        made = sha256(f"{wanted} {number}".encode()).hexdigest()[:_ID_LENGTH]
+    return made
+
+
+def mended_at(change: Change, others: Iterable[Change]) -> datetime | None:
+    """Return when the level before a regression came back, by a later change of its series; None if it did not.
+
+    The latest nights alone say too little: a regression that counts must not fall silent by chance.
+    """
+    if not change.worse or min(change.before, change.after) <= 0:
+        return None
+    back = [
+        one.first_bad_at
+        for one in others
+        if one.series == change.series
+        and not one.worse
+        and one.kind != "tonight"
+        and one.first_bad_at > change.first_bad_at
+        and 0 < one.after < math.sqrt(change.before * change.after)
+    ]
+    return min(back, default=None)
