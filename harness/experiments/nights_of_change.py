@@ -77,11 +77,17 @@ def _trials(run: Run | None, series: SeriesKey) -> list[Trial]:
     if run is None:
         return []
     manifest = run.manifest
-    results = [one for one in run.results if key_of(one.trial) == series.cell]
+    results = [one for one in run.results if _is_of(one.trial, series)]
     purpose = purpose_for(results, Metric(series.metric))
     known = {device.serial for device in manifest.devices}
     trials = (*(one.trial for one in results), *manifest.trials)
-    return [one for one in trials if one.purpose is purpose and one.device in known and key_of(one) == series.cell]
+    return [one for one in trials if one.purpose is purpose and one.device in known and _is_of(one, series)]
+
+
+def _is_of(trial: Trial, series: SeriesKey) -> bool:
+    """Whether a trial gives numbers to a series. Where two files of a run share a name, their series carry the beginning of the hash."""
+    key = key_of(trial)
+    return series.cell in (key, replace(key, model=f"{key.model} [{trial.model.sha256[:8]}]"))
 
 
 def _process_s(run: Run, trial: Trial) -> float:
