@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.kept_files import keep_files
 from harness.api.run_watcher import RunWatcher
 from harness.errors import UsageError
+from harness.history.blob_store import BlobStore
 from harness.history.database import WAIT_S, open_history, require_history
+from harness.runs.run_store import read_manifest
 
 if TYPE_CHECKING:
     from harness.history.add_runs import AddedRun
@@ -51,8 +54,9 @@ def add_to_history(
     """
     watcher = watcher or RunWatcher()
     require_history(database)
-    from harness.history.add_runs import add_run
+    from harness.history.add_runs import add_run, note_files
 
+    store = BlobStore()
     stored: list[AddedRun] = []
     refused: dict[Path, UsageError] = {}
     with open_history(database, wait_s=wait_s) as db:
@@ -62,9 +66,13 @@ def add_to_history(
             try:
                 with watcher.phase(f"adding {path}"):
                     one = add_run(db, path, labels)
+                with watcher.phase(f"keeping the files of {path}"):
+                    files = keep_files(read_manifest(path), store)
+                note_files(db, one.run_id, [(f.kind, f.name, f.sha256, f.size_bytes) for f in files.kept])
             except UsageError as error:
                 refused[path] = error
                 continue
+            one = replace(one, notes=(*one.notes, *files.notes))
             for note in one.notes:
                 watcher.warning(f"{path}: {note}")
             stored.append(one)

@@ -124,7 +124,7 @@ class BinaryStore:
 
     def _is_here(self, record: BinaryRecord) -> bool:
         try:
-            return self._program(record.sha256).is_file()
+            return self.program_file(record.sha256).is_file()
         except OSError:  # not readable; `path` reports why to whoever uses it
             return True
 
@@ -158,7 +158,7 @@ class BinaryStore:
         Raises:
             SetupError: the program is gone or damaged.
         """
-        path = self._program(record.sha256)
+        path = self.program_file(record.sha256)
         try:
             intact = sha256_of(path) == record.sha256
         except OSError as error:
@@ -179,7 +179,8 @@ class BinaryStore:
         with suppress(SetupError):
             write_whole(self._help(sha256), text.encode("utf-8", "replace"))
 
-    def _program(self, sha256: str) -> Path:
+    def program_file(self, sha256: str) -> Path:
+        """Return the place of a program by its hash. Nobody has checked that it is there, or whole."""
         return self.root / "programs" / sha256 / "benchmark_model"
 
     def _help(self, sha256: str) -> Path:
@@ -188,7 +189,7 @@ class BinaryStore:
         return self.root / "help" / f"{sha256}.txt"
 
     def _place(self, temporary: Path, sha256: str) -> None:
-        final = self._program(sha256)
+        final = self.program_file(sha256)
         if final.is_file() and sha256_of(final) == sha256:
             return
         final.parent.mkdir(exist_ok=True)

@@ -15,10 +15,12 @@ from harness.api.run_suite import RunPlan, plan
 from harness.api.run_suite import run as run_suite
 from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
+from harness.cli.database_option import database_option, label_option
 from harness.cli.harness_trace import traced
 from harness.cli.output_option import OutputFile, OutputPath, require_place
+from harness.cli.run_history import HistoryWish, add_at_the_end, history_wish
 from harness.cli.terminal_watcher import TerminalWatcher
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 
 _EPILOG = """\b
 Examples:
@@ -26,6 +28,7 @@ Examples:
   harness run suite.yaml --device any --binary arm64-v8a=benchmark_model
   harness run suite.yaml --device R5CT30ABCDE --dry-run
   harness run suite.yaml --device any --out runs/pr --junit junit.xml
+  harness run suite.yaml --device any --history --label commit=4f1c2e9
   harness run --resume runs/quickstart-20261122-101500
   harness run --resume runs/quickstart-20261122-101500 --retry environment
 """
@@ -110,6 +113,11 @@ Examples:
     metavar="FILE",
     help="Also write what the harness itself spent its time on, as a trace for Perfetto.",
 )
+@click.option(
+    "--history", "into_history", is_flag=True, help="Add the run to the history at its end (harness history)."
+)
+@database_option
+@label_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 @outlives_its_terminal()
@@ -127,6 +135,9 @@ def run(
     quarantine_s: float,
     junit: Path | None,
     trace: Path | None,
+    into_history: bool,
+    database: str | None,
+    labels: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Measure a suite, and write a folder with results and a report."""
@@ -134,6 +145,7 @@ def run(
         ctx.with_resource(traced(trace, coming=resume or out))
     own = parse_binary_option(binaries)
     watcher = TerminalWatcher()
+    history = history_wish(wanted=into_history, database=database, labels=labels, dry_run=dry_run)
     if junit is not None:
         if dry_run:
             raise UsageError("--junit tells of results, and --dry-run has none")
@@ -155,7 +167,7 @@ def run(
             retry=retry,
             watcher=watcher,
         )
-        ctx.exit(_concluded(outcome, as_json=as_json, junit=junit))
+        ctx.exit(_concluded(outcome, as_json=as_json, junit=junit, history=history))
     if retry is not None:
         raise UsageError("--retry goes with --resume RUN")
     if suite is None:
@@ -173,13 +185,24 @@ def run(
         quarantine_s=quarantine_s,
         watcher=watcher,
     )
-    ctx.exit(_concluded(outcome, as_json=as_json, junit=junit))
+    ctx.exit(_concluded(outcome, as_json=as_json, junit=junit, history=history))
 
 
-def _concluded(outcome: RunOutcome, *, as_json: bool, junit: Path | None) -> int:
+def _concluded(outcome: RunOutcome, *, as_json: bool, junit: Path | None, history: HistoryWish) -> int:
     from harness.cli.conclusion import conclude  # what compares is loaded when there is something to compare
 
-    return conclude(outcome, as_json=as_json, junit=junit)
+    code, lost = 0, None
+    try:
+        code = conclude(outcome, as_json=as_json, junit=junit)
+    except HarnessError as error:  # a document is not written, and the run is whole
+        lost = error
+    if history.wanted and outcome.interrupted:
+        click.echo(f"not added to the history, as it was interrupted: {history.adding(outcome.path)}", err=True)
+    elif history.wanted:
+        code = add_at_the_end(history, outcome.path, code)
+    if lost is not None:
+        raise lost
+    return code
 
 
 def _print_plan(planned: RunPlan, *, as_json: bool) -> None:

@@ -30,7 +30,7 @@ from harness.history.run_rows import (
     series_row,
     trial_row,
 )
-from harness.history.tables import devices, estimates, labels, runs, series, trials
+from harness.history.tables import blobs, devices, estimates, labels, runs, series, trials
 from harness.runs.run_folder import DECISIONS, MANIFEST, TRIALS
 from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Run, collector_paused, load_run, read_manifest
@@ -41,6 +41,8 @@ _ROWS = 1
 """Version of what a run's rows hold. With another one, adding a known run writes its rows anew."""
 _AT_ONCE = 1_000
 
+KeptRow = tuple[str, str, str, int]
+"""Kind (`model`, `binary`), name, SHA-256 and size in bytes of a kept file."""
 Progress = Callable[[int, int], None]
 """Hears how many rows are written, of how many."""
 
@@ -220,3 +222,30 @@ def _series(connection: Connection, wanted: Sequence[Row], units: Sequence[str])
 def _write(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     if rows:
         connection.execute(insert(table), rows)
+
+
+def note_files(db: HistoryDatabase, run_id: str, files: Sequence[KeptRow]) -> None:
+    """Note that a run uses files of the blob store.
+
+    Args:
+        db: the history.
+        run_id: a run that is in it.
+        files: kind, name, SHA-256 and size in bytes of each.
+
+    Raises:
+        SetupError: as `add_run`.
+    """
+    if not files:
+        return
+    now = datetime.now(UTC)
+    with db.begin() as connection:
+        run = connection.scalar(select(runs.c.id).where(runs.c.run_id == run_id))
+        hashes = {sha256 for _, _, sha256, _ in files}
+        there = {row.sha256: row for row in connection.execute(select(blobs).where(blobs.c.sha256.in_(hashes)))}
+        new = [
+            {"sha256": sha256, "kind": kind, "name": name, "size_bytes": size, "added_at": now, "last_run": run}
+            for kind, name, sha256, size in files
+            if sha256 not in there
+        ]
+        _write(connection, blobs, new)
+        connection.execute(update(blobs).where(blobs.c.sha256.in_(set(there))).values(last_run=run))

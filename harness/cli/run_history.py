@@ -1,0 +1,77 @@
+"""The end of `harness run --history`: adds the run to the history. Whatever happens there, the run is on the disk."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from harness.errors import HarnessError, UsageError
+
+_SETUP = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryWish:
+    """What `--history`, `--database` and `--label` ask for."""
+
+    wanted: bool
+    database: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def adding(self, path: Path) -> str:
+        """Return the command that adds the run later."""
+        words = ["harness", "history", "add", str(path)]
+        words += [word for key, value in self.labels.items() for word in ("--label", f"{key}={value}")]
+        words += ["--database", self.database] if self.database else []
+        return shlex.join(words)
+
+
+def history_wish(*, wanted: bool, database: str | None, labels: Sequence[str], dry_run: bool) -> HistoryWish:
+    """Check the options before anything is measured.
+
+    Raises:
+        UsageError: they contradict each other, or no history can be at the address.
+        SetupError: a library is missing.
+    """
+    if not wanted:
+        if database is not None or labels:
+            raise UsageError("--database and --label go with --history")
+        return HistoryWish(wanted=False)
+    if dry_run:
+        raise UsageError("--history adds results, and --dry-run has none")
+    # Loaded here, because a run without a history needs none of it.
+    from harness.history.blob_store import BlobStore
+    from harness.history.database import require_history
+    from harness.history.run_labels import parse_labels
+
+    require_history(database)
+    BlobStore()
+    return HistoryWish(wanted=True, database=database, labels=parse_labels(labels))
+
+
+def add_at_the_end(wish: HistoryWish, path: Path, code: int) -> int:
+    """Add a run to the history, and return the exit code: that of the run, or 3 if it was good and could not be added.
+
+    Args:
+        wish: what was asked for.
+        path: the run's folder.
+        code: the run's exit code.
+    """
+    from harness.api.add_to_history import add_to_history
+    from harness.cli.terminal_watcher import TerminalWatcher
+
+    try:
+        done = add_to_history([path], database=wish.database, labels=wish.labels, watcher=TerminalWatcher())
+        if done.refused:
+            raise done.refused[path]
+    except HarnessError as error:
+        click.echo(f"harness: not added to the history: {error.message}", err=True)
+        click.echo(f"  {error.remedy + '; then: ' if error.remedy else ''}{wish.adding(path)}", err=True)
+        return code or _SETUP
+    (one,) = done.runs
+    click.echo(f"history: {one.added} trials added to {done.database}", err=True)
+    return code
