@@ -7,6 +7,9 @@ from harness.cli.verbs import Verb
 
 _VERBS: dict[str, Verb] = {
     "add": Verb("harness.cli.history_add:add_command", "Add runs to the history."),
+    "confirm": Verb(
+        "harness.cli.history_confirm:confirm_command", "Confirm or refute a change: old and new in turn on its device."
+    ),
     "migrate": Verb("harness.cli.history_migrate:migrate_command", "Bring the history up to date with this harness."),
 }
 """Subcommands by name, loaded when they are named."""
@@ -14,6 +17,7 @@ _VERBS: dict[str, Verb] = {
 _EPILOG = """\b
 Examples:
   harness history add runs/* --label branch=main
+  harness history confirm 7f3a91 --budget 600
   harness history migrate --database postgresql://lab@db.example/harness
 """
 

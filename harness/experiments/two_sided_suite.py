@@ -16,7 +16,7 @@ from harness.suite.trial_entries import delegate_entry, kept_entries, model_entr
 
 MOST_BLOCKS = 60
 """Processes of each side after which an experiment ends in any case: a device that noisy needs another question."""
-_WIDEST = 0.3
+_WIDEST = 0.9
 """Largest width that an interval may keep however large the suspected change is."""
 
 Side = Literal["old", "new"]
