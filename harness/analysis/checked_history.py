@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from harness.analysis.latest_nights import LEAST_BEFORE, SHARES
 from harness.records.history import Change, ChangeVerdict, NightEstimate, Series, SeriesKey
 
 FailOn = Literal["confirmed", "suspected"]
 
-LEAST_NIGHTS = 6
+LEAST_NIGHTS = LEAST_BEFORE + SHARES[0][0]
 """A series with fewer nights shows no change: nobody knows yet how much its nights differ."""
 
 RANKED = (
@@ -35,6 +36,22 @@ class NewThing:
     after: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpShift:
+    """An op whose cost differs between the nights before a change and those after it. It shows where to look, and claims nothing."""
+
+    node_type: str
+    name: str
+    before_us: float | None
+    """Cost of an inference, the median of the profiled processes; None if it did not run then."""
+    after_us: float | None
+
+    @property
+    def change_us(self) -> float:
+        """After minus before."""
+        return (self.after_us or 0.0) - (self.before_us or 0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckedHistory:
     """The outcome of a check.
@@ -43,11 +60,13 @@ class CheckedHistory:
         series: the series that were looked at.
         changes: all that is known of them, in the time asked for.
         fail_on: the weakest verdict that fails the check.
+        ops: where the cost moved, by the ids of changes whose nights were profiled.
     """
 
     series: tuple[Series, ...]
     changes: tuple[Change, ...]
     fail_on: FailOn = "confirmed"
+    ops: Mapping[str, tuple[OpShift, ...]] = field(default_factory=dict)
 
     @property
     def failing(self) -> tuple[Change, ...]:
@@ -72,7 +91,7 @@ class CheckedHistory:
     @property
     def too_short(self) -> tuple[Series, ...]:
         """The series with too few nights to show a change."""
-        return tuple(one for one in self.series if len(one.estimates) < LEAST_NIGHTS)
+        return tuple(one for one in self.series if _alike_nights(one) < LEAST_NIGHTS)
 
     def groups(self) -> list[tuple[Change, ...]]:
         """Return the changes that belong together: what matters most first, of that the latest."""
@@ -107,9 +126,10 @@ def is_open(change: Change) -> bool:
     return change.counts and change.worse and change.verdict in (ChangeVerdict.CONFIRMED, ChangeVerdict.SUSPECTED)
 
 
-def shared(things: Iterable[Sequence[NewThing]]) -> tuple[NewThing, ...]:
-    """Return what was new for any of several changes, each once, in the order given."""
-    return tuple(dict.fromkeys(one for group in things for one in group))
+def _alike_nights(series: Series) -> int:
+    """Synthetic nights are never held against measured ones."""
+    synthetic = sum(one.synthetic for one in series.estimates)
+    return max(synthetic, len(series.estimates) - synthetic)
 
 
 def _rank(change: Change) -> tuple[bool, int]:

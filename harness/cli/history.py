@@ -6,19 +6,31 @@ from harness.cli.verb_group import verb_group
 from harness.cli.verbs import Verb
 
 _VERBS: dict[str, Verb] = {
+    "accept": Verb("harness.cli.history_accept:accept_command", "Accept changes as the new level."),
     "add": Verb("harness.cli.history_add:add_command", "Add runs to the history."),
+    "check": Verb("harness.cli.history_check:check_command", "Look for changes from night to night."),
     "confirm": Verb(
         "harness.cli.history_confirm:confirm_command", "Confirm or refute a change: old and new in turn on its device."
     ),
+    "list": Verb(
+        "harness.cli.history_list:list_command", "List the runs of the history, or its series, or its changes."
+    ),
     "migrate": Verb("harness.cli.history_migrate:migrate_command", "Bring the history up to date with this harness."),
+    "mute": Verb("harness.cli.history_accept:mute_command", "Silence changes, until a day or for good."),
+    "prune": Verb("harness.cli.history_prune:prune_command", "Remove old raw logs and unused files; never results."),
+    "unmute": Verb("harness.cli.history_accept:unmute_command", "Let muted changes count again."),
 }
 """Subcommands by name, loaded when they are named."""
 
 _EPILOG = """\b
 Examples:
   harness history add runs/* --label branch=main
-  harness history confirm 7f3a91 --budget 600
+  harness history check --fail-on suspected --confirm
+  harness history confirm 3f9a01bc --budget 600
+  harness history accept 3f9a01bc
+  harness history list --series
   harness history migrate --database postgresql://lab@db.example/harness
+  harness history prune --keep-logs 30d --dry-run
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.analysis.checked_history import RANKED, CheckedHistory, NewThing, is_open
+from harness.analysis.checked_history import RANKED, CheckedHistory, OpShift, is_open
 from harness.analysis.metrics import Metric
 from harness.formats.comparison_words import signed, value
 from harness.records.asked import model_label
@@ -96,9 +96,19 @@ def group_verdict(group: Sequence[Change]) -> str:
     return ", ".join(f"{count} {words}" for words, count in counts.items())
 
 
-def new_thing(thing: NewThing) -> str:
-    """Return `commit abc -> def`."""
-    return f"{thing.what} {thing.before or 'none'} -> {thing.after or 'none'}"
+def op_shift(one: OpShift) -> str:
+    """Return `CONV_2D conv1 +0.310 ms (1.200 -> 1.510)`."""
+    before, after = (f"{cost / 1000:.3f}" if cost is not None else "none" for cost in (one.before_us, one.after_us))
+    return f"{one.node_type} {one.name} {one.change_us / 1000:+.3f} ms ({before} -> {after})"
+
+
+def ops(group: Sequence[Change], checked: CheckedHistory) -> list[str]:
+    """Return a line on the ops that moved most, of the first change of a group whose nights were profiled."""
+    for one in group:
+        if found := checked.ops.get(one.id):
+            where = f" (on {one.series.device})" if len({each.series.device for each in group}) > 1 else ""
+            return [f"ops that moved most{where}: {', '.join(map(op_shift, found))}"]
+    return []
 
 
 def evidence(one: Change) -> str:

@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from harness.analysis.checked_history import CheckedHistory, NewThing
+from harness.analysis.checked_history import CheckedHistory, NewThing, OpShift
 from harness.records.history import Change, Evidence, SeriesKey
 
 
@@ -22,6 +22,7 @@ def check_document(checked: CheckedHistory) -> dict[str, Any]:
             change_document(one)
             | {
                 "new": [new_document(thing) for thing in checked.new_things(one)],
+                "ops": [_op(shift) for shift in checked.ops.get(one.id, ())],
                 "synthetic": checked.synthetic(one),
                 "fails": checked.fails(one),
             }
@@ -85,6 +86,16 @@ def series_document(key: SeriesKey) -> dict[str, Any]:
 def new_document(thing: NewThing) -> dict[str, Any]:
     """Return what was new on a night."""
     return {"what": thing.what, "before": thing.before, "after": thing.after}
+
+
+def _op(shift: OpShift) -> dict[str, Any]:
+    return {
+        "node_type": shift.node_type,
+        "name": shift.name,
+        "before_us": shift.before_us,
+        "after_us": shift.after_us,
+        "change_us": shift.change_us,
+    }
 
 
 def moment(at: datetime | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, is_open, shared
+from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, is_open
 from harness.formats import change_words as words
 from harness.formats.markdown_text import escaped
 from harness.records.history import Change, ChangeVerdict
@@ -62,8 +62,7 @@ def _row(one: Change, checked: CheckedHistory) -> str:
 
 def _facts(group: Sequence[Change], checked: CheckedHistory, argument: str) -> list[str]:
     ids = ", ".join(one.id for one in group)
-    things = shared(checked.new_things(one) for one in group)
-    texts = ["new that night: " + ", ".join(map(words.new_thing, things))] if things else []
+    texts = words.ops(group, checked)
     texts += list(dict.fromkeys(text for one in group for text in words.facts(one)))
     sure = words.to_be_sure(group)
     if sure is not None and any(is_open(one) for one in group):

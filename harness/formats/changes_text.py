@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, is_open, shared
+from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, is_open
 from harness.files.terminal_text import printable
 from harness.formats import change_words as words
 from harness.formats.narrow_table import Column, print_table, say
@@ -77,10 +77,9 @@ def _paragraph(checked: CheckedHistory, group: Sequence[Change], console: Consol
     else:
         say(console, f"  {words.levels(group[0])}, change {_plain(group[0].id)}")
     lines = []
-    if things := shared(checked.new_things(one) for one in group):
-        lines += ["new that night: " + ", ".join(map(words.new_thing, things))]
     if any(checked.synthetic(one) for one in group):
         lines += ["synthetic: these numbers were replayed or modelled"]
+    lines += words.ops(group, checked)
     lines += _facts(group)
     sure = words.to_be_sure(group)
     if sure is not None:

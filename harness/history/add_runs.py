@@ -161,7 +161,7 @@ def _take_place(connection: Connection, row: Row, run: Run) -> tuple[int, int]:
         )
     for table in (trials, devices, estimates):
         connection.execute(delete(table).where(table.c.run == known.id))
-    connection.execute(update(runs).where(runs.c.id == known.id).values(**row))
+    connection.execute(update(runs).where(runs.c.id == known.id).values(**row, logs_pruned_at=None))
     return known.id, len(there)
 
 

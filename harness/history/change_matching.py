@@ -6,16 +6,18 @@ A change found again may be dated a few nights apart: later nights say better wh
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from harness.analysis.latest_nights import SETTLED
 from harness.records.history import Change, Series, SeriesKey
 
 NEAR_NIGHTS = 3
-"""Two changes of one series and direction that began at most so many nights apart are the same."""
+"""Two changes of one series and direction that began at most so many nights apart are the same; up to `SETTLED` nights apart while the
+detector still settles the night of the known one."""
 
 _NIGHT = timedelta(days=1)
 _ID_LENGTH = 8
@@ -40,6 +42,11 @@ class Nights:
         if not self.times:
             return abs(one.first_bad_at - other.first_bad_at) / _NIGHT
         return abs(self._place(one) - self._place(other))
+
+    def reach(self, known: Change) -> int:
+        """Return how many nights the beginning of a known change may move."""
+        later = len(self.times) - bisect_right(self.times, known.found_at)
+        return SETTLED if self.times and later <= SETTLED else NEAR_NIGHTS
 
     def _place(self, change: Change) -> int:
         known = self.run_ids.get(change.first_bad)
@@ -72,8 +79,9 @@ def matched(known: Sequence[Change], found: Sequence[Change], nights: Mapping[Se
     near: list[tuple[float, bool, datetime, int, int]] = []
     for number, change in enumerate(found):
         for place in by_series.get((change.series, change.worse), ()):
-            apart = nights.get(change.series, days).apart(known[place], change)
-            if apart <= NEAR_NIGHTS:
+            here = nights.get(change.series, days)
+            apart = here.apart(known[place], change)
+            if apart <= here.reach(known[place]):
                 near.append((apart, known[place].evidence is None, known[place].found_at, place, number))
     of_known: dict[int, int] = {}
     taken: set[int] = set()

@@ -19,6 +19,7 @@ from harness.analysis.cells import group_by_cell, output_differs
 from harness.analysis.centre import centre
 from harness.analysis.metrics import Metric, is_good, purpose_for, reported
 from harness.analysis.samples import paired_many
+from harness.history.series_of_trial import name_with_hash, series_devices
 from harness.records import DeviceInfo, Result
 from harness.records.history import Ground, SeriesKey
 from harness.runs.run_store import Manifest
@@ -59,6 +60,7 @@ class NightEstimates:
 def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimates:
     """Return the estimate of each cell and metric that some process gives."""
     devices = {device.serial: device for device in manifest.devices}
+    names = series_devices(manifest.devices)
     found: list[Estimated] = []
     samples: list[list[float]] = []
     notes: list[str] = []
@@ -88,7 +90,7 @@ def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimate
             found.append(
                 Estimated(
                     key=SeriesKey(
-                        device=trial.device,
+                        device=names.get(trial.device, trial.device),
                         model=trial.model.name,
                         delegate=trial.delegate.label,
                         threads=trial.threads,
@@ -127,8 +129,7 @@ def _told_apart(results: Iterable[Result]) -> list[Result]:
 
 
 def _with_hash(result: Result) -> Result:
-    model = result.trial.model
-    named = replace(model, name=f"{model.name} [{model.sha256[:8]}]")
+    named = replace(result.trial.model, name=name_with_hash(result.trial.model))
     return replace(result, trial=replace(result.trial, model=named))
 
 

@@ -31,6 +31,7 @@ class SeriesKey:
     """The identity of a series: all that its estimates have in common. Texts are the user's or the device's own: escape them."""
 
     device: str
+    """A phone's serial; a virtual device's profile, `virtual:PROFILE`, because its serial is only its port."""
     model: str
     """The model's name in the suite, which outlives its file."""
     delegate: str
@@ -55,7 +56,7 @@ class SeriesKey:
 
     @property
     def cell(self) -> CellKey:
-        """The cell of a run that gives its estimates."""
+        """The cell of a run that gives its estimates, with the name of a virtual device in place of its serial."""
         delegate = self.delegate if self.start == "warm" else f"{self.delegate}, {self.start} start"
         return CellKey(
             model=self.model,

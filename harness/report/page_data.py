@@ -14,6 +14,7 @@ from harness.report.comparison_data import comparison_data
 from harness.report.embed import Json, log_href, rounded
 from harness.report.log_tails import log_tails
 from harness.report.verdicts import Verdicts
+from harness.runs.run_folder import logs_pruned
 from harness.runs.run_store import Run
 
 _MOST_SAMPLES = 8
@@ -42,8 +43,9 @@ def trial_data(run: Run, cells: Mapping[int, ReportCell], *, log_prefix: str) ->
         log_prefix: prefix for the paths of raw logs.
     """
     tails = log_tails(run.path, (result for cell in cells.values() for result in cell.results))
+    pruned = logs_pruned(run.path)
     return [
-        _trial(run, index, result, log_prefix)
+        _trial(run, index, result, log_prefix, pruned=pruned)
         | ({"tails": tails[result.trial.trial_id]} if result.trial.trial_id in tails else {})
         for index, cell in cells.items()
         for result in cell.results
@@ -78,7 +80,7 @@ def _cell(cell: ReportCell, values: Mapping[str, list[Scalar]]) -> Json:
     }
 
 
-def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
+def _trial(run: Run, cell: int, result: Result, log_prefix: str, *, pruned: bool) -> Json:
     trial, seen = result.trial, result.conditions
     return _without_nulls(
         {
@@ -122,7 +124,7 @@ def _trial(run: Run, cell: int, result: Result, log_prefix: str) -> Json:
             "logs": {
                 kind: href
                 for kind, path in sorted(result.logs.items())
-                if (href := log_href(log_prefix, path)) is not None
+                if (href := log_href(log_prefix, path)) is not None and not (pruned and not (run.path / path).exists())
             },
         }
     )

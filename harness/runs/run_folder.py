@@ -12,6 +12,13 @@ TRIALS = "trials.jsonl"
 DECISIONS = "decisions.jsonl"
 LOGS = "logs"
 REPORT = "report.html"
+PRUNED = "pruned.json"
+"""In `logs/`: says when the raw logs were removed (`harness history prune`)."""
+
+
+def logs_pruned(path: Path) -> bool:
+    """Return whether the raw logs of a run were removed, so that not all files are there that its results name."""
+    return (path / LOGS / PRUNED).exists()
 
 
 def refuse_occupied(path: Path) -> None:

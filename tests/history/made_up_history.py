@@ -111,33 +111,36 @@ def store(connection: Connection, many: Iterable[Series]) -> None:
         assert number is not None
         for estimate in one.estimates:
             if estimate.run_id not in runs:
-                runs[estimate.run_id] = _store_run(connection, estimate, one.key.device)
+                runs[estimate.run_id] = store_run(connection, estimate, one.key.device)
         connection.execute(
             insert(tables.estimates),
-            [
-                {
-                    "series": number[0],
-                    "run": runs[estimate.run_id],
-                    "value": estimate.value,
-                    "processes": estimate.processes,
-                    "spread": estimate.spread,
-                    "ci_low": estimate.ci_low,
-                    "ci_high": estimate.ci_high,
-                    "model_sha256": estimate.model_sha256,
-                    "binary_sha256": estimate.binary_sha256,
-                    "fingerprint": estimate.ground.fingerprint,
-                    "governor": estimate.ground.governor,
-                    "config": estimate.ground.config,
-                    "asked": estimate.ground.asked,
-                    "synthetic": estimate.synthetic,
-                    "output_differs": estimate.output_differs,
-                }
-                for estimate in one.estimates
-            ],
+            [estimate_row(estimate, number[0], runs[estimate.run_id]) for estimate in one.estimates],
         )
 
 
-def _store_run(connection: Connection, estimate: NightEstimate, device: str) -> int:
+def estimate_row(estimate: NightEstimate, number: int, run: int) -> dict[str, object]:
+    """The row of an estimate of a series, by the numbers of the series and of the run."""
+    return {
+        "series": number,
+        "run": run,
+        "value": estimate.value,
+        "processes": estimate.processes,
+        "spread": estimate.spread,
+        "ci_low": estimate.ci_low,
+        "ci_high": estimate.ci_high,
+        "model_sha256": estimate.model_sha256,
+        "binary_sha256": estimate.binary_sha256,
+        "fingerprint": estimate.ground.fingerprint,
+        "governor": estimate.ground.governor,
+        "config": estimate.ground.config,
+        "asked": estimate.ground.asked,
+        "synthetic": estimate.synthetic,
+        "output_differs": estimate.output_differs,
+    }
+
+
+def store_run(connection: Connection, estimate: NightEstimate, device: str) -> int:
+    """Write the run of an estimate, and return its number."""
     made = connection.execute(
         insert(tables.runs).values(
             run_id=estimate.run_id,

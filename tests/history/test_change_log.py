@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import Connection
 
+from harness.analysis.latest_nights import SETTLED
 from harness.errors import UsageError
 from harness.history import change_log
 from harness.history.change_log import known_changes, merge_found, record_evidence
@@ -59,8 +60,17 @@ def test_a_change_found_again_keeps_its_id_and_is_dated_anew(connection: Connect
 
 @pytest.mark.parametrize(("nights", "same"), [(3, True), (-3, True), (4, False), (-4, False)])
 def test_up_to_three_nights_apart_it_is_the_same_change(connection: Connection, nights: int, same: bool) -> None:
-    check(connection, change(60, id="first"))
+    merge_found(connection, [change(60, id="first")], night(62), series=[NIGHTS])
     known = check(connection, change(60 + nights, id="again"), days=1)
+    assert ([one.id for one in known] == ["first"]) is same
+
+
+@pytest.mark.parametrize(("nights", "same"), [(SETTLED, True), (SETTLED + 1, False)])
+def test_one_that_was_just_told_may_move_as_far_as_the_detector_moves_it(
+    connection: Connection, nights: int, same: bool
+) -> None:
+    merge_found(connection, [change(70, id="first")], night(79), series=[NIGHTS])
+    known = check(connection, change(70 - nights, id="again"))
     assert ([one.id for one in known] == ["first"]) is same
 
 

@@ -1,0 +1,179 @@
+"""Tells a change from the latest nights against the level before them, as it would have been told on each night. Pure.
+
+A detector of change points that looks at the whole series needs five nights and more after a change. This one looks at the last 2, 3, ...
+nights against the nights before: their mean distance from the level, each night clipped, over what chance makes of it. Chance is the spread
+between nights, with neighbours as alike as they are, the error of each night's own processes, and the error of the level. One night alone
+never tells a change, since it is clipped: phones have bad nights.
+
+It walks through the series night by night and begins anew after each change. So what it finds on a night depends on nothing later, and
+stays where it is when nights are added; a change's night is settled `SETTLED` nights after it was told.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.analysis import special
+from harness.analysis.ranks import Floats
+from harness.analysis.stable_level import Levels, Spread, levels_of, variance_of_mean
+
+SHARES = (
+    (2, 0.15),
+    (3, 4.0),
+    (4, 0.2),
+    (5, 0.1),
+    (6, 0.03),
+    (8, 0.03),
+    (10, 0.01),
+    (14, 0.01),
+    (20, 0.005),
+    (30, 0.005),
+)
+"""How many nights are held against those before, and how many times the p-value each may use.
+
+Three nights get most: that is when a change of three deviations should be known. Longer stretches have much to go on, and are where slow
+wandering of a device looks like a change.
+"""
+FAR_PRIOR = 0.5
+"""Bad nights that a series is taken to have had before any are seen."""
+_MOST_SPOILT = 5
+"""Bad nights by chance among the latest that are allowed for; more are rarer than any p-value asks."""
+LEAST_BEFORE = 5
+"""Nights that a level takes."""
+LEAST_AGAIN = 3
+"""The same after a change: the spread is known then."""
+SETTLED = 7
+"""Nights after the telling in which the night of a change may still move, and how far it may move."""
+REACH = 3.0
+"""A night counts as at most so many deviations, of a spread that is known; in proportion more where few nights show it."""
+_MOST_FREEDOM = 60.0
+"""Nights that the spread of earlier segments counts for, at most."""
+UNSURE = 6.0
+"""Nights whose summed square distances are within this of the best are possible nights of the change: about 95 % of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change as the latest nights told it. Numbers are places in the series, from 0."""
+
+    first_bad: int
+    earliest: int
+    """First possible night after the change."""
+    latest: int
+    """Last possible one."""
+    told: int
+    """The night on which it was told."""
+    up: bool
+
+    def moved(self, by: int) -> Told:
+        """Return the same in a series with so many nights before."""
+        return Told(self.first_bad + by, self.earliest + by, self.latest + by, self.told + by, self.up)
+
+
+def told_changes(
+    values: Floats, errors: Floats, *, least_spread: float, least_effects: Floats | float, p: float
+) -> list[Told]:
+    """Return all changes that the latest nights told, oldest first.
+
+    Args:
+        values: one value a night, on a scale where noise adds.
+        errors: standard error of each between the processes of its night.
+        least_spread: smallest believable standard deviation between nights.
+        least_effects: smallest change worth a word, of each night or of all.
+        p: two-sided p-value below which a change is told.
+    """
+    found: list[Told] = []
+    start, spread = 0, None
+    effects = np.broadcast_to(np.asarray(least_effects, dtype=np.float64), values.shape)
+    while len(values) - start > (LEAST_AGAIN if spread else LEAST_BEFORE):
+        levels = levels_of(values[start:], errors[start:], least=least_spread, before=spread)
+        least = LEAST_AGAIN if spread else LEAST_BEFORE
+        first = _first(values[start:], errors[start:], levels, effects[start:], least=least, p=p)
+        if first is None:
+            break
+        one = _dated(values[start:], errors[start:], levels, *first, least=least)
+        found.append(one.moved(start))
+        place = max(0, one.first_bad - 1)
+        spread = Spread(float(levels.between[place]), min(_MOST_FREEDOM, float(levels.freedom[place])))
+        start += one.first_bad
+    return found
+
+
+def threshold(p: float, freedom: Floats) -> Floats:
+    """Return how many deviations a two-sided p-value of `p` is, by Student's t."""
+    return np.asarray(special.stdtrit(np.maximum(freedom, 1.0), 1 - p / 2), dtype=np.float64)
+
+
+def _first(
+    values: Floats, errors: Floats, levels: Levels, effects: Floats, *, least: int, p: float
+) -> tuple[int, int] | None:
+    """The first night on which a change shows, and the number of nights that show it best; None if none does."""
+    normal = _normal_scale(p, levels.freedom)
+    best: tuple[int, float, int] | None = None
+    for count, part in SHARES:
+        if len(values) < least + count:
+            break
+        # A row for each night on which `count` nights have passed since the level before them.
+        before = slice(least - 1, len(values) - count)
+        rows = np.lib.stride_tricks.sliding_window_view(values[least:], count)
+        own = np.lib.stride_tricks.sliding_window_view(errors[least:], count)
+        chance, away = _chance(rows, own, levels, before, normal)
+        bad = (chance <= part * p) & (np.abs(away) >= effects[before])
+        if bad.any():
+            row = int(np.argmax(bad))
+            night, rank = row + least - 1 + count, float(chance[row] / part)
+            if best is None or (night, rank) < (best[0], best[1]):
+                best = (night, rank, count)
+    return (best[0], best[2]) if best is not None else None
+
+
+def _normal_scale(p: float, freedom: Floats) -> Floats:
+    """What a distance in deviations is multiplied by, so that `p` takes as many as of the normal distribution."""
+    return np.asarray(threshold(p, np.array(1e9)) / threshold(p, freedom), dtype=np.float64)
+
+
+def _chance(rows: Floats, errors: Floats, levels: Levels, before: slice, normal: Floats) -> tuple[Floats, Floats]:
+    """Two-sided p-value of each row's nights against the level before them, and their median distance from it."""
+    count = rows.shape[1]
+    deviation = np.sqrt(levels.between[before][:, None] + errors**2)
+    away = rows - levels.level[before][:, None]
+    clipped = np.clip(away / deviation * normal[before][:, None], -REACH, REACH)
+    weights = 1 / deviation
+    sums = (weights * clipped).sum(axis=1) / np.sqrt((weights**2).sum(axis=1)) * math.sqrt(count)
+    memory, nights = levels.memory[before], levels.nights[before]
+    level_part = variance_of_mean(nights, memory) * count
+    inflation = variance_of_mean(float(count), memory) * count + level_part
+    far = np.where(sums > 0, levels.far_above[before], levels.far_below[before])
+    share = (far + FAR_PRIOR) / (nights + 2 * FAR_PRIOR)
+    chance = np.zeros(len(rows))
+    for spoilt in range(min(count, _MOST_SPOILT) + 1):
+        left = np.maximum(count - spoilt, level_part * 0.5)
+        ways = math.comb(count, spoilt) * share**spoilt * (1 - share) ** (count - spoilt)
+        chance += ways * special.ndtr(-(np.abs(sums) - spoilt * REACH) / np.sqrt(left * inflation))
+    return 2 * chance, np.asarray(np.median(away, axis=1))
+
+
+def _dated(values: Floats, errors: Floats, levels: Levels, told: int, count: int, *, least: int) -> Told:
+    """Find the night from which on the nights are nearer to the new level than to the old one."""
+    before = told - count
+    old = float(levels.level[before])
+    deviation = np.sqrt(levels.between[before] + errors**2)
+    bad = told - count + 1
+    bounds = (least, told - 1)
+    for until in (told, min(told + SETTLED, len(values) - 1)):
+        new = float(np.median(values[bad : until + 1]))
+        nearer = _clipped((values - old) / deviation) - _clipped((values - new) / deviation)
+        gains = np.cumsum(nearer[: until + 1][::-1])[::-1]
+        low, high = bounds
+        bad = low + int(np.argmax(gains[low : high + 1]))
+        bounds = (max(least, bad - SETTLED), min(until - 1, bad + SETTLED))
+    low, high = bounds
+    possible = np.flatnonzero(gains[low : high + 1] >= gains[bad] - UNSURE) + low
+    return Told(bad, int(possible.min()), int(possible.max()), told, new > old)
+
+
+def _clipped(distances: Floats) -> Floats:
+    return np.minimum(distances**2, REACH**2)

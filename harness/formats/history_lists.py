@@ -1,0 +1,93 @@
+"""Lists of what the history holds, for a terminal and as JSON: series with their latest estimate, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from harness.files.terminal_text import printable
+from harness.formats import change_words as words
+from harness.formats.changes_json import moment, series_document
+from harness.formats.comparison_words import value
+from harness.formats.narrow_table import Column, print_table, say
+from harness.records.history import Change, Series
+
+
+def print_series(many: Sequence[Series], console: Console) -> None:
+    """Print a line for each series: its latest estimate with its interval, how many nights it has, since when."""
+    if not many:
+        say(console, "no series")
+        return
+    last = [one.estimates[-1] for one in many]
+    print_table(
+        console,
+        [
+            Column("series", [_plain(words.cell(one.key)) for one in many]),
+            Column("metric", [_plain(words.metric_words(one.key)) for one in many]),
+            Column("latest", [value(night.value, one.unit) for night, one in zip(last, many, strict=True)], right=True),
+            Column(
+                "95 % interval",
+                [
+                    ""
+                    if night.ci_low is None or night.ci_high is None
+                    else f"{value(night.ci_low, one.unit)} to {value(night.ci_high, one.unit)}"
+                    for night, one in zip(last, many, strict=True)
+                ],
+                drop=2,
+            ),
+            Column("on", [f"{night.at:%Y-%m-%d %H:%M}" for night in last], drop=1),
+            Column("nights", [str(len(one.estimates)) for one in many], right=True, drop=3),
+            Column("", ["synthetic" if night.synthetic else "" for night in last]),
+        ],
+    )
+    say(console, f"\n{len(many)} series; times are UTC")
+
+
+def print_changes(many: Sequence[Change], console: Console) -> None:
+    """Print a line for each change."""
+    if not many:
+        say(console, "no change is known: harness history check looks for changes")
+        return
+    print_table(
+        console,
+        [
+            Column("id", [_plain(one.id) for one in many]),
+            Column("since", [f"{one.first_bad_at:%Y-%m-%d}" for one in many]),
+            Column("series", [_plain(words.cell(one.series)) for one in many]),
+            Column("metric", [_plain(words.metric_words(one.series)) for one in many]),
+            Column("change", [words.change(one) for one in many]),
+            Column("verdict", [words.verdict(one) for one in many]),
+            Column("group", [_plain(one.group) for one in many], drop=1),
+        ],
+    )
+    say(console, "\n+ is worse; intervals: 95 %; since: first night after the change, UTC")
+
+
+def listed_series(one: Series) -> dict[str, Any]:
+    """Return a series with its latest estimate for JSON."""
+    last = one.estimates[-1]
+    return {
+        "series": series_document(one.key),
+        "unit": one.unit,
+        "nights": len(one.estimates),
+        "first_at": moment(one.estimates[0].at),
+        "last": {
+            "run_id": last.run_id,
+            "at": moment(last.at),
+            "value": last.value,
+            "ci_low": last.ci_low,
+            "ci_high": last.ci_high,
+            "processes": last.processes,
+            "model_sha256": last.model_sha256 or None,
+            "binary_sha256": last.binary_sha256 or None,
+            "synthetic": last.synthetic,
+            "output_differs": last.output_differs,
+        },
+    }
+
+
+def _plain(text: str) -> str:
+    return escape(printable(text))
