@@ -12,6 +12,7 @@ from harness.errors import HarnessError
 from harness.experiments.kept_file import FileGone, Kept, kept_file
 from harness.experiments.sides_of_change import SidesOfChange
 from harness.experiments.two_sided_suite import Side, SideFiles
+from harness.history.series_of_trial import belongs, series_devices
 from harness.records import Artifact, DeviceInfo, Result, Trial
 from harness.records.history import NightEstimate, SeriesKey
 from harness.runs.run_store import Run, load_run
@@ -76,18 +77,11 @@ def _trials(run: Run | None, series: SeriesKey) -> list[Trial]:
     """Return the trials that gave the series its numbers."""
     if run is None:
         return []
-    manifest = run.manifest
-    results = [one for one in run.results if _is_of(one.trial, series)]
+    names = series_devices(run.manifest.devices)
+    results = [one for one in run.results if belongs(one.trial, series, names)]
     purpose = purpose_for(results, Metric(series.metric))
-    known = {device.serial for device in manifest.devices}
-    trials = (*(one.trial for one in results), *manifest.trials)
-    return [one for one in trials if one.purpose is purpose and one.device in known and _is_of(one, series)]
-
-
-def _is_of(trial: Trial, series: SeriesKey) -> bool:
-    """Whether a trial gives numbers to a series. Where two files of a run share a name, their series carry the beginning of the hash."""
-    key = key_of(trial)
-    return series.cell in (key, replace(key, model=f"{key.model} [{trial.model.sha256[:8]}]"))
+    trials = (*(one.trial for one in results), *run.manifest.trials)
+    return [one for one in trials if one.purpose is purpose and one.device in names and belongs(one, series, names)]
 
 
 def _process_s(run: Run, trial: Trial) -> float:
