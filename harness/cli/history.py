@@ -18,6 +18,7 @@ _VERBS: dict[str, Verb] = {
     "migrate": Verb("harness.cli.history_migrate:migrate_command", "Bring the history up to date with this harness."),
     "mute": Verb("harness.cli.history_accept:mute_command", "Silence changes, until a day or for good."),
     "prune": Verb("harness.cli.history_prune:prune_command", "Remove old raw logs and unused files; never results."),
+    "report": Verb("harness.cli.history_report:report_command", "Write the HTML report of the history."),
     "unmute": Verb("harness.cli.history_accept:unmute_command", "Let muted changes count again."),
 }
 """Subcommands by name, loaded when they are named."""
@@ -31,6 +32,7 @@ Examples:
   harness history list --series
   harness history migrate --database postgresql://lab@db.example/harness
   harness history prune --keep-logs 30d --dry-run
+  harness history report -o history.html
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from harness.formats.run_tables import iso_utc
 from harness.report.embed import content_hash, own_code
 from harness.report.wording import number_of, thread_words
 
-_SCRIPTS = (
+RUN_SCRIPTS = (
+    "address.js",
     "model.js",
     "format.js",
     "plot.js",
@@ -28,20 +30,26 @@ _SCRIPTS = (
     "ribbon.js",
     "processes.js",
     "cell.js",
+    "toolbar.js",
     "page.js",
 )
+"""Of the report of a run and of the page of two sides."""
 
 
-def fill(template: str, **values: Any) -> str:
+def fill(
+    template: str, *, scripts: Sequence[str] = RUN_SCRIPTS, styles: Sequence[str] = ("report.css",), **values: Any
+) -> str:
     """Return a complete HTML document.
 
     Args:
         template: a file in `reports/`.
+        scripts: files in `reports/js/`, in the order in which they are joined.
+        styles: files in `reports/`, likewise.
         values: the values to show. Text is escaped; `Markup` is not.
     """
     folder = data_dir("reports")
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    script = _page_script(folder / "js")
+    style = "\n".join((folder / name).read_text(encoding="utf-8") for name in styles)
+    script = _page_script(folder / "js", scripts)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
@@ -52,7 +60,7 @@ def fill(template: str, **values: Any) -> str:
     environment.filters["utc"] = lambda moment: iso_utc(moment.replace(microsecond=0))
     environment.filters["ms"] = milliseconds
     environment.filters["megabytes"] = lambda size: f"{size / 1e6:.3g}"
-    return environment.get_template(template).render(
+    document = environment.get_template(template).render(
         number_of=number_of,
         thread_words=thread_words,
         style=own_code(style),
@@ -61,6 +69,8 @@ def fill(template: str, **values: Any) -> str:
         script_hash=content_hash(script),
         **values,
     )
+    # HTML has no NUL, not even escaped; in embedded data it is an escape already.
+    return document.replace("\0", "\ufffd")
 
 
 def milliseconds(us: float) -> str:
@@ -73,8 +83,8 @@ def milliseconds(us: float) -> str:
     return f"{ms:.3f}" if ms >= 0.1 or ms == 0 else f"{ms:.3g}"
 
 
-def _page_script(folder: Path) -> str:
-    parts = [(folder / name).read_text(encoding="utf-8") for name in _SCRIPTS]
+def _page_script(folder: Path, scripts: Sequence[str]) -> str:
+    parts = [(folder / name).read_text(encoding="utf-8") for name in scripts]
     return "(async () => {\n'use strict';\n" + "\n".join(parts) + "\n})();\n"
 
 

@@ -1,26 +1,8 @@
 // Charts as wide as the page: every process of a model, the cost of each op, time by op type.
 
-const CHART = { row: 24, bars: 28, name: 16, cost: 170, top: 20, right: 16, foot: 34, least: 240 };
+const CHART = { row: 24, bars: 28, name: 16, cost: 170, top: 20, right: 16, foot: 34 };
 /** Colours of groups of ops: `hue-0` to `hue-7` of the style sheet; the last one is for all others. */
 const HUES = 8;
-
-/** Draws into `host` at its width, now and whenever the width changes, so that text keeps its size. `make(width)` returns the drawing. */
-function drawToFit(host, make) {
-  host.redraw = () => {
-    host.drawnAt = host.clientWidth;
-    host.replaceChildren(make(Math.max(CHART.least, host.drawnAt)));
-  };
-  host.redraw();
-  if (host.watched) return;
-  host.watched = true;
-  // In a frame of its own: what changes the height of the page inside the observer's call is reported as a loop.
-  new ResizeObserver(() => requestAnimationFrame(() => {
-    if (host.clientWidth && host.clientWidth !== host.drawnAt) host.redraw();
-  })).observe(host);
-}
-
-const chartOf = (width, height, kind, words) => svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, class: `plot ${kind}`, role: 'img', 'aria-label': words });
-const tickCount = (pixels) => Math.max(2, Math.floor(pixels / 65));
 
 /** Places of named rows: a name stands left of its row, or above it where it would leave the plot too little room. */
 function rowPlaces(names, width, height) {

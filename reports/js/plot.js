@@ -1,4 +1,4 @@
-// Scales, axes and text of all drawings. Those as wide as the page: charts.js.
+// Scales, axes and text of all drawings.
 
 /** Round values that cover a range, about `count` of them. */
 function ticks(low, high, count) {
@@ -91,3 +91,23 @@ function withTitle(node, text) {
 }
 
 const signed = (value, show) => `${value > 0 ? '+' : value < 0 ? '\u2212' : ''}${show(Math.abs(value))}`;
+
+const LEAST_WIDTH = 240;
+
+/** Draws into `host` at its width, now and whenever the width changes, so that text keeps its size. `make(width)` returns the drawing. */
+function drawToFit(host, make) {
+  host.redraw = () => {
+    host.drawnAt = host.clientWidth;
+    host.replaceChildren(make(Math.max(LEAST_WIDTH, host.drawnAt)));
+  };
+  host.redraw();
+  if (host.watched) return;
+  host.watched = true;
+  // In a frame of its own: what changes the height of the page inside the observer's call is reported as a loop.
+  new ResizeObserver(() => requestAnimationFrame(() => {
+    if (host.clientWidth && host.clientWidth !== host.drawnAt) host.redraw();
+  })).observe(host);
+}
+
+const chartOf = (width, height, kind, words) => svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, class: `plot ${kind}`, role: 'img', 'aria-label': words });
+const tickCount = (pixels) => Math.max(2, Math.floor(pixels / 65));

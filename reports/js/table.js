@@ -4,8 +4,9 @@ const PAGE = 200;
 
 /**
  * Columns: {key, label, title?, num?, wideOnly?, value(row) -> number|string|null, show?(row) -> node|string, head?() -> node below the label}.
- * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq' | '', sort?: 'key' | '-key', limit?, empty, quiet?}. `id` is what the
- * address keeps the order under; a `quiet` table says nothing where no row matches. A table takes the place of the one that its host held before.
+ * Options: {id, label, rows(), columns, text(row), filter?: 'q' | 'oq' | '', sort?: 'key' | '-key', limit?, empty, quiet?, also?}. `id` is what the
+ * address keeps the order under; a `quiet` table says nothing where no row matches; `also` names other keys of the address that `rows` depend on.
+ * A table takes the place of the one that its host held before.
  */
 class Table {
   constructor(host, options) {
@@ -25,7 +26,7 @@ class Table {
     host.replaceChildren(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': this.label }, this.table), this.foot);
     if (host.table) host.table.close();
     host.table = this;
-    this.close = watch([this.filter, `sort-${this.id}`], () => this.draw());
+    this.close = watch([this.filter, ...(this.also ?? []), `sort-${this.id}`], () => this.draw());
   }
 
   get sorting() {

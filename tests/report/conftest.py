@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from harness.report import write_report
+from harness.report.history_page import write_history_report
 from tests.report.browsing import Open
+from tests.report.histories import NOW, lab_history
 from tests.report.review_runs import review_run
 from tests.report.runs import demo_run
 
@@ -70,3 +72,11 @@ def review(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("review") / "run"
     review_run(path)
     return write_report(path)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a small history."""
+    series, changes = lab_history()
+    place = tmp_path_factory.mktemp("history")
+    return write_history_report(series, changes, place / "history-report.html", title="Lab 7", now=NOW)
