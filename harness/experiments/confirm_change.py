@@ -142,9 +142,11 @@ def _kept() -> Kept:
     return BlobStore().path
 
 
-def note_why_not(db: HistoryDatabase, change: Change, error: HarnessError) -> None:
-    """Record with a change why there was no experiment on it."""
+def note_why_not(db: HistoryDatabase, change: Change, error: HarnessError) -> Change:
+    """Record with a change why there was no experiment on it, and return the change."""
     from harness.history.change_log import record_evidence
 
     with db.begin() as connection:
-        record_evidence(connection, change.id, change.verdict, None, notes=[f"no experiment: {error.message}"])
+        return record_evidence(
+            connection, change.id, ChangeVerdict.SUSPECTED, None, notes=[f"no experiment: {error.message}"]
+        )

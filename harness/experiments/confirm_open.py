@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.analysis.checked_history import CheckedHistory
 from harness.api.run_watcher import RunWatcher
 from harness.errors import SetupError, UsageError
 from harness.experiments.confirm_change import Confirmation, note_why_not, plan, record
@@ -110,8 +111,7 @@ def _try(
             return Tried(change=change, why_not=words)
         found = run_experiment(planned, out=_place(folder, change), wait_s=wait_s, watcher=watcher)
     except (FileGone, NothingToRun) as error:
-        note_why_not(db, change, error)
-        return Tried(change=change, why_not=str(error))
+        return Tried(change=note_why_not(db, change, error), why_not=str(error))
     except (SetupError, UsageError) as error:
         return Tried(change=change, why_not=str(error))
     recorded = record(db, planned, found)
@@ -126,3 +126,9 @@ def _place(folder: Path | None, change: Change) -> Path | None:
         number += 1
         path = folder / f"confirm-{change.id}-{number}"
     return path
+
+
+def with_answers(checked: CheckedHistory, tried: Iterable[Tried]) -> CheckedHistory:
+    """Return a check with what is known of its changes after experiments."""
+    now = {one.change.id: one.change for one in tried}
+    return replace(checked, changes=tuple(now.get(one.id, one) for one in checked.changes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,6 +55,15 @@ def dated(run: Path, number: int) -> Path:
     manifest["started_at"] = (FIRST_NIGHT + timedelta(days=number)).isoformat()
     (run / MANIFEST).write_text(json.dumps(manifest))
     return run
+
+
+def redated(run: Path, copy: Path, number: int) -> Path:
+    """Return a copy of a run that is another run, of another night."""
+    shutil.copytree(run, copy)
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["run_id"] = f"{copy.name}-{number}-copy"
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    return dated(copy, number)
 
 
 def measured(suite: Path, serial: str, binary: Path, out: Path, number: int) -> Path:

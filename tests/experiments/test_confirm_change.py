@@ -14,9 +14,9 @@ from harness.experiments.confirm_change import confirm
 from harness.experiments.confirm_open import confirm_open
 from harness.history.change_log import changes_named
 from harness.history.database import HistoryDatabase, open_history
-from harness.records.history import ChangeVerdict, Series
+from harness.records.history import ChangeVerdict
 from harness.virtual.farm import VirtualFarm
-from tests.experiments.measured_nights import SLOWER, added, measured, program, suite_file, suspected
+from tests.experiments.measured_nights import SLOWER, added, measured, program, redated, suite_file, suspected
 from tests.in_process import harness
 
 
@@ -51,14 +51,6 @@ def attached(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
 def db(tmp_path: Path) -> Iterator[HistoryDatabase]:
     with open_history(str(tmp_path / "history.db")) as opened:
         yield opened
-
-
-def without_programs(series: Series, tmp_path: Path) -> None:
-    """Leave no copy of a program but the history's own."""
-    for estimate in series.estimates:
-        manifest = json.loads((Path(estimate.run_path) / "manifest.json").read_text())
-        for artifact in manifest["artifacts"]:
-            Path(artifact["source"]).rename(tmp_path / artifact["sha256"])
 
 
 @pytest.mark.usefixtures("attached")
@@ -100,7 +92,6 @@ def test_a_program_of_another_hash_that_does_the_same_is_refuted(
 
 
 def test_a_virtual_device_that_is_not_there_starts_again(nights: Nights, db: HistoryDatabase, tmp_path: Path) -> None:
-    """And the files are the history's: those that ran are gone from where they lay."""
     series = added(db, [nights.runs[0], nights.runs[2]])
     change = suspected(db, series, 1)
     found = confirm(db, change.id, budget_s=60.0, out=tmp_path / "experiment")
@@ -137,14 +128,7 @@ def test_run_folders_that_are_gone_are_named(nights: Nights, db: HistoryDatabase
 
 
 def test_the_same_files_on_both_nights_are_no_question(nights: Nights, db: HistoryDatabase, tmp_path: Path) -> None:
-    twin = Path(shutil.copytree(nights.runs[0], tmp_path / "twin"))
-    text = (twin / "manifest.json").read_text()
-    manifest = json.loads(text)
-    manifest["run_id"] += "-twin"
-    (twin / "manifest.json").write_text(json.dumps(manifest))
-    from tests.experiments.measured_nights import dated
-
-    series = added(db, [nights.runs[0], dated(twin, 1)])
+    series = added(db, [nights.runs[0], redated(nights.runs[0], tmp_path / "twin", 1)])
     change = suspected(db, series, 1)
     done = harness("history", "confirm", change.id, "--database", tmp_path / "history.db")
     assert done.returncode == 3
