@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,6 +41,22 @@ def between_runs(log_centres: Sequence[float]) -> BetweenRuns | None:
     if len(log_centres) < 2:
         return None
     return BetweenRuns(deviation=statistics.stdev(log_centres), runs=len(log_centres))
+
+
+def pooled_between_runs(groups: Iterable[Sequence[float]]) -> BetweenRuns | None:
+    """Estimate the spread from several groups of runs, in each of which nobody changed anything; their levels may differ.
+
+    `runs` is then one more than the degrees of freedom: fewer than the runs of all groups together. None if no group has two runs.
+
+    Args:
+        groups: the logarithm of each run's centre, by group.
+    """
+    known = [group for group in groups if len(group) >= 2]
+    freedom = sum(len(group) - 1 for group in known)
+    if not freedom:
+        return None
+    squares = sum(statistics.variance(group) * (len(group) - 1) for group in known)
+    return BetweenRuns(deviation=math.sqrt(squares / freedom), runs=freedom + 1)
 
 
 @dataclass(frozen=True, slots=True)

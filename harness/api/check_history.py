@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.analysis.checked_history import CheckedHistory, FailOn, OpShift, is_open
@@ -56,6 +57,25 @@ def check_history(
         merged = merge_found(connection, found, moment, series=series)
     changes = tuple(one for one in merged if since is None or one.first_bad_at >= since)
     return CheckedHistory(series=series, changes=changes, fail_on=fail_on, ops=_ops(db, changes, series))
+
+
+def refreshed(db: HistoryDatabase, checked: CheckedHistory, *, now: datetime | None = None) -> CheckedHistory:
+    """Return a check with its changes as they are known now, as after experiments.
+
+    Args:
+        db: the history, open.
+        checked: what `check_history` returned.
+        now: decides which changes are still muted; by default this moment.
+
+    Raises:
+        SetupError: the database is gone.
+    """
+    from harness.history.change_log import known_changes
+
+    ids = {one.id for one in checked.changes}
+    with db.read() as connection:
+        known = known_changes(connection, now=now, series={one.series for one in checked.changes})
+    return replace(checked, changes=tuple(one for one in known if one.id in ids))
 
 
 def _ops(db: HistoryDatabase, changes: Sequence[Change], series: Sequence[Series]) -> dict[str, tuple[OpShift, ...]]:

@@ -25,11 +25,12 @@ from harness.analysis.metrics import Metric
 from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.api.suite_of_both import command, suite_of_both, with_ways_to_be_sure
+from harness.api.usual_spread import usual_spread
 from harness.errors import UsageError
 from harness.formats.comparison_json import comparison_document
 from harness.formats.comparison_words import summary_line
 from harness.records import CellKey
-from harness.runs import between_runs_files, calibration_files
+from harness.runs import calibration_files
 from harness.runs.run_progress import unfinished_trials
 from harness.runs.run_store import Run, collector_paused, load_run, runnable_models
 
@@ -128,6 +129,7 @@ def compare(
     min_effect: float = 0.01,
     gate: float | None = None,
     strict: bool = False,
+    database: str | None = None,
 ) -> RunComparison:
     """Compare two runs, or two selections of cells, cell by cell.
 
@@ -140,9 +142,11 @@ def compare(
         gate: allowed slowdown of a cell, as a fraction; None sets no gate.
         strict: refuse sides that were measured under unlike conditions, and a gate that can only suspect: over separate runs without a
             control, or over cells that did not take turns.
+        database: the history that knows how much runs differ; by default the usual one, if it is there.
 
     Raises:
         UsageError: there is no such run, key or metric; nothing pairs; base has nothing for the `gate`; or `strict` refuses.
+        SetupError: the history that you named cannot be opened.
 
     Example:
         found = harness.compare("runs/pr@binary=main", "runs/pr@binary=change", gate=0.03)
@@ -158,7 +162,7 @@ def compare(
     runs: dict[Path, Run] = {}
     ours, theirs = _side(str(base), runs), _side(str(head), runs)
     apart = _apart(ours, theirs, keys)
-    table = _compared(ours, theirs, keys, measured, Rules(min_effect=min_effect, gate=gate))
+    table = _compared(ours, theirs, keys, measured, Rules(min_effect=min_effect, gate=gate), database)
     if gate is not None and not table.base_measured:
         raise _nothing_to_hold_against(ours, theirs, table)
     if strict:
@@ -208,10 +212,12 @@ def metric_named(metric: Metric | str) -> Metric:
         raise UsageError(f"--metric {metric}: no such metric", remedy=f"one of {', '.join(Metric)}") from None
 
 
-def _compared(ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rules: Rules) -> Table:
+def _compared(
+    ours: _Side, theirs: _Side, by: Sequence[str], metric: Metric, rules: Rules, database: str | None
+) -> Table:
     apart = _apart(ours, theirs, by)
     pairs = _pairs(ours, theirs, apart)
-    spread = between_runs_files.spreads(ours.run.manifest.devices, theirs.run.manifest.devices, str(metric))
+    spread = usual_spread(ours.run.manifest, theirs.run.manifest, metric, database=database)
     table = comparison.compare(
         pairs, _source(ours), _source(theirs), metric=metric, rules=rules, apart=apart, spread=spread
     )

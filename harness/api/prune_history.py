@@ -108,4 +108,13 @@ def prune_run(path: Path, run_id: str, *, now: datetime, dry_run: bool = False) 
 
     # In the order of each that shows them: reports and comparisons go by cell, JUnit by the order of running.
     tails = {*shown(run.results), *(log for cell in report_cells(run) for log in shown(cell.results))}
-    return prune_logs(path, run_id, tails=tails, tail_bytes=MOST_BYTES, now=now, dry_run=dry_run)
+    planned = (*run.manifest.planned, *run.manifest.further, *(result.trial for result in run.results))
+    return prune_logs(
+        path,
+        run_id,
+        trials={trial.trial_id for trial in planned},
+        tails=tails,
+        tail_bytes=MOST_BYTES,
+        now=now,
+        dry_run=dry_run,
+    )

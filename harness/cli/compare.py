@@ -104,6 +104,9 @@ difference is only `suspected`. --print-suite prints a suite that measures both 
 @click.option("--html", type=OutputFile(), metavar="FILE", help="Also write the HTML page.")
 @click.option("--junit", type=OutputFile(), metavar="FILE", help="Also write JUnit XML.")
 @click.option("--markdown", type=OutputFile(), metavar="FILE", help="Also write Markdown.")
+@click.option(
+    "--database", metavar="URL", help="The history that knows how much separate runs differ.  [default: the usual one]"
+)
 @collector_paused()
 def compare_command(
     base: str,
@@ -122,6 +125,7 @@ def compare_command(
     html: Path | None,
     junit: Path | None,
     markdown: Path | None,
+    database: str | None,
 ) -> None:
     """Compare two runs, or two selections from runs, cell by cell."""
     if print_suite:
@@ -136,7 +140,9 @@ def compare_command(
     wanted.check()
     if file_format == "parquet":
         require_parquet()
-    found = compare(base, head, by=by, metric=metric, min_effect=min_effect, gate=gate, strict=strict)
+    found = compare(
+        base, head, by=by, metric=metric, min_effect=min_effect, gate=gate, strict=strict, database=database
+    )
     write_outputs(found, wanted)
     if found.gate_broken:
         click.get_current_context().exit(1)

@@ -11,7 +11,7 @@ import click
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
 from harness.cli.printing import reader_may_leave
-from harness.cli.run_summary import write_json
+from harness.files.indented_json import indented
 from harness.files.terminal_text import printable
 from harness.history.database import open_history
 
@@ -107,7 +107,7 @@ def _said(
 
     with reader_may_leave(document=as_json):
         if as_json:
-            write_json({"changes": [change_document(one) for one in changed.values()]})
+            click.echo(indented({"changes": [change_document(one) for one in changed.values()]}))
             return
         for one in changed.values():
             click.echo(printable(f"{one.id} {done}: {cell(one.series)}: {metric_words(one.series)}"))

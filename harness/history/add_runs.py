@@ -185,7 +185,7 @@ def _write_trials(connection: Connection, run: Run, number: int, progress: Progr
         _write(connection, trials, [trial_row(result, number) for result in part])
         wrote(len(part))
     stored = connection.execute(select(trials.c.trial_id, trials.c.id).where(trials.c.run == number))
-    numbers: dict[str, int] = {row.trial_id: row.id for row in stored}
+    numbers = {row.trial_id: row.id for row in stored}
     by_id = {result.trial.trial_id: numbers[storable(result.trial.trial_id)] for result in run.results}
     write_ops(connection, op_values(run.results, by_id), wrote)
 

@@ -26,7 +26,7 @@ from harness.history.database_errors import database_errors
 log = logging.getLogger(__name__)
 
 _WRITES = "harness_writes"
-_LOCK = 0x6861_726E_6573_73
+LOCK = 0x6861_726E_6573_73
 """The advisory lock of a writer: the letters of `harness`."""
 _CONNECT_S = 20
 
@@ -56,7 +56,7 @@ def engine_for(address: DatabaseAddress, wait_s: float) -> Engine:
         def begin(connection: Connection) -> None:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, milliseconds)}")
             if connection.get_execution_options().get(_WRITES):
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             else:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 

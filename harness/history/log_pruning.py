@@ -18,7 +18,7 @@ from harness.errors import HarnessError, SetupError, UsageError
 from harness.files.lock import lock_if_free
 from harness.files.whole_file import write_whole
 from harness.runs.run_folder import LOGS, PRUNED, TRIALS
-from harness.runs.run_store import Manifest, read_manifest
+from harness.runs.run_store import read_manifest
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -32,13 +32,21 @@ class PrunedLogs:
 
 
 def prune_logs(
-    path: Path, run_id: str, *, tails: Collection[str], tail_bytes: int, now: datetime, dry_run: bool = False
+    path: Path,
+    run_id: str,
+    *,
+    trials: Collection[str],
+    tails: Collection[str],
+    tail_bytes: int,
+    now: datetime,
+    dry_run: bool = False,
 ) -> PrunedLogs:
     """Remove the raw logs of a run's trials, and mark the folder.
 
     Args:
         path: the run's folder.
         run_id: the run that must be in it.
+        trials: ids of its trials; only folders of logs that bear their names are touched.
         tails: paths of logs, relative to the folder, of which the end stays.
         tail_bytes: so many bytes of each.
         now: for the mark.
@@ -57,7 +65,7 @@ def prune_logs(
                 raise SetupError(f"{path} is being written by another harness process", remedy="prune it later")
             with _opened(path) as run, _opened(LOGS, run) as logs:
                 removed = _Removal(tails=frozenset(tails), tail_bytes=tail_bytes, dry_run=dry_run)
-                for name in _folders_of_trials(manifest, logs):
+                for name in _folders_of(frozenset(trials), logs):
                     removed.folder(name, logs)
             if not dry_run:
                 mark = {"logs_pruned_at": now.isoformat(), "files": removed.files, "size_bytes": removed.size_bytes}
@@ -71,9 +79,8 @@ def prune_logs(
     return PrunedLogs(files=removed.files, size_bytes=removed.size_bytes)
 
 
-def _folders_of_trials(manifest: Manifest, logs: int) -> list[str]:
-    """Names of the log folders that belong to trials of the run; those of results that no longer count end in a number."""
-    known = {trial.trial_id for trial in (*manifest.planned, *manifest.further)}
+def _folders_of(known: Collection[str], logs: int) -> list[str]:
+    """Names of the log folders that belong to trials; those of results that no longer count end in a number."""
     found = []
     for name in sorted(os.listdir(logs)):
         trial, _, number = name.rpartition(".")

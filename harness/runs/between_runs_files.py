@@ -78,9 +78,7 @@ def spreads(
     Raises:
         UsageError: a file was written by a newer harness, or is damaged.
     """
-    theirs = {device.serial: device for device in head if not device.virtual}
-    builds = {one.serial: one.fingerprint for one in base if one.serial in theirs and not one.virtual}
-    builds = {serial: build for serial, build in builds.items() if theirs[serial].fingerprint == build}
+    builds = common_builds(base, head)
     known = {_key(cell): cell for serial in builds for cell in _read(_file(serial))}
 
     def spread(pair: Pair) -> BetweenRuns | None:
@@ -94,6 +92,13 @@ def spreads(
         return None
 
     return spread
+
+
+def common_builds(base: Iterable[DeviceInfo], head: Iterable[DeviceInfo]) -> dict[str, str | None]:
+    """Return the system build of each phone that two runs both measured on it, by serial."""
+    theirs = {device.serial: device for device in head if not device.virtual}
+    builds = {one.serial: one.fingerprint for one in base if one.serial in theirs and not one.virtual}
+    return {serial: build for serial, build in builds.items() if theirs[serial].fingerprint == build}
 
 
 def as_document(cells: Sequence[CellBetweenRuns]) -> dict[str, Any]:

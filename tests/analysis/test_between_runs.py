@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.between_runs import BetweenRuns, allowing_for, between_runs
+from harness.analysis.between_runs import BetweenRuns, allowing_for, between_runs, pooled_between_runs
 from harness.analysis.ratio_interval import Estimate, unpaired
 
 
@@ -16,6 +16,13 @@ def test_the_standard_deviation_of_the_centres() -> None:
     assert found is not None
     assert found.freedom == 2
     assert between_runs([1.0]) is None
+
+
+def test_groups_share_their_spread_not_their_levels() -> None:
+    # Sums of squares 2 and 0.5, with 2 and 1 degrees of freedom.
+    found = pooled_between_runs([[1.0, 2.0, 3.0], [10.0, 11.0], [50.0]])
+    assert found == BetweenRuns(deviation=math.sqrt(2.5 / 3), runs=4)
+    assert pooled_between_runs([[1.0], [2.0]]) is None
 
 
 def test_two_runs_differ_by_the_spread_of_both() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import insert, select
 
-from harness.api.check_history import check_history
+from harness.api.check_history import check_history, refreshed
 from harness.history import tables
 from harness.history.change_log import known_changes, record_evidence
 from harness.history.database import HistoryDatabase, open_history
@@ -98,6 +98,17 @@ def test_exit_codes_follow_what_is_known(tmp_path: Path) -> None:
     assert (code, document["changes"][0]["accepted"], document["changes"][0]["verdict"]) == (0, True, "confirmed")
     confirm(database, found["id"], ChangeVerdict.REFUTED)
     assert check(database, "--fail-on", "suspected")[1]["changes"][0]["verdict"] == "refuted"
+
+
+def test_what_experiments_say_is_seen_without_checking_again(tmp_path: Path) -> None:
+    database = history(tmp_path, noisy(1.06))
+    with open_history(str(database)) as db:
+        checked = check_history(db)
+        [found] = checked.changes
+        confirm(database, found.id)
+        now = refreshed(db, checked)
+    assert (checked.failed, now.failed, now.changes[0].verdict) == (False, True, ChangeVerdict.CONFIRMED)
+    assert now.series == checked.series
 
 
 def test_a_change_of_the_ground_explains_it_until_an_experiment_says_more(tmp_path: Path) -> None:

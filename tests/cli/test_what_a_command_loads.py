@@ -16,6 +16,9 @@ HEAVY = {
     [
         ("harness.cli.run", HEAVY),
         ("harness.cli.compare", {"pandas", "jinja2", "google.protobuf", "scipy", "pydantic", "requests", "pyarrow"}),
+        ("harness.cli.compare", {"sqlalchemy", "alembic", "harness.history.tables"}),
+        ("harness.cli.history_check", {"sqlalchemy", "alembic", "ruptures", "pandas", "scipy", "rich.table"}),
+        ("harness.cli.history_accept", {"sqlalchemy", "alembic", "numpy", "scipy"}),
         ("harness.runs.run_store", {"pandas", "numpy", "scipy", "pydantic"}),
     ],
 )
