@@ -27,8 +27,8 @@ _EPILOG = """\b
 Examples:
   harness history add runs/* --label branch=main
   harness history check --fail-on suspected --confirm
-  harness history confirm 3f9a01bc --budget 600
-  harness history accept 3f9a01bc
+  harness history confirm c3f9a01bc2d --budget 600
+  harness history accept c3f9a01bc2d
   harness history list --series
   harness history migrate --database postgresql://lab@db.example/harness
   harness history prune --keep-logs 30d --dry-run

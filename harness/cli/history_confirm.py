@@ -17,9 +17,9 @@ from harness.history.database import open_history
 
 _EPILOG = """\b
 Examples:
-  harness history confirm 3f9a01bc
-  harness history confirm 3f9a01bc --budget 1200 --out runs/confirm-3f9a01bc
-  harness history confirm 3f9a01bc --device virtual:flagship --json
+  harness history confirm c3f9a01bc2d
+  harness history confirm c3f9a01bc2d --budget 1200 --out runs/confirm-c3f9a01bc2d
+  harness history confirm c3f9a01bc2d --device virtual:flagship --json
 
 The binary and the model from before and after the change run in turn on the device of the series, until the answer is
 sure or the budget is spent. Both sides are asked what that night's suite asked. The files come from the history's own

@@ -35,12 +35,12 @@ def program(folder: Path, name: str, *, extra_work: float = 0.0) -> Path:
     return path
 
 
-def suite_file(folder: Path, name: str = "nightly", processes: int = 5) -> Path:
+def suite_file(folder: Path, name: str = "nightly", *, processes: int = 5, model: str = "cnn_fp32.tflite") -> Path:
     """A suite of one cell, a second or two of work."""
     path = folder / f"{name}.yaml"
     entries = {
         "suite": name,
-        "models": [{"path": str(shipped("cnn_fp32.tflite")), "name": "cnn"}],
+        "models": [{"path": str(shipped(model)), "name": "cnn"}],
         "processes": processes,
         "run": {"min_runs": 200, "min_s": 0, "max_s": 20, "warmup_runs": 1, "warmup_s": 0},
         "order": {"seed": 5},

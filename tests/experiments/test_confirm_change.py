@@ -22,9 +22,9 @@ from tests.in_process import harness
 
 @dataclass(frozen=True)
 class Nights:
-    """Run folders of a night with the old program, one with an A/A program, one with a slow one."""
+    """Run folders of a night with the old program, one with an A/A program, one with a slow one, one with that and another model."""
 
-    runs: tuple[Path, Path, Path]
+    runs: tuple[Path, Path, Path, Path]
     adb_port: int
 
 
@@ -39,7 +39,9 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
             measured(suite, farm.serials[0], binary, folder / f"night-{number}", number)
             for number, binary in enumerate(programs)
         ]
-        yield Nights((runs[0], runs[1], runs[2]), farm.adb_port)
+        other = suite_file(folder, "other", model="cnn_int8.tflite")
+        both = measured(other, farm.serials[0], programs[2], folder / "night-3", 3)
+        yield Nights((runs[0], runs[1], runs[2], both), farm.adb_port)
 
 
 @pytest.fixture
@@ -89,6 +91,18 @@ def test_a_program_of_another_hash_that_does_the_same_is_refuted(
     assert tried.change.verdict is ChangeVerdict.REFUTED
     assert not tried.confirmation.bad
     assert tried.confirmation.experiment.path == tmp_path / f"confirm-{change.id}"
+
+
+@pytest.mark.usefixtures("attached")
+def test_where_model_and_program_changed_the_notes_say_what_each_did(
+    nights: Nights, db: HistoryDatabase, tmp_path: Path
+) -> None:
+    series = added(db, [nights.runs[0], nights.runs[3]])
+    found = confirm(db, suspected(db, series, 1).id, budget_s=60.0, out=tmp_path / "experiment")
+    assert found.answer == "confirmed"
+    alone = [note.partition(" alone")[0] for note in found.experiment.notes if " alone: " in note]
+    assert alone == ["the new binary", "the new model"]
+    assert set(found.experiment.notes) <= set(found.change.notes)
 
 
 def test_a_virtual_device_that_is_not_there_starts_again(nights: Nights, db: HistoryDatabase, tmp_path: Path) -> None:
