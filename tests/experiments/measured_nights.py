@@ -24,7 +24,8 @@ FIRST_NIGHT = datetime(2026, 8, 1, 1, 30, tzinfo=UTC)
 ABI = "x86_64"
 SLOWER = 3.0
 """Extra work of the slow program: four times as long, which no load of this machine hides."""
-METRIC = "inference_avg"
+UNDISTURBED = "p5"
+"""A metric that a busy machine leaves as it is: of two hundred inferences some dozen are always alone on their core."""
 
 
 def program(folder: Path, name: str, *, extra_work: float = 0.0) -> Path:
@@ -73,12 +74,12 @@ def measured(suite: Path, serial: str, binary: Path, out: Path, number: int) -> 
     return dated(out, number)
 
 
-def added(db: HistoryDatabase, runs: list[Path]) -> Series:
-    """Add the nights, and return their series of latencies."""
+def added(db: HistoryDatabase, runs: list[Path], metric: str = "inference_avg") -> Series:
+    """Add the nights, and return their series of a metric."""
     for run in runs:
         add_run(db, run)
     with db.read() as connection:
-        (found,) = read_series(connection, metrics=[METRIC])
+        (found,) = read_series(connection, metrics=[metric])
     return found
 
 
