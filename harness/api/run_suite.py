@@ -112,7 +112,7 @@ def run(
         for warning in expansion.warnings:
             watcher.warning(warning)
         started_at = datetime.now(UTC)
-        path = folder or _new_folder(loaded.suite.suite, started_at)
+        path = folder or new_run_folder(loaded.suite.suite, started_at)
         manifest = Manifest(
             run_id=f"{_slug(path.resolve().name)}-{random.SystemRandom().randrange(16**6):06x}",
             suite=loaded.suite.suite,
@@ -295,9 +295,18 @@ def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "run"
 
 
-def _new_folder(name: str, now: datetime) -> Path:
-    """Make a new folder for the run."""
-    base = Path("runs") / f"{_slug(name)}-{now:%Y%m%d-%H%M%S}"
+def new_run_folder(name: str, now: datetime, parent: Path = Path("runs")) -> Path:
+    """Make a new folder for a run.
+
+    Args:
+        name: the suite's.
+        now: the moment that names it.
+        parent: where; made if needed.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    base = parent / f"{_slug(name)}-{now:%Y%m%d-%H%M%S}"
     path, number = base, 1
     try:
         base.parent.mkdir(parents=True, exist_ok=True)

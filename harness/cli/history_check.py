@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -24,17 +24,21 @@ from harness.history.database import open_history
 
 if TYPE_CHECKING:
     from harness.analysis.checked_history import CheckedHistory, FailOn
+    from harness.experiments.confirm_open import Tried
+    from harness.history.database import HistoryDatabase
 
 _EPILOG = """\b
 Examples:
   harness history check
   harness history check --fail-on suspected --junit history.xml --markdown comment.md
   harness history check --device R5CT1 --delegate 'gpu*' --metric peak_memory --since 2026-11-01
+  harness history check --confirm --budget 1800
   harness history check --json | jq -r '.changes[] | select(.fails) | .id'
 
 A change is suspected until an experiment confirms or refutes it: harness history confirm ID. It is explained if the
 ground changed on that night (the phone's system, a governor, the config, the harness), and improved if less is better.
-A suspicion that later nights do not bear out falls silent by itself.
+A suspicion that later nights do not bear out falls silent by itself. --confirm does these experiments at once: the
+worst suspicion first, and one of each group, until the device time of --budget is spent.
 
 Exit code 1: a confirmed regression that nobody accepted or muted; with --fail-on suspected also a suspected one.
 """
@@ -51,6 +55,19 @@ Exit code 1: a confirmed regression that nobody accepted or muted; with --fail-o
     default="confirmed",
     show_default=True,
     help="The weakest regression that makes the exit code 1.",
+)
+@click.option(
+    "--confirm",
+    "confirms",
+    is_flag=True,
+    help="Confirm or refute open suspicions: old and new in turn on their devices.",
+)
+@click.option(
+    "--budget",
+    "budget_s",
+    type=click.FloatRange(1, 30 * 86400),
+    metavar="SECONDS",
+    help="With --confirm: device time for all experiments together.  [default: 1800]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
@@ -84,6 +101,8 @@ def check_command(
     delegate: str | None,
     since: datetime | None,
     fail_on: str,
+    confirms: bool,
+    budget_s: float | None,
     as_json: bool,
     file_format: str,
     output: Path | None,
@@ -94,6 +113,9 @@ def check_command(
     target = None if output is None or str(output) == "-" else output
     beside = {name: path for name, path in (("junit", junit), ("markdown", markdown)) if path is not None}
     _check_places(target, beside)
+    if budget_s is not None and not confirms:
+        raise UsageError("--budget goes with --confirm")
+    tried: tuple[Tried, ...] = ()
     with open_history(database, create=False, wait_s=wait_s) as db:
         argument = db.address.argument
         checked = check_history(
@@ -105,9 +127,31 @@ def check_command(
             since=since,
             fail_on=cast("FailOn", fail_on),
         )
-    write_check(checked, "json" if as_json else file_format, target, beside, argument=argument)
+        if confirms:
+            checked, tried = confirmed(db, checked, budget_s)
+    write_check(checked, "json" if as_json else file_format, target, beside, argument=argument, tried=tried)
     if checked.failed:
         ctx.exit(1)
+
+
+def confirmed(
+    db: HistoryDatabase, checked: CheckedHistory, budget_s: float | None
+) -> tuple[CheckedHistory, tuple[Tried, ...]]:
+    """Put the open suspicions of a check to the test, and return the check with what is known of them now."""
+    from harness.cli.terminal_watcher import TerminalWatcher
+    from harness.experiments.confirm_open import BUDGET_S, confirm_open, with_answers
+
+    tried = confirm_open(
+        db, checked.changes, BUDGET_S if budget_s is None else budget_s, watcher=TerminalWatcher(), tried=_say
+    )
+    return with_answers(checked, tried), tried
+
+
+def _say(one: Tried) -> None:
+    from harness.experiments.confirmation_facts import facts_of_tried
+    from harness.formats.confirmation_words import confirmation_lines
+
+    click.echo("\n".join(confirmation_lines(facts_of_tried(one))), err=True)
 
 
 def write_check(
@@ -117,6 +161,7 @@ def write_check(
     beside: Mapping[str, Path] | None = None,
     *,
     argument: str = "",
+    tried: Sequence[Tried] = (),
 ) -> None:
     """Write every output of a check, also if one of them fails.
 
@@ -126,6 +171,7 @@ def write_check(
         output: the file for it; None is standard output.
         beside: further files by their format.
         argument: what the commands that it names need to find the database.
+        tried: what came of experiments on its suspicions; JSON lists them.
 
     Raises:
         UsageError: you cannot write to an output.
@@ -134,7 +180,7 @@ def write_check(
     trouble: HarnessError | None = None
     for kind, path in [(file_format, output), *(beside or {}).items()]:
         try:
-            _write(checked, kind, path, argument)
+            _write(checked, kind, path, argument, tried)
         except HarnessError as error:
             trouble = trouble or error
     if checked.failed and not (file_format == "text" and output is None):
@@ -145,14 +191,16 @@ def write_check(
         raise trouble
 
 
-def _write(checked: CheckedHistory, file_format: str, output: Path | None, argument: str) -> None:
+def _write(
+    checked: CheckedHistory, file_format: str, output: Path | None, argument: str, tried: Sequence[Tried]
+) -> None:
     if file_format == "text" and output is None:
         from harness.formats.changes_text import print_check
 
         with reader_may_leave():
             print_check(checked, open_console(), argument=argument)
         return
-    text = _as_text(checked, file_format, argument)
+    text = _as_text(checked, file_format, argument, tried)
     if output is None:
         with reader_may_leave(document=file_format == "json"):
             click.echo(text, nl=False)
@@ -161,11 +209,17 @@ def _write(checked: CheckedHistory, file_format: str, output: Path | None, argum
         stream.write(text)
 
 
-def _as_text(checked: CheckedHistory, file_format: str, argument: str) -> str:
+def _as_text(checked: CheckedHistory, file_format: str, argument: str, tried: Sequence[Tried]) -> str:
     if file_format == "json":
         from harness.formats.changes_json import check_document
 
-        return indented(check_document(checked)) + "\n"
+        document = check_document(checked)
+        if tried:
+            from harness.experiments.confirmation_facts import facts_of_tried
+            from harness.formats.confirmation_words import tried_document
+
+            document["experiments"] = tried_document([facts_of_tried(one) for one in tried])
+        return indented(document) + "\n"
     if file_format == "markdown":
         from harness.formats.changes_markdown import check_markdown
 

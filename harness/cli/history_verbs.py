@@ -9,6 +9,9 @@ _VERBS: dict[str, Verb] = {
     "accept": Verb("harness.cli.history_accept:accept_command", "Accept changes as the new level."),
     "add": Verb("harness.cli.history_add:add_command", "Add runs to the history."),
     "check": Verb("harness.cli.history_check:check_command", "Look for changes from night to night."),
+    "confirm": Verb(
+        "harness.cli.history_confirm:confirm_command", "Confirm or refute a change: old and new in turn on its device."
+    ),
     "list": Verb(
         "harness.cli.history_list:list_command", "List the runs of the history, or its series, or its changes."
     ),
@@ -23,8 +26,9 @@ _VERBS: dict[str, Verb] = {
 _EPILOG = """\b
 Examples:
   harness history add runs/* --label branch=main
-  harness history check --fail-on suspected
-  harness history accept 3f9a01bc
+  harness history check --fail-on suspected --confirm
+  harness history confirm c3f9a01bc2d --budget 600
+  harness history accept c3f9a01bc2d
   harness history list --series
   harness history migrate --database postgresql://lab@db.example/harness
   harness history prune --keep-logs 30d --dry-run

@@ -61,6 +61,9 @@ VERBS = {
         "Make a run from recorded outputs of benchmark_model.",
     ),
     "models": Verb("harness.cli.models:models", "Convert, inspect, compare, evaluate and fetch models."),
+    "nightly": Verb(
+        "harness.cli.nightly:nightly_command", "Do a night: measure suites, find and confirm changes, tell of them."
+    ),
     "parse": Verb(
         "harness.cli.parse:parse",
         "Read an output of benchmark_model: numbers, status, causes.",

@@ -6,6 +6,7 @@
     history         history/history.db          litert-device-harness/history.db    in $XDG_DATA_HOME, else ~/.local/share
     kept files      blobs/                      litert-device-harness/blobs/        in $XDG_DATA_HOME, else ~/.local/share
     models          models/                     litert-device-harness/models/       in $XDG_CACHE_HOME, else ~/.cache
+    nightly's lock  nightly.lock                litert-device-harness/nightly.lock  in $XDG_STATE_HOME, else ~/.local/state
     farms           itself                      litert-device-harness/virtual/      in $XDG_STATE_HOME, else ~/.local/state
     own registry    models.yaml                 litert-device-harness/models.yaml   in $XDG_CONFIG_HOME, else ~/.config
 
@@ -57,6 +58,11 @@ def models_folder() -> Path:
 def farms_folder() -> Path:
     """Return the folder with records of virtual devices, which outlive the command that started them."""
     return _own() or _XDG.user_state_path / "virtual"
+
+
+def nightly_lock_file() -> Path:
+    """Return the file that a nightly holds while it runs."""
+    return (_own() or _XDG.user_state_path) / "nightly.lock"
 
 
 def own_registry_file() -> Path:

@@ -46,9 +46,12 @@ class Failed(Exception):
 class Benchmark:
     """One run of the tool. `run` calls the parts in order; each prints what the real tool prints for it."""
 
-    def __init__(self, options: Options, layers: list[InputLayer]) -> None:
+    def __init__(
+        self, options: Options, layers: list[InputLayer], open_session: Callable[[Library], Session] = Session
+    ) -> None:
         self.options = options
         self.layers = layers
+        self._open_session = open_session
         self.path = options.text("graph")
         self.explicit = options.on("use_xnnpack")
         self.xnnpack = self.explicit or "use_xnnpack" not in options.given
@@ -119,7 +122,7 @@ class Benchmark:
     def _load(self) -> None:
         self.graph, self.size_bytes = open_graph(self.path)
         # A real binary has the library linked in, so it is opened before the first reading of memory.
-        self.session = Session(Library())
+        self.session = self._open_session(Library())
         self.start_kb = memory.peak_kb()
         try:
             self._timed("LoadModel", lambda: self.session.load(self.path))

@@ -5,45 +5,50 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from harness.errors import SetupError
 from harness.litert_host import tool_output as output
 from harness.litert_host.benchmark import Benchmark, Failed
+from harness.litert_host.extra_work import ExtraWorkSession
 from harness.litert_host.flags import FlagError, Options, parse
 from harness.litert_host.inputs import FatalInput, InputLayer, input_layers
+from harness.litert_host.library import Library
 from harness.litert_host.model_file import ModelError
-from harness.litert_host.session import LiteRtError
+from harness.litert_host.session import LiteRtError, Session
 
 _CHECK_INTERVAL_MS = 50
 
 
-def main(program: str, arguments: Sequence[str]) -> NoReturn:
+def main(program: str, arguments: Sequence[str], *, extra_work: float = 0.0) -> NoReturn:
     """Run as a program: with the shell's usual signals, and without freeing LiteRT's objects one by one at exit.
 
     Args:
         program: the program's name.
         arguments: the arguments after it.
+        extra_work: share of each inference that it works longer (`harness.litert_host.extra_work`).
     """
     for number_ in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number_, signal.SIG_DFL)
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # a TextIOWrapper, which has it
     sys.stderr.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # likewise
-    code = run(program, arguments)
+    code = run(program, arguments, extra_work=extra_work)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def run(program: str, arguments: Sequence[str]) -> int:
+def run(program: str, arguments: Sequence[str], *, extra_work: float = 0.0) -> int:
     """Do everything that the real tool does, and return its exit code: 0, or 1 after `Benchmarking failed.`. Aborts if it aborts."""
     output.info("STARTING!")
+    if extra_work:
+        output.info(f"Extra work: {extra_work:.0%} of the time of each inference, as this program's file asks")
     try:
         options = parse(program, arguments)
         if options.leftover:
             output.warning(f"Unconsumed cmdline flags: {' '.join(options.leftover)}")
-        Benchmark(*_validated(options)).run()
+        Benchmark(*_validated(options), _session(extra_work)).run()
     except (FlagError, ModelError) as error:
         for line in error.lines:
             output.error(line)
@@ -61,6 +66,12 @@ def run(program: str, arguments: Sequence[str]) -> int:
         return 0
     output.error("Benchmarking failed.")
     return 1
+
+
+def _session(extra_work: float) -> Callable[[Library], Session]:
+    if not extra_work:
+        return Session
+    return lambda library: ExtraWorkSession(library, extra_work)
 
 
 def _validated(options: Options) -> tuple[Options, list[InputLayer]]:

@@ -14,7 +14,7 @@ import pytest
 
 import harness
 from harness.api.lanes import Effort
-from harness.api.run_suite import _new_folder
+from harness.api.run_suite import new_run_folder
 from harness.errors import UsageError
 from harness.records import Result, Status, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -187,7 +187,7 @@ def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path, monke
 
     def name() -> None:
         together.wait()
-        found.append(_new_folder("suite", datetime(2026, 11, 22, tzinfo=UTC)))
+        found.append(new_run_folder("suite", datetime(2026, 11, 22, tzinfo=UTC)))
 
     threads = [threading.Thread(target=name) for _ in range(count)]
     for thread in threads:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import sys
 from pathlib import Path
 
-from harness.litert_host.launcher import launcher_text
+from harness.litert_host.launcher import extra_argument, launcher_text
 from harness.virtual.android.userland import host_userland
 from harness.virtual.replay.recordings import VARIABLE
 from harness.virtual.replay.waiting import waiting_text
 
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from harness.virtual.replay.replay_program import main; main(sys.argv[2], sys.argv[3:])"
+    "from harness.virtual.replay.replay_program import main; main(sys.argv[2], sys.argv[3:]{extra})"
 )
+_RECORDINGS = re.compile(rb"^# recordings ([0-9a-f]{64})$", re.MULTILINE)
 
 
 def replay_digest() -> str:
@@ -31,21 +33,31 @@ def replay_digest() -> str:
     return digest.hexdigest()
 
 
-def write_launcher(path: Path) -> None:
+def recordings_named_in(launcher: bytes) -> str | None:
+    """Return the digest of recordings and replay code that a launcher's text names; None if it names none."""
+    found = _RECORDINGS.search(launcher)
+    return found[1].decode() if found else None
+
+
+def write_launcher(path: Path, *, extra_work: float = 0.0, build: str = "") -> None:
     """Write the launcher and make it executable. Without recordings it costs two tests in the shell.
 
     Args:
         path: the file to write.
+        extra_work: share of each inference that the program works longer, on models that it runs itself: 0.1 makes it a tenth slower.
+        build: a word for the file alone, which gives it another hash: letters, digits and `._-`.
 
     Raises:
         SetupError: ai-edge-litert is not installed.
         OSError: the file cannot be written.
+        ValueError: `build` is no such word, or `extra_work` is negative or no number.
     """
-    _, _, rest = launcher_text().partition("\n")
+    _, _, rest = launcher_text(extra_work=extra_work, build=build).partition("\n")
     # Android's shell needs no program to tell the time, and is on every device of this host, in namespaces or not.
     shell = host_userland().mksh or "/bin/sh"
     root = Path(__file__).resolve().parents[3]
-    replay = f'exec {shlex.quote(sys.executable)} -I -c {shlex.quote(_START)} {shlex.quote(str(root))} "$0" "$@"'
+    start = _START.format(extra=extra_argument(extra_work))
+    replay = f'exec {shlex.quote(sys.executable)} -I -c {shlex.quote(start)} {shlex.quote(str(root))} "$0" "$@"'
     path.write_text(
         f'#!{shell}\n# recordings {replay_digest()}\n{waiting_text()}[ -z "${VARIABLE}" ] || {replay}\n{rest}',
         encoding="utf-8",

@@ -30,12 +30,13 @@ _LEAST_S, _MOST_S = 0.15, 0.5
 """Seconds that a replaying process lasts: long enough for the device's sampler to see its cores, short enough not to wait for."""
 
 
-def main(program: str, arguments: Sequence[str]) -> NoReturn:
+def main(program: str, arguments: Sequence[str], *, extra_work: float = 0.0) -> NoReturn:
     """Run as a program.
 
     Args:
         program: the program's name.
         arguments: the arguments after it.
+        extra_work: share of each inference that it works longer, where it runs the model itself.
     """
     flags = _flags(arguments)
     word = read_environment(os.environ.get(VARIABLE, "")).get(asked_delegate(flags), "")
@@ -43,7 +44,7 @@ def main(program: str, arguments: Sequence[str]) -> NoReturn:
     if not word or not _is_model(graph) or "help" in flags:
         from harness.litert_host.program import main as measure
 
-        measure(program, arguments)
+        measure(program, arguments, extra_work=extra_work)
     if word == FLOAT16:
         sys.exit(compute_in_float16(program, arguments, asked_delegate(flags)))
     cache = _cache_file(flags)

@@ -1,0 +1,134 @@
+"""`harness history check --confirm`: experiments on the open suspicions, until the device time for them is spent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.analysis.checked_history import CheckedHistory
+from harness.api.run_watcher import RunWatcher
+from harness.errors import SetupError, UsageError
+from harness.experiments.confirm_change import Confirmation, note_why_not, plan, record
+from harness.experiments.kept_file import FileGone, Kept
+from harness.experiments.sides_of_change import NothingToRun
+from harness.experiments.two_sided_run import run_experiment
+from harness.records.history import Change, ChangeVerdict
+
+if TYPE_CHECKING:
+    from harness.history.database import HistoryDatabase
+
+BUDGET_S = 1800.0
+"""Seconds of device time for all experiments of a check, unless you say otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What came of an open suspicion: an experiment, or the reason why there was none."""
+
+    change: Change
+    confirmation: Confirmation | None = None
+    why_not: str = ""
+
+
+def open_suspicions(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return the suspected regressions that nobody accepted or silenced, in the order of their experiments.
+
+    The worst comes first. Of those that belong together one is tried before the next group is looked at.
+    """
+    suspected = [one for one in changes if one.verdict is ChangeVerdict.SUSPECTED and one.counts and one.worse]
+    worst = sorted(suspected, key=lambda one: (-one.ratio, one.id))
+    turns: list[tuple[int, Change]] = []
+    seen: dict[str, int] = {}
+    for one in worst:
+        turns.append((seen.get(one.group, 0), one))
+        seen[one.group] = seen.get(one.group, 0) + 1
+    return tuple(one for _, one in sorted(turns, key=lambda pair: pair[0]))
+
+
+def confirm_open(
+    db: HistoryDatabase,
+    changes: Iterable[Change],
+    budget_s: float = BUDGET_S,
+    *,
+    folder: Path | None = None,
+    wait_s: float = 0.0,
+    watcher: RunWatcher | None = None,
+    kept: Kept | None = None,
+    tried: Callable[[Tried], None] = lambda _: None,
+) -> tuple[Tried, ...]:
+    """Confirm or refute the open suspicions among changes.
+
+    Each experiment gets an equal share of what is left of the budget, so that one that cannot be decided does not take everything. Those
+    that no longer fit wait for the next check.
+
+    Args:
+        db: the history.
+        changes: of any verdict; others than open suspicions are left alone.
+        budget_s: seconds of device time for all of them together.
+        folder: where the experiments' run folders go; by default `runs/`.
+        wait_s: longest wait for a device that another harness process holds, in seconds.
+        watcher: hears of the progress.
+        kept: finds a kept file by its SHA-256; None for the blob store.
+        tried: hears of each as soon as it is over.
+
+    Raises:
+        KeyboardInterrupt: an experiment was interrupted. What was decided before is recorded.
+        SetupError: what was decided could not be recorded: the database is locked or gone.
+    """
+    waiting = open_suspicions(changes)
+    left_s = budget_s
+    done: list[Tried] = []
+    for place, change in enumerate(waiting):
+        share_s = left_s / (len(waiting) - place)
+        one = _try(db, change, share_s, left_s, folder=folder, wait_s=wait_s, watcher=watcher, kept=kept)
+        done.append(one)
+        tried(one)
+        if one.confirmation is not None:
+            left_s = max(0.0, left_s - one.confirmation.experiment.device_s)
+            if one.confirmation.experiment.interrupted:
+                raise KeyboardInterrupt
+    return tuple(done)
+
+
+def _try(
+    db: HistoryDatabase,
+    change: Change,
+    share_s: float,
+    left_s: float,
+    *,
+    folder: Path | None,
+    wait_s: float,
+    watcher: RunWatcher | None,
+    kept: Kept | None,
+) -> Tried:
+    try:
+        planned = plan(db, change, budget_s=share_s, kept=kept)
+        if planned.least_s > left_s:
+            words = f"it takes at least {planned.least_s:.0f} s of device time, and {math.floor(left_s)} s are left"
+            return Tried(change=change, why_not=words)
+        found = run_experiment(planned, out=_place(folder, change), wait_s=wait_s, watcher=watcher)
+    except (FileGone, NothingToRun) as error:
+        return Tried(change=note_why_not(db, change, error), why_not=str(error))
+    except (SetupError, UsageError) as error:
+        return Tried(change=change, why_not=str(error))
+    recorded = record(db, planned, found)
+    return Tried(change=recorded.change, confirmation=recorded)
+
+
+def _place(folder: Path | None, change: Change) -> Path | None:
+    if folder is None:
+        return None
+    number, path = 1, folder / f"confirm-{change.id}"
+    while path.exists():
+        number += 1
+        path = folder / f"confirm-{change.id}-{number}"
+    return path
+
+
+def with_answers(checked: CheckedHistory, tried: Iterable[Tried]) -> CheckedHistory:
+    """Return a check with what is known of its changes after experiments."""
+    now = {one.change.id: one.change for one in tried}
+    return replace(checked, changes=tuple(now.get(one.id, one) for one in checked.changes))
