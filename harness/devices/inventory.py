@@ -17,6 +17,7 @@ from harness.records import DeviceInfo
 _TIMEOUT_S = 30.0
 _SECTION = "--8<-- "
 _PROPERTY = re.compile(r"^\[([^\]]*)\]: \[(.*)\]\s*$", re.MULTILINE)
+_GOVERNOR = re.compile(r"^/\S*/(policy[0-9]+)/scaling_governor:([a-z_]+)\s*$", re.MULTILINE)
 _BECOME_ROOT = {"shell": "", "su 0 sh -c": "su 0 sh -c", "su -c": "su -c"}
 
 # A section may be empty on a device that lacks it, but must not fail the whole script. Only commands that every Android since 7 has.
@@ -33,6 +34,7 @@ s policies
 for p in /sys/devices/system/cpu/cpufreq/policy[0-9]*; do
   [ -d $p ] && echo "${p##*/policy} $(cat $p/cpuinfo_max_freq 2>/dev/null || echo -) $(cat $p/related_cpus 2>/dev/null)"
 done
+s governors; grep . /sys/devices/system/cpu/cpufreq/policy[0-9]*/scaling_governor /dev/null 2>/dev/null
 s zones
 for z in /sys/class/thermal/thermal_zone[0-9]*; do
   [ -d $z ] && echo "${z##*zone} $(cat $z/temp 2>/dev/null || echo -) $(cat $z/type 2>/dev/null)"
@@ -127,6 +129,7 @@ def read_inventory(serial: str, sections: Mapping[str, str], configs: Mapping[st
         cpu_clusters=topology.clusters,
         config=config.name if config else None,
         config_digest=config.digest if config else None,
+        governors=dict(_GOVERNOR.findall(sections.get("governors", ""))),
         virtual=virtual,
         cpu_map=_cpu_map(properties.get("ro.harness.cpu_map", "")) if virtual else None,
     )

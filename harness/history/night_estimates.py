@@ -169,21 +169,22 @@ def _ground(manifest: Manifest, device: DeviceInfo | None, results: Sequence[Res
     good = [result for result in results if is_good(result, result.trial.purpose)]
     return Ground(
         fingerprint=device.fingerprint if device is not None else None,
-        governor=_governor(result.conditions.settings_observed for result in good),
+        governor=_governor(device, (result.conditions.settings_observed for result in good)),
         config=_config(device),
         harness_version=manifest.harness_version,
         asked=_asked(good),
     )
 
 
-def _governor(seen: Iterable[Mapping[str, str]]) -> str | None:
-    """The governors of each frequency domain; `a|b` where a domain had several."""
-    domains: dict[str, set[str]] = {}
+def _governor(device: DeviceInfo | None, seen: Iterable[Mapping[str, str]]) -> str | None:
+    """The governors of each frequency domain; `a|b` where a domain had several. What trials saw goes before what the device began with."""
+    observed: dict[str, set[str]] = {}
     for settings in seen:
         for key, value in settings.items():
             what, _, domain = key.partition(":")
             if what == "governor":
-                domains.setdefault(domain, set()).add(value)
+                observed.setdefault(domain, set()).add(value)
+    domains = {name: {value} for name, value in (device.governors if device is not None else {}).items()} | observed
     return ", ".join(f"{name}={'|'.join(sorted(domains[name]))}" for name in sorted(domains)) or None
 
 

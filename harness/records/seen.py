@@ -40,6 +40,8 @@ class DeviceInfo:
     config: str | None = None
     config_digest: str | None = None
     """Beginning of a hash of what of the config acts on trials; None: not recorded."""
+    governors: Mapping[str, str] = field(default_factory=dict)
+    """Governor of each frequency domain before anything was set: `policy4` to `schedutil`. Empty if the device does not tell."""
     virtual: bool = False
     """True for a virtual device: a program on this host. Its inference is real, its temperature and clocks come from a model."""
     cpu_map: Mapping[int, int] | None = None

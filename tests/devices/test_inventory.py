@@ -47,3 +47,10 @@ def test_policies_are_folders_with_their_cores() -> None:
     assert seen.policies == {0: (0, 1, 2, 3), 4: (4, 5, 6, 7)}
     alone = inventory(policies="0 1800000\n", cores="\n".join(f"{core} 1024 1800000" for core in range(8)))
     assert alone.policies == {0: tuple(range(8))}
+
+
+def test_governors_are_known_by_their_policy_and_hostile_lines_are_none() -> None:
+    here = "/sys/devices/system/cpu/cpufreq"
+    told = f"{here}/policy0/scaling_governor:schedutil\n{here}/policy4/scaling_governor:<b>\nscaling_governor:walt\n"
+    assert inventory(governors=told).info.governors == {"policy0": "schedutil"}
+    assert inventory().info.governors == {}

@@ -108,6 +108,15 @@ def test_the_ground_is_what_the_processes_ran_on() -> None:
     assert (bare.ground.governor, bare.ground.config) == (None, "pixel_8")
 
 
+def test_a_governor_that_no_suite_set_is_the_one_that_the_device_began_with() -> None:
+    device = replace(PHONE, governors={"policy0": "schedutil", "policy4": "schedutil"})
+    (one,) = of(cell([1.0]), manifest=replace(MANIFEST, devices=(device,)))
+    assert one.ground.governor == "policy0=schedutil, policy4=schedutil"
+    seen = result(1.0, conditions=Conditions(settings_observed={"governor:policy4": "performance"}))
+    (one,) = of([seen], manifest=replace(MANIFEST, devices=(device,)))
+    assert one.ground.governor == "policy0=schedutil, policy4=performance"
+
+
 def test_what_is_asked_of_each_process_is_part_of_the_ground_but_not_how_many_there_are() -> None:
     def asked(*results: Result) -> str:
         (one,) = of(list(results))
