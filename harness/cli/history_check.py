@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from harness.api.check_history import DEFAULT_METRICS, check_history
+from harness.api.check_history import DEFAULT_METRICS, check_history, refreshed
 from harness.cli.console import open_console
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
@@ -139,12 +139,12 @@ def confirmed(
 ) -> tuple[CheckedHistory, tuple[Tried, ...]]:
     """Put the open suspicions of a check to the test, and return the check with what is known of them now."""
     from harness.cli.terminal_watcher import TerminalWatcher
-    from harness.experiments.confirm_open import BUDGET_S, confirm_open, with_answers
+    from harness.experiments.confirm_open import BUDGET_S, confirm_open
 
     tried = confirm_open(
         db, checked.changes, BUDGET_S if budget_s is None else budget_s, watcher=TerminalWatcher(), tried=_say
     )
-    return with_answers(checked, tried), tried
+    return refreshed(db, checked), tried
 
 
 def _say(one: Tried) -> None:

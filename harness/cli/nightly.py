@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from harness.analysis.metrics import Metric
 from harness.api.check_history import DEFAULT_METRICS
 from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
@@ -77,6 +78,15 @@ nightly does; 130: interrupted (what finished is kept).
 @database_option
 @label_option
 @click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice([str(metric) for metric in Metric]),
+    default=[str(metric) for metric in DEFAULT_METRICS],
+    show_default=", ".join(DEFAULT_METRICS),
+    help="Look for changes of this metric. May be given several times.",
+)
+@click.option(
     "--confirm-budget",
     "confirm_budget_s",
     type=click.FloatRange(0, 30 * 86400),
@@ -120,6 +130,7 @@ def nightly_command(
     history: bool,
     database: str | None,
     labels: tuple[str, ...],
+    metrics: tuple[str, ...],
     confirm_budget_s: float,
     fail_on: str,
     report: Path | None,
@@ -151,7 +162,7 @@ def nightly_command(
         folder=folder,
         database=database,
         labels=parse_labels(labels),
-        metrics=DEFAULT_METRICS,
+        metrics=metrics,
         fail_on=cast("FailOn", fail_on),
         confirm_budget_s=confirm_budget_s,
         report=report,

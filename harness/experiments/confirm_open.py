@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.analysis.checked_history import CheckedHistory
 from harness.api.run_watcher import RunWatcher
 from harness.errors import SetupError, UsageError
 from harness.experiments.confirm_change import Confirmation, note_why_not, plan, record
@@ -126,9 +125,3 @@ def _place(folder: Path | None, change: Change) -> Path | None:
         number += 1
         path = folder / f"confirm-{change.id}-{number}"
     return path
-
-
-def with_answers(checked: CheckedHistory, tried: Iterable[Tried]) -> CheckedHistory:
-    """Return a check with what is known of its changes after experiments."""
-    now = {one.change.id: one.change for one in tried}
-    return replace(checked, changes=tuple(now.get(one.id, one) for one in checked.changes))

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.analysis.checked_history import CheckedHistory, FailOn
-from harness.api.check_history import DEFAULT_METRICS, check_history
+from harness.api.check_history import DEFAULT_METRICS, check_history, refreshed
 from harness.api.run_outcome import RunOutcome
 from harness.api.run_suite import new_run_folder, run
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import loaded_suite
 from harness.errors import HarnessError, SetupError, UsageError
-from harness.experiments.confirm_open import BUDGET_S, Tried, confirm_open, with_answers
+from harness.experiments.confirm_open import BUDGET_S, Tried, confirm_open
 from harness.suite.suite_file import LoadedSuite
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _looked_at(plan: NightPlan, night: Night, watcher: RunWatcher) -> Night:
     try:
         with open_history(plan.database) as db:
             night = _checked(plan, night, db, watcher)
-            return _reported(plan, night, db, watcher)
+            return night if night.interrupted else _reported(plan, night, db, watcher)
     except HarnessError as error:
         return _with(night, error)
 
@@ -216,7 +216,7 @@ def _checked(plan: NightPlan, night: Night, db: HistoryDatabase, watcher: RunWat
         night = replace(night, interrupted=True)
     except HarnessError as error:
         night = _with(night, error)
-    return replace(night, checked=with_answers(checked, tried), tried=tuple(tried))
+    return replace(night, checked=refreshed(db, checked), tried=tuple(tried))
 
 
 def _reported(plan: NightPlan, night: Night, db: HistoryDatabase, watcher: RunWatcher) -> Night:
