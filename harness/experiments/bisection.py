@@ -64,6 +64,8 @@ class Bisection:
     folder: Path
     ops: tuple[dict[str, Any], ...] = ()
     """How the ops of the last two neighbours differ, as `harness compare --json` says it."""
+    profiled_us: tuple[float, float] | None = None
+    """Average latency of both sides' profiled processes, of which the ops are parts; a busy machine shifts it."""
     synthetic: bool = False
     """Numbers were replayed or modelled, not measured."""
 
@@ -177,7 +179,9 @@ def _with_ops(found: Bisection, suites: BisectSuites) -> Bisection:
     document = comparison_document(compared.table, *sides)
     ops = [one for cell in document["ops"] for one in cell["changes"]]
     ops.sort(key=lambda one: -abs(one["change_us"]))
-    return replace(found, ops=tuple(ops), synthetic=any(one.synthetic for one in compared.table.comparisons))
+    whole = next(((cell["base_us"], cell["head_us"]) for cell in document["ops"]), None)
+    synthetic = any(one.synthetic for one in compared.table.comparisons)
+    return replace(found, ops=tuple(ops), profiled_us=whole, synthetic=synthetic)
 
 
 def _places(question: Question) -> tuple[Place, ...]:
