@@ -6,8 +6,7 @@ import glob
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -238,20 +237,14 @@ def _abis(state: StateFile, loaded: LoadedSuite, watcher: RunWatcher) -> tuple[s
     asked = state.state.asked
     if asked.abis or state.state.abis:
         return asked.abis or state.state.abis
-    with _infos(asked.devices, loaded, watcher) as infos:
-        abis = tuple(sorted({build_abi(info) for info in infos}))
+    with ready_devices(asked.devices, loaded.suite.devices, load_device_configs(), watcher) as ready:
+        abis = tuple(sorted({build_abi(one.inventory.info) for one in ready}))
     if strange := [abi for abi in abis if abi not in BUILD_ABIS]:
         raise SetupError(
             f"nothing can be built for {', '.join(strange)}", remedy=f"choose other devices: {', '.join(BUILD_ABIS)}"
         )
     state.keep_abis(abis)
     return abis
-
-
-@contextmanager
-def _infos(devices: Sequence[str], loaded: LoadedSuite, watcher: RunWatcher) -> Iterator[list[Any]]:
-    with ready_devices(devices, loaded.suite.devices, load_device_configs(), watcher) as ready:
-        yield [one.inventory.info for one in ready]
 
 
 def _text_sha256(loaded: LoadedSuite) -> str:
