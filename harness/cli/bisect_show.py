@@ -99,9 +99,9 @@ def print_bisection(one: Bisection, console: Console) -> None:
                 )
         if answer.outcome == "range" and change is not None and change.estimate is not None:
             say(console, f"{_pair(change, places)}: {escape(_numbers(change.estimate))}")
-    if one.ops:
+    if one.ops and one.profiled_us is not None:
         console.print()
-        _print_ops(one.ops, console)
+        _print_ops(one.ops, one.profiled_us, console)
     console.print()
     _print_steps(answer.steps, places, console)
     for note in answer.notes:
@@ -142,7 +142,7 @@ def _headline(one: Bisection) -> str:
     return f"{words[one.answer.outcome]}: {escape(printable(one.answer.reason))}"
 
 
-def _print_ops(ops: Sequence[dict[str, Any]], console: Console) -> None:
+def _print_ops(ops: Sequence[dict[str, Any]], whole_us: tuple[float, float], console: Console) -> None:
     shown = ops[:_MOST_OPS]
     print_table(
         console,
@@ -153,7 +153,7 @@ def _print_ops(ops: Sequence[dict[str, Any]], console: Console) -> None:
             Column("share", ["-" if one["share"] is None else f"{one['share']:.0%}" for one in shown], right=True),
             Column("ratio", ["-" if one["ratio"] is None else f"{one['ratio']:.3f}" for one in shown], right=True),
         ],
-        title="ops of the change",
+        title=f"ops of the change: profiled {whole_us[0]:.1f} -> {whole_us[1]:.1f} us",
     )
     if len(ops) > len(shown):
         say(console, f"and {len(ops) - len(shown)} more ops: --json")

@@ -21,6 +21,8 @@ def bisection_document(one: Bisection) -> dict[str, Any]:
             "head": _identity(places[change.head]),
             **_numbers(change.estimate),
             "run": change.runs[0] if change.runs else None,
+            "profiled_base_us": one.profiled_us[0] if one.profiled_us is not None else None,
+            "profiled_head_us": one.profiled_us[1] if one.profiled_us is not None else None,
             "ops": list(one.ops),
         }
     found = None

@@ -6,8 +6,7 @@ import glob
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +63,8 @@ class Bisection:
     folder: Path
     ops: tuple[dict[str, Any], ...] = ()
     """How the ops of the last two neighbours differ, as `harness compare --json` says it."""
+    profiled_us: tuple[float, float] | None = None
+    """Average latency of both sides' profiled processes, of which the ops are parts; a busy machine shifts it."""
     synthetic: bool = False
     """Numbers were replayed or modelled, not measured."""
 
@@ -177,7 +178,9 @@ def _with_ops(found: Bisection, suites: BisectSuites) -> Bisection:
     document = comparison_document(compared.table, *sides)
     ops = [one for cell in document["ops"] for one in cell["changes"]]
     ops.sort(key=lambda one: -abs(one["change_us"]))
-    return replace(found, ops=tuple(ops), synthetic=any(one.synthetic for one in compared.table.comparisons))
+    whole = next(((cell["base_us"], cell["head_us"]) for cell in document["ops"]), None)
+    synthetic = any(one.synthetic for one in compared.table.comparisons)
+    return replace(found, ops=tuple(ops), profiled_us=whole, synthetic=synthetic)
 
 
 def _places(question: Question) -> tuple[Place, ...]:
@@ -234,20 +237,14 @@ def _abis(state: StateFile, loaded: LoadedSuite, watcher: RunWatcher) -> tuple[s
     asked = state.state.asked
     if asked.abis or state.state.abis:
         return asked.abis or state.state.abis
-    with _infos(asked.devices, loaded, watcher) as infos:
-        abis = tuple(sorted({build_abi(info) for info in infos}))
+    with ready_devices(asked.devices, loaded.suite.devices, load_device_configs(), watcher) as ready:
+        abis = tuple(sorted({build_abi(one.inventory.info) for one in ready}))
     if strange := [abi for abi in abis if abi not in BUILD_ABIS]:
         raise SetupError(
             f"nothing can be built for {', '.join(strange)}", remedy=f"choose other devices: {', '.join(BUILD_ABIS)}"
         )
     state.keep_abis(abis)
     return abis
-
-
-@contextmanager
-def _infos(devices: Sequence[str], loaded: LoadedSuite, watcher: RunWatcher) -> Iterator[list[Any]]:
-    with ready_devices(devices, loaded.suite.devices, load_device_configs(), watcher) as ready:
-        yield [one.inventory.info for one in ready]
 
 
 def _text_sha256(loaded: LoadedSuite) -> str:

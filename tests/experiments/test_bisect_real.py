@@ -138,12 +138,15 @@ def test_it_finds_the_commit_after_a_kill_and_builds_nothing_twice(site: BisectS
 
 @pytest.mark.timeout(900)
 def test_a_second_bisection_takes_its_programs_from_the_store(site: BisectSite, folder: Path) -> None:
-    words = ("--good", f"r{GUILTY - 1}", "--bad", f"r{GUILTY}", "--out", "second", "--budget", 2)
-    built = site.builds()
-    code, found, stderr = bisect(site, folder, *words)
+    words = ("--good", f"r{GUILTY - 1}", "--bad", f"r{GUILTY}", "--abi", "linux_x86_64", "--budget", 2)
+    code, found, stderr = bisect(site, folder, *words, "--out", "second")
     assert (code, found["outcome"]) == (1, "undecided"), stderr
     assert "budget" in found["reason"]
     assert [one["commit"] for one in found["remaining"]] == [site.commit(GUILTY)]
+    assert found["error_probability"] < 0.05
+    built = site.builds()
+    code, other, stderr = bisect(site, folder, *words, "--out", "other")
+    assert (code, other["outcome"], other["device_s"] > 0) == (1, "undecided", True), stderr
     assert site.builds() == built
 
 
