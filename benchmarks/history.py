@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,7 +38,7 @@ from harness.analysis.verdict import Rules
 
 NIGHTS = 120
 CHANGE = 60
-"""First night after what is planted."""
+"""First night that creeps; a step comes on a random night from then on."""
 WITHIN = 3
 CREEP_WITHIN = 40
 BUDGET = 0.001
@@ -77,8 +78,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if all(claim.holds for claim in claims) else 1
 
 
-Replay = Callable[[str, Lab, Truth, int, int], list[tuple[list[Raised], list[int]]]]
-"""Rule, lab, truth, nights, series: of each series what was raised, and the numbers of its nights."""
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a rule raised in a series."""
+
+    raised: list[Raised]
+    numbers: list[int]
+    """Numbers of its nights: some are missing."""
+    change: int
+    """Number of the first night after what is planted."""
+
+
+Replay = Callable[[str, Lab, Truth, int, int], list[Replayed]]
+"""Rule, lab, truth, nights, series."""
 
 
 def false_suspicions(series: int, replay: Replay) -> list[Claim]:
@@ -90,7 +102,7 @@ def false_suspicions(series: int, replay: Replay) -> list[Claim]:
         figures = []
         for rule, _ in RULES:
             found = replay(rule, lab, NOTHING, NIGHTS, _of(series, rule))
-            raised, nights = sum(len(one) for one, _ in found), sum(len(numbers) for _, numbers in found)
+            raised, nights = sum(len(one.raised) for one in found), sum(len(one.numbers) for one in found)
             figures.append(f"{1000 * raised / nights:.2f}")
             if rule == "harness":
                 claims.append(
@@ -101,17 +113,19 @@ def false_suspicions(series: int, replay: Replay) -> list[Claim]:
 
 
 def steps(series: int, replay: Replay) -> list[Claim]:
-    """One step in each series."""
+    """One step in each series, on a night of its own."""
     claims = []
-    print(f"\nA step, raised within {WITHIN} nights; and with its night named within 1 then")
+    print(
+        f"\nA step on night {CHANGE} to {NIGHTS - WITHIN}, raised within {WITHIN} nights; and with its night named within 1 then"
+    )
     print(_row("", *(name for name, _ in RULES)))
     for lab, size in ((PLAIN, 0.03), (PLAIN, 0.05), (BAD_NIGHTS, 0.03), (ALIKE_NEIGHBOURS, 0.03), (AS_HERE, 0.05)):
         figures = []
         for rule, _ in RULES:
-            found = replay(rule, lab, Truth(night=CHANGE, step=size), CHANGE + WITHIN, _of(series, rule))
-            after = [_first_after(raised, numbers) for raised, numbers in found]
+            found = replay(rule, lab, Truth(step=size), NIGHTS, _of(series, rule))
+            after = [_first_after(one) for one in found]
             in_time = [one is not None for one in after]
-            named = [one is not None and abs(one[1] - CHANGE) <= 1 for one in after]
+            named = [one is not None and abs(one[1]) <= 1 for one in after]
             figures.append(f"{np.mean(in_time):.1%}, {np.mean(named):.1%}")
             if rule == "harness" and lab is PLAIN and size == 0.03:
                 claims += [
@@ -138,8 +152,8 @@ def creeps(series: int, replay: Replay) -> list[Claim]:
         for rule, _ in RULES:
             count = _of(series, rule) // 2
             found = replay(rule, lab, Truth(night=CHANGE, creep=0.001), CHANGE + CREEP_WITHIN, count)
-            after = [_first_after(raised, numbers) for raised, numbers in found]
-            took = [one[0] - CHANGE + 1 for one in after if one is not None]
+            after = [_first_after(one) for one in found]
+            took = [one[0] + 1 for one in after if one is not None]
             figures.append(f"{len(took) / len(found):.1%}, {np.median(took) if took else float('nan'):.0f}")
             if rule == "harness" and lab is PLAIN:
                 words = f"a creep of 0.1 % a night, 1 % noise, raised within {CREEP_WITHIN} nights"
@@ -184,29 +198,33 @@ def _of(series: int, rule: str) -> int:
     return series if rule == "harness" else max(_PART, series // _USUAL_SHARE)
 
 
-def _first_after(raised: Sequence[Raised], numbers: Sequence[int]) -> tuple[int, int] | None:
-    """Night of the first suspicion upwards since the change, and the night that it names."""
-    for one in raised:
-        if one.up and numbers[one.night] >= CHANGE:
-            return numbers[one.night], numbers[one.first_bad]
+def _first_after(one: Replayed) -> tuple[int, int] | None:
+    """Nights from the change to the first suspicion upwards since, and to the night that it names."""
+    for raised in one.raised:
+        if raised.up and one.numbers[raised.night] >= one.change:
+            return one.numbers[raised.night] - one.change, one.numbers[raised.first_bad] - one.change
     return None
 
 
 def _spread_out(
     pool: ProcessPoolExecutor, rule: str, lab: Lab, truth: Truth, nights: int, series: int
-) -> list[tuple[list[Raised], list[int]]]:
+) -> list[Replayed]:
     parts = [(rule, lab, truth, nights, part, _PART) for part in range(-(-series // _PART))]
     return [one for part in pool.map(_replayed, parts) for one in part][:series]
 
 
-def _replayed(chunk: Chunk) -> list[tuple[list[Raised], list[int]]]:
+def _replayed(chunk: Chunk) -> list[Replayed]:
     name, lab, truth, nights, part, count = chunk
     rule: Rule = dict(RULES)[name]
     rng = np.random.default_rng([_SEED, part])
     found = []
     for _ in range(count):
-        series = simulate_series(rng, lab, nights, truth)
-        found.append((rule(series), nights_since(series, range(len(series.estimates)))))
+        planted, until = truth, nights
+        if truth.step:  # it is looked at for some nights after it
+            planted = replace(truth, night=int(rng.integers(CHANGE, nights - WITHIN + 1)))
+            until = planted.night + WITHIN
+        series = simulate_series(rng, lab, until, planted)
+        found.append(Replayed(rule(series), nights_since(series, range(len(series.estimates))), planted.night))
     return found
 
 

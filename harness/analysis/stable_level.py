@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from harness.analysis.ranks import Floats
 
-WINDOW = 90
+WINDOW = 120
 """Nights that a level comes from, at most: a lab's conditions wander over a year."""
 CLIP = 2.5
 """Deviations from which a night counts no more."""
@@ -27,8 +27,8 @@ _MAD = 1.4826
 """Standard deviation of normal values over their median distance from the median."""
 _PRIOR_NIGHTS = 10
 """Before any are seen, neighbouring nights are taken to be unlike; that counts for so many nights."""
-_CHANCE_MEMORY = 0.13
-"""So alike may 60 independent nights look, by one standard error."""
+_CHANCE_MEMORY = 0.08
+"""So alike may independent nights easily look."""
 _CARE = 3.0
 """What goes beyond that counts so many times more: nights that are more alike than they look make false alarms, and few nights show it."""
 MOST_MEMORY = 0.9
