@@ -19,6 +19,7 @@ from harness.cli.output_option import OutputPath
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
 from harness.cli.run_summary import write_json
+from harness.cli.seconds_option import Seconds
 from harness.errors import UsageError
 from harness.experiments.bisect_document import bisection_document
 from harness.experiments.bisection import Question, resume_bisection
@@ -89,7 +90,7 @@ _WITH_SOURCE = {"abis": "--abi", "flex": "--flex", "target": "--target", "flags"
 @click.option(
     "--budget",
     "budget_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     metavar="SECONDS",
     help="Device seconds for everything, builds not counted. Default: as many as it takes, up to 60 blocks a step.",
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harness.cli.seconds_option import Seconds
 from harness.history.database import WAIT_S
 from harness.history.database_address import VARIABLE
 
@@ -27,7 +28,7 @@ def wait_option(command: _Command) -> _Command:
     return click.option(
         "--wait",
         "wait_s",
-        type=click.FloatRange(0, 86400),
+        type=Seconds(0, 86400),
         default=WAIT_S,
         show_default=True,
         metavar="SECONDS",

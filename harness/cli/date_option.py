@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 
@@ -18,6 +18,7 @@ class Date(click.ParamType[datetime]):
             return value
         try:
             read = datetime.fromisoformat(str(value).strip())
+            read.astimezone(UTC)  # databases keep moments in UTC, which has no year 0 either
             return read.astimezone() if read.tzinfo is None else read
         except (ValueError, OverflowError, OSError):
             self.fail(f"{value!r} is no date: write it like 2026-11-30 or 2026-11-30T06:00", param, ctx)

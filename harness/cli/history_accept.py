@@ -50,9 +50,10 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def accept_command(ids: tuple[str, ...], undo: bool, database: str | None, wait_s: float, as_json: bool) -> None:
     """Accept changes as the new level. ID is a change, or a group of them."""
-    from harness.history.change_log import accept
 
     def work(connection: Connection, words: str, now: datetime) -> Sequence[Change]:
+        from harness.history.change_log import accept
+
         return accept(connection, words, now, undo=undo)
 
     _said(ids, work, database, wait_s, as_json=as_json, done="counts again" if undo else "accepted")
@@ -68,9 +69,10 @@ def mute_command(
     ids: tuple[str, ...], until: datetime | None, database: str | None, wait_s: float, as_json: bool
 ) -> None:
     """Silence changes, until a day or for good. ID is a change, or a group of them."""
-    from harness.history.change_log import mute
 
     def work(connection: Connection, words: str, now: datetime) -> Sequence[Change]:
+        from harness.history.change_log import mute
+
         return mute(connection, words, now, until=until)
 
     done = "muted" if until is None else f"muted until {until:%Y-%m-%d %H:%M %Z}".rstrip()
@@ -84,9 +86,13 @@ def mute_command(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def unmute_command(ids: tuple[str, ...], database: str | None, wait_s: float, as_json: bool) -> None:
     """Let muted changes count again. ID is a change, or a group of them."""
-    from harness.history.change_log import unmute
 
-    _said(ids, unmute, database, wait_s, as_json=as_json, done="no longer muted")
+    def work(connection: Connection, words: str, now: datetime) -> Sequence[Change]:
+        from harness.history.change_log import unmute
+
+        return unmute(connection, words, now)
+
+    _said(ids, work, database, wait_s, as_json=as_json, done="no longer muted")
 
 
 def _said(

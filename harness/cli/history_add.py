@@ -12,6 +12,7 @@ from harness.api.add_to_history import add_to_history
 from harness.cli.database_option import database_option, label_option, wait_option
 from harness.cli.printing import reader_may_leave
 from harness.cli.terminal_watcher import TerminalWatcher
+from harness.files.terminal_text import printable
 from harness.history.run_labels import parse_labels
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def add_command(
         stored.append(one)
         if not as_json:
             with reader_may_leave():
-                click.echo(f"{one.run_id}: {one.added} trials added, {one.known} known")
+                click.echo(printable(f"{one.run_id}: {one.added} trials added, {one.known} known"))
 
     try:
         done = add_to_history(
@@ -65,9 +66,9 @@ def add_command(
         if as_json and stored:
             _print_document(stored)
     for error in done.refused.values():
-        click.echo(f"harness: {error.message}", err=True)
+        click.echo(printable(f"harness: {error.message}"), err=True)
         if error.remedy:
-            click.echo(f"  {error.remedy}", err=True)
+            click.echo(printable(f"  {error.remedy}"), err=True)
     if done.refused:
         ctx.exit(2)
 

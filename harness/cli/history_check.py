@@ -16,6 +16,7 @@ from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
 from harness.cli.output_option import OutputFile, only_once
 from harness.cli.printing import reader_may_leave
+from harness.cli.seconds_option import Seconds
 from harness.cli.series_options import series_options
 from harness.errors import HarnessError, UsageError
 from harness.files.indented_json import indented
@@ -65,7 +66,7 @@ Exit code 1: a confirmed regression that nobody accepted or muted; with --fail-o
 @click.option(
     "--budget",
     "budget_s",
-    type=click.FloatRange(1, 30 * 86400),
+    type=Seconds(1, 30 * 86400),
     metavar="SECONDS",
     help="With --confirm: device time for all experiments together.  [default: 1800]",
 )

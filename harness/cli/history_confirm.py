@@ -10,6 +10,7 @@ from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.database_option import database_option
 from harness.cli.output_option import OutputPath
 from harness.cli.printing import reader_may_leave
+from harness.cli.seconds_option import Seconds
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.experiments.confirm_change import BUDGET_S, Confirmation, confirm
 from harness.files.indented_json import indented
@@ -36,7 +37,7 @@ Exit code 0: refuted, or a change for the better; 1: confirmed, the new side is 
 @click.option(
     "--budget",
     "budget_s",
-    type=click.FloatRange(1, 30 * 86400),
+    type=Seconds(1, 30 * 86400),
     default=BUDGET_S,
     show_default=True,
     metavar="SECONDS",
@@ -57,7 +58,7 @@ Exit code 0: refuted, or a change for the better; 1: confirmed, the new side is 
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(0, 86400),
+    type=Seconds(0, 86400),
     default=0.0,
     metavar="SECONDS",
     help="Wait up to SECONDS for a device that another harness process holds.",

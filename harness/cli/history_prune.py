@@ -9,6 +9,7 @@ import click
 from harness.api.prune_history import PrunedHistory, prune_history
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.terminal_watcher import TerminalWatcher
+from harness.files.terminal_text import printable
 from harness.history.ages import parse_age
 from harness.history.blob_store import VARIABLE, parse_size
 
@@ -53,13 +54,13 @@ def prune_command(
         watcher=TerminalWatcher(),
     )
     for reason in done.left:
-        click.echo(f"left alone: {reason}", err=True)
+        click.echo(printable(f"left alone: {reason}"), err=True)
     if as_json:
         click.echo(json.dumps(_document(done), indent=1))
         return
     verb = "would remove" if dry_run else "removed"
     for run in done.runs:
-        click.echo(f"{run.path}: {verb} {run.logs.files} logs, {run.logs.size_bytes / 1e6:.1f} MB")
+        click.echo(printable(f"{run.path}: {verb} {run.logs.files} logs, {run.logs.size_bytes / 1e6:.1f} MB"))
     size = sum(one.size_bytes for one in done.files)
     click.echo(f"{verb} the logs of {len(done.runs)} runs and {len(done.files)} kept files, {size / 1e6:.1f} MB")
 

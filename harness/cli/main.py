@@ -19,6 +19,7 @@ from harness.cli.printing import document_lost
 from harness.cli.standard_streams import let_stderr_fail, open_streams
 from harness.cli.verbs import Verbs
 from harness.errors import DeviceError, HarnessError, SetupError, SuiteError, UsageError
+from harness.files.terminal_text import printable_lines
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
 _NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
@@ -118,9 +119,9 @@ def _bug(error: Exception) -> int:
 
 def _say(error: HarnessError, code: int) -> int:
     for one in (error, *(error.further if isinstance(error, SuiteError) else ())):
-        click.echo(f"harness: {one.message}", err=True)
+        click.echo(f"harness: {printable_lines(one.message)}", err=True)
         if one.remedy:
-            click.echo(f"  {one.remedy}", err=True)
+            click.echo(f"  {printable_lines(one.remedy)}", err=True)
     return code
 
 

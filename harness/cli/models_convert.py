@@ -13,6 +13,7 @@ from rich.table import Table
 from harness.cli.console import open_console
 from harness.cli.printing import reader_may_leave
 from harness.cli.run_summary import write_json
+from harness.cli.seconds_option import Seconds
 from harness.errors import UsageError
 from harness.files.terminal_text import printable
 from harness.models.conversion import ConversionRequest, convert_source
@@ -55,9 +56,7 @@ _SHAPE = re.compile(r"(?P<name>.+)=(?P<sizes>[0-9]+(?:x[0-9]+)*)")
 @click.option(
     "--select-tf-ops", is_flag=True, help="Keep TensorFlow's own ops; the device then needs a runtime with Flex."
 )
-@click.option(
-    "--timeout", type=click.FloatRange(1), default=1800, show_default=True, help="Seconds that one step may take."
-)
+@click.option("--timeout", type=Seconds(1), default=1800, show_default=True, help="Seconds that one step may take.")
 @click.option(
     "-o",
     "--out",

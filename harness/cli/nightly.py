@@ -15,6 +15,7 @@ from harness.cli.console import open_console
 from harness.cli.database_option import database_option, label_option
 from harness.cli.output_option import OutputFile, OutputPath, require_place
 from harness.cli.printing import reader_may_leave
+from harness.cli.seconds_option import Seconds
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
 from harness.files.indented_json import indented
@@ -89,7 +90,7 @@ nightly does; 130: interrupted (what finished is kept).
 @click.option(
     "--confirm-budget",
     "confirm_budget_s",
-    type=click.FloatRange(0, 30 * 86400),
+    type=Seconds(0, 30 * 86400),
     default=1800.0,
     show_default=True,
     metavar="SECONDS",
@@ -113,7 +114,7 @@ nightly does; 130: interrupted (what finished is kept).
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(0, 86400),
+    type=Seconds(0, 86400),
     default=0.0,
     metavar="SECONDS",
     help="Wait up to SECONDS for another nightly to end, and for a device that another harness process holds.",

@@ -19,6 +19,7 @@ from harness.cli.database_option import database_option, label_option
 from harness.cli.harness_trace import traced
 from harness.cli.output_option import OutputFile, OutputPath, require_place
 from harness.cli.run_history import HistoryWish, add_at_the_end, history_wish
+from harness.cli.seconds_option import Seconds
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import HarnessError, UsageError
 
@@ -86,7 +87,7 @@ Examples:
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(0, 86400),
+    type=Seconds(0, 86400),
     default=0.0,
     metavar="SECONDS",
     help="Wait up to SECONDS for a device that another harness process holds.",
@@ -94,7 +95,7 @@ Examples:
 @click.option(
     "--quarantine",
     "quarantine_s",
-    type=click.FloatRange(0, 86400),
+    type=Seconds(0, 86400),
     default=QUARANTINE_S,
     show_default=True,
     metavar="SECONDS",

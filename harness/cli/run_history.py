@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from harness.errors import HarnessError, UsageError
+from harness.files.terminal_text import printable
 
 _SETUP = 3
 
@@ -69,8 +70,8 @@ def add_at_the_end(wish: HistoryWish, path: Path, code: int) -> int:
         if done.refused:
             raise done.refused[path]
     except HarnessError as error:
-        click.echo(f"harness: not added to the history: {error.message}", err=True)
-        click.echo(f"  {error.remedy + '; then: ' if error.remedy else ''}{wish.adding(path)}", err=True)
+        click.echo(printable(f"harness: not added to the history: {error.message}"), err=True)
+        click.echo(printable(f"  {error.remedy + '; then: ' if error.remedy else ''}{wish.adding(path)}"), err=True)
         return code or _SETUP
     (one,) = done.runs
     click.echo(f"history: {one.added} trials added to {done.database}", err=True)

@@ -13,7 +13,7 @@ from rich.status import Status
 from harness.analysis.stopping import Step
 from harness.api.run_watcher import RunWatcher
 from harness.cli.progress import RunProgress
-from harness.files.terminal_text import printable
+from harness.files.terminal_text import printable, printable_lines
 from harness.records import Result, Trial
 from harness.records.adaptive_decisions import AdaptivePlan
 
@@ -44,11 +44,11 @@ class TerminalWatcher(RunWatcher):
 
     def warning(self, message: str) -> None:
         """Print a line."""
-        click.echo(f"warning: {message}", err=True)
+        click.echo(f"warning: {printable_lines(message)}", err=True)
 
     def notice(self, message: str) -> None:
         """Print a line."""
-        click.echo(message, err=True)
+        click.echo(printable_lines(message), err=True)
 
     @contextmanager
     def measuring(self, total: int, done: int, plan: AdaptivePlan | None) -> Iterator[None]:

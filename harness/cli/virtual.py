@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from harness.cli.seconds_option import Seconds
 from harness.devices.device_config import DeviceConfig
 from harness.errors import UsageError
 from harness.virtual.adb_server import find_adb
@@ -66,7 +67,7 @@ def virtual() -> None:
 )
 @click.option(
     "--waits",
-    type=click.FloatRange(0, 3600, min_open=True),
+    type=Seconds(0, 3600, min_open=True),
     metavar="SECONDS",
     help="Let each benchmark process only wait so long and print a recorded output, marked synthetic.",
 )

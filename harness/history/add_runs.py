@@ -29,6 +29,7 @@ from harness.history.run_rows import (
     run_row,
     series_row,
     trial_row,
+    unstorable,
 )
 from harness.history.tables import blobs, devices, estimates, labels, runs, series, trials
 from harness.runs.run_folder import DECISIONS, MANIFEST, TRIALS
@@ -93,6 +94,8 @@ def add_run(
             connection.execute(update(runs).where(runs.c.id == known.id).values(path=str(place)))
         return AddedRun(run_id=manifest.run_id, added=0, known=known.results)
     run = load_run(path)
+    if (trouble := unstorable(run.manifest, run.results)) is not None:
+        raise UsageError(f"{path} cannot be added: {trouble}")
     found = estimates_of(run.manifest, run.results)
     row = run_row(
         run.manifest,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from harness.errors import UsageError
 
@@ -24,7 +24,9 @@ def parse_age(words: str, named: str) -> timedelta:
     found = _AGE.fullmatch(words.strip())
     try:
         if found is not None:
-            return timedelta(hours=int(found[1]) * _HOURS[found[2].lower()])
+            age = timedelta(hours=int(found[1]) * _HOURS[found[2].lower()])
+            datetime.now(UTC) - age  # raises beyond the first year: no moment is so long ago
+            return age
     except OverflowError:
         pass
     raise UsageError(f"{named}: {words!r} is no age", remedy="such as 30d, 12h or 8w")

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +48,10 @@ def parse_size(words: str, named: str) -> int:
     found = _SIZE.fullmatch(words.strip())
     if found is None:
         raise UsageError(f"{named}: {words!r} is no size", remedy="such as 20GB or 500MB")
-    return round(float(found[1]) * _UNITS[found[2].lower()])
+    size = float(found[1]) * _UNITS[found[2].lower()]
+    if math.isinf(size):
+        raise UsageError(f"{named} is no size: there is no disk so large", remedy="such as 20GB or 500MB")
+    return round(size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +111,10 @@ class BlobStore:
         if self.path(sha256) is not None:
             return None
         try:
-            size = source.stat().st_size
+            seen = source.stat()
+            if not stat.S_ISREG(seen.st_mode):  # opening a pipe would wait for its writer, with the lock held
+                return f"{source} is no file"
+            size = seen.st_size
             with self._locked(), source.open("rb") as stream:
                 if not self._make_room(self.max_bytes - size, {*used, sha256}):
                     return f"{size / 1e6:.1f} MB more than {self.max_bytes / 1e9:g} GB of files in use, the most that are kept"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,26 @@ OpValues = tuple[int, int, str, str, float | None, int | None]
 """Values of an op's row: trial, position, type, name, cost, calls."""
 
 _INT32 = 2**31
+
+
+def unstorable(manifest: Manifest, results: Iterable[Result]) -> str | None:
+    """Say what of a run has no place in any database, whatever is done to it; None if all has."""
+    for what, began, numbers in (
+        ("the run", manifest.started_at, ()),
+        *(
+            (f"trial {one.trial.trial_id}", one.started_at, (one.trial.threads, one.trial.process, one.trial.block))
+            for one in results
+        ),
+    ):
+        if began.tzinfo is None:
+            return f"{what} began at {began}, in no time zone"
+        try:
+            began.astimezone(UTC)
+        except OverflowError:
+            return f"{what} began at {began}, which is no time in UTC"
+        if any(_integer(number) is None for number in numbers):
+            return f"{what} has a number beyond 32 bits"
+    return None
 
 
 def run_row(manifest: Manifest, *, path: Path, digest: str, results: int, finished: bool, added_at: datetime) -> Row:
