@@ -20,7 +20,7 @@ from harness.analysis.centre import centre
 from harness.analysis.metrics import Metric, is_good, purpose_for, reported
 from harness.analysis.samples import paired_many
 from harness.history.series_of_trial import name_with_hash, series_devices
-from harness.records import DeviceInfo, Result
+from harness.records import DeviceInfo, Purpose, Result
 from harness.records.history import Ground, SeriesKey
 from harness.runs.run_store import Manifest
 
@@ -71,8 +71,8 @@ def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimate
                 f"{cell.key.model_label} on {cell.key.device}: left out, its processes ran with several binaries"
             )
             continue
-        ground = _ground(manifest, devices.get(cell.key.device), cell.results)
         differs = output_differs(cell.results)
+        grounds: dict[Purpose, Ground] = {}
         for metric in Metric:
             purpose = purpose_for(cell.results, metric)
             used = [
@@ -86,6 +86,9 @@ def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimate
             # A series is compared by ratios: a level of zero has none.
             if not values or centre(values) <= 0:
                 continue
+            if purpose not in grounds:
+                counted = [result for result in cell.results if is_good(result, purpose)]
+                grounds[purpose] = _ground(manifest, devices.get(cell.key.device), counted)
             trial = used[0][0].trial
             found.append(
                 Estimated(
@@ -107,7 +110,7 @@ def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimate
                     ci_high=None,
                     model_sha256=trial.model.sha256,
                     binary_sha256=used[0][0].artifact_sha256 or "",
-                    ground=ground,
+                    ground=grounds[purpose],
                     synthetic=any(result.synthetic for result, _ in used),
                     output_differs=differs,
                 )
@@ -166,13 +169,13 @@ def _with_intervals(found: Sequence[Estimated], samples: Sequence[Sequence[float
 
 
 def _ground(manifest: Manifest, device: DeviceInfo | None, results: Sequence[Result]) -> Ground:
-    good = [result for result in results if is_good(result, result.trial.purpose)]
+    """Return the ground of the processes that give an estimate. Others say nothing of it: whether a profile failed changes no latency."""
     return Ground(
         fingerprint=device.fingerprint if device is not None else None,
-        governor=_governor(device, (result.conditions.settings_observed for result in good)),
+        governor=_governor(device, (result.conditions.settings_observed for result in results)),
         config=_config(device),
         harness_version=manifest.harness_version,
-        asked=_asked(good),
+        asked=_asked(results),
     )
 
 
@@ -199,6 +202,9 @@ def _asked(results: Sequence[Result]) -> str:
     asked = {
         json.dumps(
             {
+                "purpose": str(
+                    result.trial.purpose
+                ),  # of memory: processes for it print other numbers than those for latency
                 "run": asdict(result.trial.run),
                 "inputs": result.trial.model.asked,
                 "delegate": [result.trial.delegate.name, sorted(result.trial.delegate.options.items())],

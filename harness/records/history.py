@@ -84,7 +84,7 @@ class Ground:
     """Name of the device config, with the beginning of a hash of what of it acts on trials."""
     harness_version: str = ""
     asked: str = ""
-    """Hash of what the suite asked of each process: lengths, inputs, delegate options, settings, the mask of the cores."""
+    """Hash of what the suite asked of each process: its purpose, lengths, inputs, delegate options, settings, the mask of the cores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

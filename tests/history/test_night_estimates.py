@@ -137,6 +137,23 @@ def test_what_is_asked_of_each_process_is_part_of_the_ground_but_not_how_many_th
     assert len({before, *others}) == 6
 
 
+def test_processes_that_give_no_estimate_do_not_change_its_ground() -> None:
+    warm = Conditions(settings_observed={"governor:policy0": "performance"})
+    profile = result(1.0, purpose=Purpose.PROFILE, conditions=warm)
+    profile = replace(profile, trial=replace(profile.trial, run=RunLengths(min_runs=7)))
+    (without,), (beside,) = of(cell([1.0])), of([*cell([1.0]), profile])
+    assert beside.ground == without.ground
+
+
+def test_peak_memory_of_processes_for_memory_stands_on_other_ground_than_that_of_the_others() -> None:
+    memory = Memory(periodic_peak_mb=50.0, overall_delta_mb=0.0)
+    plain = replace(result(1.0), measurement=Measurement(memory=memory))
+    (latency,) = of([plain], "peak_memory")
+    (dedicated,) = of([replace(plain, trial=replace(plain.trial, purpose=Purpose.MEMORY))], "peak_memory")
+    assert dedicated.value == latency.value
+    assert dedicated.ground.asked != latency.ground.asked
+
+
 def test_two_files_of_one_name_are_two_series() -> None:
     other = result(9.0, block=1)
     other = replace(other, trial=replace(other.trial, model=replace(other.trial.model, sha256="f" * 64)))
