@@ -34,7 +34,7 @@ class DatabaseAddress:
         """For people: without a password."""
         if self.file is not None:
             return str(self.file)
-        hidden = re.sub(r"(://[^/@]*?:)[^/]*@", r"\1***@", self.url)
+        hidden = re.sub(r"(://[^/@]*?:).*@", r"\1***@", self.url)  # a password may hold a slash that nobody escaped
         return re.sub(r"([?&]password=)[^&]*", r"\1***", hidden)
 
     @property

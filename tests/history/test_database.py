@@ -232,6 +232,7 @@ def test_an_address_is_a_path_a_url_or_the_environments(tmp_path: Path, monkeypa
     found = parse_address()
     assert found.url == "postgresql+psycopg://lab:secret@db/harness?password=other&a=b"
     assert found.shown == "postgresql+psycopg://lab:***@db/harness?password=***&a=b"
+    assert "secret" not in parse_address("postgresql://lab:a/secret@db/harness").shown
     assert found.argument == ""
     monkeypatch.chdir(tmp_path)
     assert parse_address("a/b.db").file == tmp_path / "a" / "b.db"
