@@ -78,11 +78,14 @@ def since(group: Sequence[Change]) -> str:
 
 
 def verdict(one: Change) -> str:
-    """Return the verdict with what people said: `confirmed, accepted`, `suspected, muted until 2026-12-01`."""
+    """Return the verdict with what people said: `confirmed, accepted`, `suspected, muted until 2026-12-01`.
+
+    That day is local: it is the one that somebody gave.
+    """
     words = [str(one.verdict)]
     words += ["accepted"] if one.accepted else []
     if one.muted:
-        words += [f"muted until {one.muted_until:%Y-%m-%d}" if one.muted_until else "muted"]
+        words += [f"muted until {one.muted_until.astimezone():%Y-%m-%d}" if one.muted_until else "muted"]
     words += ["no longer seen"] if one.unseen_since else []
     words += ["over"] if one.mended_since else []
     return ", ".join(words)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_what_asks_for_nothing_is_one_line_or_a_number() -> None:
         "1 improved, 1 explained: 1 series over 65 nights",
         "not listed: 1 accepted, 1 muted, 1 no longer seen, 1 over (harness history list --changes)",
     ]
-    assert change_words.verdict(found[3]) == f"suspected, muted until {NOW:%Y-%m-%d}"
+    assert change_words.verdict(found[3]) == f"suspected, muted until {NOW.astimezone():%Y-%m-%d}"
 
 
 @pytest.mark.parametrize(
@@ -252,3 +253,14 @@ def test_what_matters_most_comes_first() -> None:
     ordered = [group[0].id for group in checked(*found).groups()]
     assert ordered == ["sure", "new", "old", "less", "quiet"]
     assert found[0].first_bad_at - found[1].first_bad_at == timedelta(days=54)
+
+
+def test_a_change_is_muted_until_the_day_that_somebody_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        given = datetime(2026, 12, 24).astimezone().astimezone(UTC)  # as `--until 2026-12-24` is kept
+        assert change_words.verdict(replace(change(10), muted=True, muted_until=given)).endswith("until 2026-12-24")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
