@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ import click
 class Seconds(click.FloatRange):
     """A number within a range. `nan` is none: it is neither below nor above any limit, so a budget of it would never be spent."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read a number."""
         read = float(super().convert(value, param, ctx))
         if math.isnan(read):

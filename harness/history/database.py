@@ -186,6 +186,8 @@ def _prepare(address: DatabaseAddress, file: Path, *, create: bool) -> None:
     try:
         if file.is_dir():
             raise UsageError(f"{file} is a folder", remedy="name a file: --database FILE")
+        if file.is_fifo():  # opening it would wait for its writer
+            raise UsageError(f"{file} is a pipe", remedy="name a file: --database FILE")
         with file.open("rb") as stream:
             if stream.read(16) not in (b"", b"SQLite format 3\0"):
                 raise UsageError(f"{file} is no SQLite database", remedy="name another file: --database FILE")

@@ -74,6 +74,18 @@ def test_a_model_that_is_a_pipe_by_now_is_not_waited_for(tmp_path: Path) -> None
     assert (done.returncode, f"model m is not kept: {pipe} is no file" in done.stderr) == (0, True)
 
 
+def test_a_pipe_is_no_database_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "history.db"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR)  # without it, a program that opens the pipe would never come back
+    try:
+        os.write(end, b"SQLite format 3\0")
+        done = harness("history", "list", "--database", pipe)
+    finally:
+        os.close(end)
+    assert (done.returncode, f"{pipe} is a pipe" in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     "words",
     [
