@@ -145,6 +145,7 @@ def nightly_command(
     from harness.experiments.nightly_lock import one_nightly
     from harness.experiments.nightly_run import NightPlan, nightly
     from harness.experiments.tell_of_night import Told, tell
+    from harness.history.adding_options import adding_options
     from harness.history.database import require_history
     from harness.history.run_labels import parse_labels
 
@@ -171,7 +172,7 @@ def nightly_command(
     with one_nightly(nightly_lock_file(), wait_s, _waits):
         night = nightly(plan, TerminalWatcher())
         told = Told() if night.interrupted else tell(night, database=database, command=command, url=url)
-    _print(night, told=told.arrived, as_json=as_json)
+    _print(night, told=told.arrived, adding=adding_options(database, plan.labels), as_json=as_json)
     for error in (*night.troubles, *told.troubles):
         click.echo(f"harness: {error.message}", err=True)
         if error.remedy:
@@ -183,7 +184,7 @@ def _waits(holder: str) -> None:
     click.echo(f"waits for another nightly to end: {holder}", err=True)
 
 
-def _print(night: Night, *, told: bool, as_json: bool) -> None:
+def _print(night: Night, *, told: bool, adding: str, as_json: bool) -> None:
     from harness.experiments.confirmation_facts import facts_of_tried
     from harness.experiments.night_story import night_document, suite_lines
     from harness.formats.changes_text import print_check
@@ -193,7 +194,7 @@ def _print(night: Night, *, told: bool, as_json: bool) -> None:
         if as_json:
             click.echo(indented(night_document(night, told=told)))
             return
-        for line in suite_lines(night):
+        for line in suite_lines(night, adding):
             click.echo(line)
         for one in night.tried:
             click.echo("\n".join(confirmation_lines(facts_of_tried(one))))

@@ -63,7 +63,9 @@ def revisions_between(source: Path, good: str, bad: str) -> tuple[Place, ...]:
         # The first candidate would be blamed for all in which the two branches differ.
         raise UsageError(
             f"--good {good} came to --bad {bad} by a merge: the first parents of --bad, which are searched, leave it out",
-            remedy=f"begin where its branch began: --good {left[:12]}" if left else "a shallow clone? git fetch --unshallow",
+            remedy=f"begin where its branch began: --good {left[:12]}"
+            if left
+            else "a shallow clone? git fetch --unshallow",
         )
     return (*_log(source, "--max-count=1", commits[0]), *between)
 

@@ -213,7 +213,7 @@ def test_a_notification_that_fails_is_told_and_tried_again_the_next_night(tmp_pa
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     """The first suite is in the history by then; the second one's results are on the disk."""
     first, second = suite(tmp_path, "first"), suite(tmp_path, "second", processes=4)
-    runs, database = tmp_path / "runs", tmp_path / "history.db"
+    runs, database = tmp_path / "my runs", tmp_path / "history.db"
     with VirtualFarm(["virtual-flagship"]) as farm:
         target = AdbTarget(farm.serials[0], port=farm.adb_port)
         # The program's third call is the second suite's second process: there it stays.
@@ -223,6 +223,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
             [
                 *(sys.executable, "-m", "harness", "nightly", str(first), str(second), "--device", target.serial),
                 *("--binary", write_program(tmp_path), "--out", str(runs), "--database", str(database)),
+                *("--label", "note=two words"),
             ],
             env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)},
             stdout=subprocess.PIPE,
@@ -239,7 +240,8 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     (folder,) = runs.glob("second-*")
-    assert f"go on with: harness run --resume {folder} --history" in stdout
+    words = f"harness run --resume '{folder}' --history --label 'note=two words' --database {database}"
+    assert f"go on with: {words}\n" in stdout
     assert len(load_run(folder).results) == 1
     with open_history(str(database)) as db, db.read() as connection:
         (series,) = read_series(connection, metrics=["inference_avg"])
