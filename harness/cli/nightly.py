@@ -14,7 +14,7 @@ from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.console import open_console
 from harness.cli.database_option import database_option, label_option
 from harness.cli.output_option import OutputFile, OutputPath, require_place
-from harness.cli.printing import reader_may_leave
+from harness.cli.printing import reader_may_leave, say_error
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
 from harness.files.indented_json import indented
@@ -22,7 +22,7 @@ from harness.files.user_folders import nightly_lock_file
 
 if TYPE_CHECKING:
     from harness.analysis.checked_history import FailOn
-    from harness.experiments.nightly_run import Night
+    from harness.experiments.nightly_run import Night, NightPlan
 
 _EPILOG = """\b
 Examples:
@@ -145,7 +145,6 @@ def nightly_command(
     from harness.experiments.nightly_lock import one_nightly
     from harness.experiments.nightly_run import NightPlan, nightly
     from harness.experiments.tell_of_night import Told, tell
-    from harness.history.adding_options import adding_options
     from harness.history.database import require_history
     from harness.history.run_labels import parse_labels
 
@@ -172,11 +171,9 @@ def nightly_command(
     with one_nightly(nightly_lock_file(), wait_s, _waits):
         night = nightly(plan, TerminalWatcher())
         told = Told() if night.interrupted else tell(night, database=database, command=command, url=url)
-    _print(night, told=told.arrived, adding=adding_options(database, plan.labels), as_json=as_json)
+    _print(night, plan, told=told.arrived, as_json=as_json)
     for error in (*night.troubles, *told.troubles):
-        click.echo(f"harness: {error.message}", err=True)
-        if error.remedy:
-            click.echo(f"  {error.remedy}", err=True)
+        say_error(error)
     ctx.exit(night.exit_code or (3 if told.troubles else 0))
 
 
@@ -184,22 +181,24 @@ def _waits(holder: str) -> None:
     click.echo(f"waits for another nightly to end: {holder}", err=True)
 
 
-def _print(night: Night, *, told: bool, adding: str, as_json: bool) -> None:
+def _print(night: Night, plan: NightPlan, *, told: bool, as_json: bool) -> None:
     from harness.experiments.confirmation_facts import facts_of_tried
     from harness.experiments.night_story import night_document, suite_lines
     from harness.formats.changes_text import print_check
     from harness.formats.confirmation_words import confirmation_lines
+    from harness.history.adding_options import adding_options
+    from harness.history.database_address import parse_address
 
     with reader_may_leave(document=as_json):
         if as_json:
             click.echo(indented(night_document(night, told=told)))
             return
-        for line in suite_lines(night, adding):
+        for line in suite_lines(night, adding_options(plan.database, plan.labels)):
             click.echo(line)
         for one in night.tried:
             click.echo("\n".join(confirmation_lines(facts_of_tried(one))))
         if night.checked is not None:
             click.echo()
-            print_check(night.checked, open_console())
+            print_check(night.checked, open_console(), argument=parse_address(plan.database).argument)
         if night.report is not None:
             click.echo(f"report: {night.report}")

@@ -17,6 +17,7 @@ import pytest
 
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import load_device_configs
+from harness.experiments import nightly_run
 from harness.experiments.nightly_lock import one_nightly
 from harness.files.user_folders import nightly_lock_file
 from harness.history.change_log import known_changes, record_evidence
@@ -208,6 +209,28 @@ def test_a_notification_that_fails_is_told_and_tried_again_the_next_night(tmp_pa
     assert document["experiments"] == []
     code, document, _ = nightly(tmp_path, *words, "--notify-command", "true")
     assert (code, document["notified"]) == (0, True)
+
+
+def test_words_of_a_night_name_its_history(tmp_path: Path, device: str) -> None:
+    database = tmp_path / "history.db"
+    with open_history(str(database)) as db, db.begin() as connection:
+        store(connection, [noisy(1.06)])
+    words = [suite(tmp_path, "s"), "--device", device, "--confirm-budget", 0, "--database", database]
+    done = harness("nightly", *words, cwd=tmp_path, env={"COLUMNS": "500"})
+    assert done.returncode == 0, done.stderr
+    assert f"--database {database}\n" in done.stdout.partition("to be sure: harness history confirm ")[2]
+
+
+def test_ctrl_c_after_the_suites_tells_of_them_all_the_same(
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nightly_run, "check_history", interrupted)
+    code, document, _ = nightly(tmp_path, suite(tmp_path, "s"), "--device", device)
+    assert (code, document["interrupted"], document["check"]) == (130, True, None)
+    assert document["runs"][0]["added"] == 1
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
