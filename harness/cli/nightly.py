@@ -139,7 +139,7 @@ def nightly_command(
     wait_s: float,
     as_json: bool,
 ) -> None:
-    """Do a night: measure suites, look for changes, put suspicions to the test, write the page, tell of regressions."""
+    """Do a night: measure suites, find and confirm changes, tell of them."""
     del history
     from harness.experiments.night_notice import check_url, parse_command
     from harness.experiments.nightly_lock import one_nightly

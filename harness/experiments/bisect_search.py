@@ -195,7 +195,7 @@ class Search:
 
         decided = self._decided(0, place, "midpoint", alpha, first_blocks(alpha), decide)
         if decided is None:
-            self._skip(place, "it builds, but gives no number")
+            self._skip(place, "it gives no number")
             return None
         self._error += alpha
         self._add(decided)
