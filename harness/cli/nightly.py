@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -193,7 +194,8 @@ def _print(night: Night, plan: NightPlan, *, told: bool, as_json: bool) -> None:
         if as_json:
             click.echo(indented(night_document(night, told=told)))
             return
-        for line in suite_lines(night, adding_options(plan.database, plan.labels)):
+        binaries = "".join(f" --binary {shlex.quote(f'{abi}={path}')}" for abi, path in plan.binaries.items())
+        for line in suite_lines(night, adding_options(plan.database, plan.labels), binaries):
             click.echo(line)
         for one in night.tried:
             click.echo("\n".join(confirmation_lines(facts_of_tried(one))))

@@ -21,14 +21,15 @@ from harness.records import Status
 from harness.records.history import Change, ChangeVerdict
 
 
-def suite_lines(night: Night, adding: str = "") -> list[str]:
+def suite_lines(night: Night, adding: str = "", binaries: str = "") -> list[str]:
     """Return a line for each suite, safe to print.
 
     Args:
         night: what came of it.
         adding: options that put a run into this history, for commands that the lines name.
+        binaries: options that name the binaries, without which a run does not go on.
     """
-    return [printable(_line(one, adding)) for one in night.suites]
+    return [printable(_line(one, adding, binaries)) for one in night.suites]
 
 
 def night_document(night: Night, *, told: bool) -> dict[str, Any]:
@@ -112,14 +113,14 @@ def notice_of(night: Night, changes: Collection[Change], told_before: Collection
     )
 
 
-def _line(one: SuiteNight, adding: str) -> str:
+def _line(one: SuiteNight, adding: str, binaries: str) -> str:
     if one.outcome is None:
         return f"{one.suite}: did not run: {one.error}"
     counts = ", ".join(f"{one.outcome.counts[status]} {status}" for status in Status if one.outcome.counts.get(status))
     line = f"{one.suite}: {counts or 'no trial'}; {one.outcome.path}"
     folder = shlex.quote(str(one.outcome.path))
     if one.outcome.interrupted:
-        return f"{line}; interrupted, go on with: harness run --resume {folder} --history{adding}"
+        return f"{line}; interrupted, go on with: harness run --resume {folder}{binaries} --history{adding}"
     if one.outcome.unfinished:
         line += f"; {one.outcome.unfinished} did not run"
     if one.error is not None:

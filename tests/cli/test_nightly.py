@@ -242,10 +242,11 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         # The program's third call is the second suite's second process: there it stays.
         hold = "mkdir /data/local/tmp/hold && echo 3 >/data/local/tmp/hold/at"
         assert target.run(hold, timeout_s=60).exit_code == 0
+        binary = write_program(tmp_path)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "harness", "nightly", str(first), str(second), "--device", target.serial),
-                *("--binary", write_program(tmp_path), "--out", str(runs), "--database", str(database)),
+                *("--binary", binary, "--out", str(runs), "--database", str(database)),
                 *("--label", "note=two words"),
             ],
             env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)},
@@ -263,8 +264,10 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     (folder,) = runs.glob("second-*")
-    words = f"harness run --resume '{folder}' --history --label 'note=two words' --database {database}"
-    assert f"go on with: {words}\n" in stdout
+    go_on = (
+        f"harness run --resume '{folder}' --binary {binary} --history --label 'note=two words' --database {database}"
+    )
+    assert f"go on with: {go_on}\n" in stdout
     assert len(load_run(folder).results) == 1
     with open_history(str(database)) as db, db.read() as connection:
         (series,) = read_series(connection, metrics=["inference_avg"])
