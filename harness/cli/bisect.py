@@ -27,7 +27,7 @@ from harness.experiments.bisection import bisect as run_bisection
 
 _EPILOG = """\b
 Examples:
-  harness bisect --source ~/tensorflow --good v2.18.0 --bad v2.19.0 --suite suite.yaml --device R5CT30ABCDE
+  harness bisect --source ~/tensorflow --good 4f1c2e9 --bad origin/master --suite suite.yaml --device R5CT30ABCDE
   harness bisect --source ~/litert --good abc1234 --bad HEAD --suite quickstart --device virtual:1 --budget 1800
   harness bisect --source . --good v1 --bad v2 --suite suite.yaml --cell delegate=xnnpack,threads=4
   harness bisect --models 'exports/net-*.tflite' --suite suite.yaml --device any

@@ -130,7 +130,9 @@ def _print_found(one: Bisection, console: Console) -> None:
     if place.author is not None:
         say(console, f"{escape(printable(place.author))}, {place.date}")
     say(console, f"{_pair(change, places)}: {escape(_numbers(change.estimate))}")
-    say(console, f"{escape(one.asked.metric)} of {escape(printable(answer.cell or ''))}")
+    # Of a list of models a cell names no model: "on R5CT1 xnnpack".
+    cell = printable(answer.cell or "")
+    say(console, escape(f"{one.asked.metric} {cell if cell.startswith('on ') else f'of {cell}'}"))
 
 
 def _headline(one: Bisection) -> str:

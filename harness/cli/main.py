@@ -15,11 +15,10 @@ import click
 
 from harness import __version__
 from harness.cli.logging_setup import add_verbose_option, configure, keep_traceback
-from harness.cli.printing import document_lost
+from harness.cli.printing import document_lost, say_error
 from harness.cli.standard_streams import let_stderr_fail, open_streams
 from harness.cli.verbs import Verbs
 from harness.errors import DeviceError, HarnessError, SetupError, SuiteError, UsageError
-from harness.files.terminal_text import printable_lines
 
 BAD, USAGE, SETUP, INTERRUPTED = 1, 2, 3, 130
 _NAMED_BADLY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
@@ -119,9 +118,7 @@ def _bug(error: Exception) -> int:
 
 def _say(error: HarnessError, code: int) -> int:
     for one in (error, *(error.further if isinstance(error, SuiteError) else ())):
-        click.echo(f"harness: {printable_lines(one.message)}", err=True)
-        if one.remedy:
-            click.echo(f"  {printable_lines(one.remedy)}", err=True)
+        say_error(one)
     return code
 
 

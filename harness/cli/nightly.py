@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +15,7 @@ from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.console import open_console
 from harness.cli.database_option import database_option, label_option
 from harness.cli.output_option import OutputFile, OutputPath, require_place
-from harness.cli.printing import reader_may_leave
+from harness.cli.printing import reader_may_leave, say_error
 from harness.cli.seconds_option import Seconds
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
@@ -23,7 +24,7 @@ from harness.files.user_folders import nightly_lock_file
 
 if TYPE_CHECKING:
     from harness.analysis.checked_history import FailOn
-    from harness.experiments.nightly_run import Night
+    from harness.experiments.nightly_run import Night, NightPlan
 
 _EPILOG = """\b
 Examples:
@@ -140,7 +141,7 @@ def nightly_command(
     wait_s: float,
     as_json: bool,
 ) -> None:
-    """Do a night: measure suites, look for changes, put suspicions to the test, write the page, tell of regressions."""
+    """Do a night: measure suites, find and confirm changes, tell of them."""
     del history
     from harness.experiments.night_notice import check_url, parse_command
     from harness.experiments.nightly_lock import one_nightly
@@ -172,11 +173,9 @@ def nightly_command(
     with one_nightly(nightly_lock_file(), wait_s, _waits):
         night = nightly(plan, TerminalWatcher())
         told = Told() if night.interrupted else tell(night, database=database, command=command, url=url)
-    _print(night, told=told.arrived, as_json=as_json)
+    _print(night, plan, told=told.arrived, as_json=as_json)
     for error in (*night.troubles, *told.troubles):
-        click.echo(f"harness: {error.message}", err=True)
-        if error.remedy:
-            click.echo(f"  {error.remedy}", err=True)
+        say_error(error)
     ctx.exit(night.exit_code or (3 if told.troubles else 0))
 
 
@@ -184,22 +183,25 @@ def _waits(holder: str) -> None:
     click.echo(f"waits for another nightly to end: {holder}", err=True)
 
 
-def _print(night: Night, *, told: bool, as_json: bool) -> None:
+def _print(night: Night, plan: NightPlan, *, told: bool, as_json: bool) -> None:
     from harness.experiments.confirmation_facts import facts_of_tried
     from harness.experiments.night_story import night_document, suite_lines
     from harness.formats.changes_text import print_check
     from harness.formats.confirmation_words import confirmation_lines
+    from harness.history.adding_options import adding_options
+    from harness.history.database_address import parse_address
 
     with reader_may_leave(document=as_json):
         if as_json:
             click.echo(indented(night_document(night, told=told)))
             return
-        for line in suite_lines(night):
+        binaries = "".join(f" --binary {shlex.quote(f'{abi}={path}')}" for abi, path in plan.binaries.items())
+        for line in suite_lines(night, adding_options(plan.database, plan.labels), binaries):
             click.echo(line)
         for one in night.tried:
             click.echo("\n".join(confirmation_lines(facts_of_tried(one))))
         if night.checked is not None:
             click.echo()
-            print_check(night.checked, open_console())
+            print_check(night.checked, open_console(), argument=parse_address(plan.database).argument)
         if night.report is not None:
             click.echo(f"report: {night.report}")

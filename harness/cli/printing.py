@@ -8,7 +8,10 @@ import os
 import sys
 from collections.abc import Iterator
 
-from harness.errors import SetupError
+import click
+
+from harness.errors import HarnessError, SetupError
+from harness.files.terminal_text import printable_lines
 
 _GONE = (errno.EPIPE, errno.EIO)
 """Errors of writing to a pipe without a reader, and to a closed terminal."""
@@ -43,3 +46,14 @@ def reader_may_leave(*, document: bool = False) -> Iterator[None]:
 def document_lost() -> SetupError:
     """Return the error for a JSON document that did not reach its reader."""
     return SetupError("the JSON document was not written: its reader has gone")
+
+
+def say_error(error: HarnessError) -> None:
+    """Print an error and its remedy on stderr. Control characters in it, as of a stranger's file name, do nothing to the terminal."""
+    click.echo(f"harness: {printable_lines(error.message)}", err=True)
+    if error.remedy:
+        click.echo(f"  {printable_lines(error.remedy)}", err=True)
+
+
+def printable_lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))

@@ -25,10 +25,9 @@ class HistoryWish:
 
     def adding(self, path: Path) -> str:
         """Return the command that adds the run later."""
-        words = ["harness", "history", "add", str(path)]
-        words += [word for key, value in self.labels.items() for word in ("--label", f"{key}={value}")]
-        words += ["--database", self.database] if self.database else []
-        return shlex.join(words)
+        from harness.history.adding_options import adding_options
+
+        return f"harness history add {shlex.quote(str(path))}{adding_options(self.database, self.labels)}"
 
 
 def history_wish(*, wanted: bool, database: str | None, labels: Sequence[str], dry_run: bool) -> HistoryWish:

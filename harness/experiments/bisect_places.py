@@ -38,7 +38,7 @@ def revisions_between(source: Path, good: str, bad: str) -> tuple[Place, ...]:
     Of a merge only the first parent is followed, so the list is the history of the branch itself.
 
     Raises:
-        UsageError: one is no revision there, or good is no ancestor of bad.
+        UsageError: one is no revision there, or good is no ancestor of bad by first parents.
         SetupError: Git is missing, or cannot answer.
     """
     if not source.is_dir():
@@ -58,6 +58,15 @@ def revisions_between(source: Path, good: str, bad: str) -> tuple[Place, ...]:
             remedy=f"their last common ancestor is {base[:12]}" if base else "a shallow clone? git fetch --unshallow",
         )
     between = _log(source, "--first-parent", "--reverse", f"{commits[0]}..{commits[1]}")
+    left = git.try_to_ask(source, "rev-parse", f"{between[0].commit}^1")
+    if left != commits[0]:
+        # The first candidate would be blamed for all in which the two branches differ.
+        raise UsageError(
+            f"--good {good} came to --bad {bad} by a merge: the first parents of --bad, which are searched, leave it out",
+            remedy=f"begin where its branch began: --good {left[:12]}"
+            if left
+            else "a shallow clone? git fetch --unshallow",
+        )
     return (*_log(source, "--max-count=1", commits[0]), *between)
 
 
@@ -112,7 +121,8 @@ def _log(source: Path, *arguments: str) -> list[Place]:
     form = "--format=%H%x00%s%x00%an%x00%aI"
     text = git.ask(source, "log", "--no-color", "--no-show-signature", form, *arguments, "--")
     found = []
-    for line in text.splitlines():
+    # Not `splitlines`: a subject may hold a form feed or another of the characters that end a line for Python alone.
+    for line in text.split("\n"):
         commit, subject, author, date = line.split("\0")
         found.append(Place(name=commit[:12], commit=commit, subject=subject, author=author, date=date))
     return found

@@ -6,7 +6,7 @@ one, until its side is sure. At last the two neighbours that remain are measured
 fresh numbers that must agree.
 
 Each decision may err with a chance of its own. Together they spend less than `ERROR`: a decision gets an equal part of what is left for
-those that may still come, with one part more than there are.
+those that may still come, with one part more than there are. The last measurement is such a decision too: of a creep it could make a jump.
 
 A history need not have one single step. Whatever it looks like, good lies on one side and bad on the other, so some revision between the
 two makes the ratio jump; the search ends at one such, and its last measurement shows the jump or says that there is none.
@@ -70,6 +70,9 @@ class Search:
     _skipped: dict[int, str] = field(default_factory=dict)
     _spent_s: float = 0.0
     _per_block_s: float = 0.0
+    """Device seconds of a block in one cell."""
+    _cells: int = 1
+    """Cells that the ends were measured in."""
     _error: float = 0.0
     _cell: str | None = None
     _size: float = 0.0
@@ -84,9 +87,7 @@ class Search:
             return self._answer("no_difference", "good and bad are the same program, byte for byte", low, high)
         ends = self._ends()
         if ends.estimate is None:
-            return self._answer(
-                "undecided", f"no cell gave numbers of both good and bad{self._out_of_budget()}", low, high
-            )
+            return self._answer("undecided", "no cell gave numbers of both good and bad", low, high)
         if ends.verdict != "bad":
             same = ends.verdict == "good"
             why = "good and bad do not differ" if same else f"good and bad do not surely differ{self._out_of_budget()}"
@@ -117,7 +118,7 @@ class Search:
 
     def _ends(self) -> Step:
         """Measure all cells until the change of one is sure, and take the largest sure slowdown, else the largest sure gain."""
-        alpha = ERROR / (_decisions(self.count) + 2)
+        alpha = ERROR / (_decisions(self.count) + 3)
         gathered: dict[str, list[Pair]] = {}
         runs: list[str] = []
         began_s = self._spent_s
@@ -194,7 +195,7 @@ class Search:
 
         decided = self._decided(0, place, "midpoint", alpha, first_blocks(alpha), decide)
         if decided is None:
-            self._skip(place, "it builds, but gives no number")
+            self._skip(place, "it gives no number")
             return None
         self._error += alpha
         self._add(decided)
@@ -208,7 +209,7 @@ class Search:
         return "bad" if own == self.program(high) else None
 
     def _change(self, low: int, high: int) -> Step:
-        alpha = self._alpha(1)
+        alpha = self._alpha(0)
         edge = math.log1p(self.min_effect)
 
         def decide(pairs: Sequence[Pair]) -> Decision:
@@ -224,6 +225,8 @@ class Search:
         step = self._decided(low, high, "change", alpha, max(_FIRST_OF_ENDS, first_blocks(alpha)), decide)
         if step is None:
             step = Step(part="change", base=low, head=high, verdict="undecided", estimate=None, cell=self._cell)
+        else:
+            self._error += alpha
         self._add(step)
         return step
 
@@ -268,16 +271,20 @@ class Search:
         if self.budget_s is not None:
             left_s = self.budget_s - self._spent_s
             if self._per_block_s:
-                blocks = min(blocks, int(left_s / self._per_block_s))
+                blocks = min(blocks, int(left_s / (self._per_block_s * (1 if cell is not None else self._cells))))
             if left_s <= 0 or blocks < 1:
                 return None
         took = self.measure(base, head, part=part, number=number, blocks=blocks, cell=cell)
         self._spent_s += took.device_s
-        self._per_block_s = took.device_s / max(1, took.blocks)
+        if cell is None:
+            self._cells = max(1, len(took.cells))
+        self._per_block_s = took.device_s / (max(1, took.blocks) * (1 if cell is not None else self._cells))
         return took
 
     def _alpha(self, remaining: int) -> float:
-        return (ERROR - self._error) / (_decisions(remaining) + 1)
+        """The part of what is left for a decision: of a midpoint among `remaining` places, or, with 0, of the last measurement."""
+        still = _decisions(remaining) + 1 if remaining else 1
+        return (ERROR - self._error) / (still + 1)
 
     def _out_of_budget(self) -> str:
         spent = self.budget_s is not None and self._spent_s + self._per_block_s > self.budget_s

@@ -9,6 +9,7 @@ Format history (`format_version` of `bisection.json`):
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -167,7 +168,7 @@ def _refuse_another(folder: Path, known: State, asked: Asked, places: Sequence[P
         if before != now:
             raise UsageError(
                 f"{folder} holds another bisection: {one.name} was {json.dumps(before)}, is {json.dumps(now)}",
-                remedy=f"go on with that one: harness bisect --resume {folder}; or name a new folder: --out DIR",
+                remedy=f"go on with that one: harness bisect --resume {shlex.quote(str(folder))}; or name a new folder: --out DIR",
             )
     if tuple(places) != known.places:
         raise UsageError(

@@ -13,6 +13,7 @@ from harness.experiments.change_decision import Answer
 from harness.experiments.kept_file import FileGone, Kept
 from harness.experiments.sides_of_change import NothingToRun
 from harness.experiments.two_sided_run import PlannedExperiment, TwoSidedRun, plan_experiment, run_experiment
+from harness.files.terminal_text import printable
 from harness.records.history import Change, ChangeVerdict, Series
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _series(db: HistoryDatabase, change: Change) -> Series:
         every = read_series(connection, metrics=[key.metric], device=key.device, model=key.model)
     found = next((one for one in every if one.key == change.series), None)
     if found is None:
-        raise UsageError(f"{change.id}: the history has no {change.series.words} any more")
+        raise UsageError(f"{change.id}: the history has no {printable(change.series.words)} any more")
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from harness.binaries.binary_store import BinaryStore, sha256_of
 from harness.errors import SetupError
+from harness.files.terminal_text import printable
 from harness.litert_host.launcher import content_digest, content_named_in
 from harness.virtual.replay.replay_launcher import recordings_named_in, replay_digest
 
@@ -47,6 +48,7 @@ def kept_file(
     Raises:
         FileGone: it is nowhere, or what it starts has changed since.
     """
+    called = printable(called)
     if not _SHA256.fullmatch(sha256):
         raise FileGone(f"the {side} {kind} {called} is not known by its content", remedy=_REMEDY)
     what = f"the {side} {kind} {called} (SHA-256 {sha256[:12]})"

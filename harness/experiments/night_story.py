@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from collections import Counter
 from collections.abc import Collection
@@ -20,9 +21,15 @@ from harness.records import Status
 from harness.records.history import Change, ChangeVerdict
 
 
-def suite_lines(night: Night) -> list[str]:
-    """Return a line for each suite, safe to print."""
-    return [printable(_line(one)) for one in night.suites]
+def suite_lines(night: Night, adding: str = "", binaries: str = "") -> list[str]:
+    """Return a line for each suite, safe to print.
+
+    Args:
+        night: what came of it.
+        adding: options that put a run into this history, for commands that the lines name.
+        binaries: options that name the binaries, without which a run does not go on.
+    """
+    return [printable(_line(one, adding, binaries)) for one in night.suites]
 
 
 def night_document(night: Night, *, told: bool) -> dict[str, Any]:
@@ -106,17 +113,18 @@ def notice_of(night: Night, changes: Collection[Change], told_before: Collection
     )
 
 
-def _line(one: SuiteNight) -> str:
+def _line(one: SuiteNight, adding: str, binaries: str) -> str:
     if one.outcome is None:
         return f"{one.suite}: did not run: {one.error}"
     counts = ", ".join(f"{one.outcome.counts[status]} {status}" for status in Status if one.outcome.counts.get(status))
     line = f"{one.suite}: {counts or 'no trial'}; {one.outcome.path}"
+    folder = shlex.quote(str(one.outcome.path))
     if one.outcome.interrupted:
-        return f"{line}; interrupted, go on with: harness run --resume {one.outcome.path} --history"
+        return f"{line}; interrupted, go on with: harness run --resume {folder}{binaries} --history{adding}"
     if one.outcome.unfinished:
         line += f"; {one.outcome.unfinished} did not run"
     if one.error is not None:
-        line += f"; not in the history: {one.error}; add it later: harness history add {one.outcome.path}"
+        line += f"; not in the history: {one.error}; add it later: harness history add {folder}{adding}"
     return line
 
 

@@ -191,6 +191,9 @@ def _looked_at(plan: NightPlan, night: Night, watcher: RunWatcher) -> Night:
         with open_history(plan.database) as db:
             night = _checked(plan, night, db, watcher)
             return night if night.interrupted else _reported(plan, night, db, watcher)
+    except KeyboardInterrupt:
+        # What ran is told all the same.
+        return replace(night, interrupted=True)
     except HarnessError as error:
         return _with(night, error)
 

@@ -12,6 +12,7 @@ from harness.errors import HarnessError
 from harness.experiments.kept_file import FileGone, Kept, kept_file
 from harness.experiments.sides_of_change import SidesOfChange
 from harness.experiments.two_sided_suite import Side, SideFiles
+from harness.files.terminal_text import printable
 from harness.history.series_of_trial import belongs, series_devices
 from harness.records import Artifact, DeviceInfo, Result, Trial
 from harness.records.history import NightEstimate, SeriesKey
@@ -49,7 +50,7 @@ def nights_of(series: SeriesKey, sides: SidesOfChange, kept: Kept) -> NightsOfCh
     run = runs[side] if side is not None else None
     if side is None or run is None:
         raise FileGone(
-            f"the run folders of both nights are gone, so nothing says how {series.words} was measured: "
+            f"the run folders of both nights are gone, so nothing says how {printable(series.words)} was measured: "
             f"{sides.old.run_path}, {sides.new.run_path}",
             remedy="put one of them back, or add it again from where it is: harness history add RUN",
         )

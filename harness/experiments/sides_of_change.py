@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.errors import SetupError, UsageError
+from harness.files.terminal_text import printable
 from harness.records.history import Change, NightEstimate, Series
 
 MARGIN = 2
@@ -60,7 +61,7 @@ def sides_of(change: Change, series: Series, others: Iterable[Change] = ()) -> S
     nights = [one.run_id for one in series.estimates]
     if change.last_good not in nights or change.first_bad not in nights:
         gone = change.last_good if change.last_good not in nights else change.first_bad
-        raise UsageError(f"{change.id}: the history has no {change.series.words} of run {gone} any more")
+        raise UsageError(f"{change.id}: the history has no {printable(change.series.words)} of run {gone} any more")
     last, first = nights.index(change.last_good), nights.index(change.first_bad)
     bounds = [
         nights.index(one.first_bad)

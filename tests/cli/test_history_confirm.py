@@ -46,6 +46,16 @@ def test_what_cannot_be_tried_is_told_and_the_check_goes_on(tmp_path: Path) -> N
     assert any("are gone" in note for note in document["changes"][0]["notes"])
 
 
+def test_a_hostile_name_in_a_refusal_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    database = history(tmp_path, noisy(1.06, key("R5CT1", "m\x1b[2J\nharness: all is well"), binaries={STEP: "c" * 64}))
+    _, document = check(database)
+    done = harness("history", "confirm", document["changes"][0]["id"], "--database", database)
+    assert done.returncode == 3
+    first, remedy = done.stderr.splitlines()
+    assert "m\\x1b[2J\\nharness: all is well" in first
+    assert "harness history add RUN" in remedy
+
+
 def test_there_is_no_history_yet(tmp_path: Path) -> None:
     done = harness("history", "confirm", "c1", "--database", tmp_path / "none.db")
     assert done.returncode == 2

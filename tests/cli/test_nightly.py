@@ -17,6 +17,7 @@ import pytest
 
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import load_device_configs
+from harness.experiments import nightly_run
 from harness.experiments.nightly_lock import one_nightly
 from harness.files.user_folders import nightly_lock_file
 from harness.history.change_log import known_changes, record_evidence
@@ -210,19 +211,43 @@ def test_a_notification_that_fails_is_told_and_tried_again_the_next_night(tmp_pa
     assert (code, document["notified"]) == (0, True)
 
 
+def test_words_of_a_night_name_its_history(tmp_path: Path, device: str) -> None:
+    database = tmp_path / "history.db"
+    with open_history(str(database)) as db, db.begin() as connection:
+        store(connection, [noisy(1.06)])
+    words = [suite(tmp_path, "s"), "--device", device, "--confirm-budget", 0, "--database", database]
+    done = harness("nightly", *words, cwd=tmp_path, env={"COLUMNS": "500"})
+    assert done.returncode == 0, done.stderr
+    assert f"--database {database}\n" in done.stdout.partition("to be sure: harness history confirm ")[2]
+
+
+def test_ctrl_c_after_the_suites_tells_of_them_all_the_same(
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nightly_run, "check_history", interrupted)
+    code, document, _ = nightly(tmp_path, suite(tmp_path, "s"), "--device", device)
+    assert (code, document["interrupted"], document["check"]) == (130, True, None)
+    assert document["runs"][0]["added"] == 1
+
+
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     """The first suite is in the history by then; the second one's results are on the disk."""
     first, second = suite(tmp_path, "first"), suite(tmp_path, "second", processes=4)
-    runs, database = tmp_path / "runs", tmp_path / "history.db"
+    runs, database = tmp_path / "my runs", tmp_path / "history.db"
     with VirtualFarm(["virtual-flagship"]) as farm:
         target = AdbTarget(farm.serials[0], port=farm.adb_port)
         # The program's third call is the second suite's second process: there it stays.
         hold = "mkdir /data/local/tmp/hold && echo 3 >/data/local/tmp/hold/at"
         assert target.run(hold, timeout_s=60).exit_code == 0
+        binary = write_program(tmp_path)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "harness", "nightly", str(first), str(second), "--device", target.serial),
-                *("--binary", write_program(tmp_path), "--out", str(runs), "--database", str(database)),
+                *("--binary", binary, "--out", str(runs), "--database", str(database)),
+                *("--label", "note=two words"),
             ],
             env={**os.environ, "ANDROID_ADB_SERVER_PORT": str(farm.adb_port)},
             stdout=subprocess.PIPE,
@@ -239,7 +264,10 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     (folder,) = runs.glob("second-*")
-    assert f"go on with: harness run --resume {folder} --history" in stdout
+    go_on = (
+        f"harness run --resume '{folder}' --binary {binary} --history --label 'note=two words' --database {database}"
+    )
+    assert f"go on with: {go_on}\n" in stdout
     assert len(load_run(folder).results) == 1
     with open_history(str(database)) as db, db.read() as connection:
         (series,) = read_series(connection, metrics=["inference_avg"])

@@ -51,11 +51,18 @@ def test_revisions_are_those_of_the_branch_oldest_first(tree: Path) -> None:
         ("d", "a", "is newer than"),
         ("s", "b", "no ancestor"),
         ("d", "main", "the same revision"),
+        ("s", "d", "by a merge"),
     ],
 )
 def test_a_wrong_range_is_refused(tree: Path, good: str, bad: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         revisions_between(tree, good, bad)
+
+
+def test_a_subject_may_hold_what_ends_a_line_elsewhere(tree: Path) -> None:
+    subject = "one\fline\u2028and\x85no more"
+    git(tree, "commit", "--quiet", "--allow-empty", "--message", subject)
+    assert [place.subject for place in revisions_between(tree, "d", "HEAD")] == ["commit d", subject]
 
 
 def test_a_folder_without_git_is_said(tmp_path: Path) -> None:

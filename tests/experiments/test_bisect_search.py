@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_every_place_is_found_and_the_error_stays_below_its_limit(count: int) ->
         answer = bisect(bench, count)
         assert (answer.outcome, answer.upto, answer.after) == ("found", place, place - 1)
         assert 0 < answer.error < ERROR
-        assert answer.error == pytest.approx(sum(one.level for one in answer.steps if one.part != "change"))
+        assert answer.error == pytest.approx(sum(one.level for one in answer.steps))
         change = answer.change
         assert change is not None
         assert change.estimate is not None
@@ -175,4 +175,23 @@ def test_a_creep_names_no_revision() -> None:
 def test_a_dead_device_is_undecided() -> None:
     answer = bisect(Bench({"cell": step(16, 5)}, fails={16}), 16)
     assert answer.outcome == "undecided"
-    assert "no cell gave numbers" in answer.reason
+    assert answer.reason == "no cell gave numbers of both good and bad", "the number of blocks is not why"
+
+
+def test_a_budget_has_room_for_one_cell_where_it_has_none_for_all() -> None:
+    """The ends take all cells of the suite; what follows takes the one that decides, and a share of the time."""
+    cells = {f"cell {number}": step(4, 2) for number in range(10)}
+    bench = Bench(cells)
+    answer = bisect(bench, 4, budget_s=10_000.0)
+    (first,) = [one.device_s for one in answer.steps if one.part == "ends"]
+    assert answer.outcome == "found"
+
+    def cheap(base: int, head: int, *, part: Part, number: int, blocks: int, cell: str | None) -> Measured:
+        took = bench(base, head, part=part, number=number, blocks=blocks, cell=cell)
+        return took if cell is None else replace(took, device_s=took.device_s / len(cells))
+
+    found = Search(count=4, program=str, measure=cheap, budget_s=first + bench.block_s * 0.9).run()
+    midpoints = [one for one in found.steps if one.part == "midpoint"]
+    assert midpoints
+    assert midpoints[0].verdict != "undecided"
+    assert found.device_s <= first + bench.block_s * 0.9

@@ -46,6 +46,12 @@ def test_another_question_is_refused_and_names_what_differs(tmp_path: Path) -> N
         pass
     with pytest.raises(UsageError, match="other files or revisions"), opened(tmp_path, ASKED, PLACES[:1]):
         pass
+    folder = tmp_path / "my runs"
+    with opened(folder, ASKED, PLACES):
+        pass
+    with pytest.raises(UsageError) as caught, opened(folder, replace(ASKED, flex=True), PLACES):
+        pass
+    assert f"harness bisect --resume '{folder}'; or" in (caught.value.remedy or "")
 
 
 def test_two_at_once_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -79,3 +79,9 @@ def test_what_is_no_hash_names_no_file(word: str) -> None:
 
     with pytest.raises(FileGone, match="not known by its content"):
         model(word, kept=refuse)
+
+
+def test_a_hostile_name_in_a_message_is_one_line_without_control_characters() -> None:
+    with pytest.raises(FileGone) as caught:
+        kept_file(SHA, kind="model", side="old", called="m\x1b[2J\nharness: all is well", kept=nothing)
+    assert caught.value.message.startswith("the old model m\\x1b[2J\\nharness: all is well (SHA-256 ")
