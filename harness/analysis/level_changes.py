@@ -174,7 +174,7 @@ def _sides(nights: Nights, start: int, place: int, end: int, known: Spread | Non
     old = level_of(nights.values[before], nights.errors[before], least=least, before=known)
     spread = _spread(old)
     new = level_of(nights.values[after], nights.errors[after], least=least, before=spread)
-    memory = max(float(old.memory[0]), float(new.memory[0]))
+    memory = float(np.average([old.memory[0], new.memory[0]], weights=[old.nights[0], new.nights[0]]))
     error = math.sqrt(_variance(old, memory) + _variance(new, memory))
     return _Sides(
         level=float(old.level[0]),

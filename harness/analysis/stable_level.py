@@ -27,7 +27,7 @@ _MAD = 1.4826
 """Standard deviation of normal values over their median distance from the median."""
 _PRIOR_NIGHTS = 10
 """Before any are seen, neighbouring nights are taken to be unlike; that counts for so many nights."""
-_CHANCE_MEMORY = 0.08
+_CHANCE_MEMORY = 0.11
 """So alike may independent nights easily look."""
 _CARE = 3.0
 """What goes beyond that counts so many times more: nights that are more alike than they look make false alarms, and few nights show it."""

@@ -53,7 +53,3 @@ def say_error(error: HarnessError) -> None:
     click.echo(f"harness: {printable_lines(error.message)}", err=True)
     if error.remedy:
         click.echo(f"  {printable_lines(error.remedy)}", err=True)
-
-
-def printable_lines(text: str) -> str:
-    return "\n".join(printable(line) for line in text.split("\n"))
