@@ -54,28 +54,30 @@ def test_a_run_that_may_end_at_any_block_changes_its_phase_more_often() -> None:
         assert 2 <= repeats <= 4, "each costs a block where predecessors matter"
 
 
-@pytest.mark.parametrize("cells", [3, 5, 7])
-def test_few_cells_begin_each_block_with_what_ran_last(cells: int) -> None:
-    """So each follows itself once in a block, on average each other one as often."""
+@pytest.mark.parametrize("cells", [3, 5, 7, 12])
+def test_of_several_cells_each_follows_each_about_as_often(cells: int) -> None:
+    """Itself included: for that most blocks begin with the cell that ran last."""
     found: Counter[tuple[int, int]] = Counter()
     for seed in range(20):
         orders = block_orders(range(cells), 10, random.Random(seed))
         assert all(sorted(order) == list(range(cells)) for order in orders)
-        assert all(one[-1] == two[0] for one, two in pairwise(orders))
         found += follows(orders)
     even = found.total() / cells**2
-    assert all(abs(found[one, two] - even) <= 5 * even**0.5 for one in range(cells) for two in range(cells)), (
-        "5 standard deviations"
-    )
+    apart = [one for one in found if one[0] != one[1]]
+    assert all(abs(found[one] - even) <= 5 * even**0.5 for one in apart), "5 standard deviations"
+    if cells < 12:
+        assert found.total() - sum(found[one] for one in apart) >= 0.3 * even * cells, (
+            "a plain shuffle: 1 / cells of that"
+        )
 
 
 @pytest.mark.parametrize("blocks", [10, 30])
 def test_each_of_many_cells_follows_each_about_equally_often(blocks: int) -> None:
     for seed in range(10):
-        orders = block_orders(range(8), blocks, random.Random(seed))
+        orders = block_orders(range(26), blocks, random.Random(seed))
         found = follows(orders)
-        counts = [found[one, two] for one in range(8) for two in range(8)]
-        even = (8 * blocks - 1) / 8**2
+        counts = [found[one, two] for one in range(26) for two in range(26)]
+        even = (26 * blocks - 1) / 26**2
         assert max(counts) <= even + 2
         assert min(counts) >= even - 3
 
@@ -86,7 +88,7 @@ def test_a_plain_shuffle_is_not_balanced_so() -> None:
 
 
 def test_the_same_chance_gives_the_same_order_and_another_another() -> None:
-    for cells in (2, 3, 8, 100):
+    for cells in (2, 3, 30, 100):
         first, again, other = (block_orders(range(cells), 12, random.Random(seed)) for seed in (1, 1, 2))
         assert first == again
         assert first != other
@@ -143,7 +145,7 @@ def test_cells_that_drop_out_one_by_one_leave_balanced_predecessors() -> None:
     orders = [later.orders(sets[: block + 1])[-1] for block in range(20)]
     assert orders == later.orders(sets)
     begins = sum(order[0] == before[-1] for before, order in pairwise(orders[5:14]))
-    assert 4 <= begins <= 8, "most blocks begin with what ran last; a quarter leaves it to chance"
+    assert begins >= 3, "most blocks begin with what ran last: of all orders a third do"
     again = LaterBlocks(PLANNED, "seed")
     assert again.orders(sets)[-1] == orders[-1], "asked for the last block alone, as after a kill"
 

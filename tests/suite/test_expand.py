@@ -186,7 +186,8 @@ def test_predecessors_are_balanced_and_cells_that_cannot_run_take_no_part() -> N
     counts = [follows[one, two] for one in cells for two in cells]
     assert max(counts) - min(counts) <= 4, "47 over 16 pairs"
     blocks = [[one for one, t in zip(ran, trials, strict=True) if t.block == block] for block in range(12)]
-    assert all(one[-1] == two[0] for one, two in pairwise(blocks)), "each cell follows itself as often as the others"
+    itself = sum(one[-1] == two[0] for one, two in pairwise(blocks))
+    assert itself >= 4, "cells follow themselves, too: in a plain shuffle in a sixteenth of the 47"
 
 
 def test_of_two_cells_either_order_is_the_others_reverse_but_once() -> None:
