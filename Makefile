@@ -1,5 +1,6 @@
 # `make demo`  a suite on virtual devices, into an HTML report (needs Python 3.11 or newer and nothing else)
 # `make test`  format check, lint, strict types, tests
+# `make models-env`  TensorFlow in an environment of its own (2 GB): with it, `make test` runs the tests of conversions too
 # `make rooms` draws docs/rooms.svg, the picture of the packages and their imports
 # `make mutants`  do the tests notice wrong code? ROOM=conditions tries one room (minutes each; not part of `make test`)
 # `make format`, `make clean`; PYTHON=python3.12 chooses another interpreter
@@ -7,6 +8,7 @@
 PYTHON ?= python3
 DEMO_ENV := .venv-demo
 TEST_ENV := .venv-test
+MODELS_ENV := .venv-models
 DEMO_OUT ?= runs/demo
 # More than there are cores: a test waits for devices most of its time.
 TEST_WORKERS ?= 4
@@ -14,6 +16,11 @@ TEST_WORKERS ?= 4
 export PYTHONDONTWRITEBYTECODE :=
 # Everything that the package is made of: a change of it makes the environments anew.
 PACKAGED := pyproject.toml tools/make_env.py
+
+# Where TensorFlow is: the tests of conversions need it, else they skip and say so.
+ifneq ($(wildcard $(MODELS_ENV)/.ready),)
+export HARNESS_MODELS_PYTHON ?= $(CURDIR)/$(MODELS_ENV)/bin/python
+endif
 
 .PHONY: help demo test format lint types unit mutants rooms clean python-check
 .DEFAULT_GOAL := help
@@ -54,6 +61,15 @@ types: $(TEST_ENV)/.ready
 unit: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
+.PHONY: models-env
+models-env: $(MODELS_ENV)/.ready
+
+$(MODELS_ENV)/.ready: tools/make_env.py | python-check
+	@echo "making $(MODELS_ENV) (downloads TensorFlow; a few minutes)" >&2
+	$(PYTHON) tools/make_env.py $(MODELS_ENV)
+	$(MODELS_ENV)/bin/python -m pip install --quiet --disable-pip-version-check 'litert-quantizer>=0.11' 'tensorflow>=2.19' 'tf-keras>=2.19'
+	@touch $@
+
 $(TEST_ENV)/.mutants: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,mutants]'
 	@touch $@
@@ -70,4 +86,4 @@ rooms: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python -m tools.draw_rooms
 
 clean:
-	rm -rf $(DEMO_ENV) $(TEST_ENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(DEMO_ENV) $(TEST_ENV) $(MODELS_ENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

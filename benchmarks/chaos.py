@@ -37,7 +37,7 @@ from harness.virtual.farm import VirtualFarm
 from harness.virtual.faults import FaultPlan
 
 _LOGS = Path(__file__).resolve().parent.parent / "tests" / "data" / "logs" / "host"
-_TRIAL = "timeout -s KILL"
+_TRIAL = "trial_0"
 """What only the script of a trial holds."""
 PROFILES = ("virtual-flagship", "virtual-midrange", "virtual-old")
 """In turn: without root, with root, and of an old Android."""

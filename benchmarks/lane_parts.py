@@ -49,19 +49,11 @@ class Device:
     processes: Sequence[tuple[float, float]]
     shells: Sequence[float]
     """When shells were started for requests."""
-    asked: Sequence[float]
-    """When a process was asked for, by `taskset`."""
 
 
 def device_of(processes: Sequence[tuple[float, float]], events: Iterable[Mapping[str, Any]]) -> Device:
     """Read a device's record."""
-    shells, asked = [], []
-    for event in events:
-        if event["event"] == "spawn":
-            shells.append(float(event["t"]))
-        elif event["event"] == "taskset" and event.get("command"):
-            asked.append(float(event["t"]))
-    return Device(processes, shells, asked)
+    return Device(processes, [float(event["t"]) for event in events if event["event"] == "spawn"])
 
 
 def read_trace(document: Mapping[str, Any]) -> dict[str, list[Slice]]:
@@ -124,9 +116,12 @@ def cut_shell(shell: Slice, slices: Sequence[Slice], device: Device) -> list[tup
     at = max(connected, _first(device.shells, shell.began, mine[0][0], default=connected))
     cuts = [("request reaches the device", connected, at)]
     for number, (began, ended) in enumerate(mine):
-        asked = _first(device.asked, at, began, default=began)
-        before = "shell start, conditions before" if number == 0 else "between two processes of a shell"
-        cuts += [(before, at, asked), ("process start (taskset, sh)", asked, began), (PROCESS, began, ended)]
+        before = (
+            "shell start, conditions before, start of the process"
+            if number == 0
+            else "between two processes of a shell"
+        )
+        cuts += [(before, at, began), (PROCESS, began, ended)]
         at = ended
     cuts.append(("conditions after, trailer", at, shell.ended))
     return cuts

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from benchmarks.kept_bytecode import kept_bytecode
 from harness.records import (
     Conditions,
     CpuRequest,
@@ -242,7 +243,7 @@ def cost_of(arguments: Sequence[str]) -> Cost:
     with tempfile.NamedTemporaryFile("r") as told:
         command = [sys.executable, "-c", _MEASURED, told.name, *arguments]
         started = time.perf_counter()
-        code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+        code = subprocess.run(command, env=kept_bytecode(), stdout=subprocess.DEVNULL, check=False).returncode
         wall_s = time.perf_counter() - started
         if code:
             raise SystemExit(f"exit code {code} of harness {' '.join(arguments)}")

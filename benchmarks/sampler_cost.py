@@ -34,7 +34,8 @@ from harness.devices.topology import resolve
 from harness.files.shipped_data import data_dir
 from harness.measuring.trailer import split_trailer
 from harness.measuring.trial_frames import TrialFrames
-from harness.measuring.trial_script import SAMPLE_INTERVAL_S, BlockScript, TrialScript
+from harness.measuring.trial_script import CANNOT, SAMPLE_INTERVAL_S, BlockScript, TrialScript
+from harness.measuring.trial_watch import look, watching
 from harness.records import DelegateRequest, Purpose, RunLengths
 from harness.suite.suite_file import model_ref
 from harness.virtual.farm import VirtualFarm
@@ -113,10 +114,10 @@ class _Device:
     def look_ms(self, looks: int = 300) -> float:
         """CPU time of one look of the sampler, with what it starts, at a process with one thread."""
         script = self._script(SAMPLE_INTERVAL_S)
-        look = f"W='{' '.join(script.trials[0].frequency_paths.values())}'; {script.look()}"
-        text = self._target.run(
-            f"p=$$; n=0; while [ $n -lt {looks} ]; do n=$((n+1)); {look}; done >/dev/null; times", timeout_s=60
-        )
+        watched = " ".join(script.trials[0].frequency_paths.values())
+        each = f"taken= up=0\n{look()}"
+        loop = f"W='{watched}'; p=$$; n=0; while [ $n -lt {looks} ]; do n=$((n+1))\n{each}\ndone; times"
+        text = self._target.run(f"{watching(CANNOT, SAMPLE_INTERVAL_S, 0)}\n{loop}", timeout_s=60)
         # `times`: user and system time of the shell, and on the next line of its children, as 0m1.23s.
         spent_s = sum(int(m) * 60 + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", text.stdout.decode()))
         return spent_s / looks * 1000
@@ -144,7 +145,7 @@ class _Device:
         return BlockScript(
             trials=[trial],
             zone_path=zone.path if zone else None,
-            pick_temperature=zone.pick if zone and zone.path is None else None,
+            hal_line=zone.line if zone and zone.path is None else None,
             nonce=secrets.token_hex(8),
             sample_every_s=sample_every_s,
         )

@@ -9,13 +9,14 @@ Prints the median of user and system time together, in seconds, of N new process
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from benchmarks.kept_bytecode import kept_bytecode
 
 _LOG = "STARTING!\nLoaded model m.tflite\nERROR: Failed to apply GPU delegate.\nERROR: Benchmarking failed.\n"
 _COMPLETION = {"_HARNESS_COMPLETE": "bash_complete", "COMP_WORDS": "harness p", "COMP_CWORD": "1"}
@@ -26,7 +27,7 @@ def cpu_seconds(arguments: list[str], environment: dict[str, str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, "-m", "harness", *arguments],
-        env={**os.environ, **environment},
+        env={**kept_bytecode(), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,

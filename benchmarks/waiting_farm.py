@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.adb_proxy import CountingProxy
 from benchmarks.cpu_parts import read_processes
+from benchmarks.kept_bytecode import kept_bytecode
 from harness.virtual.farm import VirtualFarm, default_profiles
 from harness.virtual.replay.waiting import WAITED_LOG, that_waits
 
@@ -39,7 +40,7 @@ class WaitingFarm:
     def environment(self) -> Mapping[str, str]:
         """Environment in which adb and the harness see only these devices, and the harness keeps its state here."""
         ours = {"ANDROID_ADB_SERVER_PORT": str(self.proxy.port), "HARNESS_STATE_DIR": str(self.folder / "state")}
-        return {**os.environ, **self.farm.adb_environment, **ours}
+        return {**kept_bytecode(), **self.farm.adb_environment, **ours}
 
     @property
     def guardian(self) -> int:

@@ -5,6 +5,7 @@ HarnessError                 everything below; carries `message`, `remedy` and `
 │   └── SuiteError           a YAML file: names the file, the line and the key
 ├── SetupError               the environment is not ready (no adb, no device, no binary): exit code 3
 ├── BuildFailed              Bazel built no benchmark_model: exit code 1; carries `action`, `lines`, `log`
+├── ModelFailed              a model cannot be converted, or does not run on this host: exit code 1
 └── DeviceError              one device failed; carries `serial`; becomes a Result, never ends a run
     ├── TransientError       trying again may help
     │   ├── DeviceLost       the device left the bus, or the connection closed in the middle of a command
@@ -108,6 +109,20 @@ class BuildFailed(HarnessError):
     def __init__(self, message: str, *, action: str | None, lines: tuple[str, ...], log: Path) -> None:
         super().__init__(message, remedy="\n  ".join([*lines, f"log: {log}"]))
         self.action, self.lines, self.log = action, lines, log
+
+
+class ModelFailed(HarnessError):
+    """A model cannot be converted, or does not run on this host. Exit code 1.
+
+    Args:
+        message: what failed, with the op if one is to blame.
+        remedy: what to do about it.
+        cause: the word for scripts.
+    """
+
+    def __init__(self, message: str, *, remedy: str | None = None, cause: Cause = Cause.MODEL_INVALID) -> None:
+        super().__init__(message, remedy=remedy)
+        self.cause = cause
 
 
 class DeviceError(HarnessError):

@@ -22,6 +22,7 @@ PAGES = sorted(
         ROOT / "bazel" / "README.md",
         ROOT / "benchmarks" / "README.md",
         *(ROOT / "docs").glob("*.md"),
+        ROOT / "examples" / "optimize" / "README.md",
         ROOT / "suites" / "models" / "README.md",
     ]
 )

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.ranks import pairwise_differences
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.samples import LEVEL, UnpairedSample

@@ -19,8 +19,8 @@ from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.cells import key_of
 from harness.analysis.comparability import Note
 from harness.analysis.comparison import Table

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from harness.analysis.centre import Spread, centre, spread
 from harness.analysis.metrics import Metric, counted
 from harness.records import CellKey, Purpose, Result, Scalar, Status, Trial
+from harness.records.accuracy import AccuracyFigures
+from harness.records.causes import Cause
 
 KEYS = tuple(one.name for one in fields(CellKey))
 """The keys that name a cell, in order. Selections name them, cells pair by them, and they are the dimensions of the report."""
@@ -39,6 +41,10 @@ class CellSummary:
     causes: tuple[str, ...]
     synthetic: bool
     """Any of its results, failed ones too, was replayed or modelled instead of measured."""
+    output_differs: bool = False
+    """See `output_differs`. No number of the cell is shown without saying so."""
+    accuracy: AccuracyFigures | None = None
+    """What its accuracy trial found, within the limits or not; None without one."""
     profiled_us: tuple[float, ...] = ()
     """Average of each profiled process that counts. The profiler slows it, so it is never a latency."""
     peaks_mb: tuple[float, ...] = ()
@@ -81,7 +87,13 @@ def key_of(trial: Trial) -> CellKey:
         threads=trial.threads,
         cpus=trial.cpus.label,
         binary=trial.binary or "",
+        variant=trial.model.variant or "",
     )
+
+
+def output_differs(results: Iterable[Result]) -> bool:
+    """Say whether an accuracy trial among a cell's results found outputs beyond the limits: its latency is that of a wrong answer."""
+    return any(Cause.OUTPUT_DIFFERS in result.causes for result in results)
 
 
 def group_by_cell(results: Iterable[Result]) -> list[CellResults]:
@@ -111,6 +123,8 @@ def summary_of(cell: CellResults) -> CellSummary:
         statuses=statuses,
         causes=tuple(causes),
         synthetic=any(result.synthetic for result in cell.results),
+        output_differs=output_differs(cell.results),
+        accuracy=next((one.accuracy for one in reversed(cell.results) if one.accuracy is not None), None),
         profiled_us=tuple(counted(cell.results, Metric.INFERENCE_AVG, Purpose.PROFILE)),
         peaks_mb=tuple(counted(cell.results, Metric.PEAK_MEMORY, Purpose.MEMORY)),
     )
@@ -123,7 +137,7 @@ def matches(key: CellKey, named: Mapping[str, Scalar]) -> bool:
 
 def cell_words(key: CellKey, *, device: bool = True) -> str:
     """Name a cell: `mobilenet on R5CT1 cpu 1 thr big`."""
-    parts = [key.model, *([f"on {key.device}"] if device else []), key.delegate, f"{key.threads} thr", key.cpus]
+    parts = [key.model_label, *([f"on {key.device}"] if device else []), key.delegate, f"{key.threads} thr", key.cpus]
     return " ".join(parts + ([key.binary] if key.binary else []))
 
 

@@ -58,7 +58,7 @@ def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = (), con
         )
     if "device" not in on_purpose:
         notes += _devices(base.device, head.device)
-    if "model" not in on_purpose:
+    if not on_purpose & {"model", "variant"}:
         notes += _differing("model", "the model file differs", base, head, lambda r: r.trial.model.sha256[:12] or "?")
         notes += _differing(
             "inputs",

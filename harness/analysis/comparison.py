@@ -22,7 +22,7 @@ from harness.analysis.failure_rates import fails_more_p
 from harness.analysis.held_back import NO_TURNS, SEPARATE, only_suspected, without_good_news
 from harness.analysis.metrics import Metric
 from harness.analysis.multiple_claims import holm
-from harness.analysis.op_claims import diff_of, judge_ops
+from harness.analysis.op_claims import diffs_of, judge_ops
 from harness.analysis.op_diff import OpDiff
 from harness.analysis.pair_estimates import Difference, Estimator, PairEstimate
 from harness.analysis.predecessors import sequence_of
@@ -93,6 +93,11 @@ class Comparison:
         return self.base.synthetic or self.head.synthetic
 
     @property
+    def output_differs(self) -> bool:
+        """Whether the outputs of either side are beyond the limits: a gain is never shown without that mark."""
+        return self.base.output_differs or self.head.output_differs
+
+    @property
     def verdict(self) -> Verdict | None:
         """The verdict; None unless both sides were measured."""
         return self.judgement.verdict if self.state == "measured" else None
@@ -107,11 +112,14 @@ class Overall:
     threads: int
     cpus: str
     binary: str
+    variant: str
     devices: tuple[str, ...]
     estimate: Estimate
     judgement: Judgement
     synthetic: bool = False
     """Whether the numbers are synthetic on all its devices. Measured and synthetic ones are never pooled."""
+    output_differs: bool = False
+    """Whether outputs are beyond the limits on any of its devices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,10 +220,7 @@ def compare(
     judgements = [_NO_VERDICT if bare else one for one, bare in zip(judgements, mixed, strict=True)]
     found = [replace(one, judged=judged(one.judged, verdict)) for one, verdict in zip(found, judgements, strict=True)]
     turns = [same_run and took_turns(pair) for pair in pairs]
-    diffs = [
-        diff_of(pair, interleaved=in_turn) if ops and not bare else None
-        for pair, bare, in_turn in zip(pairs, mixed, turns, strict=True)
-    ]
+    diffs = diffs_of([pair if ops and not bare else None for pair, bare in zip(pairs, mixed, strict=True)], turns)
     apart_words = NO_TURNS if same_run else SEPARATE
     op_judgements = judge_ops(diffs, rules, sure=turns, what=apart_words)
     comparisons = _with_failures(
@@ -343,12 +348,12 @@ def _state(pair: Pair, ours: SideSummary, theirs: SideSummary) -> State:
 
 
 def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks, what: str) -> tuple[Overall, ...]:
-    groups: dict[tuple[str, str, int, str, str, bool], list[Comparison]] = {}
+    groups: dict[tuple[str, str, int, str, str, str, bool], list[Comparison]] = {}
     for one in comparisons:
         if one.state == "measured" and one.judgement.q_value is not None and one.difference is None:
             key = one.key
             # Replayed numbers of one device are never pooled with measured ones of another.
-            asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, one.synthetic)
+            asked = (key.model, key.delegate, key.threads, key.cpus, key.binary, key.variant, one.synthetic)
             groups.setdefault(asked, []).append(one)
     # Where some devices took turns and others did not, their ratios cannot be averaged block by block.
     several = {
@@ -367,13 +372,15 @@ def _overall(comparisons: Sequence[Comparison], rules: Rules, looks: Looks, what
             threads=asked[2],
             cpus=asked[3],
             binary=asked[4],
+            variant=asked[5],
             devices=tuple(one.key.device for one in group),
             estimate=judged(estimate, judgement),
             # The mean of several devices does not allow for their spread between runs.
             judgement=judgement
             if all(one.sure and one.spread is None for one in group)
             else only_suspected(judgement, what),
-            synthetic=asked[5],
+            synthetic=asked[6],
+            output_differs=any(one.output_differs for one in group),
         )
         for (asked, group), estimate, judgement in zip(several.items(), estimates, judgements, strict=True)
     )

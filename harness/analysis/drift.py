@@ -11,8 +11,8 @@ This sees a step that begins and ends within the run as well as a drift in one d
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.ranks import Floats, midranks
 
 TEST_FROM = 8

@@ -21,11 +21,10 @@ def only_suspected(judgement: Judgement, what: str) -> Judgement:
     if judgement.verdict in (Verdict.FASTER, Verdict.SLOWER):
         return replace(judgement, verdict=Verdict.SUSPECTED)
     # More processes say nothing of how far apart the sides started.
-    judgement = replace(judgement, more_processes=None)
     if judgement.looks_same:
-        reason = f"{what} cannot show that nothing changed"
-        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=(reason,), same_so_far=False)
-    return judgement
+        reasons = (f"{what} cannot show that nothing changed",)
+        return replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=reasons, same_so_far=False, more_processes=None)
+    return judgement if judgement.more_processes is None else replace(judgement, more_processes=None)
 
 
 def without_good_news(judgement: Judgement) -> Judgement:

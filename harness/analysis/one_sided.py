@@ -15,9 +15,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import special
 
-from harness.analysis.ranks import Floats, pairwise_differences, rank_sum_cdf, signed_rank_cdf, walsh_averages
+from harness.analysis import special
+from harness.analysis.ranks import Floats, rank_sum_cdf, signed_rank_cdf, unsorted_differences, walsh_averages
 
 RANK_TEST_FROM = 8
 """Number of pairs from which the rank test takes part: all of one sign has a chance of 1 / 2^8 there."""
@@ -69,7 +69,7 @@ def unpaired_p(base: Floats, head: Floats, edge: float | Floats) -> Floats:
     """
     moved = head - np.asarray(edge, dtype=np.float64)[..., None]
     n, m = base.shape[-1], head.shape[-1]
-    p_rank = upper_rank_p(pairwise_differences(base, moved), rank_sum_cdf(n, m))
+    p_rank = upper_rank_p(unsorted_differences(base, moved), rank_sum_cdf(n, m))
     centre, error, freedom = trimmed_difference(base, moved)
     # No floor as with pairs: the rank test's smallest p-value is larger than the chance that the sides lie in different modes.
     p_value: Floats = np.maximum(p_rank, _t_p(centre, error, freedom))
@@ -82,12 +82,19 @@ def trimmed_difference(base: Floats, head: Floats) -> tuple[Floats, Floats, Floa
     squares = ours[1] + theirs[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         part = np.where(squares > 0, ours[1] / squares, 0.5)
-    freedom = 1 / (part**2 / ours[2] + (1 - part) ** 2 / theirs[2])
+    freedom = 1 / (part**2 / ours[2] + squared(1 - part) / theirs[2])
     return theirs[0] - ours[0], np.sqrt(squares), freedom
 
 
+def squared(values: Floats) -> Floats:
+    """Return the squares as Python's `**` gives them for each number; NumPy's for an array may differ from them in the last bit."""
+    if values.ndim == 0:
+        return np.asarray(np.float64(values) ** 2, dtype=np.float64)
+    return np.array([value**2 for value in values.ravel().tolist()]).reshape(values.shape)
+
+
 def upper_rank_p(averages: Floats, cdf: Floats) -> Floats:
-    """Return the p-value of "the centre is at most 0" from sorted averages or differences; one that equals 0 counts against the claim."""
+    """Return the p-value of "the centre is at most 0" from averages or differences; one that equals 0 counts against the claim."""
     against = (averages <= 0).sum(axis=-1)
     p_value: Floats = cdf[np.minimum(against, len(cdf) - 1)]
     return p_value

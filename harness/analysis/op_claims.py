@@ -6,28 +6,38 @@ from collections.abc import Iterable, Sequence
 
 from harness.analysis.cell_selection import Pair
 from harness.analysis.held_back import only_suspected
-from harness.analysis.op_diff import OpDiff, op_diff
+from harness.analysis.op_diff import OpDiff, ProfilePair, op_diffs
 from harness.analysis.op_profile import profile_of
 from harness.analysis.verdict import Judgement, Rules, judge
 
 
-def diff_of(pair: Pair, *, interleaved: bool) -> OpDiff | None:
-    """Return how the ops of a pair changed; None unless both sides were profiled.
+def diffs_of(pairs: Sequence[Pair | None], turns: Sequence[bool]) -> list[OpDiff | None]:
+    """Return how the ops of each pair changed; None for no pair, and unless both sides were profiled.
 
     Args:
-        pair: the cells.
-        interleaved: whether they took turns.
+        pairs: the cells.
+        turns: whether the two sides of each took turns.
     """
+    profiles = [
+        _profiles(pair, in_turn) if pair is not None else None for pair, in_turn in zip(pairs, turns, strict=True)
+    ]
+    found = iter(op_diffs([one for one in profiles if one is not None]))
+    return [next(found) if one is not None else None for one in profiles]
+
+
+def _profiles(pair: Pair, in_turn: bool) -> ProfilePair | None:
     if pair.base is None or pair.head is None:
         return None
     ours, theirs = profile_of(pair.base.results), profile_of(pair.head.results)
-    return op_diff(ours, theirs, interleaved=interleaved) if ours and theirs else None
+    return ProfilePair(base=ours, head=theirs, interleaved=in_turn) if ours and theirs else None
 
 
 def judge_ops(
     diffs: Sequence[OpDiff | None], rules: Rules, *, sure: Sequence[bool], what: str
 ) -> list[tuple[Judgement | None, ...]]:
     """Judge all ops of all cells together. Ops have no control: theirs is another model.
+
+    Where no pair took turns there is no forecast either (`held_back`), so none is made.
 
     Args:
         diffs: one for each pair of cells.
@@ -39,7 +49,7 @@ def judge_ops(
         The judgements on the changes of each diff, in their order; None for an op with too few profiled processes.
     """
     everything = [change.estimate for diff in diffs if diff for change in diff.changes]
-    judged = iter(judge([one for one in everything if one is not None], rules))
+    judged = iter(judge([one for one in everything if one is not None], rules, forecast=any(sure)))
 
     def of_pair(diff: OpDiff, in_turn: bool) -> Iterable[Judgement | None]:
         for change in diff.changes:

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.ranks import Floats
 
 Ints = npt.NDArray[np.int_]

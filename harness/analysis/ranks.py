@@ -12,7 +12,8 @@ from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+
+from harness.analysis import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,9 +69,15 @@ def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
 
 def pairwise_differences(base: Floats, head: Floats) -> Floats:
     """Return every head minus every base, sorted along the last axis."""
+    flat = unsorted_differences(base, head)
+    flat.sort(axis=-1)
+    return flat
+
+
+def unsorted_differences(base: Floats, head: Floats) -> Floats:
+    """Return every head minus every base, along the last axis."""
     grid = head[..., :, None] - base[..., None, :]
     flat: Floats = grid.reshape(*grid.shape[:-2], -1)
-    flat.sort(axis=-1)
     return flat
 
 

@@ -7,12 +7,13 @@ turns `r` into `1/r` exactly. Why these methods, and how good they are in figure
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
+from harness.analysis.many_samples import alike, in_parts
 from harness.analysis.outlying_blocks import outlying
 from harness.analysis.predecessors import Before, to_leave_out
 from harness.analysis.ranks import Floats
@@ -99,12 +100,16 @@ class Estimate:
         """Return the same estimate with its interval at another level."""
         return self if self.sample is None or level == self.level else replace(self, level=level).refreshed()
 
+    def ends(self, low: float, high: float) -> tuple[float, float]:
+        """Return the ends of the interval, as ratios, where the sample gives these logarithms."""
+        return _exp(low - self.slack), _exp(high + self.slack)
+
     def refreshed(self) -> Estimate:
         """Return the same estimate with the interval that its sample gives at its level."""
         if self.sample is None:
             return self
-        low, high = self.sample.interval(self.level)
-        return replace(self, ci_low=_exp(low - self.slack), ci_high=_exp(high + self.slack))
+        low, high = self.ends(*self.sample.interval(self.level))
+        return replace(self, ci_low=low, ci_high=high)
 
 
 def paired(
@@ -171,6 +176,36 @@ def unpaired(
     return _estimate("unpaired", n, m, found, level, sample, resolution, mean_ratio)
 
 
+def unpaired_each(
+    sides: Sequence[tuple[Sequence[float], Sequence[float]]], *, drifts: Sequence[bool], level: float = LEVEL
+) -> list[Estimate]:
+    """Do `unpaired` for many pairs of sides at once, with the same results to the last bit.
+
+    Args:
+        sides: base and head of each pair, as for `unpaired`.
+        drifts: for each pair, as for `unpaired`.
+        level: level of every interval.
+    """
+    found: dict[int, Estimate] = {}
+    sorts = alike((len(base), len(head), may) for (base, head), may in zip(sides, drifts, strict=True))
+    for (n, m, may), places in sorts.items():
+        if min(n, m) < 2:
+            found |= {place: unpaired(*sides[place], level=level, drifts=may) for place in places}
+            continue
+        for part in in_parts(places, n, m):
+            base, head = (np.array([sides[place][side] for place in part], dtype=np.float64) for side in (0, 1))
+            found.update(zip(part, _unpaired_alike(base, head, level, may), strict=True))
+    return [found[place] for place in range(len(sides))]
+
+
+def _unpaired_alike(base: Floats, head: Floats, level: float, drifts: bool) -> Iterator[Estimate]:
+    """Estimate each row of both sides."""
+    n, m = base.shape[-1], head.shape[-1]
+    found = unpaired_many(base, head, level=level, drifts=drifts)
+    for ours, theirs, one, mean_ratio in zip(base, head, found, _ratios_of_means(base, head), strict=True):
+        yield _estimate("unpaired", n, m, one, level, UnpairedSample(ours, theirs), 0.0, mean_ratio)
+
+
 def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
     """Estimate the geometric mean of several devices' ratios with equal weights.
 
@@ -197,10 +232,15 @@ def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
 
 
 def _ratio_of_means(base: Floats, head: Floats) -> float:
+    return _ratios_of_means(base[None], head[None])[0]
+
+
+def _ratios_of_means(base: Floats, head: Floats) -> list[float]:
+    """The ratio of each row."""
     # Shifted, so that no exponential overflows; a common factor cancels.
-    top = max(float(base.max()), float(head.max()))
-    below = float(np.exp(base - top).mean())
-    return float(np.exp(head - top).mean()) / below if below else math.inf
+    top = np.maximum(base.max(axis=-1), head.max(axis=-1))[:, None]
+    below, above = (np.exp(side - top).mean(axis=-1).tolist() for side in (base, head))
+    return [over / under if under else math.inf for under, over in zip(below, above, strict=True)]
 
 
 def _average(rows: Sequence[Floats]) -> Floats:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from scipy import special
+import numpy as np
 
+from harness.analysis import special
 from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, T_SHARE, least_paired_p, least_unpaired_p
+from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.samples import MIN_BLOCKS, SAME_FROM
 from harness.analysis.sequential import look_alpha
@@ -86,11 +88,24 @@ def more_processes(estimate: Estimate, *, edge: float, alpha: float, cells: int 
     least = math.ceil(least / usable)
     if shift < edge:  # the verdict would be `same`
         least = least_for_same(least)
-    for larger in range(max(n + 1, least), n + limit + 1):
-        left = larger * usable
-        if margin > _t(sides * (left - 1), single * _share(larger, paired)) * spread / math.sqrt(left):
-            return larger - n
-    return None
+    first = max(n + 1, least)
+    if first > n + limit:
+        return None
+    factors, roots = _error_factors(n, limit, usable, single, paired)
+    decides = margin > factors * spread / roots
+    decides[: first - n - 1] = False
+    return int(decides.argmax()) + 1 if decides.any() else None
+
+
+@lru_cache(maxsize=64)
+def _error_factors(n: int, limit: int, usable: float, single: float, paired: bool) -> tuple[Floats, Floats]:
+    """For 1 to `limit` more processes than `n`: what the spread is multiplied with and divided by to give the reach of a claim."""
+    # Kept: the cells of a table ask for the same ones, hundreds each.
+    larger = np.arange(n + 1, n + limit + 1)
+    left = larger * usable
+    misses = single * np.array([_share(count, paired) for count in larger.tolist()])
+    factors = np.asarray(special.stdtrit((1 if paired else 2) * (left - 1), 1 - misses), dtype=np.float64)
+    return factors, np.asarray(np.sqrt(left), dtype=np.float64)
 
 
 def _share(n: int, paired: bool) -> float:
@@ -107,5 +122,4 @@ def _single_alpha(cells: int, alpha: float, looks: Sequence[tuple[int, int]]) ->
 
 @lru_cache(maxsize=65_536)
 def _t(freedom: float, miss: float) -> float:
-    # Kept: the cells of a table ask for the same ones, hundreds each.
     return float(special.stdtrit(freedom, 1 - miss))

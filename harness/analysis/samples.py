@@ -6,14 +6,15 @@ Everything is in logarithms; edges and intervals are logarithms of ratios.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.drift import slow_movement
-from harness.analysis.one_sided import mean_p, paired_p, trimmed_difference, unpaired_p
+from harness.analysis.one_sided import mean_p, paired_p, squared, trimmed_difference, unpaired_p
 from harness.analysis.ranks import (
     Floats,
     order_for,
@@ -150,7 +151,8 @@ class UnpairedSample:
 
     def p_within(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at least `edge` away from 0", by ranks, trimmed means and the means of all processes."""
-        return max(self.p_above(-edge), self.p_below(edge), _welch_within(self.base, self.head, edge))
+        # Asked of this object, not of `unpaired_p_within`: a kind that builds on it has p-values of its own.
+        return max(self.p_above(-edge), self.p_below(edge), float(_welch_within(self.base, self.head, edge)))
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return both ends of the interval for the log ratio."""
@@ -167,6 +169,11 @@ class Intervals:
     high: Floats
     drift: Floats | None = None
     """Logarithm of the drift by which the intervals are widened, if they allow for one."""
+
+    def __iter__(self) -> Iterator[Intervals]:
+        """Yield those of each experiment, where they are many."""
+        drifts = self.drift if self.drift is not None else [None] * len(self.centre)
+        return map(Intervals, self.centre, self.low, self.high, drifts)
 
 
 def paired_many(log_ratios: Floats, *, level: float = LEVEL) -> Intervals:
@@ -212,13 +219,21 @@ def unpaired_many(base: Floats, head: Floats, *, level: float = LEVEL, drifts: b
     return Intervals(centre, low - drift, high + drift, drift)
 
 
-def _welch_within(base: Floats, head: Floats, edge: float) -> float:
-    n, m = len(base), len(head)
-    parts = base.var(ddof=1) / n, head.var(ddof=1) / m
-    error = math.sqrt(sum(parts))
-    difference = float(head.mean() - base.mean())
-    if error == 0:
-        return 0.0 if abs(difference) < edge else 1.0
-    share = parts[0] / sum(parts)
-    freedom = 1 / (share**2 / (n - 1) + (1 - share) ** 2 / (m - 1))
-    return max(float(special.stdtr(freedom, (sign * difference - edge) / error)) for sign in (1, -1))
+def unpaired_p_within(base: Floats, head: Floats, edge: float | Floats) -> Floats:
+    """Do `UnpairedSample.p_within` for many samples at once, along the last axis; `edge` is a number, or one for each."""
+    beyond = np.maximum(unpaired_p(base, head, -edge), unpaired_p(head, base, -edge))
+    return np.maximum(beyond, _welch_within(base, head, edge))
+
+
+def _welch_within(base: Floats, head: Floats, edge: float | Floats) -> Floats:
+    n, m = base.shape[-1], head.shape[-1]
+    ours, theirs = base.var(axis=-1, ddof=1) / n, head.var(axis=-1, ddof=1) / m
+    error = np.sqrt(ours + theirs)
+    difference = head.mean(axis=-1) - base.mean(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = ours / (ours + theirs)
+        freedom = 1 / (squared(share) / (n - 1) + squared(1 - share) / (m - 1))
+        nearer = np.maximum(
+            special.stdtr(freedom, (difference - edge) / error), special.stdtr(freedom, (-difference - edge) / error)
+        )
+    return np.asarray(np.where(error == 0, np.where(np.abs(difference) < edge, 0.0, 1.0), nearer), dtype=np.float64)

@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.one_sided import RANK_TEST_FROM, T_ALONE_SHARE, joint_p, least_paired_t
 from harness.analysis.ranks import Floats, signed_rank_cdf
 from harness.analysis.ratio_interval import Estimate

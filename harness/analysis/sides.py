@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.analysis.cell_selection import Pair
-from harness.analysis.cells import CellResults, key_of
+from harness.analysis.cells import CellResults, key_of, output_differs
 from harness.analysis.centre import centre
 from harness.analysis.comparability import Note
 from harness.analysis.metrics import Metric, counts, purpose_for, reported
@@ -39,6 +39,10 @@ class RunContext:
     """All models that some trial runs."""
 
 
+OUTPUT_DIFFERS = "output differs"
+"""The mark of a cell whose outputs are beyond the limits, in every table."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incomplete:
     """A side whose run did not finish."""
@@ -63,6 +67,8 @@ class SideSummary:
     causes: tuple[str, ...]
     synthetic: bool = False
     """A number of this side or of its ops was replayed or modelled, not measured."""
+    output_differs: bool = False
+    """An accuracy trial of its cell found outputs beyond the limits."""
     left: int = 0
     """Number of processes that never ran because the run was interrupted."""
     odd: OddValues = field(default_factory=OddValues)
@@ -133,6 +139,7 @@ def summary_of_side(
         statuses=dict(Counter(str(result.status) for result in asked)),
         causes=tuple(cause for cause, _ in causes.most_common()),
         synthetic=is_synthetic(cell),
+        output_differs=output_differs(cell.results),
         left=sum(trial.purpose is purpose and key_of(trial) == cell.key for trial in source.left),
         odd=odd_values(cell, metric),
     )
@@ -161,6 +168,8 @@ def failure_notes(ours: SideSummary, theirs: SideSummary, metric: Metric) -> Ite
         elif not side.n and not side.odd.kinds:
             yield Note("no_value", f"{name} holds no value of this metric", False)
         yield from value_notes(name, side.odd, metric)
+        if side.output_differs:
+            yield Note("output_differs", f"{name}: {OUTPUT_DIFFERS}: its outputs are beyond the limits", False)
         if side.left:
             yield Note("interrupted", f"{name}: {side.left} of {total + side.left} processes never ran", False)
 

@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from harness.analysis import special
 from harness.analysis.one_sided import T_SHARE, paired_p
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import BUDGET

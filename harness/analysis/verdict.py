@@ -9,14 +9,17 @@ Everything else is `inconclusive`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+
+from harness.analysis.many_samples import ManySamples, alike
 from harness.analysis.multiple_claims import holm, selected_level
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.required_processes import least_for_same, least_processes, more_processes, same_words
-from harness.analysis.samples import MIN_BLOCKS, SAME_FROM
+from harness.analysis.samples import MIN_BLOCKS, SAME_FROM, Sample
 from harness.analysis.sequential import allowing_for
 
 
@@ -96,53 +99,97 @@ class _Claims:
     gate: float | None
 
 
-def judge(estimates: Sequence[Estimate], rules: Rules) -> list[Judgement]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """An interval and its level."""
+
+    level: float
+    ci_low: float | None
+    ci_high: float | None
+
+
+def judge(estimates: Sequence[Estimate], rules: Rules, *, forecast: bool = True) -> list[Judgement]:
     """Judge a whole table at once: the correction depends on the number of cells.
 
     Estimates with too few processes take no part in the correction: they can have no verdict.
+
+    Args:
+        estimates: of the whole table.
+        rules: how verdicts are reached.
+        forecast: say how many more processes would decide; without it, `more_processes` is None.
     """
     taking_part = [i for i, one in enumerate(estimates) if one.n >= MIN_BLOCKS and one.sample is not None]
-    claims = dict(zip(taking_part, _claims([estimates[i] for i in taking_part], rules), strict=True))
-    selected = sum(min(one.differs, one.same) <= rules.alpha for one in claims.values())
+    members = [estimates[i] for i in taking_part]
+    claims = _claims(members, rules)
+    picked = [min(one.differs, one.same) <= rules.alpha for one in claims]
+    shown = _shown(members, picked)
+    judged_ones = (
+        _judge(*one, rules=rules, cells=len(members), forecast=forecast)
+        for one in zip(members, claims, shown, strict=True)
+    )
+    verdicts = dict(zip(taking_part, judged_ones, strict=True))
     # Cells with too few processes would take part with more of them: what they need is counted for all that have a ratio.
     would = max(1, sum(one.ratio is not None and (one.n < MIN_BLOCKS or one.sample is not None) for one in estimates))
-    return [
-        _judge(one, claims[i], rules, selected, len(taking_part)) if i in claims else _too_few(one, rules, would)
-        for i, one in enumerate(estimates)
-    ]
+    return [verdicts[i] if i in verdicts else _too_few(one, rules, would, forecast) for i, one in enumerate(estimates)]
 
 
 def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
     edge = math.log1p(rules.min_effect)
+    samples = ManySamples(_samples(estimates))
+    slack = np.array([one.slack for one in estimates])
 
-    def tested(test: Callable[[Estimate], float]) -> list[float]:
-        return [allowing_for(one.looks, test(one)) for one in estimates]
+    def tested(p_values: Iterable[float]) -> list[float]:
+        return [allowing_for(one.looks, p) if one.looks else p for one, p in zip(estimates, p_values, strict=True)]
 
-    above, below = tested(lambda one: one.p_above(edge)), tested(lambda one: one.p_below(-edge))
+    above, below = tested(samples.p_above(edge + slack)), tested(samples.p_below(-edge - slack))
     directed = [min(up, down) for up, down in zip(above, below, strict=True)]
-    within = tested(lambda one: one.p_within(edge))
+    narrowed = edge - slack
+    within = tested(p if left > 0 else 1.0 for p, left in zip(samples.p_within(narrowed), narrowed, strict=True))
     enough = [one.values >= SAME_FROM for one in estimates]
     # A claim that cannot be made picks no cell, and gets no wider interval.
     same = holm([p if can else 1.0 for p, can in zip(within, enough, strict=True)])
     so_far = [p <= rules.alpha and not can for p, can in zip(holm(within), enough, strict=True)]
     gate: list[float] | list[None] = [None] * len(estimates)
     if rules.gate is not None:
-        gate = holm(tested(lambda one: one.p_above(_gate_edge(one, rules))))
+        gates = np.array([_gate_edge(one, rules) for one in estimates])
+        gate = holm(tested(samples.p_above(gates + slack)))
     return [
         _Claims(*one)
         for one in zip(directed, holm(directed), map(float.__le__, above, below), same, so_far, gate, strict=True)
     ]
 
 
+def _samples(estimates: Iterable[Estimate]) -> list[Sample]:
+    return [one.sample for one in estimates if one.sample is not None]
+
+
+def _shown(estimates: Sequence[Estimate], picked: Sequence[bool]) -> list[_Shown]:
+    """The interval of each as it stands beside the verdict: a wider one for those that were picked out."""
+    selected = sum(picked)
+    levels = [
+        selected_level(one.level, selected, len(picked)) if pick else one.level
+        for one, pick in zip(estimates, picked, strict=True)
+    ]
+    shown = [_Shown(one.level, one.ci_low, one.ci_high) for one in estimates]
+    other = [i for i, one in enumerate(estimates) if levels[i] != one.level]
+    for level, places in alike(levels[i] for i in other).items():
+        moved = [other[place] for place in places]
+        intervals = ManySamples(_samples(estimates[i] for i in moved)).intervals(level)
+        for i, interval in zip(moved, intervals, strict=True):
+            shown[i] = _Shown(level, *estimates[i].ends(*interval))
+    return shown
+
+
 def _gate_edge(estimate: Estimate, rules: Rules) -> float:
     return estimate.gate_edge if estimate.gate_edge is not None else math.log1p(rules.gate or 0.0)
 
 
-def _too_few(estimate: Estimate, rules: Rules, cells: int) -> Judgement:
+def _too_few(estimate: Estimate, rules: Rules, cells: int, forecast: bool) -> Judgement:
     paired = estimate.design != "unpaired"
     least = least_processes(cells, rules.alpha, paired=paired, looks=estimate.looks)
-    more = more_processes(estimate, edge=math.log1p(rules.min_effect), alpha=rules.alpha, cells=cells)
-    if more is None and least is not None and estimate.n < MIN_BLOCKS:
+    edge = math.log1p(rules.min_effect)
+    more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells) if forecast else None
+    if more is None and least is not None and estimate.n < MIN_BLOCKS and forecast:
         more = least - estimate.n
     return Judgement(
         verdict=Verdict.INCONCLUSIVE,
@@ -158,10 +205,10 @@ def _needs(processes: int, least: int, cells: int) -> str:
     return f"{processes} processes a side, a verdict{where} needs at least {least}{same_words(least)}"
 
 
-def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cells: int) -> Judgement:
+def _judge(
+    estimate: Estimate, claims: _Claims, shown: _Shown, *, rules: Rules, cells: int, forecast: bool
+) -> Judgement:
     edge = math.log1p(rules.min_effect)
-    picked = min(claims.differs, claims.same) <= rules.alpha
-    shown = estimate.at(selected_level(estimate.level, selected, cells)) if picked else estimate
     low, high = shown.ci_low or 0.0, shown.ci_high or math.inf
     verdict = Verdict.INCONCLUSIVE
     # The interval beside a verdict never contradicts it.
@@ -178,7 +225,7 @@ def _judge(estimate: Estimate, claims: _Claims, rules: Rules, selected: int, cel
     more = None
     same_so_far = False
     if verdict is Verdict.INCONCLUSIVE:
-        more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells)
+        more = more_processes(estimate, edge=edge, alpha=rules.alpha, cells=cells) if forecast else None
         same_so_far = claims.same_so_far and _means_agree(estimate, edge)
         if least is not None and estimate.values < least:
             reasons = (_needs(estimate.values, least, cells),)

@@ -8,9 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import adbutils
-from adbutils.errors import AdbError
-
+from harness.devices.adb_library import AdbError, adbutils
 from harness.devices.adb_list import parse_list
 from harness.devices.adb_target import server_is_up
 from harness.errors import SetupError, UsageError

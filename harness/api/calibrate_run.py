@@ -167,7 +167,7 @@ def _calibrated(
         run_id=run.manifest.run_id,
         device=cell.key.device,
         fingerprint=device.fingerprint if device else None,
-        model=cell.key.model,
+        model=cell.key.model_label,
         model_sha256=model.sha256,
         delegate=cell.key.delegate,
         threads=cell.key.threads,

@@ -19,6 +19,8 @@ from harness.devices.push import Blob
 from harness.errors import SetupError, UsageError
 from harness.measuring.schedule import LanePlan, LanesOutcome, Patience, Schedule
 from harness.measuring.turns import Turns
+from harness.models.accuracy_case import AccuracyCase
+from harness.records import ModelRef
 from harness.records.spans import span
 from harness.runs.run_store import RunStore
 from harness.suite.expand import Expansion
@@ -101,6 +103,7 @@ def measure(
     effort: Effort,
     watcher: RunWatcher,
     again: Collection[str] = (),
+    accuracy: Mapping[ModelRef, AccuracyCase | str] | None = None,
 ) -> LanesOutcome:
     """Run all trials without a result, and those of `again`, under the suite's conditions. Ctrl-C keeps the results so far.
 
@@ -123,6 +126,7 @@ def measure(
             conditions=suite.conditions,
             again=again,
             eager_push=suite.push == "eager",
+            accuracy=accuracy,
         )
         return schedule.run(lanes)
 

@@ -83,6 +83,8 @@ def check_models(models: Sequence[ModelRef], left: Expansion) -> None:
         except OSError as error:
             if model not in needed:
                 continue
-            raise UsageError(f"model {model.path} cannot be read: {error.strerror}") from None
+            again = f"harness models convert {model.source}" if model.variant is not None else None
+            remedy = f"{again} makes it again" if again else None
+            raise UsageError(f"model {model.path} cannot be read: {error.strerror}", remedy=remedy) from None
         if now.sha256 != model.sha256:
             raise UsageError(f"model {model.path} has changed since the run began", remedy="start a new run")

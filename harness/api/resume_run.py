@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import __version__
+from harness.api.accuracy_cases import accuracy_cases
 from harness.api.attached_devices import attached_serials
 from harness.api.device_selection import ReadyDevice
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
@@ -92,6 +93,7 @@ def resume(
         by_serial = match_devices(manifest, ready)
         infos = {serial: one.inventory.info for serial, one in by_serial.items()}
         loaded = suite_of(manifest)
+        cases = accuracy_cases(loaded, manifest.accuracy, Path(scratch), watcher)
         programs = binaries_of(loaded, infos, own, Path(scratch), watcher.warning)
         _refuse_other_binaries(path, manifest, programs)
         expansion = Expansion(
@@ -110,7 +112,7 @@ def resume(
             if again:
                 store.retry(again)
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            measured = measure(store, lanes, configs, loaded.suite, effort, watcher, again)
+            measured = measure(store, lanes, configs, loaded.suite, effort, watcher, again, cases)
         for device in manifest.devices:
             if device.serial not in by_serial and left[device.serial]:
                 measured.set_aside[device.serial] = "not attached"

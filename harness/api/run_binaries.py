@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.binaries.binary_store import BinaryStore
-from harness.binaries.choice import Demands, Program, check_requests, demands_of, how_to_get, program_for, programs_for
-from harness.errors import UsageError
+from harness.binaries.choice import (
+    Demands,
+    Program,
+    check_requests,
+    demands_of,
+    how_to_get,
+    how_to_get_flex,
+    program_for,
+    programs_for,
+)
+from harness.errors import SetupError, UsageError
 from harness.files.strict_yaml import load_yaml_model_from_text
+from harness.models.select_tf_ops import select_tf_ops
 from harness.records import DeviceInfo
 from harness.runs.run_store import Manifest
+from harness.suite.model_sources import sources_of
 from harness.suite.suite_file import LoadedSuite, Suite
 
 
@@ -64,6 +76,47 @@ def binaries_of(
     return programs
 
 
+def lacking_ops(
+    loaded: LoadedSuite, devices: Mapping[str, DeviceInfo], own: Mapping[str, Path]
+) -> dict[str, dict[tuple[str | None, str], str]]:
+    """Say which of the suite's models a device's binaries cannot run, because they hold Select TF ops and the binary has no Flex.
+
+    Args:
+        loaded: the suite.
+        devices: devices by serial.
+        own: files of `--binary`, by ABI.
+
+    Returns:
+        For each serial the reason with the remedy, by the binary's name in trials and the model's path. Binaries of which nobody knows
+        whether they have Flex are left out, as are all if a device has none.
+
+    Raises:
+        UsageError: as `binaries_of`.
+    """
+    ops = {model.path: names for model in loaded.models if model.path and (names := select_tf_ops(Path(model.path)))}
+    if not ops:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="harness-") as scratch:
+        try:
+            programs = binaries_of(loaded, devices, own, Path(scratch), lambda _: None)
+        except SetupError:  # told when the run chooses its binaries; a plan needs none
+            return {}
+    return {
+        serial: {
+            (name, path): f"Select TF ops ({_few(names)}), and no Flex in {program.artifact.name}: {remedy}"
+            for name, program in mine.items()
+            if program.artifact.flex is False
+            for path, names in ops.items()
+        }
+        for serial, mine in programs.items()
+        for remedy in (how_to_get_flex(devices[serial]),)
+    }
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def _demands(loaded: LoadedSuite) -> Demands:
     try:
         return demands_of(loaded.suite.delegate_requests(), loaded.suite.purposes, loaded.models)
@@ -75,4 +128,11 @@ def suite_of(manifest: Manifest) -> LoadedSuite:
     """Return the suite of a run, from the text and the models in its manifest."""
     path = Path(manifest.suite_path or "suite.yaml")
     suite = load_yaml_model_from_text(manifest.suite_text, path, Suite)
-    return LoadedSuite(suite=suite, text=manifest.suite_text, path=path, models=manifest.models)
+    return LoadedSuite(
+        suite=suite,
+        text=manifest.suite_text,
+        path=path,
+        models=manifest.models,
+        sources=sources_of(suite.models, path.parent),
+        conversions=manifest.conversions,
+    )

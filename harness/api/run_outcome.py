@@ -53,7 +53,9 @@ class RunOutcome:
 
     @property
     def good(self) -> bool:
-        """Whether all trials ran, and none failed or is invalid."""
+        """Whether all trials ran, none failed or is invalid, and every variant could be converted."""
+        if any(one.status == "failed" for one in self.run.manifest.conversions):
+            return False
         some = any(result.status is Status.OK for result in self.results)
         return some and not self.interrupted and not self.unfinished and not bad(self.results)
 

@@ -15,22 +15,25 @@ from pathlib import Path
 
 from harness import __version__
 from harness.analysis.cells import key_of
+from harness.api.accuracy_cases import accuracy_cases, accuracy_plan
 from harness.api.device_selection import ReadyDevice, selected
 from harness.api.lanes import QUARANTINE_S, Effort, lanes_of, measure
-from harness.api.run_binaries import binaries_of, check_binaries
+from harness.api.run_binaries import binaries_of, check_binaries, lacking_ops
 from harness.api.run_outcome import RunOutcome, outcome_of
 from harness.api.run_watcher import RunWatcher
 from harness.api.suite_source import SuiteSource, loaded_suite
+from harness.api.suite_variants import converted, unconverted
+from harness.api.variant_accuracy import evaluated
 from harness.binaries.choice import check_own_binaries
 from harness.devices.device_config import DeviceConfig, load_device_configs
 from harness.errors import SuiteError, UsageError
 from harness.files.yaml_document import line_of
+from harness.models.model_format import no_models
 from harness.records import Scalar
 from harness.records.spans import span
 from harness.runs.run_folder import refuse_occupied
 from harness.runs.run_store import Manifest, Run, RunStore
 from harness.suite.expand import DevicePlan, Expansion, expand
-from harness.suite.model_format import no_models
 from harness.suite.model_warnings import warnings_about
 from harness.suite.suite_file import CellKeyName, LoadedSuite, MatchEntry
 
@@ -94,10 +97,14 @@ def run(
     folder = _named(out)
     effort = Effort(parallel_virtual=parallel_virtual, wait_s=wait_s, quarantine_s=quarantine_s)
     configs = load_device_configs()
-    with (
-        _expanded(loaded, devices, own, folder, configs, watcher) as (ready, expansion),
-        tempfile.TemporaryDirectory(prefix="harness-") as scratch,
-    ):
+    _check_place(loaded, own, folder)
+    loaded = converted(loaded, watcher)
+    right = evaluated(loaded, watcher)
+    seed = seed_of(loaded)
+    with tempfile.TemporaryDirectory(prefix="harness-") as scratch, contextlib.ExitStack() as stack:
+        checks = accuracy_plan(loaded.suite, seed)
+        cases = accuracy_cases(loaded, checks, Path(scratch), watcher)
+        ready, expansion = stack.enter_context(_expanded(loaded, devices, configs, watcher, seed, own))
         by_serial = {one.target.serial: one for one in ready}
         infos = {serial: one.inventory.info for serial, one in by_serial.items()}
         with span("choose binaries"):
@@ -117,6 +124,9 @@ def run(
             devices=tuple(infos.values()),
             artifacts=tuple(dict.fromkeys(p.artifact for mine in programs.values() for p in mine.values())),
             models=loaded.models,
+            conversions=loaded.conversions,
+            task_accuracy=right,
+            accuracy=checks,
             trials=expansion.trials,
             further=expansion.further,
             adaptive=loaded.suite.adaptive.plan() if loaded.suite.adaptive else None,
@@ -128,7 +138,7 @@ def run(
         )
         with RunStore.create(path, manifest) as store:
             lanes = lanes_of(by_serial, programs, expansion, effort)
-            measured = measure(store, lanes, configs, loaded.suite, effort, watcher)
+            measured = measure(store, lanes, configs, loaded.suite, effort, watcher, accuracy=cases)
     return outcome_of(path, measured, report=report, watcher=watcher)
 
 
@@ -151,35 +161,49 @@ def plan(
     """
     loaded = loaded_suite(suite)
     own = check_own_binaries(binaries or {})
-    folder = _named(out)
-    with _expanded(loaded, devices, own, folder, load_device_configs(), watcher or RunWatcher()) as (_, expansion):
+    _check_place(loaded, own, _named(out))
+    loaded = unconverted(loaded)
+    configs, seed = load_device_configs(), seed_of(loaded)
+    with _expanded(loaded, devices, configs, watcher or RunWatcher(), seed, own) as (_, expansion):
         return RunPlan(suite=loaded, expansion=expansion)
+
+
+def seed_of(loaded: LoadedSuite) -> int:
+    """Return the suite's seed, or a new one."""
+    asked = loaded.suite.order.seed
+    return asked if asked is not None else random.SystemRandom().randrange(2**31)
+
+
+def _check_place(loaded: LoadedSuite, own: Mapping[str, Path], out: Path | None) -> None:
+    """Check what needs neither a conversion nor a device."""
+    if out is not None:
+        refuse_occupied(out)
+    check_binaries(loaded, own)
 
 
 @contextlib.contextmanager
 def _expanded(
     loaded: LoadedSuite,
     selectors: str | Sequence[str],
-    own: Mapping[str, Path],
-    out: Path | None,
     configs: Mapping[str, DeviceConfig],
     watcher: RunWatcher,
+    seed: int,
+    own: Mapping[str, Path],
 ) -> Iterator[tuple[list[ReadyDevice], Expansion]]:
     """Yield the devices, with virtual ones only during the context, and the trials on them."""
     suite = loaded.suite
-    if out is not None:
-        refuse_occupied(out)
-    check_binaries(loaded, own)
-    seed = suite.order.seed if suite.order.seed is not None else random.SystemRandom().randrange(2**31)
-    broken = no_models(loaded.models)
-    if all(model.path in broken for model in loaded.models):
+    there = [model for model in loaded.models if model.path]  # a plan has models that are not converted yet
+    broken = no_models(there)
+    if there and all(model.path in broken for model in loaded.models):
         raise SuiteError(
             "; ".join(broken.values()), file=loaded.path, line=line_of(loaded.text, ("models",)), key="models"
         )
     for what in broken.values():
         watcher.warning(what)
     with ready_devices(selectors, suite.devices, configs, watcher) as ready:
-        yield ready, _expand(loaded, [_plan(one, configs) for one in ready], seed, broken)
+        infos = {one.target.serial: one.inventory.info for one in ready}
+        lacking = lacking_ops(replace(loaded, models=tuple(there)), infos, own)
+        yield ready, _expand(loaded, [_plan(one, configs, lacking) for one in ready], seed, broken)
 
 
 @contextlib.contextmanager
@@ -206,7 +230,8 @@ def ready_devices(
 def _expand(loaded: LoadedSuite, plans: Sequence[DevicePlan], seed: int, broken: Mapping[str, str]) -> Expansion:
     try:
         expansion = expand(loaded.suite, loaded.models, plans, seed=seed, no_models=broken)
-        expansion = replace(expansion, warnings=(*warnings_about(loaded.models), *expansion.warnings))
+        there = [model for model in loaded.models if model.path]
+        expansion = replace(expansion, warnings=(*warnings_about(there), *expansion.warnings))
     except UsageError as error:
         # Only the devices tell which words of `cpus` are valid; add the place of the word in the suite.
         for index, label in enumerate(loaded.suite.cpus):
@@ -235,6 +260,8 @@ def _check_named_cells(loaded: LoadedSuite, expansion: Expansion) -> None:
     ):
         for name, value in (named or {}).items():
             there = sorted({str(getattr(one, name)) for one in keys})
+            if name == "variant" and any(one.variant == value for one in loaded.conversions):
+                continue  # its conversion failed, which is told
             if str(value) not in there:
                 raise SuiteError(
                     f"no cell has {name} {value!r}: there would be {lack}",
@@ -245,12 +272,15 @@ def _check_named_cells(loaded: LoadedSuite, expansion: Expansion) -> None:
                 )
 
 
-def _plan(one: ReadyDevice, configs: Mapping[str, DeviceConfig]) -> DevicePlan:
+def _plan(
+    one: ReadyDevice, configs: Mapping[str, DeviceConfig], lacking: Mapping[str, Mapping[tuple[str | None, str], str]]
+) -> DevicePlan:
     config = configs.get(one.inventory.info.config or "")
     return DevicePlan(
         serial=one.target.serial,
         topology=one.inventory.topology,
         cpu_sets=dict(config.cpu_sets) if config else {},
+        lacking_ops=lacking.get(one.target.serial, {}),
     )
 
 

@@ -157,7 +157,7 @@ def _models(pairs: Sequence[Pair]) -> tuple[list[Any], tuple[list[str], list[str
         refs = [cell.results[0].trial.model for cell in (pair.base, pair.head)]
         alike = refs[0].sha256 == refs[1].sha256 and refs[0].asked == refs[1].asked
         for side, ref in enumerate(refs):
-            name = ref.name if alike or refs[0].name != refs[1].name else f"{ref.name} {_SIDES[side]}"
+            name = ref.label if alike or refs[0].label != refs[1].label else f"{ref.label} {_SIDES[side]}"
             if name not in names[side]:
                 names[side].append(name)
             entries[name] = _model(ref, name)

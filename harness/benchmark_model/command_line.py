@@ -8,23 +8,27 @@ given. So every length is always given, and optional flags only if the binary's 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.benchmark_model.delegate_flags import DELEGATES, NO_CACHE, check_delegate, flag_value
+from harness.errors import UsageError
 from harness.records import DelegateRequest, ModelRef, Purpose, RunLengths, StartState
 from harness.records.causes import Cause
 
 __all__ = [
     "DELEGATES",
     "NO_CACHE",
+    "OUTPUTS_FILE",
+    "OUTPUT_FILE",
     "PROFILE_FILE",
     "RUNTIME_INFO_FILE",
     "BinaryFacts",
     "CachePlace",
     "check_delegate",
     "delegate_flags",
+    "fed_flags",
     "flag_name",
     "model_flags",
     "read_help",
@@ -34,6 +38,10 @@ __all__ = [
 
 PROFILE_FILE = "profile.pb"
 RUNTIME_INFO_FILE = "runtime_info.pb"
+OUTPUT_FILE = "output.bin"
+"""Of one process of an accuracy trial."""
+OUTPUTS_FILE = "outputs.bin"
+"""Of all of them, one after the other."""
 
 Tool = Literal["tflite", "litert"]
 
@@ -120,6 +128,15 @@ def unsupported(
         flag = "xnnpack_weight_cache_file_path" if delegate.name == "xnnpack" else "delegate_serialize_dir"
         if not binary.has(flag):
             return Cause.CONDITION_NOT_MET, f"this benchmark_model has no --{flag}: no {start} start"
+    if purpose is Purpose.ACCURACY:
+        if binary.tool == "litert":
+            return (
+                Cause.CONDITION_NOT_MET,
+                "LiteRT's benchmark_litert_model takes no given inputs and gives no outputs back",
+            )
+        for flag in ("input_layer_value_files", "output_filepath"):
+            if not binary.has(flag):
+                return Cause.CONDITION_NOT_MET, f"this benchmark_model has no --{flag}: no outputs to compare"
     if purpose is Purpose.PROFILE and not (binary.has("enable_op_profiling") or binary.has("use_profiler")):
         return Cause.CONDITION_NOT_MET, "this benchmark_model cannot profile"
     return None
@@ -158,6 +175,30 @@ def model_flags(model: ModelRef) -> list[str]:
     return [*flags, f"--input_layer_value_range={':'.join(ranges)}"] if ranges else flags
 
 
+def fed_flags(layers: Sequence[tuple[str, Sequence[int], str]]) -> list[str]:
+    """Return flags that feed every input from a file, and write all outputs to `OUTPUT_FILE`.
+
+    Source: tensorflow/lite/tools/benchmark/benchmark_tflite_model.cc. A colon in a name is doubled before its file; nothing stands for a
+    comma, so it becomes an underscore, which the tool only warns of.
+
+    Args:
+        layers: name, shape and file of each input, in the tool's order.
+
+    Raises:
+        UsageError: two inputs would have one name.
+    """
+    names = [name.replace(",", "_") for name, _, _ in layers]
+    if len(set(names)) < len(names):
+        raise UsageError("its inputs cannot be told apart in flags, where nothing stands for a comma in a name")
+    files = [f"{name.replace(':', '::')}:{file}" for name, (_, _, file) in zip(names, layers, strict=True)]
+    return [
+        f"--input_layer={','.join(names)}",
+        f"--input_layer_shape={':'.join(','.join(map(str, shape)) for _, shape, _ in layers)}",
+        f"--input_layer_value_files={','.join(files)}",
+        f"--output_filepath={OUTPUT_FILE}",
+    ]
+
+
 def trial_flags(
     *,
     graph: str,
@@ -168,6 +209,7 @@ def trial_flags(
     binary: BinaryFacts,
     cache: CachePlace | None = None,
     model: ModelRef | None = None,
+    fed: Sequence[str] = (),
 ) -> list[str]:
     """Return all flags of a trial.
 
@@ -180,10 +222,14 @@ def trial_flags(
         binary: the binary's flags. Flags that only enrich the output are left out if the binary lacks them.
         cache: the delegate's cache for cold and cached starts; None keeps the default.
         model: the model, for its signature and inputs if the suite names them.
+        fed: flags that feed the inputs, instead of the suite's shapes and ranges (`fed_flags`).
     """
+    if fed and model is not None:
+        model = replace(model, inputs=())
     flags = [
         f"--graph={graph}",
         *(model_flags(model) if model is not None else ()),
+        *fed,
         f"--num_threads={threads}",
         f"--num_runs={run.min_runs}",
         f"--min_secs={run.min_s:g}",
@@ -196,7 +242,7 @@ def trial_flags(
         flags.append(f"--xnnpack_weight_cache_file_path={cache.weight_cache}")
     elif cache is not None and delegate.name not in NO_CACHE:
         flags += [f"--delegate_serialize_dir={cache.folder}", f"--delegate_serialize_token={cache.token}"]
-    if (delegate.name != "cpu" and purpose is not Purpose.MEMORY) or purpose is Purpose.PROFILE:
+    if (delegate.name != "cpu" and purpose not in (Purpose.MEMORY, Purpose.ACCURACY)) or purpose is Purpose.PROFILE:
         # Where each op ran is a result like the latency. Writing it costs the tool no measured time, but memory.
         if "export_model_runtime_info" in binary.flags:
             flags.append("--export_model_runtime_info=true")

@@ -26,50 +26,6 @@ from harness.records import DelegateRequest, DelegateUse, Measurement, ParsedOut
 from harness.records.causes import Cause
 
 
-def parse_output(
-    stdout: str | bytes,
-    *,
-    stderr: str | bytes | None = None,
-    profile: bytes | None = None,
-    result: bytes | None = None,
-    runtime_info: bytes | None = None,
-    exit_code: int | None = None,
-    requested: DelegateRequest | None = None,
-) -> ParsedOutput:
-    """Read everything that one process of the harness left: its unchanged output and its files.
-
-    For logs that somebody else recorded, use `foreign.read_foreign_log`.
-
-    Args:
-        stdout: its stdout, with any output of drivers in between; it may break off anywhere.
-        stderr: its stderr.
-        profile: the file of `--op_profiling_output_file` (proto, CSV or text).
-        result: the file of `--result_file_path`.
-        runtime_info: the file of `--model_runtime_info_output_file`.
-        exit_code: of the process, if known; negative for a signal, as in Python's subprocess.
-        requested: the delegate asked for; without it, the output's echo of its flags is used.
-
-    Returns:
-        The measurement and its status. Never raises because of the input's content.
-    """
-    text = decode(stdout)
-    reading = Reading()
-    reading.read(text)
-    if stderr:
-        errors = decode(stderr)
-        reading.read(errors)
-        text = f"{text}\n{errors}"
-    return conclude_output(
-        reading,
-        text,
-        profile=profile,
-        result=result,
-        runtime_info=runtime_info,
-        exit_code=exit_code,
-        requested=requested,
-    )
-
-
 def conclude_output(
     reading: Reading,
     text: str,
@@ -85,7 +41,7 @@ def conclude_output(
     Args:
         reading: what its lines say.
         text: all of its output, for messages of shells, linkers and the system.
-        profile: as in `parse_output`; so are all other arguments.
+        profile: as in `harness.benchmark_model.parse_output`; so are all other arguments.
     """
     measurement = read_timings(reading)
     if measurement.tool == "benchmark_model" and is_of_performance_options(text):

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, BinaryIO
 
+from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
@@ -23,6 +26,10 @@ _ITS_WORDS = re.compile(rb"[Ii]nference timings in us|Running benchmark for at l
 _ITS_SIBLING = b"--perf_options_list"
 """Of `benchmark_model_performance_options` (benchmark_performance_options.cc), which runs the tool many times with its own choices."""
 _PACKED = b"UPX!"
+_FLEX_WORDS = b"TfLiteFlexDelegate"
+"""The Flex delegate's name (tensorflow/lite/delegates/flex/delegate.cc), which it prints. A program without Flex only holds the name of
+the function that would make one."""
+_FLEX_NAMES = re.compile(r"plus[_-]?flex|with[_-]?flex", re.IGNORECASE)
 
 _MOST_OF_A_WRAPPER = 16
 """Functions that a program imports. `setsid` imports 34, `/bin/ls` 111; a program that sets something and calls `execv`, about 10."""
@@ -88,6 +95,33 @@ def require_benchmark(path: Path, program: ProgramFile) -> None:
         raise UsageError(
             f"{path} is {program.described}, but no benchmark_model: it holds none of its output lines", remedy=_REMEDY
         )
+
+
+def has_flex(path: Path) -> bool | None:
+    """Say whether a program has TensorFlow's own ops (Select TF ops); None if neither its content nor its name tells.
+
+    A script or a small program may start any other one.
+    """
+    if _FLEX_NAMES.search(path.name) is not None:
+        return True
+    try:
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content.find(_FLEX_WORDS) >= 0:
+                return True
+            told = _ITS_WORDS.search(content) is not None and content.find(_PACKED) < 0
+        with path.open("rb") as stream:
+            libraries = _libraries(stream) if told else []
+    except (OSError, ValueError, *DAMAGED):
+        return None
+    # A library of this name may bring the ops.
+    return False if told and not any("flex" in name.lower() for name in libraries) else None
+
+
+def _libraries(stream: BinaryIO) -> list[str]:
+    """Names of the shared libraries that a program asks for."""
+    table = ELFFile(stream).get_section_by_name(".dynamic")
+    tags: Iterable[Any] = table.iter_tags("DT_NEEDED") if isinstance(table, DynamicSection) else ()
+    return [str(tag.needed) for tag in tags]
 
 
 def _is_wrapper(path: Path) -> bool:

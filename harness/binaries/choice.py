@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.benchmark_model.command_line import DELEGATES, BinaryFacts, read_help, unsupported
-from harness.binaries.benchmark_program import read_benchmark, require_benchmark
+from harness.binaries.benchmark_program import has_flex, read_benchmark, require_benchmark
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.elf import Platform, ProgramFile, is_script, read_program, require
 from harness.binaries.profiles import BUILD_ABIS
@@ -234,16 +234,17 @@ def _own(info: DeviceInfo, path: Path) -> Program:
         require_benchmark(path, program)
         abi, ndk = program.abi, program.ndk
     made = _program(path, abi=abi, origin="import", name=path.name)
-    return replace(made, artifact=replace(made.artifact, source=str(path), ndk=ndk))
+    return replace(made, artifact=replace(made.artifact, flex=has_flex(path), source=str(path), ndk=ndk))
 
 
 def _host(info: DeviceInfo, scratch: Path) -> Program:
     launcher = scratch / "benchmark_model"
     if not launcher.exists():
         write_launcher(launcher)
-    return _program(
+    made = _program(
         launcher, abi=info.abis[0] if info.abis else "unknown", origin=HOST, name="benchmark_model on LiteRT"
     )
+    return replace(made, artifact=replace(made.artifact, flex=False))  # LiteRT's library has no Select TF ops
 
 
 def _from_store(info: DeviceInfo, store: BinaryStore, demands: Demands) -> Program:
@@ -276,6 +277,14 @@ def how_to_get_named(name: str, abi: str) -> str:
     return f"harness build --source DIR --abi {shlex.quote(abi)} --name {shlex.quote(name)}, or {take}"
 
 
+def how_to_get_flex(info: DeviceInfo) -> str:
+    """Return the commands that get a binary with Select TF ops for a device, and how a suite then names it."""
+    if not info.virtual:
+        return how_to_get(info, Demands(flex="all"))
+    build = f"harness build --source DIR --abi {_build_abi(info)} --flex --name flex"
+    return f"{build}, then `binaries: [flex]` in the suite"
+
+
 def how_to_get(info: DeviceInfo, demands: Demands) -> str:
     """Return the commands that get a binary for a device, as far as its ABI has any."""
     abi = _build_abi(info)
@@ -298,10 +307,15 @@ def _lacks(store: BinaryStore, record: BinaryRecord, demands: Demands) -> tuple[
     asked = list(product(demands.delegates, demands.purposes, models))
     refused = [reason for one in asked if (reason := _refusal(*one, facts)) is not None]
     lacks = list(dict.fromkeys(refused))
-    no_flex = demands.flex != "no" and record.flex is False
+    no_flex = demands.flex != "no" and _flex_of(store, record) is False
     if no_flex:
         lacks.append("it has no Select TF ops (--flex)")
     return tuple(lacks), (no_flex and demands.flex == "all") or (bool(asked) and len(refused) == len(asked))
+
+
+def _flex_of(store: BinaryStore, record: BinaryRecord) -> bool | None:
+    """Whether a stored binary has Flex: as it was asked for, else as its file tells."""
+    return record.flex if record.flex is not None else has_flex(store.path(record))
 
 
 def _refusal(delegate: DelegateRequest, purpose: Purpose, model: ModelRef | None, facts: BinaryFacts) -> str | None:
@@ -316,7 +330,7 @@ def _stored(store: BinaryStore, record: BinaryRecord) -> Program:
     artifact = replace(
         made.artifact,
         tool=record.tool,
-        flex=record.flex,
+        flex=_flex_of(store, record),
         source=record.source_kind if record.origin == "build" else record.source,
         revision=record.revision,
         dirty=record.dirty,

@@ -10,12 +10,12 @@ from typing import Any
 
 from harness.binaries.benchmark_program import read_benchmark
 from harness.binaries.binary_store import BinaryStore, read_program_as
-from harness.binaries.download import discard, download
 from harness.binaries.elf import Platform, require
 from harness.binaries.profiles import device_abi, is_android
 from harness.binaries.record import BinaryRecord, new_record
 from harness.binaries.sources import Prebuilt
 from harness.errors import SetupError, UsageError
+from harness.files.download import discard, download
 from harness.files.lock import held
 from harness.files.whole_file import write_whole
 
@@ -51,7 +51,8 @@ def fetch_prebuilt(
             if same and name in (None, record.name):
                 store.path(record)
                 return record
-    got = download(wanted.url, folder, progress, sha256=expected)
+    remedy = "see the version and the ABI: harness build --help"
+    got = download(wanted.url, folder, progress, sha256=expected, if_missing=remedy)
     try:
         seen = read_program_as(got.path, wanted.url, read_benchmark)
         system: Platform = "android" if is_android(wanted.abi) else "linux"

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 
-from harness.binaries.benchmark_program import check_name, require_benchmark
+from harness.binaries.benchmark_program import check_name, has_flex, require_benchmark
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.builder import BuildRequest, build_request
 from harness.binaries.builder import build as build_binary
@@ -220,8 +220,8 @@ def _import(store: BinaryStore, path: Path, abis: str | None, flex: bool, name: 
     require_benchmark(path, program)
     if abis is None:
         check_name(path, program)
-    # The file does not show whether it has Flex, so the user may say that it has.
-    return store.add(path, replace(new_record("import", str(path.resolve()), name=name), flex=True if flex else None))
+    known = True if flex else has_flex(path)
+    return store.add(path, replace(new_record("import", str(path.resolve()), name=name), flex=known))
 
 
 def _check_name(name: str | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from harness.cli.export_overlays import write_overlays
 from harness.cli.printing import reader_may_leave
 from harness.errors import HarnessError, UsageError
 from harness.files.flat_table import write_csv
+from harness.files.indented_json import indented
 from harness.files.parquet_file import write_parquet
 from harness.files.whole_file import output_file, text_output_file
 from harness.formats.comparison_junit import junit
@@ -129,7 +129,7 @@ def _require_comparable_ops(found: RunComparison) -> None:
 
 def _as_text(found: RunComparison, file_format: str, *, ops: int, table: ComparisonTableName) -> str:
     if file_format == "json":
-        return json.dumps(found.document(), indent=1, allow_nan=False) + "\n"
+        return indented(found.document()) + "\n"
     if file_format == "markdown":
         return markdown(found.table, found.base, found.head, ops=ops)
     if file_format == "junit":

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import adbutils
 import click
-from adbutils.errors import AdbError
 
 from harness.api.attached_devices import default_port, list_devices
 from harness.binaries.binary_store import BinaryStore
 from harness.binaries.machine import find_bazel
 from harness.cli.run_summary import write_json
+from harness.devices.adb_library import AdbError, adbutils
 from harness.devices.adb_target import server_is_up
 from harness.errors import HarnessError, UsageError
 

@@ -53,6 +53,10 @@ def print_dry_run(plan: RunPlan) -> None:
     if len(cells) > _MOST_CELLS:
         console.print(f"... and {len(cells) - _MOST_CELLS} more cells; --json lists every trial", highlight=False)
         _print_dimensions(expansion.trials, console)
+    if plan.resumes is None:
+        for source in plan.suite.sources:
+            words = f"{source.source} is converted first, to {', '.join(source.variants)}"
+            console.print(escape(printable(words)), highlight=False)
     _print_skipped(plan, console)
     _print_deciding(plan, console)
     for warning in expansion.warnings:
@@ -64,7 +68,7 @@ def _cells(trials: Iterable[Trial], further: Iterable[Trial]) -> dict[_Cell, _Ce
     cells: dict[_Cell, _CellPlan] = {}
     for more, some in ((0, trials), (1, further)):
         for trial in some:
-            key = (trial.model.name, trial.delegate_label, trial.threads, trial.cpus.label, trial.binary or "")
+            key = (trial.model.label, trial.delegate_label, trial.threads, trial.cpus.label, trial.binary or "")
             cell = cells.get(key)
             if cell is None:
                 cell = cells[key] = _CellPlan()
@@ -102,7 +106,7 @@ def _table(cells: dict[_Cell, _CellPlan]) -> Table:
 def _print_dimensions(trials: Sequence[Trial], console: Console) -> None:
     """Print the dimensions of the cells, if they are too many to be listed."""
     for name, values in (
-        ("models", dict.fromkeys(printable(trial.model.name) for trial in trials)),
+        ("models", dict.fromkeys(printable(trial.model.label) for trial in trials)),
         ("delegates", dict.fromkeys(trial.delegate_label for trial in trials)),
         ("threads", dict.fromkeys(str(trial.threads) for trial in trials)),
         ("cpus", dict.fromkeys(trial.cpus.label for trial in trials)),
@@ -191,6 +195,9 @@ def dry_run_document(plan: RunPlan) -> dict[str, Any]:
             for serial in serials
             for shortest, longest in [expansion.device_seconds(serial)]
         },
+        "conversions": [
+            {"source": one.source, "model": one.name, "variants": list(one.variants)} for one in plan.suite.sources
+        ],
         "warnings": list(expansion.warnings),
         "skipped": [{"trial_id": item.trial.trial_id, "reason": item.reason} for item in expansion.impossible],
         "trials": [_trial(trial) for trial in expansion.trials],
@@ -212,6 +219,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "cpus_label": trial.cpus.label,
         "cpus_mask": trial.cpus.hex,
         "binary": trial.binary,
+        "variant": trial.model.variant,
         "start": trial.start,
         "purpose": str(trial.purpose),
         "process": trial.process,

@@ -62,7 +62,7 @@ def _write_one(found: Sequence[Overlay], target: Path | None) -> None:
 def _file_name(one: Overlay, used: set[str]) -> str:
     """Make a plain, unused file name from untrusted text."""
     key = one.key
-    words = "-".join((key.model, key.delegate, f"{key.threads}thr", key.cpus, key.binary, key.device))
+    words = "-".join((key.model, key.variant, key.delegate, f"{key.threads}thr", key.cpus, key.binary, key.device))
     plain = re.sub(r"[^A-Za-z0-9._]+", "-", words).strip("-.")[:120] or "overlay"
     name, number = plain, 1
     while name.lower() in used:

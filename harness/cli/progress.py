@@ -14,8 +14,8 @@ from rich.table import Column
 
 from harness.analysis.stopping import Step
 from harness.files.terminal_text import printable
-from harness.formats import decision_words
 from harness.records import Result, Status, Trial
+from harness.records.accuracy import AccuracyFigures, OutputDistance
 from harness.records.adaptive_decisions import AdaptivePlan
 
 _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", Status.SKIPPED: "dim"}
@@ -23,7 +23,7 @@ _COLOURS = {Status.OK: "green", Status.FAILED: "red", Status.INVALID: "yellow", 
 
 def describe(trial: Trial) -> str:
     """Describe a trial in a few words."""
-    model = trial.model.name if len(trial.model.name) <= 40 else trial.model.name[:39] + "…"
+    model = trial.model.label if len(trial.model.label) <= 40 else trial.model.label[:39] + "…"
     process = f" #{trial.process}" if trial.purpose == "latency" else ""
     model += f" [{trial.binary}]" if trial.binary else ""
     model = printable(model)
@@ -111,6 +111,10 @@ class RunProgress:
             self._blocks.pop(step.device, None)
         if self._bar:
             self._bar.update(self._task, total=self._total)
+        from harness.formats import (
+            decision_words,  # loads what compares, which only adaptive runs need while they measure
+        )
+
         lines = [decision_words.why(decision, self._plan) for decision in step.decisions]
         # On a terminal the bar shows the block; elsewhere a line does. Before the first decision there is nothing to show.
         ended = not step.trials and step.decisions
@@ -129,9 +133,24 @@ class RunProgress:
     def _line(self, result: Result) -> str:
         status = f"[{_COLOURS[result.status]}]{result.status}[/]"
         value = result.measurement.inference_avg_us if result.measurement else None
-        if result.status is Status.OK:
+        if result.accuracy is not None and result.status is Status.OK:
+            tail = _accuracy_words(result.accuracy)
+        elif result.status is Status.OK:
             tail = f"{value / 1000:.3f} ms" if value is not None else ""
         else:
             tail = f"{', '.join(result.causes)}: {escape(printable((result.message or '')[:160]))}"
         place = f"{self._count}/{self._total} {escape(result.trial.device)}"
         return f"{place} {escape(describe(result.trial))} {status} {tail}".replace("\n", " ")
+
+
+def _accuracy_words(found: AccuracyFigures) -> str:
+    """Return `equal to the host's kernels, 2.1 % from fp32`: an accuracy trial's time counts nowhere."""
+    ours = "equal to" if found.output.equal else f"{_share(found.output)} from"
+    words = f"{ours} the host's kernels"
+    if found.reference is not None:
+        words += f", {_share(found.reference)} from {found.reference_variant}"
+    return words
+
+
+def _share(one: OutputDistance) -> str:
+    return "?" if one.max_rel is None else f"{100 * one.max_rel:.2g} %"

@@ -10,15 +10,13 @@ from harness.api.lanes import QUARANTINE_S
 from harness.api.resume_plan import plan_resume
 from harness.api.resume_run import resume as resume_run
 from harness.api.retried_trials import Retry
+from harness.api.run_outcome import RunOutcome
 from harness.api.run_suite import RunPlan, plan
 from harness.api.run_suite import run as run_suite
 from harness.binaries.choice import parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
-from harness.cli.conclusion import conclude
-from harness.cli.dry_run import dry_run_document, print_dry_run
 from harness.cli.harness_trace import traced
 from harness.cli.output_option import OutputFile, OutputPath, require_place
-from harness.cli.run_summary import write_json
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
 
@@ -157,7 +155,7 @@ def run(
             retry=retry,
             watcher=watcher,
         )
-        ctx.exit(conclude(outcome, as_json=as_json, junit=junit))
+        ctx.exit(_concluded(outcome, as_json=as_json, junit=junit))
     if retry is not None:
         raise UsageError("--retry goes with --resume RUN")
     if suite is None:
@@ -175,10 +173,19 @@ def run(
         quarantine_s=quarantine_s,
         watcher=watcher,
     )
-    ctx.exit(conclude(outcome, as_json=as_json, junit=junit))
+    ctx.exit(_concluded(outcome, as_json=as_json, junit=junit))
+
+
+def _concluded(outcome: RunOutcome, *, as_json: bool, junit: Path | None) -> int:
+    from harness.cli.conclusion import conclude  # what compares is loaded when there is something to compare
+
+    return conclude(outcome, as_json=as_json, junit=junit)
 
 
 def _print_plan(planned: RunPlan, *, as_json: bool) -> None:
+    from harness.cli.dry_run import dry_run_document, print_dry_run
+    from harness.cli.run_summary import write_json
+
     if as_json:
         write_json(dry_run_document(planned))
     else:

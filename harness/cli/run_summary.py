@@ -17,11 +17,12 @@ from harness.analysis.cells import CellSummary, baseline_key, summaries
 from harness.analysis.comparison import Comparison
 from harness.analysis.comparison import Table as ComparisonTable
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.analysis.verdict import Verdict
 from harness.api.run_outcome import RunOutcome
 from harness.cli.console import open_console
 from harness.files.terminal_text import printable
-from harness.formats import decision_words
+from harness.formats import conversion_words, decision_words
 from harness.formats.comparison_words import verdict_name
 from harness.formats.headline import headlines, memory_alone, with_memory
 from harness.formats.narrow_table import Column, print_table, say
@@ -61,6 +62,8 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
     synthetic = sum(result.synthetic for result in run.results)
     words = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
     fixed = ", ".join(f"{key} {value}" for key, value in (run.manifest.baseline or {}).items())
+    for line in conversion_words.failures(run.manifest.conversions):
+        say(console, f"[red]{escape(printable(line))}[/]")
     say(console, f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
     if fixed:
         words = "faster, slower" if asks_for(run, Purpose.LATENCY) else "more, less"
@@ -98,6 +101,7 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
         "unfinished": outcome.unfinished,
         "set_aside": dict(outcome.set_aside),
         "adaptive": _adaptive_document(run),
+        "conversions": [asdict(one) for one in run.manifest.conversions],
         "statuses": dict(Counter(str(result.status) for result in run.results)),
         "cells": [
             {
@@ -109,12 +113,15 @@ def summary_document(outcome: RunOutcome) -> dict[str, Any]:
                 "cpus_label": cell.key.cpus,
                 "cpus_mask": cell.mask,
                 "binary": cell.key.binary or None,
+                "variant": cell.key.variant or None,
                 "median_us": cell.median_us,
                 "spread": cell.spread,
                 "processes": len(cell.values_us),
                 "statuses": {str(status): count for status, count in cell.statuses.items()},
                 "causes": list(cell.causes),
                 "synthetic": cell.synthetic,
+                "output_differs": cell.output_differs,
+                "accuracy": asdict(cell.accuracy) if cell.accuracy is not None else None,
                 "profiling_overhead": cell.profiling_overhead,
                 "is_baseline": baseline_key(cell.key, keys, run.manifest.baseline) == cell.key,
                 **_against(compared.get(cell.key)),
@@ -189,6 +196,8 @@ def _ratios(run: Run, table: ComparisonTable) -> dict[CellKey, str]:
     for one in table.comparisons:
         if one.estimate.ratio is not None and (one.key not in decided or one.state == "incomparable"):
             decided[one.key] = _ratio_words(one)
+        elif one.key in decided:
+            decided[one.key] += _differing(one)
     return decided
 
 
@@ -199,7 +208,12 @@ def _memory_ratios(table: ComparisonTable) -> dict[CellKey, str]:
 
 def _ratio_words(one: Comparison) -> str:
     sure = one.verdict not in (None, Verdict.INCONCLUSIVE)
-    return f"{one.estimate.ratio:.2f}x" + (f" {verdict_name(one.judgement.verdict, one.metric.unit)}" if sure else "")
+    verdict = f" {verdict_name(one.judgement.verdict, one.metric.unit)}" if sure else ""
+    return f"{one.estimate.ratio:.2f}x{verdict}{_differing(one)}"
+
+
+def _differing(one: Comparison) -> str:
+    return f" [bold red]{OUTPUT_DIFFERS}[/]" if one.output_differs else ""
 
 
 def _with_baselines(
@@ -241,7 +255,7 @@ def _columns(
     )
     binaries = [escape(printable(cell.key.binary)) for cell in cells]
     return [
-        Column("model", [escape(printable(cell.key.model)) for cell in cells]),
+        Column("model", [escape(printable(cell.key.model_label)) for cell in cells]),
         Column("delegate", [escape(printable(cell.key.delegate)) for cell in cells]),
         Column("threads", [str(cell.key.threads) for cell in cells], drop=1),
         Column("cpus", [escape(printable(cell.key.cpus)) for cell in cells], drop=3),

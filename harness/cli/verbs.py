@@ -52,6 +52,7 @@ VERBS = {
         "harness.cli.ingest:ingest",
         "Make a run from recorded outputs of benchmark_model.",
     ),
+    "models": Verb("harness.cli.models:models", "Convert, inspect, compare, evaluate and fetch models."),
     "parse": Verb(
         "harness.cli.parse:parse",
         "Read an output of benchmark_model: numbers, status, causes.",

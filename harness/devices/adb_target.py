@@ -23,9 +23,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import adbutils
-from adbutils.errors import AdbConnectionError, AdbError, AdbTimeout
-
+from harness.devices.adb_library import AdbConnectionError, AdbError, AdbTimeout, adbutils
 from harness.devices.adb_stream import AdbStream
 from harness.devices.push_compression import PushCompression
 from harness.devices.shell_stream import ShellPieces, close_stdin, read_output

@@ -220,7 +220,8 @@ class VirtualDevice(_Strict):
     absent_commands: tuple[str, ...] = Field(default=(), description="commands of newer Androids that this one lacks")
     replay: Mapping[ReplayedDelegate, str] = Field(
         default_factory=dict,
-        description="recorded outputs that are played back for these delegates, marked synthetic: a recording's name or an absolute path",
+        description="recorded outputs that are played back for these delegates, marked synthetic: a recording's name or an absolute path. "
+        "float16: this host's CPU computes in half precision in the delegate's stead",
     )
     waits_s: float | None = Field(
         default=None,

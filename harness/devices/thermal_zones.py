@@ -72,17 +72,39 @@ class ThermalZone:
         """Shell text that prints its temperature, for `to_celsius`."""
         if self.path is not None:
             return f"cat {self.path} 2>/dev/null"
-        return f"dumpsys thermalservice 2>/dev/null | {self.pick}"
+        return f'{heat_function(self.line)}\nA=$(dumpsys thermalservice 2>/dev/null); T=; heat; echo "$T"'
 
     @property
-    def pick(self) -> str:
-        """Command that picks a HAL sensor's temperature out of the output of `dumpsys thermalservice`, for `to_celsius`."""
-        name = self.type.replace(".", "\\.")
-        kind = ".*" if self.kind is None else f"mType={self.kind}, "
-        rest = f", {kind}mName={name}, .*"
-        # A whole number gets a decimal point, by which `to_celsius` knows the HAL's degrees.
-        pick = f"s/.*mValue=\\(-*[0-9][0-9]*\\){rest}/\\1.0/p;s/.*mValue=\\([^,]*\\){rest}/\\1/p"
-        return f"sed -n '/^Current temperatures from HAL/,/^Current cooling/{{{pick};}}'"
+    def line(self) -> str:
+        """Shell pattern of a HAL sensor's line in the output of `dumpsys thermalservice`."""
+        kind = "" if self.kind is None else f"', mType={self.kind}'"
+        return f"*mValue=*{kind}', mName={self.type}, '*"
+
+
+def heat_function(hal_line: str | None) -> str:
+    """Return the shell function `heat`. From `$A`, the output of `dumpsys thermalservice`, it sets `$S`, the status, and `$T`.
+
+    It starts no program. `$T`, for `to_celsius`, stays as it is where the output does not tell it.
+
+    Args:
+        hal_line: the sensor's `ThermalZone.line`; None if the HAL's sensors do not matter.
+    """
+    pick = f"""
+    'Current temperatures from HAL'*) hal=1;;
+    'Current cooling'*) hal=;;
+    {hal_line}) [ "$hal" ] && [ -z "$T" ] && {{ T=${{line#*mValue=}}; T=${{T%%,*}}; }};;"""
+    # A name may hold a wildcard. A whole number gets a decimal point, by which `to_celsius` knows the HAL's degrees.
+    return f"""heat() {{
+  local IFS='
+'
+  S= hal=; set -f
+  for line in $A; do
+    case $line in
+    *'Thermal Status: '*) [ "$S" ] || {{ S=${{line#*'Thermal Status: '}}; S=${{S%%[!0-9]*}}; }};;{pick if hal_line else ""}
+    esac
+  done
+  set +f{"; case $T in ''|*[!0-9-]*) ;; *) T=$T.0;; esac" if hal_line else ""}
+}}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def data_dir(name: str) -> Path:
-    """Return the folder `bazel`, `device_configs`, `reports` or `suites`.
+    """Return the folder `bazel`, `device_configs`, `models`, `reports` or `suites`.
 
     Raises:
         FileNotFoundError: the installation is broken.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -107,16 +107,19 @@ def _translate(
     """Turn every mistake into a sentence, in the order of the document. Of a union's complaints the most telling one counts."""
     groups: dict[Loc, list[_Found]] = {}
     details = error.errors(include_url=False)
+    found: list[_Found] = []
     for detail in details:
         if detail["type"] == "too_short" and any(_is_below(one["loc"], detail["loc"]) for one in details):
             continue  # only because an entry is wrong, which is said
-        place = _locate(detail["loc"], root, model)
-        groups.setdefault(_mistake(detail["loc"], place), []).append((detail, place))
+        found.append((detail, _locate(detail["loc"], root, model)))
+    lone = _lone_branches(found)
+    for detail, place in found:
+        groups.setdefault(_mistake(detail["loc"], place, lone), []).append((detail, place))
     chosen = [item for group in groups.values() for item in _most_telling(group)]
     chosen = [item for item in chosen if not _is_misspelt(item, chosen)]
     errors = []
     for detail, place in sorted(chosen, key=lambda item: item[1].line):
-        group = groups[_mistake(detail["loc"], place)]
+        group = groups[_mistake(detail["loc"], place, lone)]
         message, remedy = _sentence(detail, [d for d, p in group if p.keys == place.keys], place)
         key = dotted(place.keys) or None
         errors.append(SuiteError(message, file=source_name, line=place.line, key=key, remedy=remedy))
@@ -127,12 +130,29 @@ def _is_below(loc: Loc, above: Loc) -> bool:
     return len(loc) > len(above) and loc[: len(above)] == above
 
 
-def _mistake(loc: Loc, place: _Place) -> Loc:
-    """The key that pydantic's errors of one mistake share: the path to the value, up to the first name of a union's branch."""
+def _lone_branches(found: Sequence[_Found]) -> frozenset[Loc]:
+    """The unions' branches that alone complain: a discriminator chose them, so each of their complaints is a mistake of its own."""
+    branches: dict[Loc, set[str | int]] = {}
+    for detail, place in found:
+        if (same := _shared(detail["loc"], place)) < len(detail["loc"]):
+            branches.setdefault(detail["loc"][:same], set()).add(detail["loc"][same])
+    return frozenset((*above, *names) for above, names in branches.items() if len(names) == 1)
+
+
+def _shared(loc: Loc, place: _Place) -> int:
+    """The number of first parts of `loc` that are keys of the document: what follows is the name of a union's branch."""
     same = 0
     while same < min(len(loc), len(place.keys)) and loc[same] == place.keys[same]:
         same += 1
-    return ("value", *loc) if same == len(loc) else ("union", *loc[:same])
+    return same
+
+
+def _mistake(loc: Loc, place: _Place, lone: Set[Loc]) -> Loc:
+    """The key that pydantic's errors of one mistake share: the path to the value, up to the first name of a union's branch."""
+    same = _shared(loc, place)
+    if same == len(loc):
+        return ("value", *loc)
+    return ("value", *place.keys) if loc[: same + 1] in lone else ("union", *loc[:same])
 
 
 def _most_telling(group: Sequence[_Found]) -> list[_Found]:

@@ -55,6 +55,7 @@ def _comparison(one: Comparison, table: Table) -> dict[str, Any]:
         "notes": [note.text for note in one.notes],
         "unlike": [note.kind for note in one.notes if note.unlike],
         "synthetic": one.synthetic,
+        "output_differs": one.output_differs,
     }
 
 
@@ -70,6 +71,7 @@ def _key(one: Comparison) -> dict[str, Any]:
         "cpus_label": key.cpus,
         "cpus_mask": one.mask,
         "binary": key.binary or None,
+        "variant": key.variant or None,
     }
 
 
@@ -86,6 +88,7 @@ def _side(side: SideSummary, unit: str) -> dict[str, Any]:
         "statuses": dict(side.statuses),
         "causes": list(side.causes),
         "synthetic": side.synthetic,
+        "output_differs": side.output_differs,
     }
 
 
@@ -114,9 +117,11 @@ def _overall(one: Overall) -> dict[str, Any]:
         "cpus_asked": one.cpus,
         "cpus_label": one.cpus,
         "binary": one.binary or None,
+        "variant": one.variant or None,
         "devices": list(one.devices),
         **_numbers(one.estimate, one.judgement),
         "synthetic": one.synthetic,
+        "output_differs": one.output_differs,
     }
 
 

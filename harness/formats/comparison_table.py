@@ -21,7 +21,8 @@ _CELL_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t base_device:t base_model:t base_delegate:t "
     "base_threads:i base_cpus_asked:t base_binary:t metric:t unit:t state:t base_n:i base_estimate:n head_n:i head_estimate:n ratio:n "
     "ci_low:n ci_high:n level:n p_value:n q_value:n design:t verdict:t more_processes:i gate_broken:f unlike:t notes:t base_causes:t "
-    "head_causes:t synthetic:f difference:n difference_low:n difference_high:n control:t gate_reason:t"
+    "head_causes:t synthetic:f difference:n difference_low:n difference_high:n control:t gate_reason:t "
+    "variant:t base_variant:t output_differs:f"
 )
 """`base` and `head` are as given; `device` to `binary` are head's cell (base's if head has none), `base_...` base's. Estimates are in
 `unit`. `verdict` is null if nothing was judged: not measured, or only one side synthetic. `gate_broken` is null without a gate. `unlike`
@@ -30,7 +31,7 @@ names the conditions in which the sides differ, `notes` holds all notes. `synthe
 
 _OP_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t row:i kind:t base_ops:t head_ops:t base_us:n "
-    "head_us:n change_us:n share:n ratio:n ci_low:n ci_high:n q_value:n verdict:t synthetic:f"
+    "head_us:n change_us:n share:n ratio:n ci_low:n ci_high:n q_value:n verdict:t synthetic:f variant:t"
 )
 """In the order of execution. The last row of a cell has `kind` `unexplained`, so `change_us` of its rows adds up to the whole change."""
 
@@ -80,6 +81,9 @@ def _cell(one: Comparison, table: Table) -> Row:
         one.difference.high if one.difference else None,
         one.control,
         words.breach_reason(one, table),
+        one.key.variant or None,
+        (other.variant or None) if other else None,
+        one.output_differs,
     )
 
 
@@ -90,10 +94,10 @@ def _key(one: Comparison) -> Row:
 
 def _ops(one: Comparison, diff: OpDiff) -> Iterator[Row]:
     for number, (change, judgement) in enumerate(zip(diff.changes, one.op_judgements, strict=True)):
-        yield (*_key(one), number, *_change(change, judgement), one.synthetic)
+        yield (*_key(one), number, *_change(change, judgement), one.synthetic, one.key.variant or None)
     unknown = (None,) * 4
     rest = (*unknown, diff.unexplained_us, diff.unexplained_share, *unknown, None)
-    yield (*_key(one), len(diff.changes), "unexplained", *rest, one.synthetic)
+    yield (*_key(one), len(diff.changes), "unexplained", *rest, one.synthetic, one.key.variant or None)
 
 
 def _change(change: OpChange, judgement: Judgement | None) -> Row:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from harness.analysis.cells import KEYS
 from harness.analysis.comparison import Comparison, Table, failed_gate
+from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.analysis.verdict import Verdict
 from harness.files.terminal_text import printable
 from harness.formats import comparison_words as words
@@ -96,7 +97,8 @@ def _columns(
 
 def _marks(one: Comparison, numbered: Mapping[str, int]) -> str:
     synthetic = " [magenta]synthetic[/]" if one.synthetic else ""
-    return synthetic + "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
+    differs = f" [bold red]{OUTPUT_DIFFERS}[/]" if one.output_differs else ""
+    return synthetic + differs + "".join(f" [yellow]!{number}[/]" for number in words.numbers_of(one, numbered))
 
 
 def _value(one: Comparison, name: str) -> str:

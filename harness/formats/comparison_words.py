@@ -12,9 +12,10 @@ from harness.analysis.op_profile import OpRow
 from harness.analysis.pair_estimates import Difference
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.samples import LEVEL
-from harness.analysis.sides import SideSummary
+from harness.analysis.sides import OUTPUT_DIFFERS, SideSummary
 from harness.analysis.verdict import Judgement, Verdict
 from harness.formats import difference_words
+from harness.records import model_label
 
 
 def percent(fraction: float) -> str:
@@ -89,11 +90,18 @@ def change(estimate: Estimate, judgement: Judgement, unit: str = "us", *, differ
 def verdict(one: Comparison) -> str:
     """Return a cell's verdict, `slower by 3.1 % (...)`, marked if it is synthetic; or why there is none."""
     if one.state == "incomparable":
-        return f"no verdict: {'BASE' if one.base.synthetic else 'HEAD'} is synthetic, the other side was measured"
+        text = f"no verdict: {'BASE' if one.base.synthetic else 'HEAD'} is synthetic, the other side was measured"
+        return text + (f" ({OUTPUT_DIFFERS})" if one.output_differs else "")
     if one.state != "measured":
         return trouble(one)
     words = change(one.estimate, one.judgement, one.metric.unit, difference=one.difference)
-    return words + (" (synthetic)" if one.synthetic else "")
+    return words + marks(one)
+
+
+def marks(one: Comparison | Overall) -> str:
+    """Return ` (synthetic, output differs)`, as far as it is so."""
+    found = [*(["synthetic"] if one.synthetic else []), *([OUTPUT_DIFFERS] if one.output_differs else [])]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def ratio_of(one: Comparison) -> str:
@@ -145,7 +153,8 @@ def overall_name(one: Overall) -> str:
     """Name a comparison over all devices, with their number."""
     binary = f" {one.binary}" if one.binary else ""
     mark = ", synthetic" if one.synthetic else ""
-    return f"{one.model} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
+    mark += f", {OUTPUT_DIFFERS}" if one.output_differs else ""
+    return f"{model_label(one.model, one.variant)} {one.delegate} {one.threads} thr {one.cpus}{binary}, {len(one.devices)} devices{mark}"
 
 
 def summary_line(table: Table) -> str:
@@ -253,7 +262,7 @@ def gate(table: Table) -> str:
             for breach in _BREACHES
             if counts[breach]
         ]
-        return f"broken ({'; '.join(parts)})"
+        return f"broken ({'; '.join([*parts, *_differing(table)])})"
     measured = [one for one in cells if one.state == "measured"]
     # For a gate, which asks whether head is slower, `same` so far is answer enough.
     undecided = sum(one.judgement.verdict is Verdict.INCONCLUSIVE and not one.judgement.same_so_far for one in measured)
@@ -264,7 +273,14 @@ def gate(table: Table) -> str:
     mixed = sum(one.state == "incomparable" for one in cells)
     parts += [f"{unknown} of {len(cells)} cells not measured in BASE"] if unknown else []
     parts += [f"{mixed} of {len(cells)} cells synthetic on one side only"] if mixed else []
+    parts += _differing(table)
     return f"not broken ({'; '.join(parts)})" if parts else "holds"
+
+
+def _differing(table: Table) -> list[str]:
+    """A gate is about speed: that the answer is another must stand beside it."""
+    count = sum(one.output_differs for one in table.comparisons)
+    return [f"in {count} of {len(table.comparisons)} cells the {OUTPUT_DIFFERS}"] if count else []
 
 
 def _breach_words(breach: Breach, table: Table) -> str:

@@ -27,7 +27,7 @@ CITED = "p-values for all looks together (Pocock 1977)"
 def cell(key: CellKey) -> str:
     """Return `mobilenet xnnpack t1 all`."""
     binary = f" [{key.binary}]" if key.binary else ""
-    return f"{key.model}{binary} {key.delegate} t{key.threads} {key.cpus}"
+    return f"{key.model_label}{binary} {key.delegate} t{key.threads} {key.cpus}"
 
 
 def why(decision: Decision, plan: AdaptivePlan) -> str:

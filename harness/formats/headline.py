@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.analysis.comparison import Comparison, Table
+from harness.analysis.comparison import Comparison, Overall, Table
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.analysis.verdict import Verdict
 from harness.formats.comparison_words import percent
-from harness.records import Scalar
+from harness.records import CellKey, Scalar
 
 _DECIDED = (Verdict.FASTER, Verdict.SLOWER, Verdict.SAME)
 _SPLIT_WORDS: Mapping[str, Mapping[Verdict, str]] = {
@@ -41,6 +42,7 @@ class Headline:
     """Whether `low` and `high` are the range of several comparisons, not an interval."""
     devices: int
     synthetic: bool
+    output_differs: bool = False
     metric: Metric = Metric.INFERENCE_AVG
     processes: int = 0
     """The fewest processes a side behind a comparison."""
@@ -100,6 +102,7 @@ class Headline:
         elif self.low is not None and self.high is not None and self.verdict is Verdict.SAME:
             parts.append(f"within {percent(max(self.high - 1, 1 - self.low))}")
         parts += ["synthetic"] if self.synthetic else []
+        parts += [OUTPUT_DIFFERS] if self.output_differs else []
         return ", ".join(parts)
 
     def _ordered(self) -> list[tuple[Verdict, int]]:
@@ -176,8 +179,8 @@ def memory_alone(latency: Sequence[Headline], memory: Sequence[Headline]) -> lis
 
 def _headline(values: Mapping[str, Scalar], group: Sequence[Comparison], table: Table) -> Headline:
     ratios = [one.estimate.ratio for one in group if one.estimate.ratio is not None]
-    questions = {(one.key.model, one.key.delegate, one.key.threads, one.key.cpus, one.key.binary) for one in group}
-    pooled = [one for one in table.overall if (one.model, one.delegate, one.threads, one.cpus, one.binary) in questions]
+    questions = {_question(one.key) for one in group}
+    pooled = [one for one in table.overall if _question(one) in questions]
     estimates = [one.estimate for one in pooled] if len(questions) == 1 and len(pooled) == 1 else []
     estimates = estimates or ([group[0].estimate] if len(group) == 1 else [])
     if estimates:
@@ -193,6 +196,11 @@ def _headline(values: Mapping[str, Scalar], group: Sequence[Comparison], table: 
         spans=not estimates,
         devices=len({one.key.device for one in group}),
         synthetic=any(one.synthetic for one in group),
+        output_differs=any(one.output_differs for one in group),
         metric=table.metric,
         processes=min(one.estimate.n for one in group),
     )
+
+
+def _question(one: CellKey | Overall) -> tuple[Scalar, ...]:
+    return (one.model, one.variant, one.delegate, one.threads, one.cpus, one.binary)

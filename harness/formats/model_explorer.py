@@ -94,7 +94,14 @@ def change_overlays(comparisons: Iterable[Comparison]) -> list[Overlay]:
 
 def _cell_words(key: CellKey) -> str:
     return " ".join(
-        [key.delegate, f"{key.threads} thr", key.cpus, *([key.binary] if key.binary else []), f"on {key.device}"]
+        [
+            *([key.variant] if key.variant else []),
+            key.delegate,
+            f"{key.threads} thr",
+            key.cpus,
+            *([key.binary] if key.binary else []),
+            f"on {key.device}",
+        ]
     )
 
 

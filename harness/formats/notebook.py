@@ -8,6 +8,7 @@ from html import escape
 
 from harness.analysis.cells import CellSummary, summaries
 from harness.analysis.comparison import Comparison, Table
+from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.formats import comparison_words as words
 from harness.formats.run_against_baseline import against_baseline
 from harness.records import CellKey, Status
@@ -65,13 +66,14 @@ def comparison_html(table: Table, base: str, head: str) -> str:
 
 def _names(key: CellKey) -> tuple[str, ...]:
     delegate = f"{key.delegate} ({key.binary})" if key.binary else key.delegate
-    return (key.model, key.device, delegate, str(key.threads), key.cpus)
+    return (key.model_label, key.device, delegate, str(key.threads), key.cpus)
 
 
 def _ratio(one: Comparison | None) -> str:
     if one is None or one.estimate.ratio is None:
         return ""
-    return words.ratio_of(one) + (f" {one.verdict}" if one.verdict else "")
+    mark = f" ({OUTPUT_DIFFERS})" if one.output_differs else ""
+    return words.ratio_of(one) + (f" {one.verdict}" if one.verdict else "") + mark
 
 
 def _status(cell: CellSummary) -> str:

@@ -10,6 +10,7 @@ from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import costs_per_inference
 from harness.files.flat_table import plain_cell
 from harness.files.parquet_file import Block, Cells
+from harness.records import ModelRef
 from harness.records.op_table import OpNames, OpTable
 from harness.runs.run_store import Run
 
@@ -49,8 +50,16 @@ def op_blocks(runs: Iterable[Run]) -> Iterator[Block]:
                 trial.start,
                 _finite(costs_per_inference(measurement, table)),
                 plain_cell(trial.model.asked or None),
+                *map(plain_cell, of_source(trial.model)),
             )
             yield Block(len(table), cells)
+
+
+def of_source(model: ModelRef) -> tuple[str | None, str | None, str | None, int | None]:
+    """Return variant, source, hash of the source and size of the file; nulls for a model that was not converted."""
+    if model.variant is None:
+        return None, None, None, None
+    return model.variant, model.source, model.source_sha256, model.size_bytes
 
 
 def _finite(numbers: array[float] | None) -> array[float] | None:

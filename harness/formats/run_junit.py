@@ -1,6 +1,7 @@
 """Writes a run as JUnit XML: a suite per device, a case per cell. It passes if the exit code of `harness run` is 0.
 
-`failure`: a process of the cell failed or is invalid. `error`: processes never ran: the run was interrupted, or the device went away.
+`failure`: a process of the cell failed or is invalid, or a variant could not be converted. `error`: processes never ran: the run was
+interrupted, or the device went away.
 `skipped`: the cell cannot run there. If no cell can, nothing was measured, so they are `error`s.
 """
 
@@ -43,13 +44,22 @@ def run_junit(run: Run, tails: Mapping[str, Mapping[str, str]] | None = None) ->
         mine = results.get(key, [])
         case = Case(
             name=cell_words(key),
-            classname=key.model,
+            classname=key.model_label,
             outcome=_outcome(mine, left[key], nothing_measured=nothing),
             out=_numbers(key, mine, compared.get(key), memory.get(key)),
             err=_troubles(mine, tails or {}),
             seconds=sum(result.duration_s for result in mine),
         )
         suites.setdefault(key.device, []).append(case)
+    if failed := [one for one in run.manifest.conversions if one.status == "failed"]:
+        suites["conversions"] = [
+            Case(
+                name=f"{one.source} to {one.variant}",
+                classname=one.source,
+                outcome=Outcome(kind="failure", type="conversion", message=one.message or "the converter said nothing"),
+            )
+            for one in failed
+        ]
     return junit_document(f"harness run {run.manifest.suite} {run.manifest.run_id}", suites)
 
 

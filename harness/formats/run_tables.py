@@ -13,8 +13,9 @@ from typing import IO, Literal
 from harness.analysis.metrics import peak_memory_mb
 from harness.files.flat_table import Column, TableValue, columns, plain, write_csv, write_json
 from harness.files.parquet_file import rows_of, write_parquet, write_parquet_blocks
-from harness.formats.op_columns import op_blocks
+from harness.formats.op_columns import of_source, op_blocks
 from harness.records import Artifact, DeviceInfo, Measurement, Result
+from harness.records.accuracy import AccuracyFigures, OutputDistance
 from harness.runs.run_store import Run
 
 TableName = Literal["trials", "ops"]
@@ -23,15 +24,22 @@ TRIAL_COLUMNS = columns(
     "run_id:t trial_id:t suite:t device:t device_model:t soc:t android:t abi:t model:t model_sha256:t delegate:t threads:i cpus:t "
     "purpose:t process:i status:t causes:t init_us:n first_inference_us:n warmup_avg_us:n inference_avg_us:n median_us:n min_us:n "
     "max_us:n std_us:n run_count:i peak_memory_mb:n temperature_before_c:n temperature_after_c:n frequency_khz:i affinity_observed:t "
-    "delegated_nodes:i total_nodes:i started_at:t duration_s:n synthetic:f binary:t start:t model_asked:t"
+    "delegated_nodes:i total_nodes:i started_at:t duration_s:n synthetic:f binary:t start:t model_asked:t "
+    "variant:t source:t source_sha256:t model_size_bytes:i "
+    "output_max_abs:n output_max_rel:n output_snr_db:n output_cosine:n output_argmax:n output_nan:i "
+    "reference_max_abs:n reference_max_rel:n reference_snr_db:n reference_cosine:n reference_argmax:n reference_nan:i "
+    "reference_variant:t accuracy_samples:i accuracy_inputs:t task_metric:t task_value:n"
 )
 """Columns of `trials`. `cpus` is the mask in bare hex; `causes` are joined by commas; `started_at` is UTC in ISO 8601. `binary` is the name
 of the benchmark binary in a run that compares several, else null. `start` is the start state: `warm`, `cold` or `cached`. `model_asked` is
-the model's signature and inputs in the suite; null if there are none."""
+the model's signature and inputs in the suite; null if there are none. `variant` to `model_size_bytes` are null for a model that was
+not converted from a source. `output_...` is the distance of an accuracy trial's worst output from the host's built-in kernels on the same
+file, `reference_...` that from the reference variant (`OutputDistance`); null for other purposes. An `..._snr_db` without noise is null."""
 
 OP_COLUMNS = columns(
     "run_id:t trial_id:t device:t model:t delegate:t threads:i cpus:t op_index:i node_type:t name:t avg_us:n percent:n "
-    "times_called:i on_delegate:f synthetic:f binary:t start:t cost_us:n model_asked:t"
+    "times_called:i on_delegate:f synthetic:f binary:t start:t cost_us:n model_asked:t variant:t source:t "
+    "source_sha256:t model_size_bytes:i"
 )
 """Columns of `ops`. `avg_us` is per call and `times_called` as printed, which is not always per inference (`Measurement.op_cost_us`);
 `cost_us` is the cost per inference."""
@@ -135,4 +143,24 @@ def _trial_row(
         trial.binary,
         trial.start,
         trial.model.asked or None,
+        *of_source(trial.model),
+        *_accuracy(result.accuracy),
     )
+
+
+def _accuracy(found: AccuracyFigures | None) -> tuple[TableValue, ...]:
+    if found is None:
+        return (None,) * 17
+    return (
+        *_distance(found.output),
+        *_distance(found.reference),
+        found.reference_variant,
+        found.samples,
+        found.inputs,
+        found.task_metric,
+        found.task_value,
+    )
+
+
+def _distance(one: OutputDistance | None) -> tuple[TableValue, ...]:
+    return (None,) * 6 if one is None else (one.max_abs, one.max_rel, one.snr_db, one.cosine, one.argmax, one.nan)

@@ -137,7 +137,7 @@ def _sampled(sample: Sample, start: int, end: int, temperature: str, clock: str)
 def _trial_name(result: Result) -> str:
     trial = result.trial
     binary = f" {trial.binary}" if trial.binary else ""
-    return f"{trial.model.name} {trial.delegate_label} {trial.threads} thr {trial.cpus.label}{binary}, {trial.purpose} {trial.process}"
+    return f"{trial.model.label} {trial.delegate_label} {trial.threads} thr {trial.cpus.label}{binary}, {trial.purpose} {trial.process}"
 
 
 def _trial_args(result: Result) -> dict[str, object]:

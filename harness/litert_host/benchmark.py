@@ -97,13 +97,15 @@ class Benchmark:
 
     @property
     def input_tensors(self) -> tuple[int, ...]:
-        """Tensor numbers of the inputs, in the order in which LiteRT counts them."""
-        return self.signature.inputs if self.signature else self.subgraph.inputs
+        """Tensor numbers of the inputs, in the order in which LiteRT counts them: the subgraph's, of those that the signature names."""
+        named = self.signature.inputs if self.signature else self.subgraph.inputs
+        return tuple(index for index in self.subgraph.inputs if index in named)
 
     @property
     def output_tensors(self) -> tuple[int, ...]:
-        """Tensor numbers of the outputs, in the order in which LiteRT counts them."""
-        return self.signature.outputs if self.signature else self.subgraph.outputs
+        """Tensor numbers of the outputs, in the order in which LiteRT counts them: likewise."""
+        named = self.signature.outputs if self.signature else self.subgraph.outputs
+        return tuple(index for index in self.subgraph.outputs if index in named)
 
     # --- initialisation -----------------------------------------------------------------------------------------------
 

@@ -82,6 +82,37 @@ def find_delegated(
         shapes: shapes of inputs that differ from the file's.
         threads: number of threads, as measured.
     """
+    events = _probed(path, signature, shapes, threads)
+    if events is None:
+        return None
+    built_in = {
+        node for kind, node, index, _ in events if kind == EventType.OPERATOR_INVOKE and index == subgraph_index
+    }
+    delegated = frozenset(range(len(subgraph.operators))) - built_in
+    if bool(delegated) != any(
+        kind == EventType.DELEGATE_OPERATOR_INVOKE and index == subgraph_index for kind, _, index, _ in events
+    ):
+        return None
+    return delegated
+
+
+def kernels_of_xnnpack(
+    path: str, signature: int, shapes: dict[int, tuple[int, ...]], threads: int
+) -> tuple[str, ...] | None:
+    """Return the names of XNNPACK's own kernels that ran, in order, such as `Convolution (NHWC, F32) IGEMM`; None if the model did not run.
+
+    The arguments are those of `find_delegated`.
+    """
+    events = _probed(path, signature, shapes, threads)
+    if events is None:
+        return None
+    return tuple(tag for kind, _, _, tag in events if kind == EventType.DELEGATE_OPERATOR_INVOKE)
+
+
+def _probed(
+    path: str, signature: int, shapes: dict[int, tuple[int, ...]], threads: int
+) -> list[tuple[int, int, int, str]] | None:
+    """Return kind, node, subgraph and name of each event of one run in a second process; None if that fails."""
     # Imported late: most processes do not need it, and start-up costs device time.
     import json
     import subprocess
@@ -99,16 +130,10 @@ def find_delegated(
             timeout=_PROBE_TIMEOUT_S,
             check=True,
         )
-        events: list[tuple[int, int, int]] = json.loads(done.stdout)
+        events: list[tuple[int, int, int, str]] = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    built_in = {node for kind, node, index in events if kind == EventType.OPERATOR_INVOKE and index == subgraph_index}
-    delegated = frozenset(range(len(subgraph.operators))) - built_in
-    if bool(delegated) != any(
-        kind == EventType.DELEGATE_OPERATOR_INVOKE and index == subgraph_index for kind, _, index in events
-    ):
-        return None
-    return delegated
+    return events
 
 
 def probe(request: str) -> None:
@@ -130,5 +155,5 @@ def probe(request: str) -> None:
     status, _ = session.run()
     (events,) = session.stop_profiler([session.event_count()])
     kinds = (EventType.OPERATOR_INVOKE, EventType.DELEGATE_OPERATOR_INVOKE)
-    print(json.dumps([[e.kind, e.node, e.subgraph] for e in events if e.kind in kinds]))
+    print(json.dumps([[e.kind, e.node, e.subgraph, e.tag] for e in events if e.kind in kinds]))
     raise SystemExit(status)

@@ -106,7 +106,7 @@ def write_runtime_info(subgraph: Subgraph, subgraph_index: int, groups: Sequence
 
 
 def write_outputs(outputs: Sequence[bytes], path: Path) -> None:
-    """Write the bytes of all outputs, one after the other in the signature's order. An unwritable file is not an error."""
+    """Write the bytes of all outputs, one after the other. An unwritable file is not an error."""
     _write(str(path), b"".join(outputs))
 
 

@@ -6,22 +6,19 @@ others the allocation is left out. Temporary tensors of kernels are not in the f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.litert_host.delegation import Partition
-from harness.litert_host.graph import Operator, Subgraph, Tensor, is_custom
+from harness.litert_host.graph import Subgraph, Tensor, is_custom
+from harness.litert_host.schema_names import operator_name, type_names
 
 DELEGATE = "TfLiteXNNPackDelegate"
 # Size of each TensorType of the schema, in bytes.
 _SIZES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 8: 8, 9: 1, 10: 8, 11: 16, 12: 8, 15: 4, 16: 2}
 
 
-def _names(owner: type, prefix: str = "") -> dict[int, str]:
-    return {value: name for name, value in vars(owner).items() if isinstance(value, int) and name.startswith(prefix)}
-
-
-def _edge(message: Any, index: int, tensor: Tensor, types: dict[int, str]) -> None:
+def _edge(message: Any, index: int, tensor: Tensor, types: Mapping[int, str]) -> None:
     from ai_edge_litert import model_runtime_info_pb2
 
     edge = message.edges.add(id=index, name=tensor.name, shape=tensor.shape)
@@ -58,21 +55,20 @@ def model_runtime_details(subgraph: Subgraph, subgraph_index: int, groups: Seque
         subgraph_index: its number.
         groups: its nodes by where they run, in order.
     """
-    from ai_edge_litert import model_runtime_info_pb2, schema_py_generated
+    from ai_edge_litert import model_runtime_info_pb2
 
-    types, operators = _names(schema_py_generated.TensorType), _names(schema_py_generated.BuiltinOperator)
+    types = type_names()
     details = model_runtime_info_pb2.ModelRuntimeDetails()
     message = details.subgraphs.add(subgraph_id=subgraph_index, name=subgraph.name)
     message.subgraph_type = model_runtime_info_pb2.RuntimeSubgraph.SubgraphType.Value("TFLITE_SUBGRAPH")
     for index, tensor in enumerate(subgraph.tensors):
         _edge(message, index, tensor, types)
 
-    def name(operator: Operator) -> str:
-        return operator.custom if is_custom(operator) else operators.get(operator.builtin, str(operator.builtin))
-
     for index, operator in enumerate(subgraph.operators):
         kind = operator.custom if is_custom(operator) else str(operator.builtin)
-        message.nodes.add(id=index, name=name(operator), type=kind, inputs=operator.inputs, outputs=operator.outputs)
+        message.nodes.add(
+            id=index, name=operator_name(operator), type=kind, inputs=operator.inputs, outputs=operator.outputs
+        )
     for group in groups:
         if not group.delegated:
             message.execution_plan.extend(group.nodes)

@@ -25,11 +25,12 @@ from harness.devices.device_folder import storage_error
 from harness.devices.lease import LEASE_LOST, LEASE_S, renew_script
 from harness.devices.target import Cancelled, CommandStream, Target
 from harness.errors import CommandFailed, DeviceBusy, DeviceError, DeviceHung, DeviceRebooted
+from harness.measuring.output_verdict import judge_outputs
 from harness.measuring.ready_trial import GRACE_S, ReadyTrial
 from harness.measuring.trailer import Trailer, split_trailer
 from harness.measuring.trial_frames import Frame, TrialFrames
-from harness.measuring.trial_logs import kind_of_file, paths_of, pull_files, write_logs
-from harness.measuring.trial_script import CANNOT, HELD, BlockScript, TrialScript, kill_script
+from harness.measuring.trial_logs import drop_log, kind_of_file, paths_of, pull_files, write_logs
+from harness.measuring.trial_script import CANNOT, HELD, INLINE_BYTES, BlockScript, TrialScript, kill_script
 from harness.measuring.trial_verdict import affinity_evidence, judge_trial, observe
 from harness.records import Result, Status, Trial
 from harness.records.causes import Cause
@@ -64,7 +65,7 @@ class BlockRun:
             trials=[ready.script for ready in trials],
             nonce=secrets.token_hex(8),
             zone_path=zone.path if zone else None,
-            pick_temperature=zone.pick if zone and zone.path is None else None,
+            hal_line=zone.line if zone and zone.path is None else None,
             apply_task_profile=bench.setup.apply_task_profile,
             read_back=bench.setup.read_back,
             renew_lease=renew_script(
@@ -225,6 +226,14 @@ class BlockRun:
             message = f"did not run: cores {format_list(from_mask(trial.cpus.mask))} were refused"
         if Cause.AFFINITY_NOT_HONOURED in causes:
             conditions = replace(conditions, evidence=(affinity_evidence(bench.inventory, trial, conditions),))
+        figures = None
+        if ready.case is not None and status is Status.OK:
+            status, causes, message, figures = judge_outputs(
+                ready.case, logs.get("outputs", b""), played_back=synthetic
+            )
+            if figures is not None and not figures.outside and len(logs["outputs"]) > INLINE_BYTES:
+                # Megabytes that were right, of each trial, would outgrow all else of a run.
+                drop_log(log_dir, paths, "outputs")
         started_at, duration_s = self._when(trailer)
         return Result(
             trial=trial,
@@ -239,6 +248,7 @@ class BlockRun:
             started_at=started_at,
             duration_s=duration_s,
             synthetic=synthetic is not None,
+            accuracy=figures,
             logs=paths,
         )
 

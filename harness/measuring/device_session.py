@@ -26,12 +26,12 @@ from harness.measuring.failure_logs import STORY, collect, left_a_tombstone
 from harness.measuring.lane_plan import LanePlan
 from harness.measuring.not_run import failed_result, not_repeated_result, skipped_result
 from harness.measuring.program_facts import facts_of
-from harness.measuring.ready_trial import Bench, ReadyTrial, make_ready, trial_folder
+from harness.measuring.ready_trial import Bench, ReadyTrial, input_blobs, make_ready, trial_folder
 from harness.measuring.recovery import DeviceDown, Recovery, setback_of
 from harness.measuring.run_services import RunServices
 from harness.measuring.running_block import RunningBlock
 from harness.measuring.trial_logs import write_logs
-from harness.records import Result, Setback, Status, Trial
+from harness.records import Purpose, Result, Setback, Status, Trial
 from harness.records.causes import Cause
 from harness.records.spans import span
 
@@ -339,8 +339,9 @@ class DeviceSession:
 
     def _ready(self, trial: Trial) -> ReadyTrial | Result:
         model = self._services.models[trial.model.sha256]
+        case = self._services.accuracy.get(trial.model) if trial.purpose is Purpose.ACCURACY else None
         try:
-            self._delivery.bring([model])
+            self._delivery.bring([model, *input_blobs(case)])
         except FileNotFoundError:
             # The file vanished since the run began: this concerns neither the device nor the other models.
             lost = skipped_result(trial, f"the model file {model.path} is gone")
@@ -348,7 +349,7 @@ class DeviceSession:
         bench = self._benches.get(trial.binary)
         if bench is None:
             raise StableError("it was not set up again after it failed", serial=self._target.serial)
-        return make_ready(bench, trial, model, self._services.cancel)
+        return make_ready(bench, trial, model, self._services.cancel, case)
 
     def _with_story(self, result: Result) -> Result:
         """Add what the device logged, if the trial ran and failed."""

@@ -28,7 +28,9 @@ def failed_result(trial: Trial, error: DeviceError, *, started_at: datetime, dur
 def impossible_result(item: Impossible) -> Result:
     """Make the result of an impossible trial: skipped on this device, or failed because the request itself is wrong."""
     skipped = skipped_result(item.trial, item.reason)
-    return skipped if item.cause is None else replace(skipped, status=Status.FAILED, causes=(item.cause,))
+    if item.cause is None:
+        return skipped
+    return replace(skipped, status=Status.SKIPPED if item.skipped else Status.FAILED, causes=(item.cause,))
 
 
 def skipped_result(trial: Trial, reason: str) -> Result:

@@ -5,20 +5,30 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 
-from harness.benchmark_model.command_line import BinaryFacts, CachePlace, trial_flags, unsupported
+from harness.benchmark_model.command_line import (
+    OUTPUTS_FILE,
+    BinaryFacts,
+    CachePlace,
+    fed_flags,
+    trial_flags,
+    unsupported,
+)
 from harness.devices.cpu_list import to_mask
 from harness.devices.device_folder import BASE_DIR
 from harness.devices.inventory import Inventory
 from harness.devices.lease import LEASE_S, renew_script
 from harness.devices.push import Blob
 from harness.devices.target import Target
+from harness.errors import UsageError
 from harness.measuring.delegate_libraries import DelegateLibraries
 from harness.measuring.device_setup import Setup
+from harness.measuring.feeding_script import FED, feeding_words
 from harness.measuring.not_run import no_library_result, skipped_result
 from harness.measuring.start_state import cache_place, fill_script, is_filled
 from harness.measuring.trial_logs import output_files
 from harness.measuring.trial_script import TrialScript
-from harness.records import Result, Trial
+from harness.models.accuracy_case import AccuracyCase
+from harness.records import Purpose, Result, Trial
 
 GRACE_S = 20.0
 """Seconds that the host waits beyond the device's own deadline before it steps in."""
@@ -64,14 +74,18 @@ class ReadyTrial:
     trial: Trial
     script: TrialScript
     filled: bool
+    case: AccuracyCase | None = None
+    """What the outputs of an accuracy trial are held against."""
 
     @property
     def size(self) -> int:
         """Bytes that it takes of the block's script."""
-        return len(self.script.call(None).encode("utf-8", "surrogateescape")) + _ROOM_FOR_REST
+        return len(self.script.text(0, None).encode("utf-8", "surrogateescape")) + _ROOM_FOR_REST
 
 
-def make_ready(bench: Bench, trial: Trial, model: Blob, cancel: threading.Event) -> ReadyTrial | Result:
+def make_ready(
+    bench: Bench, trial: Trial, model: Blob, cancel: threading.Event, case: AccuracyCase | str | None = None
+) -> ReadyTrial | Result:
     """Prepare a trial whose model is on the device: look for the delegate's library, and fill the cache of a cached start.
 
     Args:
@@ -79,6 +93,7 @@ def make_ready(bench: Bench, trial: Trial, model: Blob, cancel: threading.Event)
         trial: the trial.
         model: the model file, already on the device.
         cancel: set by another thread to give up.
+        case: for an accuracy trial, what it feeds and is held against, with its files on the device; or why it cannot run.
 
     Returns:
         The trial, or the result of one that cannot run: skipped if the binary has no flag for what it asks, failed if the delegate's
@@ -92,10 +107,23 @@ def make_ready(bench: Bench, trial: Trial, model: Blob, cancel: threading.Event)
         return replace(skipped_result(trial, reason[1]), causes=(reason[0],), artifact_sha256=bench.program.sha256)
     if (lack := bench.libraries.problem(bench.target, trial.delegate, bench.program, cancel)) is not None:
         return replace(no_library_result(trial, lack), artifact_sha256=bench.program.sha256)
+    if trial.purpose is Purpose.ACCURACY and not isinstance(case, AccuracyCase):
+        return replace(skipped_result(trial, case or "nothing to compare with"), artifact_sha256=bench.program.sha256)
+    case = case if isinstance(case, AccuracyCase) else None
     folder = trial_folder(trial)
     cache = cache_place(trial, program_sha256=bench.program.sha256, folder=folder)
     filled = cache is None or trial.start == "cold" or _fill(bench, trial, model, folder, cache, cancel)
-    return ReadyTrial(bench=bench, trial=trial, script=_script(bench, trial, model, folder, cache), filled=filled)
+    try:
+        script = _script(bench, trial, model, folder, cache, case)
+    except UsageError as error:
+        return replace(skipped_result(trial, str(error)), artifact_sha256=bench.program.sha256)
+    return ReadyTrial(bench=bench, trial=trial, script=script, filled=filled, case=case)
+
+
+def input_blobs(case: AccuracyCase | str | None) -> list[Blob]:
+    """Return the files that an accuracy trial feeds."""
+    layers = case.layers if isinstance(case, AccuracyCase) else ()
+    return [Blob(path=one.path, sha256=one.sha256, size=one.path.stat().st_size) for one in layers]
 
 
 def trial_folder(trial: Trial) -> str:
@@ -103,7 +131,9 @@ def trial_folder(trial: Trial) -> str:
     return f"{BASE_DIR}/run/{trial.trial_id}"
 
 
-def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePlace | None) -> TrialScript:
+def _script(
+    bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePlace | None, case: AccuracyCase | None
+) -> TrialScript:
     inventory = bench.inventory
     watched = [
         next(cpu for cpu in cluster.cpus if trial.cpus.mask >> cpu & 1)
@@ -119,7 +149,17 @@ def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePl
         binary=bench.facts,
         cache=cache,
         model=trial.model,
+        fed=fed_flags(
+            [(one.name, one.shape, FED.format(place)) for place, one in enumerate(case.layers)] if case else []
+        )
+        if case
+        else (),
     )
+    before: tuple[str, ...] = ()
+    if case is not None:
+        remote = [blob.remote for blob in input_blobs(case)]
+        sizes = [one.sample_bytes for one in case.layers]
+        before = feeding_words(case.count, list(zip(remote, sizes, strict=True)))
     return TrialScript(
         folder=folder,
         program=bench.program.remote,
@@ -128,7 +168,8 @@ def _script(bench: Bench, trial: Trial, model: Blob, folder: str, cache: CachePl
         other_mask=inventory.topology.all_mask & ~trial.cpus.mask,
         timeout_s=trial.run.timeout_s,
         frequency_paths={cpu: f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq" for cpu in watched},
-        files=output_files(flags),
+        files=output_files(flags) if case is None else (*output_files(flags), OUTPUTS_FILE),
+        before=before,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from harness.devices.device_config import DeviceConfig
 from harness.devices.push import Blob
 from harness.measuring.lane_plan import Patience
 from harness.measuring.program_facts import HelpTexts
+from harness.models.accuracy_case import AccuracyCase
 from harness.records import ModelRef, Trial
 
 
@@ -42,6 +43,7 @@ class RunServices:
         log_dir: makes the folder for a trial's raw output, from the trial's id.
         events: receives what happens.
         cancel: set when the run is ending.
+        accuracy: what accuracy trials feed and are held against, or why they are skipped, by model.
         eager_push: whether models may be pushed while a device measures.
     """
 
@@ -57,3 +59,4 @@ class RunServices:
     events: SessionEvents
     cancel: threading.Event
     eager_push: bool = False
+    accuracy: Mapping[ModelRef, AccuracyCase | str] = field(default_factory=dict)

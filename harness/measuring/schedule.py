@@ -34,7 +34,8 @@ from harness.measuring.quarantine import gets_well
 from harness.measuring.result_writer import ResultWriter
 from harness.measuring.run_events import LanesOutcome, Progress, RunEvents, Unheard
 from harness.measuring.run_services import RunServices
-from harness.records import Purpose, Result, Status, Trial
+from harness.models.accuracy_case import AccuracyCase
+from harness.records import ModelRef, Purpose, Result, Status, Trial
 from harness.records.spans import span
 from harness.runs.run_folder import LOGS
 from harness.runs.run_log import TRACEBACK_FILE, internal_error, run_log
@@ -85,6 +86,7 @@ class Schedule:
         patience: Patience | None = None,
         again: Collection[str] = (),
         eager_push: bool = False,
+        accuracy: Mapping[ModelRef, AccuracyCase | str] | None = None,
     ) -> None:
         self._store = store
         self._progress = Unheard(progress)
@@ -122,6 +124,7 @@ class Schedule:
             events=self._events,
             cancel=self._cancel,
             eager_push=eager_push,
+            accuracy=accuracy or {},
         )
 
     def run(self, lanes: Sequence[LanePlan]) -> LanesOutcome:

@@ -16,7 +16,7 @@ import shlex
 
 from harness.benchmark_model.command_line import BinaryFacts, CachePlace, trial_flags
 from harness.devices.device_folder import BASE_DIR
-from harness.measuring.trial_script import own_shell, read_code
+from harness.measuring.trial_script import CANNOT
 from harness.records import Purpose, RunLengths, Trial
 
 CACHE_DIR = f"{BASE_DIR}/cache"
@@ -74,9 +74,9 @@ mkdir -p {q(cache.folder)} {q(folder)} && cd {q(folder)} || exit 1
 F={q(cache.folder)}/{q(cache.token)}
 if [ ! -f {q(cache.folder)}/filled ]; then
   rm -f "$F"* code pid
-  timeout -s KILL {seconds} sh -c {q(own_shell())} sh {q(program)} {arguments} </dev/null >/dev/null 2>&1 &
+  timeout -s KILL {seconds} sh -c {q(_own_shell())} sh {q(program)} {arguments} </dev/null >/dev/null 2>&1 &
   P=$!; wait $P
-  {read_code(q(program))}
+  {_read_code(q(program))}
   [ "$code" = 0 ] && : >{q(cache.folder)}/filled
 fi
 for f in "$F"*; do [ -s "$f" ] && [ -f {q(cache.folder)}/filled ] && echo {_MARK}; done
@@ -87,3 +87,31 @@ for f in "$F"*; do [ -s "$f" ] && [ -f {q(cache.folder)}/filled ] && echo {_MARK
 def is_filled(output: bytes) -> bool:
     """Return whether `fill_script` found or made a cache."""
     return _MARK.encode() in output.split(b"\n")
+
+
+def _own_shell() -> str:
+    """Return the text of the shell that `timeout` runs in a folder without `code` and `pid`. It starts its arguments.
+
+    It writes its own PID to `group`, that of its arguments to `pid`, and their exit code to `code`.
+
+    The exit code of `timeout` itself may be wrong: toybox 0.8.8 to 0.8.10 returns 127 if the program ends before its parent has stored its
+    pid (repaired in toybox acac56a2). On a busy machine this also happens to programs that take a second.
+    """
+    # The subshell becomes the program. The shell's own message on its end ("Killed") is not part of its output.
+    return f"""echo $$ >group || exit {CANNOT}; exec 3>&2 2>/dev/null
+(read -r p rest </proc/self/stat && echo $p >pid || exit {CANNOT}; exec "$@" 2>&3 3>&-)
+c=$?; echo $c >code; exit $c"""
+
+
+def _read_code(program: str) -> str:
+    """Return shell text that sets `code` to the exit code from `_own_shell` after `timeout`, whose pid is `$P`, has ended.
+
+    `code` is empty if that shell was killed, by the deadline or from outside. The `timeout` of an old toybox kills only that shell, so this
+    text kills the program.
+
+    Args:
+        program: shell word of the program as started, because its pid may meanwhile belong to another one.
+    """
+    return f"""code=; read -r code 2>/dev/null <code
+p=; [ -z "$code" ] && read -r p 2>/dev/null <pid
+[ "$p" ] && grep -qF {program} /proc/$p/cmdline 2>/dev/null && kill -9 -$P $p 2>/dev/null"""

@@ -15,7 +15,8 @@ from harness.records import Sample
 MARK = "--8<-- harness "
 """Starts each line that separates parts of the trailer; a nonce follows."""
 
-_FILE = re.compile(r"([A-Za-z0-9_.-]{1,100}) (\d{1,9})")
+_FILE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_CLOCK = re.compile(r"\s*\d{1,12}\s*", re.ASCII)
 _TICKS_PER_S = 100
 """USER_HZ: the unit of /proc/PID/stat, the same on every Linux that Android runs on."""
 
@@ -76,8 +77,8 @@ def split_trailer(stderr: bytes, nonce: str, cores: Sequence[int], has_zone: boo
     for piece in rest.split(mark):
         first, _, data = piece.partition(b"\n")
         name, _, value = first.decode(errors="replace").strip().partition(" ")
-        if name == "file" and (match := _FILE.fullmatch(value)) is not None:
-            files[match.group(1)] = data[: int(match.group(2))]
+        if name == "file" and _FILE.fullmatch(value):
+            files[value] = data.removesuffix(b"\n")  # of the line feed before the next mark
         parts[name] = value if name in {"rc", "left"} else data.decode(errors="replace")
     if "end" not in parts or not re.fullmatch(r"\d{1,3}", parts.get("rc", "").strip()):
         return own, None
@@ -122,7 +123,7 @@ def _samples(text: str, start_s: float, cores: Sequence[int], has_zone: bool) ->
         # One line per file, in order. With fewer lines, none can be assigned to its file.
         whole = len(readings) == len(cores) + has_zone
         frequencies = {
-            core: int(line) for core, line in zip(cores, readings, strict=False) if whole and line.strip().isdigit()
+            core: int(line) for core, line in zip(cores, readings, strict=False) if whole and _CLOCK.fullmatch(line)
         }
         samples.append(
             Sample(

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.benchmark_model.command_line import PROFILE_FILE, RUNTIME_INFO_FILE
+from harness.benchmark_model.command_line import OUTPUTS_FILE, PROFILE_FILE, RUNTIME_INFO_FILE
 from harness.devices.target import Target
 
 _NAMES: Mapping[str, str] = {
@@ -15,10 +15,11 @@ _NAMES: Mapping[str, str] = {
     "stderr": "stderr.txt",
     "profile": PROFILE_FILE,
     "runtime_info": RUNTIME_INFO_FILE,
+    "outputs": OUTPUTS_FILE,
     "logcat": "logcat.txt",
     "tombstone": "tombstone.txt",
 }
-_OUTPUT_FILES = frozenset({PROFILE_FILE, RUNTIME_INFO_FILE})
+_OUTPUT_FILES = frozenset({PROFILE_FILE, RUNTIME_INFO_FILE, OUTPUTS_FILE})
 
 
 def output_files(flags: Sequence[str]) -> tuple[str, ...]:
@@ -65,3 +66,9 @@ def write_logs(log_dir: Path, logs: Mapping[str, bytes]) -> dict[str, str]:
 def paths_of(log_dir: Path, kinds: Iterable[str]) -> dict[str, str]:
     """Return kind to path, relative to the run's folder, as a result keeps it."""
     return {kind: str((log_dir / _NAMES[kind]).relative_to(log_dir.parent.parent)) for kind in kinds}
+
+
+def drop_log(log_dir: Path, paths: dict[str, str], kind: str) -> None:
+    """Remove a log and forget its path."""
+    (log_dir / _NAMES[kind]).unlink(missing_ok=True)
+    paths.pop(kind, None)

@@ -19,6 +19,7 @@ from harness.records.asked import (
     Scalar,
     StartState,
     Trial,
+    model_label,
     trial_label,
 )
 from harness.records.measured import (
@@ -67,5 +68,6 @@ __all__ = [
     "StartState",
     "Status",
     "Trial",
+    "model_label",
     "trial_label",
 ]

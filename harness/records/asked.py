@@ -22,6 +22,8 @@ class Purpose(StrEnum):
     LATENCY = "latency"
     PROFILE = "profile"
     MEMORY = "memory"
+    ACCURACY = "accuracy"
+    """Feeds given inputs and takes the outputs back. Its times count nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,16 @@ class ModelRef:
     """The signature to run; None if it has only one."""
     inputs: tuple[ModelInput, ...] = ()
     """All of its inputs in order. If empty, the tool feeds them by their types and the shapes in the file."""
+    variant: str | None = None
+    """Its variant, if it was converted from a source (`harness.records.variants`)."""
+    source: str | None = None
+    """The source as the suite names it."""
+    source_sha256: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name in tables: `digits, int8`; without a variant its plain name."""
+        return model_label(self.name, self.variant)
 
     @property
     def asked(self) -> str:
@@ -140,6 +152,11 @@ class Trial:
         return trial_label(self.delegate, self.start)
 
 
+def model_label(name: str, variant: str | None) -> str:
+    """Return a model's name in tables, with its variant if it has one: `digits, int8`."""
+    return f"{name}, {variant}" if variant else name
+
+
 def trial_label(delegate: DelegateRequest, start: StartState) -> str:
     """Return a delegate's name in tables, with the start state unless it is the default."""
     return delegate.label if start == "warm" else f"{delegate.label}, {start} start"
@@ -158,13 +175,26 @@ class CellKey:
     """The suite's word for the cores."""
     binary: str = ""
     """Name of the benchmark binary; empty if the run compares none."""
+    variant: str = ""
+    """Variant of the model; empty for a model without a source."""
+
+    @property
+    def model_label(self) -> str:
+        """See `model_label`."""
+        return model_label(self.model, self.variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impossible:
-    """A trial that cannot run on a device, and why. It becomes a `skipped` result; with a cause, a `failed` one."""
+    """A trial that cannot run on a device, and why."""
 
     trial: Trial
     reason: str
     cause: Cause | None = None
-    """The mistake in the request, if that is the reason: then it is the same on every device."""
+    """The mistake in the request, if that is the reason: then it is the same on every device. Or `op_unsupported`: the device's binary
+    lacks an op of the model."""
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the result is `skipped`, not `failed`: another device or binary could run the trial."""
+        return self.cause in (None, Cause.OP_UNSUPPORTED)

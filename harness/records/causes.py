@@ -40,4 +40,5 @@ class Cause(StrEnum):
     AFFINITY_NOT_HONOURED = "affinity_not_honoured"
     CONDITION_NOT_MET = "condition_not_met"
     UNCONSUMED_FLAGS = "unconsumed_flags"
+    OUTPUT_DIFFERS = "output_differs"
     UNKNOWN = "unknown"

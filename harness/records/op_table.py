@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Self, cast, overload
+from typing import Any, Self, cast, overload
 
 from harness.records.measured import OpTiming
 
@@ -44,11 +44,21 @@ class OpTable(Sequence[OpTiming]):
     @classmethod
     def of(cls, rows: Sequence[OpTiming]) -> Self:
         """Make a table of at least one row; anything with the fields of an `OpTiming` is a row."""
-        columns = dict(zip(_FIELDS, zip(*map(_VALUES, rows), strict=True), strict=True))
+        return cls.of_values(map(_VALUES, rows))
+
+    @classmethod
+    def of_values(cls, rows: Iterable[tuple[Any, ...]], once: Callable[[Hashable], Any] = lambda value: value) -> Self:
+        """Make a table of at least one row.
+
+        Args:
+            rows: the values of each, in the order of an `OpTiming`'s fields.
+            once: returns the one copy that is kept of names, and of numbers of calls, that are equal.
+        """
+        columns = dict(zip(_FIELDS, zip(*rows, strict=True), strict=True))
         return cls(
-            names=OpNames(columns["index"], columns["node_type"], columns["name"], columns["subgraph"]),
-            times_called=columns["times_called"],
-            **{name: _numbers(columns[name]) for name in NUMBERS},
+            once(OpNames(columns["index"], columns["node_type"], columns["name"], columns["subgraph"])),
+            once(columns["times_called"]),
+            *[_numbers(columns[name]) for name in NUMBERS],
         )
 
     def __len__(self) -> int:
@@ -94,11 +104,12 @@ _VALUES = attrgetter(*_FIELDS)
 
 
 def _numbers(column: tuple[float | None, ...]) -> array[float] | None:
-    if None in column:
+    try:
+        return array("d", cast(tuple[float, ...], column))
+    except TypeError:  # some number is missing, or all are
         if column.count(None) == len(column):
             return None
         return array("d", [math.nan if value is None else value for value in column])
-    return array("d", cast(tuple[float, ...], column))
 
 
 def _at(column: array[float] | None, place: int) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from harness.records.accuracy import AccuracyFigures
 from harness.records.asked import Trial
 from harness.records.causes import Cause
 from harness.records.measured import Measurement, Status
@@ -162,6 +163,8 @@ class Result:
     device_s: float | None = None
     """Time that it kept the device: all attempts and repetitions, pauses, waits for heat, charge and load, and the canary before and after
     it. It excludes the time to begin the session or to get the device back, and the turns of other virtual devices. None: not recorded."""
+    accuracy: AccuracyFigures | None = None
+    """What an accuracy trial found; None for other purposes, and where it gave no outputs."""
     attempt: int = 0
     setbacks: tuple[Setback, ...] = ()
     """Attempts that the device or somebody on it spoiled, in order; includes the last one if none succeeded."""

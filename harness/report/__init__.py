@@ -18,6 +18,7 @@ from harness.report.page_data import report_data, trial_data
 from harness.report.page_template import fill, write_page
 from harness.report.run_words import summarise
 from harness.report.sentences import noun
+from harness.report.variant_section import overview_of, sections_of
 from harness.report.verdicts import verdicts_of
 from harness.runs import calibration_files
 from harness.runs.run_folder import REPORT, refuse_own_file
@@ -34,6 +35,7 @@ def render_report(run: Run, *, logs_at: str = "", calibrations: calibration_file
     """
     cells = report_cells(run)
     verdicts = verdicts_of(run, cells, calibrations or {})
+    variants = sections_of(run, cells, verdicts)
     return fill(
         "report.html.j2",
         run=run,
@@ -42,6 +44,8 @@ def render_report(run: Run, *, logs_at: str = "", calibrations: calibration_file
         summary=summarise(run, cells),
         matrix=matrix_of(cells, run.manifest.devices),
         cells=cells,
+        variants=variants,
+        overview=overview_of(variants, run.manifest.devices),
         compared=bool(verdicts.tables),
         ratio_of=noun(verdicts.table) if verdicts.table else "latency",
         of_memory=verdicts.table is not None and verdicts.table.metric.unit == "mb",

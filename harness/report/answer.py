@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from harness.analysis.comparison import Comparison, Table
 from harness.analysis.metrics import Metric
+from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
 from harness.formats import decision_words
@@ -29,6 +30,7 @@ from harness.report.wording import baseline_words, name, number_of, times
 _MOST_GROUPS = 8
 _MOST_SENTENCES = 3
 _MOST_UNMEASURED = 6
+_DIFFERS = Markup(' <span class="tag failed">{}</span>').format(OUTPUT_DIFFERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,9 @@ def _group(values: Mapping[str, Scalar], group: Sequence[Comparison], verdicts: 
         times(max(ratios)),
         verdict_counts(Counter(one.judgement.verdict for one in group), table.metric.unit),
     )
-    return text + _by_device(group, table.metric.unit)
+    differing = sum(one.output_differs for one in group)
+    mark = Markup("; <strong>{} in {}</strong>").format(OUTPUT_DIFFERS, differing) if differing else Markup("")
+    return text + mark + _by_device(group, table.metric.unit)
 
 
 def _by_device(group: Sequence[Comparison], unit: str) -> Markup:
@@ -223,7 +227,7 @@ def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
         Markup('<a href="#cell={}" data-cell-link="{}">{}</a> on {}: <strong>{:.4g}\u202fms</strong>{}').format(
             cell.id,
             cell.id,
-            name(cell.key.model),
+            name(cell.key.model_label),
             name(cell.key.device, 40),
             cell.latency.centre / 1000,
             f" (median of {cell.latency.count} processes, {cell.latency.low / 1000:.4g} to {cell.latency.high / 1000:.4g})"
@@ -231,6 +235,7 @@ def _latencies(cells: Sequence[ReportCell]) -> list[Markup]:
             else " (one process)",
         )
         + (Markup(' <span class="tag synthetic">synthetic</span>') if cell.synthetic else Markup(""))
+        + (_DIFFERS if cell.summary.output_differs else Markup(""))
         for cell in measured
         if cell.latency
     ]

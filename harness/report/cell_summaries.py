@@ -49,8 +49,10 @@ SideName = Literal["", "base", "head"]
 
 def cell_id(key: CellKey, side: SideName = "") -> str:
     """Return a short id for links, which is the same in every report."""
-    values = [str(getattr(key, name)) for name in KEYS]
-    short = hashlib.sha256(json.dumps(values if key.binary else values[:-1]).encode()).hexdigest()[:10]
+    values = [str(getattr(key, name)) for name in KEYS if name not in ("binary", "variant")]
+    # Only if given, so that cells without these keep their ids.
+    values += ([key.binary] if key.binary else []) + ([f"variant={key.variant}"] if key.variant else [])
+    short = hashlib.sha256(json.dumps(values).encode()).hexdigest()[:10]
     return f"{side}-{short}" if side else short
 
 
@@ -175,7 +177,7 @@ def report_cells(run: Run, *, tell_apart: bool = True) -> tuple[ReportCell, ...]
         planned.setdefault(result.trial.trial_id, result.trial)
     # In a run put together by hand, the models of results may differ from the plan's.
     models = [trial.model for trial in planned.values()] + [result.trial.model for result in run.results]
-    names = _shown_model_names(models) if tell_apart else {(model.name, model.sha256): model.name for model in models}
+    names = _shown_model_names(models) if tell_apart else {_file(model): model.name for model in models}
     trials: dict[CellKey, list[Trial]] = {}
     results: dict[CellKey, list[Result]] = {}
     for trial in planned.values():
@@ -225,17 +227,25 @@ def _aliases(cell: ReportCell, dimension: str, value: str) -> bool:
     return dimension == "model" and cell.model.name == value
 
 
-def _key(trial: Trial, names: Mapping[tuple[str, str], str]) -> CellKey:
-    return replace(key_of(trial), model=names[(trial.model.name, trial.model.sha256)])
+_ModelFile = tuple[str, str | None, str]
+"""Name, variant, SHA-256."""
 
 
-def _shown_model_names(models: list[ModelRef]) -> dict[tuple[str, str], str]:
-    hashes: dict[str, set[str]] = {}
+def _file(model: ModelRef) -> _ModelFile:
+    return model.name, model.variant, model.sha256
+
+
+def _key(trial: Trial, names: Mapping[_ModelFile, str]) -> CellKey:
+    return replace(key_of(trial), model=names[_file(trial.model)])
+
+
+def _shown_model_names(models: list[ModelRef]) -> dict[_ModelFile, str]:
+    hashes: dict[tuple[str, str | None], set[str]] = {}
     for model in models:
-        hashes.setdefault(model.name, set()).add(model.sha256)
+        hashes.setdefault((model.name, model.variant), set()).add(model.sha256)
     return {
-        (name, sha): name if len(group) == 1 else f"{name} [{sha[:8]}]"
-        for name, group in hashes.items()
+        (name, variant, sha): name if len(group) == 1 else f"{name} [{sha[:8]}]"
+        for (name, variant), group in hashes.items()
         for sha in group
     }
 
@@ -243,7 +253,7 @@ def _shown_model_names(models: list[ModelRef]) -> dict[tuple[str, str], str]:
 def _order(run: Run, trials: Mapping[CellKey, list[Trial]]) -> _CellOrder:
     # The schedule is shuffled, so models and devices take the manifest's order, and the rest is sorted.
     return _CellOrder(
-        {model.sha256 + model.name: index for index, model in enumerate(run.manifest.models)},
+        {_file(model): index for index, model in enumerate(run.manifest.models)},
         {device.serial: index for index, device in enumerate(run.manifest.devices)},
         {name: index for index, name in enumerate(dict.fromkeys(a.binary for a in run.manifest.artifacts))},
         {key: group[0] for key, group in trials.items()},
@@ -252,7 +262,7 @@ def _order(run: Run, trials: Mapping[CellKey, list[Trial]]) -> _CellOrder:
 
 @dataclass(frozen=True, slots=True)
 class _CellOrder:
-    models: Mapping[str, int]
+    models: Mapping[_ModelFile, int]
     devices: Mapping[str, int]
     binaries: Mapping[str | None, int]
     first: Mapping[CellKey, Trial]
@@ -260,7 +270,7 @@ class _CellOrder:
     def __call__(self, key: CellKey) -> tuple[int, str, int, str, int, str, int, int, str, int, str]:
         trial = self.first[key]
         return (
-            self.models.get(trial.model.sha256 + trial.model.name, len(self.models)),
+            self.models.get(_file(trial.model), len(self.models)),
             key.model,
             self.devices.get(trial.device, len(self.devices)),
             trial.device,

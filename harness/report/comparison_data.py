@@ -94,7 +94,8 @@ def _op_verdicts(verdicts: Verdicts, table: Table) -> Json:
 
 
 def _row(one: Comparison, places: _Places) -> list[Any]:
-    """Return both cells, state, processes and centres of both in the metric's unit, numbers, words, notes, and whether it is synthetic."""
+    """Return both cells, state, processes and centres of both in the metric's unit, numbers, words, notes, and whether it is synthetic or
+    of other outputs."""
     base = places.verdicts.base_id(one)
     return [
         places.cells[base] if base is not None else None,
@@ -107,12 +108,13 @@ def _row(one: Comparison, places: _Places) -> list[Any]:
         *_numbers(one.estimate, one.judgement, one.metric.unit, one.difference),
         [places.notes.setdefault((note.kind, note.text, note.unlike), len(places.notes)) for note in one.notes],
         one.synthetic,
+        one.output_differs,
     ]
 
 
 def _overall(one: Overall, unit: str) -> list[Any]:
-    asked = (one.model, one.delegate, one.threads, one.cpus, one.binary)
-    return [*asked, list(one.devices), *_numbers(one.estimate, one.judgement, unit), one.synthetic]
+    asked = (one.model, one.delegate, one.threads, one.cpus, one.binary, one.variant)
+    return [*asked, list(one.devices), *_numbers(one.estimate, one.judgement, unit), one.synthetic, one.output_differs]
 
 
 def _numbers(estimate: Estimate, judgement: Judgement, unit: str, difference: Difference | None = None) -> list[Any]:

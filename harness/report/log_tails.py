@@ -29,7 +29,7 @@ def log_tails(run_path: Path, results: Iterable[Result]) -> dict[str, Mapping[st
         if result.status in (Status.OK, Status.SKIPPED) or len(found) >= MOST_TRIALS:
             continue
         trial = result.trial
-        problem = (trial.device, trial.model.name, trial.delegate_label, trial.threads, trial.cpus.label, trial.binary)
+        problem = (trial.device, trial.model.label, trial.delegate_label, trial.threads, trial.cpus.label, trial.binary)
         shown = (result.conditions.evidence, result.conditions.pushed_beside)
         key = (problem, result.status, result.causes, result.message, shown, result.exit_code)
         if key in seen:

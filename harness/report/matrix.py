@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from harness.records import CellKey, DeviceInfo, Purpose
+from harness.records import CellKey, DeviceInfo, Purpose, model_label
 from harness.report.cell_summaries import ReportCell
 
 
@@ -69,7 +69,7 @@ def matrix_of(cells: Sequence[ReportCell], devices: Sequence[DeviceInfo]) -> Mat
             binaries.index(c.binary),
         ),
     )
-    models = list(dict.fromkeys(cell.key.model for cell in cells))
+    models = list(dict.fromkeys((cell.key.model, cell.key.variant) for cell in cells))
     return Matrix(
         devices=tuple(
             _device_heading(serial, len(list(group)), known.get(serial))
@@ -81,14 +81,18 @@ def matrix_of(cells: Sequence[ReportCell], devices: Sequence[DeviceInfo]) -> Mat
         ),
         columns=tuple(MatrixColumn(c.threads, c.cpus, config_cells[c].cpus.hex, c.binary) for c in order),
         rows=tuple(
-            (model, tuple(_matrix_cell(by_key, replace(config, model=model)) for config in order)) for model in models
+            (
+                model_label(model, variant),
+                tuple(_matrix_cell(by_key, replace(config, model=model, variant=variant)) for config in order),
+            )
+            for model, variant in models
         ),
     )
 
 
 def _config(key: CellKey) -> CellKey:
-    """The column of a cell: its key without the model."""
-    return replace(key, model="")
+    """The column of a cell: its key without the model and its variant."""
+    return replace(key, model="", variant="")
 
 
 def _device_heading(serial: str, span: int, device: DeviceInfo | None) -> Heading:

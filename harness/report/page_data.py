@@ -67,6 +67,7 @@ def _cell(cell: ReportCell, values: Mapping[str, list[Scalar]]) -> Json:
         "first": _spread(cell.first_inference_us),
         "causes": list(cell.causes),
         "synthetic": cell.synthetic,
+        "differs": cell.summary.output_differs,
         "delegates": [delegate_words(use) for use in cell.delegates],
         "memory": {
             "source": cell.memory_purpose.value if cell.memory_purpose else None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from harness.analysis.carry_over import carry_over
+from harness.formats import conversion_words
 from harness.report.cell_summaries import ReportCell
 from harness.report.drift_sentences import drift_sentences
 from harness.report.wording import number_of
@@ -34,6 +35,7 @@ def summarise(run: Run, cells: tuple[ReportCell, ...]) -> Summary:
     synthetic = sum(result.synthetic for result in run.results)
     sentences = [
         _counts(planned, counts, run),
+        *conversion_words.failures(run.manifest.conversions),
         *_causes(run),
         *_waiting(run),
         *_disturbed(run),

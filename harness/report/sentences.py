@@ -12,6 +12,7 @@ from harness.analysis.metrics import Metric
 from harness.analysis.samples import MIN_BLOCKS
 from harness.analysis.verdict import Verdict
 from harness.formats import comparison_words as words
+from harness.records import model_label
 from harness.report.verdicts import Verdicts, in_the_page
 from harness.report.wording import name, number_of, thread_words
 
@@ -40,10 +41,10 @@ def together(table: Table) -> list[Markup]:
         return []
     listed = [
         Markup("{} {}{}, {}").format(
-            name(one.model),
+            name(model_label(one.model, one.variant)),
             name(one.delegate, 60),
             Markup(" ({})").format(thread_words(one.threads)) if len({o.threads for o in table.overall}) > 1 else "",
-            words.change(one.estimate, one.judgement, table.metric.unit) + (" (synthetic)" if one.synthetic else ""),
+            words.change(one.estimate, one.judgement, table.metric.unit) + words.marks(one),
         )
         for one in decided[:_MOST_TOGETHER]
     ]
@@ -73,7 +74,7 @@ def extremes(measured: Sequence[Comparison], verdicts: Verdicts) -> list[Markup]
 def link(one: Comparison, verdicts: Verdicts) -> Markup:
     """Return a cell's names as a link that opens it."""
     key, place = one.key, verdicts.shown_id(one)
-    parts = [name(key.model), name(key.device, 40), name(key.delegate, 60), thread_words(key.threads)]
+    parts = [name(key.model_label), name(key.device, 40), name(key.delegate, 60), thread_words(key.threads)]
     parts += [name(key.cpus, 40)] + ([name(key.binary)] if key.binary else [])
     return Markup('<a href="#cell={}" data-cell-link="{}">{}</a>').format(place, place, Markup(" \u00b7 ").join(parts))
 

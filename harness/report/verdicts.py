@@ -34,7 +34,7 @@ MOST_PAIRS = 3000
 MOST_OPS = 3000
 """Largest number of ops over all pairs of the first baseline that get intervals. An op takes about a third of a millisecond."""
 
-_ASKED_FIRST = ("binary", "delegate", "threads", "cpus")
+_ASKED_FIRST = ("binary", "variant", "delegate", "threads", "cpus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Baseline:
     @property
     def id(self) -> str:
         """Its form in the page's address."""
-        return "side=base" if self.origin == "sides" else _address(self.changes)
+        return "side=base" if self.origin == "sides" else table_id(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def verdicts_of(
         memory = _table(run, grouped, baseline.changes, calibrations, Metric.PEAK_MEMORY)
     budget = most_pairs
     for changes in _others(cells):
-        if _address(changes) not in tables and (budget := budget - len(cells)) >= 0:
-            tables[_address(changes)] = _table(run, grouped, changes, calibrations, metric)
+        if table_id(changes) not in tables and (budget := budget - len(cells)) >= 0:
+            tables[table_id(changes)] = _table(run, grouped, changes, calibrations, metric)
     return Verdicts(baseline, {name: table for name, table in tables.items() if table.comparisons}, memory)
 
 
@@ -129,7 +129,8 @@ def choose_baseline(run: Run, cells: tuple[ReportCell, ...]) -> Baseline:
     return Baseline({}, "nothing")
 
 
-def _address(changes: Mapping[str, Scalar]) -> str:
+def table_id(changes: Mapping[str, Scalar]) -> str:
+    """Return the id of the table against a baseline."""
     # Undecodable bytes of a file name have no UTF-8.
     return urlencode(changes, errors="replace")
 

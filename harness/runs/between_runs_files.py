@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from harness.analysis.between_runs import BetweenRuns
 from harness.analysis.cell_selection import Pair
 from harness.analysis.cells import CellResults
 from harness.files.lock import held
 from harness.records import DeviceInfo
 from harness.runs.calibration_files import device_file
+from harness.runs.checked_json import CheckedJson
 from harness.runs.stored_json import read_document, write_document
 
 FORMAT_VERSION = 1
@@ -48,7 +47,7 @@ class _Document:
     cells: tuple[CellBetweenRuns, ...]
 
 
-_DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
+_DOCUMENT = CheckedJson(_Document)
 _Key = tuple[str, str, str, str, str, int, str, str]
 
 

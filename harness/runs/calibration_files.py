@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from harness.analysis.calibration import Calibration, Detectable
 from harness.analysis.cell_selection import Pair
 from harness.analysis.comparability import Note
@@ -24,6 +22,7 @@ from harness.analysis.comparison import Comparison, Table
 from harness.files.lock import held
 from harness.files.user_folders import calibrations_folder
 from harness.records import DeviceInfo
+from harness.runs.checked_json import CheckedJson
 from harness.runs.stored_json import read_document, write_document
 
 FILE = "calibration.json"
@@ -56,7 +55,7 @@ class _Document:
     cells: tuple[CellCalibration, ...]
 
 
-_DOCUMENT: TypeAdapter[_Document] = TypeAdapter(_Document)
+_DOCUMENT = CheckedJson(_Document)
 _Key = tuple[str, str, str, str, str, int, str, str]
 Known = Mapping[_Key, CellCalibration]
 

@@ -8,20 +8,18 @@ Values that many results hold are kept once: trials as the manifest holds them, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, Field, fields, replace
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any, get_type_hints
 
 import msgspec
-from pydantic import TypeAdapter
 
 from harness.records import Measurement, OpTiming, Result, Trial
-from harness.records.op_table import OpNames, OpTable
+from harness.records.op_table import OpTable
+from harness.runs.checked_json import CheckedJson
 from harness.runs.stored_json import decoded
 
-RESULT: TypeAdapter[Result] = TypeAdapter(Result)
-
-_Kept = TypeVar("_Kept")
+RESULT = CheckedJson(Result)
 
 
 class ResultLines:
@@ -33,8 +31,7 @@ class ResultLines:
 
     def __init__(self, planned: Iterable[Trial] = ()) -> None:
         self._planned = {trial.trial_id: trial for trial in planned}
-        self._names: dict[OpNames, OpNames] = {}
-        self._calls: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}
+        self._kept: dict[Hashable, Hashable] = {}
 
     def read(self, line: bytes) -> Result:
         """Read one line.
@@ -63,14 +60,10 @@ class ResultLines:
     def _table(self, ops: Sequence[Any]) -> OpTable | tuple[OpTiming, ...]:
         if not ops:
             return ()
-        table = OpTable.of(ops)
-        return replace(
-            table, names=_once(self._names, table.names), times_called=_once(self._calls, table.times_called)
-        )
+        return OpTable.of_values(map(msgspec.structs.astuple, ops), self._once)
 
-
-def _once(kept: dict[_Kept, _Kept], value: _Kept) -> _Kept:
-    return kept.setdefault(value, value)
+    def _once(self, value: Hashable) -> Hashable:
+        return self._kept.setdefault(value, value)
 
 
 def _struct(kind: type, **instead: Any) -> Any:

@@ -9,6 +9,7 @@ Format history (`format_version` in the manifest):
         whole run, and too narrow an interval for the right one
     3   trials repeated on request: `retried` in the manifest lists trials that may have several lines in `trials.jsonl`, of which the last
         counts. Only runs with such trials have this format
+    4   variants of models: an older harness would take the variants of a model for one. Only runs with such models have this format
 """
 
 from __future__ import annotations
@@ -26,23 +27,25 @@ from types import TracebackType
 from typing import TypeVar
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import SetupError, UsageError
 from harness.files.append_only import LineFile, whole_lines
 from harness.files.lock import lock_if_free, lock_when_free
 from harness.files.whole_file import write_whole
 from harness.records import Artifact, CellKey, DeviceInfo, Impossible, ModelRef, Result, Scalar, Trial
+from harness.records.accuracy import AccuracyPlan
 from harness.records.adaptive_decisions import AdaptivePlan, Decision
+from harness.records.variants import ConvertedModel, TaskAccuracy
+from harness.runs.checked_json import CheckedJson, mistake
 from harness.runs.result_lines import RESULT, ResultLines
 from harness.runs.run_folder import DECISIONS, LOGS, MANIFEST, TRIALS, refuse_occupied
-from harness.runs.stored_json import first_mistake, read_document
+from harness.runs.stored_json import read_document
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """The newest format that this harness reads."""
-_FORMAT_OF_A_NEW_RUN, _FORMAT_OF_RETRIES = 2, 3
+_FORMAT_OF_A_NEW_RUN, _FORMAT_OF_RETRIES, _FORMAT_OF_VARIANTS = 2, 3, 4
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
@@ -83,6 +86,12 @@ class Manifest:
     """Other versions of the harness that resumed the run; their results may differ for that reason."""
     retried: tuple[str, ...] = ()
     """Trials to run again although they had a result; their last result counts."""
+    conversions: tuple[ConvertedModel, ...] = ()
+    """What the suite's sources were converted to, with the variants that failed."""
+    task_accuracy: tuple[TaskAccuracy, ...] = ()
+    """How well the variants do their task on the host, for sources with labelled data."""
+    accuracy: AccuracyPlan | None = None
+    """What accuracy trials feed, and what they are held against; None if the suite asks for none."""
     format_version: int = _FORMAT_OF_A_NEW_RUN
 
     @property
@@ -121,8 +130,8 @@ class Run:
         return f"Run({str(self.path)!r}, suite {self.manifest.suite!r}: {said})"
 
 
-_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
-_MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+_DECISION = CheckedJson(Decision)
+_MANIFEST = CheckedJson(Manifest)
 _MANIFEST_BY_MSGSPEC = msgspec.json.Decoder(Manifest)
 
 
@@ -177,6 +186,8 @@ class RunStore:
             # it comes last.
             refuse_occupied(path)
             (path / LOGS).mkdir(exist_ok=True)
+            if manifest.conversions:
+                store.manifest = manifest = replace(manifest, format_version=_FORMAT_OF_VARIANTS)
             write_whole(path / MANIFEST, _manifest_file(manifest))
         except BaseException:
             store.close()
@@ -219,7 +230,8 @@ class RunStore:
             SetupError: the manifest cannot be written.
         """
         retried = tuple(dict.fromkeys((*self.manifest.retried, *trial_ids)))
-        self.extend_manifest(replace(self.manifest, retried=retried, format_version=_FORMAT_OF_RETRIES))
+        version = max(self.manifest.format_version, _FORMAT_OF_RETRIES)
+        self.extend_manifest(replace(self.manifest, retried=retried, format_version=version))
         self._again = set(trial_ids)
 
     def append(self, *results: Result) -> None:
@@ -356,8 +368,9 @@ def _read_line(read: Callable[[bytes], _Line], line: bytes, file: Path, number: 
     """Read a line; None, with a word in the log, if a disk or an editor spoiled it: one line must not cost the whole run."""
     try:
         return read(line)
-    except ValidationError as error:
-        why = first_mistake(error) if line.strip() else "it is empty"
+    except ValueError as error:
+        found = mistake(error)
+        why = found if line.strip() else "it is empty"
         log.warning("%s:%d is damaged and left out: %s", file, number, why)
         return None
 

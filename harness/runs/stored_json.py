@@ -10,17 +10,17 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import UsageError
 from harness.files.whole_file import write_whole
+from harness.runs.checked_json import CheckedJson, mistake
 
 _Document = TypeVar("_Document")
 
 
 def read_document(
     file: Path,
-    kind: TypeAdapter[_Document],
+    kind: CheckedJson[_Document],
     *,
     newest: int,
     mend: str | None = None,
@@ -65,8 +65,8 @@ def read_document(
         data = older[version](data)
     try:
         return kind.validate_python(data)
-    except ValidationError as error:
-        raise UsageError(f"{file} is damaged: {first_mistake(error)}", remedy=mend) from None
+    except ValueError as error:
+        raise UsageError(f"{file} is damaged: {mistake(error)}", remedy=mend) from None
 
 
 def decoded(quick: msgspec.json.Decoder[_Document], content: bytes) -> _Document:
@@ -87,10 +87,3 @@ def write_document(file: Path, document: Mapping[str, Any]) -> None:
         SetupError: the disk is full, or the place cannot be written.
     """
     write_whole(file, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-
-
-def first_mistake(error: ValidationError) -> str:
-    """Return the first mistake as `place: message`."""
-    detail = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in detail["loc"])
-    return f"{place}: {detail['msg']}" if place else detail["msg"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.analysis.block_order import block_orders
 from harness.devices.topology import Topology, resolve
@@ -30,6 +30,8 @@ class DevicePlan:
     serial: str
     topology: Topology
     cpu_sets: Mapping[str, Sequence[int]]
+    lacking_ops: Mapping[tuple[str | None, str], str] = field(default_factory=dict)
+    """Why a binary cannot run a model whose ops it lacks, by the binary's name in the suite and the model's path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class _Cell:
     binary: str | None
     start: StartState
     reason: str | None
+    cause: Cause | None = None
 
 
 def expand(
@@ -102,7 +105,7 @@ def expand(
                 elif cell.reason is None:
                     (trials if sure else further).append(trial)
                 elif sure:
-                    impossible.append(Impossible(trial=trial, reason=cell.reason))
+                    impossible.append(Impossible(trial=trial, reason=cell.reason, cause=cell.cause))
     _refuse_twins([*trials, *further, *(item.trial for item in impossible)])
     return Expansion(
         trials=tuple(trials),
@@ -118,7 +121,7 @@ def _refuse_twins(trials: Sequence[Trial]) -> None:
     for trial in trials:
         if seen.setdefault(trial.trial_id, trial) is not trial:
             raise UsageError(
-                f"the suite asks the same twice: {trial.model.name}, {trial.delegate.label}, {trial.cpus.label}"
+                f"the suite asks the same twice: {trial.model.label}, {trial.delegate.label}, {trial.cpus.label}"
             )
 
 
@@ -139,11 +142,21 @@ def _cells(suite: Suite, models: Sequence[ModelRef], device: DevicePlan, warning
                 else reason
             )
             cells += [
-                _Cell(model, delegate, threads, cpus or CpuRequest(label=label, mask=0), binary, start, refused)
+                _Cell(
+                    model,
+                    delegate,
+                    threads,
+                    cpus or CpuRequest(label=label, mask=0),
+                    binary,
+                    start,
+                    refused or lacking,
+                    Cause.OP_UNSUPPORTED if lacking and not refused else None,
+                )
                 for model in models
                 for delegate in suite.delegate_requests()
                 for start in suite.starts_of(delegate)
                 for binary in suite.binary_names()
+                for lacking in (device.lacking_ops.get((binary, model.path)),)
             ]
     return cells
 
@@ -173,7 +186,8 @@ def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: in
     asked = (
         serial,
         cell.model.name,
-        cell.model.sha256,
+        # What was asked for, not what the converter made of it: the same before and after the conversion.
+        cell.model.sha256 if cell.model.variant is None else f"{cell.model.source_sha256} {cell.model.variant}",
         cell.delegate.label,
         cell.delegate.require,
         str(cell.threads),
@@ -197,7 +211,7 @@ def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: in
         purpose=purpose,
         process=process,
         block=block,
-        run=suite.run.lengths(),
+        run=suite.accuracy_lengths() if purpose is Purpose.ACCURACY else suite.run.lengths(),
         binary=cell.binary,
         start=cell.start,
         forbid_synthetic=suite.synthetic == "forbid",

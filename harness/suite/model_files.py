@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,11 +25,11 @@ class ModelPattern:
     inputs: tuple[ModelInput, ...] = ()
 
 
-def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple[ModelRef, ...]:
+def find_models(entries: Mapping[int, ModelPattern], text: str, file: Path) -> tuple[ModelRef, ...]:
     """Find the files that a suite's `models` name.
 
     Args:
-        entries: the suite's models.
+        entries: the suite's models that are given by path, by their place in `models`.
         text: the suite's text, to name lines in errors.
         file: the suite file.
 
@@ -38,7 +38,7 @@ def find_models(entries: Sequence[ModelPattern], text: str, file: Path) -> tuple
     """
     found: dict[str, ModelRef] = {}
     mistakes: list[SuiteError] = []
-    for index, entry in enumerate(entries):
+    for index, entry in entries.items():
         try:
             _find(entry, index, text, file, found)
         except SuiteError as error:

@@ -37,6 +37,19 @@ class InputEntry(StrictEntry):
         return self
 
 
+def refuse_equal_names(value: list[InputEntry]) -> list[InputEntry]:
+    """Return inputs whose names the tool can tell apart.
+
+    Raises:
+        ValueError: two have one name.
+    """
+    names = [flag_name(entry.name) for entry in value]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ValueError(f"two inputs are called {value[index].name!r}")
+    return value
+
+
 class ModelEntry(StrictEntry):
     """A model by path or glob, relative to the suite file."""
 
@@ -52,11 +65,7 @@ class ModelEntry(StrictEntry):
     @field_validator("inputs")
     @classmethod
     def _names_differ(cls, value: list[InputEntry]) -> list[InputEntry]:
-        names = [flag_name(entry.name) for entry in value]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                raise ValueError(f"two inputs are called {value[index].name!r}")
-        return value
+        return refuse_equal_names(value)
 
     def pattern(self) -> ModelPattern:
         """Return it as a record."""

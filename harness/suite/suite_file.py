@@ -12,7 +12,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
+    Discriminator,
     Field,
+    Tag,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -24,19 +26,23 @@ from harness.devices.topology import refuse_bad_list
 from harness.errors import SuiteError, UsageError
 from harness.files.shipped_data import data_dir
 from harness.files.strict_yaml import load_yaml_model_in_part
-from harness.files.yaml_document import line_of, read_yaml
+from harness.files.yaml_document import dotted, line_of, read_yaml
 from harness.records import (
     BinaryRequest,
     DelegateRequest,
     ModelRef,
     Purpose,
+    RunLengths,
     Scalar,
     StartState,
     trial_label,
 )
+from harness.records.variants import ConvertedModel
 from harness.suite.adaptive_entry import AdaptiveEntry, Processes, PurposeEntry, no_such_cell, why_not
 from harness.suite.delegate_schema import DELEGATE_NAMES
 from harness.suite.model_files import ModelPattern, find_models, model_ref
+from harness.suite.model_sources import ModelSource, find_sources, refuse_shared_names
+from harness.suite.source_entry import AccuracyEntry, SourceEntry, model_form
 from harness.suite.suite_entries import (
     BinaryEntry,
     DelegateEntry,
@@ -52,9 +58,14 @@ __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "mo
 
 _DelegateName = Annotated[str, WithJsonSchema(DELEGATE_NAMES)]
 _Delegates = Annotated[list[_DelegateName | DelegateEntry], Field(min_length=1)]
+# The discriminator chooses the form first, so that errors speak of that form only.
+_Model = Annotated[
+    Annotated[str, Tag("str")] | Annotated[ModelEntry, Tag("ModelEntry")] | Annotated[SourceEntry, Tag("SourceEntry")],
+    Discriminator(model_form),
+]
 _AsWritten = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
 """A value below the keys of `yaml_text_keys`: for an editor, 80 is a number."""
-CellKeyName = Literal["model", "device", "delegate", "threads", "cpus", "binary"]
+CellKeyName = Literal["model", "device", "delegate", "threads", "cpus", "binary", "variant"]
 _Cores = Annotated[_AsWritten, AfterValidator(refuse_bad_list)]
 _Threads = Annotated[int, Field(ge=1, le=256)]
 
@@ -65,7 +76,9 @@ class Suite(StrictEntry):
     yaml_text_keys: ClassVar[tuple[str, ...]] = ("binaries", "cpus")
 
     suite: str = Field(min_length=1, max_length=200, description="a name")
-    models: list[str | ModelEntry] = Field(min_length=1, description="paths or globs, relative to this file")
+    models: list[_Model] = Field(
+        min_length=1, description="paths or globs, relative to this file, or sources to convert to variants"
+    )
     devices: Literal["any"] | MatchEntry | list[str] = Field(
         default="any", description="any, a list of serials or config names, or {match: {soc: ...}}"
     )
@@ -97,6 +110,10 @@ class Suite(StrictEntry):
     push: Literal["before", "eager"] = Field(
         default="before",
         description="when models go to a device: before it measures; or while it measures, which disturbs, and results say so",
+    )
+    accuracy: AccuracyEntry = Field(
+        default=AccuracyEntry(),
+        description="what purpose accuracy feeds, and how far outputs may be from their reference",
     )
     synthetic: Literal["allow", "forbid"] = Field(
         default="allow",
@@ -180,6 +197,13 @@ class Suite(StrictEntry):
         count = counts.get(purpose, 1)
         return count.max if isinstance(count, AdaptiveEntry) else count
 
+    def accuracy_lengths(self) -> RunLengths:
+        """Return the length of an accuracy trial: one inference for each sample, and time to start that many processes."""
+        timeout_s = self.run.timeout_s * (1 + self.accuracy.samples / 10)
+        return RunLengths(
+            min_runs=1, min_s=0.0, max_s=self.run.max_s, warmup_runs=0, warmup_s=0.0, timeout_s=round(timeout_s, 1)
+        )
+
     def starts_of(self, delegate: DelegateRequest) -> tuple[StartState, ...]:
         """Return the start states of a delegate's trials. A delegate without a cache has only one."""
         return ("warm",) if delegate.name in NO_CACHE else tuple(self.start)
@@ -212,6 +236,14 @@ class LoadedSuite:
     text: str
     path: Path
     models: tuple[ModelRef, ...]
+    """Those given by path; once converted, also the variants of the sources."""
+    sources: tuple[ModelSource, ...] = ()
+    conversions: tuple[ConvertedModel, ...] = ()
+    """What the sources were converted to, with what failed."""
+
+    def wrong(self, message: str, key: Sequence[str | int], remedy: str | None = None) -> SuiteError:
+        """Return the error for a mistake at a key, such as `("models", 0)`."""
+        return SuiteError(message, file=self.path, line=line_of(self.text, key), key=dotted(key), remedy=remedy)
 
 
 def find_suite(name: str) -> Path:
@@ -248,31 +280,56 @@ def read_suite(text: str, path: Path) -> LoadedSuite:
     """
     suite, mistakes, wrong = load_yaml_model_in_part(text, path, Suite, {"suite": "s", "models": ["m"]})
     models: tuple[ModelRef, ...] = ()
+    sources: tuple[ModelSource, ...] = ()
     if suite is not None and "models" not in wrong:
-        entries = [ModelPattern(path=one) if isinstance(one, str) else one.pattern() for one in suite.models]
         try:
-            models = find_models(entries, text, path)
+            models, sources = _found(suite, text, path)
         except SuiteError as error:
             mistakes += [error, *error.further]
             wrong |= {"models"}
     if suite is not None:
-        mistakes += _unlike_the_cells(suite, models, wrong, text, path)
+        mistakes += _unlike_the_cells(suite, models, sources, wrong, text, path)
     if suite is None or mistakes:
         raise SuiteError.of(sorted(mistakes, key=lambda one: one.line or 0))
-    return LoadedSuite(suite=suite, text=text, path=path, models=models)
+    return LoadedSuite(suite=suite, text=text, path=path, models=models, sources=sources)
+
+
+def _found(suite: Suite, text: str, file: Path) -> tuple[tuple[ModelRef, ...], tuple[ModelSource, ...]]:
+    mistakes: list[SuiteError] = []
+    models: tuple[ModelRef, ...] = ()
+    sources: tuple[ModelSource, ...] = ()
+    patterns = {
+        index: ModelPattern(path=one) if isinstance(one, str) else one.pattern()
+        for index, one in enumerate(suite.models)
+        if not isinstance(one, SourceEntry)
+    }
+    try:
+        models = find_models(patterns, text, file)
+    except SuiteError as error:
+        mistakes += [error, *error.further]
+    try:
+        entries = {index: one for index, one in enumerate(suite.models) if isinstance(one, SourceEntry)}
+        sources = find_sources(entries, text, file)
+        refuse_shared_names(sources, models, text, file)
+    except SuiteError as error:
+        mistakes += [error, *error.further]
+    if mistakes:
+        raise SuiteError.of(mistakes)
+    return models, sources
 
 
 def _unlike_the_cells(
-    suite: Suite, models: Sequence[ModelRef], wrong: Set[str], text: str, file: Path
+    suite: Suite, models: Sequence[ModelRef], sources: Sequence[ModelSource], wrong: Set[str], text: str, file: Path
 ) -> list[SuiteError]:
     """Find a baseline or a control that matches no cell, and an adaptive form that the cells do not allow, if the keys are right."""
     delegates = suite.delegate_requests()
     possible: dict[str, Sequence[object]] = {
-        "model": [model.name for model in models],
+        "model": [*(one.name for one in models), *(one.name for one in sources)],
         "delegate": [trial_label(one, start) for one in delegates for start in suite.starts_of(one)],
         "threads": suite.threads,
         "cpus": suite.cpus,
         "binary": [name or "" for name in suite.binary_names()],
+        "variant": list(dict.fromkeys((*([""] if models else []), *(v for one in sources for v in one.variants)))),
     }
     known = {name: values for name, values in possible.items() if wrong.isdisjoint(_KEYS_OF_CELLS[name])}
     why = why_not(
@@ -280,12 +337,28 @@ def _unlike_the_cells(
     )
     if suite.adaptive is None or wrong:
         why = None if "baseline" in wrong else no_such_cell(suite.baseline or {}, known)
-    found = [] if "control" in wrong else _unlike_control(suite.control or {}, known, text, file)
+    found = [] if wrong & {"accuracy", "models"} else _unlike_the_variants(suite, sources, text, file)
+    found += [] if "control" in wrong else _unlike_control(suite.control or {}, known, text, file)
     if why is not None:
         key, message, remedy = why
         line = line_of(text, (key,)) or line_of(text, ("processes",))
         found.append(SuiteError(message, file=file, line=line, key=key, remedy=remedy))
     return found
+
+
+def _unlike_the_variants(suite: Suite, sources: Sequence[ModelSource], text: str, file: Path) -> list[SuiteError]:
+    """Find a reference variant that no source is converted to."""
+    wanted = suite.accuracy.reference
+    there = list(dict.fromkeys(variant for one in sources for variant in one.variants))
+    if wanted is None or wanted in there:
+        return []
+    remedy = f"there is {', '.join(there)}" if there else "no model has a `source`"
+    line = line_of(text, ("accuracy", "reference"))
+    return [
+        SuiteError(
+            f"no model has the variant {wanted!r}", file=file, line=line, key="accuracy.reference", remedy=remedy
+        )
+    ]
 
 
 def _unlike_control(
@@ -314,5 +387,6 @@ _KEYS_OF_CELLS = {
     "threads": ("threads",),
     "cpus": ("cpus",),
     "binary": ("binaries",),
+    "variant": ("models",),
 }
 """Keys of a baseline or a control to the keys of a suite that its cells come from."""

@@ -1,6 +1,6 @@
 """A farm's folder: locked while a process of the farm is alive; after that the next start removes it.
 
-BASE/farm-XXXXXXXX/   lock, config.json, daemon.log, adb-home/, devices/SERIAL/
+BASE/farm-ID/   lock, config.json, daemon.log, adb-home/, devices/SERIAL/
 """
 
 from __future__ import annotations

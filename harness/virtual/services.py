@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -12,6 +13,8 @@ from harness.virtual.stream import Stream
 from harness.virtual.sync_service import serve_sync
 
 Service = Callable[[Stream], Awaitable[None]]
+
+_STAYS_S = 0.2
 
 REBOOT_TARGETS = frozenset({"", "bootloader", "fastboot", "recovery", "sideload", "sideload-auto-reboot", "userspace"})
 """Allowed targets of `adb reboot`. A virtual device has one system and boots into it whatever the target."""
@@ -43,4 +46,6 @@ async def _serve_reboot(target: str, request_reboot: Callable[[], None], stream:
         await stream.flush()
         return
     stream.close()
+    # A phone takes seconds to go down. If the connection goes at once, what the server sends meanwhile makes TCP drop the answer.
+    await asyncio.sleep(_STAYS_S)
     request_reboot()

@@ -121,8 +121,8 @@ function cellParts(cell) {
   const facts = [outcomeWords(cell), cell.latency ? `median ${ms(cell.latency[0])} ms (${ms(cell.latency[1])} to ${ms(cell.latency[2])})` : null, cell.init ? `init ${ms(cell.init[0])} ms` : null,
     cell.first ? `first inference ${ms(cell.first[0])} ms` : null, cell.memory.peak ? `peak ${cell.memory.peak[0]} MB` : null, ...cell.delegates].filter(Boolean);
   return [
-    el('div', { class: 'bar' }, el('h2', { id: 'cell-h' }, stranger(cell.model)), close),
-    el('p', {}, configName(cell), ' ', stateTag(cell), cell.synthetic ? ' ' : '', cell.synthetic ? tag('synthetic') : ''),
+    el('div', { class: 'bar' }, el('h2', { id: 'cell-h' }, stranger(cell.title)), close),
+    el('p', {}, configName(cell), ' ', stateTag(cell), cell.synthetic ? ' ' : '', cell.synthetic ? tag('synthetic') : '', ...differs(cell)),
     el('p', { class: 'note' }, facts.join(' · ')),
     ...(cell.synthetic ? [el('p', { class: 'alert synthetic' }, 'Synthetic: replayed or modelled, not measured.')] : []),
     ...verdictPart(cell), opsButton, ...evidencePart(cell),

@@ -31,7 +31,7 @@ function setUpCells() {
       empty: 'No cell was planned.',
       columns: [
         ...cellColumns((cell) => cell),
-        { key: 'state', label: 'Status', value: (cell) => cell.state, show: (cell) => el('span', {}, stateTag(cell), cell.synthetic ? ' ' : '', cell.synthetic ? tag('synthetic') : '', el('span', { class: 'cause' }, cell.causes.join(', '))) },
+        { key: 'state', label: 'Status', value: (cell) => cell.state, show: (cell) => el('span', {}, stateTag(cell), cell.synthetic ? ' ' : '', cell.synthetic ? tag('synthetic') : '', ...differs(cell), el('span', { class: 'cause' }, cell.causes.join(', '))) },
         { key: 'processes', label: 'Processes', value: outcomeWords },
         latencyColumn('median', 'Median (ms)', 'latency', 0, 'Median over processes of the average per inference'),
         latencyColumn('low', 'Min (ms)', 'latency', 1, 'Fastest process'),

@@ -129,7 +129,7 @@ function setUpProcessChart() {
     const mine = cells.filter((cell) => cell.model === model && cell.latency);
     const shown = mine.some((cell) => matches(textOf(cell))) ? mine.filter((cell) => matches(textOf(cell))) : mine;
     const rows = shown.map((cell) => ({
-      name: cell.config + (cell.synthetic ? ' (synthetic)' : ''), median: cell.state === 'ok' ? cell.latency[0] : null, trials: cell.trials.filter((trial) => known(trial.latency)),
+      name: cell.config + (cell.synthetic ? ' (synthetic)' : '') + (cell.differs ? ' (output differs)' : ''), median: cell.state === 'ok' ? cell.latency[0] : null, trials: cell.trials.filter((trial) => known(trial.latency)),
     })).filter((row) => row.trials.length);
     drawToFit(host, (width) => processChart(model, rows, zero.checked, width));
   }); });

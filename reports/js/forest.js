@@ -57,7 +57,7 @@ function forestMark(row, scale, pooled = false) {
 
 const noteLines = (notes) => el('span', {}, ...notes.map((note) => el('span', { class: note.unlike ? 'cluster unlike-note' : 'cluster' }, note.unlike ? '\u26a0 ' : '', stranger(note.text))));
 
-const verdictCell = (row) => el('span', { class: 'nowrap' }, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '',
+const verdictCell = (row) => el('span', { class: 'nowrap' }, verdictTag(row), row.synthetic ? ' ' : '', row.synthetic ? tag('synthetic') : '', ...differs(row),
   known(row.more) ? ' ' : '', known(row.more) ? el('span', { class: 'note', title: `About ${plural(row.more, 'more process', 'more processes')} a side would decide` }, `+${row.more}`) : '');
 
 const ratioWords = (row) => (known(row.ratio) ? el('span', { class: 'nowrap' }, el('strong', {}, row.shown ? row.shown.ratio : times(row.ratio)), ` ${row.shown ? row.shown.interval : intervalWords(row)}`) : none('–'));
@@ -127,7 +127,7 @@ function drawForest() {
   words.textContent = `${sided ? '' : `Against ${baselineWords(baselineText())}`}${!sided && baselineText() === data.baseline.id ? { suite: ', the suite’s baseline', assumed: ' (the suite names no baseline)', lacking: ' (the run lacks the suite’s baseline)' }[data.baseline.origin] ?? '' : ''}${sided ? '' : '; '}${plural(table.judged, 'comparison')} judged together. ${rows.some((row) => row.state === 'measured' && known(row.more)) ? '+N: about so many more processes a side would decide. ' : ''}${common.map((note) => `${note.unlike ? 'All: ' : ''}${note.text[0].toUpperCase()}${note.text.slice(1)}. `).join('')}`;
   new Table(host, { id: 'forest', label: sided ? 'Cells of head against those of base' : 'Comparisons with the baseline', rows: () => rows, columns: forestColumns(scale, rows, common), text: forestText, limit: FOREST_ROWS, empty: 'No cell has a counterpart in the baseline.' });
   if (table.overall.length) {
-    const question = (row) => [row.model, row.delegate, threadWords(row.threads), row.cpus, row.binary].filter(Boolean).join(' · ');
+    const question = (row) => [row.model, row.delegate, threadWords(row.threads), row.cpus, row.binary, row.variant].filter(Boolean).join(' · ');
     new Table(pooledHost, {
       id: 'overall', label: 'All devices together', rows: () => table.overall, text: (row) => [question(row), ...row.devices, row.verdict].join('\n').toLowerCase(), limit: 8, empty: '', quiet: true,
       columns: [

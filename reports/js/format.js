@@ -28,6 +28,8 @@ function stranger(text) {
 }
 
 const tag = (kind, text = kind) => el('span', { class: `tag ${kind}` }, text);
+/** The mark of a cell or a row whose outputs are beyond the limits: no gain is shown without it. */
+const differs = (one) => (one.differs ? [' ', tag('failed', 'output differs')] : []);
 const none = (why) => el('span', { class: 'none' }, why);
 const known = (value) => value !== null && value !== undefined;
 

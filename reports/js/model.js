@@ -16,7 +16,7 @@ function once(work) {
 }
 
 const data = await read('data');
-const DIMENSIONS = ['model', 'device', 'delegate', 'threads', 'cpus', 'binary'];
+const DIMENSIONS = ['model', 'device', 'delegate', 'threads', 'cpus', 'binary', 'variant'];
 const virtualDevices = new Set(data.virtual);
 /** Whether the page sets two sides against each other, base and head; else it is the report of one run. */
 const sided = data.baseline.origin === 'sides';
@@ -30,8 +30,9 @@ const whole = (spread) => (spread?.length === 1 ? [spread[0], spread[0], spread[
 const cells = data.cells.map((raw) => {
   const cell = { ...raw, latency: whole(raw.latency), init: whole(raw.init), first: whole(raw.first), memory: Object.fromEntries(Object.entries(raw.memory).map(([key, value]) => [key, key === 'source' ? value : whole(value)])) };
   DIMENSIONS.forEach((name, index) => { cell[name] = data.dimensions[name][raw.key[index]]; });
-  cell.config = `${sided ? `${cell.side} · ` : ''}${cell.device} · ${cell.delegate} · ${threadWords(cell.threads)} · ${cell.cpus}${cell.binary ? ` · ${cell.binary}` : ''}`;
-  cell.text = [cell.side ?? '', cell.model, cell.device, cell.delegate, threadWords(cell.threads), cell.cpus, cell.mask, cell.binary, cell.state,
+  cell.title = cell.variant ? `${cell.model}, ${cell.variant}` : cell.model;
+  cell.config = `${sided ? `${cell.side} · ` : ''}${cell.variant ? `${cell.variant} · ` : ''}${cell.device} · ${cell.delegate} · ${threadWords(cell.threads)} · ${cell.cpus}${cell.binary ? ` · ${cell.binary}` : ''}`;
+  cell.text = [cell.side ?? '', cell.model, cell.device, cell.delegate, threadWords(cell.threads), cell.cpus, cell.mask, cell.binary, cell.variant, cell.state,
     ...cell.causes, cell.synthetic ? 'synthetic' : '', virtualDevices.has(cell.device) ? 'virtual' : ''].join('\n').toLowerCase();
   return cell;
 });

@@ -88,7 +88,7 @@ function offerChanged() {
   const most = sided ? changedPairs().slice(0, 5) : [];
   host.hidden = most.length < 2;
   host.replaceChildren(el('span', { class: 'note' }, 'Changed most: '), ...most.map((row) => {
-    const button = el('button', { type: 'button', class: 'choice' }, stranger(row.cell.model), ` ${row.shown?.ratio ?? times(row.ratio)} ${verdictName(row.verdict)}, ${row.cell.device} ${row.cell.delegate}`);
+    const button = el('button', { type: 'button', class: 'choice' }, stranger(row.cell.title), ` ${row.shown?.ratio ?? times(row.ratio)} ${verdictName(row.verdict)}, ${row.cell.device} ${row.cell.delegate}`);
     button.addEventListener('click', () => { keep('a', row.base.id); keep('b', row.cell.id); });
     return button;
   }));

@@ -91,6 +91,7 @@ const cellColumns = (cellOf) => [
   { key: 'threads', label: 'Threads', num: true, value: (row) => cellOf(row).threads },
   { key: 'cpus', label: 'CPUs', value: (row) => cellOf(row).cpus, show: (row) => coresOf(cellOf(row)) },
   ...(data.dimensions.binary.some(Boolean) ? [{ key: 'binary', label: 'Binary', value: (row) => cellOf(row).binary, show: (row) => stranger(cellOf(row).binary) }] : []),
+  ...(data.dimensions.variant.some(Boolean) ? [{ key: 'variant', label: 'Variant', value: (row) => cellOf(row).variant, show: (row) => stranger(cellOf(row).variant) }] : []),
 ];
 
 /** The same in two columns, for tables that have many others. */
@@ -103,7 +104,7 @@ const shortCellColumns = (cellOf) => [
 const sideTag = (cell) => el('span', { class: `side-tag ${cell.side}` }, cell.side);
 
 /** A configuration, each name isolated: right-to-left text in one must not turn the others around. */
-function configName(cell, names = ['device', 'delegate', 'threads', 'cpus', ...(cell.binary ? ['binary'] : [])]) {
+function configName(cell, names = [...(cell.variant ? ['variant'] : []), 'device', 'delegate', 'threads', 'cpus', ...(cell.binary ? ['binary'] : [])]) {
   const parts = names.flatMap((name, index) => [index ? ' · ' : '', name === 'threads' ? threadWords(cell.threads) : stranger(cell[name])]);
   return el('span', { class: 'config' }, ...(sided ? [sideTag(cell), ' '] : []), ...parts, ...(virtualDevices.has(cell.device) ? [' ', tag('virtual')] : []));
 }

@@ -35,8 +35,8 @@ function baselineCell(cell) {
 const baselineWords = (text) => (sided ? 'base' : changesOf(text).map(([name, value]) => (name === 'threads' ? threadWords(value) : name === 'binary' ? `binary ${value}` : value)).join(', '));
 
 const NUMBERS = ['ratio', 'low', 'high', 'p', 'q', 'verdict', 'more', 'words'];
-const ROW = ['base', 'cell', 'state', 'baseN', 'headN', 'baseUs', 'headUs', ...NUMBERS, 'notes', 'synthetic'];
-const ASKED = ['model', 'delegate', 'threads', 'cpus', 'binary'];
+const ROW = ['base', 'cell', 'state', 'baseN', 'headN', 'baseUs', 'headUs', ...NUMBERS, 'notes', 'synthetic', 'differs'];
+const ASKED = ['model', 'delegate', 'threads', 'cpus', 'binary', 'variant'];
 const unpackedRow = (values) => {
   const row = named(ROW, values);
   row.base = known(row.base) ? cells[row.base] : null;
@@ -44,7 +44,7 @@ const unpackedRow = (values) => {
   row.notes = row.notes.map((index) => data.comparisons.notes[index]);
   return row;
 };
-const OVERALL = [...ASKED, 'devices', ...NUMBERS, 'synthetic'];
+const OVERALL = [...ASKED, 'devices', ...NUMBERS, 'synthetic', 'differs'];
 const named = (names, values) => Object.fromEntries(names.map((name, index) => [name, values[index]]));
 const unpackedTables = new Map();
 
@@ -105,7 +105,7 @@ function ratioMark(cell) {
   if (row.state === 'incomparable') return el('span', { class: 'ratio bare', title: 'No verdict: one side is synthetic, the other was measured' }, times(ratio.value), ' ', tag('synthetic'));
   const unlike = unlikeNotes(row);
   const title = [`${row.words} ${intervalWords(row)}`, ...unlike.map((note) => `not measured alike: ${note.text}`)].join('\n');
-  return el('span', { class: `ratio ${row.verdict}`, title }, times(ratio.value), el('span', { class: 'hidden' }, ` ${row.verdict}`), unlike.length ? el('span', { class: 'unlike', 'aria-label': ', not measured alike' }, '\u26a0') : '');
+  return el('span', { class: `ratio ${row.verdict}`, title }, times(ratio.value), el('span', { class: 'hidden' }, ` ${row.verdict}`), unlike.length ? el('span', { class: 'unlike', 'aria-label': ', not measured alike' }, '\u26a0') : '', ...(cell.differs ? [] : differs(row)));
 }
 
 const verdictTag = (row, unit = METRIC.unit) => el('span', { class: `tag verdict ${row.verdict}`, title: unit === 'mb' ? null : VERDICT_TITLES[row.verdict] }, verdictName(row.verdict, unit));

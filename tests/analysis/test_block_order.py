@@ -25,7 +25,7 @@ from benchmarks.orders import (
     plain,
     williams_square,
 )
-from harness.analysis.block_order import LaterBlocks, block_orders
+from harness.analysis.block_order import LaterBlocks, _calmest, block_orders
 from harness.analysis.order_resonance import resonances
 
 
@@ -100,6 +100,39 @@ def test_one_cell_or_none_has_no_order() -> None:
     assert block_orders([0, 1], 0, random.Random(1)) == []
 
 
+@pytest.mark.parametrize("cells", [1, 2, 3, 7, 8, 70])
+@pytest.mark.parametrize("open_end", [False, True])
+def test_as_many_blocks_are_ordered_as_are_asked_for(cells: int, open_end: bool) -> None:
+    for blocks in (1, 2, 3, 9, 31):
+        orders = block_orders(range(cells), blocks, random.Random(2), open_end=open_end)
+        assert len(orders) == blocks
+        assert all(sorted(order) == list(range(cells)) for order in orders)
+
+
+@pytest.mark.parametrize(
+    ("cells", "blocks", "drawn"),
+    [
+        (2, 10, 32),  # two cells have few different orders
+        (2, 400, 15),  # a pair in each of 400 blocks: 6000 / 400
+        (2, 353, 16),  # 6000 / 353 is 16.997
+        (3, 10, 96),  # 3 pairs in each of 10 blocks: 200 would be worth the time, 96 are the most
+        (5, 20, 30),  # 10 pairs in each of 20 blocks: 6000 / 200
+        (7, 30, 9),  # 21 pairs in each of 30 blocks: 6000 / 630
+        (7, 100, 8),  # 2 would be; 8 are the least
+    ],
+)
+def test_the_longer_a_run_the_fewer_orders_are_drawn(cells: int, blocks: int, drawn: int) -> None:
+    made: list[list[tuple[int, ...]]] = []
+
+    def draw() -> list[tuple[int, ...]]:
+        made.append([tuple(order) for order in plain(cells, blocks, random.Random(len(made)))])
+        return made[-1]
+
+    found = _calmest(draw, cells, open_end=False)
+    assert len(made) == drawn
+    assert found is made[int(resonances(made).argmin())]
+
+
 def test_many_cells_run_once_in_each_block_and_hardly_a_pair_comes_twice() -> None:
     orders = block_orders(range(300), 10, random.Random(1))
     assert all(sorted(order) == list(range(300)) for order in orders)
@@ -125,6 +158,32 @@ def test_two_that_are_left_alternate_and_begin_with_the_one_that_ran_last() -> N
     if PLANNED[5][-1] in TWO:
         assert left[0][0] == PLANNED[5][-1]
     assert sum(one == two for one, two in pairwise(left)) <= 3
+
+
+def test_cells_that_are_gone_before_the_first_block_are_ordered_from_it_on() -> None:
+    later = LaterBlocks(PLANNED, "seed")
+    orders = later.orders([TWO] * 20)
+    assert [frozenset(order) for order in orders] == [TWO] * 20
+    assert sum(one == two for one, two in pairwise(orders)) <= 4, (
+        "they alternate, as two cells of a run with an open end"
+    )
+    assert [later.orders([TWO] * (block + 1))[-1] for block in range(20)] == orders
+
+
+def test_two_that_are_left_change_their_phase_again_and_again_as_the_run_may_end_after_any_block() -> None:
+    for seed in range(5):
+        planned = block_orders(range(4), 31, random.Random(seed), open_end=True)
+        left = LaterBlocks(planned, str(seed)).orders([ALL, *[TWO] * 30])[1:]
+        assert 2 <= sum(one == two for one, two in pairwise(left)) <= 4
+
+
+def test_cells_that_come_back_do_not_bring_the_plan_back() -> None:
+    later = LaterBlocks(PLANNED, "seed")
+    orders = later.orders([ALL, TWO, ALL, ALL])
+    assert orders[0] == PLANNED[0]
+    assert [sorted(order) for order in orders[1:]] == [[0, 2], [0, 1, 2, 3], [0, 1, 2, 3]]
+    assert orders[2:] != list(PLANNED[2:4])
+    assert later.orders([ALL, TWO, ALL]) == orders[:3]
 
 
 def test_what_was_planned_for_four_would_not_alternate() -> None:

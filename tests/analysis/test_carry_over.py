@@ -85,6 +85,10 @@ def test_of_two_cells_the_one_after_which_it_is_slower_is_named() -> None:
     assert found.after.delegate == "gpu"
     assert found.low < found.change < found.high
     assert found.change > 0
+    (plain,) = carry_over(measured(2, 10, 3, lambda before, cell: 0.03 if before == "cpu" else 0.0))
+    assert plain.after.delegate == "cpu"
+    assert plain.change == pytest.approx(0.03, abs=0.01)
+    assert "slower" in plain.words
 
 
 def test_too_little_data_says_nothing() -> None:

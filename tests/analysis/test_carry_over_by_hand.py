@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.carry_over import CarryOver, carry_over
+from harness.analysis.carry_over import CarryOver, _clearest, _Processes, carry_over
 from harness.records import Purpose, Result, Status
 from tests.analysis.made_up import OTHER_PHONE, Order, ran
 
@@ -300,3 +300,20 @@ def test_the_words_name_what_differs_in_the_keys_that_differ() -> None:
     order = shuffled(3, 12)
     (faster,) = carry_over(ran(order, noisy(order, after_gpu(-0.1), noise=0.001)))
     assert faster.words == f"after gpu, processes ran {-100 * faster.change:.1f} % faster"
+
+
+@pytest.mark.parametrize(("explained", "found"), [(8, True), (9, False)])
+def test_three_degrees_of_freedom_tell_an_effect_and_two_do_not(explained: int, found: bool) -> None:
+    """Of twelve processes of one cell; cells and level explain eight or nine directions, the effect another."""
+    directions = np.linalg.qr(np.random.default_rng(3).normal(size=(12, 12)))[0]
+    effect, rest = directions[:, 0], directions[:, 1]
+    basis = directions[:, 2 : 2 + explained]
+    cell = np.zeros(12, dtype=np.int_)
+    processes = _Processes(cell, cell, np.arange(12), 0.1 * effect)
+    clearest = _clearest(processes, effect[None, :], 0.1 * effect + 1e-6 * rest, basis)
+    assert (clearest is not None) is found
+    if clearest is not None:
+        number, size, _, freedom, p_value = clearest
+        assert (number, freedom) == (0, 3)
+        assert p_value == pytest.approx(1 / 5001)
+        assert size == pytest.approx(0.1)

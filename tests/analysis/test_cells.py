@@ -128,8 +128,9 @@ def test_cells_come_in_the_order_in_which_they_first_appear_with_all_their_resul
 
 
 def test_the_key_of_a_cell_says_all_that_tells_it_from_another() -> None:
-    trial = replace(result(1.0, threads=4).trial, binary="main", start="cold")
+    model = replace(result(1.0).trial.model, variant="int8")
+    trial = replace(result(1.0, threads=4).trial, model=model, binary="main", start="cold")
     key = key_of(trial)
-    assert KEYS == ("model", "device", "delegate", "threads", "cpus", "binary")
-    assert [getattr(key, name) for name in KEYS] == ["m", "d", "cpu, cold start", 4, "all", "main"]
+    assert KEYS == ("model", "device", "delegate", "threads", "cpus", "binary", "variant")
+    assert [getattr(key, name) for name in KEYS] == ["m", "d", "cpu, cold start", 4, "all", "main", "int8"]
     assert key_of(result(1.0).trial).binary == ""

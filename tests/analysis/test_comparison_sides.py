@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.between_runs import BetweenRuns
 from harness.analysis.cell_selection import pair_cells
 from harness.analysis.cells import group_by_cell
 from harness.analysis.comparison import Comparison, Overall, Table, compare
@@ -166,3 +167,24 @@ def test_ops_that_cost_nothing_and_ops_without_a_call_count_are_compared() -> No
     assert conv.estimate is not None
     assert conv.estimate.ratio == pytest.approx(2.0)
     assert [judgement is None for judgement in one.op_judgements] == [True, False]
+
+
+def test_ops_that_only_one_side_profiled_are_compared_with_nothing() -> None:
+    ours, theirs = profiled("cpu", replayed=False), profiled("gpu", replayed=False)
+    timed = [[one for one in side if one.trial.purpose is Purpose.LATENCY] for side in (ours, theirs)]
+    assert compared(ours, timed[1]).ops is None
+    assert compared(timed[0], theirs).ops is None
+
+
+def test_blocks_are_forecast_within_a_run_and_not_where_runs_themselves_differ() -> None:
+    """More processes narrow what processes differ by, not what runs differ by. Alternating by 3 % and 0 %, six blocks decide nothing."""
+    base, head = cell([1000.0] * 6, delegate="gpu"), cell([1030.0, 1000.0] * 3, delegate="gpu")
+    within = compared(cell([1000.0] * 6), head)
+    assert (within.verdict, within.spread) == (Verdict.INCONCLUSIVE, None)
+    assert within.judgement.more_processes is not None
+    pairs, spread = pair_cells(group_by_cell(base), group_by_cell(head)), BetweenRuns(deviation=0.005, runs=9)
+    [apart] = compare(
+        pairs, RUN, replace(RUN, run_id="b"), metric=Metric.INFERENCE_AVG, rules=Rules(), spread=lambda _: spread
+    ).comparisons
+    assert (apart.verdict, apart.spread, apart.sure) == (Verdict.INCONCLUSIVE, spread, True)
+    assert apart.judgement.more_processes is None

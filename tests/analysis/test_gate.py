@@ -62,6 +62,7 @@ def one(base: int, head: int, *, left: int = 0, broken: bool = False, least: int
         (one(6, 6, left=1, state="unmeasured"), None),
         (one(6, 5), "too_few"),
         (one(7, 5), "too_few"),
+        (one(6, 1), "too_few"),
         (one(5, 5), None),
         (one(5, 4), None),
         # A table for which no number of processes would do: five give an estimate.

@@ -63,6 +63,23 @@ def test_what_was_run() -> None:
     assert texts(side(version="1"), side(version="2")) == ["harness versions 1 and 2"]
 
 
+def test_what_strict_refuses_and_what_only_informs() -> None:
+    one = result(1.0)
+    fed = replace(one, trial=replace(one.trial, model=replace(one.trial.model, signature="serve")))
+
+    def refused(base: Side, head: Side) -> list[tuple[str, bool]]:
+        return [(note.kind, note.unlike) for note in compare_conditions(base, head)]
+
+    assert refused(side(run="a", version="1"), side(run="b", version="2")) == [
+        ("not_interleaved", False),
+        ("harness", False),
+    ]
+    assert refused(side(), side(fed)) == [("inputs", True)]
+    assert refused(side(under(affinity_observed="0f")), side(under(affinity_observed="f0"))) == [("affinity", True)]
+    [note] = compare_conditions(side(run="a", version="1"), side(run="b", version="2"), controlled=True)
+    assert note.kind == "harness", "what the control does is said by the one who applies it"
+
+
 def test_several_values_of_a_side_are_listed_in_order() -> None:
     one, two = (replace(result(1.0), artifact_sha256=letter * 64) for letter in "ba")
     assert texts(side(one, two), side(one)) == [

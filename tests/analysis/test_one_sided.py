@@ -190,8 +190,9 @@ def test_never_more_than_one_and_never_both_ways(ours: np.ndarray, theirs: np.nd
     ):
         assert 0 < up <= 1
         assert 0 < down <= 1
-        # A ratio cannot be surely above an edge and surely below it.
-        assert max(up, down) >= 0.5
+        # A ratio cannot be surely above an edge and surely below it. The rank test and the t-test may lean to different sides, as where
+        # most values lie a little below and a few far above; the least of such pairs that was found in 200,000 tries is 0.167.
+        assert max(up, down) >= 0.1
 
 
 @settings(deadline=None, max_examples=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,13 +15,14 @@ from harness.analysis.cells import group_by_cell
 from harness.analysis.control import Controls
 from harness.analysis.metrics import Metric
 from harness.analysis.pair_estimates import Estimator, PairEstimate
+from harness.analysis.predecessors import sequence_of
 from harness.analysis.ratio_interval import Estimate, paired, unpaired
 from harness.analysis.sequential import Looks
 from harness.analysis.sides import RunContext
 from harness.analysis.verdict import Rules
 from harness.records import Conditions, Memory, Result
 from harness.records.adaptive_decisions import AdaptivePlan
-from tests.analysis.made_up import cell, result
+from tests.analysis.made_up import BEGAN, cell, ran, result
 
 MONDAY = RunContext(run_id="monday")
 
@@ -208,6 +210,73 @@ def test_a_control_is_sure_and_widens_by_the_steps_of_all_four() -> None:
     assert found.judged.drift == 0.0
     mean = sum(calm) / 6
     assert found.judged.resolution == pytest.approx((1 + 0.5 / mean) ** 2 - 1)
+
+
+def test_a_control_printed_in_coarse_steps_adds_them() -> None:
+    """Cells in whole microseconds of 1000, controls in whole microseconds of 50: half a step of each on both sides."""
+    sides = [[*cell([1000.0] * 6, model="n"), *cell([50.0] * 6)] for _ in range(2)]
+    grouped = [group_by_cell(side) for side in sides]
+    ours, theirs = (
+        RunContext(run_id=name, cells=tuple(cells), control={"model": "m"})
+        for name, cells in zip(("monday", "tuesday"), grouped, strict=True)
+    )
+    base, head = (next(one for one in cells if one.key.model == "n") for cells in grouped)
+    found = Estimator(
+        metric=Metric.INFERENCE_AVG,
+        rules=Rules(),
+        looks=Looks(()),
+        controls=Controls(ours, theirs, Metric.INFERENCE_AVG),
+        same_run=False,
+        spread=lambda _: None,
+    ).estimate(Pair(base=base, head=head))
+    assert found.control is not None
+    assert found.judged.resolution == pytest.approx((1 + 0.5 / 1000) ** 2 * (1 + 0.5 / 50) ** 2 - 1)
+
+
+def in_turns(logs_by_process: Sequence[float], *, before: bool = True, again: Sequence[Result] = ()) -> PairEstimate:
+    """cpu and gpu, which take turns: AB BA BA AB BA ..., as `HEAD_FIRST` says."""
+    order = [(block, number) for block, first in enumerate(HEAD_FIRST) for number in (first, 1 - first)]
+    results = [*ran(order, logs_by_process), *again]
+    cells = group_by_cell(results)
+    base, head = (next(one for one in cells if one.key.delegate == name) for name in ("cpu", "gpu"))
+    run = replace(MONDAY, cells=tuple(cells))
+    return Estimator(
+        metric=Metric.INFERENCE_AVG,
+        rules=Rules(),
+        looks=Looks(()),
+        controls=Controls(run, run, Metric.INFERENCE_AVG),
+        same_run=True,
+        spread=lambda _: None,
+        before=sequence_of(cells) if before else {},
+    ).estimate(Pair(base=base, head=head))
+
+
+HEAD_FIRST = [0, 1, 1, 0, 1, 0, 1, 0, 1, 0]
+WARMED = [
+    math.log(1000.0) + 0.05 * (place > 0 and was == 1) + 0.0001 * (place % 3)
+    for place, was in enumerate([0, *(n for first in HEAD_FIRST for n in (first, 1 - first))][:-1])
+]
+"""Whatever follows gpu is 5 % slower. The first block and the third have sides that follow different cells."""
+
+
+def test_blocks_with_unlike_predecessors_are_set_aside_where_the_order_is_known() -> None:
+    known = in_turns(WARMED).judged
+    assert (known.unlike_before, known.set_aside, known.n) == (2, 2, 10)
+    assert known.ratio == pytest.approx(1.0, abs=0.0005)
+    assert in_turns(WARMED, before=False).judged.unlike_before == 0
+
+
+def test_where_a_block_holds_several_processes_of_a_cell_what_ran_before_is_not_told() -> None:
+    twice = replace(result(1000.0, delegate="gpu", block=4), started_at=BEGAN + timedelta(seconds=99))
+    twice = replace(twice, trial=replace(twice.trial, trial_id="f" * 16))
+    assert in_turns(WARMED, again=[twice]).judged.unlike_before == 0
+
+
+def test_without_a_level_of_base_the_least_step_is_the_edge_whatever_the_region() -> None:
+    found = estimated(
+        pair(grown([None] * 6), grown([0.0] * 6, delegate="gpu")), Metric.MEMORY, rules=Rules(min_effect=0.3)
+    )
+    assert found.edge == pytest.approx(0.1)
 
 
 def test_a_measured_side_against_a_modelled_one_has_a_bare_ratio() -> None:

@@ -49,6 +49,25 @@ def test_with_many_cells_predecessors_are_balanced_over_the_run() -> None:
     assert to_leave_out(means(0.03), replace(most, apart=np.array([True] * 4 + [False] * 6))).sum() == 4
 
 
+@pytest.mark.parametrize(("in_errors", "found"), [(2.9, False), (3.1, True), (-2.9, False), (-3.1, True)])
+def test_an_effect_of_three_standard_errors_counts(in_errors: float, found: bool) -> None:
+    """Eight steps between blocks, all of which turn: what is left of them has a sum of squares of 8, on 7 degrees of freedom."""
+    turning = Before(np.array([True] + [False] * 8), np.array([0.0, 1.0] * 4 + [0.0]))
+    turns = np.diff(turning.after_head)
+    left = np.array([1.0, 1.0, -1.0, -1.0] * 2)
+    assert float((left * turns).sum()) == 0.0, "nothing of it looks like an effect"
+    steps = left + in_errors * np.sqrt(8 / 7 / 8) * turns
+    assert to_leave_out(np.concatenate([[0.0], np.cumsum(steps)]), turning).tolist() == [found] + [False] * 8
+
+
+def test_one_process_of_a_block_that_follows_another_cell_than_before_is_enough() -> None:
+    """A single turn, by half: the step of 0.015 is an effect of 0.03 of a whole one, among steps of 0.001."""
+    half = Before(np.array([True] + [False] * 8), np.array([0.0] * 4 + [0.5] * 5))
+    calm = np.array([0.0, 0.001] * 4 + [0.0])
+    assert to_leave_out(calm + 0.03 * half.after_head, half).tolist() == [True] + [False] * 8
+    assert not to_leave_out(calm, half).any()
+
+
 def test_predecessors_that_never_change_tell_nothing() -> None:
     always = Before(np.array([True] + [False] * 9), np.ones(10))
     assert not to_leave_out(means(0.03), always).any()

@@ -150,6 +150,19 @@ def test_blocks_that_are_set_aside_count_as_run() -> None:
     assert stops(values, blocks=10)
 
 
+def test_where_no_number_of_blocks_gives_a_verdict_all_that_may_run_do() -> None:
+    """What lies beyond the region goes on until a verdict is possible: here that is never, so to the last block."""
+    never = Rules(alpha=1e-310)
+    assert least_processes(1, never.alpha, looks=((5, 30),)) is None
+    for n, found in ((28, False), (29, False), (30, True)):
+        assert bool(settled(spaced(0.5, 0.001, n), blocks=n, plan=PLAN, cells=1, rules=never)) is found
+
+
+def test_a_table_of_no_cell_is_one_of_one() -> None:
+    for values in (spaced(0.0, 0.002, 5), spaced(0.05, 0.004, 5), spaced(1.05 * EDGE, 0.003, 11)):
+        assert stops(values, cells=0) == stops(values, cells=1)
+
+
 def test_the_region_of_the_user_counts() -> None:
     values = spaced(math.log(1.03), 0.003, 5)
     assert not stops(values, cells=8)

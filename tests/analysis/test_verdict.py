@@ -240,6 +240,13 @@ def test_too_few_processes_say_how_many_are_missing() -> None:
     assert judge([], Rules()) == []
 
 
+def test_a_cell_without_any_ratio_lacks_what_one_cell_needs() -> None:
+    [alone] = judge([paired([])], Rules())
+    assert (alone.cells, alone.least, alone.more_processes) == (1, 5, 5)
+    empty, few, _ = judge([paired([]), paired([0.1] * 3), paired([0.1] * 9)], Rules())
+    assert (empty.cells, few.cells) == (2, 2), "those that have a ratio"
+
+
 def test_seven_pairs_in_a_table_of_a_hundred_and_forty_say_what_they_lack() -> None:
     alike, slow = paired([0.0] * 7), paired([0.7] * 7)
     first, *_ = judge([slow, *[alike] * 139], Rules())
@@ -316,3 +323,12 @@ def test_of_two_cells_the_one_that_just_stands_has_the_wider_interval() -> None:
     picked, other = judge([estimate(1.1, 1.05, 1.15, slower=0.005), estimate(1.0, 0.9, 1.1)], Rules(alpha=0.01))
     assert picked.level == pytest.approx(0.975)
     assert other.level == pytest.approx(0.95)
+
+
+def test_few_processes_look_the_same_when_just_as_sure_as_was_asked_for() -> None:
+    one = paired([0.001, -0.001, 0.0005, -0.0005, 0.0002, -0.0002, 0.0008, -0.0008])
+    p_value = one.p_within(math.log(1.01))
+    assert 0 < p_value < 0.05
+    for alpha, looks_same in ((p_value, True), (p_value * 0.999, False)):
+        [found] = judge([one], Rules(alpha=alpha))
+        assert (found.verdict, found.same_so_far, found.looks_same) == (Verdict.INCONCLUSIVE, looks_same, looks_same)

@@ -10,6 +10,7 @@ from harness.benchmark_model.command_line import (
     BinaryFacts,
     CachePlace,
     check_delegate,
+    fed_flags,
     model_flags,
     read_help,
     trial_flags,
@@ -293,3 +294,27 @@ def test_a_binary_that_cannot_be_told_how_to_feed_a_model_is_not_asked() -> None
         "this benchmark_model has no --input_layer_value_range, which the suite's model needs",
     )
     assert unsupported(xnnpack, Purpose.LATENCY, "warm", knows, replace(FED, inputs=FED.inputs[1:])) is None
+
+
+def test_a_tool_that_takes_no_inputs_is_not_asked_for_outputs() -> None:
+    found = unsupported(DelegateRequest(name="xnnpack"), Purpose.ACCURACY, "warm", LITERT)
+    assert found is not None
+    assert found[0] is Cause.CONDITION_NOT_MET
+    assert "takes no given inputs and gives no outputs back" in found[1]
+    old = BinaryFacts(flags=frozenset({"graph", "num_threads", "input_layer_value_files"}))
+    assert unsupported(DelegateRequest(name="cpu"), Purpose.ACCURACY, "warm", old) == (
+        Cause.CONDITION_NOT_MET,
+        "this benchmark_model has no --output_filepath: no outputs to compare",
+    )
+
+
+def test_inputs_are_fed_by_name_shape_and_file() -> None:
+    layers = [("serving_default_x:0", (1, 8), "fed0.bin"), ("a,b", (2,), "fed1.bin")]
+    assert fed_flags(layers) == [
+        "--input_layer=serving_default_x:0,a_b",
+        "--input_layer_shape=1,8:2",
+        "--input_layer_value_files=serving_default_x::0:fed0.bin,a_b:fed1.bin",
+        "--output_filepath=output.bin",
+    ]
+    with pytest.raises(UsageError, match="cannot be told apart"):
+        fed_flags([("a,b", (1,), "x"), ("a_b", (1,), "y")])

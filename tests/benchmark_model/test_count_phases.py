@@ -45,7 +45,8 @@ W5, R90 = count(5, 120_000), count(90, 11_400)
         (W5 + R90, (5, 90)),
         (R90, (None, None)),
         (W5 + R90 + R90, (None, None)),
-        # Announced the other way round: nobody knows.
+        # Announced twice as a warm-up, or the other way round: nobody knows.
+        (WARMUP + W5 + "\n" + WARMUP + W5, (None, None)),
         (TIMED + R90 + "\n" + WARMUP + W5, (None, None)),
         # Of a length that belongs to neither phase, by place.
         (WARMUP.replace("at least 1 ", "at least 2 ") + W5, (None, None)),

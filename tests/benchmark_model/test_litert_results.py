@@ -80,6 +80,15 @@ def test_a_block_begins_anew(title: str) -> None:
     assert (made.times_us, made.memory_mb, made.runs, made.warmup_runs, made.blocks) == ({}, {}, None, None, 2)
 
 
+def test_only_the_python_tool_has_a_median() -> None:
+    plain, median = "Inference (avg):      0.46 ms (2112 runs)", "Inference (median):   0.44 ms"
+    assert not fed(TITLE, plain).python
+    assert fed(TITLE, plain, median).python
+    assert fed(TITLE, median, plain).python, "it stays the one that it was known to be"
+    assert fed(TITLE, "Fully accelerated: yes").python
+    assert not fed("Fully accelerated: yes").python, "outside of a block anybody may say so"
+
+
 def test_a_spread_that_may_lack_digits_is_not_used() -> None:
     assert fed("Inference (std): 0.0", cut=True).times_us == {}
     assert fed("Inference (max): 0.9 ms", cut=True).times_us == {"max": 900}

@@ -28,6 +28,7 @@ def found(options: str, *messages: str) -> dict[str, str]:
     [
         ("backends:GpuAcc,CpuAcc", [f"{UNKNOWN}GpuAcc", f"{ADDED}CpuAcc"], f"{UNKNOWN}GpuAcc"),
         ("backends:GpuAcc,CpuAcc", [f"{UNKNOWN}GpuAcc"], f"{UNKNOWN}GpuAcc"),  # before 23.11
+        ("backends:GpuAcc,EthosNAcc", [f"{UNKNOWN}GpuAcc", f"{UNKNOWN}EthosNAcc"], f"{UNKNOWN}GpuAcc"),  # the first
         ("backends:EthosNAcc", [f"{UNKNOWN}EthosNAcc", f"{ADDED}CpuRef"], f"{UNKNOWN}EthosNAcc"),
         ("", [f"{ADDED}CpuRef"], f"{ADDED}CpuRef"),  # its own choice where nothing is asked for
         ("logging-severity:info", [f"{ADDED}CpuRef"], f"{ADDED}CpuRef"),

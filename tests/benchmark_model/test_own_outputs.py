@@ -84,7 +84,10 @@ def test_bytes_that_are_no_text_lose_nothing_around_them() -> None:
 
 
 def test_what_runs_on_a_device_imports_nothing_for_foreign_logs() -> None:
-    code = "import sys, harness.measuring.block_run, harness.measuring.schedule; print(*sys.modules)"
+    code = (
+        "import sys, harness.measuring.block_run, harness.measuring.schedule\n"
+        "harness.measuring.block_run.parse_output(''); print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "harness.benchmark_model.parser" in done.stdout.split()
     assert not [name for name in done.stdout.split() if name.startswith("harness.benchmark_model.foreign")]

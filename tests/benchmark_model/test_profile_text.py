@@ -277,3 +277,18 @@ def test_what_is_printed_twice_is_one_table() -> None:
         got = read(twice)
         assert len(got["ops"]) == 66
         assert (got["ops"], got["op_summary"], got["status"]) == (once["ops"], once["op_summary"], "ok")
+
+
+def test_an_excerpt_that_begins_at_a_graph_is_that_graph_s() -> None:
+    made = fed(
+        "Subgraph (index: 3, name: b) profile:",
+        ORDER,
+        HEADING,
+        row("A"),
+        "Primary graph (name: main) profile:",
+        ORDER,
+        HEADING,
+        row("B"),
+    )
+    assert [block.subgraph for block in made.blocks] == [3, 0]
+    assert [[one.node_type for one in block.order] for block in made.blocks] == [["A"], ["B"]]

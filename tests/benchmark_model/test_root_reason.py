@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.benchmark_model import parse_output, to_json
+from harness.benchmark_model.failures import thrown_exception
 from harness.benchmark_model.foreign import read_foreign_log
 from harness.records import DelegateRequest
 from tests.benchmark_model.foreign.logs import read as read_log
@@ -67,6 +68,20 @@ def test_a_reason_that_no_list_has() -> None:
     assert (cut["causes"], cut["message"].partition("; ")[2]) == (
         ["truncated_output"], "the first error is: The vendor's driver is asleep.",
     )  # fmt: skip
+
+
+def test_an_exception_from_before_the_end_is_not_what_ended_the_app() -> None:
+    earlier = STUDIO + "W/Glide: java.io.FileNotFoundException: a picture that was not there\n"
+    fatal = STUDIO + "E/AndroidRuntime: FATAL EXCEPTION: main\n"
+    last = "java.lang.IllegalStateException: closed"
+    assert thrown_exception(f"{earlier}{fatal}    {last}\n") == last
+    assert (
+        thrown_exception(f"{earlier}{fatal}    java.lang.RuntimeException: x\nCaused by: {last}\n")
+        == f"Caused by: {last}"
+    )
+    assert thrown_exception(earlier + fatal) == fatal.strip(), "nothing says why: its own line"
+    assert thrown_exception(earlier) is None
+    assert len(thrown_exception(fatal.strip() + "x" * 5000) or "") == 2000, "a message, not a book"
 
 
 def test_another_app_s_exception_is_no_crash_of_the_tool() -> None:

@@ -21,7 +21,7 @@ def request(began: float, ended: float) -> list[Slice]:
 
 
 def test_a_request_is_cut_by_what_the_device_noted() -> None:
-    device = Device(processes=[(1.0, 2.0), (4.0, 5.0)], shells=[0.2, 3.2], asked=[0.9, 3.9])
+    device = Device(processes=[(1.0, 2.0), (4.0, 5.0)], shells=[0.2, 3.2])
     slices = [*request(0.0, 2.5), Slice("parse", 2.5, 2.7, 0.2), *request(3.0, 5.5)]
     parts = lane_parts_of({LANE: slices}, {LANE: device})
     assert parts.gaps == 1
@@ -33,8 +33,7 @@ def test_a_request_is_cut_by_what_the_device_noted() -> None:
         BETWEEN_SPANS: 0.3,
         "connect": 0.1,
         "request reaches the device": 0.1,
-        "shell start, conditions before": 0.7,
-        "process start (taskset, sh)": 0.1,
+        "shell start, conditions before, start of the process": 0.8,
         "script": 0.0,
     }
     assert parts.lane == pytest.approx(expected)
@@ -43,15 +42,14 @@ def test_a_request_is_cut_by_what_the_device_noted() -> None:
 
 
 def test_one_shell_may_run_several_processes() -> None:
-    device = Device(processes=[(1.0, 2.0), (2.25, 3.25)], shells=[0.5], asked=[0.9, 2.2])
+    device = Device(processes=[(1.0, 2.0), (2.25, 3.25)], shells=[0.5])
     parts = lane_parts_of({LANE: request(0.0, 4.0)}, {LANE: device})
-    assert parts.lane["between two processes of a shell"] == pytest.approx(0.2)
-    assert parts.lane["process start (taskset, sh)"] == pytest.approx(0.05)
+    assert parts.lane["between two processes of a shell"] == pytest.approx(0.25)
     assert parts.lane[PROCESS] == pytest.approx(2.0)
 
 
 def test_threads_that_are_no_lane_stand_beside() -> None:
-    device = Device(processes=[(1.0, 2.0), (2.1, 3.1)], shells=[0.5], asked=[])
+    device = Device(processes=[(1.0, 2.0), (2.1, 3.1)], shells=[0.5])
     tracks = {LANE: request(0.0, 4.0), "store": [Slice("store", 1.5, 1.9, 0.1), Slice("fsync", 1.6, 1.7, 0.0)]}
     parts = lane_parts_of(tracks, {LANE: device})
     assert parts.beside == pytest.approx({"store": 0.3, "fsync": 0.1})
@@ -73,9 +71,8 @@ def test_a_devices_record_and_a_trace_are_read() -> None:
         {"t": 1.0, "event": "boot"},
         {"t": 2.0, "event": "spawn", "command": "x"},
         {"t": 3.0, "event": "taskset", "command": ["sh"]},
-        {"t": 4.0, "event": "taskset", "command": []},
     ]
-    assert device_of([(3.5, 4.5)], events) == Device([(3.5, 4.5)], [2.0], [3.0])
+    assert device_of([(3.5, 4.5)], events) == Device([(3.5, 4.5)], [2.0])
     document = {
         "otherData": {"began": "1970-01-01T00:00:10+00:00"},
         "traceEvents": [

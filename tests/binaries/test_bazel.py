@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from harness.binaries.benchmark_program import has_flex
 from harness.binaries.elf import read_program
 from harness.binaries.profiles import rc_path
 from tests.binaries.workspace import LABEL, TENSORFLOW, git, make_android_home, make_workspace, missing_packages
@@ -112,6 +113,15 @@ def test_it_builds_for_this_machine_for_aarch64_and_for_android(site: Site) -> N
     assert done.returncode == 0, done.stderr
     assert "discarding analysis cache" not in done.stderr
     assert re.search(r"INFO: 1 process: 1 internal\.", done.stderr), done.stderr
+
+
+def test_flex_is_another_target_and_stands_in_the_record(site: Site) -> None:
+    (flex,) = site.build("--abi", "linux_x86_64", "--flex", "--name", "flexed")
+    assert (flex["flex"], flex["target"]) == (True, f"{LABEL}_plus_flex")
+    assert "--config=monolithic" in flex["flags"]
+    assert has_flex(Path(flex["path"])) is True
+    (plain,) = site.build("--abi", "linux_x86_64")
+    assert (plain["flex"], plain["sha256"] == flex["sha256"]) == (False, False)
 
 
 @pytest.mark.parametrize("abi", ["linux_x86_64", "arm64-v8a"])

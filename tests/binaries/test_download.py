@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.binaries import download as downloads
 from harness.binaries.binary_store import BinaryStore
-from harness.binaries.download import download
 from harness.binaries.prebuilt import fetch_prebuilt
 from harness.binaries.sources import Prebuilt
 from harness.errors import SetupError
+from harness.files import download as downloads
+from harness.files.download import download
 from tests.binaries.programs import elf
 
 BODY = elf(payload=bytes(range(256)) * 2000)

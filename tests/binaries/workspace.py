@@ -48,6 +48,9 @@ _PROGRAM = """
 #include "{folder}/generated.h"
 int main() {{
   std::puts("revision " REVISION);
+#ifdef WITH_FLEX
+  std::puts("TfLiteFlexDelegate");
+#endif
 #ifdef TFLITE_PROFILING_ENABLED
   std::puts("profiling");
 #endif
@@ -88,6 +91,7 @@ build --override_repository=rules_proto=/usr/share/bazel/rules/proto
 build --override_repository=platforms=/usr/share/bazel/tools/platforms
 build:cross --crosstool_top=//toolchain:suite --cpu=aarch64 --host_crosstool_top=@bazel_tools//tools/cpp:toolchain
 build:elinux_aarch64 --config=cross
+build:monolithic --define=framework_shared_object=false
 # No NDK here: what makes a program Android's, its dynamic linker, is said by hand.
 build:android_arm64 --config=cross --linkopt=-Wl,--dynamic-linker=/system/bin/linker64
 """

@@ -18,11 +18,9 @@ from harness.virtual.farm import VirtualFarm
 ABI = {"x86_64": "x86_64", "aarch64": "arm64-v8a"}[os.uname().machine]
 """What virtual devices of this machine run."""
 
-UNTIL_SEEN = (
-    "n=0; while ! grep -q Cpus_allowed samples && [ $n -lt 1200 ]; do sleep 0.05; n=$((n+1)); done 2>/dev/null\n"
-)
-"""Shell text. The sampler writes its looks into the folder that the program is started in (harness/measuring/trial_script.py). On a busy
-machine it may be late, and a program that did not wait for it would come and go unseen."""
+UNTIL_SEEN = "n=0; while ! [ -e seen ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n+1)); done\n"
+"""Shell text. Once a program has been sampled, there is a file `seen` where it is started (harness/measuring/trial_watch.py).
+On a busy machine the sampler may be late, and a program that did not wait for it would come and go unseen."""
 
 HOLD = """
 if cd /data/local/tmp/hold 2>/dev/null; then

@@ -23,11 +23,11 @@ CELLS = (
     "base head device model delegate threads cpus cpus_asked binary base_device base_model base_delegate base_threads base_cpus_asked "
     "base_binary metric unit state base_n base_estimate head_n head_estimate ratio ci_low ci_high level p_value q_value design verdict "
     "more_processes gate_broken unlike notes base_causes head_causes synthetic difference difference_low "
-    "difference_high control gate_reason"
+    "difference_high control gate_reason variant base_variant output_differs"
 )
 OPS = (
     "base head device model delegate threads cpus cpus_asked binary row kind base_ops head_ops base_us head_us change_us share ratio "
-    "ci_low ci_high q_value verdict synthetic"
+    "ci_low ci_high q_value verdict synthetic variant"
 )
 HOSTILE = "<script>alert(1)</script>|`x`$(touch y)\x07[b](javascript:1) ]]> 😀"
 

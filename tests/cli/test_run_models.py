@@ -151,4 +151,4 @@ def test_where_no_model_is_left_the_request_is_wrong(tmp_path: Path) -> None:
     done = harness("run", suite, "--device", "virtual:1", "--out", tmp_path / "run")
     assert (done.returncode, (tmp_path / "run").exists()) == (2, False)
     assert "models: " in done.stderr
-    assert "it is an ONNX model: convert it to TensorFlow Lite" in done.stderr
+    assert "it is an ONNX model: `harness models convert` makes a .tflite of it" in done.stderr

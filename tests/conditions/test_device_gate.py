@@ -40,6 +40,7 @@ def battery(level: object, scale: object = 100) -> str:
     ("gate", "seen", "why"),
     [
         (DeviceGate(), {"status": "6", "temperature": "99000", "battery": battery(1)}, ""),
+        (DeviceGate(), {"battery": "  level: 90"}, ""),  # no charge is asked for, so none need be told
         (DeviceGate(max_status=0), {"status": "0"}, ""),
         (DeviceGate(max_status=0), {"status": "1"}, "thermal status"),
         (DeviceGate(max_status=2), {"status": "2"}, ""),
@@ -55,6 +56,8 @@ def battery(level: object, scale: object = 100) -> str:
         (DeviceGate(below_c=35.5), {"temperature": "340"}, "temperature"),  # tenths, which the host tells from degrees
         (DeviceGate(below_c=35.5), {"temperature": "-5000"}, "temperature"),
         (DeviceGate(below_c=35.5), {"temperature": ""}, ""),
+        (DeviceGate(min_percent=1), {"battery": battery(0)}, "battery"),
+        (DeviceGate(min_percent=1), {"battery": battery(1)}, ""),
         (DeviceGate(min_percent=20), {"battery": battery(20)}, ""),
         (DeviceGate(min_percent=20), {"battery": battery(19)}, "battery"),
         (DeviceGate(min_percent=20), {"battery": battery(100)}, ""),
@@ -100,3 +103,7 @@ def test_the_device_lets_nothing_begin_that_the_host_would_refuse(
     seen = read_readings(f"temp {temperature}\nThermal Status: {status}\n{battery(level, scale)}\n")
     assert thermal_gate(ThermalRequest(max_status=max_status), below_c, seen) is None
     assert battery_gate(BatteryRequest(min_percent=min_percent), seen) is None
+
+
+def test_a_gate_of_nothing_holds_nothing_and_rests_not_at_all() -> None:
+    assert (DeviceGate().text(), DeviceGate().idle_s) == (":", 0.0)

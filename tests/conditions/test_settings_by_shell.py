@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conditions.device_settings import DeviceSettings, probe_support
+from harness.conditions.device_settings import Applied, DeviceSettings, probe_support
 from harness.conditions.request import ConditionsRequest
 from harness.errors import CommandFailed
 from tests.conditions.shell_phone import ShellPhone
@@ -184,6 +184,7 @@ def test_what_does_not_go_back_is_told_and_stays_journalled(phone: ShellPhone) -
 
 def test_task_profiles_are_a_command_that_a_phone_has_or_not(phone: ShellPhone) -> None:
     settings, asked = DeviceSettings(phone, phone.inventory()), ConditionsRequest(task_profile="MaxPerformance")
+    assert not Applied().knows_task_profiles, "before anything was asked"
     assert not settings.apply(asked).knows_task_profiles
     phone.install("settaskprofile", "exit 0")
     assert settings.apply(asked).knows_task_profiles

@@ -83,6 +83,20 @@ def test_cpu_time_that_was_not_told_is_not_nought() -> None:
     assert not causes(Conditions(samples=(first, last)))
 
 
+@pytest.mark.parametrize(("until_s", "found"), [(1.5, [Cause.THROTTLED]), (1.4, [])])
+def test_nine_tenths_of_a_second_can_tell(until_s: float, found: list[Cause]) -> None:
+    samples = tuple(Sample(t_s=t, cpu_s=t, frequency_khz={4: 1_000_000}) for t in (0.6, until_s))
+    assert causes(Conditions(samples=samples), ThermalLimits(threads=1, expected_khz={4: 2_800_000})) == found
+
+
+def test_two_samples_of_one_time_have_no_clock_between_them() -> None:
+    """Else the second, of a clock that nobody ran at for any time, would be named as the lowest."""
+    samples = run_of([2_000_000] * 8).samples
+    twice = (*samples[:4], replace(samples[3], frequency_khz={4: 300_000}), *samples[4:])
+    (finding,) = findings(Conditions(samples=twice), LIMITS)
+    assert finding.evidence.startswith("clock down to 2.00 GHz of 2.80, below 90% in ")
+
+
 def test_idle_time_in_between_does_not_end_the_judgement() -> None:
     """Busy for a second, idle for one, busy for a second: two busy seconds, all of them low."""
     samples = tuple(

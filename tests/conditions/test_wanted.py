@@ -157,9 +157,9 @@ def test_a_line_that_only_root_could_have_written_finds_none_without_root() -> N
 
 
 def test_a_task_profile_is_tried_as_it_is_then_as_root() -> None:
-    plain = "settaskprofile $$ MaxPerformance >/dev/null 2>&1"
+    plain = "settaskprofile $L MaxPerformance >/dev/null 2>&1"
     assert apply_task_profile("MaxPerformance", None) == plain
     assert apply_task_profile("MaxPerformance", "") == plain, "the shell is root itself"
     assert apply_task_profile("MaxPerformance", "su -c") == (
-        f'{plain} || su -c "settaskprofile $$ MaxPerformance" >/dev/null 2>&1'
+        f'{plain} || su -c "settaskprofile $L MaxPerformance" >/dev/null 2>&1'
     )

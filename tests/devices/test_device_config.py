@@ -35,8 +35,13 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_the_bundled_profiles_differ_and_say_that_they_are_fictional() -> None:
     configs = load_device_configs()
     profiles = virtual_profiles(configs)
-    assert [profile.name for profile in profiles] == ["virtual-flagship", "virtual-midrange", "virtual-old"]
-    assert [[len(c.cpus) for c in p.clusters] for p in profiles] == [[4, 3, 1], [6, 2], [2, 2]]
+    assert [profile.name for profile in profiles] == [
+        "virtual-flagship",
+        "virtual-midrange",
+        "virtual-old",
+        "virtual-fp16",
+    ]
+    assert [[len(c.cpus) for c in p.clusters] for p in profiles] == [[4, 3, 1], [6, 2], [2, 2], [6, 2]]
     for profile in profiles:
         assert profile.source == "fictional"
         assert "Fictional" in profile.notes

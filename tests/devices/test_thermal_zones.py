@@ -12,6 +12,7 @@ from harness.devices.thermal_zones import (
     ThermalZone,
     choose_zone,
     hal_zones,
+    heat_function,
     read_heat,
     temperatures,
     thermal_status,
@@ -109,6 +110,34 @@ def test_a_zone_of_the_hal_has_no_file_and_is_read_from_its_dump(tmp_path: Path)
                 [shell, "-c", zone.read], capture_output=True, text=True, env={"PATH": path}, check=True
             )
             assert read.stdout == "47.25\n"
+
+
+@pytest.mark.parametrize("shell", ["sh", "mksh"])
+@pytest.mark.parametrize(
+    ("name", "kind", "told"),
+    [
+        ("CPU7", 0, "47.25 1"),
+        ("CPU7", None, "47.25 1"),
+        ("CPU7", 3, " 1"),  # another sensor of that name
+        ("CPU3", 0, "-99.9 1"),
+        ("gpu", 1, "52.0 1"),  # whole degrees
+        ("PU7", None, " 1"),
+        ("cached", None, " 1"),
+    ],
+)
+def test_a_shell_finds_status_and_temperature_by_itself(
+    shell: str, tmp_path: Path, name: str, kind: int | None, told: str
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    text = DUMP.replace("Current cooling", "\tTemperature{mValue=52, mType=1, mName=gpu, mStatus=0}\nCurrent cooling")
+    text = "Thermal Status: 1\n" + text.replace("Thermal Status", "Other")
+    text += "\tTemperature{mValue=9.0, mType=0, mName=cached, mStatus=0}\n"
+    line = ThermalZone(number=None, type=name, temperature_c=None, kind=kind).line
+    (tmp_path / "CPU").touch()  # `CPU$(reboot)` and the like are not expanded
+    script = f'{heat_function(line)}\nA=$(cat); T=; heat; echo "$T $S"'
+    done = subprocess.run([shell, "-c", script], input=text, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout == f"{told}\n"
 
 
 def zone(number: int, kind: str, temperature: float | None) -> ThermalZone:

@@ -24,11 +24,14 @@ TRIALS = (
     "run_id trial_id suite device device_model soc android abi model model_sha256 delegate threads cpus purpose process status causes "
     "init_us first_inference_us warmup_avg_us inference_avg_us median_us min_us max_us std_us run_count peak_memory_mb "
     "temperature_before_c temperature_after_c frequency_khz affinity_observed delegated_nodes total_nodes started_at duration_s "
-    "synthetic binary start model_asked"
+    "synthetic binary start model_asked variant source source_sha256 model_size_bytes "
+    "output_max_abs output_max_rel output_snr_db output_cosine output_argmax output_nan "
+    "reference_max_abs reference_max_rel reference_snr_db reference_cosine reference_argmax reference_nan "
+    "reference_variant accuracy_samples accuracy_inputs task_metric task_value"
 )
 OPS = (
     "run_id trial_id device model delegate threads cpus op_index node_type name avg_us percent times_called on_delegate synthetic "
-    "binary start cost_us model_asked"
+    "binary start cost_us model_asked variant source source_sha256 model_size_bytes"
 )
 
 

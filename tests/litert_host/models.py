@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]  # ships none
+import flatbuffers
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
@@ -19,6 +19,7 @@ _TYPES = {
     "int8": schema.TensorType.INT8,
     "uint8": schema.TensorType.UINT8,
     "bool": schema.TensorType.BOOL,
+    "resource": schema.TensorType.RESOURCE,
 }
 
 
@@ -196,8 +197,8 @@ def convolutions(path: Path, layers: int = 6, size: int = 48, channels: int = 16
     return writer.write(path)
 
 
-def quantized(path: Path) -> Path:
-    """A full int8 convolution with per-channel weights."""
+def quantized(path: Path, *, zero_point: int = -4) -> Path:
+    """A full int8 convolution with per-channel weights; with a zero point far off, half of its outputs are clipped."""
     writer = ModelWriter()
     graph = writer.graph()
     rng = np.random.default_rng(2)
@@ -206,7 +207,7 @@ def quantized(path: Path) -> Path:
     w_quantization = graph.tensors[w].quantization
     w_quantization.quantizedDimension = 0
     b = writer.tensor(graph, "b", (8,), "int32", rng.integers(-50, 50, 8), scale=[0.0002] * 8)
-    y = writer.tensor(graph, "y", (1, 16, 16, 8), "int8", scale=0.05, zero_point=-4)
+    y = writer.tensor(graph, "y", (1, 16, 16, 8), "int8", scale=0.05, zero_point=zero_point)
     options = _conv_options()
     options.fusedActivationFunction = schema.ActivationFunctionType.NONE
     writer.op(graph, "CONV_2D", [x, w, b], [y], options, version=3)
@@ -290,6 +291,31 @@ def two_signatures(path: Path) -> Path:
     return writer.write(path)
 
 
+def with_swapped_outputs(path: Path) -> Path:
+    """`crossed_orders` whose signature calls the difference `total` and the other way round."""
+    return crossed_orders(path, swapped=True)
+
+
+def crossed_orders(path: Path, *, swapped: bool = False) -> Path:
+    """Inputs and outputs of one shape, which the signature names in the other order than the subgraph has them: x - y, and x + y."""
+    writer = ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "first:0", (1, 3))
+    y = writer.tensor(graph, "second:0", (1, 3))
+    difference = writer.tensor(graph, "Call:1", (1, 3))
+    total = writer.tensor(graph, "Call:0", (1, 3))
+    writer.op(graph, "SUB", [x, y], [difference], schema.SubOptionsT())
+    writer.op(graph, "ADD", [x, y], [total], schema.AddOptionsT())
+    graph.inputs, graph.outputs = [x, y], [difference, total]
+    writer.signature(
+        "serving_default",
+        graph,
+        {"b": y, "a": x},
+        {"total": difference if swapped else total, "difference": total if swapped else difference},
+    )
+    return writer.write(path)
+
+
 def dynamic_batch(path: Path) -> Path:
     """A fully connected layer whose batch is unknown (1 in the file's own shape)."""
     writer = ModelWriter()
@@ -311,5 +337,21 @@ def data_dependent_output(path: Path) -> Path:
     x = writer.tensor(graph, "x", (6,), "bool")
     y = writer.tensor(graph, "where", (1, 1), "int64", signature=(-1, 1))
     writer.op(graph, "WHERE", [x], [y])
+    graph.inputs, graph.outputs = [x], [y]
+    return writer.write(path)
+
+
+def large_activations(path: Path) -> Path:
+    """x * 300 * 300 / 90000: fits float32 for x up to 4; the product is infinite in half precision from 0.73 on."""
+    writer = ModelWriter()
+    graph = writer.graph()
+    x = writer.tensor(graph, "x", (1, 64))
+    y = writer.tensor(graph, "y", (1, 64))
+    previous = x
+    for number, factor in enumerate((300.0, 300.0, 1 / 90000)):
+        by = writer.tensor(graph, f"factor_{number}", (1,), data=np.array([factor], np.float32))
+        made = y if number == 2 else writer.tensor(graph, f"product_{number}", (1, 64))
+        writer.op(graph, "MUL", [previous, by], [made], schema.MulOptionsT())
+        previous = made
     graph.inputs, graph.outputs = [x], [y]
     return writer.write(path)

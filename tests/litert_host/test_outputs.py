@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tests.litert_host.conftest import SHORT, Tool
+from tests.litert_host.models import crossed_orders
 
 ROOT = Path(__file__).parents[2]
 SUITE_MODELS = sorted((ROOT / "suites" / "models").glob("*.tflite"))
@@ -97,3 +98,25 @@ def test_outputs_of_the_second_signature(tool: Tool, model_dir: Path, tmp_path: 
     )
     assert done.exit_code == 0, done.stderr
     np.testing.assert_array_equal(np.frombuffer((tmp_path / "c.bin").read_bytes(), np.float32), a * b)
+
+
+def test_a_signature_that_names_them_in_another_order_changes_neither_inputs_nor_outputs(
+    tool: Tool, tmp_path: Path
+) -> None:
+    # The real tool goes by the subgraph; so does the Interpreter without a signature.
+    model = crossed_orders(tmp_path / "crossed.tflite")
+    inputs = {"first:0": np.array([[1, 2, 3]], np.float32), "second:0": np.array([[10, 20, 30]], np.float32)}
+    for name, values in inputs.items():
+        (tmp_path / f"{name[:-2]}.bin").write_bytes(values.tobytes())
+    done = tool(
+        f"--graph={model}",
+        "--input_layer=first:0,second:0",
+        "--input_layer_shape=1,3:1,3",
+        "--input_layer_value_files=first::0:first.bin,second::0:second.bin",
+        "--output_filepath=o.bin",
+        *SHORT,
+    )
+    assert done.exit_code == 0, done.stderr
+    outputs = (tmp_path / "o.bin").read_bytes()
+    assert np.frombuffer(outputs, np.float32).tolist() == [-9, -18, -27, 11, 22, 33]
+    assert outputs == _reference(model, False, inputs)

@@ -70,6 +70,7 @@ def test_a_fault_costs_only_the_trial_that_runs(tmp_path: Path, fault: dict[str,
         processes=5,
         heard=after_first(NOW),
         conditions="{battery: {min_percent: 0}}",
+        timeout_s=30,
     )
     assert [result.status for result in done.of(0)] == [Status.OK] * 5
     assert done.setbacks() == [cause]

@@ -37,7 +37,7 @@ from harness.virtual.farm import VirtualFarm
 from harness.virtual.faults import FaultPlan
 from tests.model_files import shipped
 
-TRIAL = "timeout -s KILL"
+TRIAL = "trial_0"
 """What only the script of a trial holds."""
 
 SHORT = Patience(backoff_s=0.1, recovery_s=6.0, quarantine_s=20.0, probe_s=0.5, probe_timeout_s=3.0)

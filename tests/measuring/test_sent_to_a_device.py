@@ -50,7 +50,7 @@ SENT = {
     "renew lease": lease.renew_script("run-1", 60),
     "block": BLOCK.text(),
     "block that reads the HAL": replace(
-        BLOCK, zone_path=None, pick_temperature=ThermalZone(number=None, type="cpu", temperature_c=None).pick
+        BLOCK, zone_path=None, hal_line=ThermalZone(number=None, type="cpu", temperature_c=None).line
     ).text(),
     "failure logs": failure_logs._script(f"{BASE_DIR}/run/t", "abc", 3.0, True, None),
     "kill": kill_script(BLOCK),

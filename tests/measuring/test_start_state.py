@@ -84,7 +84,7 @@ def test_a_process_that_leaves_none_is_tried_again(tmp_path: Path, body: str) ->
 
 
 def test_a_cache_counts_though_timeout_lost_the_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `test_trial_script` has it: toybox 0.8.8 to 0.8.10 says 127."""
+    """That of toybox 0.8.8 to 0.8.10 says 127 where the program ends before it has noted whom it waits for."""
     stand_in = tmp_path / "bin" / "timeout"
     stand_in.parent.mkdir()
     stand_in.write_text('#!/bin/sh\nshift 3\n"$@"\nexit 127\n')

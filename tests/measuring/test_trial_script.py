@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,17 @@ from harness.measuring.trial_frames import TrialFrames
 from harness.measuring.trial_script import INLINE_BYTES, BlockScript, TrialScript
 
 NONCE = "0123456789abcdef"
+SHELLS = ["sh", *(["mksh"] if shutil.which("mksh") else [])]
 MARK = f"--8<-- harness {NONCE}"
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """This machine's `sh`, and Android's shell, which goes by that name there."""
+    path = tmp_path / "shell" / "sh"
+    path.parent.mkdir()
+    path.symlink_to(str(shutil.which(request.param)))
+    return str(path)
 
 
 def trial_for(folder: Path, program: str, flags: list[str], *, timeout_s: float) -> TrialScript:
@@ -93,6 +104,14 @@ def test_a_missing_reading_is_unknown_not_shifted() -> None:
     assert seen.affinity == "4-7"
 
 
+@pytest.mark.parametrize("clock", ["1" * 5000, "²", "-1", "1 2"])
+def test_a_clock_that_is_no_number_is_unknown(clock: str) -> None:
+    text = f"t 100.10\n{clock}\n1700000\n31000\na\nCpus_allowed_list:\t4-7\n"
+    _, seen = split_trailer(trailer(samples=text), NONCE, (0, 4), True)
+    assert seen is not None
+    assert seen.samples[0].frequency_khz == {4: 1_700_000}
+
+
 def test_a_sample_taken_after_the_end_does_not_count() -> None:
     _, seen = split_trailer(trailer(samples="t 100.10\n1\n2\n3\na\n"), NONCE, (0, 4), True)
     assert seen is not None
@@ -122,13 +141,13 @@ def test_without_a_thermal_service_status_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("argument", ["a b", "$(touch hacked)", "'; touch hacked; '", '"', "`touch hacked`", "-"])
-def test_arguments_reach_the_program_as_they_are(tmp_path: Path, argument: str) -> None:
+def test_arguments_reach_the_program_as_they_are(shell: str, tmp_path: Path, argument: str) -> None:
     """Run for real with this machine's shell; where `taskset` and /proc are, that is enough."""
     program = tmp_path / "program"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nsleep 0.4\nexit 7\n')
     program.chmod(0o755)
     script = script_for(tmp_path / "run dir", str(program), ["--graph=x", argument], timeout_s=20)
-    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
+    done = subprocess.run([shell, "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
     stdout, own, seen = cut(done)
     assert stdout.decode() == f"--graph=x\n{argument}\n"
     assert done.returncode == 7
@@ -141,12 +160,12 @@ def test_arguments_reach_the_program_as_they_are(tmp_path: Path, argument: str) 
     assert not list(tmp_path.rglob("hacked"))
 
 
-def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
+def test_the_deadline_is_kept_by_the_device(shell: str, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\nexec sleep 300\n")
     program.chmod(0o755)
     script = script_for(tmp_path / "run", str(program), [], timeout_s=1)
-    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
+    done = subprocess.run([shell, "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
     _, _, seen = cut(done)
     assert seen is not None
     assert seen.exit_code == 137
@@ -154,72 +173,35 @@ def test_the_deadline_is_kept_by_the_device(tmp_path: Path) -> None:
     assert 0.9 < seen.ran_s < 60
 
 
-def run_under(timeout: str, program: str, tmp_path: Path) -> tuple[bytes, bytes, Trailer]:
-    """stdout, stderr and trailer of a trial on a device with this `timeout`. Its first words are gone: it gets the command alone.
-
-    Comes back once nobody holds the trial's output any more.
-    """
-    stand_in = tmp_path / "bin" / "timeout"
-    stand_in.parent.mkdir()
-    stand_in.write_text(f'#!/bin/sh\n[ "$1" = -s ] && shift 2\nshift\n{timeout}')
-    stand_in.chmod(0o755)
-    path = tmp_path / "program"
-    path.write_text(f"#!/bin/sh\n{program}")
-    path.chmod(0o755)
-    script = script_for(tmp_path / "run", str(path), [], timeout_s=20)
-    command = f"PATH={stand_in.parent}:$PATH\n" + script.text()
-    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
-    stdout, own, seen = cut(done)
-    assert seen is not None
-    return stdout, own, seen
-
-
-def test_signals_of_an_old_toybox_are_put_right(tmp_path: Path) -> None:
-    """Before 0.8.2 its `timeout` says 127+N. The shell's own words on the signal are not the benchmark's."""
-    old = '"$@"\nrc=$?\n[ $rc -gt 128 ] && rc=$((rc-1))\nexit $rc\n'
-    _, stderr, seen = run_under(old, "echo own >&2\nkill -SEGV $$\n", tmp_path)
-    assert (stderr, seen.exit_code) == (b"own\n", 139)
-
-
-@pytest.mark.parametrize("code", [0, 1])
-def test_a_timeout_that_lost_the_exit_code_does_not_make_a_trial_fail(tmp_path: Path, code: int) -> None:
-    """That of toybox 0.8.8 to 0.8.10 says 127 where the program ends before it has noted whom it waits for."""
-    stdout, _, seen = run_under('"$@"\nexit 127\n', f"echo whole\nexit {code}\n", tmp_path)
-    assert (stdout, seen.exit_code) == (b"whole\n", code)
-
-
 @pytest.mark.parametrize(("mode", "code"), [(None, 127), (0o644, 126)])
-def test_a_program_that_cannot_start_has_the_shells_exit_code(tmp_path: Path, mode: int | None, code: int) -> None:
+def test_a_program_that_cannot_start_has_the_shells_exit_code(
+    shell: str, tmp_path: Path, mode: int | None, code: int
+) -> None:
     program = tmp_path / "program"
     if mode is not None:
         program.write_text("#!/bin/sh\n")
         program.chmod(mode)
     script = script_for(tmp_path / "run", str(program), [], timeout_s=20)
-    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
+    done = subprocess.run([shell, "-c", script.text()], capture_output=True, cwd=tmp_path, timeout=60)
     _, own, seen = cut(done)
     assert seen is not None
     assert seen.exit_code == code
     assert str(program).encode() in own, "the shell says what it could not start"
 
 
-def test_a_deadline_that_ends_only_the_shell_leaves_no_benchmark(tmp_path: Path) -> None:
-    """Before 0.8.9 toybox kills the process that it started, and nothing that this one started."""
-    old = '"$@" &\nwhile [ ! -s pid ]; do sleep 0.05; done\nkill -9 $!\nwait $! 2>/dev/null\nexit 136\n'
-    _, _, seen = run_under(old, "while :; do sleep 0.1; done\n", tmp_path)
-    assert seen.exit_code == 137
-
-
-def test_a_full_storage_is_no_good_result(tmp_path: Path) -> None:
+def test_a_full_storage_is_no_good_result(shell: str, tmp_path: Path) -> None:
     """Where the notes cannot be written the benchmark is not even started."""
     script = script_for(tmp_path / "run", "/bin/echo", ["ran"], timeout_s=20)
-    command = script.text().replace(">start", ">/dev/full")
-    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
+    command = script.text().replace(">shell", ">/dev/full")
+    done = subprocess.run([shell, "-c", command], capture_output=True, cwd=tmp_path, timeout=60)
     assert done.returncode == 111
     assert f"{MARK} cannot".encode() in done.stdout
     assert b"ran" not in done.stdout
 
 
-def run_block(folder: Path, programs: list[str], **rest: Any) -> tuple[list[Trailer], list[bytes], bytes, int]:
+def run_block(
+    shell: str, folder: Path, programs: list[str], **rest: Any
+) -> tuple[list[Trailer], list[bytes], bytes, int]:
     """Trailers, stdouts, what follows them on stderr, and the exit code of a block on this machine's first core."""
     trials = []
     for number, text in enumerate(programs):
@@ -228,7 +210,7 @@ def run_block(folder: Path, programs: list[str], **rest: Any) -> tuple[list[Trai
         program.chmod(0o755)
         trials.append(trial_for(folder / "run" / str(number), str(program), [], timeout_s=20))
     script = BlockScript(trials=trials, nonce=NONCE, **rest)
-    done = subprocess.run(["sh", "-c", script.text()], capture_output=True, cwd=folder, timeout=60)
+    done = subprocess.run([shell, "-c", script.text()], capture_output=True, cwd=folder, timeout=60)
     frames, found, outs = TrialFrames(NONCE), [], []
     frames.feed(STDOUT, done.stdout)
     frames.feed(STDERR, done.stderr)
@@ -240,8 +222,8 @@ def run_block(folder: Path, programs: list[str], **rest: Any) -> tuple[list[Trai
     return found, outs, frames.rest().stderr, done.returncode
 
 
-def test_trials_of_a_block_run_one_after_the_other(tmp_path: Path) -> None:
-    seen, outs, rest, code = run_block(tmp_path, ["echo one", "printf two", "echo three; exit 3"])
+def test_trials_of_a_block_run_one_after_the_other(shell: str, tmp_path: Path) -> None:
+    seen, outs, rest, code = run_block(shell, tmp_path, ["echo one", "printf two", "echo three; exit 3"])
     assert [trailer.exit_code for trailer in seen] == [0, 0, 3]
     assert outs == [b"one\n", b"two", b"three\n"]
     assert (rest, code) == (b"", 3)
@@ -249,48 +231,48 @@ def test_trials_of_a_block_run_one_after_the_other(tmp_path: Path) -> None:
     assert starts == sorted(starts)
 
 
-def test_after_a_failed_trial_the_host_decides(tmp_path: Path) -> None:
-    seen, _, rest, code = run_block(tmp_path, ["exit 0", "exit 5", "touch ../../began"])
+def test_after_a_failed_trial_the_host_decides(shell: str, tmp_path: Path) -> None:
+    seen, _, rest, code = run_block(shell, tmp_path, ["exit 0", "exit 5", "touch ../../began"])
     assert [trailer.exit_code for trailer in seen] == [0, 5]
     assert (rest, code) == (f"{MARK} held exit code\n".encode(), 114)
     assert not (tmp_path / "began").exists()
 
 
-def test_small_files_come_along_byte_by_byte_and_big_ones_end_the_block(tmp_path: Path) -> None:
+def test_small_files_come_along_byte_by_byte_and_big_ones_end_the_block(shell: str, tmp_path: Path) -> None:
     write = "printf 'a\\0b\\n' >out.bin"
     big = f"head -c {INLINE_BYTES + 1} /dev/zero >out.bin"
-    seen, _, rest, _ = run_block(tmp_path, ["exit 0", write, big, "echo never"])
+    seen, _, rest, _ = run_block(shell, tmp_path, ["exit 0", write, big, "echo never"])
     assert [dict(trailer.files) for trailer in seen] == [{}, {"out.bin": b"a\0b\n"}, {}]
     assert [trailer.left for trailer in seen] == [(), (), ("out.bin",)]
     assert rest == f"{MARK} held files\n".encode()
 
 
-def test_no_further_trial_begins_once_the_stop_file_is_there(tmp_path: Path) -> None:
-    seen, _, rest, code = run_block(tmp_path, [f": >../{NONCE}.stop", "touch ../../began"])
+def test_no_further_trial_begins_once_the_stop_file_is_there(shell: str, tmp_path: Path) -> None:
+    seen, _, rest, code = run_block(shell, tmp_path, [f": >../{NONCE}.stop", "touch ../../began"])
     assert len(seen) == 1
     assert (rest, code) == (f"{MARK} held stop\n".encode(), 114)
     assert not (tmp_path / "began").exists()
 
 
-def test_no_further_trial_begins_once_nobody_reads(tmp_path: Path) -> None:
+def test_no_further_trial_begins_once_nobody_reads(shell: str, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("#!/bin/sh\nexec 1>&- 2>&-\necho >>../../began\nsleep 0.3\n")
     program.chmod(0o755)
     trials = [trial_for(tmp_path / "run" / str(number), str(program), [], timeout_s=20) for number in range(4)]
     script = BlockScript(trials=trials, nonce=NONCE)
     # As some devices start a shell: with SIGPIPE ignored, so that only its own checks end it.
-    shell = subprocess.Popen(
-        ["sh", "-c", "trap '' PIPE\n" + script.text()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    block = subprocess.Popen(
+        [shell, "-c", "trap '' PIPE\n" + script.text()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
     )
-    assert shell.stdout is not None
-    assert shell.stderr is not None
-    shell.stdout.close()
-    shell.stderr.close()
-    shell.wait(60)
+    assert block.stdout is not None
+    assert block.stderr is not None
+    block.stdout.close()
+    block.stderr.close()
+    block.wait(60)
     assert (tmp_path / "began").read_text() == "\n"
 
 
-def test_the_lease_is_renewed_before_each_trial(tmp_path: Path) -> None:
-    seen, outs, _, _ = run_block(tmp_path, ["echo a", "echo b"], renew_lease="echo renewed")
+def test_the_lease_is_renewed_before_each_trial(shell: str, tmp_path: Path) -> None:
+    seen, outs, _, _ = run_block(shell, tmp_path, ["echo a", "echo b"], renew_lease="echo renewed")
     assert outs == [b"renewed\na\n", b"renewed\nb\n"]
     assert len(seen) == 2

@@ -140,7 +140,7 @@ def test_a_cell_that_failed_has_a_row_and_no_number(tmp_path: Path) -> None:
     assert {row[2] for row in failed} == {"unmeasured"}
     assert {tuple(row[7:11]) for row in failed} == {(None, None, None, None)}
     assert all(
-        data["notes"][index]["kind"] == "failures" for row in failed for index in row[-2] if cells[row[0]].state == "ok"
+        data["notes"][index]["kind"] == "failures" for row in failed for index in row[-3] if cells[row[0]].state == "ok"
     )
     assert not [r for r in run.results if r.status is Status.SKIPPED]
 

@@ -10,9 +10,10 @@ import pytest
 
 from harness.errors import SetupError, UsageError
 from harness.records import ModelRef
+from harness.runs import run_store
 from harness.runs.calibration_files import FILE, load, save
-from harness.runs.run_folder import refuse_own_file
-from harness.runs.run_store import RunStore, load_run, runnable_models
+from harness.runs.run_folder import refuse_occupied, refuse_own_file
+from harness.runs.run_store import Manifest, RunStore, load_run, runnable_models
 from tests.analysis.made_up import PHONE
 from tests.runs.test_calibration_notes import FOUND, GPU
 from tests.runs.test_run_store import decision, manifest, result, trial
@@ -143,11 +144,11 @@ def test_formats_that_are_read(tmp_path: Path) -> None:
     RunStore.create(tmp_path, manifest()).close()
     file = tmp_path / "manifest.json"
     data = json.loads(file.read_text())
-    for version in (1, 2, 3):
+    for version in (1, 2, 3, 4):
         file.write_text(json.dumps(data | {"format_version": version}))
         assert load_run(tmp_path).manifest.format_version == version
-    file.write_text(json.dumps(data | {"format_version": 4}))
-    with pytest.raises(UsageError, match="has format 4, this harness reads up to 3"):
+    file.write_text(json.dumps(data | {"format_version": 5}))
+    with pytest.raises(UsageError, match="has format 5, this harness reads up to 4"):
         load_run(tmp_path)
 
 
@@ -187,3 +188,45 @@ def test_logs_of_results_that_no_longer_count_are_numbered(tmp_path: Path) -> No
             store.append(replace(result(), duration_s=1.0 + number))
     kept = {path.parent.name: path.read_text() for path in (tmp_path / "run" / "logs").rglob("stdout.txt")}
     assert kept == {f"{name}.1": "0", f"{name}.2": "1", f"{name}.3": "2", name: "3"}
+
+
+def test_a_run_that_cannot_be_made_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: Path, content: bytes) -> None:
+        raise SetupError(f"cannot write {file}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_store, "write_whole", full)
+        with pytest.raises(SetupError, match=r"cannot write .*manifest\.json") as caught:
+            RunStore.create(tmp_path, manifest())
+    RunStore.create(tmp_path, manifest()).close()
+    assert caught.value.remedy is None, "kept until here: what it refers to is not closed for being forgotten"
+
+
+def test_where_a_new_run_may_lie(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    # Whoever makes the folder says that a file is none.
+    for path in ("new", "new/below", "empty", "file", "file/below"):
+        refuse_occupied(tmp_path / path)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UsageError, match=r"cannot read .*loop: Too many levels of symbolic links"):
+        refuse_occupied(tmp_path / "loop")
+
+
+def test_a_run_whose_manifest_breaks_while_it_is_opened_is_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunStore.create(tmp_path, manifest()).close()
+    told = iter([manifest()])
+
+    def broken_the_second_time(path: Path) -> Manifest:
+        for one in told:
+            return one
+        raise UsageError(f"{path} is damaged")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_store, "read_manifest", broken_the_second_time)
+        with pytest.raises(UsageError, match="is damaged") as caught:
+            RunStore.open(tmp_path)
+    RunStore.open(tmp_path).close()
+    assert caught.value.remedy is None, "kept until here: what it refers to is not closed for being forgotten"

@@ -101,8 +101,11 @@ def test_a_first_line_that_is_torn_leaves_an_empty_run(tmp_path: Path) -> None:
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
-    with RunStore.create(tmp_path, manifest()), pytest.raises(SetupError, match="another harness process"):
-        RunStore.open(tmp_path)
+    with RunStore.create(tmp_path, manifest()):
+        with pytest.raises(SetupError, match="another harness process"):
+            RunStore.open(tmp_path)
+        with pytest.raises(SetupError, match="another harness process"):
+            RunStore(tmp_path, manifest())
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
@@ -243,10 +246,11 @@ def test_a_run_of_the_first_format_is_read(tmp_path: Path) -> None:
         store.append(result(0))
     file = tmp_path / "manifest.json"
     data = json.loads(file.read_text())
-    del data["adaptive"], data["further"]
+    del data["adaptive"], data["further"], data["balanced"]
     file.write_text(json.dumps({**data, "format_version": 1}))
     run = load_run(tmp_path)
     assert (run.manifest.adaptive, run.manifest.further, run.decisions) == (None, (), ())
+    assert not run.manifest.balanced, "its order was shuffled plainly"
     assert run.results == (result(0),)
     with RunStore.open(tmp_path) as store:
         store.append(result(1))

@@ -9,6 +9,7 @@ import pytest
 from harness.devices.topology import Topology, build_topology
 from harness.errors import UsageError
 from harness.records import ModelRef, Purpose, Trial
+from harness.records.causes import Cause
 from harness.suite.expand import DevicePlan, Expansion, expand
 from harness.suite.suite_file import Suite
 
@@ -204,3 +205,17 @@ def test_files_that_are_no_models_take_no_part_in_the_order() -> None:
     beside = expand(suite, (*MODELS, page), (plan(),), seed=1, no_models={"page.html": "it is a page"})
     assert [t.trial_id for t in beside.trials] == [t.trial_id for t in alone.trials]
     assert {item.trial.model.name for item in beside.impossible} == {"page"}
+
+
+def test_a_model_whose_ops_a_binary_lacks_is_skipped_there_and_takes_no_part_in_the_order() -> None:
+    suite = Suite.model_validate({"suite": "s", "models": ["x"], "delegates": ["cpu", "xnnpack"]})
+    flex = ModelRef(name="flex", path="flex.tflite", sha256="c" * 64, size_bytes=1)
+    lacking = replace(plan(), lacking_ops={(None, "flex.tflite"): "it needs FlexErf"})
+    alone, beside = (expand(suite, models, (lacking,), seed=1) for models in (MODELS, (*MODELS, flex)))
+    assert [t.trial_id for t in beside.trials] == [t.trial_id for t in alone.trials]
+    assert {(item.trial.model.name, item.reason, item.cause) for item in beside.impossible} == {
+        ("flex", "it needs FlexErf", Cause.OP_UNSUPPORTED)
+    }
+    assert all(item.skipped for item in beside.impossible)
+    both = expand(suite, (flex,), (replace(lacking, lacking_ops={("other", "flex.tflite"): "it lacks it"}),), seed=1)
+    assert both.impossible == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from harness.suite.model_files import model_ref
@@ -15,6 +16,17 @@ def test_a_model_gives_no_warning_and_one_with_signatures_asks_for_one(tmp_path:
     assert warnings_about([model_ref(good), model_ref(several)]) == (
         "two.tflite has the signatures add, two: name the one to run with `signature`",
     )
+
+
+def test_variants_are_told_apart_though_their_files_have_one_name(tmp_path: Path) -> None:
+    several = replace(model_ref(make.two_signatures(tmp_path / "model.tflite")), name="coder")
+    assert [
+        said.partition(" has ")[0]
+        for said in warnings_about([replace(several, variant=one) for one in ("fp32", "int8")])
+    ] == [
+        "coder, fp32",
+        "coder, int8",
+    ]
 
 
 def test_a_damaged_file_is_told_and_one_of_another_format_is_not_told_twice(tmp_path: Path) -> None:

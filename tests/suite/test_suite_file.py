@@ -121,16 +121,16 @@ def test_the_number_of_processes_may_be_left_to_the_ratios(tmp_path: Path) -> No
 def test_each_purpose_may_have_its_own_number_of_processes(tmp_path: Path) -> None:
     asked = "purposes: [latency, profile, memory]\n"
     suite = load(tmp_path, HEAD + asked + "processes: {latency: 8, profile: 3, memory: 5}\n").suite
-    assert [suite.most_processes(purpose) for purpose in Purpose] == [8, 3, 5]
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [8, 3, 5, 1]
     suite = load(tmp_path, HEAD + asked + "processes: {memory: 5}\n").suite
-    assert [suite.most_processes(purpose) for purpose in Purpose] == [10, 1, 5]
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [10, 1, 5, 1]
     suite = load(tmp_path, HEAD + asked + "processes: 4\n").suite
-    assert [suite.most_processes(purpose) for purpose in Purpose] == [4, 1, 1]
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [4, 1, 1, 1]
     text = TWO + BASELINE + asked + "processes: {latency: {min: 6, until: 3%}, memory: 5}\n"
     suite = load(tmp_path, text).suite
     assert suite.adaptive is not None
     assert suite.adaptive.plan() == AdaptivePlan(min_blocks=6, max_blocks=30, until=0.03, device_s=None)
-    assert [suite.most_processes(purpose) for purpose in Purpose] == [30, 1, 5]
+    assert [suite.most_processes(purpose) for purpose in Purpose] == [30, 1, 5, 1]
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,12 @@ def _equivalent(room: str) -> set[tuple[str, str, str]]:
         SystemExit: the list names a line that is not there any more.
     """
     entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("equivalent", [])
-    listed = {(e["file"], e["before"], e["after"]) for e in entries if e["file"].startswith(f"harness/{room}/")}
+    listed = {
+        (e["file"], e["before"], after)
+        for e in entries
+        if e["file"].startswith(f"harness/{room}/")
+        for after in ([e["after"]] if isinstance(e["after"], str) else e["after"])
+    }
     for file, before, _ in sorted(listed):
         path = CHECKOUT / file
         if not path.is_file() or before not in {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}:

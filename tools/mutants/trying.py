@@ -27,7 +27,10 @@ CPU_FACTOR, CPU_LEAST_S = 5, 20
 """A mutant may use this many times the CPU time of its tests, and at least so much. CPU time does not depend on what else runs."""
 
 WALL_FACTOR, WALL_LEAST_S = 30, 120
-"""The same for a mutant that only waits."""
+"""The same for a mutant that only waits. Time in which other programs had the CPUs does not count."""
+
+ON_IMPORT = ""
+"""In place of a test's name: coverage's own word for what no context was named for."""
 
 MEMORY_BYTES = 8 << 30
 """Address space of a mutant: one that allocates without end must not take the machine with it."""
@@ -62,7 +65,7 @@ class Tests:
 
     Args:
         seconds: each test function to how long it ran, in CPU seconds.
-        lines: module to line to the test functions that ran it.
+        lines: module to line to the test functions that ran it, and `ON_IMPORT` where it ran outside of tests.
         imported: modules, other than the project's own, that the tests brought in.
     """
 
@@ -77,7 +80,9 @@ class Tests:
             first, last = mutant.function
             ran = self.lines.get(str(mutant.module), {})
             # The line of the `def` itself runs on import.
-            seen = {test for line in range(first + 1, last + 1) for test in ran.get(line, ())}
+            by = {test for line in range(first + 1, last + 1) for test in ran.get(line, ())}
+            # What runs on import alone, any test may see.
+            seen = by - {ON_IMPORT} or (seen if by else set())
         named = mutant.module.stem
         return sorted(seen, key=lambda test: (f"test_{named}.py" not in test, self.seconds[test]))
 
@@ -134,7 +139,7 @@ def _observe(tree: Path, arguments: list[str], answer: Path) -> int:
             try:
                 return (yield)
             finally:
-                cover.switch_context("")
+                cover.switch_context(ON_IMPORT)
                 seconds[name] = seconds.get(name, 0.0) + time.process_time() - since
 
     cover.start()
@@ -146,10 +151,7 @@ def _observe(tree: Path, arguments: list[str], answer: Path) -> int:
             {
                 "seconds": seconds,
                 "lines": {
-                    str(Path(file).relative_to(tree)): {
-                        line: [test for test in tests if test] for line, tests in data.contexts_by_lineno(file).items()
-                    }
-                    for file in data.measured_files()
+                    str(Path(file).relative_to(tree)): data.contexts_by_lineno(file) for file in data.measured_files()
                 },
                 "imported": [name for name in sys.modules if name.partition(".")[0] not in _OURS],
             }
@@ -262,7 +264,7 @@ def _in_child(
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             break
-        if time.monotonic() - since > wall_s:
+        if (passed := time.monotonic() - since) > wall_s and passed - _queued_s(child) > wall_s:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return None
@@ -271,6 +273,17 @@ def _in_child(
         os.killpg(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(status)
     return None if code in (-signal.SIGXCPU, -signal.SIGKILL) else code
+
+
+def _queued_s(process: int) -> float:
+    """How long a process was ready to run while other programs had the CPUs; 0 where the system does not tell.
+
+    Without it, a busy machine would turn survivors into mutants that timed out, which count as noticed.
+    """
+    try:
+        return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _move_into(tree: Path) -> None:

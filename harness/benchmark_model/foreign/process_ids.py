@@ -61,7 +61,7 @@ def split_by_process(text: str) -> list[tuple[int | None, str]]:
         for line, owner, other in zip(lines, owners, foreign, strict=True)
         if not other and _TOOL.search(line) is not None and strip_log_prefix(line).ours
     }
-    counts = Counter(owners)
+    counts = Counter(owner for line, owner in zip(lines, owners, strict=True) if line)
     # A number that changes with every line is a line counter.
     if not tools or None in tools or len(counts) < 2 or all(counts[pid] == 1 for pid in tools):
         return [(None, text)]

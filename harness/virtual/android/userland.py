@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from harness.virtual.android.bus import READY_FIFOS
+
 BUS_DIR = "/dev/harness"
 """The folder in which the device's commands reach the daemon; see `bus`."""
 
@@ -57,14 +59,14 @@ ANDROID_COMMANDS = (
 )
 """Commands that the daemon answers."""
 
-# A request is a file with the NUL-separated words, then its name on a FIFO. The exit code comes back on a second FIFO, because only a FIFO
-# lets a shell wait without a loop. `exec 3<>` opens it without blocking, before the daemon is told.
+# A request is a file with the NUL-separated words, then its name on a FIFO, with that of a second FIFO. The exit code comes back on that,
+# because only a FIFO lets a shell wait without a loop. `exec 3<>` opens it without blocking, before the daemon is told.
 _ASK = """#!{shell}
 r={bus}/$$
 {write}
-mkfifo "$r".res || exit 1
-exec 3<>"$r".res
-echo $$ >{bus}/requests
+{claim}
+exec 3<>{bus}/$f.res
+echo $$ $f >{bus}/requests
 read -r code mask skip pid <&3
 exec 3<&-
 """
@@ -80,13 +82,20 @@ set) {taskset} $skip $mask $pid >/dev/null || exit 1; code=0 ;;
 esac
 """
 
-# Each program that a script starts costs more than a millisecond, so mksh's built-in commands are used if there is mksh.
+# Each program that a script starts costs more than a millisecond, so mksh's built-in commands are used if there is mksh. It takes one of
+# the FIFOs that the daemon has made, by a file that only one script can make.
+_OWN_FIFO = """f=$$; mkfifo "$r".res || exit 1"""
 _BUILTINS = {
+    "claim": f"""set -C
+for f in {" ".join(READY_FIFOS)} ''; do [[ $f = '' ]] || print -n >"${{r%/*}}/$f.taken" && break; done 2>/dev/null
+set +C
+[[ $f != '' ]] || {{ {_OWN_FIFO}; }}""",
     "write": """for w in "${0##*/}" "$@"; do print -rn -- "$w"; print -n '\\0'; done >"$r".req""",
     "show": """[[ -s "$r".out ]] && print -r -- "$(<"$r".out)"
 [[ -s "$r".err ]] && print -ru2 -- "$(<"$r".err)\"""",
 }
 _PROGRAMS = {
+    "claim": _OWN_FIFO,
     "write": """printf '%s\\0' "${0##*/}" "$@" >"$r".req""",
     "show": """[ -s "$r".out ] && cat "$r".out
 [ -s "$r".err ] && cat "$r".err >&2""",

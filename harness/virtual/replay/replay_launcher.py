@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from harness.litert_host.launcher import launcher_text
+from harness.virtual.android.userland import host_userland
 from harness.virtual.replay.recordings import VARIABLE
 from harness.virtual.replay.waiting import waiting_text
 
@@ -40,11 +41,13 @@ def write_launcher(path: Path) -> None:
         SetupError: ai-edge-litert is not installed.
         OSError: the file cannot be written.
     """
-    first, _, rest = launcher_text().partition("\n")
+    _, _, rest = launcher_text().partition("\n")
+    # Android's shell needs no program to tell the time, and is on every device of this host, in namespaces or not.
+    shell = host_userland().mksh or "/bin/sh"
     root = Path(__file__).resolve().parents[3]
     replay = f'exec {shlex.quote(sys.executable)} -I -c {shlex.quote(_START)} {shlex.quote(str(root))} "$0" "$@"'
     path.write_text(
-        f'{first}\n# recordings {replay_digest()}\n{waiting_text()}[ -z "${VARIABLE}" ] || {replay}\n{rest}',
+        f'#!{shell}\n# recordings {replay_digest()}\n{waiting_text()}[ -z "${VARIABLE}" ] || {replay}\n{rest}',
         encoding="utf-8",
     )
     path.chmod(0o755)

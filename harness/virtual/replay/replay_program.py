@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from harness.benchmark_model.synthetic import SYNTHETIC_LINE
 from harness.errors import SetupError
+from harness.virtual.replay.in_float16 import FLOAT16, compute_in_float16
 from harness.virtual.replay.recordings import VARIABLE, Recording, read_environment, read_recording
 from harness.virtual.replay.rescale import recorded_size_mb, rescale, without_profile
 
@@ -43,6 +44,8 @@ def main(program: str, arguments: Sequence[str]) -> NoReturn:
         from harness.litert_host.program import main as measure
 
         measure(program, arguments)
+    if word == FLOAT16:
+        sys.exit(compute_in_float16(program, arguments, asked_delegate(flags)))
     cache = _cache_file(flags)
     try:
         recording = read_recording(

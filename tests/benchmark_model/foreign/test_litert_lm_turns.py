@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.benchmark_model.language_model import _seconds
 from tests.benchmark_model.foreign.logs import read
 
 RULE = "--------------------------------------------------\n"
@@ -82,3 +83,29 @@ def test_turns_of_two_blocks_are_not_summed() -> None:
     assert (llm(got)[0], got["notes"]) == (20, ["the output holds 2 blocks of results; only the last is read"])
     headless = PREFILL + DECODE
     assert llm(read(headless + headless.replace("18 tokens", "20 tokens")))[0] == 20
+
+
+def test_turns_that_took_no_time_have_no_speed() -> None:
+    got = read(HEAD + FIRST + PREFILL + phase("Decode", (62, "0s", 11.27), (10, "0s", 10.0)))
+    assert llm(got) == (18, 7.79, 72, None)
+
+
+@pytest.mark.parametrize(
+    ("printed", "seconds"),
+    [
+        ("2.311920273s", 2.311920273),
+        ("911.25ms", 0.91125),
+        ("250us", 0.00025),
+        ("40ns", 0.00000004),
+        ("1m2.5s", 62.5),
+        ("1h1m1s", 3661.0),
+        ("2h", 7200.0),
+        ("0", None),
+        ("inf", None),
+        ("-1s", None),
+        ("1s and more", None),
+        ("", None),
+    ],
+)
+def test_durations_as_absl_prints_them(printed: str, seconds: float | None) -> None:
+    assert _seconds(printed) == (None if seconds is None else pytest.approx(seconds))

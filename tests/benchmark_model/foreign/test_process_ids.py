@@ -114,3 +114,18 @@ def test_processes_without_ids_whose_lines_alternate_are_refused() -> None:
     assert (got["status"], got["causes"], got["message"]) == ("failed", ["unknown"], MIXED)
     one_was_killed = read("\n".join(first[:3] + second) + "\n")
     assert (one_was_killed["status"], one_was_killed["inference_avg_us"]) == ("ok", 222.5)
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_number_that_changes_with_every_line_counts_lines(end: str) -> None:
+    """Also where the last line is one that only the tool prints, and a line end stands behind it."""
+    counted = (
+        "\n".join(f"job[{number}]: {line}" for number, line in enumerate(GOOD.rstrip("\n").split("\n"), 100)) + end
+    )
+    assert split_by_process(counted) == [(None, counted)]
+
+
+def test_a_log_in_which_every_line_has_an_id_is_told_apart() -> None:
+    """Not even the empty text behind the last line end is without."""
+    text = shuffled(FORMS["threadtime"], {11: GOOD.replace("\n\n", "\n"), 12: GOOD.replace("\n\n", "\n")}, seed=1)
+    assert [pid for pid, _ in sorted(split_by_process(text.rstrip("\n")))] == [11, 12]

@@ -155,6 +155,11 @@ def test_of_several_iterations_the_last_is_read_whole() -> None:
     assert got["notes"] == ["the output holds 2 blocks of results; only the last is read"]
 
 
+def test_a_speed_that_is_printed_again_takes_the_place_of_the_former() -> None:
+    got = figures(COMMAND + "Prefill speed:        512.00 tokens/s\nDecode speed:         64.00 tokens/s\n")
+    assert (got["prefill_tps"], got["decode_tps"]) == (512.0, 64.0)
+
+
 def test_no_token_is_no_speed() -> None:
     got = read(COMMAND.replace("26577.29", "0.00").replace("3219.68", "0.00"))
     assert (got["tool"], got["status"]) == ("litert_lm", "failed")

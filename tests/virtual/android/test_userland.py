@@ -64,6 +64,20 @@ def test_what_the_harness_sends_runs_under_androids_own_tools(tmp_path: Path, mo
     assert not failed, "\n".join(failed)
 
 
+def test_commands_that_come_at_once_each_get_their_answer(tmp_path: Path, mode: str) -> None:
+    """More than there are FIFOs, and among them one whose asker is gone."""
+
+    async def scenario() -> None:
+        async with booted(tmp_path) as device:
+            await run(device, ": >/dev/harness/a.taken")
+            for _ in range(3):
+                ask = "for n in 1 2 3 4 5 6 7 8 9; do getprop ro.nonesuch $n & done; wait"
+                assert sorted((await run(device, ask)).out.split()) == list("123456789")
+            assert (await run(device, "ls /dev/harness/*.taken")).out.count("taken") == 1
+
+    asyncio.run(scenario())
+
+
 def test_without_mksh_and_toybox_the_scripts_are_plain_posix(tmp_path: Path) -> None:
     """A host with neither: dash and coreutils, and the commands of Android written without mksh's own."""
     real = host_userland()

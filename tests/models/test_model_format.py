@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.models.model_format import no_models, other_format
 from harness.suite.model_files import model_ref
-from harness.suite.model_format import no_models, other_format
 from tests.model_files import empty, garbage_with_identifier, shipped, text, truncated
 
 CONTENTS = {
@@ -54,6 +54,7 @@ def test_other_formats_are_named(name: str, tmp_path: Path) -> None:
         ),
         ("b.zip", ["x/mobilenet.tflite", "labels.txt"], "a ZIP archive: unzip it, its models are x/mobilenet.tflite"),
         ("c.pt", ["archive/data.pkl", "archive/data/0"], "a PyTorch file"),
+        ("c.pt2", ["c/models/model.json", "c/data/sample_inputs/model.pt"], "an ExportedProgram of PyTorch (.pt2)"),
         ("d.keras", ["config.json", "model.weights.h5"], "a Keras model"),
         ("e.tflite", ["readme"], "a ZIP archive: unzip it first"),
     ],

@@ -45,7 +45,9 @@ class _Broken(Exception):
     """The connection ended before the file did."""
 
 
-def download(url: str, folder: Path, progress: Progress, *, sha256: str | None = None) -> Downloaded:
+def download(
+    url: str, folder: Path, progress: Progress, *, sha256: str | None = None, if_missing: str | None = None
+) -> Downloaded:
     """Download a file.
 
     Args:
@@ -53,21 +55,22 @@ def download(url: str, folder: Path, progress: Progress, *, sha256: str | None =
         folder: the downloads folder; the file's name there is made from the address.
         progress: told how far it is.
         sha256: the required hash.
+        if_missing: the remedy where the server has no such file.
 
     Raises:
         SetupError: the download failed (no connection, 404, another hash), with the remedy. The part that arrived stays for the next call,
             unless its hash is wrong; then it is removed.
     """
     with _alone(folder, url) as part:
-        return _download(url, part, progress, sha256)
+        return _download(url, part, progress, sha256, if_missing)
 
 
-def _download(url: str, part: Path, progress: Progress, sha256: str | None) -> Downloaded:
+def _download(url: str, part: Path, progress: Progress, sha256: str | None, if_missing: str | None) -> Downloaded:
     resumed = False
     with requests.Session() as session:
         for attempt in range(ATTEMPTS):
             try:
-                resumed = _fetch(session, url, part, progress) or resumed
+                resumed = _fetch(session, url, part, progress, if_missing) or resumed
                 break
             except _Broken as error:
                 if attempt == ATTEMPTS - 1:
@@ -110,7 +113,7 @@ def discard(part: Path) -> None:
     _note(part).unlink(missing_ok=True)
 
 
-def _fetch(session: requests.Session, url: str, part: Path, progress: Progress) -> bool:
+def _fetch(session: requests.Session, url: str, part: Path, progress: Progress, if_missing: str | None) -> bool:
     """Make one connection. Return whether it resumed from what was there."""
     have, validator = _left_over(part, url)
     headers = {"Accept-Encoding": "identity"}  # a range counts the stored bytes, so compression must be off
@@ -127,7 +130,7 @@ def _fetch(session: requests.Session, url: str, part: Path, progress: Progress) 
         if response.status_code >= 500:
             raise _Broken(f"the server answers {response.status_code} {response.reason}")
         if response.status_code not in (200, 206):
-            remedy = "see the version and the ABI: harness build --help" if response.status_code == 404 else None
+            remedy = if_missing if response.status_code == 404 else None
             raise SetupError(f"{url}: the server answers {response.status_code} {response.reason}", remedy=remedy)
         start, total = _extent(response)
         if start != have:

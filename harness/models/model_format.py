@@ -6,10 +6,10 @@ The first bytes tell other files that people name by mistake, so that the messag
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from harness.files.zip_archive import zip_names
 from harness.records import ModelRef
 
 IDENTIFIER = b"TFL3"
@@ -24,7 +24,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "compressed with zstd: decompress it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
     (b"Rar!", "a RAR archive: unpack it first"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras .h5): convert it to TensorFlow Lite"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras .h5): `harness models convert` makes a .tflite of it"),
     (b"GGUF", "a GGUF file (llama.cpp): no runtime of TensorFlow Lite reads it"),
     (b"\x7fELF", "a program or a library (ELF)"),
     (b"MZ", "a program or a library (Windows)"),
@@ -39,10 +39,25 @@ _FLATBUFFERS: Mapping[bytes, str] = {
     b"TFL1": "a TensorFlow Lite model of schema version 1: convert the original anew",
     b"TFL2": "a TensorFlow Lite model of schema version 2: convert the original anew",
 }
+EXPORTED_PROGRAM = re.compile(r"(?:[^/]+/models/[^/]+|serialized_exported_program)\.json$")
+"""What an archive of `torch.export.save` holds: that of PyTorch 2.8 and later, that of earlier ones."""
 _ZIPPED: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?:.*/)?data\.pkl$"), "a PyTorch file (.pt): convert it to TensorFlow Lite"),
-    (re.compile(r"model\.weights\.h5$|.*\.weights\.h5$"), "a Keras model (.keras): convert it to TensorFlow Lite"),
-    (re.compile(r"(?:.*/)?saved_model\.pb$"), "a zipped SavedModel: convert it to TensorFlow Lite"),
+    (
+        EXPORTED_PROGRAM,
+        "an ExportedProgram of PyTorch (.pt2): `harness models convert` makes a .tflite of it",
+    ),
+    (
+        re.compile(r"(?:.*/)?data\.pkl$"),
+        "a PyTorch file (.pt) without its program: save it with torch.export.save, and give the .pt2",
+    ),
+    (
+        re.compile(r"model\.weights\.h5$|.*\.weights\.h5$"),
+        "a Keras model (.keras): `harness models convert` makes a .tflite of it",
+    ),
+    (
+        re.compile(r"(?:.*/)?saved_model\.pb$"),
+        "a zipped SavedModel: unzip it, then `harness models convert` makes a .tflite of it",
+    ),
     (re.compile(r".*\.mlmodel$|.*/Manifest\.json$"), "a Core ML package: convert the original to TensorFlow Lite"),
     (re.compile(r"dlc\.metadata$|model\.params$"), "a Qualcomm DLC: only Qualcomm's own tools run it"),
 )
@@ -90,6 +105,16 @@ def other_format(path: Path) -> str | None:
     )
 
 
+def looks_like_onnx(path: Path) -> bool:
+    """Return whether a file begins as ONNX models do.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return _ONNX.match(stream.read(_HEAD)) is not None
+
+
 def _by_magic(head: bytes) -> str | None:
     if head[257:262] == b"ustar":
         return "a tar archive: unpack it first"
@@ -107,17 +132,15 @@ def _by_structure(head: bytes, path: Path) -> str | None:
     if suffix == ".mlmodel":
         return "a Core ML model: convert the original to TensorFlow Lite"
     if suffix == ".onnx" or _ONNX.match(head) is not None:
-        return "an ONNX model: convert it to TensorFlow Lite"
+        return "an ONNX model: `harness models convert` makes a .tflite of it"
     if suffix == ".pb" or (head[:1] == b"\n" and b"\x12" in head[:200] and b"\0" in head):
         return "a protocol buffer, maybe a TensorFlow graph: convert it to TensorFlow Lite"
     return None
 
 
 def _zipped(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # the last: a version unknown to zipfile
+    names = zip_names(path)
+    if names is None:
         return "a ZIP archive, cut short or damaged"
     for pattern, what in _ZIPPED:
         if any(pattern.match(name) for name in names):

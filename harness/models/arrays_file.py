@@ -1,0 +1,83 @@
+"""Reads arrays by name from an .npz file of a stranger: no pickles, and every mistake in one line."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError, UsageError
+
+Arrays = Mapping[str, NDArray[Any]]
+"""Arrays by name; in samples the name is that of an input, and the first axis counts samples."""
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an .npz file.
+
+    Raises:
+        UsageError: it is missing, no .npz, damaged, empty, or holds Python objects.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if data[:6] == b"\x93NUMPY":
+        raise UsageError(f"{path} is one array (.npy)", remedy="save it by name: numpy.savez(FILE, NAME=array)")
+    if data[:2] != b"PK":  # NumPy would take it for a pickle
+        raise _damaged(path)
+    with mistakes_named(path), np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    if not arrays:
+        raise UsageError(f"{path} holds no array")
+    return arrays
+
+
+@contextmanager
+def mistakes_named(path: Path) -> Iterator[None]:
+    """Read an .npz file inside; whatever is wrong with it becomes one line.
+
+    Raises:
+        UsageError: it is damaged, no .npz, or holds Python objects.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    # A broken header raises whatever Python's own tokenizer does, a broken archive whatever its decompressor does.
+    except Exception as error:
+        if isinstance(error, ValueError) and re.search("Object arrays|Python objects", str(error)):
+            raise UsageError(
+                f"{path} holds Python objects, which are not read",
+                remedy="save arrays of numbers or of fixed-length text",
+            ) from None
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> UsageError:
+    return UsageError(f"{path} is damaged or no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one")
+
+
+def sample_count(arrays: Arrays, path: Path | str) -> int:
+    """Return the number of samples, which is the length of every array's first axis.
+
+    Raises:
+        UsageError: there is none, an array has no axis, or the arrays disagree.
+    """
+    lengths = {name: array.shape[0] if array.ndim else None for name, array in arrays.items()}
+    for name, length in lengths.items():
+        if length is None:
+            raise UsageError(f"{path}: {name!r} is a single number; its first axis must count the samples")
+        if length == 0:
+            raise UsageError(f"{path}: {name!r} holds no sample")
+    counts = set(lengths.values())
+    if len(counts) != 1:
+        shown = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        raise UsageError(f"{path}: the arrays differ in their number of samples: {shown}")
+    return next(iter(counts)) or 0
