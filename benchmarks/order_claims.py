@@ -40,7 +40,7 @@ def carry_over(experiments: int) -> Iterator[Claim]:
                             f"bias of 3 % of carry-over, {where}{name.removeprefix('harness')}",
                             abs(one.bias),
                             0,
-                            0.003 if cells == 2 else 0.004,
+                            0.003 if name == "harness" or cells == 2 else 0.004,
                             0,
                         )
 

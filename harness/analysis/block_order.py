@@ -7,12 +7,15 @@ other one look slow. Here the predecessors are balanced, across the borders of b
 *   Two cells alternate, AB BA AB BA: within a block both follow the same cell, so what that left behind cancels. Alternating throughout
     would keep step with anything that comes back every fourth process, so one block repeats the order of the one before. A run that may
     end after any block does so several times, at growing distances.
-*   Up to `calm_order.MOST_CELLS` cells: most blocks begin with the cell that ended the one before, since within a block no cell follows
-    itself. Each block is the best of several random ones, such that neither predecessors nor waves make two cells look unlike.
+*   Three cells in a run of known length: most blocks begin with the cell that ended the one before, since within a block no cell follows
+    itself; the rest is shuffled.
+*   Up to `calm_order.MOST_CELLS` cells, and three where the run may end after any block: again most blocks begin with that cell, and each
+    is the best of several random ones, such that neither predecessors nor waves make two cells look unlike.
 *   More are shuffled such that each follows each, itself included, as equally often as can be.
 
-What repeats itself so strictly may keep step with what comes back regularly. So of two cells many orders are drawn, and the one that does
-so least is taken (`harness.analysis.order_resonance`). Fixed squares (Williams) do; `python -m benchmarks.orders` compares them.
+What repeats itself so strictly may keep step with what comes back regularly. So of two cells, and of three in a run of known length, many
+orders are drawn, and the one that does so least is taken (`harness.analysis.order_resonance`). Fixed squares (Williams) do; `python -m
+benchmarks.orders` compares them.
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ from collections.abc import Sequence
 from harness.analysis.calm_order import MOST_CELLS, Order, calm_orders
 from harness.analysis.order_resonance import resonances
 
-_DRAWN = 32
-"""Orders of a whole run of two cells that are drawn; they have few different ones."""
+_DRAWN, _DRAWN_OF_THREE = 32, 96
+"""Orders of a whole run of two and three cells that are drawn; two have few different ones."""
+_ANY_FIRST_OF_THREE = 0.15
+"""Share of the blocks of three cells that begin with any cell. Without them, orders of few blocks are so few that waves find their step;
+each leaves a third of a predecessor's effect in the ratio of its block, on average."""
 _TRIES = 8
 """Orders that are drawn for a block of many cells; the one whose predecessors are rarest so far is taken."""
 _MANY = 64
@@ -57,6 +63,9 @@ def block_orders(
     if len(cells) == 2:
         drawn = [_alternating(cells, blocks, last, rng, open_end=open_end) for _ in range(_DRAWN)]
         return drawn[int(resonances(drawn, open_end=open_end).argmin())]
+    if len(cells) == 3 and not open_end:
+        drawn = [_chained(cells, blocks, last, rng) for _ in range(_DRAWN_OF_THREE)]
+        return drawn[int(resonances(drawn).argmin())]
     if len(cells) <= MOST_CELLS:
         return calm_orders(cells, blocks, last, rng)
     follows = _Follows()
@@ -67,6 +76,19 @@ def block_orders(
         order = min((_shuffled(cells, last, follows, rng) for _ in range(tries)), key=lambda one: one[0])[1]
         last = follows.count([order], last)
         orders.append(order)
+    return orders
+
+
+def _chained(cells: Sequence[int], blocks: int, last: int | None, rng: random.Random) -> list[Order]:
+    """Shuffled blocks, each of which begins with the cell that ran last, but for a share of them."""
+    orders: list[Order] = []
+    for _ in range(blocks):
+        order = rng.sample(list(cells), len(cells))
+        if last in order and rng.random() >= _ANY_FIRST_OF_THREE:
+            place = order.index(last)
+            order[0], order[place] = order[place], order[0]
+        last = order[-1]
+        orders.append(tuple(order))
     return orders
 
 
