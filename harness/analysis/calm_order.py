@@ -29,8 +29,8 @@ _ANY_FIRST, _MOST_ANY_FIRST = 1 / 12, 2 / 3
 """Share of the random blocks that begin with any cell, by the number of cells; the others begin with the one that ran last. Within a block
 no cell follows itself, so only that lets each follow itself as often as others."""
 _ANOTHER_FIRST = {3: 0.18, 4: 0.05}
-"""Of so few cells, what it costs a block, by the number of blocks so far, to begin with another cell than the one that ran last. Such blocks
-even out the waves of few cells best, but each leaves a half or a third of a predecessor's effect in the ratio of its block."""
+"""Of so few cells, what it costs a block, by the number of blocks so far, to begin with another cell than the one that ran last. That evens
+out the waves of few cells best, but leaves a half or a third of a predecessor's effect in the ratio of the block."""
 
 Order = tuple[int, ...]
 
