@@ -20,9 +20,9 @@ from harness.analysis.order_resonance import Floats32, Ints, waves
 
 MOST_CELLS = 24
 """With more, a block takes long to choose, and a plain order hardly keeps step with anything: there are too many cells."""
-_MOST_TRIES, _LEAST_TRIES, _WORTH = 24, 6, 500
-"""Random blocks of which one is taken: fewer with many pairs of cells, since each pair takes time. With many
-more, orders become so alike that they keep step again."""
+_MOST_TRIES, _WORTH = 24, 180
+"""Random blocks of which one is taken: so many over the number of cells, since each takes time. With many more, orders of few cells become
+so alike that they keep step again; with fewer, tables of twelve cells do."""
 _LEFT_BEHIND = 0.15
 """Weight of what a cell leaves to its successor, beside that of waves."""
 _ANY_FIRST, _MOST_ANY_FIRST = 1 / 12, 2 / 3
@@ -53,7 +53,7 @@ def calm_orders(cells: Sequence[int], blocks: int, last: int | None, rng: random
     total: Floats32 = np.zeros((len(first), columns.shape[1] + count), dtype=np.float32)
     squares = np.zeros_like(total)
     found: list[Order] = []
-    tries = min(_MOST_TRIES, max(_LEAST_TRIES, _WORTH // len(first)))
+    tries = min(_MOST_TRIES, _WORTH // count)
     for block in range(blocks):
         tried = np.asarray([_shuffled(count, before, rng) for _ in range(tries)], dtype=np.int_)
         disturbed = _disturbed(tried, before, columns[block * count : (block + 1) * count])
