@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import orders
+from benchmarks import order_tables, orders
 from benchmarks.claims import Claim, share, table_row
 from harness.analysis.ratio_interval import BUDGET
 from harness.analysis.samples import MIN_BLOCKS
@@ -73,3 +73,35 @@ def carry_over_coverage(experiments: int) -> Iterator[Claim]:
         yield Claim(f"adaptive coverage with carry-over, {noise:.1%} of noise", adaptive, 0.93, 1, count)
         pairs = zip(row[::2], row[1::2], strict=True)
         table_row(f"{noise:.1%}", *(f"{share(fixed)} {share(opened)}" for fixed, opened in pairs), share(adaptive))
+
+
+def tables(experiments: int) -> Iterator[Claim]:
+    """Whole tables of several cells, fixed and adaptive: any wrong verdict under waves, coverage with carry-over."""
+    count = max(100, experiments // 5)
+    print(
+        "\nWhole tables of cells that are all alike. Square waves of 10 %, 0.2 % of noise: any wrong verdict, and coverage of the worst\n"
+        "cell, each under the worst wave. One cell heats its successor by 3 %: coverage of the worst cell with 0.2 % and 2 % of noise"
+    )
+    kinds = ("5", "8", "10", "20", "adaptive")
+    table_row("cells", *kinds, "heats: 5", "10", "20", "adaptive")
+    for cells in (3, 5, 8, 12):
+        row = []
+        for kind in kinds:
+            found = [
+                order_tables.adaptive(one, cells=cells, noise=0.002, experiments=count, seed=orders.SEED)
+                if kind == "adaptive"
+                else order_tables.fixed(
+                    one, cells=cells, blocks=int(kind), noise=0.002, experiments=count, seed=orders.SEED
+                )
+                for one in order_tables.waves_near(cells)
+            ]
+            most, least = order_tables.worst(found)
+            row.append(f"{most.wrong:.1%} / {least.covered:.1%}")
+            yield Claim(f"any wrong, worst square wave, {cells} cells, {kind}", most.wrong, 0, 0.02, count)
+        heated = [order_tables.carry_over(cells, noise, 2 * count, orders.SEED) for noise in (0.002, 0.02)]
+        for kind, *both in zip(("5", "10", "20", "adaptive"), *heated, strict=True):
+            row.append(" ".join(share(one.covered) for one in both))
+            for noise, one in zip((0.002, 0.02), both, strict=True):
+                where = f"{cells} cells, {kind}, {noise:.1%} of noise"
+                yield Claim(f"coverage with carry-over, {where}", one.covered, 0.93, 1, 2 * count)
+        table_row(str(cells), *row)

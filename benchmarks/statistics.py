@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         several_devices,
         order_claims.carry_over,
         order_claims.carry_over_coverage,
+        order_claims.tables,
         failures,
         hard_cases,
     ):

@@ -7,29 +7,30 @@ other one look slow. Here the predecessors are balanced, across the borders of b
 *   Two cells alternate, AB BA AB BA: within a block both follow the same cell, so what that left behind cancels. Alternating throughout
     would keep step with anything that comes back every fourth process, so one block repeats the order of the one before. A run that may
     end after any block does so several times, at growing distances.
-*   Up to `_FEW` cells: each block begins with the cell that ended the one before; the rest is shuffled. Within a block each cell follows
-    itself never and each other one as often, so just this makes all predecessors equally frequent. A run that may end after any block
-    leaves it to chance in a share of the blocks that grows with the number of cells, a quarter with three and over half with seven: it is
-    looked at so often that so strict an order would keep step now and then.
+*   Three cells in a run of known length: most blocks begin with the cell that ended the one before, since within a block no cell follows
+    itself; the rest is shuffled.
+*   Up to `calm_order.MOST_CELLS` cells, and three where the run may end after any block: again most blocks begin with that cell, and each
+    is the best of several random ones, such that neither predecessors nor waves make two cells look unlike.
 *   More are shuffled such that each follows each, itself included, as equally often as can be.
 
-What repeats itself so strictly may keep step with what comes back regularly. So of up to `_FEW` cells many orders are drawn, and the one
-that does so least is taken (`harness.analysis.order_resonance`). Fixed squares (Williams) do; `python -m benchmarks.orders` compares them.
+What repeats itself so strictly may keep step with what comes back regularly. So of two cells, and of three in a run of known length, many
+orders are drawn, and the one that does so least is taken (`harness.analysis.order_resonance`). Fixed squares (Williams) do; `python -m
+benchmarks.orders` compares them.
 """
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from harness.analysis.calm_order import MOST_CELLS, Order, calm_orders
 from harness.analysis.order_resonance import resonances
 
-_FEW = 7
-"""With more cells a plain order hardly keeps step with anything: there are too many."""
-_MOST_DRAWN, _MOST_OF_TWO, _LEAST_DRAWN, _WORTH = 96, 32, 8, 6000
-"""Orders of a whole run of few cells that are drawn; the one that keeps step least is taken. So many pairs of cells, counted in each block,
-are worth the time; a long run needs fewer orders, as it keeps step less. Two cells have few different ones."""
+_DRAWN, _DRAWN_OF_THREE = 32, 96
+"""Orders of a whole run of two and three cells that are drawn; two have few different ones."""
+_ANY_FIRST_OF_THREE = 0.15
+"""Share of the blocks of three cells that begin with any cell. Without them, orders of few blocks are so few that waves find their step;
+each leaves a third of a predecessor's effect in the ratio of its block, on average."""
 _TRIES = 8
 """Orders that are drawn for a block of many cells; the one whose predecessors are rarest so far is taken."""
 _MANY = 64
@@ -37,12 +38,6 @@ _MANY = 64
 _STRETCH, _GROWTH = (2.5, 7.0), (1.3, 2.3)
 """Of two cells in a run that may end early: length of the first stretch of alternating blocks, and how much longer each is than the one
 before."""
-
-_LOOSE = 1 / 12
-"""Share of the blocks of a run that may end early which begin with any cell, by the number of cells. So a twelfth of a predecessor's effect
-stays in the ratios, on average."""
-
-Order = tuple[int, ...]
 
 
 def block_orders(
@@ -66,13 +61,13 @@ def block_orders(
         return [tuple(cells)] * blocks
     last = next((one[-1] for one in reversed(earlier) if one), None)
     if len(cells) == 2:
-        return _calmest(lambda: _alternating(cells, blocks, last, rng, open_end=open_end), 2, open_end=open_end)
-    if len(cells) <= _FEW:
-        return _calmest(
-            lambda: _chained(cells, blocks, last, rng, _LOOSE * len(cells) if open_end else 0.0),
-            len(cells),
-            open_end=open_end,
-        )
+        drawn = [_alternating(cells, blocks, last, rng, open_end=open_end) for _ in range(_DRAWN)]
+        return drawn[int(resonances(drawn, open_end=open_end).argmin())]
+    if len(cells) == 3 and not open_end:
+        drawn = [_chained(cells, blocks, last, rng) for _ in range(_DRAWN_OF_THREE)]
+        return drawn[int(resonances(drawn).argmin())]
+    if len(cells) <= MOST_CELLS:
+        return calm_orders(cells, blocks, last, rng)
     follows = _Follows()
     follows.count(earlier)
     orders: list[Order] = []
@@ -84,21 +79,12 @@ def block_orders(
     return orders
 
 
-def _calmest(draw: Callable[[], list[Order]], cells: int, *, open_end: bool) -> list[Order]:
-    """The one of many orders that keeps step least with whatever comes back regularly."""
-    first = draw()
-    pairs = len(first) * math.comb(cells, 2)
-    most = _MOST_OF_TWO if cells == 2 else _MOST_DRAWN
-    drawn = [first, *(draw() for _ in range(min(most, max(_LEAST_DRAWN, _WORTH // pairs)) - 1))]
-    return drawn[int(resonances(drawn, open_end=open_end).argmin())]
-
-
-def _chained(cells: Sequence[int], blocks: int, last: int | None, rng: random.Random, loose: float) -> list[Order]:
+def _chained(cells: Sequence[int], blocks: int, last: int | None, rng: random.Random) -> list[Order]:
     """Shuffled blocks, each of which begins with the cell that ran last, but for a share of them."""
     orders: list[Order] = []
     for _ in range(blocks):
         order = rng.sample(list(cells), len(cells))
-        if last in order and not (loose and rng.random() < loose):
+        if last in order and rng.random() >= _ANY_FIRST_OF_THREE:
             place = order.index(last)
             order[0], order[place] = order[place], order[0]
         last = order[-1]

@@ -44,7 +44,7 @@ def resonances(orders: Sequence[Sequence[Sequence[int]]], *, open_end: bool = Fa
     ran = np.asarray(orders, dtype=np.int_)
     many, blocks, cells = ran.shape
     places = np.argsort(ran, axis=2)  # of each cell in each block, cells by number
-    waves, kinds = _waves(blocks * cells)
+    columns, kinds = waves(blocks * cells)
     kinds = np.concatenate([kinds, kinds.max() + 1 + np.arange(cells)])
     first, second = np.triu_indices(cells, 1)
     ends = np.arange(min(_FIRST_END, blocks), blocks + 1) if open_end else np.asarray([blocks])
@@ -52,7 +52,7 @@ def resonances(orders: Sequence[Sequence[Sequence[int]]], *, open_end: bool = Fa
     found = np.zeros(many)
     for number in range(many):
         at = np.arange(blocks)[:, None], places[number]
-        disturbed = np.concatenate([waves, _left_behind(ran[number])], axis=1).reshape(blocks, cells, -1)[at]
+        disturbed = np.concatenate([columns, _left_behind(ran[number])], axis=1).reshape(blocks, cells, -1)[at]
         differences = disturbed[:, first] - disturbed[:, second]
         beyond = _t_squares(differences, ends) / needed[:, None, None]
         if open_end:
@@ -85,8 +85,12 @@ def _left_behind(ran: Ints) -> Floats32:
 
 
 @lru_cache(maxsize=64)
-def _waves(processes: int) -> tuple[Floats32, Ints]:
-    """Sawtooths and square waves, a column each, and which columns are one wave in several phases."""
+def waves(processes: int) -> tuple[Floats32, Ints]:
+    """Return sawtooths and square waves, a column each, and which columns are one wave in several phases.
+
+    Args:
+        processes: the length of a column.
+    """
     at = np.arange(processes)
     columns: list[Floats] = []
     kinds: list[int] = []

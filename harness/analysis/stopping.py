@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from harness.analysis.block_order import LaterBlocks
 from harness.analysis.cells import baseline_key, key_of, matches
 from harness.analysis.metrics import Metric, counts
-from harness.analysis.predecessors import Before
+from harness.analysis.predecessors import REST_S, Before
 from harness.analysis.ranks import Floats
 from harness.analysis.ratio_interval import Estimate, paired
 from harness.analysis.resolution import ratio_resolution
@@ -34,10 +34,13 @@ _Ended = Mapping[CellKey | None, int]
 
 @dataclass(frozen=True, slots=True)
 class ProcessSummary:
-    """The facts of a finished process that decide: its average latency if it counts, and how long it kept the device."""
+    """The facts of a finished process that decide: its average latency if it counts, how long it kept the device, and when it ran."""
 
     value_us: float | None
     device_s: float
+    began: datetime | None = None
+    ended: datetime | None = None
+    """None where nobody asks what it left to the next."""
 
 
 def process_of(result: Result) -> ProcessSummary:
@@ -45,7 +48,12 @@ def process_of(result: Result) -> ProcessSummary:
     kept_s = result.device_s
     if kept_s is None:  # older versions did not record it: take the last attempt alone
         kept_s = result.duration_s + (result.conditions.waited_s or 0.0)
-    return ProcessSummary(counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY), kept_s)
+    return ProcessSummary(
+        counts(result, Metric.INFERENCE_AVG, Purpose.LATENCY),
+        kept_s,
+        began=result.started_at,
+        ended=result.started_at + timedelta(seconds=result.duration_s),
+    )
 
 
 def compared_cells(trials: Iterable[Trial], baseline: Mapping[str, Scalar] | None) -> dict[CellKey, CellKey]:
@@ -191,13 +199,22 @@ class Stopping:
         orders = self._later.orders([frozenset(self._numbers[key] for key in cells) for cells in ran])
         return [[keys[number] for number in order] for order in orders]
 
-    def _before(self, index: int, ended: _Ended) -> list[dict[CellKey, CellKey | None]]:
-        """Of each block so far, which cell ran before each."""
+    def _before(
+        self, index: int, ended: _Ended, processes: Mapping[str, ProcessSummary]
+    ) -> list[dict[CellKey, CellKey | None]]:
+        """Of each block so far, which cell ran before each; None after a long rest, as after a run was resumed."""
         found = []
         last: CellKey | None = None
-        for order in self._orders(index, ended):
-            found.append(dict(zip(order, [last, *order], strict=False)))
-            last = order[-1] if order else last
+        rests: datetime | None = None
+        for number, order in enumerate(self._orders(index, ended)):
+            ran = {key: processes.get(trial.trial_id) for key, trial in self._blocks[number]}
+            before: dict[CellKey, CellKey | None] = {}
+            for key in order:
+                one = ran[key]
+                long = one and one.began and rests and (one.began - rests).total_seconds() >= REST_S
+                before[key] = None if long else last
+                last, rests = key, one.ended if one else None
+            found.append(before)
         return found
 
     def _in_order(self, index: int, left: tuple[Trial, ...], ended: _Ended) -> tuple[Trial, ...]:
@@ -239,7 +256,7 @@ class Stopping:
             return ([] if None in ended else [decision(None, "nothing_to_compare", 0)]), None
         late = self._plan.device_s is not None and spent_s >= self._plan.device_s
         values = _values(so_far, processes)
-        before = self._before(index, ended)
+        before = self._before(index, ended, processes)
         found: list[Decision] = []
         widths: list[float] = []
         for head, base in self._base_of.items():

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from harness.analysis.block_order import _repeats, block_orders
+from harness.analysis.block_order import _chained, _repeats
+from harness.analysis.calm_order import _shuffled
 
 
 class Held(random.Random):
@@ -51,14 +52,26 @@ def test_of_a_fixed_number_of_blocks_any_but_the_first_may_repeat_the_one_before
     assert _repeats(2, random.Random(1), open_end=False) == {1}
 
 
-@pytest.mark.parametrize(("cells", "share"), [(3, 3 / 12), (5, 5 / 12), (7, 7 / 12)])
-def test_a_twelfth_of_the_blocks_for_each_cell_begins_with_any_where_a_run_may_end_early(
+@pytest.mark.parametrize(
+    ("cells", "share"), [(3, 3 / 12), (5, 5 / 12), (7, 7 / 12), (8, 8 / 12), (9, 8 / 12), (24, 8 / 12)]
+)
+def test_a_twelfth_of_the_blocks_that_are_tried_for_each_cell_begins_with_any_at_most_two_thirds(
     cells: int, share: float
 ) -> None:
-    def begins_with_the_last(at: float, *, open_end: bool) -> int:
-        orders = block_orders(range(cells), 20, held(at), open_end=open_end)
-        return sum(one[-1] == two[0] for one, two in pairwise(orders))
+    def begin_with_the_last(at: float) -> int:
+        chance = held(at)
+        return sum(_shuffled(cells, 1, chance)[0] == 1 for _ in range(20))
 
-    assert begins_with_the_last(share + 0.001, open_end=True) == 19
-    assert begins_with_the_last(share - 0.001, open_end=True) < 19
-    assert begins_with_the_last(0.0, open_end=False) == 19, "a run of fixed length never does"
+    assert begin_with_the_last(share + 0.001) == 20
+    assert begin_with_the_last(share - 0.001) < 20
+    assert sorted(_shuffled(cells, None, held(1.0))) == list(range(cells)), "nothing ran before"
+
+
+def test_of_three_cells_in_a_run_of_known_length_fifteen_percent_of_the_blocks_begin_with_any() -> None:
+    def begin_with_the_last(at: float) -> int:
+        orders = _chained([4, 7, 9], 20, 7, held(at))
+        assert all(sorted(order) == [4, 7, 9] for order in orders)
+        return sum(one[-1] == two[0] for one, two in pairwise([(7,), *orders]))
+
+    assert begin_with_the_last(0.151) == 20, "the first, too, after what ran before"
+    assert begin_with_the_last(0.149) < 20

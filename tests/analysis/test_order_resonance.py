@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.order_resonance import _left_behind, _t_squares, _waves, resonances
+from harness.analysis.order_resonance import _left_behind, _t_squares, resonances
+from harness.analysis.order_resonance import waves as columns_and_kinds
 
 Order = Sequence[Sequence[int]]
 
@@ -90,7 +91,7 @@ def test_a_single_block_has_no_spread_and_so_no_t() -> None:
 
 
 def test_the_waves_by_hand() -> None:
-    columns, kinds = _waves(6)
+    columns, kinds = columns_and_kinds(6)
     # 2 + 3 + ... + 12 phases, then twelve each of thirteen to twenty-four; a sawtooth and a square wave of each.
     assert columns.shape == (6, 2 * (77 + 12 * 12))
     assert sorted(set(kinds.tolist())) == list(range(46))

@@ -247,7 +247,7 @@ def test_what_counts_of_a_result() -> None:
     def seen(**changes: object) -> ProcessSummary:
         return process_of(replace(result(12.5), **changes))  # type: ignore[arg-type]  # any field of a Result
 
-    assert seen() == ProcessSummary(12.5, 1.0)
+    assert replace(seen(), began=None, ended=None) == ProcessSummary(12.5, 1.0)
     assert seen(status=Status.INVALID).value_us is None
     assert seen(measurement=None).value_us is None
     assert seen(conditions=Conditions(waited_s=30.0)).device_s == 31.0

@@ -98,8 +98,10 @@ def check_decisions(decisions: tuple[Decision, ...]) -> None:
     narrow, wide = decisions
     assert wide.ci_low is not None
     assert wide.ci_high is not None
-    assert 0.38 < wide.ci_low < 0.45
-    assert 0.55 < wide.ci_high < 0.62
+    # It holds both of what the cell takes in turn. By ranks it ends there; if blocks are set aside, which depends on the order that was
+    # drawn, by Student's t with five, three of 0.6 and two of 0.4 or the reverse: from 0.34 to 0.65, or from 0.37 to 0.71.
+    assert 0.34 < wide.ci_low < 0.401
+    assert 0.599 < wide.ci_high < 0.71
     assert narrow.device_s < wide.device_s
 
 

@@ -179,15 +179,17 @@ def test_what_a_model_is_fed_with_is_part_of_what_a_trial_asks() -> None:
 
 
 def test_predecessors_are_balanced_and_cells_that_cannot_run_take_no_part() -> None:
-    trials = run(plan(topology=SINGLE), processes=12, cpus=["all", "f0"], models=["x"]).trials
-    cells = sorted({(t.model.name, t.delegate.name) for t in trials})
-    assert len(cells) == 4
-    ran = [(t.model.name, t.delegate.name) for t in trials]
-    follows = Counter(pairwise(ran))
-    counts = [follows[one, two] for one in cells for two in cells]
-    assert max(counts) - min(counts) <= 4, "47 over 16 pairs"
-    blocks = [[one for one, t in zip(ran, trials, strict=True) if t.block == block] for block in range(12)]
-    assert all(one[-1] == two[0] for one, two in pairwise(blocks)), "each cell follows itself as often as the others"
+    itself = 0
+    for seed in range(10):
+        trials = run(plan(topology=SINGLE), seed=seed, processes=12, cpus=["all", "f0"], models=["x"]).trials
+        cells = sorted({(t.model.name, t.delegate.name) for t in trials})
+        assert len(cells) == 4
+        ran = [(t.model.name, t.delegate.name) for t in trials]
+        follows = Counter(pairwise(ran))
+        apart = [follows[one, two] for one in cells for two in cells if one != two]
+        assert max(apart) - min(apart) <= 5, "47 over 16 pairs"
+        itself += sum(follows[one, one] for one in cells)
+    assert itself >= 50, "cells follow themselves, too, in about 68 of 470: in a plain shuffle in 27"
 
 
 def test_of_two_cells_either_order_is_the_others_reverse_but_once() -> None:
