@@ -20,6 +20,8 @@ settings.load_profile("any_speed")
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    # Workers send reports as UTF-8, and a log line may name a file whose name is no text.
+    report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
     if (
         report.skipped
         and os.environ.get("HARNESS_REQUIRE_SYSTEM_PACKAGES")
