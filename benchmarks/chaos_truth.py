@@ -29,7 +29,8 @@ CAUSES: Mapping[FaultKind, frozenset[Cause]] = {
     FaultKind.STORAGE_FULL: frozenset({Cause.STORAGE_FULL}),
     FaultKind.READ_ONLY: frozenset({Cause.PUSH_FAILED}),
     FaultKind.PERMISSION_DENIED: frozenset({Cause.PUSH_FAILED}),
-    FaultKind.UNAUTHORIZED: frozenset({Cause.DEVICE_UNAUTHORIZED}),
+    # Until the server has asked the device again, it only knows that it has gone.
+    FaultKind.UNAUTHORIZED: frozenset({Cause.DEVICE_UNAUTHORIZED, Cause.DEVICE_LOST}),
     FaultKind.BATTERY_LOW: frozenset({Cause.BATTERY_LOW}),
     # A phone that was nearly empty before it went off cannot be told from one that rebooted.
     FaultKind.BATTERY_DEAD: frozenset({Cause.BATTERY_LOW, Cause.DEVICE_REBOOTED}),
@@ -62,6 +63,8 @@ _SHOWS_WITHIN_S = 60.0
 _LASTS_ON_S = 15.0
 """After a fault's end the device may still be on its way back."""
 _EARLY_S = 0.5
+_UNDER_WAY_S = 5.0
+"""A command that a controller sent before it was killed may begin so much later on a busy machine."""
 
 
 @dataclass(slots=True)
@@ -96,6 +99,8 @@ class _Fault:
     hit: bool
     """Whether something still ran that it could hit."""
     fate: str = ""
+    own: _Seen | None = None
+    """The cause that it was found by."""
 
     @property
     def trial(self) -> str | None:
@@ -208,13 +213,16 @@ def _faults_are_found(
     kills: Sequence[float],
     starts: Mapping[str, Sequence[float]],
 ) -> None:
+    ends = {result.trial.trial_id: _end(result) for result in results}
+    for fault in faults:
+        # Its output was whole, though its shell was still there: it struck whatever came next, if anything.
+        fault.hit = fault.hit and not (_strikes_a_trial(fault) and ends.get(fault.trial or "", fault.at_s) < fault.at_s)
     # Those that hit something choose first, and among them those of which it is known what: what they must have shown is not another's to
     # be found by.
     for fault in sorted(faults, key=lambda one: (not one.hit, not _strikes_a_trial(one), one.at_s)):
         own = next((one for one in seen if not one.taken and _is_own(fault, one, starts)), None)
         if own is not None:
-            own.taken, fault.fate = True, "found"
-    ends = {result.trial.trial_id: _end(result) for result in results}
+            own.taken, fault.fate, fault.own = True, "found", own
     for fault in faults:
         count = judgement.faults.setdefault(fault.kind, Count())
         count.injected += 1
@@ -264,7 +272,8 @@ def _hides(other: _Fault, fault: _Fault, starts: Mapping[str, Sequence[float]]) 
     """Whether another fault had the device already, or ended the same attempt in its own way (with the pull that follows the run, say)."""
     if other.text and other.text == fault.text:
         return True
-    if fault.trial is not None and fault.trial == other.trial and fault.at_s <= other.at_s:
+    struck = other.own.trial if other.own is not None else other.trial
+    if fault.trial is not None and fault.trial in (other.trial, struck) and fault.at_s <= other.at_s:
         return not _began_anew(fault, other.at_s, starts)
     return other.at_s - _EARLY_S <= fault.at_s <= other.at_s + other.lasts_s + 2.0
 
@@ -317,7 +326,9 @@ def _starts_are_told(
         began = starts.get(trial, [])
         told = len(result.setbacks) + (not _is_last_setback(result))
         # A controller that was killed with it in flight may have been at any of its attempts.
-        lost = ATTEMPTS * sum(any(start <= kill for start in began) and kill <= _end(result) for kill in kills)
+        lost = ATTEMPTS * sum(
+            any(start <= kill + _UNDER_WAY_S for start in began) and kill <= _end(result) for kill in kills
+        )
         if len(began) > told + result.conditions.repeats + lost:
             judgement.violations.append(f"{serial}: {trial} was started {len(began)} times, its result tells of {told}")
         if result.status is Status.OK and not began:

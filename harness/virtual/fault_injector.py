@@ -206,10 +206,11 @@ class FaultInjector:
     async def _later(self, due: DueFault, operation: _Running | None) -> None:
         if due.delay_s:
             await asyncio.sleep(due.delay_s)
-        await self._happen(due, None if operation is None else not operation.over)
+        await self._happen(due, operation)
 
-    async def _happen(self, due: DueFault, running: bool | None) -> None:
+    async def _happen(self, due: DueFault, operation: _Running | None) -> None:
         kind, rule, wire = due.rule.fault, due.rule, self._wire
+        running = None if operation is None else not operation.over
         assert wire is not None  # noqa: S101  # nothing is due before the start
         if not wire.available:
             self._miss(due, "the device is off the bus")
@@ -254,9 +255,9 @@ class FaultInjector:
             case FaultKind.MOVED:
                 await self._move(due, wire, running)
             case FaultKind.KILLED:
-                await self._end_benchmark(due, running, self._frail().kill_benchmark)
+                await self._end_benchmark(due, operation, self._frail().kill_benchmark)
             case FaultKind.CRASHED:
-                await self._end_benchmark(due, running, self._frail().crash_benchmark)
+                await self._end_benchmark(due, operation, self._frail().crash_benchmark)
             case FaultKind.CLOCK_JUMP:
                 self._record(due, running=running, by_s=rule.by_s)
                 self._ailments.clock_offset_s += rule.by_s
@@ -280,15 +281,20 @@ class FaultInjector:
                 await self._last(due)
 
     async def _end_benchmark(
-        self, due: DueFault, running: bool | None, end: Callable[[], Awaitable[str | None]]
+        self, due: DueFault, operation: _Running | None, end: Callable[[], Awaitable[str | None]]
     ) -> None:
         deadline = asyncio.get_running_loop().time() + _VICTIM_S
-        while (victim := await end()) is None:
+        while True:
+            if operation is not None and operation.over:
+                self._miss(due, "its command is over")  # the next one's benchmark is not what it was meant for
+                return
+            if (victim := await end()) is not None:
+                break
             if asyncio.get_running_loop().time() > deadline:
                 self._miss(due, "no benchmark runs")
                 return
             await asyncio.sleep(0.02)
-        self._record(due, running=running, victim=victim)
+        self._record(due, running=None if operation is None else True, victim=victim)
 
     async def _last(self, due: DueFault) -> None:
         """Wait until the fault is over."""

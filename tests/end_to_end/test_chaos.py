@@ -112,6 +112,33 @@ def judged(log: list[dict[str, Any]], *results: Result, kills: tuple[float, ...]
     return judge({"d": [*log, *began]}, {"d": list(results)}, [T0 + kill for kill in kills])
 
 
+def test_what_strikes_a_trial_whose_output_is_whole_strikes_what_comes_next() -> None:
+    log = [fault("adb_server_killed", 2.4)]
+    first, second = result(), result("t2", at_s=3.0, setbacks=(setback(Cause.ADB_SERVER_LOST, 2.8),))
+    found = judged(log, first, second)
+    assert not found.violations
+    assert found.faults["adb_server_killed"].found == 1
+    assert judged([fault("adb_server_killed", 1.4)], first, second).violations  # in the middle of its process
+
+
+def test_a_fault_may_hide_an_earlier_one_of_the_same_attempt_though_it_names_no_trial() -> None:
+    lost = fault("lost", 4.0, trial="", during="push")
+    ended = result(at_s=20.0, setbacks=(setback(Cause.DEVICE_LOST, 4.1),))
+    assert not judged([fault("truncated", 1.0), lost], ended).violations
+    other = result("t2", at_s=20.0, setbacks=(setback(Cause.DEVICE_LOST, 4.1),))
+    assert judged([fault("truncated", 1.0), lost], result(), other).violations  # another trial's
+
+
+def test_a_command_may_begin_after_its_controller_was_killed() -> None:
+    late = [start(1.0)]
+    assert not judged(late, result(at_s=9.0), kills=(0.5,)).violations
+    assert judged(late, result(at_s=9.0)).violations
+
+
+def test_a_device_that_trusts_nobody_may_first_be_gone() -> None:
+    assert not judged([fault("unauthorized", 1.0)], result(setbacks=(setback(Cause.DEVICE_LOST, 1.2),))).violations
+
+
 def test_a_fault_with_its_cause_is_found() -> None:
     found = judged([fault("lost", 1.0)], result(setbacks=(setback(Cause.DEVICE_LOST, 1.2),)))
     assert not found.violations

@@ -330,6 +330,15 @@ def boot_id(phone: AdbTarget) -> str:
     return phone.run("cat /proc/sys/kernel/random/boot_id", timeout_s=10).stdout.decode().strip()
 
 
+def test_a_benchmark_of_the_next_command_is_not_killed_for_one_that_is_over(tmp_path: Path) -> None:
+    late = {"fault": "killed", "during": "shell", "match": "first", "delay_s": 0.3}
+    with suffering(tmp_path, late, plain=False) as farm:
+        target(farm).run("true first", timeout_s=10)
+        eventually(lambda: any(event["event"] == "fault_missed" for event in truth(farm)))
+        assert [event["reason"] for event in truth(farm) if event["event"] == "fault_missed"] == ["its command is over"]
+        assert injected(farm) == []
+
+
 def test_reboot_battery_serial_and_the_low_memory_killer(tmp_path: Path) -> None:
     faults = (
         {"fault": "killed", "during": "shell", "match": "benchmark_model"},
