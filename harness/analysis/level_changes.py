@@ -32,6 +32,8 @@ _STAYING_EFFECT = 0.5
 """Share of the smallest effect that it must keep."""
 _NEAR = 3
 """Nights by which the detectors may differ and mean the same change."""
+_BESIDE, _BESIDE_EARLY = 1, 2
+"""Nights at each side of a change that are possible ones in any case; the latter until its night is settled."""
 _MOST_FREEDOM = 60.0
 
 Kind = Literal["hint", "alert", "tonight"]
@@ -59,8 +61,12 @@ class LevelChange:
 
     @property
     def possible(self) -> tuple[int, int]:
-        """First and last night on which what made the change may lie: whatever the nights tell, that before and that after `first_bad`."""
-        return max(1, min(self.earliest, self.first_bad - 1)), max(self.latest, self.first_bad + 1)
+        """First and last night on which what made the change may lie.
+
+        Whatever the nights tell, these are the nights beside `first_bad` too; two at each side while few nights have passed.
+        """
+        beside = _BESIDE_EARLY if self.nights_after <= SETTLED else _BESIDE
+        return max(1, min(self.earliest, self.first_bad - beside)), max(self.latest, self.first_bad + beside)
 
 
 def level_changes(nights: Nights, *, series: int) -> tuple[LevelChange, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.analysis.history_changes import changes_in
 from harness.records.history import ChangeVerdict, Ground, Series
-from tests.analysis.history_nights import NOW, noisy, series, stepped, with_nights
+from tests.analysis.history_nights import NOW, first, noisy, series, stepped, with_nights
 
 AFTER = range(60, 100)
 
@@ -43,6 +43,12 @@ def test_ground_may_change_a_night_beside() -> None:
     for begin in (59, 61):
         one = with_nights(series(stepped(60, 40)), range(begin, 100), ground=Ground(fingerprint="b"))
         assert changes_in([one], now=NOW)[0].verdict is ChangeVerdict.EXPLAINED
+
+
+def test_ground_may_change_two_nights_beside_while_few_nights_have_passed() -> None:
+    one = with_nights(series(stepped(60, 40)), range(58, 100), ground=Ground(fingerprint="b"))
+    assert changes_in([first(one, 64)], now=NOW)[0].verdict is ChangeVerdict.EXPLAINED
+    assert changes_in([one], now=NOW)[0].verdict is ChangeVerdict.SUSPECTED
 
 
 def test_an_improvement_may_be_explained() -> None:
