@@ -1,6 +1,7 @@
 // Every night of one series: estimates with intervals, gaps, levels, changes, and what changed of the ground and of the files.
 
-const NIGHTS = { left: 60, right: 16, line: 14, plot: 260, axis: 20, lane: 17 };
+// `bold`: how much wider bold text is than `textWidth` says, which measures plain text.
+const NIGHTS = { left: 60, right: 16, line: 14, plot: 260, axis: 20, lane: 17, bold: 1.15 };
 const LANES = [['ground', 'ground'], ['tested', 'files']];
 
 /** Round dates for an axis: [[second, text]...], about `count` of them. */
@@ -100,8 +101,9 @@ function nightChart(one, nights, { fromZero, width }) {
     const text = `${change.ratio[0] > 1 ? '▲' : '▼'} ${signedPercent(change.ratio[0])} ${change.states.join(', ')}${older ? `, since ${day(change.bad[1])}` : ''}`;
     const words = `${day(change.bad[1])}: ${text.slice(2)}, ${intervalOf(change.ratio)}; last night before it ${day(change.good[1])}`;
     if (!older) drawing.append(withTitle(svg('rect', { class: `turn ${rank}`, x: from.toFixed(1), y: top, width: Math.max(1.5, to - from).toFixed(1), height: NIGHTS.plot }), words));
-    const start = Math.min(to, right + NIGHTS.right - textWidth(text) - 2);
-    const row = place(start, textWidth(text));
+    const room = textWidth(text) * NIGHTS.bold;
+    const start = Math.min(to, right + NIGHTS.right - room - 2);
+    const row = place(start, room);
     if (row >= 0) drawing.append(label(start, 26 + row * NIGHTS.line, text, 'start', `turn-words ${rank}`));
     if (change.verdict === 'refuted') continue;
     const index = claimed.indexOf(change);

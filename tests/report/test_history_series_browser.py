@@ -159,6 +159,17 @@ def test_a_change_before_the_first_night_shown_has_its_date_and_no_band(open_rep
     expect(page.locator("#night-chart line.level")).to_have_count(1)
 
 
+def test_the_words_on_a_change_of_the_last_nights_end_within_the_drawing(open_report: Open, tmp_path: Path) -> None:
+    nights = [night(n, 8600 + 9.17 * (n % 4)) for n in range(40)]
+    path = tmp_path / "report.html"
+    write_history_report([series_of(SLOWER, nights)], [change_of(SLOWER, 38)], path, title="lab", now=NOW)
+    page = open_series(open_report, path, SLOWER)
+    room = page.locator("#night-chart .turn-words").evaluate(
+        "words => words.ownerSVGElement.getBoundingClientRect().right - words.getBoundingClientRect().right"
+    )
+    assert room >= 0
+
+
 def test_runs_are_linked_where_their_report_is(open_report: Open, tmp_path: Path) -> None:
     there = tmp_path / "a run#1"
     there.mkdir()
