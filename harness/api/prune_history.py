@@ -69,6 +69,8 @@ def prune_history(
     with open_history(database, create=False, wait_s=wait_s) as db:
         from harness.history.prune import forget_files, mark_pruned, needed_files, old_runs
 
+        if db.migration is not None and db.migration.words:
+            watcher.notice(db.migration.words)
         pruned: list[PrunedRun] = []
         left: list[str] = []
         folders_gone = 0
