@@ -119,12 +119,13 @@ def _list_changes(
 
     with db.read() as connection:
         series = [one.key for one in chosen_series(connection, metrics=metrics or None, where=chosen).values()]
-        found = [one for one in known_changes(connection, series=series) if since is None or one.first_bad_at >= since]
+        known = known_changes(connection, series=series)
+    found = [one for one in known if since is None or one.first_bad_at >= since]
     if as_json:
         _print_document({"changes": [change_document(one) for one in found]})
         return
     with reader_may_leave():
-        print_changes(found, open_console())
+        print_changes(found, open_console(), older=len(known) - len(found), since=since)
 
 
 def _print_document(document: dict[str, Any]) -> None:
