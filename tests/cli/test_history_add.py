@@ -118,6 +118,7 @@ def test_pruning_says_what_goes_and_what_would(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {
         "runs": [{"run_id": "monday", "path": str(run), "files": 1, "size_bytes": 2_000_000}],
         "left": [],
+        "gone": 0,
         "files": [],
     }
     assert not logs.exists()
