@@ -15,6 +15,9 @@ FailOn = Literal["confirmed", "suspected"]
 LEAST_NIGHTS = LEAST_BEFORE + SHARES[0][0]
 """A series with fewer nights shows no change: nobody knows yet how much its nights differ."""
 
+SIDE_MARGIN = 2
+"""Nights that each side of an experiment keeps from the change. Nearly all changes are dated within one night."""
+
 RANKED = (
     ChangeVerdict.CONFIRMED,
     ChangeVerdict.SUSPECTED,

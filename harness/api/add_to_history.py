@@ -60,8 +60,8 @@ def add_to_history(
     stored: list[AddedRun] = []
     refused: dict[Path, UsageError] = {}
     with open_history(database, wait_s=wait_s) as db:
-        if db.migration is not None and db.migration.copy is not None:
-            watcher.notice(f"the history was migrated; as it was: {db.migration.copy}")
+        if db.migration is not None and db.migration.words:
+            watcher.notice(db.migration.words)
         for path in map(Path, runs):
             try:
                 with watcher.phase(f"adding {path}"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ class PrunedHistory:
     runs: tuple[PrunedRun, ...]
     left: tuple[str, ...]
     """Sentences on runs that were left alone, and why."""
+    gone: int
+    """Number of old runs whose folder is gone: there is nothing to remove."""
     files: tuple[KeptFile, ...]
     """Kept files that nobody used for longest."""
 
@@ -45,7 +48,8 @@ def prune_history(
     wait_s: float = WAIT_S,
     watcher: RunWatcher | None = None,
 ) -> PrunedHistory:
-    """Remove what the history need not keep. Results, reports and the ends of logs that reports show always stay.
+    """Remove what the history need not keep. Results, reports and the ends of logs that reports show always stay, and so do kept files
+    that an experiment on an open regression may take.
 
     Args:
         keep_logs: remove the raw logs of runs that began longer ago; None keeps them all.
@@ -63,11 +67,18 @@ def prune_history(
     store = BlobStore(max_bytes=keep_bytes)
     now = datetime.now(UTC)
     with open_history(database, create=False, wait_s=wait_s) as db:
-        from harness.history.prune import forget_files, mark_pruned, old_runs
+        from harness.history.prune import forget_files, mark_pruned, needed_files, old_runs
 
+        if db.migration is not None and db.migration.words:
+            watcher.notice(db.migration.words)
         pruned: list[PrunedRun] = []
         left: list[str] = []
+        folders_gone = 0
         for run in old_runs(db, now - keep_logs) if keep_logs is not None else ():
+            if not os.path.lexists(run.path):
+                # It is asked for again next time: a drive that is not there now may come back.
+                folders_gone += 1
+                continue
             try:
                 with watcher.phase(f"pruning {run.path}"):
                     logs = prune_run(run.path, run.run_id, now=now, dry_run=dry_run)
@@ -77,10 +88,10 @@ def prune_history(
             if not dry_run:
                 mark_pruned(db, run.run_id, now)
             pruned.append(PrunedRun(run_id=run.run_id, path=run.path, logs=logs))
-        gone = store.prune(dry_run=dry_run)
+        gone = store.prune(used=needed_files(db), dry_run=dry_run)
         if gone and not dry_run:
             forget_files(db, frozenset(one.sha256 for one in gone))
-    return PrunedHistory(runs=tuple(pruned), left=tuple(left), files=gone)
+    return PrunedHistory(runs=tuple(pruned), left=tuple(left), gone=folders_gone, files=gone)
 
 
 def prune_run(path: Path, run_id: str, *, now: datetime, dry_run: bool = False) -> PrunedLogs:

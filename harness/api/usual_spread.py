@@ -10,6 +10,7 @@ from harness.analysis.between_runs import BetweenRuns
 from harness.analysis.cell_selection import Pair
 from harness.analysis.metrics import Metric
 from harness.errors import HarnessError, UsageError
+from harness.files.terminal_text import printable
 from harness.history.database import open_history
 from harness.history.database_address import parse_address
 from harness.history.equal_nights import NightlySpreads
@@ -29,7 +30,8 @@ def usual_spread(
 ) -> Callable[[Pair], BetweenRuns | None]:
     """Return what is known of the spread between runs, by pairs of cells of two runs: the one that rests on more runs.
 
-    The history is opened only for a pair that asks for it, and never made. It does not count the two runs themselves.
+    The history is opened only for a pair that asks for it, and never made or migrated. If it cannot be read, it is not asked again: a
+    warning says so once. It does not count the two runs themselves.
 
     Args:
         base, head: the runs that are compared.
@@ -39,11 +41,11 @@ def usual_spread(
     Raises:
         UsageError: a calibration was written by a newer harness, or is damaged. From what is returned: you named a history, and there is
             none.
-        SetupError: from what is returned: the history that you named cannot be opened.
+        SetupError: from what is returned: the history that you named cannot be opened, or an older harness made it.
     """
     calibrated = spreads(base.devices, head.devices, str(metric))
     nightly = NightlySpreads(
-        read=lambda device: _series(database, device, metric),
+        read=Asked(database, metric),
         builds=common_builds(base.devices, head.devices),
         without={base.run_id, head.run_id},
     )
@@ -55,20 +57,43 @@ def usual_spread(
     return spread
 
 
-def _series(database: str | None, device: str, metric: Metric) -> tuple[Series, ...]:
-    try:
-        file = parse_address(database).file
-        if database is None and file is not None and not file.exists():
+class Asked:
+    """Reads the series of one device after the other, until the history fails.
+
+    Args:
+        database: as for `usual_spread`.
+        metric: the series' metric.
+    """
+
+    def __init__(self, database: str | None, metric: Metric) -> None:
+        self._database = database
+        self._metric = metric
+        self._failed = False
+
+    def __call__(self, device: str) -> tuple[Series, ...]:
+        """Return a device's series of the metric; none if the history has none, or failed."""
+        if self._failed:
             return ()
-        with open_history(database, create=False, wait_s=_WAIT_S) as db, db.read() as connection:
+        try:
+            return self._series(device)
+        except HarnessError as error:
+            if self._database is not None:
+                raise
+            self._failed = True
+            remedy = f" ({error.remedy})" if error.remedy else ""
+            log.warning(
+                "the history says nothing of the spread between runs: %s%s", printable(error.message), printable(remedy)
+            )
+            return ()
+
+    def _series(self, device: str) -> tuple[Series, ...]:
+        file = parse_address(self._database).file
+        if self._database is None and file is not None and not file.exists():
+            return ()
+        with open_history(self._database, create=False, migrate=False, wait_s=_WAIT_S) as db, db.read() as connection:
             from harness.history.series_reader import read_series
 
             try:
-                return read_series(connection, metrics=[metric], device=device)
+                return read_series(connection, metrics=[self._metric], device=device)
             except UsageError:  # it does not know the device
                 return ()
-    except HarnessError as error:
-        if database is not None:
-            raise
-        log.info("the history says nothing of the spread between runs: %s", error)
-        return ()

@@ -10,10 +10,10 @@ import click
 
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
+from harness.cli.opened_history import opened_history
 from harness.cli.printing import reader_may_leave
 from harness.files.indented_json import indented
 from harness.files.terminal_text import printable
-from harness.history.database import open_history
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -106,7 +106,7 @@ def _said(
 ) -> None:
     """Do it for all ids or for none, and say what became of the changes."""
     now = datetime.now(UTC)
-    with open_history(database, create=False, wait_s=wait_s) as db, db.begin() as connection:
+    with opened_history(database, wait_s) as db, db.begin() as connection:
         changed = {one.id: one for words in ids for one in work(connection, words, now)}
     from harness.formats.change_words import cell, metric_words
     from harness.formats.changes_json import change_document

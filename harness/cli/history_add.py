@@ -46,6 +46,7 @@ def add_command(
 ) -> None:
     """Add runs to the history."""
     stored: list[AddedRun] = []
+    looked_at = False
 
     def added(one: AddedRun) -> None:
         stored.append(one)
@@ -62,8 +63,9 @@ def add_command(
             added=added,
             watcher=TerminalWatcher(),
         )
+        looked_at = True
     finally:
-        if as_json and stored:
+        if as_json and (stored or looked_at):
             _print_document(stored)
     for error in done.refused.values():
         click.echo(printable(f"harness: {error.message}"), err=True)

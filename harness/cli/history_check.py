@@ -14,6 +14,7 @@ from harness.api.check_history import DEFAULT_METRICS, check_history, refreshed
 from harness.cli.console import open_console
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
+from harness.cli.opened_history import opened_history
 from harness.cli.output_option import OutputFile, only_once
 from harness.cli.printing import reader_may_leave
 from harness.cli.seconds_option import Seconds
@@ -21,7 +22,6 @@ from harness.cli.series_options import series_options
 from harness.errors import HarnessError, UsageError
 from harness.files.indented_json import indented
 from harness.files.whole_file import text_output_file
-from harness.history.database import open_history
 
 if TYPE_CHECKING:
     from harness.analysis.checked_history import CheckedHistory, FailOn
@@ -117,7 +117,7 @@ def check_command(
     if budget_s is not None and not confirms:
         raise UsageError("--budget goes with --confirm")
     tried: tuple[Tried, ...] = ()
-    with open_history(database, create=False, wait_s=wait_s) as db:
+    with opened_history(database, wait_s) as db:
         argument = db.address.argument
         checked = check_history(
             db,

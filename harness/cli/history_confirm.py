@@ -8,13 +8,13 @@ import click
 
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.database_option import database_option
+from harness.cli.opened_history import opened_history
 from harness.cli.output_option import OutputPath
 from harness.cli.printing import reader_may_leave
 from harness.cli.seconds_option import Seconds
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.experiments.confirm_change import BUDGET_S, Confirmation, confirm
 from harness.files.indented_json import indented
-from harness.history.database import open_history
 
 _EPILOG = """\b
 Examples:
@@ -77,7 +77,7 @@ def confirm_command(
     as_json: bool,
 ) -> None:
     """Measure the old and the new side of a change in turn, and say whether it is real."""
-    with open_history(database, create=False) as db:
+    with opened_history(database) as db:
         found = confirm(
             db, change_id, budget_s=budget_s, devices=selectors, out=out, wait_s=wait_s, watcher=TerminalWatcher()
         )

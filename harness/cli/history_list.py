@@ -12,13 +12,14 @@ from rich.markup import escape
 from harness.cli.console import open_console
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
+from harness.cli.opened_history import opened_history
 from harness.cli.printing import reader_may_leave
 from harness.cli.series_options import series_options
 from harness.errors import UsageError
 from harness.files.indented_json import indented
 from harness.files.terminal_text import printable
 from harness.formats.narrow_table import Column, print_table, say
-from harness.history.database import HistoryDatabase, open_history
+from harness.history.database import HistoryDatabase
 
 if TYPE_CHECKING:
     from harness.history.run_list import ListedRun
@@ -55,7 +56,7 @@ def list_command(
     chosen = {"device": device, "model": model, "delegate": delegate}
     if kind is None and (metrics or any(chosen.values())):
         raise UsageError("--metric, --device, --model and --delegate choose series", remedy="add --series or --changes")
-    with open_history(database, create=False, wait_s=wait_s) as db:
+    with opened_history(database, wait_s) as db:
         if kind == "series":
             _list_series(db, metrics, chosen, since, as_json=as_json)
         elif kind == "changes":
@@ -118,12 +119,13 @@ def _list_changes(
 
     with db.read() as connection:
         series = [one.key for one in chosen_series(connection, metrics=metrics or None, where=chosen).values()]
-        found = [one for one in known_changes(connection, series=series) if since is None or one.first_bad_at >= since]
+        known = known_changes(connection, series=series)
+    found = [one for one in known if since is None or one.first_bad_at >= since]
     if as_json:
         _print_document({"changes": [change_document(one) for one in found]})
         return
     with reader_may_leave():
-        print_changes(found, open_console())
+        print_changes(found, open_console(), older=len(known) - len(found), since=since)
 
 
 def _print_document(document: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ Examples:
   harness history prune --keep-logs 8w --keep-files 50GB
 
 Results stay, in the history and in the run's folder, and so do the ends of logs that reports show. Models and binaries
-that no run has used for longest go first, until the others fit.
+that no run has used for longest go first, until the others fit; never those that an open regression needs.
 """
 
 
@@ -55,6 +55,9 @@ def prune_command(
     )
     for reason in done.left:
         click.echo(printable(f"left alone: {reason}"), err=True)
+    if done.gone:
+        runs = "1 run whose folder is" if done.gone == 1 else f"{done.gone} runs whose folders are"
+        click.echo(f"{runs} gone: nothing to prune", err=True)
     if as_json:
         click.echo(json.dumps(_document(done), indent=1))
         return
@@ -72,5 +75,6 @@ def _document(done: PrunedHistory) -> dict[str, object]:
             for one in done.runs
         ],
         "left": list(done.left),
+        "gone": done.gone,
         "files": [{"sha256": one.sha256, "size_bytes": one.size_bytes} for one in done.files],
     }

@@ -13,10 +13,10 @@ from harness.api.check_history import DEFAULT_METRICS
 from harness.api.report_history import TITLE, ReportedHistory, report_history
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
+from harness.cli.opened_history import opened_history
 from harness.cli.output_option import OutputFile, require_place
 from harness.cli.printing import reader_may_leave
 from harness.cli.series_options import series_options
-from harness.history.database import open_history
 
 _EPILOG = """\b
 Examples:
@@ -58,7 +58,7 @@ def report_command(
 ) -> None:
     """Write the HTML report of the history."""
     require_place(output)
-    with open_history(database, create=False, wait_s=wait_s) as db:
+    with opened_history(database, wait_s) as db:
         written = report_history(
             db,
             output,

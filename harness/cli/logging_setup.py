@@ -32,12 +32,15 @@ class _Stderr(IgnoresWriteErrors):
             self.handleError(record)
 
 
+_WARNED_OF = ("harness.runs.run_store", "harness.api.usual_spread")
+
+
 class _Warnings(IgnoresWriteErrors):
-    """Prints warnings about a run that was read on stderr, each once."""
+    """Prints warnings about a run that was read, or a history that could not be, on stderr, each once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.addFilter(logging.Filter("harness.runs.run_store"))
+        self.addFilter(lambda record: record.name in _WARNED_OF)
         self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:

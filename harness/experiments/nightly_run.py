@@ -117,7 +117,9 @@ def nightly(plan: NightPlan, watcher: RunWatcher | None = None) -> Night:
     watcher = watcher or RunWatcher()
     suites = _read(plan.suites)
     # Before hours of measuring: a history that is damaged, or made by a newer harness, is told at once.
-    open_history(plan.database).close()
+    with open_history(plan.database) as db:
+        if db.migration is not None and db.migration.words:
+            watcher.notice(db.migration.words)
     done: list[SuiteNight] = []
     for name, suite in suites:
         one = suite if isinstance(suite, SuiteNight) else _measured(plan, name, suite, watcher)

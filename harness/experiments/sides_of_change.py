@@ -1,8 +1,8 @@
 """Chooses the two nights whose files an experiment sets against each other. Pure.
 
 A change is dated to a night or two, and where every night has a new binary the neighbours of that date may both be old or both be new. So
-the old side is taken `MARGIN` nights before the last good one, the new side as many after the first bad one, as far as the series reaches
-and no other change lies between.
+the old side is taken `SIDE_MARGIN` nights before the last good one, the new side as many after the first bad one, as far as the series
+reaches and no other change lies between.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.analysis.checked_history import SIDE_MARGIN
 from harness.errors import SetupError, UsageError
 from harness.files.terminal_text import printable
 from harness.records.history import Change, NightEstimate, Series
-
-MARGIN = 2
-"""Nights that each side keeps from the change. Nearly all changes are dated within one night."""
 
 
 class NothingToRun(SetupError):
@@ -71,7 +69,7 @@ def sides_of(change: Change, series: Series, others: Iterable[Change] = ()) -> S
     lowest = max([0, *(at for at in bounds if at <= last)])
     highest = min([len(nights), *(at for at in bounds if at > first)]) - 1
     sides = SidesOfChange(
-        old=series.estimates[max(lowest, last - MARGIN)], new=series.estimates[min(highest, first + MARGIN)]
+        old=series.estimates[max(lowest, last - SIDE_MARGIN)], new=series.estimates[min(highest, first + SIDE_MARGIN)]
     )
     if not sides.words:
         # The margins are the same files; perhaps the files changed there and back again between them.

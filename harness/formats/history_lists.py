@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -46,8 +47,21 @@ def print_series(many: Sequence[Series], console: Console) -> None:
     say(console, f"\n{len(many)} series; times are UTC")
 
 
-def print_changes(many: Sequence[Change], console: Console) -> None:
-    """Print a line for each change."""
+def print_changes(many: Sequence[Change], console: Console, *, older: int = 0, since: datetime | None = None) -> None:
+    """Print a line for each change.
+
+    Args:
+        many: the changes.
+        console: where to.
+        older: how many more are known, which began before `since`.
+        since: the day from which on changes were asked for; None for all.
+    """
+    if not many and older and since is not None:
+        say(
+            console,
+            f"no change began on {since:%Y-%m-%d} or later; {older} older {'one is' if older == 1 else 'ones are'} known",
+        )
+        return
     if not many:
         say(console, "no change is known: harness history check looks for changes")
         return

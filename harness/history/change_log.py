@@ -24,6 +24,7 @@ from harness.history.change_rows import (
     found_values,
     verdict_of,
 )
+from harness.history.decided_level import decided_values, reopened_values
 from harness.history.series_reader import chosen_series
 from harness.history.tables import changes
 from harness.records.history import Change, ChangeVerdict, Evidence, Series, SeriesKey
@@ -74,8 +75,9 @@ def merge_found(
 ) -> tuple[Change, ...]:
     """Store what a check found, and return all known changes of the series that it looked at, oldest first.
 
-    A change found again keeps its id, its group, what an experiment and people said of it; it is dated anew. A suspicion that is no longer
-    found stays, with `unseen_since`: later nights do not bear it out, and it counts no more unless it is found again.
+    A change found again keeps its id, its group, what an experiment and people said of it; it is dated anew. One that was refuted or
+    accepted, and now lies clearly beyond what that was about, is a suspicion again, which nobody accepted or was told of. A suspicion that
+    is no longer found stays, with `unseen_since`: later nights do not bear it out, and it counts no more unless it is found again.
 
     Args:
         connection: in a transaction that may write.
@@ -94,7 +96,7 @@ def merge_found(
     result = matched(known, found, {one.key: Nights.of(one) for one in series})
     groups = groups_kept(result)
     for before, again in result.again:
-        _refresh(connection, before, again, groups.get(again.group, again.group))
+        _refresh(connection, before, again, groups.get(again.group, again.group), now)
     taken = {one.id for one in known_changes(connection, now=now)}
     for one in result.new:
         made = free_id(one.id, taken)
@@ -108,6 +110,8 @@ def merge_found(
 def accept(connection: Connection, words: str, now: datetime, *, undo: bool = False) -> tuple[Change, ...]:
     """Accept the new level of a change, or of all changes of a group: they no longer count. Return them.
 
+    One that grows clearly beyond its size of this moment counts again (`merge_found`).
+
     Args:
         connection: in a transaction that may write.
         words: the id of a change or of a group.
@@ -117,7 +121,7 @@ def accept(connection: Connection, words: str, now: datetime, *, undo: bool = Fa
     Raises:
         UsageError: there is none.
     """
-    return _mark(connection, words, now, {"accepted_at": None if undo else now})
+    return _mark(connection, words, now, {"accepted_at": None} if undo else {"accepted_at": now, **decided_values(now)})
 
 
 def mute(connection: Connection, words: str, now: datetime, *, until: datetime | None = None) -> tuple[Change, ...]:
@@ -187,6 +191,8 @@ def record_evidence(
         known = chosen_series(connection)[row.series]
         change = change_of(row, known, datetime.now(UTC))
         values |= {"verdict": str(verdict_of(change, made)), "unseen_since": None}
+    if decided is ChangeVerdict.REFUTED:
+        values |= decided_values(datetime.now(UTC))
     connection.execute(update(changes).where(changes.c.id == change_id).values(**values))
     return changes_named(connection, change_id)[0]
 
@@ -216,14 +222,15 @@ def _near(words: str, known: Sequence[Change]) -> str:
     return f"the latest are {', '.join(ids[:_SUGGESTED])}" if ids else "it knows none: harness history check"
 
 
-def _refresh(connection: Connection, before: Change, again: Change, group: str) -> None:
-    """Date a known change anew; what an experiment or a person said of it stays."""
+def _refresh(connection: Connection, before: Change, again: Change, group: str, now: datetime) -> None:
+    """Date a known change anew; what an experiment or a person said of it stays, unless it lies beyond what they decided on."""
     row = connection.execute(select(changes).where(changes.c.id == before.id)).one()
     values = found_values(again) | {
         "group_id": group,
         "verdict": str(verdict_of(again, experiment_of(row))),
         "unseen_since": None,
     }
+    values |= reopened_values(row, again, now)
     connection.execute(update(changes).where(changes.c.id == before.id).values(**values))
 
 

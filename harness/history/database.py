@@ -60,6 +60,11 @@ class Migration:
     copy: Path | None = None
     """The copy of a SQLite file before it was changed."""
 
+    @property
+    def words(self) -> str | None:
+        """A line for people on a history that was changed; None if there was none before."""
+        return f"the history was migrated; as it was: {self.copy}" if self.copy is not None else None
+
 
 class HistoryDatabase:
     """An open history; use it as a context manager. Make it with `open_history`."""
@@ -116,13 +121,19 @@ class HistoryDatabase:
 
 
 def open_history(
-    url: str | None = None, *, create: bool = True, wait_s: float = WAIT_S, migrations: Path | None = None
+    url: str | None = None,
+    *,
+    create: bool = True,
+    migrate: bool = True,
+    wait_s: float = WAIT_S,
+    migrations: Path | None = None,
 ) -> HistoryDatabase:
     """Open the history.
 
     Args:
         url: a SQLite file or a PostgreSQL URL; None for `HARNESS_DATABASE`, else the user's own file.
         create: make it where there is none.
+        migrate: bring an older SQLite file up to date; what was done stands in `migration`.
         wait_s: seconds to wait for a process that writes.
         migrations: a folder with Alembic's migrations instead of the harness's own.
 
@@ -143,9 +154,10 @@ def open_history(
             return database
         if found is Found.EMPTY and not create:
             raise _none_here(address)
-        if found is Found.OLDER and address.file is None:
+        if found is Found.OLDER and (address.file is None or not migrate):
+            why = "a shared database is changed only on request" if address.file is None else "this changes none"
             raise SetupError(
-                f"{database.url} was made by an older harness, and a shared database is changed only on request",
+                f"{database.url} was made by an older harness, and {why}",
                 remedy=f"harness history migrate{address.argument}",
             )
         with database.begin() as connection:

@@ -55,7 +55,7 @@ def read_series(
         since, until: only runs that began in this range, both ends included.
 
     Raises:
-        UsageError: no series has such a device, model or delegate; the message names the nearest.
+        UsageError: no series has such a device, model or delegate: the message names the nearest; or those have none of the metrics.
     """
     chosen = chosen_series(connection, metrics=metrics, where={"device": device, "model": model, "delegate": delegate})
     nights = _runs(connection, since, until)
@@ -101,10 +101,19 @@ def chosen_series(
     if metrics is not None:
         query = query.where(series.c.metric.in_(list(metrics)))
     left = {row.id: KnownSeries(_key(row), row.unit) for row in connection.execute(query)}
-    for name in _KEYS:
-        pattern = (where or {}).get(name)
-        if pattern is not None:
+    patterns = {name: pattern for name in _KEYS if (pattern := (where or {}).get(name)) is not None}
+    try:
+        for name, pattern in patterns.items():
             left = _narrowed(left, name, pattern)
+    except UsageError:
+        if metrics is not None:
+            # If the names are right, only the metrics are missing; else this says which name is wrong.
+            there = sorted({one.key.metric for one in chosen_series(connection, where=where).values()})
+            words = ", ".join(f"{name}={pattern}" for name, pattern in patterns.items())
+            raise UsageError(
+                f"no series of {words} has the metric {' or '.join(metrics)}", remedy=f"there is {', '.join(there)}"
+            ) from None
+        raise
     return left
 
 

@@ -190,6 +190,10 @@ changes = Table(
     Column("explained_by", JSON, nullable=False),
     Column("evidence", JSON),
     Column("accepted_at", Moment),
+    Column("decided_at", Moment),
+    Column("decided_ratio", Float),
+    Column("decided_ci_low", Float),
+    Column("decided_ci_high", Float),
     Column("muted_at", Moment),
     Column("muted_until", Moment),
     Column("notified_at", Moment),
@@ -197,5 +201,6 @@ changes = Table(
     Column("mended_since", Moment),
     Column("notes", JSON, nullable=False),
 )
+"""`decided_*` is the change as it was when it was last accepted or refuted: what lies beyond that is a new question."""
 
 Index("ix_changes_first_bad_at", changes.c.first_bad_at)

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.analysis.metrics import Metric
+from harness.api import usual_spread
+from harness.errors import SetupError
+from harness.history import schema_revisions
 from tests.cli.controlled_runs import shifted_run, stored
 from tests.cli.running import harness
 
@@ -73,6 +77,43 @@ def test_a_history_that_you_name_must_be_there_and_the_usual_one_need_not_be_who
     other = tmp_path / "other.db"
     assert harness("history", "add", *nights(tmp_path, 6), "--database", other).returncode == 0
     assert one(base, slower, "--database", other)["verdict"] == "slower"
+
+
+def test_a_history_that_cannot_be_reached_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = stored(tmp_path / "base", shifted_run(1, cells=2, control=False), None)
+    slower = stored(tmp_path / "slower", shifted_run(3, cells=2, change=1.15, control=False, artifact="new"), None)
+    monkeypatch.setenv("HARNESS_DATABASE", "postgresql://x@/n?host=/nowhere")
+    done = harness("compare", base, slower)
+    assert done.returncode == 0
+    assert done.stderr.count("warning: the history says nothing of the spread between runs: ") == 1
+
+
+def test_a_history_that_fails_is_not_asked_for_the_next_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[object] = []
+
+    def fails(*words: object, **_: object) -> None:
+        tries.append(words)
+        raise SetupError("it cannot be reached")
+
+    monkeypatch.setenv("HARNESS_DATABASE", "postgresql://lab@db.example/harness")
+    monkeypatch.setattr(usual_spread, "open_history", fails)
+    ask = usual_spread.Asked(None, Metric.INFERENCE_AVG)
+    assert [ask(device) for device in ("R5CT1", "R5CT2", "R5CT3")] == [(), (), ()]
+    assert len(tries) == 1
+
+
+def test_an_older_history_is_left_as_it_is(tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = stored(tmp_path / "base", shifted_run(1, control=False), None)
+    slower = stored(tmp_path / "slower", shifted_run(3, change=1.15, control=False, artifact="new"), None)
+    assert harness("history", "add", *nights(tmp_path, 6)).returncode == 0
+    file = state / "history" / "history.db"
+    before = file.read_bytes()
+    monkeypatch.setattr(schema_revisions.Revisions, "look", lambda *_: schema_revisions.Found.OLDER)
+    done = harness("compare", base, slower)
+    assert done.returncode == 0
+    assert "made by an older harness, and this changes none (harness history migrate)" in done.stderr
+    assert file.read_bytes() == before
+    assert harness("compare", base, slower, "--database", file).returncode == 3
 
 
 def test_a_run_with_both_sides_asks_no_history(tmp_path: Path) -> None:

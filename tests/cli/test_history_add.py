@@ -51,6 +51,12 @@ def test_a_bad_run_does_not_stop_the_others(tmp_path: Path) -> None:
     assert done.stderr == f"harness: {tmp_path / 'tuesday'} holds no run: manifest.json is missing\n"
 
 
+def test_a_document_is_printed_also_if_every_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    done = harness("history", "add", tmp_path / "none", "--json", "--database", tmp_path / "history.db")
+    assert (done.returncode, json.loads(done.stdout)) == (2, {"runs": []})
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -112,6 +118,7 @@ def test_pruning_says_what_goes_and_what_would(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {
         "runs": [{"run_id": "monday", "path": str(run), "files": 1, "size_bytes": 2_000_000}],
         "left": [],
+        "gone": 0,
         "files": [],
     }
     assert not logs.exists()

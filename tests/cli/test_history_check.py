@@ -207,3 +207,10 @@ def test_hostile_names_reach_no_terminal(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "suspected" in done.stdout
     assert not {"\x1b", "\x07"} & {*done.stdout}
+
+
+def test_a_list_of_late_changes_says_that_older_ones_are_known(tmp_path: Path) -> None:
+    file = history(tmp_path, noisy(1.05))
+    assert harness("history", "check", "--database", file).returncode == 0
+    done = harness("history", "list", "--changes", "--since", "2027-01-01", "--database", file)
+    assert done.stdout == "no change began on 2027-01-01 or later; 1 older one is known\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.history.schema_revisions import SHIPPED
 from tests.history.postgres_cluster import PostgresCluster, programs
 
 
@@ -32,3 +33,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url = request.getfixturevalue("postgres_url")
     assert isinstance(url, str)
     return url
+
+
+@pytest.fixture
+def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The migrations of a later harness, with a second revision that adds a table."""
+    folder = tmp_path_factory.mktemp("later") / "100% migrations"
+    (folder / "versions").mkdir(parents=True)
+    for file in ("env.py", "versions/r0001_first_tables.py"):
+        (folder / file).write_bytes((SHIPPED / file).read_bytes())
+    (folder / "versions" / "r0002_more.py").write_text(
+        'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "0002"\ndown_revision = "0001"\n\n\n'
+        'def upgrade():\n    op.create_table("more", sa.Column("id", sa.Integer, primary_key=True))\n'
+    )
+    return folder

@@ -21,7 +21,7 @@ from harness.history import database_address, tables
 from harness.history.column_types import Moment
 from harness.history.database import Migration, migrate_history, open_history
 from harness.history.database_address import parse_address
-from harness.history.schema_revisions import SHIPPED, VERSION_TABLE, Revisions
+from harness.history.schema_revisions import VERSION_TABLE, Revisions
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=timezone(timedelta(hours=2)))
 
@@ -127,20 +127,6 @@ def test_a_history_of_a_newer_harness_is_refused_by_name(database_url: str) -> N
             attempt(database_url)
 
 
-@pytest.fixture
-def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The migrations of a later harness, with a second revision that adds a table."""
-    folder = tmp_path_factory.mktemp("later") / "100% migrations"
-    (folder / "versions").mkdir(parents=True)
-    for file in ("env.py", "versions/r0001_first_tables.py"):
-        (folder / file).write_bytes((SHIPPED / file).read_bytes())
-    (folder / "versions" / "r0002_more.py").write_text(
-        'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "0002"\ndown_revision = "0001"\n\n\n'
-        'def upgrade():\n    op.create_table("more", sa.Column("id", sa.Integer, primary_key=True))\n'
-    )
-    return folder
-
-
 def test_an_older_sqlite_history_is_copied_and_migrated(tmp_path: Path, later: Path) -> None:
     file = tmp_path / "history.db"
     with open_history(str(file)) as database, database.begin() as connection:
@@ -158,6 +144,16 @@ def test_an_older_sqlite_history_is_copied_and_migrated(tmp_path: Path, later: P
     with open_history(str(file), migrations=later) as database:
         assert database.migration is None
     assert sorted(one.name for one in tmp_path.iterdir()) == ["history.db", "history.db.before-0002"]
+
+
+def test_an_older_history_is_refused_where_nothing_may_be_changed(tmp_path: Path, later: Path) -> None:
+    file = tmp_path / "history.db"
+    open_history(str(file)).close()
+    before = file.read_bytes()
+    with pytest.raises(SetupError, match="made by an older harness, and this changes none"):
+        open_history(str(file), migrate=False, migrations=later)
+    assert [one.name for one in tmp_path.iterdir()] == ["history.db"]
+    assert file.read_bytes() == before
 
 
 def test_a_migration_that_fails_leaves_the_history_as_it_was(database_url: str, later: Path) -> None:

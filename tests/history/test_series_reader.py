@@ -80,6 +80,16 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest(connection: Connec
         read_series(connection, delegate="zzz")
 
 
+def test_where_only_the_metric_is_missing_the_message_says_so(connection: Connection) -> None:
+    store(connection, [series([1.0], key("R5CT1")), series([1.0], key("8A2X", metric="peak_memory"))])
+    with pytest.raises(
+        UsageError, match=r"no series of device=R5CT1 has the metric peak_memory \(there is inference_avg\)"
+    ):
+        read_series(connection, device="R5CT1", metrics=["peak_memory"])
+    with pytest.raises(UsageError, match=r"device=R5CT7 \(did you mean R5CT1\?\)"):
+        read_series(connection, device="R5CT7", metrics=["init"])
+
+
 def test_hostile_names_are_only_names(connection: Connection) -> None:
     names = ["a'; DROP TABLE series; --", "[x]*?", "\x1b[31m", "%_", '"']
     store(connection, [series([1.0], key("d", name)) for name in names])
