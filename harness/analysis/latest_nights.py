@@ -23,7 +23,7 @@ from harness.analysis.stable_level import Levels, Spread, levels_of, variance_of
 
 SHARES = (
     (2, 0.15),
-    (3, 5.0),
+    (3, 4.2),
     (4, 0.2),
     (5, 0.1),
     (6, 0.03),
@@ -184,9 +184,9 @@ def _dated(values: Floats, errors: Floats, levels: Levels, told: int, count: int
         low, high = bounds
         bad = low + int(np.argmax(gains[low : high + 1]))
         bounds = (max(least, bad - MOVES), min(until - 1, bad + MOVES))
-    low, high = bounds
     withdrawn = _withdrawn((values - old) / deviation, float(levels.memory[before]), bad, told, new > old)
-    possible = np.flatnonzero(gains[low : high + 1] >= gains[bad] - UNSURE) + low
+    # A small change is dated by many nights, and may lie further off than its night may move.
+    possible = np.flatnonzero(gains[least:until] >= gains[bad] - UNSURE) + least
     return Told(bad, int(possible.min()), int(possible.max()), told, new > old, withdrawn)
 
 
