@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import SetupError
+from harness.errors import SetupError, UsageError
 from harness.files.zip_archive import DAMAGED
 from harness.models.arrays_file import mistakes_named, read_arrays
 
@@ -45,6 +45,8 @@ def _mapped(path: Path, folder: Path) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     with mistakes_named(path), zipfile.ZipFile(path) as archive:
         for number, member in enumerate(archive.infolist()):
+            if member.header_offset + member.compress_size > archive.start_dir:
+                raise zipfile.BadZipFile(f"{member.filename} is longer than its place")  # else read as far as it goes
             unpacked = folder / f"{number}.npy"
             with archive.open(member) as source, unpacked.open("wb") as target:
                 try:
@@ -55,4 +57,6 @@ def _mapped(path: Path, folder: Path) -> dict[str, NDArray[Any]]:
                         remedy="TMPDIR=DIR names another place",
                     ) from None
             arrays[member.filename.removesuffix(".npy")] = np.load(unpacked, mmap_mode="r", allow_pickle=False)
+    if not arrays:
+        raise UsageError(f"{path} holds no array")
     return arrays

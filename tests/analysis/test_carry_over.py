@@ -116,13 +116,16 @@ def test_a_process_that_never_ran_is_no_predecessor() -> None:
     assert carry_over([*ran, *skipped]) == carry_over(ran)
 
 
-def test_an_outlier_neither_is_an_effect_nor_hides_one() -> None:
+def test_an_outlier_is_no_effect_and_need_not_hide_one() -> None:
     def wild(ran: Sequence[Result]) -> list[Result]:
         slow = result(30_000.0).measurement
         return [replace(one, measurement=slow) if index == 13 else one for index, one in enumerate(ran)]
 
     assert carry_over(wild(measured(5, 10, 3))) == ()
-    assert [one.after.delegate for one in carry_over(wild(measured(5, 10, 3, heats)))] == ["gpu"]
+    # Its block is left out, so a third of these orders still tells; none blames another cell.
+    found = [[one.after.delegate for one in carry_over(wild(measured(5, 10, seed, heats)))] for seed in range(20)]
+    assert found.count(["gpu"]) >= 4
+    assert all(one in ([], ["gpu"]) for one in found)
 
 
 def test_comparisons_that_it_concerns_carry_one_note() -> None:

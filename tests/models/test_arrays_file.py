@@ -63,6 +63,9 @@ def test_the_first_axis_counts_samples() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4))
 @example([(6, 1)])  # its first member says that it is encrypted
+@example([(2813, 1)])  # its first member is longer than the file
+@example([(1379, 128)])  # reaches into the list of members
+@example([(1422, 0)])  # no member
 @example([(4, 91)])  # a version of ZIP that there is not
 def test_a_damaged_archive_is_read_or_refused_in_words(damage: list[tuple[int, int]]) -> None:
     stream = io.BytesIO()
