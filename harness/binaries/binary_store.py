@@ -14,8 +14,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,7 @@ from harness.binaries.elf import ProgramFile, read_program
 from harness.binaries.record import FORMAT, BinaryRecord, described
 from harness.errors import SetupError, UsageError
 from harness.files.user_folders import binaries_folder
-from harness.files.whole_file import put_in_place, unfinished, write_whole
+from harness.files.whole_file import put_in_place, unfinished, write_whole, writing
 
 _CHUNK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -62,7 +62,7 @@ class BinaryStore:
             SetupError: the folder cannot be made.
         """
         path = self.root / name
-        with _writing(path):
+        with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -83,7 +83,7 @@ class BinaryStore:
         # Checked before copying: /dev/zero or a disk image would fill the disk.
         read_program(path)
         programs = self.root / "programs"
-        with _writing(programs):
+        with writing(programs):
             programs.mkdir(parents=True, exist_ok=True)
             temporary = unfinished(programs / "benchmark_model")
             try:
@@ -248,13 +248,3 @@ def _read_record(path: Path) -> BinaryRecord:
             remedy="use the newer harness that wrote it, or another HARNESS_STATE_DIR",
         )
     return record
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SetupError(
-            f"cannot write {error.filename or path}: {error.strerror}", remedy="free some room, or see its permissions"
-        ) from error

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from harness.errors import SetupError
 from harness.files.lock import lock_if_free
+from harness.files.whole_file import writing
 
 _LOOK_S = 0.5
 
@@ -28,13 +29,9 @@ def one_nightly(path: Path, wait_s: float, waiting: Callable[[str], None] = lamb
     Raises:
         SetupError: another nightly still runs, or the file cannot be made.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+b")
-    except OSError as error:
-        raise SetupError(
-            f"cannot write {error.filename or path}: {error.strerror}", remedy="free some room, or see its permissions"
-        ) from None
     with file:
         _take(file, wait_s, waiting)
         # Whoever is refused reads who holds it.

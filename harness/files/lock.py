@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from harness.errors import SetupError
+from harness.files.whole_file import writing
 
 
 class _OpenFile(Protocol):
@@ -57,13 +57,9 @@ def held(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None
     Raises:
         SetupError: the file cannot be made.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("ab")
-    except OSError as error:
-        raise SetupError(
-            f"cannot write {error.filename or path}: {error.strerror}", remedy="free some room, or see its permissions"
-        ) from None
     with lock:
         if not lock_if_free(lock):
             if waiting is not None:

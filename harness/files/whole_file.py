@@ -66,6 +66,24 @@ def put_in_place(part: Path, path: Path, *, durable: bool) -> None:
             os.close(folder)
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write the harness's own files inside.
+
+    Args:
+        path: what the error names where the system names no file.
+
+    Raises:
+        SetupError: they cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(
+            f"cannot write {error.filename or path}: {error.strerror}", remedy="free some room, or see its permissions"
+        ) from error
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write one of the harness's own files, with its folders. It is on the disk when this returns.
 

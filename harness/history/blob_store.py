@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from harness.errors import SetupError, UsageError
+from harness.errors import UsageError
 from harness.files.lock import held
 from harness.files.user_folders import blobs_folder
-from harness.files.whole_file import put_in_place, unfinished
+from harness.files.whole_file import put_in_place, unfinished, writing
 
 VARIABLE = "HARNESS_BLOBS_MAX"
 """Environment variable with the most that all files together may take, such as `20GB`."""
@@ -146,7 +146,7 @@ class BlobStore:
             if not dry_run:
                 self._remove(gone)
                 for part in self.root.glob("??/.part-*"):  # nobody writes while the lock is held
-                    with _writing(part):
+                    with writing(part):
                         part.unlink(missing_ok=True)
             return gone
 
@@ -193,7 +193,7 @@ class BlobStore:
         for one in gone:
             file = self._place(one.sha256)
             if file is not None:
-                with _writing(file):
+                with writing(file):
                     file.unlink(missing_ok=True)
 
 
@@ -216,7 +216,7 @@ def _copied(stream: IO[bytes], size: int, file: Path, sha256: str, executable: b
     digest, copied = hashlib.sha256(), 0
     part = unfinished(file)
     try:
-        with _writing(file):
+        with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             out = part.open("xb")
         with out:
@@ -225,27 +225,17 @@ def _copied(stream: IO[bytes], size: int, file: Path, sha256: str, executable: b
                 if copied > size:  # it grows while it is read
                     return False
                 digest.update(chunk)
-                with _writing(file):
+                with writing(file):
                     out.write(chunk)
-            with _writing(file):
+            with writing(file):
                 out.flush()
                 os.fsync(out.fileno())
         if digest.hexdigest() != sha256:
             return False
-        with _writing(file):
+        with writing(file):
             part.chmod(0o555 if executable else 0o444)
             put_in_place(part, file, durable=True)
         return True
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SetupError(
-            f"cannot write {error.filename or path}: {error.strerror}", remedy="free some room, or see its permissions"
-        ) from error
