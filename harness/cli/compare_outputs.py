@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ import click
 from harness.api.compare_runs import RunComparison
 from harness.cli.console import open_console
 from harness.cli.export_overlays import write_overlays
+from harness.cli.output_option import require_own_places
 from harness.cli.printing import reader_may_leave
 from harness.errors import HarnessError, UsageError
 from harness.files.flat_table import write_csv
@@ -53,16 +53,7 @@ class Wanted:
         Raises:
             UsageError: two are, or one of the further files is `-`.
         """
-        places: dict[str, str] = {}
-        named = {"-o": self.output} | {f"--{name}": path for name, path in self.beside.items()}
-        for option, path in named.items():
-            if path is None:
-                continue
-            if str(path) == "-":
-                raise UsageError(f"{option} needs a file", remedy=f"for standard output: --format {option.strip('-')}")
-            other = places.setdefault(os.path.realpath(path), option)
-            if other != option:
-                raise UsageError(f"{other} and {option} name the same file {path}")
+        require_own_places(self.output, self.beside)
 
 
 def write_outputs(found: RunComparison, wanted: Wanted) -> None:

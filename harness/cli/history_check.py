@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from harness.cli.console import open_console
 from harness.cli.database_option import database_option, wait_option
 from harness.cli.date_option import DATE
 from harness.cli.opened_history import opened_history
-from harness.cli.output_option import OutputFile, only_once
+from harness.cli.output_option import OutputFile, only_once, require_own_places
 from harness.cli.printing import reader_may_leave
 from harness.cli.seconds_option import Seconds
 from harness.cli.series_options import series_options
@@ -113,7 +112,7 @@ def check_command(
     """Look for changes from night to night: when, how much, on which series, and what else was new."""
     target = None if output is None or str(output) == "-" else output
     beside = {name: path for name, path in (("junit", junit), ("markdown", markdown)) if path is not None}
-    _check_places(target, beside)
+    require_own_places(target, beside)
     if budget_s is not None and not confirms:
         raise UsageError("--budget goes with --confirm")
     tried: tuple[Tried, ...] = ()
@@ -232,15 +231,3 @@ def _as_text(checked: CheckedHistory, file_format: str, argument: str, tried: Se
     from harness.formats.changes_text import as_text
 
     return as_text(checked, argument=argument)
-
-
-def _check_places(output: Path | None, beside: Mapping[str, Path]) -> None:
-    places: dict[str, str] = {}
-    for option, path in [("-o", output), *((f"--{name}", path) for name, path in beside.items())]:
-        if path is None:
-            continue
-        if str(path) == "-":
-            raise UsageError(f"{option} needs a file", remedy=f"for standard output: --format {option.strip('-')}")
-        other = places.setdefault(os.path.realpath(path), option)
-        if other != option:
-            raise UsageError(f"{other} and {option} name the same file {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,28 @@ class OutputPath(click.Path):
         if value == "":
             self.fail("it needs a name", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def require_own_places(output: Path | None, beside: Mapping[str, Path]) -> None:
+    """Check that no two outputs of a command are the same file.
+
+    Args:
+        output: that of `-o`; None is standard output.
+        beside: further files, by the names of their options without dashes, which are those of formats.
+
+    Raises:
+        UsageError: two are, or one of them is `-`.
+    """
+    places: dict[str, str] = {}
+    named = {"-o": output} | {f"--{name}": path for name, path in beside.items()}
+    for option, path in named.items():
+        if path is None:
+            continue
+        if str(path) == "-":
+            raise UsageError(f"{option} needs a file", remedy=f"for standard output: --format {option.strip('-')}")
+        other = places.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise UsageError(f"{other} and {option} name the same file {path}")
 
 
 def require_place(output: Path, *, coming: Path | None = None) -> None:
