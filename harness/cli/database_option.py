@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli.seconds_option import Seconds
+from harness.cli import seconds_option
 from harness.history.database import WAIT_S
 from harness.history.database_address import VARIABLE
 
@@ -25,15 +25,7 @@ def database_option(command: _Command) -> _Command:
 
 def wait_option(command: _Command) -> _Command:
     """Add `--wait` to a command, as its parameter `wait_s`."""
-    return click.option(
-        "--wait",
-        "wait_s",
-        type=Seconds(0, 86400),
-        default=WAIT_S,
-        show_default=True,
-        metavar="SECONDS",
-        help="Wait up to SECONDS for another process that writes.",
-    )(command)
+    return seconds_option.wait_option("another process that writes", WAIT_S)(command)
 
 
 def label_option(command: _Command) -> _Command:

@@ -11,7 +11,7 @@ from harness.cli.database_option import database_option
 from harness.cli.opened_history import opened_history
 from harness.cli.output_option import OutputPath
 from harness.cli.printing import reader_may_leave
-from harness.cli.seconds_option import Seconds
+from harness.cli.seconds_option import Seconds, wait_option
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.experiments.confirm_change import BUDGET_S, Confirmation, confirm
 from harness.files.indented_json import indented
@@ -55,14 +55,7 @@ Exit code 0: refuted, or a change for the better; 1: confirmed, the new side is 
     "--out", "-o", type=OutputPath(), metavar="DIR", help="The folder for the run. Default: a new one under runs/."
 )
 @database_option
-@click.option(
-    "--wait",
-    "wait_s",
-    type=Seconds(0, 86400),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait up to SECONDS for a device that another harness process holds.",
-)
+@wait_option("a device that another harness process holds")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 @outlives_its_terminal()

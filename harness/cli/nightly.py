@@ -16,7 +16,7 @@ from harness.cli.console import open_console
 from harness.cli.database_option import database_option, label_option
 from harness.cli.output_option import OutputFile, OutputPath, require_place
 from harness.cli.printing import reader_may_leave, say_error
-from harness.cli.seconds_option import Seconds
+from harness.cli.seconds_option import Seconds, wait_option
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import UsageError
 from harness.files.indented_json import indented
@@ -112,14 +112,7 @@ nightly does; 130: interrupted (what finished is kept).
     metavar="URL",
     help="A web hook to tell of regressions. Its address is often a secret: rather set HARNESS_NOTIFY_URL.",
 )
-@click.option(
-    "--wait",
-    "wait_s",
-    type=Seconds(0, 86400),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait up to SECONDS for another nightly to end, and for a device that another harness process holds.",
-)
+@wait_option("another nightly to end, and for a device that another harness process holds")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 @outlives_its_terminal()

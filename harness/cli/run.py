@@ -19,7 +19,7 @@ from harness.cli.database_option import database_option, label_option
 from harness.cli.harness_trace import traced
 from harness.cli.output_option import OutputFile, OutputPath, require_place
 from harness.cli.run_history import HistoryWish, add_at_the_end, history_wish
-from harness.cli.seconds_option import Seconds
+from harness.cli.seconds_option import Seconds, wait_option
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.errors import HarnessError, UsageError
 
@@ -84,14 +84,7 @@ Examples:
     metavar="N",
     help="How many virtual devices measure at a time. They share this machine's cores: more than one disturb each other's latencies.",
 )
-@click.option(
-    "--wait",
-    "wait_s",
-    type=Seconds(0, 86400),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait up to SECONDS for a device that another harness process holds.",
-)
+@wait_option("a device that another harness process holds")
 @click.option(
     "--quarantine",
     "quarantine_s",
