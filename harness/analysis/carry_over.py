@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from harness.analysis import special
 from harness.analysis.cells import key_of
+from harness.analysis.centre import MAD_TO_SD
 from harness.analysis.comparability import Note
 from harness.analysis.comparison import Table
 from harness.analysis.metrics import Metric, counts
@@ -230,7 +231,7 @@ def _without_outliers(processes: _Processes) -> Floats:
         away[processes.cell == cell] -= np.median(away[processes.cell == cell])
     level = {block: np.median(away[np.abs(processes.block - block) <= 1]) for block in np.unique(processes.block)}
     away -= np.array([level[block] for block in processes.block])
-    most = max(_FAR_AT_LEAST, _FAR * 1.4826 * float(np.median(np.abs(away))))
+    most = max(_FAR_AT_LEAST, _FAR * MAD_TO_SD * float(np.median(np.abs(away))))
     return np.asarray(processes.value - (away - np.clip(away, -most, most)), dtype=np.float64)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.analysis.centre import MAD_TO_SD
 from harness.analysis.ranks import Floats
 from harness.errors import SetupError
 
@@ -48,7 +49,7 @@ def change_points(values: Floats, errors: Floats, penalty: float) -> list[int]:
 def _weighed(values: Floats, errors: Floats) -> Floats:
     """Pull nights that are noisier than usual towards their neighbours, until they are as noisy as the others. Levels stay as they are."""
     steps = np.diff(values)
-    fast = (1.4826 * float(np.median(np.abs(steps - np.median(steps))))) ** 2 / 2
+    fast = (MAD_TO_SD * float(np.median(np.abs(steps - np.median(steps))))) ** 2 / 2
     usual = float(np.median(errors**2))
     own = max(0.0, fast - usual) + errors**2
     typical = float(np.median(own))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.analysis.centre import MAD_TO_SD
 from harness.analysis.ranks import Floats
 
 FROM = 8
@@ -20,8 +21,6 @@ LARGEST_SHARE = 1 / 3
 """Share of the blocks that may be set aside; more of them are no outliers but a habit of the phone."""
 
 _WINDOW = 5
-_MAD_TO_SD = 1.4826
-"""A normal distribution's standard deviation over its median absolute deviation."""
 
 
 def outlying(means: Floats) -> npt.NDArray[np.bool_]:
@@ -40,7 +39,7 @@ def outlying(means: Floats) -> npt.NDArray[np.bool_]:
     mirrored = np.concatenate([means[..., reach:0:-1], means, means[..., -2 : -reach - 2 : -1]], axis=-1)
     usual = np.median(np.lib.stride_tricks.sliding_window_view(mirrored, _WINDOW, axis=-1), axis=-1)
     distance = np.abs(means - usual)
-    step = np.median(np.abs(np.diff(means, axis=-1)), axis=-1, keepdims=True) * _MAD_TO_SD / np.sqrt(2)
+    step = np.median(np.abs(np.diff(means, axis=-1)), axis=-1, keepdims=True) * MAD_TO_SD / np.sqrt(2)
     farthest_first = np.argsort(np.argsort(-distance, axis=-1, kind="stable"), axis=-1, kind="stable")
     # Without any usual step (quantised values) nothing can be told from an outlier.
     far = (distance > DEVIATIONS * step) & (step > 0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.analysis.centre import MAD_TO_SD
 from harness.analysis.ranks import Floats
 
 WINDOW = 120
@@ -23,8 +24,6 @@ FAR = 3.0
 _SHARE_OF_SQUARES = 0.9775
 """Mean square of normal values clipped at `CLIP`."""
 _ROUNDS = 5
-_MAD = 1.4826
-"""Standard deviation of normal values over their median distance from the median."""
 _PRIOR_NIGHTS = 10
 """Before any are seen, neighbouring nights are taken to be unlike; that counts for so many nights."""
 _CHANCE_MEMORY = 0.11
@@ -87,7 +86,7 @@ def _estimated(here: Floats, errors: Floats, least: float, before: Spread | None
     away = np.abs(here - level[:, None])
     own = np.nan_to_num(errors) ** 2
     usual = (own * known).sum(axis=1) / count
-    between = np.maximum(least**2, (_MAD * _medians(away, count)) ** 2 - usual)
+    between = np.maximum(least**2, (MAD_TO_SD * _medians(away, count)) ** 2 - usual)
     freedom = np.maximum(count - 1, 1e-9)
     for _ in range(_ROUNDS):
         variance = between[:, None] + own

@@ -55,7 +55,7 @@ def kept_file(
     blob = kept(sha256)
     candidates = [] if blob is None else [blob]
     if kind == "binary":
-        candidates += [(binaries or BinaryStore()).root / "programs" / sha256 / "benchmark_model"]
+        candidates += [(binaries or BinaryStore()).program_file(sha256)]
     candidates += [Path(path) for path in lay_at]
     found = next((path for path in candidates if _is(path, sha256)), None)
     if found is None:

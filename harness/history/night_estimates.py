@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from harness.analysis.cells import group_by_cell, output_differs
-from harness.analysis.centre import centre
+from harness.analysis.centre import MAD_TO_SD, centre
 from harness.analysis.metrics import Metric, is_good, purpose_for, reported
 from harness.analysis.samples import paired_many
 from harness.history.series_of_trial import name_with_hash, series_devices
@@ -27,7 +27,6 @@ from harness.runs.run_store import Manifest
 FEWEST_FOR_INTERVAL = 3
 """Processes. Two give an interval of a factor of ten and more, which tells nothing."""
 
-_MAD_TO_SD = 1.4826
 _AT_ONCE = 200_000
 """Largest number of pairwise averages in one call: many more do not fit into a processor's cache."""
 
@@ -142,7 +141,7 @@ def _spread(values: Sequence[float]) -> float | None:
         return None
     logs = [math.log(value) for value in values]
     middle = statistics.median(logs)
-    return _MAD_TO_SD * statistics.median(abs(value - middle) for value in logs)
+    return MAD_TO_SD * statistics.median(abs(value - middle) for value in logs)
 
 
 def _with_intervals(found: Sequence[Estimated], samples: Sequence[Sequence[float]]) -> Iterable[Estimated]:
