@@ -95,7 +95,10 @@ def _notes(nights: Nights, change: LevelChange, *, synthetic: bool, left_out: in
     )
     if change.earliest < place or change.latest > place:
         first, last = estimates[change.earliest], estimates[min(change.latest, len(estimates) - 1)]
-        yield f"the first night after it lies between {first.at:%Y-%m-%d} and {last.at:%Y-%m-%d}"
+        days = [f"{one.at:%Y-%m-%d}" for one in (first, last)]
+        # Of several runs on one day the day says nothing.
+        names = days if days[0] != days[1] else [f"run {first.run_id}", f"run {last.run_id}"]
+        yield f"the first night after it lies between {names[0]} and {names[1]}"
     if not nights.logs and nights.shown(change.before) <= nights.least_effect:
         yield "a level is zero or less: the ratio compares the difference with the larger of both levels"
     if left_out:

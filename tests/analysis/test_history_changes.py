@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -162,6 +163,22 @@ def test_few_nights_say_nothing_wrong(count: int) -> None:
 def test_eight_nights_and_four_slow_ones_are_a_change() -> None:
     (change,) = changes_in([series(stepped(8, 4, by=1.4, noise=0.03))], now=NOW)
     assert (change.first_bad, change.verdict) == ("run8", ChangeVerdict.SUSPECTED)
+
+
+def test_the_possible_nights_are_days_or_runs_of_one_day() -> None:
+    """Which it is depends on the dates alone."""
+    plain = series(stepped(8, 4, by=1.4, noise=0.03))
+    one_day = replace(
+        plain, estimates=tuple(replace(e, at=START + timedelta(minutes=n)) for n, e in enumerate(plain.estimates))
+    )
+    said = [
+        note
+        for one in (plain, one_day)
+        for note in changes_in([one], now=NOW)[0].notes
+        if "first night after it" in note
+    ]
+    assert re.fullmatch(r"the first night after it lies between \d{4}-\d\d-\d\d and \d{4}-\d\d-\d\d", said[0])
+    assert re.fullmatch(r"the first night after it lies between run run\d+ and run run\d+", said[1])
 
 
 def test_one_process_a_night_is_enough() -> None:
