@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
 
 from harness.cli.console import open_console
 from harness.cli.database_option import database_option, wait_option
@@ -17,8 +16,7 @@ from harness.cli.printing import reader_may_leave
 from harness.cli.series_options import series_options
 from harness.errors import UsageError
 from harness.files.indented_json import indented
-from harness.files.terminal_text import printable
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import Column, plain_words, print_table, say
 from harness.history.database import HistoryDatabase
 
 if TYPE_CHECKING:
@@ -157,11 +155,13 @@ def _print_runs(found: Sequence[ListedRun]) -> None:
         console,
         [
             Column("started (UTC)", [f"{one.started_at:%Y-%m-%d %H:%M}" for one in found]),
-            Column("suite", [_plain(one.suite) for one in found]),
-            Column("devices", [_plain(", ".join(one.devices)) for one in found], drop=2),
+            Column("suite", [plain_words(one.suite) for one in found]),
+            Column("devices", [plain_words(", ".join(one.devices)) for one in found], drop=2),
             Column("results", [str(one.results) for one in found], right=True, drop=3),
-            Column("labels", [_plain(", ".join(f"{k}={v}" for k, v in one.labels.items())) for one in found], drop=1),
-            Column("folder", [_plain(one.path) for one in found]),
+            Column(
+                "labels", [plain_words(", ".join(f"{k}={v}" for k, v in one.labels.items())) for one in found], drop=1
+            ),
+            Column("folder", [plain_words(one.path) for one in found]),
             Column("", [_state(one) for one in found]),
         ],
     )
@@ -172,7 +172,3 @@ def _state(one: ListedRun) -> str:
     words = [] if one.finished else ["unfinished"]
     words += ["gone"] if not one.there else ["logs pruned"] if one.logs_pruned else []
     return ", ".join(words)
-
-
-def _plain(text: str) -> str:
-    return escape(printable(text))

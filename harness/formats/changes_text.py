@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, is_open
-from harness.files.terminal_text import printable
 from harness.formats import change_words as words
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import Column, plain_words, print_table, say
 from harness.records.history import Change, ChangeVerdict
 
 _STYLES = {
@@ -52,7 +51,7 @@ def print_check(checked: CheckedHistory, console: Console, *, argument: str = ""
     if asking:
         lines += ["+ is worse; intervals: 95 %; dates: first night after the change, UTC"]
     for line in lines:
-        say(console, escape(printable(line)))
+        say(console, plain_words(line))
 
 
 def as_text(checked: CheckedHistory, *, argument: str = "") -> str:
@@ -63,19 +62,19 @@ def as_text(checked: CheckedHistory, *, argument: str = "") -> str:
 
 
 def _paragraph(checked: CheckedHistory, group: Sequence[Change], console: Console, argument: str) -> None:
-    say(console, f"{_verdict(group)}: {_plain(_headline(group))}")
+    say(console, f"{_verdict(group)}: {plain_words(_headline(group))}")
     several = len(group) > 1
     columns = [
-        Column("  series", [f"  {_plain(one.series.words)}" for one in group]),
+        Column("  series", [f"  {plain_words(one.series.words)}" for one in group]),
         Column("level", [words.levels(one) for one in group], drop=1),
         Column("change", [words.change(one) for one in group]),
         Column("verdict", [words.verdict(one) for one in group], drop=2),
-        Column("id", [_plain(one.id) for one in group]),
+        Column("id", [plain_words(one.id) for one in group]),
     ]
     if several:
         print_table(console, columns)
     else:
-        say(console, f"  {words.levels(group[0])}, change {_plain(group[0].id)}")
+        say(console, f"  {words.levels(group[0])}, change {plain_words(group[0].id)}")
     lines = []
     if any(checked.synthetic(one) for one in group):
         lines += ["synthetic: these numbers were replayed or modelled"]
@@ -87,7 +86,7 @@ def _paragraph(checked: CheckedHistory, group: Sequence[Change], console: Consol
     else:
         lines += [f"if this is the new level: harness history accept {group[0].id}{argument}"]
     for line in lines:
-        say(console, f"  {_plain(line)}")
+        say(console, f"  {plain_words(line)}")
 
 
 def _headline(group: Sequence[Change]) -> str:
@@ -97,7 +96,7 @@ def _headline(group: Sequence[Change]) -> str:
 def _line(group: Sequence[Change], console: Console) -> None:
     reasons = "".join(f"; {text}" for text in _facts(group))
     ids = ", ".join(one.id for one in group)
-    say(console, f"{_verdict(group)}: {_plain(f'{_headline(group)} [{ids}]{reasons}')}")
+    say(console, f"{_verdict(group)}: {plain_words(f'{_headline(group)} [{ids}]{reasons}')}")
 
 
 def _facts(group: Sequence[Change]) -> list[str]:
@@ -111,7 +110,3 @@ def _facts(group: Sequence[Change]) -> list[str]:
 
 def _verdict(group: Sequence[Change]) -> str:
     return f"[{_STYLES[group[0].verdict]}]{escape(words.group_verdict(group))}[/]"
-
-
-def _plain(text: str) -> str:
-    return escape(printable(text))

@@ -7,13 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
-from harness.files.terminal_text import printable
 from harness.formats import change_words as words
 from harness.formats.changes_json import moment, series_document
 from harness.formats.comparison_words import value
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import Column, plain_words, print_table, say
 from harness.records.history import Change, Series
 
 
@@ -26,8 +24,8 @@ def print_series(many: Sequence[Series], console: Console) -> None:
     print_table(
         console,
         [
-            Column("series", [_plain(words.cell(one.key)) for one in many]),
-            Column("metric", [_plain(words.metric_words(one.key)) for one in many]),
+            Column("series", [plain_words(words.cell(one.key)) for one in many]),
+            Column("metric", [plain_words(words.metric_words(one.key)) for one in many]),
             Column("latest", [value(night.value, one.unit) for night, one in zip(last, many, strict=True)], right=True),
             Column(
                 "95 % interval",
@@ -68,13 +66,13 @@ def print_changes(many: Sequence[Change], console: Console, *, older: int = 0, s
     print_table(
         console,
         [
-            Column("id", [_plain(one.id) for one in many]),
+            Column("id", [plain_words(one.id) for one in many]),
             Column("since", [f"{one.first_bad_at:%Y-%m-%d}" for one in many]),
-            Column("series", [_plain(words.cell(one.series)) for one in many]),
-            Column("metric", [_plain(words.metric_words(one.series)) for one in many]),
+            Column("series", [plain_words(words.cell(one.series)) for one in many]),
+            Column("metric", [plain_words(words.metric_words(one.series)) for one in many]),
             Column("change", [words.change(one) for one in many]),
             Column("verdict", [words.verdict(one) for one in many]),
-            Column("group", [_plain(one.group) for one in many], drop=1),
+            Column("group", [plain_words(one.group) for one in many], drop=1),
         ],
     )
     say(console, "\n+ is worse; intervals: 95 %; since: first night after the change, UTC")
@@ -101,7 +99,3 @@ def listed_series(one: Series) -> dict[str, Any]:
             "output_differs": last.output_differs,
         },
     }
-
-
-def _plain(text: str) -> str:
-    return escape(printable(text))

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
+
+from harness.files.terminal_text import printable
 
 _GAP = 2
 
@@ -58,6 +61,11 @@ def print_table(console: Console, columns: Sequence[Column], *, title: str = "")
     gone = [column.heading for column in columns if column not in shown and column.heading]
     if gone:
         say(console, f"[dim]no room for: {', '.join(gone)}[/]")
+
+
+def plain_words(text: str) -> str:
+    """Return markup that shows a stranger's text as it is, with control characters escaped."""
+    return escape(printable(text))
 
 
 def say(console: Console, markup: str) -> None:
