@@ -103,6 +103,11 @@ def parse_binary_option(values: Sequence[str]) -> dict[str, Path]:
     return binaries
 
 
+def binary_options(binaries: Mapping[str, Path]) -> str:
+    """Return the options that give these binaries again, quoted for a shell, with a blank before each."""
+    return "".join(f" --binary {shlex.quote(f'{abi}={path}')}" for abi, path in binaries.items())
+
+
 def check_own_binaries(binaries: Mapping[str, str | Path]) -> dict[str, Path]:
     """Check the user's own binaries, given by ABI.
 

@@ -19,7 +19,7 @@ from harness.analysis.cell_selection import parse_where
 from harness.analysis.metrics import Metric
 from harness.analysis.samples import MIN_BLOCKS
 from harness.api.calibrate_run import BLOCKS, CalibratedRun, calibrate, run_for_calibration
-from harness.binaries.choice import parse_binary_option
+from harness.binaries.choice import binary_options, parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.conclusion import conclude
 from harness.cli.output_option import OutputPath
@@ -129,15 +129,16 @@ def calibrate_command(
             raise UsageError(f"{source} is a run: --device, --binary, --out and --blocks are for a suite")
         path = Path(source)
     else:
+        own = parse_binary_option(binaries)
         outcome = run_for_calibration(
             suite,
             blocks=blocks,
             devices=selectors,
-            binaries=parse_binary_option(binaries),
+            binaries=own,
             out=out,
             watcher=watcher,
         )
-        code, path = conclude(outcome, on_stderr=True), outcome.path
+        code, path = conclude(outcome, on_stderr=True, options=binary_options(own)), outcome.path
         if code not in (0, 1):
             ctx.exit(code)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -17,7 +18,14 @@ from harness.runs.run_folder import refuse_own_file
 from harness.runs.run_store import Run
 
 
-def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = False, junit: Path | None = None) -> int:
+def conclude(
+    outcome: RunOutcome,
+    *,
+    as_json: bool = False,
+    on_stderr: bool = False,
+    junit: Path | None = None,
+    options: str = "",
+) -> int:
     """Print what was measured, and return the exit code.
 
     Args:
@@ -25,6 +33,7 @@ def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = Fa
         as_json: print one document instead of tables.
         on_stderr: print tables on stderr; stdout belongs to the caller.
         junit: a file for the run as JUnit XML.
+        options: options that a resume needs again, quoted for a shell, with a blank before each.
 
     Raises:
         SetupError, UsageError: the report or a document could not be written. The summary is printed first.
@@ -47,9 +56,8 @@ def conclude(outcome: RunOutcome, *, as_json: bool = False, on_stderr: bool = Fa
         click.echo(f"{serial}: {reason}", err=True)
     if outcome.unfinished:
         least = "at least " if outcome.run.manifest.adaptive is not None else ""
-        click.echo(
-            f"{least}{outcome.unfinished} trials did not run; go on with: harness run --resume {outcome.path}", err=True
-        )
+        command = f"harness run --resume {shlex.quote(str(outcome.path))}{options}"
+        click.echo(f"{least}{outcome.unfinished} trials did not run; go on with: {command}", err=True)
     if (trouble := lost or outcome.report_error) is not None:
         raise trouble
     return _exit_code(outcome)

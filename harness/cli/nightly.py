@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +9,7 @@ import click
 
 from harness.analysis.metrics import Metric
 from harness.api.check_history import DEFAULT_METRICS
-from harness.binaries.choice import parse_binary_option
+from harness.binaries.choice import binary_options, parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.console import open_console
 from harness.cli.database_option import database_option, label_option
@@ -188,8 +187,7 @@ def _print(night: Night, plan: NightPlan, *, told: bool, as_json: bool) -> None:
         if as_json:
             click.echo(indented(night_document(night, told=told)))
             return
-        binaries = "".join(f" --binary {shlex.quote(f'{abi}={path}')}" for abi, path in plan.binaries.items())
-        for line in suite_lines(night, adding_options(plan.database, plan.labels), binaries):
+        for line in suite_lines(night, adding_options(plan.database, plan.labels), binary_options(plan.binaries)):
             click.echo(line)
         for one in night.tried:
             click.echo("\n".join(confirmation_lines(facts_of_tried(one))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from harness.api.retried_trials import Retry
 from harness.api.run_outcome import RunOutcome
 from harness.api.run_suite import RunPlan, plan
 from harness.api.run_suite import run as run_suite
-from harness.binaries.choice import parse_binary_option
+from harness.binaries.choice import binary_options, parse_binary_option
 from harness.cli.closed_terminal import outlives_its_terminal
 from harness.cli.database_option import database_option, label_option
 from harness.cli.harness_trace import traced
@@ -161,7 +162,7 @@ def run(
             retry=retry,
             watcher=watcher,
         )
-        ctx.exit(_concluded(outcome, as_json=as_json, junit=junit, history=history))
+        ctx.exit(_concluded(outcome, own, as_json=as_json, junit=junit, history=history))
     if retry is not None:
         raise UsageError("--retry goes with --resume RUN")
     if suite is None:
@@ -179,15 +180,17 @@ def run(
         quarantine_s=quarantine_s,
         watcher=watcher,
     )
-    ctx.exit(_concluded(outcome, as_json=as_json, junit=junit, history=history))
+    ctx.exit(_concluded(outcome, own, as_json=as_json, junit=junit, history=history))
 
 
-def _concluded(outcome: RunOutcome, *, as_json: bool, junit: Path | None, history: HistoryWish) -> int:
+def _concluded(
+    outcome: RunOutcome, binaries: Mapping[str, Path], *, as_json: bool, junit: Path | None, history: HistoryWish
+) -> int:
     from harness.cli.conclusion import conclude  # what compares is loaded when there is something to compare
 
     code, lost = 0, None
     try:
-        code = conclude(outcome, as_json=as_json, junit=junit)
+        code = conclude(outcome, as_json=as_json, junit=junit, options=binary_options(binaries) + history.options)
     except HarnessError as error:  # a document is not written, and the run is whole
         lost = error
     if history.wanted and outcome.interrupted:

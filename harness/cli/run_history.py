@@ -29,6 +29,15 @@ class HistoryWish:
 
         return f"harness history add {shlex.quote(str(path))}{adding_options(self.database, self.labels)}"
 
+    @property
+    def options(self) -> str:
+        """The options that ask for the same again, quoted for a shell, with a blank before each."""
+        if not self.wanted:
+            return ""
+        from harness.history.adding_options import adding_options
+
+        return f" --history{adding_options(self.database, self.labels)}"
+
 
 def history_wish(*, wanted: bool, database: str | None, labels: Sequence[str], dry_run: bool) -> HistoryWish:
     """Check the options before anything is measured.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -52,6 +54,24 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     assert f"--resume {out}" in stderr
     assert (out / "report.html").exists()
     assert len(load_run(out).results) == 2
+
+
+def test_the_line_that_resumes_is_one_to_paste(tmp_path: Path) -> None:
+    """It names all that the rest needs, whatever is in the folder's name, and where the results go."""
+    suite = write_suite(tmp_path, [shipped("cnn_fp32.tflite")], "processes: 3\n")
+    out, database = tmp_path / "it's $(mine); run", tmp_path / "nights.db"
+    history = ["--history", "--database", database, "--label", "commit=a b"]
+    with held_run(["run", suite, "--binary", write_program(tmp_path), *history], out, after=1) as held:
+        held.process.send_signal(signal.SIGINT)
+        _, stderr = held.process.communicate(timeout=120)
+    (line,) = (line for line in stderr.splitlines() if "trials did not run" in line)
+    words = shlex.split(line.partition("go on with: harness ")[2])
+    done = harness(*words)
+    no_traceback(done)
+    assert done.returncode == 0, done.stderr
+    assert len(load_run(out).results) == 3
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("select count(*) from trials").fetchone() == (3,)
 
 
 def test_a_cancelled_job_ends_like_ctrl_c(tmp_path: Path) -> None:
