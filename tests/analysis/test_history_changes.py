@@ -14,10 +14,14 @@ import pytest
 from harness.analysis import change_points
 from harness.analysis.history_changes import changes_in
 from harness.analysis.level_changes import BUDGETED_SERIES, level_changes
+from harness.analysis.metrics import Metric
 from harness.analysis.night_values import nights_of
 from harness.errors import SetupError
 from harness.records.history import ChangeVerdict, Ground
 from tests.analysis.history_nights import NOW, START, first, night, noisy, series, stepped, with_nights, without
+
+STEP = Metric.MEMORY.resolution
+"""Megabytes of which memory is printed in multiples."""
 
 
 def test_a_planted_step_is_found_with_its_night_and_its_size() -> None:
@@ -141,6 +145,34 @@ def test_growth_of_memory_may_be_zero_or_less() -> None:
     (change,) = changes_in([series([*[8.0, 8.1, 7.9, 8.0] * 3, -1.0, -0.9, -1.1, -1.0], metric="memory")], now=NOW)
     assert (change.first_bad, change.worse) == ("run12", False)
     assert 0 < change.ci_low <= change.ratio <= change.ci_high < 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ratio"),
+    [
+        (2.0, 3.0, 1.5),
+        (0.0, 4.0, 2.0),
+        (4.0, 0.0, 0.5),
+        (-1.0, 4.0, 2.25),
+        (0.0, STEP / 2, 1.5),
+        (STEP, 4 * STEP, 1.75),
+        (4 * STEP, STEP, 1 / 1.75),
+    ],
+)
+def test_what_stands_for_a_ratio_of_growth(before: float, after: float, ratio: float) -> None:
+    """With a level of the size of a step or less there is no ratio: the difference is held against the larger level, or against a step."""
+    grown = series([0.0, 1.0], metric="memory")
+    nights = nights_of(grown, grown.estimates, min_effect=0.01)
+    assert nights.ratio(before, after - before) == pytest.approx(ratio)
+
+
+def test_a_level_of_one_step_has_no_ratio_and_says_so() -> None:
+    (change,) = changes_in([series([STEP] * 20 + [40 * STEP] * 20, metric="memory")], now=NOW)
+    assert change.ratio == pytest.approx(1 + 39 / 40)
+    assert any("zero or less" in note for note in change.notes)
+    (change,) = changes_in([series([2 * STEP] * 20 + [40 * STEP] * 20, metric="memory")], now=NOW)
+    assert change.ratio == pytest.approx(20)
+    assert not any("zero or less" in note for note in change.notes)
 
 
 def test_a_latency_of_zero_is_left_out_and_named() -> None:

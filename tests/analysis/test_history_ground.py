@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.analysis.ground_changes import binary_changes, notes_on_labels
 from harness.analysis.history_changes import changes_in
 from harness.records.history import ChangeVerdict, Ground, Series
 from tests.analysis.history_nights import NOW, first, noisy, series, stepped, with_nights
@@ -84,6 +85,21 @@ def test_many_labels_are_cut_short() -> None:
     one = with_nights(series(stepped(60, 40)), AFTER, labels=tuple((f"k{place}", "v") for place in range(8)))
     (change,) = changes_in([one], now=NOW)
     assert change.notes[4:6] == ("k4: none -> v", "3 more labels differ")
+
+
+def test_five_labels_are_told_and_nothing_is_said_of_more() -> None:
+    nights = with_nights(series(noisy(2)), [1], labels=tuple((f"k{place}", "v") for place in range(5))).estimates
+    assert notes_on_labels(*nights) == tuple(f"k{place}: none -> v" for place in range(5))
+
+
+def test_changes_of_the_binary_are_hashes_before_and_after_on_the_possible_nights() -> None:
+    one = series(noisy(8))
+    for place, letter in ((2, "c"), (4, "d"), (6, "e")):
+        one = with_nights(one, range(place, 8), binary_sha256=letter)
+    assert binary_changes(one.estimates, 4, 5) == {("c", "d")}
+    assert binary_changes(one.estimates, 0, 4) == {("b" * 64, "c"), ("c", "d")}
+    assert binary_changes(one.estimates, 5, 50) == {("d", "e")}
+    assert binary_changes(one.estimates, 3, 3) == frozenset()
 
 
 def test_synthetic_nights_are_never_held_against_measured_ones() -> None:
