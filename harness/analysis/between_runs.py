@@ -1,6 +1,6 @@
 """How much runs of one device differ from each other, and comparisons of separate runs that allow for it. Pure.
 
-Two runs cannot say how far apart they started. Several runs of what nobody changed can say how far apart runs usually start.
+Two runs do not show how far apart they started. Several runs of what nobody changed show how far apart runs usually start.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def between_runs(log_centres: Sequence[float]) -> BetweenRuns | None:
 
 
 def pooled_between_runs(groups: Iterable[Sequence[float]]) -> BetweenRuns | None:
-    """Estimate the spread from several groups of runs, in each of which nobody changed anything; their levels may differ.
+    """Estimate the spread from several groups of runs. Within a group nobody changed anything; levels may differ between groups.
 
     `runs` is then one more than the degrees of freedom: fewer than the runs of all groups together. None if no group has two runs.
 
@@ -61,10 +61,10 @@ def pooled_between_runs(groups: Iterable[Sequence[float]]) -> BetweenRuns | None
 
 @dataclass(frozen=True, slots=True)
 class SpreadSample(UnpairedSample):
-    """Two separate runs with what is known of the spread between runs: every claim and the interval allow for it.
+    """Two separate runs and the known spread between runs: every claim and the interval allow for it.
 
-    Both the error within the runs and that between them are taken by Student's t with the degrees of freedom of the spread: a few runs say
-    little of how far apart runs start. No claim is surer than without the spread.
+    Student's t with the degrees of freedom of the spread scales both the error within the runs and the error between them, because a few
+    runs say little about how far apart runs start. No claim is surer than without the spread.
     """
 
     spread: BetweenRuns

@@ -1,20 +1,20 @@
-"""In which order the cells of each block run, so that neither what ran before nor the time decides who is faster. Pure.
+"""The order of the cells within each block, so that neither what ran before nor the time decides who is faster. Pure.
 
-A process can leave heat, memory pressure or a full cache to the one after it, and a phone can be slower every few processes. In an order
-that is drawn anew for each block a cell never follows itself within a block, so with two cells whatever heats its successor makes the
-other one look slow. Here the predecessors are balanced, across the borders of blocks too:
+A process can leave heat, memory pressure or a full cache to the one after it, and a phone can be slower every few processes. If each block
+were simply shuffled, a cell would never follow itself within a block, so of two cells the one that heats its successor would make the
+other look slow. Here the predecessors are balanced, across the borders of blocks too:
 
-*   Two cells alternate, AB BA AB BA: within a block both follow the same cell, so what that left behind cancels. Alternating throughout
+*   Two cells alternate, AB BA AB BA: within a block both follow the same cell, so what it left behind cancels. Alternating throughout
     would keep step with anything that comes back every fourth process, so one block repeats the order of the one before. A run that may
     end after any block does so several times, at growing distances.
 *   Three cells in a run of known length: most blocks begin with the cell that ended the one before, since within a block no cell follows
     itself; the rest is shuffled.
 *   Up to `calm_order.MOST_CELLS` cells, and three where the run may end after any block: again most blocks begin with that cell, and each
     is the best of several random ones, such that neither predecessors nor waves make two cells look unlike.
-*   More are shuffled such that each follows each, itself included, as equally often as can be.
+*   More are shuffled such that each follows each, itself included, about equally often.
 
-What repeats itself so strictly may keep step with what comes back regularly. So of two cells, and of three in a run of known length, many
-orders are drawn, and the one that does so least is taken (`harness.analysis.order_resonance`). Fixed squares (Williams) do; `python -m
+Such a strict order may keep step with a regular disturbance. So for two cells, and for three in a run of known length, many orders are
+drawn, and the one that does so least is taken (`harness.analysis.order_resonance`). Fixed squares (Williams) do keep step; `python -m
 benchmarks.orders` compares them.
 """
 
@@ -34,7 +34,7 @@ each leaves a third of a predecessor's effect in the ratio of its block, on aver
 _TRIES = 8
 """Orders that are drawn for a block of many cells; the one whose predecessors are rarest so far is taken."""
 _MANY = 64
-"""With more candidates than that only a few are looked at: then hardly any pair comes twice anyway."""
+"""With more candidates only a few are looked at: then hardly any pair comes twice anyway."""
 _STRETCH, _GROWTH = (2.5, 7.0), (1.3, 2.3)
 """Of two cells in a run that may end early: length of the first stretch of alternating blocks, and how much longer each is than the one
 before."""
@@ -48,11 +48,11 @@ def block_orders(
     earlier: Sequence[Sequence[int]] = (),
     open_end: bool = False,
 ) -> list[Order]:
-    """The order of the cells in each of the next blocks.
+    """Return the order of the cells in each of the next blocks.
 
     Args:
         cells: what runs in each block, by number.
-        blocks: how many.
+        blocks: number of blocks.
         rng: source of chance; the same one gives the same orders.
         earlier: the orders of the blocks before; other cells may have run in them, or none.
         open_end: the run may end after any block, so the balance must not wait for the last one.
@@ -139,7 +139,7 @@ class _Follows:
 
 
 def _shuffled(cells: Sequence[int], last: int | None, follows: _Follows, rng: random.Random) -> tuple[int, Order]:
-    """A random order in which each next cell is one of those that followed the one before most rarely; how often they had in all."""
+    """A random order in which each cell is one that followed the one before most rarely; and how often these pairs had come in all."""
     left = list(cells)
     order: list[int] = []
     had = 0

@@ -3,8 +3,8 @@
 Processes of neighbouring blocks form pairs. The smallest detectable change is the one that nine of ten experiments find when it is added to
 such differences.
 
-This cannot see drift slower than two blocks, which both of a pair share (as in a real interleaved comparison), nor how runs of different
-days differ: it says nothing about comparisons of separate runs.
+Drift slower than two blocks does not show, because both processes of a pair share it, as in a real interleaved comparison. Nor does it
+show how runs of different days differ, so it says nothing about comparisons of separate runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SEED = 20_260_102
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detectable:
-    """The smallest relative slowdown that so many processes a side find in nine of ten experiments.
+    """The smallest relative slowdown that `processes` processes a side find in nine of ten experiments.
 
     `low` and `high` are the ends of its 95 % interval: the spread is itself known from a few processes only. All are None if no change up
     to a factor of eleven is found so often.

@@ -3,10 +3,10 @@
 Each block is the best of several random ones: the one after which no two cells differ much, whatever wave disturbed the run so far, and
 after which each has followed each about as often. So the order is as good after any block as after the last.
 
-How much two cells differ by a wave is the share of the squares of their differences that the mean explains: 1 where they always differ
-alike, 1 / n where they did so once in n blocks. What counts is its cube, so that the worst matter most: of the worst wave and of all
-together, over phases and pairs of cells. What a cell leaves to its successor counts likewise, though less: what balances predecessors
-strictly keeps step with some wave.
+The measure of how much a wave makes two cells differ is the share of the squares of their differences that the mean explains: 1 if they
+always differ alike, 1 / n if they did so once in n blocks. Its cube counts, so that the worst matter most: of the worst wave and of all
+together, over phases and pairs of cells. The effect of a cell on its successor counts likewise, though less: an order that balances
+predecessors strictly keeps step with some wave.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from harness.analysis.order_resonance import Floats32, Ints, waves
 MOST_CELLS = 24
 """With more, a block takes long to choose, and a plain order hardly keeps step with anything: there are too many cells."""
 _MOST_TRIES, _WORTH = 24, 180
-"""Random blocks of which one is taken: so many over the number of cells, since each takes time. With many more, orders of few cells become
-so alike that they keep step again; with fewer, tables of twelve cells do."""
+"""The best is taken of this many random blocks divided by the number of cells, since each takes time. With many more, orders of few cells
+become so alike that they keep step again; with fewer, tables of twelve cells do."""
 _LEFT_BEHIND = 0.15
-"""Weight of what a cell leaves to its successor, beside that of waves."""
+"""Weight of a cell's effect on its successor, relative to that of waves."""
 _ANY_FIRST, _MOST_ANY_FIRST = 1 / 12, 2 / 3
 """Share of the random blocks that begin with any cell, by the number of cells; the others begin with the one that ran last. Within a block
 no cell follows itself, so only that lets each follow itself as often as others."""
@@ -36,11 +36,11 @@ Order = tuple[int, ...]
 
 
 def calm_orders(cells: Sequence[int], blocks: int, last: int | None, rng: random.Random) -> list[Order]:
-    """The order of the cells in each of the next blocks.
+    """Return the order of the cells in each of the next blocks.
 
     Args:
         cells: what runs in each block, by number; at least two.
-        blocks: how many.
+        blocks: number of blocks.
         last: the cell that ran last before.
         rng: source of chance; the same one gives the same orders.
     """

@@ -1,10 +1,10 @@
-"""Whether what ran before on a device makes a difference: a process may heat its successor or push its files out of memory. Pure.
+"""Tests whether what ran before on a device matters: a process may heat its successor or push its files out of memory. Pure.
 
-The latency processes of a run are taken in the order of running. On a device, logarithms of latencies are explained by the cell and by the
-level at that time (one for each block; where blocks hold only two cells, which may both have followed the same, a line that bends every
-fourth block). What is left is held against which cell ran before: for all that followed it, and for each cell that followed it often
-enough. P-values come from permutations of what is left within each cell (Freedman and Lane, Journal of Business and Economic Statistics 1,
-1983) with a fixed seed, corrected for all that was tried (Bonferroni).
+On each device the cell and the level at that time explain the logarithms of the latencies, in the order of running. The level is one number
+for each block; where blocks hold only two cells, which may both have followed the same one, it is a line that bends every fourth block.
+What is left is compared by which cell ran before: for all processes that followed it, and for each cell that followed it often enough.
+P-values come from permutations of what is left within each cell (Freedman and Lane, Journal of Business and Economic Statistics 1, 1983)
+with a fixed seed, corrected for all that was tried (Bonferroni).
 
 An order that balances predecessors (`harness.analysis.block_order`) keeps such an effect out of the ratios, but not out of the spread.
 """
@@ -33,16 +33,16 @@ from harness.records import CellKey, Purpose, Result
 Ints = npt.NDArray[np.int_]
 
 ALPHA = 0.005
-"""Chance to speak of any effect on a device that has none."""
+"""Chance to report an effect on a device that has none."""
 LEAST_CHANGE = 0.005
-"""Smaller effects are not worth a word: half of the usual region of indifference."""
+"""Smaller effects are not reported: half of the usual region of indifference."""
 MIN_FOLLOWED = 4
-"""Processes after a cell, and after others, that it takes at least."""
+"""Least number of processes after a cell, and of processes after others."""
 MIN_PROCESSES = 12
 MOST_CELLS = 40
 """With more cells hardly any follows another twice."""
 _MOST_CELLS_EACH = 6
-"""With more cells the effect on each single one is not tried: too many questions for too few processes."""
+"""With more cells the effect on each single one is not tested: too many questions for too few processes."""
 
 _SMALL_BLOCK = 2
 _BEND_BLOCKS = 4
@@ -64,7 +64,7 @@ class CarryOver:
     after: CellKey
     """The cell that ran before."""
     cell: CellKey | None
-    """The cell that it changes; None where it is whichever follows."""
+    """The cell that it changes; None: whichever follows."""
     change: float
     low: float
     high: float
@@ -77,7 +77,7 @@ class CarryOver:
 
     @property
     def note(self) -> Note:
-        """As it stands beside a number."""
+        """The note that stands beside a number."""
         text = (
             f"{self.words} than after others [{_percent(self.low)}, {_percent(self.high)}]: let the device rest between processes "
             "(`conditions: {idle_s: 10}`)"
@@ -86,10 +86,10 @@ class CarryOver:
 
 
 def carry_over(results: Iterable[Result]) -> tuple[CarryOver, ...]:
-    """The clearest effect of a predecessor on each device of a run that shows one; nothing where there is too little to tell.
+    """Return the clearest effect of a predecessor on each device that shows one; nothing for a device with too little data.
 
     Args:
-        results: all of a run; those of a selection lack what ran between them.
+        results: all of a run: a selection would lack what ran in between.
     """
     by_device: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda one: one.started_at):
@@ -100,13 +100,13 @@ def carry_over(results: Iterable[Result]) -> tuple[CarryOver, ...]:
 
 
 def noted(table: Table, *runs: Iterable[Result]) -> Table:
-    """The table with a note on each comparison that an effect of a predecessor concerns.
+    """Return the table with a note on each comparison that an effect of a predecessor concerns.
 
     Args:
         table: what was compared.
         runs: all results of each run that it compares.
     """
-    # What was tested are latencies: memory and the time to load are none.
+    # The effects are on latencies, so they say nothing about memory or the time to load.
     effects = [effect for run in runs for effect in carry_over(run)] if table.metric is Metric.INFERENCE_AVG else []
     if not effects:
         return table

@@ -21,7 +21,7 @@ _NEXT_KEY = re.compile(r"\s*\w+\s*=")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The cells of one side. `where` maps keys to values, which may hold `*` and `?`."""
+    """The selected cells of one side. `where` maps keys to values, which may hold `*` and `?`."""
 
     text: str
     where: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Pair:
 def parse_where(text: str) -> dict[str, str]:
     """Read `delegate=gpu(precision=fp16,cache=1),threads=4`.
 
-    A comma divides only outside brackets and before `KEY=`, so options and `xnnpack, cold start` keep theirs.
+    A comma separates only outside brackets and before `KEY=`, so options and `xnnpack, cold start` keep their commas.
 
     Raises:
         UsageError: a key is unknown, given twice or without a value.

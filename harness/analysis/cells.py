@@ -1,4 +1,4 @@
-"""Groups results by cell: all processes that were asked the same question. Pure.
+"""Groups results by cell: all processes that measured the same combination of model, device, delegate and so on. Pure.
 
 The sample is one process: a cell's value is the centre of its processes' averages, its spread is between processes.
 """
@@ -40,11 +40,11 @@ class CellSummary:
     statuses: Mapping[Status, int]
     causes: tuple[str, ...]
     synthetic: bool
-    """Any of its results, failed ones too, was replayed or modelled instead of measured."""
+    """Whether any of its results, failed ones too, was replayed or modelled instead of measured."""
     output_differs: bool = False
     """See `output_differs`. No number of the cell is shown without saying so."""
     accuracy: AccuracyFigures | None = None
-    """What its accuracy trial found, within the limits or not; None without one."""
+    """The finding of its accuracy trial, within the limits or not; None without one."""
     profiled_us: tuple[float, ...] = ()
     """Average of each profiled process that counts. The profiler slows it, so it is never a latency."""
     peaks_mb: tuple[float, ...] = ()
@@ -92,7 +92,7 @@ def key_of(trial: Trial) -> CellKey:
 
 
 def output_differs(results: Iterable[Result]) -> bool:
-    """Say whether an accuracy trial among a cell's results found outputs beyond the limits: its latency is that of a wrong answer."""
+    """Say whether an accuracy trial of a cell found outputs beyond the limits: its latency is then that of a wrong answer."""
     return any(Cause.OUTPUT_DIFFERS in result.causes for result in results)
 
 

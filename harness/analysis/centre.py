@@ -1,7 +1,7 @@
 """The centre of a cell and its spread, as the matrix, the forest plot, the terminal and `compare` show them. Pure.
 
 The centre is the median in the metric's own unit; of an even number of values, the mean of the two in the middle. You get the same from
-an exported column, and zero, which has no logarithm, is no exception. Why not the exponential of the median logarithm: docs/statistics.md.
+an exported column, and zero, which has no logarithm, is no exception.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which changes belong together, what they are called, and what comes first. Pure.
+"""Groups changes that belong together, names them, and puts what matters first. Pure.
 
 One cause shows on many series: a slower binary on every device, a slower model in each of its metrics. Such changes are one group. Their
 ids follow from the series and from the run after the change, so they are the same whenever somebody looks.
@@ -29,11 +29,11 @@ class Placed:
 
     change: Change
     night_before: datetime
-    """Begin of the run before the first bad one, of the same series."""
+    """Begin of the run before the first bad one in the same series."""
     night_after: datetime
-    """Begin of the run after it; of the last run, its own."""
+    """Begin of the run after it; its own if it is the last."""
     binaries: frozenset[tuple[str, str]]
-    """Hashes of the binary before and after each change of it that may have made this change."""
+    """Hashes before and after each change of the binary that may have caused this change."""
 
     def alike(self, other: Placed) -> bool:
         """Whether both have the same cause, as far as night, direction and what is tested tell."""
@@ -82,7 +82,7 @@ def _named(group: Sequence[Placed]) -> list[Change]:
 
 
 def _rank(group: Sequence[Change]) -> tuple[int, int, float, str]:
-    """Unexplained before explained, worse before better; then what shows on more devices, then what is larger for sure."""
+    """Unexplained before explained, worse before better; then more devices, then the larger change by the nearer end of its interval."""
     devices = len({one.series.device for one in group})
     return min(_ORDER[one.verdict] for one in group), -devices, -max(map(_sure, group)), group[0].group
 

@@ -2,8 +2,8 @@
 
 Kernel change point detection (Celisse, Marot, Pierre-Jean, Rigaill, Journal of Machine Learning Research 19, 2018; Arlot, Celisse,
 Harchaoui, JMLR 20, 2019) with the rbf kernel, by `ruptures` (Truong, Oudre, Vayatis, Signal Processing 167, 2020). Single bad nights hardly
-move it. A segment gains at most `2 a b / (a + b)` where `a` and `b` nights lie at each side, so it takes three nights and more after a
-change, whatever its size: for the latest nights see `latest_nights`.
+move it. A segment with `a` and `b` nights at its sides gains at most `2 a b / (a + b)`, so it takes three nights and more after a change,
+whatever its size: for the latest nights see `latest_nights`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ except ImportError as error:
 
 HINT_PENALTY = 4.0
 ALERT_PENALTY = 6.0
-"""What a change point must gain. Found by trying: docs/statistics.md."""
+"""What a change point must gain. Chosen by trial on simulated series: docs/statistics.md."""
 LEAST_NIGHTS = 3
 """Nights between two change points, at least."""
 _AROUND = 3

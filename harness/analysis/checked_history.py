@@ -1,4 +1,4 @@
-"""What a check of the history says: which changes count, which belong together, and what else was new on that night. Pure."""
+"""The outcome of a check of the history: which changes count, which belong together, and what else was new on that night. Pure."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ RANKED = (
     ChangeVerdict.EXPLAINED,
     ChangeVerdict.REFUTED,
 )
-"""What matters most first."""
+"""Verdicts, most important first."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewThing:
-    """Something that was another one on the night of a change than on the night before."""
+    """Something that differs between the night of a change and the night before."""
 
     what: str
     """`model`, `binary`, or the key of a label. A label's is the user's own."""
@@ -61,7 +61,7 @@ class CheckedHistory:
 
     Args:
         series: the series that were looked at.
-        changes: all that is known of them, in the time asked for.
+        changes: all known changes of these series, in the time asked for.
         fail_on: the weakest verdict that fails the check.
         ops: where the cost moved, by the ids of changes whose nights were profiled.
     """
@@ -97,7 +97,7 @@ class CheckedHistory:
         return tuple(one for one in self.series if _alike_nights(one) < LEAST_NIGHTS)
 
     def groups(self) -> list[tuple[Change, ...]]:
-        """Return the changes that belong together: what matters most first, of that the latest."""
+        """Return the changes that belong together: the most important groups first, among them the latest."""
         found: dict[str, list[Change]] = {}
         for one in self.changes:
             found.setdefault(one.group, []).append(one)
@@ -105,7 +105,7 @@ class CheckedHistory:
         return sorted(ordered, key=lambda group: (_rank(group[0]), -group[0].first_bad_at.timestamp(), group[0].id))
 
     def new_things(self, change: Change) -> tuple[NewThing, ...]:
-        """Return what was new on the night of a change, beside the ground: labels such as the commit, the binary, the model."""
+        """Return what was new on the night of a change besides the ground: labels such as the commit, the binary, the model."""
         nights = {one.run_id: one for one in self._by_key.get(change.series, ())}
         before, after = nights.get(change.last_good), nights.get(change.first_bad)
         return () if before is None or after is None else _new_things(before, after)

@@ -1,6 +1,6 @@
 """Checks whether two cells were measured under like conditions. Pure.
 
-Each difference becomes a note beside the number, because it may explain it. `--strict` refuses `unlike` notes; the others only inform.
+Each difference becomes a note beside the number that it may explain. `--strict` refuses `unlike` notes; the others only inform.
 Temperatures and clocks that a virtual device models are not compared: they do not influence its inference, which is real.
 """
 
@@ -48,7 +48,7 @@ class Side:
 def compare_conditions(base: Side, head: Side, *, apart: Iterable[str] = (), controlled: bool = False) -> list[Note]:
     """Note every difference of the sides, except in the keys in which they differ on purpose (`apart`: `device`, `model`, ...).
 
-    Of separate runs that are compared by a control, the one who applies it says what it does.
+    `controlled`: the sides are separate runs with a control or a known spread, whose own note says so.
     """
     on_purpose = set(apart)
     notes: list[Note] = []
@@ -117,7 +117,7 @@ def _lengths(result: Result) -> str:
 
 
 def _set_differently(base: Side, head: Side) -> list[Note]:
-    """Compare governor, clocks and other settings. A side that set nothing ran with the device's own settings, which are unknown."""
+    """Compare governor, clocks and other settings. A side without any ran with the device's own settings, which are unknown."""
     ours, theirs = ({_settings(result) for result in side.good} for side in (base, head))
     if not ours or not theirs or ours == theirs:
         return []
@@ -176,7 +176,7 @@ def _pushed_beside(base: Side, head: Side) -> list[Note]:
 
 
 def _of_some(kind: str, words: str, counts: Sequence[int], base: Side, head: Side) -> list[Note]:
-    """Note what was so in some processes; unlike where the shares of the sides lie apart."""
+    """Note what held for some processes; unlike if the shares of the sides differ by more than 0.2."""
     if not any(counts):
         return []
     totals = [len(side.good) for side in (base, head)]

@@ -1,8 +1,8 @@
 """Compares two sets of results cell by cell. Pure.
 
-Cells of one run that took turns share blocks and are compared block by block. Cells of two runs share none, nor do those of a run that
-did not interleave or was made of recorded logs: their processes are two independent samples, and the interval allows for a drift between
-them only as far as it shows within either (a note says so).
+Cells of one run that took turns share blocks and are compared block by block. Cells of two runs share no blocks, nor do cells of a run
+that did not interleave or that was made of recorded logs. Their processes are two independent samples, and the interval allows for a drift
+between them only as far as it shows within either (a note says so).
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Comparison:
     """Whether a verdict can be sure. Between two separate runs without a control, and between cells of one run that did not take turns, it
     is `suspected` at most."""
     apparent: Verdict = Verdict.INCONCLUSIVE
-    """The verdict if nothing but chance lay between the two sides, and `same` took no more processes than the others: a gate asks
-    whether head is slower, and for that it needs no more."""
+    """The verdict if nothing but chance lay between the two sides, and `same` needed no more processes than the other verdicts. A gate
+    only asks whether head is slower."""
     fails_more: float | None = None
     """P-value of "head fails no more often", corrected for all cells, where it is at most 1 %."""
 
@@ -105,7 +105,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overall:
-    """One cell's comparison over all devices that measured it."""
+    """The comparison of one cell over all devices that measured it."""
 
     model: str
     delegate: str
@@ -137,17 +137,17 @@ class Table:
 
     @property
     def gate_broken(self) -> bool:
-        """Whether any cell breaks the gate, if one is set."""
+        """Whether a gate is set and any cell breaks it."""
         return any(failed_gate(one, self.rules) for one in self.comparisons)
 
     @property
     def control_missing(self) -> bool:
-        """Whether numbers were compared that were not measured at the same time, and without a control: see `Comparison.sure`."""
+        """Whether any sides were compared that did not take turns and have no control: see `Comparison.sure`."""
         return any(one.state == "measured" and not one.sure for one in self.comparisons)
 
     @property
     def base_measured(self) -> bool:
-        """Whether base has a number in any cell that can be judged. Without one, a gate has nothing to hold head against."""
+        """Whether base has a number in any cell that can be judged. Without one, a gate has nothing to compare head with."""
         return any(one.base.n for one in self.comparisons if one.state != "incomparable")
 
 
@@ -195,9 +195,9 @@ def compare(
         head: the run of the head cells.
         metric: the metric to compare.
         rules: how verdicts are reached.
-        apart: keys in which the sides differ on purpose; no note mentions them.
-        ops: split the differences by op, too; for hundreds of pairs this takes seconds.
-        spread: how much runs differ in what a pair measures, as far as that is known; for separate runs without a control.
+        apart: keys in which the sides differ on purpose; notes leave them out.
+        ops: split the differences by op too; for hundreds of pairs this takes seconds.
+        spread: returns the known spread between runs for a pair, or None; used for separate runs without a control.
     """
     apart = tuple(apart)
     same_run = base.run_id == head.run_id

@@ -1,8 +1,8 @@
-"""The control of two separate runs: what both measured and nobody changed. Pure.
+"""The control of two separate runs: a cell that both measured and nobody changed. Pure.
 
-Nothing in two runs shows how far apart they started, unless both measured the same thing beside what is compared. Each process is divided
-by its block's control, so a shift that hits all alike cancels. A control counts only where model, binary, delegate, threads and cores are
-equal in both runs: a new binary would divide its own regression away.
+Two runs show how far apart they started only if both also measured something that nobody changed: the control. Each process is divided by
+its block's control, so a shift that hits all alike cancels. A control counts only if model, binary, delegate, threads and cores are equal
+in both runs: a new binary would divide its own regression away.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.analysis.sides import RunContext, by_block, is_synthetic
 from harness.records import CellKey, ModelRef, Result, Status
 
 _CANARY_METRICS = (Metric.INFERENCE_AVG, Metric.MEDIAN, Metric.P5, Metric.P95)
-"""The canary is timed by its inferences: it says nothing of how a model loads or what memory it takes."""
+"""The canary times inferences only: it says nothing about how a model loads or how much memory it takes."""
 
 _Logs = Mapping[int, float]
 """Of a control: the mean logarithm of its values by block."""
@@ -36,7 +36,7 @@ class Controlled:
     """Logarithms of base's processes less their block's control, in the order of running."""
     head: tuple[float, ...]
     moved: float
-    """The control itself, head over base: what was divided away."""
+    """The ratio of the control itself, head over base, that was divided away."""
     resolution: float
     """Relative size of the step in which the control's values are printed."""
 
@@ -196,7 +196,7 @@ class Controls:
         return _Control(name="canary", base=base, head=head) if base and head else None
 
     def _canary_logs(self, cells: Sequence[CellResults]) -> _Logs:
-        """None at all where the canary was not timed, or only modelled, before any process that counts."""
+        """Empty if before any process that counts the canary was not timed, or only modelled."""
         blocks: dict[int, list[float]] = {}
         for cell in cells:
             purpose = purpose_for(cell.results, self._metric)
@@ -230,7 +230,7 @@ def _of(result: Result) -> _Identity:
 
 
 def _unlike(base: CellResults, head: CellResults) -> str:
-    """Say in what two cells differ that were to be one control."""
+    """Say in what two cells differ that should be one control."""
     ours, theirs = _identity(base), _identity(head)
     if ours is None or theirs is None:
         side = "BASE" if ours is None else "HEAD"

@@ -16,7 +16,7 @@ from harness.analysis import special
 from harness.analysis.ranks import Floats, midranks
 
 TEST_FROM = 8
-"""Number of processes from which a test can tell slow movement from chance. With fewer, any movement counts."""
+"""Least number of processes with which a test can tell slow movement from chance. With fewer, any movement counts."""
 P_MOVED = 0.25
 """P-value at which a run counts as moved. Generous: an overlooked drift costs more than a wider interval."""
 DEVIATIONS = 3.0
@@ -25,7 +25,7 @@ third of the run averages 2.8 of them above its start; one throttled for a share
 
 
 def slow_movement(values: Floats) -> Floats:
-    """Return how far separate runs may lie apart, judged by one: `DEVIATIONS` deviations of its slow part; 0 if that may be chance.
+    """Return how far apart separate runs may lie, judged by one of them: `DEVIATIONS` deviations of its slow part; 0 if that may be chance.
 
     Args:
         values: logarithms of the processes' values in the order of running, along the last axis; at least two.

@@ -1,4 +1,4 @@
-"""The notes that stand beside an estimate: how it was made, and what widens its interval. Pure."""
+"""The notes beside an estimate: how it was made, and what widens its interval. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness.analysis.samples import LEVEL, MIN_BLOCKS
 from harness.analysis.sequential import LOOK_LEVEL
 
 _MEANS_PART = 0.01
-"""From this on, the ratio of the plain averages stands beside the ratio, which comes from ranks."""
+"""From this difference on, a note gives the ratio of the plain averages beside the ratio, which comes from ranks."""
 _MEANS_PART_OF_CHANGE = 0.1
-"""And if they part by this share of the change: beside a factor of six, two per cent tell nothing."""
+"""They must also differ by this share of the change: beside a factor of six, two per cent mean nothing."""
 
 
 def ways_of_comparing(estimate: PairEstimate, metric: Metric) -> Iterable[Note]:

@@ -1,4 +1,4 @@
-"""Whether head fails more often than base: an exact test on counts, corrected for all cells (Holm). Pure.
+"""Tests whether head fails more often than base: an exact test on counts, corrected for all cells (Holm). Pure.
 
 Source: Fisher, Journal of the Royal Statistical Society 85 (1922).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 LEVEL = 0.01
-"""Chance that any cell of a table is said to fail more often where none does."""
+"""Chance that any cell of a table is said to fail more often although none does."""
 
 
 def fails_more_p(base_failed: int, base_total: int, head_failed: int, head_total: int) -> float:

@@ -1,4 +1,4 @@
-"""What else changed on the night of a change: the ground, which explains it; tested files and labels, which do not. Pure."""
+"""Finds what else changed on the night of a change: the ground, which explains it; tested files and labels, which do not. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TESTED: tuple[tuple[str, Callable[[NightEstimate], str]], ...] = (
     ("the model file", lambda night: night.model_sha256),
 )
 _MOST_LABELS = 5
-"""Labels of which a note is made."""
+"""Most labels that get a note."""
 
 
 def explanations(nights: Sequence[NightEstimate], earliest: int, latest: int) -> tuple[str, ...]:
-    """Return a sentence on everything of the ground that changed on one of the possible nights of a change.
+    """Return a sentence on each part of the ground that changed on one of the possible nights of a change.
 
-    A night that does not know a part of its ground says nothing about it: the last night that did stands for it.
+    If a night does not know a part of its ground, the last night that did stands for it.
 
     Args:
         nights: all nights that are held against each other, oldest first.
@@ -46,7 +46,7 @@ def notes_on_tested(nights: Sequence[NightEstimate], first_bad: int, earliest: i
 
     Args:
         nights: all nights that are held against each other, oldest first.
-        first_bad: the most likely night after the change. If a file changed on it, that alone is told: a lab may build one every night.
+        first_bad: the most likely night after the change. If a file changed on it, only that is reported: a lab may build one every night.
         earliest: first possible night; at least 1.
         latest: last possible one.
     """

@@ -1,4 +1,4 @@
-"""What a verdict must not say, whatever the numbers look like. Pure."""
+"""Limits of a verdict that hold whatever the numbers look like. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from harness.analysis.verdict import Judgement, Verdict
 
 SEPARATE = "separate runs without a control"
 NO_TURNS = "cells that did not take turns"
-"""What shows a suspicion at most: whatever moved between the two sides looks like a difference of theirs."""
+"""Comparisons that are suspected at most: whatever moved between the two sides looks like a difference."""
 
 
 def only_suspected(judgement: Judgement, what: str) -> Judgement:
-    """The most that two sides measured at different times can show: a suspicion. Nothing in them says how far apart they started.
+    """Reduce a verdict to a suspicion: nothing in two sides measured at different times says how far apart they started.
 
     Args:
-        judgement: what it would be if nothing but chance lay between them.
+        judgement: the judgement if nothing but chance lay between the sides.
         what: `SEPARATE` or `NO_TURNS`.
     """
     if judgement.verdict in (Verdict.FASTER, Verdict.SLOWER):
@@ -28,7 +28,7 @@ def only_suspected(judgement: Judgement, what: str) -> Judgement:
 
 
 def without_good_news(judgement: Judgement) -> Judgement:
-    """The most that can be said where some values are no positive numbers: not `same` or `faster`, as these processes have no ratio."""
+    """Withhold `same` and `faster` if some values are no positive numbers: these processes have no ratio."""
     if judgement.verdict is not Verdict.FASTER and not judgement.looks_same:
         return judgement
     reasons = ("not every value is a positive number",)

@@ -1,6 +1,6 @@
 """Finds the changes in the history of many series. Pure: series in, changes out.
 
-How changes are found, and how often that is wrong: docs/statistics.md, *History*.
+docs/statistics.md, *History*, says how changes are found, and how often that is wrong.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from harness.analysis.night_values import Nights, nights_of
 from harness.records.history import Change, ChangeVerdict, Series
 
 MIN_EFFECT = 0.005
-"""Smallest change that is told, as a fraction: below that, no one would act on it."""
+"""Smallest change that is reported, as a fraction: nobody would act on a smaller one."""
 
 
 def changes_in(series: Sequence[Series], *, now: datetime, min_effect: float = MIN_EFFECT) -> tuple[Change, ...]:
-    """Find all changes, old and new, in some series. What matters first; changes of one group stand together.
+    """Find all changes, old and new, in some series, the most important first; changes of one group stand together.
 
     A change is `suspected` if the metric grew, `improved` if it fell, and `explained` if the ground changed on one of its possible nights.
     Only an experiment says more. A change keeps its id when later nights are added, unless they date it otherwise by a few nights.
 
-    Synthetic nights are never held against measured ones. Each sort is looked at by itself.
+    Synthetic nights are never compared with measured ones; each kind is looked at by itself.
 
     Args:
-        series: all that are looked at together: the more they are, the surer a change of one must be.
-        now: stands in every change as the time when it was found.
-        min_effect: smallest change that is told: 0.005 is 0.5 %.
+        series: all series that are looked at together; the more there are, the surer a change must be.
+        now: the time noted in every change as the one when it was found.
+        min_effect: smallest change that is reported: 0.005 is 0.5 %.
     """
     found: list[Placed] = []
     for one in series:
@@ -96,7 +96,7 @@ def _notes(nights: Nights, change: LevelChange, *, synthetic: bool, left_out: in
     if change.earliest < place or change.latest > place:
         first, last = estimates[change.earliest], estimates[min(change.latest, len(estimates) - 1)]
         days = [f"{one.at:%Y-%m-%d}" for one in (first, last)]
-        # Of several runs on one day the day says nothing.
+        # If both runs are of one day, the day does not tell them apart.
         names = days if days[0] != days[1] else [f"run {first.run_id}", f"run {last.run_id}"]
         yield f"the first night after it lies between {names[0]} and {names[1]}"
     if not nights.logs and nights.shown(change.before) <= nights.least_effect:

@@ -1,13 +1,13 @@
-"""Tells a change from the latest nights against the level before them, as it would have been told on each night. Pure.
+"""Finds a change in the latest nights by the level before them, as it would have been found on each night. Pure.
 
 A detector of change points that looks at the whole series needs five nights and more after a change. This one looks at the last 2, 3, ...
 nights against the nights before: their mean distance from the level, each night clipped, over what chance makes of it. Chance is the spread
 between nights, with neighbours as alike as they are, the error of each night's own processes, and the error of the level. One night alone
-never tells a change, since it is clipped: phones have bad nights.
+never shows a change, since it is clipped: phones have bad nights.
 
-It walks through the series night by night and begins anew after each change. So what it finds on a night depends on nothing later, and
-stays where it is when nights are added; a change's night is settled `SETTLED` nights after it was told. Until then a change is withdrawn
-if most nights since are back at the level before: two or three bad nights in a row look like a change at first.
+It walks through the series night by night and begins anew after each change. So a change that it found does not depend on later nights,
+but for the first `SETTLED` nights after it was found: until then its night may move, and the change is withdrawn if most nights since are
+back at the level before. Two or three bad nights in a row look like a change at first.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ SHARES = (
     (20, 0.005),
     (30, 0.005),
 )
-"""How many nights are held against those before, and how many times the p-value each may use.
+"""How many of the latest nights are compared with those before, and the multiple of the p-value that each number may use.
 
-Three nights get most: that is when a change of three deviations should be known. Longer stretches have much to go on, and are where slow
-wandering of a device looks like a change.
+Three nights get most: by then a change of three deviations should be known. Longer stretches have much data, and there slow wandering of
+a device looks like a change.
 """
 FAR_PRIOR = 0.5
-"""Bad nights that a series is taken to have had before any are seen."""
+"""Bad nights that a series is assumed to have had before any are seen."""
 _MOST_SPOILT = 5
-"""Bad nights by chance among the latest that are allowed for; more are rarer than any p-value asks."""
+"""Most bad nights by chance that are allowed for among the latest; more are rarer than any p-value asks."""
 LEAST_BEFORE = 5
-"""Nights that a level takes."""
+"""Nights that a level needs."""
 LEAST_AGAIN = 3
 """The same after a change: the spread is known then."""
 SETTLED = 7
-"""Nights after the telling in which the night of a change may still move, or the change be withdrawn."""
+"""Nights after a change was found in which its night may still move, or the change be withdrawn."""
 MOVES = 3
 """Nights by which it may move."""
 _TRIED_AFTER = 3
-"""Nights after the telling from which on a change may be withdrawn."""
+"""Nights after a change was found before it may be withdrawn."""
 _WITHDRAWN = 1.5
-"""Deviations of the median of all nights since the change below which it is."""
+"""A change is withdrawn if the median of all nights since lies fewer of its standard errors than this from the level before."""
 REACH = 3.0
-"""A night counts as at most so many deviations, of a spread that is known; in proportion more where few nights show it."""
+"""A night counts as at most this many deviations if the spread is known; if few nights show it, in proportion more."""
 _MOST_FREEDOM = 60.0
 """Nights that the spread of earlier segments counts for, at most."""
 UNSURE = 10.0
@@ -64,7 +64,7 @@ UNSURE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A change as the latest nights told it. Numbers are places in the series, from 0."""
+    """A change as the latest nights showed it. Numbers are places in the series, from 0."""
 
     first_bad: int
     earliest: int
@@ -72,13 +72,13 @@ class Told:
     latest: int
     """Last possible one."""
     told: int
-    """The night on which it was told."""
+    """The night on which it was found."""
     up: bool
     withdrawn: int | None = None
     """The night on which it was taken back."""
 
     def moved(self, by: int) -> Told:
-        """Return the same in a series with so many nights before."""
+        """Return the same change in a series with `by` more nights before it."""
         gone = None if self.withdrawn is None else self.withdrawn + by
         return Told(self.first_bad + by, self.earliest + by, self.latest + by, self.told + by, self.up, gone)
 
@@ -86,14 +86,14 @@ class Told:
 def told_changes(
     values: Floats, errors: Floats, *, least_spread: float, least_effects: Floats | float, p: float
 ) -> list[Told]:
-    """Return all changes that the latest nights told, oldest first; also those that later nights withdrew.
+    """Return all changes that the latest nights showed, oldest first; also those that later nights withdrew.
 
     Args:
         values: one value a night, on a scale where noise adds.
         errors: standard error of each between the processes of its night.
         least_spread: smallest believable standard deviation between nights.
-        least_effects: smallest change worth a word, of each night or of all.
-        p: two-sided p-value below which a change is told.
+        least_effects: smallest change worth reporting, for each night or for all.
+        p: two-sided p-value below which a change is reported.
     """
     found: list[Told] = []
     start, after, spread = 0, 0, None

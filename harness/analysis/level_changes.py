@@ -1,8 +1,8 @@
 """All changes of level in the nights of a series, with their sizes. Pure.
 
-Two detectors share one budget of false alarms. `latest_nights` tells a change within a few nights and never moves what it told.
-`change_points` looks at the whole series: it says how clear a change is, and finds what nobody could tell on the night. Whatever is found
-is then held to the nights at both its sides: a change that later nights speak against is dropped.
+Two detectors share one budget of false alarms. `latest_nights` finds a change within a few nights and, once it has settled, never moves it.
+`change_points` looks at the whole series: it says how clear a change is, and finds what no night showed at the time. Each change is then
+checked against the nights at both its sides: one that later nights speak against is dropped.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from harness.analysis.night_values import Nights
 from harness.analysis.stable_level import WINDOW, Levels, Spread, level_of, variance_of_mean
 
 TELLING_P = 6e-4
-"""What `latest_nights` may use of the budget, by night and series."""
+"""The part of the budget that `latest_nights` may use, by night and series."""
 WHOLE_P = 2e-6
-"""P-value of a change that only the whole series shows."""
+"""P-value that a change needs which only the whole series shows."""
 BUDGETED_SERIES = 1000
 """With more series than this, both p-values shrink, so that false alarms of all series together grow no further."""
 _STAYS = 2.5
-"""Deviations that a change must keep to stay, once told."""
+"""Deviations that a change must keep to stay once it was found."""
 _STAYING_EFFECT = 0.5
 """Share of the smallest effect that it must keep."""
 _NEAR = 3
@@ -45,7 +45,7 @@ class LevelChange:
 
     first_bad: int
     earliest: int
-    """First possible night after the change, as the nights tell; at least 1."""
+    """First possible night after the change, by the values; at least 1."""
     latest: int
     """Last possible one."""
     kind: Kind
@@ -61,9 +61,9 @@ class LevelChange:
 
     @property
     def possible(self) -> tuple[int, int]:
-        """First and last night on which what made the change may lie.
+        """First and last night on which the cause of the change may lie.
 
-        Whatever the nights tell, these are the nights beside `first_bad` too; two at each side while few nights have passed.
+        The nights beside `first_bad` are always among them; two at each side while few nights have passed.
         """
         beside = _BESIDE_EARLY if self.nights_after <= SETTLED else _BESIDE
         return max(1, min(self.earliest, self.first_bad - beside)), max(self.latest, self.first_bad + beside)
@@ -90,7 +90,7 @@ def level_changes(nights: Nights, *, series: int) -> tuple[LevelChange, ...]:
 
 
 def _with_overlooked(nights: Nights, told: Sequence[Told], hints: Sequence[int], p: float) -> list[Told]:
-    """Add the change points that were not told on their nights, the clearest first, as far as the nights beside them bear them out."""
+    """Add the change points that no night showed at the time, the clearest first, if the nights beside them bear them out."""
     found = list(told)
     for place in sorted(hints):
         if any(abs(one.first_bad - place) <= SETTLED for one in found):
@@ -108,7 +108,7 @@ def _with_overlooked(nights: Nights, told: Sequence[Told], hints: Sequence[int],
 def _held(
     nights: Nights, found: Sequence[Told], hints: Sequence[int], alerts: Sequence[int]
 ) -> tuple[LevelChange, ...]:
-    """Hold each change to the nights at its sides. Drops the weakest that they speak against, and looks again at what is left."""
+    """Check each change against the nights at its sides. Drop the weakest that they speak against, then check the rest again."""
     kept = list(found)
     while True:
         sides = _all_sides(nights, kept)

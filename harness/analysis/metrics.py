@@ -12,7 +12,7 @@ from harness.records.causes import Cause
 _FALLBACKS = frozenset(
     {Cause.UNCONSUMED_FLAGS, Cause.DELEGATE_UNAVAILABLE, Cause.DELEGATE_NOT_APPLIED, Cause.DELEGATE_PARTIAL}
 )
-"""Causes that say: not the requested delegate ran, or not it alone although it was to run the whole graph."""
+"""Causes that say that the requested delegate did not run, or did not run the whole graph although it should."""
 
 
 class Metric(StrEnum):
@@ -47,7 +47,7 @@ class Metric(StrEnum):
 
     @property
     def may_be_zero(self) -> bool:
-        """Whether zero and less are real values, as of memory that did not grow."""
+        """Whether zero and less are real values, as for memory that did not grow."""
         return self is Metric.MEMORY
 
     @property
@@ -134,7 +134,7 @@ def shown(result: Result, metric: Metric, purpose: Purpose) -> float | None:
 
 
 def ran_as_asked(result: Result) -> bool:
-    """Say whether the requested delegate gave the numbers: a fallback to the CPU gives plausible numbers too."""
+    """Say whether the numbers are the requested delegate's: a fallback to the CPU gives plausible numbers too."""
     if result.status is Status.OK:
         return True
     if not _FALLBACKS.isdisjoint(result.causes):

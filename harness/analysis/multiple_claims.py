@@ -22,9 +22,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def selected_level(level: float, selected: int, count: int) -> float:
-    """Return the level for the intervals of `selected` cells that were picked out of `count` because of what their data say.
+    """Return the level for the intervals of `selected` cells that their data picked out of `count`.
 
-    At the plain level such intervals miss more often than they say, since a cell is picked when chance helps. At this level at most
+    At the plain level such intervals miss more often than they say, because a cell is picked when chance helps. At this level at most
     `1 - level` of the picked ones are expected to miss (Benjamini and Yekutieli, Journal of the American Statistical Association 100,
     2005).
     """

@@ -1,4 +1,4 @@
-"""A series as numbers: each night's value on the scale where noise adds, and the error of it that the night's own processes show. Pure."""
+"""A series as numbers: each night's value on the scale where noise adds, and its error by the night's own processes. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.records.history import NightEstimate, Series
 _MEDIAN_ERROR = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean, of many normal values."""
 _PRIOR_PROCESSES = 4
-"""So many processes that spread as the series usually does count beside a night's own: the spread of three says little."""
+"""Number of processes with the series' usual spread that count beside a night's own: the spread of three says little."""
 _NORMAL_95 = 1.96
 _LEAST_LOG_SPREAD = 5e-4
 """Between nights, as a logarithm: nights that agree better than 0.05 % do so by chance, or because their values are printed in steps."""
@@ -36,7 +36,7 @@ class Nights:
     least_spread: float
     """Smallest believable standard deviation between nights."""
     least_effect: float
-    """Smallest change worth a word, on the scale of `values`; relative to the level before where `logs` is false, and never below this."""
+    """Smallest change worth reporting, on the scale of `values`. If `logs` is false: `share` of the level before, but at least this."""
     share: float
     """The same as a fraction of the level."""
     left_out: int
@@ -46,7 +46,7 @@ class Nights:
         return len(self.estimates)
 
     def effect_at(self, level: float) -> float:
-        """Smallest change from a level that is worth a word, on the scale of `values`."""
+        """Smallest change from a level that is worth reporting, on the scale of `values`."""
         return self.least_effect if self.logs else max(self.least_effect, self.share * abs(level))
 
     def shown(self, value: float) -> float:
@@ -54,10 +54,10 @@ class Nights:
         return exp(value) if self.logs else value
 
     def ratio(self, before: float, difference: float) -> float:
-        """Return the ratio that a difference from a level is, on the scale of `values`.
+        """Return the ratio for a difference from a level, on the scale of `values`.
 
-        Growth of memory may be zero or less and has no ratio then. What stands for it compares the difference with the larger of both
-        levels, and is above 1 for more memory as every ratio is.
+        Growth of memory may be zero or less and has no ratio then. Instead, the difference is compared with the larger of both levels; as
+        with every ratio, more memory gives a number above 1.
         """
         if self.logs:
             return exp(difference)
@@ -79,7 +79,7 @@ def nights_of(series: Series, estimates: Sequence[NightEstimate], *, min_effect:
     Args:
         series: the series, for its metric.
         estimates: those of its nights that may be held against each other.
-        min_effect: smallest change worth a word: 0.005 is 0.5 %.
+        min_effect: smallest change worth reporting: 0.005 is 0.5 %.
     """
     ordered = sorted(estimates, key=lambda one: (one.at, one.run_id))
     logs = series.key.metric != Metric.MEMORY
@@ -115,7 +115,7 @@ def _log_errors(nights: Sequence[NightEstimate]) -> Floats:
 
 
 def _plain_errors(nights: Sequence[NightEstimate]) -> Floats:
-    """Errors in the metric's own unit: of memory the spread of logarithms says nothing."""
+    """Errors in the metric's own unit: the spread of logarithms says nothing about memory."""
     found = np.array(
         [
             math.nan if one.ci_low is None or one.ci_high is None else (one.ci_high - one.ci_low) / (2 * _NORMAL_95)

@@ -17,7 +17,7 @@ _NO_NUMBER = ("NaN", "infinite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OddValues:
-    """What the good processes of a cell reported of a metric besides positive numbers."""
+    """Values of a metric besides positive numbers that the good processes of a cell reported."""
 
     processes: int = 0
     """Processes that count."""

@@ -1,8 +1,8 @@
-"""One-sided p-values of "the log ratio is at most so much", from pairs and from two independent samples. Pure.
+"""One-sided p-values of "the log ratio is at most this edge", from pairs and from two independent samples. Pure.
 
-A verdict claims that the ratio lies beyond an edge, so the hypothesis that is tested is the edge, not the ratio 1. Each p-value joins a
-rank test and a t-test. The rank test is exact for any noise and keeps its power with outliers, but its p-value cannot become small enough
-for a table of many cells; the t-test's can. How often they err together was measured: docs/statistics.md.
+A verdict claims that the ratio lies beyond an edge, so the tested hypothesis is the edge, not the ratio 1. Each p-value joins a rank test
+and a t-test. The rank test is exact for any noise and keeps its power with outliers, but its p-value cannot become small enough for a
+table of many cells; the t-test's can. docs/statistics.md says how often they err together.
 
 Everything works along the last axis, so that thousands of simulated experiments cost one call.
 
@@ -106,7 +106,7 @@ def joint_p(p_rank: Floats, p_t: Floats) -> Floats:
 
 
 def least_paired_t(n: int) -> float:
-    """Return the smallest p-value that the t-test of `n` pairs is believed.
+    """Return the smallest p-value that a t-test of `n` pairs may give; smaller ones are raised to it.
 
     If each process falls into one of two modes by the toss of a coin, all of base lie in one and all of head in the other with a chance of
     4^-n, however tight the values look.

@@ -1,6 +1,6 @@
 """Matches the ops of two profiles. Pure.
 
-Each of three steps takes the ops that the one before left over:
+Each step takes the ops that the one before left over:
 
 1.  Ops that name the same tensors (`[MobilenetV2/Conv/Relu6]:0`) are the same node of the graph wherever they run.
 2.  Between those, both sides are aligned in execution order: an op may match one of the same kind under another name (a renamed kernel, or
@@ -60,7 +60,7 @@ _KINDS = tuple(
 
 
 def align(base: Sequence[OpRow], head: Sequence[OpRow]) -> list[Group]:
-    """Divide the ops of both sides into matching groups, in execution order. Every op is in exactly one group."""
+    """Divide the ops of both sides into matching groups, in execution order. Each op is in exactly one group."""
     if [(row.node_type, row.name) for row in base] == [(row.node_type, row.name) for row in head]:
         return [((ours,), (theirs,)) for ours, theirs in zip(base, head, strict=True)]
     return _grouped(base, head, _anchors(base, head), _between)

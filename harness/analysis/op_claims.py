@@ -35,9 +35,9 @@ def _profiles(pair: Pair, in_turn: bool) -> ProfilePair | None:
 def judge_ops(
     diffs: Sequence[OpDiff | None], rules: Rules, *, sure: Sequence[bool], what: str
 ) -> list[tuple[Judgement | None, ...]]:
-    """Judge all ops of all cells together. Ops have no control: theirs is another model.
+    """Judge all ops of all cells together. Ops have no control, because the control's ops are another model's.
 
-    Where no pair took turns there is no forecast either (`held_back`), so none is made.
+    If no pair took turns, there is no forecast (`held_back`).
 
     Args:
         diffs: one for each pair of cells.

@@ -1,7 +1,7 @@
 """Splits the difference of two profiles by op. Pure.
 
-Every op is in one group, and the part that no op explains is a line of its own. So the lines add up to the whole change: head minus base
-of the profiled processes' own average inference.
+Every op is in one group, and the part that no op explains is a line of its own. So the lines add up to the whole change of the profiled
+processes' own average inference, head minus base.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ class OpDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilePair:
-    """Two profiles that are set against each other."""
+    """Two profiles to compare."""
 
     base: OpProfile
     head: OpProfile
     interleaved: bool = True
-    """Whether one run took turns between them. If not, the ops' intervals allow for a drift within either."""
+    """Whether both are of one run that took turns. If not, the ops' intervals allow for a drift within either."""
 
 
 def op_diff(base: OpProfile, head: OpProfile, *, interleaved: bool = True) -> OpDiff:

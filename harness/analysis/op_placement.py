@@ -1,4 +1,4 @@
-"""Tells from a profile row whether an op ran in a delegate or in a built-in kernel of the interpreter.
+"""Finds from a profile row whether an op ran in a delegate or in a built-in kernel of the interpreter.
 
 The profiler labels rows in three ways (LiteRT's `tflite/profiling`; recorded in every version since 2019):
 

@@ -1,7 +1,7 @@
 """Aggregates the ops of a cell over its profiled processes for reports, comparisons and exports. Pure.
 
-Subgraph, type, name and number among equals identify an op, not its place: a process that lost rows does not shift the others. Cost
-per inference is computed in each process.
+Subgraph, type, name and number among equals identify an op. Its place does not, so a process that lost rows does not shift the others.
+Cost per inference is computed in each process.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class OpRow:
 
     @property
     def nested(self) -> bool:
-        """Whether it is in a subgraph that an op of the primary one calls: that op's time includes its time."""
+        """Whether it is in a subgraph that an op of the primary one calls; that op's time includes this one's."""
         return self.subgraph not in (None, 0)
 
     @property

@@ -1,8 +1,8 @@
-"""How much an order of processes keeps step with what comes back regularly, or with what a process leaves to the next. Pure.
+"""Measures how much an order of processes keeps step with regular disturbances, or with what a process leaves to the next. Pure.
 
-A phone that is slower every few processes makes two equal cells differ if the same one runs then again and again. Whether an order lets it
-is seen before anything runs: take such a disturbance for the latencies, and ask how sure a t-test over the blocks would be that the cells
-differ. Tried are sawtooths and square waves of 2 to 24 processes in many phases, and each cell slowing down its successor.
+If a phone is slower every few processes and the same cell runs each time, two equal cells seem to differ. You can see before anything runs
+whether an order allows this: take such a disturbance for the latencies, and see how sure a t-test over the blocks would be that the cells
+differ. The disturbances are sawtooths and square waves of 2 to 24 processes in many phases, and each cell slowing down its successor.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from harness.analysis.ranks import Floats
 
 Ints = npt.NDArray[np.int_]
 Floats32 = npt.NDArray[np.float32]
-"""Precise enough, and half as slow: nothing but a choice among orders rests on them."""
+"""Precise enough, and half as slow: they only serve to choose among orders."""
 
 PERIODS = range(2, 25)
 """Processes after which a disturbance comes back."""
 _PHASES = 12
-"""Phases that are tried of each, evenly spread; all of a period that has no more."""
+"""Most phases that are tried of each wave, evenly spread."""
 _FIRST_END = 5
-"""Blocks after which a run with an open end may end first."""
+"""Least number of blocks of a run with an open end."""
 _P, _P_OF_A_LOOK = 0.005, 0.001
-"""About what p-value of a t-test makes a verdict; of a single look of a run that may end after any block."""
+"""The p-values of a t-test that make a verdict, about: in a run of known length; at a single look of a run that may end after any block."""
 
 
 def resonances(orders: Sequence[Sequence[Sequence[int]]], *, open_end: bool = False) -> Floats:

@@ -1,8 +1,8 @@
 """Finds blocks that an outlier spoils, without looking at which side it is on. Pure.
 
-A process that takes ten times as long as its neighbours says nothing of the ratio, but makes a rank interval of ten blocks wide. A block
-is set aside for its *mean* over both sides. If base and head differ only by a factor, swapping them within a block changes the sign of the
-difference and leaves the mean as it is. So a choice by the means favours neither side, and tests on the signs stay exact.
+A process that takes ten times as long as its neighbours says nothing about the ratio, but makes a rank interval of ten blocks wide. The
+*mean* over both sides decides whether a block is set aside. If base and head differ only by a factor, swapping them within a block changes
+the sign of the difference and leaves the mean as it is. So a choice by the means favours neither side, and tests on the signs stay exact.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from harness.analysis.centre import MAD_TO_SD
 from harness.analysis.ranks import Floats
 
 FROM = 8
-"""Number of blocks from which outliers are looked for: with fewer, what is usual is not known."""
+"""Least number of blocks in which outliers are looked for: fewer do not show what is usual."""
 DEVIATIONS = 6.0
 """Distance from the neighbours' median, in robust standard deviations, from which a block is an outlier."""
 LARGEST_SHARE = 1 / 3
-"""Share of the blocks that may be set aside; more of them are no outliers but a habit of the phone."""
+"""Largest share of the blocks that may be set aside; if there are more, they are no outliers but a habit of the phone."""
 
 _WINDOW = 5
 

@@ -37,22 +37,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairEstimate:
-    """What a pair comes to."""
+    """The estimate of a pair of cells."""
 
     judged: Estimate
-    """What the verdict rests on. Of a difference: a ratio that has the edge of the region of indifference where the difference has its."""
+    """What the verdict rests on. A difference is scaled to a ratio, such that its edge falls on the edge of the region of indifference."""
     edge: float | None = None
-    """Of a difference: up to this it counts as none, in the metric's unit."""
+    """For a difference: up to this it counts as none, in the metric's unit."""
     unit: float = 1.0
-    """Of a difference: how much of the metric's unit one unit of the logarithm stands for."""
+    """For a difference: how much of the metric's unit one unit of the logarithm stands for."""
     control: Controlled | None = None
     no_control: str | None = None
     """Why the control that was named does not count."""
     spread: BetweenRuns | None = None
     """Spread between runs that the interval allows for."""
     sure: bool = True
-    """Whether a verdict can be sure: not between two runs of which nothing says how far apart they started, nor within one run unless the
-    sides share blocks."""
+    """Whether a verdict can be sure: within one run if the sides share blocks; between two runs if a control or a known spread shows how
+    far apart they may have started."""
 
     @property
     def signed(self) -> bool:
@@ -60,7 +60,7 @@ class PairEstimate:
         return self.edge is not None
 
     def shown(self, judged: Estimate) -> tuple[Estimate, Difference | None]:
-        """The estimate as it stands in tables, once it is judged: where there is no ratio, as a difference."""
+        """Return the judged estimate as tables show it: as a difference if there is no ratio."""
         if self.edge is None:
             return judged, None
         difference = Difference(
@@ -82,8 +82,8 @@ class Estimator:
         looks: of runs that chose their number of processes themselves.
         controls: of two separate runs.
         same_run: both sides are one run.
-        spread: how much runs differ in what a pair measures, as far as that is known.
-        before: of one run, by trial which cell ran before it (`predecessors.sequence_of`); empty if that is not known.
+        spread: returns the known spread between runs for a pair, or None.
+        before: for one run: which cell ran before each trial (`predecessors.sequence_of`); empty if that is not known.
     """
 
     metric: Metric
@@ -113,7 +113,7 @@ class Estimator:
         resolution = ratio_resolution(_flat(sides[0]), _flat(sides[1]))
         if control is not None:
             resolution = math.expm1(math.log1p(resolution) + math.log1p(control.resolution))
-            # What moves slowly hits the control alike and is divided away: nothing is left to allow for.
+            # A slow drift hits the control alike and is divided away, so the interval need not allow for it.
             return unpaired(control.base, control.head, level=self.looks.level, drifts=False, resolution=resolution)
         ours, theirs = (
             {block: [math.log(value) for value in values] for block, values in side.items()} for side in sides
@@ -134,7 +134,7 @@ class Estimator:
         return unpaired(_flat(ours), _flat(theirs), level=level, resolution=resolution)
 
     def _before(self, pair: Pair, blocks: Sequence[int]) -> Before | None:
-        """What ran before the processes of each block; None where some block has several processes of a cell, or it is not known."""
+        """What ran before the processes of each block; None if that is not known, or a block has several processes of a cell."""
         if pair.base is None or pair.head is None:
             return None
         sides = []
@@ -156,7 +156,7 @@ class Estimator:
         return not kinds.isdisjoint(("0", "negative"))
 
     def _difference(self, pair: Pair) -> PairEstimate:
-        """By the same rank functions on the values themselves, in units in which the edge lies where it lies for a ratio."""
+        """Use the same rank functions on the values themselves, in units in which the edge lies where it lies for a ratio."""
         sides = [by_block(cell, self.metric, signed=True) for cell in (pair.base, pair.head)]
         base = _flat(sides[0])
         level = abs(centre(base)) if base else 0.0

@@ -1,6 +1,6 @@
-"""Whether two models differ on the same samples: McNemar's exact test for right and wrong, Student's paired test for errors. Pure.
+"""Tests whether two models differ on the same samples: McNemar's exact test for right and wrong, Student's paired test for errors. Pure.
 
-Both look at each sample's difference, so that samples which are hard for both say nothing. Sources: McNemar, Psychometrika 12 (1947);
+Both look at each sample's difference, so samples that are hard for both models say nothing. Sources: McNemar, Psychometrika 12 (1947);
 Student, Biometrika 6 (1908).
 """
 
@@ -32,7 +32,7 @@ class PairedTest:
     p_value: float | None
     """Two-sided; None if a single sample cannot tell."""
     only_first: int | None = None
-    """McNemar: samples that only the first answers rightly."""
+    """McNemar: samples that only the first answers correctly."""
     only_second: int | None = None
 
     @property

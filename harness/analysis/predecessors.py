@@ -1,11 +1,11 @@
 """What ran before the two processes of a block, and which blocks to leave out where that matters. Pure.
 
 Two cells that alternate follow the same cell within a block, so what that left behind cancels in their ratio. It does not in the first
-block and where the alternation changes its phase: there one side follows the other. Where predecessors matter, such blocks tell something
-else than the rest, and always on the same side: they are set aside. What is estimated is the ratio that would be without carry-over.
+block and where the alternation changes its phase: there one side follows the other. If predecessors matter, such blocks are biased, always
+towards the same side, so they are set aside. The estimate is the ratio that would be without carry-over.
 
-Whether predecessors matter is asked of the *means* of the blocks alone, as with outliers (`harness.analysis.outlying_blocks`): swapping
-base and head within a block leaves them as they are, so the choice favours neither side.
+Only the *means* of the blocks show whether predecessors matter, as with outliers (`harness.analysis.outlying_blocks`): swapping base and
+head within a block leaves the means as they are, so the choice favours neither side.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Bools = npt.NDArray[np.bool_]
 _Cells = Sequence[CellKey | None] | npt.NDArray[np.int_]
 
 _STEPS_AWAY = 3.0
-"""The effect on the steps between blocks, in its standard errors, from which it counts. Steps share blocks, so without an effect it is
-reached in one run of ten; then a block or two are left out that need not."""
+"""Least effect on the steps between blocks that counts, in standard errors. Steps share blocks, so one run of ten without an effect
+reaches it, and loses a block or two needlessly."""
 
 REST_S = 600.0
-"""After a pause as long as that nothing is left of what ran before: a run was resumed."""
+"""A pause of this length (a run was resumed) leaves nothing of what ran before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Before:
 
 
 def to_leave_out(means: Floats, before: Before) -> Bools:
-    """Return which blocks to set aside, because predecessors matter and those of the two sides differ.
+    """Return which blocks to set aside because predecessors matter and the two sides followed different cells.
 
-    None if half of the blocks or more are such: with many cells predecessors are balanced over the run, not within blocks.
+    None if that would be half of the blocks or more: with many cells predecessors are balanced over the run, not within blocks.
 
     Args:
         means: mean of the logarithms of both sides, in the order of the blocks along the last axis.
@@ -91,7 +91,7 @@ def followed(results: Iterable[Result]) -> list[tuple[Result, Result | None]]:
 def sequence_of(cells: Iterable[CellResults]) -> dict[str, CellKey | None]:
     """Return by trial id which cell ran before it on its device, by the keys of `cells`; None where nothing did, or long ago.
 
-    All cells of a run, or the answer is wrong.
+    `cells` must be all cells of a run, or the answer is wrong.
     """
     keys: dict[str, CellKey] = {}
     by_device: dict[str, list[Result]] = {}

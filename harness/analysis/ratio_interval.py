@@ -1,7 +1,7 @@
 """The ratio of two latencies, its interval, and how sure it is that it lies beyond an edge, from processes. Pure.
 
-Works on logarithms: there a ratio of latencies is a difference, noise that multiplies becomes noise that adds, and swapping the two sides
-turns `r` into `1/r` exactly. Why these methods, and how good they are in figures: docs/statistics.md.
+Works on logarithms: a ratio of latencies becomes a difference, noise that multiplies becomes noise that adds, and swapping the two sides
+turns `r` into `1/r` exactly. docs/statistics.md says why these methods, and how good they are.
 """
 
 from __future__ import annotations
@@ -54,16 +54,16 @@ class Estimate:
     drift: float = 0.0
     """Relative drift within separate runs by which the interval is widened at both ends."""
     resolution: float = 0.0
-    """Relative size of the step in which the values are printed, likewise."""
+    """Relative size of the step in which the values are printed. The interval is widened by this too."""
     set_aside: int = 0
-    """Number of blocks that count in `base_n` and `head_n`, but are not used for the ratio and its interval: an outlier spoils them, or
-    what ran before differs between the sides."""
+    """Number of blocks that count in `base_n` and `head_n` but not for the ratio and its interval: an outlier spoils them, or what ran
+    before differs between the sides."""
     unlike_before: int = 0
-    """Number of those of them that are set aside for what ran before."""
+    """Number of the blocks in `set_aside` for which what ran before is the reason."""
     mean_ratio: float | None = None
     """Ratio of the plain averages of all processes. Far from `ratio` if one side has slow processes more often."""
     gate_edge: float | None = None
-    """Logarithm that stands for the gate where this is a difference in disguise; None: that of the gate's own ratio."""
+    """Logarithm of the gate's edge if this estimate stands for a difference; None: that of the gate's own ratio."""
     looks: tuple[tuple[int, int], ...] = ()
     """Smallest and largest number of blocks of each run that chose its number of blocks itself."""
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -76,7 +76,7 @@ class Estimate:
 
     @property
     def values(self) -> int:
-        """Number of independent values of the smaller side: blocks or processes; of several devices together, those of the shortest."""
+        """Number of independent values of the smaller side: blocks or processes; for several devices, of the one with the fewest."""
         return self.sample.size + self.set_aside if self.sample is not None else self.n
 
     @property
@@ -101,7 +101,7 @@ class Estimate:
         return self if self.sample is None or level == self.level else replace(self, level=level).refreshed()
 
     def ends(self, low: float, high: float) -> tuple[float, float]:
-        """Return the ends of the interval, as ratios, where the sample gives these logarithms."""
+        """Return the ends of the interval as ratios, from the logarithms that the sample gives."""
         return _exp(low - self.slack), _exp(high + self.slack)
 
     def refreshed(self) -> Estimate:
@@ -123,7 +123,7 @@ def paired(
     """Estimate from one log ratio (head over base) per block.
 
     Args:
-        log_ratios: natural logarithms; average several processes of a block before.
+        log_ratios: natural logarithms; if a block has several processes of a side, pass their average.
         level: level of the interval.
         means: mean of the logarithms of both sides, by block; with it, blocks that an outlier spoils are set aside.
         resolution: relative size of the step in which the values are printed.

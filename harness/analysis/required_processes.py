@@ -16,7 +16,7 @@ from harness.analysis.samples import MIN_BLOCKS, SAME_FROM
 from harness.analysis.sequential import look_alpha
 
 LIMIT = 500
-"""Nobody runs more processes of a cell than that."""
+"""More processes of a cell than this count as unaffordable."""
 
 
 @lru_cache(maxsize=1024)
@@ -25,9 +25,8 @@ def least_processes(
 ) -> int | None:
     """Return the least number of processes a side with which a table of so many cells can give any verdict, however large the change.
 
-    `same` takes more (`least_for_same`).
-
-    With fewer, even processes that all say the same may do so by chance more often than a table of that size allows.
+    With fewer, even processes that all agree may do so by chance more often than a table of that size allows. `same` needs more
+    (`least_for_same`).
 
     Args:
         cells: number of cells that take part in the correction.
@@ -47,12 +46,12 @@ def least_processes(
 
 
 def least_for_same(least: int) -> int:
-    """Return the least number of processes a side that can give `same`, where any verdict takes `least`."""
+    """Return the least number of processes a side that can give `same`, if any verdict needs `least`."""
     return max(least, SAME_FROM)
 
 
 def same_words(least: int) -> str:
-    """Say how many processes `same` needs, to stand behind `least`; nothing where it needs no more."""
+    """Return the words for how many processes `same` needs, to follow `least`; empty if it needs no more."""
     needed = least_for_same(least)
     return f" (`same`: {needed})" if needed > least else ""
 
@@ -79,7 +78,7 @@ def more_processes(estimate: Estimate, *, edge: float, alpha: float, cells: int 
     half = (math.log(estimate.ci_high) - math.log(estimate.ci_low)) / 2 - estimate.slack
     used = n - estimate.set_aside
     spread = half / _t(sides * (used - 1), (1 - estimate.level) / 2) * math.sqrt(used)
-    # What this sample has to say is in its estimate; how many of its blocks are set aside is expected of later ones, too.
+    # The estimate allows for the blocks of this sample that are set aside; later blocks are expected to lose the same share.
     usable = used / n
     single = _single_alpha(cells, alpha, estimate.looks)
     least = least_processes(cells, alpha, paired=paired, looks=estimate.looks)

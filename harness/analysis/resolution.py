@@ -1,4 +1,4 @@
-"""The step in which values are printed, relative to them: below it nothing can be told. Pure."""
+"""The step in which values are printed, relative to them: smaller changes do not show. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 _NEGLIGIBLE = 1e-4
-"""Relative steps below this are left out: a hundredth of a per cent decides nothing."""
+"""Smaller relative steps are ignored: a hundredth of a per cent decides nothing."""
 
 
 def ratio_resolution(base: Sequence[float], head: Sequence[float]) -> float:

@@ -30,10 +30,10 @@ MIN_BLOCKS = 5
 """Fewer blocks (or processes a side) never give a verdict."""
 
 SAME_FROM = 16
-"""Fewer blocks (or processes a side) never give `same`. If 5 % of base's processes and 20 % of head's are slow, and so head is slower on
-average, n a side show no slow one at all with a chance of (0.95 x 0.8)^n, and then nothing tells them from two equal sides. Of ten, that is
-6.4 %; of sixteen, 1.2 %, and with those where ranks and averages overlook the few slow ones `same` is said in 1.4 %
-(`python -m benchmarks.statistics`). `slower` and `faster` need no such number: what is not seen cannot suggest them."""
+"""Fewer blocks (or processes a side) never give `same`. If 5 % of base's processes and 20 % of head's are slow, head is slower on average.
+But n a side show no slow one with a chance of (0.95 x 0.8)^n, and then look like two equal sides: 6.4 % with ten, 1.2 % with sixteen. With
+sixteen `same` is said wrongly in 1.6 %, since ranks and averages may also overlook a few slow ones (`python -m benchmarks.statistics`).
+`slower` and `faster` need no such number: slow processes that do not show cannot suggest them."""
 
 _LEVEL_SLACK = 1.1
 """An exact interval may miss this much more often than asked, if no closer level exists."""
@@ -95,7 +95,7 @@ class PairedSample:
 
     @property
     def _enough(self) -> bool:
-        """Whether enough is left for a verdict of what was enough."""
+        """Whether enough blocks are left for a verdict, if there were enough before."""
         return len(self.kept) >= min(MIN_BLOCKS, len(self.everything))
 
     def p_above(self, edge: float) -> float:
@@ -109,7 +109,7 @@ class PairedSample:
     def p_within(self, edge: float) -> float:
         """Return the p-value of "the log ratio is at least `edge` away from 0", by the ranks and by the means of all blocks.
 
-        Means and ranks part where a slow mode became more frequent: that is not the same, though most blocks say so.
+        Means and ranks part if a slow mode became more frequent: then the sides are not the same, though most blocks say so.
         """
         if not self._enough:
             return 1.0
@@ -204,7 +204,7 @@ def unpaired_many(base: Floats, head: Floats, *, level: float = LEVEL, drifts: b
     The interval is the wider one, at each end, of Hodges and Lehmann's and of Yuen's: the former misses where size and spread of the sides
     are unequal.
 
-    Runs at different times do not share their drift, and two runs do not tell how far apart they started. They tell how far either moved
+    Runs at different times do not share their drift, and two runs do not show how far apart they started. They show how far either moved
     while it ran (`harness.analysis.drift`), and the other may have been as far away. So the interval is widened by that much at both ends.
     """
     differences = pairwise_differences(base, head)

@@ -1,7 +1,7 @@
 """Keeps verdicts and intervals valid for a run that looks after every block and stops when it knows enough. Pure.
 
-Such stopping makes false verdicts more frequent than each look's p-value says. So the p-value of a look counts as the share of experiments,
-nothing differing, in which *any* look finds one as small (a level that is constant over the looks: Pocock, Biometrika 64, 1977; valid for
+Such stopping makes false verdicts more frequent than each look's p-value says. So a look's p-value counts as the share of experiments
+without any difference in which *any* look finds one as small (a level that is constant over the looks: Pocock, Biometrika 64, 1977; valid
 whatever ends the run: Jennison and Turnbull, Journal of the Royal Statistical Society B 51, 1989). Every number of blocks from the smallest
 to the largest counts as a look.
 
@@ -29,7 +29,7 @@ from harness.analysis.samples import LEVEL
 from harness.records.adaptive_decisions import AdaptivePlan
 
 LOOK_LEVEL = 0.97
-"""Level of the interval at each look. Where a run stops by the rules of `stopping`, it holds the truth in 94.5 % to 98 % of all experiments
+"""Level of the interval at each look. Where a run stops by the rules of `stopping`, it holds the truth in 93 % or more of all experiments
 (docs/statistics.md)."""
 
 METHOD = "stops at a plain interval of 93 %; reports one of 97 % and p-values constant over the looks (Pocock 1977)"
@@ -38,7 +38,7 @@ METHOD = "stops at a plain interval of 93 %; reports one of 97 % and p-values co
 _EXPERIMENTS = 100_000
 _EXPERIMENTS_OF_MANY = 20_000
 _MANY = 60
-"""Beyond so many blocks fewer experiments must do: time grows with the square."""
+"""With more blocks than this, fewer experiments are simulated: time grows with the square."""
 _SEED = 20_260_101
 
 

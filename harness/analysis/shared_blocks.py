@@ -9,10 +9,10 @@ from harness.analysis.samples import MIN_BLOCKS
 
 
 def blocks_to_pair(ours: Mapping[int, Sequence[float]], theirs: Mapping[int, Sequence[float]]) -> list[int]:
-    """The blocks by which two cells of one run are compared; none where their processes are compared as two independent samples.
+    """Return the blocks by which two cells of one run are compared; none if their processes are compared as two independent samples.
 
-    That is so where they share no block, and where they share too few for a verdict though each has processes enough: eleven good
-    processes a side, of which always one of a block failed, are not one.
+    They are if the cells share no block, or share too few for a verdict although each has enough processes. Eleven good processes a side
+    do not share a block if in each block one of the two failed.
 
     Args:
         ours: values of the one cell's processes that count, by block.

@@ -20,7 +20,7 @@ from harness.records.adaptive_decisions import AdaptivePlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """Facts of a side's run besides its results."""
+    """Facts about a side's run besides its results."""
 
     run_id: str
     devices: Mapping[str, DeviceInfo] = field(default_factory=dict)
@@ -121,7 +121,7 @@ def summary_of_side(
         metric: the metric.
         source: its run.
         signed: as for `by_block`.
-        wanted: which cell the side lacks: it may be one that its run never got to.
+        wanted: the cell that the side lacks; its run may not have reached it.
     """
     if cell is None:
         purpose = purpose_for((), metric)

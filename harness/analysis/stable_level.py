@@ -16,7 +16,7 @@ from harness.analysis.centre import MAD_TO_SD
 from harness.analysis.ranks import Floats
 
 WINDOW = 120
-"""Nights that a level comes from, at most: a lab's conditions wander over a year."""
+"""Most nights that a level comes from: a lab's conditions wander over a year."""
 CLIP = 2.5
 """Deviations from which a night counts no more."""
 FAR = 3.0
@@ -25,11 +25,11 @@ _SHARE_OF_SQUARES = 0.9775
 """Mean square of normal values clipped at `CLIP`."""
 _ROUNDS = 5
 _PRIOR_NIGHTS = 10
-"""Before any are seen, neighbouring nights are taken to be unlike; that counts for so many nights."""
+"""Weight, in nights, of the assumption that neighbouring nights are unlike, before any are seen."""
 _CHANCE_MEMORY = 0.11
-"""So alike may independent nights easily look."""
+"""Independent nights may easily look this much alike."""
 _CARE = 3.0
-"""What goes beyond that counts so many times more: nights that are more alike than they look make false alarms, and few nights show it."""
+"""Likeness beyond that is multiplied by this: nights that are more alike than they look cause false alarms, and few nights show it."""
 MOST_MEMORY = 0.9
 
 
@@ -49,7 +49,7 @@ class Levels:
     freedom: Floats
     """Degrees of freedom of the spread."""
     far_above: Floats
-    """Number of those nights that lie more than `FAR` deviations above the level."""
+    """Number of these nights more than `FAR` deviations above the level."""
     far_below: Floats
 
 

@@ -1,7 +1,7 @@
 """Decides when the comparison of two cells of an adaptive run is known well enough. Pure.
 
-A narrow interval is not enough. With little noise five blocks give one, but five blocks cannot give a verdict in a table of many cells. So
-a comparison whose ratio seems to lie beyond the region of indifference goes on until its verdict stands, as long as that seems near.
+A narrow interval is not enough: with little noise five blocks give one, but no verdict in a table of many cells. So a comparison whose
+ratio seems to lie beyond the region of indifference goes on until its verdict stands, as long as that seems near.
 
 Everything works along the last axis, so that thousands of simulated experiments cost one call.
 """
@@ -28,15 +28,15 @@ STOP_LEVEL = 0.93
 differ by 1 %, as many as a suite runs by default."""
 
 _PATIENCE = 8
-"""Number of further blocks that a verdict is worth in a table of one cell."""
+"""Number of further blocks that may be spent on a verdict in a table of one cell."""
 _PATIENCE_PER_DOUBLING = 1
-"""The same for each doubling of the table: its correction asks for more blocks."""
+"""Further blocks for each doubling of the table, whose correction asks for more."""
 
 
 def plain_width(differences: Floats) -> Floats:
     """Return the width that a plan's `until` limits: upper over lower end, less 1, of the narrower plain interval at `STOP_LEVEL`.
 
-    The narrower one of the rank interval and Student's. It decides only when to stop, and so need not allow for looking again and again.
+    The narrower of the rank interval and Student's counts. It only decides when to stop, so it need not allow for looking again and again.
 
     Args:
         differences: log ratios of the blocks that are not set aside; at least two.
@@ -50,7 +50,7 @@ def plain_width(differences: Floats) -> Floats:
 def settled(
     differences: Floats, *, blocks: int, plan: AdaptivePlan, cells: int, rules: Rules | None = None, slack: float = 0.0
 ) -> npt.NDArray[np.bool_]:
-    """Return whether a comparison may stop for being known.
+    """Return whether a comparison may stop because its ratio is known.
 
     Args:
         differences: log ratios of the blocks that are not set aside; at least two.

@@ -34,13 +34,13 @@ _Ended = Mapping[CellKey | None, int]
 
 @dataclass(frozen=True, slots=True)
 class ProcessSummary:
-    """The facts of a finished process that decide: its average latency if it counts, how long it kept the device, and when it ran."""
+    """What decisions need of a finished process: its average latency if it counts, how long it kept the device, and when it ran."""
 
     value_us: float | None
     device_s: float
     began: datetime | None = None
     ended: datetime | None = None
-    """None where nobody asks what it left to the next."""
+    """None if nobody asks for what it left to the next process."""
 
 
 def process_of(result: Result) -> ProcessSummary:
@@ -98,8 +98,8 @@ class Stopping:
         plan: the run's limits.
         trials: all latency trials of the device up to the largest number of blocks, in order.
         baseline: the suite's baseline.
-        cells: number of comparisons on all devices together, for which verdicts are corrected; None: those of this device.
-        control: keys of the cells that other runs are compared by; they run in every block that runs.
+        cells: number of comparisons that verdicts are corrected for, on all devices together; None: those of this device.
+        control: keys of the control, by which separate runs are compared; its cells run in every block that runs.
         balanced: order blocks from which cells have dropped out anew, so that predecessors stay balanced. False keeps the planned order.
     """
 
@@ -180,7 +180,7 @@ class Stopping:
         )
 
     def _wanted(self, index: int, ended: _Ended) -> list[tuple[CellKey, Trial]]:
-        """The part of a block that runs: all of it up to the smallest number of blocks, then the cells of open comparisons."""
+        """The part of a block that runs: up to the smallest number of blocks all of it, then the cells of open comparisons."""
         block = self._blocks[index]
         if index < self._plan.min_blocks:
             return block

@@ -1,8 +1,8 @@
 """Turns estimates into verdicts. Pure.
 
 The claim that is printed is the claim that is tested. `slower` says that the ratio lies beyond the region of indifference, so its p-value
-is that of "the ratio lies at the edge of the region, or below"; likewise `faster`. `same` says that it lies within, and is tested against
-both edges; it also takes `SAME_FROM` processes a side. Holm's correction over all cells of the table makes any wrong verdict rare.
+is that of "the ratio lies at the edge of the region, or below"; likewise `faster`. `same` says that it lies within, is tested against both
+edges, and needs `SAME_FROM` processes a side. Holm's correction over all cells of the table makes any wrong verdict rare.
 Everything else is `inconclusive`.
 """
 
@@ -30,8 +30,7 @@ class Verdict(StrEnum):
     SLOWER = "slower"
     SAME = "same"
     SUSPECTED = "suspected"
-    """Would be faster or slower if both sides had been measured at the same time. They were not: they are of two runs, or did not take
-    turns; and nothing in them shows how far apart they started."""
+    """Would be faster or slower, but the sides are two runs or did not take turns, and nothing in them shows how far apart they started."""
     INCONCLUSIVE = "inconclusive"
 
 
@@ -63,11 +62,11 @@ class Judgement:
     least: int | None = None
     """Least number of processes a side that can decide in a table of this size; None where nobody runs so many."""
     cells: int = 0
-    """Number of cells that take part in the correction; of a cell that takes none yet, those that would."""
+    """Number of cells that take part in the correction; for a cell that takes no part yet, the number with it."""
     level: float | None = None
-    """Level of the interval to show: a cell that was picked out of many for its data needs a wider one (`multiple_claims`)."""
+    """Level of the interval to show: a cell that its data picked out of many needs a wider one (`multiple_claims`)."""
     same_so_far: bool = False
-    """Whether the verdict would be `same` if that took no more processes than the others."""
+    """Whether the verdict would be `same` if `same` needed no more processes than the other verdicts."""
 
     @property
     def least_same(self) -> int | None:
@@ -76,7 +75,7 @@ class Judgement:
 
     @property
     def looks_same(self) -> bool:
-        """Whether the verdict is `same`, or would be if that took no more processes than the others."""
+        """Whether the verdict is `same`, or would be if `same` needed no more processes than the other verdicts."""
         return self.verdict is Verdict.SAME or self.same_so_far
 
 
@@ -94,7 +93,7 @@ class _Claims:
     differs: float
     above: bool
     same: float
-    """1 with too few processes for that verdict, though they may say so."""
+    """1 with too few processes for that verdict, even if they suggest it."""
     same_so_far: bool
     gate: float | None
 
@@ -128,7 +127,7 @@ def judge(estimates: Sequence[Estimate], rules: Rules, *, forecast: bool = True)
         for one in zip(members, claims, shown, strict=True)
     )
     verdicts = dict(zip(taking_part, judged_ones, strict=True))
-    # Cells with too few processes would take part with more of them: what they need is counted for all that have a ratio.
+    # Cells with too few processes would take part if they had more, so the least number allows for every cell with a ratio.
     would = max(1, sum(one.ratio is not None and (one.n < MIN_BLOCKS or one.sample is not None) for one in estimates))
     return [verdicts[i] if i in verdicts else _too_few(one, rules, would, forecast) for i, one in enumerate(estimates)]
 
@@ -251,5 +250,5 @@ _FEW_FOR_SAME = (
 
 
 def _means_agree(estimate: Estimate, edge: float) -> bool:
-    """Whether the plain averages differ as little as the ranks say: else a few slow processes became more frequent."""
+    """Whether the plain averages differ as little as the ranks say. If not, a few slow processes became more frequent."""
     return estimate.mean_ratio is None or abs(math.log(estimate.mean_ratio)) <= edge

@@ -94,7 +94,7 @@ def unsupported(
     binary: BinaryFacts,
     model: ModelRef | None = None,
 ) -> tuple[Cause, str] | None:
-    """Return why this binary has no flag for what is asked; None if it has.
+    """Return why this binary has no flag for a request; None if it has.
 
     Only requests that would silently measure something else are refused: a delegate that is merely not compiled in says so itself.
     """
@@ -158,7 +158,7 @@ def delegate_flags(request: DelegateRequest, binary: BinaryFacts) -> list[str]:
 
 
 def flag_name(name: str) -> str:
-    """Convert an input's name to what the flags can carry. The tool goes by the order of inputs and only warns of a different name."""
+    """Convert an input's name to one that flags can carry. The tool goes by the order of inputs and only warns about a different name."""
     return re.sub(r"[,:]", "_", name)
 
 

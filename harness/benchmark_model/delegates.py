@@ -1,4 +1,4 @@
-"""Finds which delegates ran and how much of the graph they took, from every form in which the tool and the runtime tell it."""
+"""Finds which delegates ran and how much of the graph they took, from every form in which the tool and the runtime say it."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class DelegateBook:
     lines: dict[str, str] = field(default_factory=dict)
     """The line that says that a delegate took nothing."""
     recoverable_errors: dict[str, str] = field(default_factory=dict)
-    """Errors by delegate, empty if nothing names it: they count unless a message says that it was applied after all."""
+    """Errors by delegate (an empty name if nothing names it). They count unless a message says that it was applied after all."""
     counted: set[str] = field(default_factory=set)
     """Delegates that printed their own counts."""
     on_cpu: dict[str, str] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class DelegateBook:
     by_tool: set[str] = field(default_factory=set)
     """Delegates that the tool created; it says what became of them, unless it ends before."""
     without_part: set[str] = field(default_factory=set)
-    """Delegates of which the tool says that they execute nothing: counts before or after, on another stream, were undone."""
+    """Delegates that the tool says execute nothing: counts before or after that, on another stream, were undone."""
     weights: dict[str, int] = field(default_factory=dict)
     """By delegate: the weight of the source of `applied`."""
 
@@ -253,7 +253,7 @@ class DelegateBook:
             self.echoed.append(name)
 
     def rows(self, ops: Iterable[OpTiming]) -> None:
-        """Take the delegates that are visible only as rows of the profile, which do not say how much they took."""
+        """Take the delegates that show only as rows of the profile, which do not say how much they took."""
         for node_type in dict.fromkeys(op.node_type for op in ops):
             if _ROW_TYPE.fullmatch(node_type) is None:
                 continue

@@ -1,4 +1,4 @@
-"""Messages that tell why an output is not what was asked for, and the cause of each.
+"""Messages that say why an output is not what was asked for, and the cause of each.
 
 Messages of the tool and of the runtime are matched at the start of the line, after its prefix, because a driver may print the same words in
 the middle of its chatter. Messages of shells, linkers and the system begin with the program's name, so they are searched for in the text.

@@ -1,4 +1,4 @@
-"""First words of the messages that matter in a line without a level that does not begin as one of the tool's.
+"""First words of the messages that matter in a line without a level that does not begin like one of the tool's.
 
 All other such lines are passed over, so that a driver's chatter costs little.
 """

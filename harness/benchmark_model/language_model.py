@@ -96,14 +96,14 @@ class LlmResults:
 
     @property
     def without_turns(self) -> str | None:
-        """Why a whole block holds no figure; None if it holds one."""
+        """The reason why a whole block holds no figure; None if it holds one."""
         result = self.result() if self.ended else None
         if result is None or result.prefill_tps or result.decode_tps:
             return None
         return "no prefill and no decode turn is recorded: no token was processed"
 
     def notes(self) -> list[str]:
-        """Return what one has to know about the figures."""
+        """Return notes on how to read the figures."""
         found = []
         if self.blocks:
             found.append(f"the output holds {self.blocks + 1} blocks of results; only the last is read")

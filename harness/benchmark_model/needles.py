@@ -1,6 +1,6 @@
-"""Tells which of many short texts occur in a long output, at less cost than to search for each. Pure.
+"""Finds which of many short texts occur in a long output, faster than by searching for each. Pure.
 
-Drivers print the same few lines by the ten thousand, each with another number. Without digits few different lines are left.
+Drivers print the same few lines by the ten thousand, each with a different number. Without digits few different lines are left.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Finds delegates that say that they run on the CPU: an accelerator's library without an accelerator.
+"""Finds delegates that say that they run on the CPU, such as an accelerator's library without an accelerator.
 
-Their numbers of nodes do not show it. Each message comes from the public source named beside it; the reader does not guess at other ones.
+Their node counts do not show it. Each message comes from the public source named beside it; the reader does not guess others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class CpuWords:
     """Collects delegates' messages about the CPU, line by line."""
 
     not_loaded: dict[str, str] = field(default_factory=dict)
-    """The line by delegate that says that it is not there. It counts if no line says that the delegate was applied."""
+    """By delegate: the line that says that it is not there. It counts if no line says that the delegate was applied."""
     _lines: dict[str, str] = field(default_factory=dict)
     _added: dict[str, str] = field(default_factory=dict)
     _unknown: dict[str, str] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class CpuWords:
         """Return by delegate the line that says that it runs on the CPU.
 
         Args:
-            external_options: the external delegate's options. A delegate that was asked for the CPU does as it was told.
+            external_options: the external delegate's options. A delegate that was asked for the CPU may run there.
         """
         line = self._armnn(_ARMNN_ASKED.findall(external_options))
         return self._lines if line is None else {**self._lines, "EXTERNAL": line, "ARMNN": line}

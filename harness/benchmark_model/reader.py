@@ -1,4 +1,4 @@
-"""Collects in one pass what each line of a process says. `parser` and `status` draw the conclusions."""
+"""Collects what each line of a process says, in one pass. `parser` and `status` draw the conclusions."""
 
 from __future__ import annotations
 

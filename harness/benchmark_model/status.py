@@ -64,7 +64,7 @@ _ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusFacts:
-    """The input for the decision on status and causes."""
+    """The facts on which status and causes rest."""
 
     evidence: Sequence[Evidence]
     system: Sequence[Evidence]
@@ -81,22 +81,22 @@ class StatusFacts:
     reason: str | None = None
     """The error of the runtime that says why what came last failed."""
     thrown: str | None = None
-    """The exception with which an app ended that uses the runtime."""
+    """The exception that ended an app that uses the runtime."""
     unconsumed: Sequence[str]
     asked: Sequence[str]
     full_asked: bool
     any_allowed: bool
-    """The request permits that the delegate takes nothing."""
+    """The request allows that the delegate takes nothing."""
     external_path: str | None
     """The library of the requested external delegate."""
     initialized: bool
     """The interpreter was built, and all delegates that could be applied were."""
     traceless: bool
-    """The output tells which delegates were applied, so a delegate without a trace was not."""
+    """The output says which delegates were applied, so a delegate without a trace was not."""
     no_number: str | None
     """The printed average, if it is not a time."""
     misnamed: str | None = None
-    """The warning that a flag has a different name for one of several inputs, which so got another's values."""
+    """The warning that a flag has a different name for one of several inputs, which therefore got another's values."""
     cpu_asked: bool
     delegates: Sequence[DelegateUse]
     asked_by_unconsumed: Sequence[str]
@@ -105,7 +105,7 @@ class StatusFacts:
     on_cpu: Mapping[str, str]
     """By delegate: the line that says that it ran on the CPU."""
     not_loaded: Mapping[str, str]
-    """The line by delegate that says that its library is not there."""
+    """By delegate: the line that says that its library is not there."""
     delegate_errors: Mapping[str, str]
     """By delegate: an error that it printed, which need not be fatal."""
 

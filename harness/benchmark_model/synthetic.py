@@ -1,4 +1,4 @@
-"""The line with which a program says that its numbers are not measured: they were recorded elsewhere or come from a model. Pure."""
+"""The line that says that a program's numbers are not measured: they were recorded elsewhere or come from a model. Pure."""
 
 from __future__ import annotations
 

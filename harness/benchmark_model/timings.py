@@ -131,7 +131,7 @@ def not_a_number(reading: Reading, measurement: Measurement) -> str | None:
 
 
 def _assign_counts(reading: Reading, timings: dict[str, float]) -> tuple[RunStatistics | None, RunStatistics | None]:
-    """Find the `count=` lines of the warm-up and of the timed runs; None for what cannot be told.
+    """Find the `count=` lines of the warm-up and of the timed runs; None for what does not show.
 
     If the averages are printed too, a line that agrees with one belongs to that phase. Otherwise a line belongs to the phase announced
     right before it: the first `Running benchmark` line announces the warm-up, the second the runs. If an excerpt or a log lost one of them,
