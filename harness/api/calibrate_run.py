@@ -146,7 +146,7 @@ def run_for_calibration(
 
 
 def _report_again(path: Path, watcher: RunWatcher) -> list[Path]:
-    """Write the report anew if there is one, since it shows the run's calibrations."""
+    """Rewrite the report if there is one, since it shows the run's calibrations."""
     from harness.report import REPORT, write_report  # slow to import
 
     if not (path / REPORT).exists():
