@@ -28,11 +28,11 @@ from harness.suite.suite_file import LoadedSuite, Suite
 
 Samples = Mapping[str, NDArray[Any]]
 CaseOrReason = AccuracyCase | str
-"""What a model's accuracy trials need, or why they are skipped."""
+"""What a model's accuracy trials need, or the reason why they are skipped."""
 
 
 def accuracy_plan(suite: Suite, seed: int) -> AccuracyPlan | None:
-    """Return what a suite's accuracy trials are held against; None if it asks for none.
+    """Return samples, reference and limits of a suite's accuracy trials; None if it asks for no such trials.
 
     Args:
         suite: the suite.
@@ -59,12 +59,12 @@ def accuracy_cases(
 
     Args:
         loaded: the suite with its models.
-        plan: what they are held against; without one there are none.
+        plan: samples, reference and limits; without them there are no accuracy trials.
         folder: gets the files; it must stay until the run ends.
         watcher: hears what takes time.
 
     Raises:
-        SuiteError: the samples do not fit the model that they belong to, or are too few for a limit.
+        SuiteError: the samples do not fit their model, or are too few for a limit.
     """
     if plan is None:
         return {}
@@ -97,7 +97,7 @@ class _Preparation:
 
     def cases(self, models: Sequence[ModelRef]) -> dict[ModelRef, CaseOrReason]:
         found: dict[ModelRef, CaseOrReason] = {}
-        # The reference first: the others are held against it, and random samples are made for it.
+        # The reference first: the others are compared with it, and random samples are made for it.
         for model in sorted(models, key=lambda one: one.variant != self._plan.reference):
             try:
                 found[model] = self._case(model)
@@ -139,7 +139,7 @@ class _Preparation:
         )
 
     def _chosen(self, model: ModelRef, order: ToolTensors) -> tuple[Samples, str]:
-        """Samples of the labelled data, else of the calibration, else random ones; and where they are from."""
+        """Samples of the labelled data, else of the calibration, else random ones; and their origin."""
         for kind in ("evaluate", "calibration"):
             for source in self._sources:
                 labelled = source.evaluation.data if source.evaluation is not None else None

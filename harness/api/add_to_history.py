@@ -46,11 +46,11 @@ def add_to_history(
         labels: labels of each of the runs, such as `{"commit": "abc"}`.
         wait_s: seconds to wait for another process that writes.
         added: hears of each run as soon as it is stored.
-        watcher: hears what goes on.
+        watcher: hears of the progress.
 
     Raises:
         SetupError: a library is missing, or the database is locked, full or gone. What was added before stays.
-        UsageError: the address is of no history.
+        UsageError: there is no history at the address.
     """
     watcher = watcher or RunWatcher()
     require_history(database)

@@ -1,4 +1,4 @@
-"""How much runs of one device differ: several runs of what nobody changed, kept for comparisons of separate runs without a control."""
+"""How much runs of one device differ, from several runs of the same thing. Comparisons of separate runs without a control use it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _Question = tuple[str, str | None, str, str, str, str, int, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibratedBetweenRuns:
-    """What several runs said of each other.
+    """The spread between several runs.
 
     Args:
-        cells: one for each cell that two runs or more have.
-        left_out: how many cells only one run has, or with another binary.
-        written: the files that keep it: none for virtual devices.
+        cells: the spread of each cell that two runs or more have.
+        left_out: number of cells that only one run has, or that ran with another binary.
+        written: the files that keep the spread; none for virtual devices.
     """
 
     cells: tuple[CellBetweenRuns, ...]
@@ -39,7 +39,7 @@ class CalibratedBetweenRuns:
     written: tuple[Path, ...]
 
     def document(self) -> dict[str, Any]:
-        """What `harness calibrate RUN RUN --json` prints."""
+        """Return the document of `harness calibrate RUN RUN --json`."""
         return as_document(self.cells)
 
 
@@ -49,12 +49,12 @@ def calibrate_between_runs(
     where: Mapping[str, str] | None = None,
     metric: Metric | str = Metric.INFERENCE_AVG,
 ) -> CalibratedBetweenRuns:
-    """Find how much runs of one device differ in what nobody changed: the same model, binary and system build.
+    """Find how much runs of one device differ although nothing was changed: the same model, binary and system build.
 
-    What is found is kept for phones in the state folder. Comparisons of separate runs without a control allow for it.
+    For phones the result is kept in the state folder. Comparisons of separate runs without a control allow for it.
 
     Args:
-        runs: the folders of two runs or more, better of five.
+        runs: the folders of two runs or more; five are better.
         where: only these cells: `{"delegate": "gpu"}`. Values may hold `*` and `?`.
         metric: as for `harness.compare`.
 
@@ -90,7 +90,7 @@ def calibrate_between_runs(
 
 
 def _question(run: Run, cell: CellResults) -> _Question | None:
-    """What must be alike in all runs; None where a run does not know it, or changed it meanwhile."""
+    """The facts that must be equal in all runs; None if a run does not know one, or it changed during the run."""
     shas = {result.artifact_sha256 for result in cell.results if result.status is Status.OK}
     [*binaries] = shas
     device = next((one for one in run.manifest.devices if one.serial == cell.key.device), None)

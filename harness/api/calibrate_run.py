@@ -68,7 +68,7 @@ def calibrate(
     processes: Sequence[int] = (),
     watcher: RunWatcher | None = None,
 ) -> CalibratedRun:
-    """Measure how often comparisons of equal cells give a false verdict, and the smallest change that they find.
+    """Find the smallest change that comparisons of a cell detect, from how its own processes differ.
 
     The calibrations are kept in `RUN/calibration.json`, and for phones in the state folder. Later comparisons show them.
 
@@ -78,7 +78,7 @@ def calibrate(
         metric: as for `harness.compare`.
         min_effect: smaller changes count as none, as a fraction.
         processes: numbers of processes a side to find the smallest change for. Default: 5, 10, 20 and 40.
-        watcher: hears when the report is written anew, which takes seconds.
+        watcher: hears when the report is rewritten, which takes seconds.
 
     Raises:
         UsageError: there is no such run, no such cell, or no cell has enough processes.
@@ -86,7 +86,7 @@ def calibrate(
 
     Example:
         for cell in harness.calibrate("runs/monday").cells:
-            print(cell.model, cell.delegate, cell.found.false_positive_rate)
+            print(cell.model, cell.delegate, cell.found.spread)
     """
     if min_effect <= 0:
         raise UsageError("--min-effect must be more than 0%: no measurement shows that two things are exactly the same")
@@ -146,7 +146,7 @@ def run_for_calibration(
 
 
 def _report_again(path: Path, watcher: RunWatcher) -> list[Path]:
-    """Write the report anew if there is one, since it shows the run's calibrations."""
+    """Rewrite the report if there is one, since it shows the run's calibrations."""
     from harness.report import REPORT, write_report  # slow to import
 
     if not (path / REPORT).exists():

@@ -12,10 +12,10 @@ from harness.history.database import HistoryDatabase
 from harness.records.history import Change, Series
 
 DEFAULT_METRICS = (Metric.INFERENCE_AVG, Metric.INIT, Metric.PEAK_MEMORY)
-"""What a check looks at unless you say otherwise. The further ones move with these, and each more makes the others less sure."""
+"""The metrics that a check looks at by default. Others move with these, and each further one makes the rest less sure."""
 
 Detector = Callable[[Sequence[Series], datetime], Sequence[Change]]
-"""Finds the changes of series, told at a moment."""
+"""Finds the changes of series as of a given moment."""
 
 
 def check_history(
@@ -30,16 +30,16 @@ def check_history(
     now: datetime | None = None,
     detector: Detector | None = None,
 ) -> CheckedHistory:
-    """Look for changes in all nights of the history, and store what is found.
+    """Look for changes in all nights of the history, and store them.
 
     Args:
         db: the history, open.
         metrics: only series of these.
         device, model, delegate: only these series, as in the selections of `harness compare`.
-        since: report only changes whose first night is not before it. All nights are looked at, since a change needs those before it.
+        since: report only changes whose first night is this moment or later. Earlier nights still count as the level before a change.
         fail_on: the weakest verdict that fails the check.
         now: the moment of the check; by default this one.
-        detector: another one than `harness.analysis.history_changes`.
+        detector: used instead of `harness.analysis.history_changes`.
 
     Raises:
         UsageError: no series has such a device, model or delegate.
@@ -51,7 +51,7 @@ def check_history(
     moment = now or datetime.now(UTC)
     with db.read() as connection:
         series = read_series(connection, metrics=metrics, device=device, model=model, delegate=delegate)
-    # No transaction is open meanwhile: others may write, and what they store is seen when the changes are merged.
+    # No transaction is open meanwhile: others may write, and the merge of the changes sees what they stored.
     found = (detector or _detect)(series, moment)
     with db.begin() as connection:
         merged = merge_found(connection, found, moment, series=series)
@@ -79,7 +79,7 @@ def refreshed(db: HistoryDatabase, checked: CheckedHistory, *, now: datetime | N
 
 
 def _ops(db: HistoryDatabase, changes: Sequence[Change], series: Sequence[Series]) -> dict[str, tuple[OpShift, ...]]:
-    """Return where the cost moved, for the changes that ask for something."""
+    """Return the ops that moved most, for the changes that need a decision."""
     from harness.history.op_shifts import op_shifts
 
     by_key = {one.key: one for one in series}

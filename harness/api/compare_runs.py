@@ -116,7 +116,7 @@ class _Side:
     selection: Selection
     all_cells: tuple[CellResults, ...]
     cells: list[CellResults]
-    """Those selected."""
+    """The selected ones."""
 
 
 @collector_paused()
@@ -145,7 +145,7 @@ def compare(
         database: the history that knows how much runs differ; by default the usual one, if it is there.
 
     Raises:
-        UsageError: there is no such run, key or metric; nothing pairs; base has nothing for the `gate`; or `strict` refuses.
+        UsageError: there is no such run, key or metric; no cells pair; base has no number for the `gate`; or `strict` refuses.
         SetupError: the history that you named cannot be opened.
 
     Example:
@@ -179,7 +179,7 @@ def compare(
 
 
 def interleaved_suite(base: str | Path, head: str | Path, *, by: str | Sequence[str] = ()) -> str:
-    """Write a suite that measures both sides in one interleaved run: the sure answer to what separate runs only let you suspect.
+    """Write a suite that measures both sides in one interleaved run. It decides what separate runs only let you suspect.
 
     Args:
         base: as for `compare`.
@@ -310,7 +310,7 @@ def _side(text: str, runs: dict[Path, Run]) -> _Side:
 
 
 def _divide(text: str) -> tuple[Path, str]:
-    """Divide into path and selection. The path may hold an `@`: a folder of that very name wins."""
+    """Divide into path and selection. The path may hold an `@`: an existing folder with the whole name wins."""
     whole = Path(text)
     if "@" not in text or whole.exists():
         return whole, ""

@@ -201,7 +201,7 @@ def matches(info: DeviceInfo, rules: Mapping[Any, str]) -> bool:
 
 
 def _inventoried(one: AttachedDevice, configs: Mapping[str, DeviceConfig]) -> ReadyDevice | SetupError:
-    # By serial, since a restarted server counts transport ids from 1, so an old id may name another device.
+    # By serial: a restarted server counts transport ids from 1, so an old id may name another device.
     target = AdbTarget(one.serial, port=one.port)
     try:
         return ReadyDevice(target=target, inventory=take_inventory(target, configs))

@@ -29,7 +29,7 @@ from harness.runs.run_progress import unfinished
 from harness.runs.run_store import Manifest, RunStore, load_run
 
 _FASTEST_PROCESS_S = 1.0
-"""No benchmark's process takes less: files that were written faster than that have the times of their copying."""
+"""Shortest duration of a benchmark's process in seconds. Files written faster than this bear the times of their copying."""
 
 _DELEGATE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 

@@ -39,7 +39,7 @@ class KeptFiles:
 def keep_files(manifest: Manifest, store: BlobStore) -> KeptFiles:
     """Keep the files of a run that still have the hash of its manifest.
 
-    A file that is gone, changed or too large costs the history nothing else: a note says so.
+    A file that is gone, changed or too large is left out, and a note says so. The rest is kept.
     """
     files = _files_of(manifest)
     used = frozenset(one.sha256 for one, _ in files)
@@ -74,7 +74,7 @@ def _keep(one: FileOfRun, source: Path | None, store: BlobStore, used: frozenset
 
 
 def _files_of(manifest: Manifest) -> list[tuple[FileOfRun, Path | None]]:
-    """Each file once, with the place where it should be."""
+    """Each file once, with the path where it should be."""
     found: dict[str, tuple[FileOfRun, Path | None]] = {}
     for model in manifest.models:
         if model.sha256:
@@ -104,7 +104,7 @@ def _place_of(artifact: Artifact) -> Path | None:
 
 @contextmanager
 def _own_program() -> Iterator[Path]:
-    """The program for virtual devices as this harness writes it; of an older harness it has another hash."""
+    """The program for virtual devices as this harness writes it. A program of an older harness has another hash."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         path = Path(folder) / "benchmark_model"
         try:

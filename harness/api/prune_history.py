@@ -57,7 +57,7 @@ def prune_history(
         database: the history, as for `add_to_history`.
         dry_run: remove nothing.
         wait_s: seconds to wait for another process that writes.
-        watcher: hears what goes on.
+        watcher: hears of the progress.
 
     Raises:
         UsageError: there is no history.
@@ -76,7 +76,7 @@ def prune_history(
         folders_gone = 0
         for run in old_runs(db, now - keep_logs) if keep_logs is not None else ():
             if not os.path.lexists(run.path):
-                # It is asked for again next time: a drive that is not there now may come back.
+                # Looked for again next time: a drive that is absent now may come back.
                 folders_gone += 1
                 continue
             try:
@@ -95,7 +95,7 @@ def prune_history(
 
 
 def prune_run(path: Path, run_id: str, *, now: datetime, dry_run: bool = False) -> PrunedLogs:
-    """Remove a run's raw logs but for what its report shows of them.
+    """Remove a run's raw logs, except what its report shows of them.
 
     Args:
         path: the run's folder.

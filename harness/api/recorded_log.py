@@ -48,7 +48,7 @@ class RecordedLog:
 
     @classmethod
     def of_file(cls, path: str | Path) -> RecordedLog:
-        """Read a log from a file, whose time stands for that of the process.
+        """Read a log from a file. The file's time counts as the time of the process.
 
         Raises:
             UsageError: it cannot be read.
@@ -63,7 +63,7 @@ class RecordedLog:
 
 @dataclass(frozen=True, slots=True)
 class ReadLog:
-    """One process of a log. `threads` is -1, the tool's word for its default, if neither the log nor the caller gives it."""
+    """One process of a log. `threads` is -1, the tool's number for its default, if neither the log nor the caller gives one."""
 
     source: str
     data: bytes
@@ -85,7 +85,7 @@ def read_recorded(log: RecordedLog, request: DelegateRequest, threads: int | Non
         threads: CPU threads, if known.
 
     Raises:
-        UsageError: it has another number of threads, or runs of several models.
+        UsageError: the log names another number of threads, or has runs of several models.
     """
     runs = read_foreign_logs(log.data, requested=request)
     models = dict.fromkeys(run.model for run in runs if run.model is not None)

@@ -42,7 +42,7 @@ def report_history(
         output: the file.
         metrics: only series of these.
         device, model, delegate: only these series, as in the selections of `harness compare`.
-        since: show only nights from this moment on. Of older changes, those that still ask for something stay.
+        since: show only nights from this moment on. Older changes stay if they still need a decision.
         title: the page's name.
         now: the moment of the report; by default this one.
         detector: as for `check_history`.

@@ -23,11 +23,11 @@ def plan_resume(run: str | Path, *, suite: str | Path | None = None, retry: Retr
 
     Args:
         run: the run's folder.
-        suite: leave it out, since a run keeps its suite; another one is refused.
+        suite: leave it out: a run keeps its suite, and another one is refused.
         retry: as for `resume`: trials to repeat are left too.
 
     Raises:
-        UsageError: there is no run, or a model is another than at its start.
+        UsageError: there is no run, or a model differs from the one at its start.
 
     Example:
         print(len(plan_resume("runs/first").expansion.trials), "trials are left")
@@ -41,10 +41,10 @@ def plan_resume(run: str | Path, *, suite: str | Path | None = None, retry: Retr
 
 
 def refuse_other_suite(run: Path, text: str, suite: str | Path | None) -> None:
-    """Check that a suite is that of a run.
+    """Check that a suite is the one of a run.
 
     Raises:
-        UsageError: it is another, or cannot be read.
+        UsageError: it is another one, or cannot be read.
     """
     if suite is not None and read_yaml(find_suite(str(suite))) != text:
         raise UsageError(f"{suite} is not the suite of {run}", remedy="leave it out: a run keeps its own suite")

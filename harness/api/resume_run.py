@@ -46,10 +46,10 @@ def resume(
 
     Args:
         run: the run's folder.
-        suite: leave it out, since a run keeps its suite; another one is refused.
+        suite: leave it out: a run keeps its suite, and another one is refused.
         devices: as for `harness.run`. Default: the devices of the run; it goes on without those that are absent.
         binaries: as for `harness.run`; the same as the run began with.
-        report: write `report.html` anew.
+        report: rewrite `report.html`.
         parallel_virtual: as for `harness.run`.
         wait_s: as for `harness.run`.
         quarantine_s: as for `harness.run`.
@@ -58,7 +58,7 @@ def resume(
         watcher: hears of the progress.
 
     Raises:
-        UsageError: there is no run, or a model, a device or a binary is another than at its start.
+        UsageError: there is no run, or a model, a device or a binary differs from the one at its start.
         SetupError: as `harness.run`.
 
     Example:
@@ -133,7 +133,7 @@ def _refuse_other_binaries(
 
 
 def _note_version(store: RunStore, watcher: RunWatcher) -> None:
-    """Note in the manifest that another version resumes the run, since it may measure otherwise."""
+    """Note in the manifest that another version resumes the run, since it may measure differently."""
     manifest = store.manifest
     if __version__ in (manifest.harness_version, *manifest.resumed_by):
         return
@@ -144,7 +144,7 @@ def _note_version(store: RunStore, watcher: RunWatcher) -> None:
 def _selectors(
     manifest: Manifest, left: Mapping[str, int], asked: str | Sequence[str], watcher: RunWatcher
 ) -> Sequence[str]:
-    """Choose the devices to go on with: those asked for, but an attached one of the run before a new virtual one."""
+    """Choose the devices to go on with: those asked for. An attached device of the run goes before a new virtual one."""
     # The serial of a virtual device is only its port, where another profile may sit by now.
     kinds = {serial: kind for farm in running_farms() for serial, kind in zip(farm.serials, farm.profiles, strict=True)}
     others = {one.serial for one in manifest.devices if one.virtual and kinds.get(one.serial, one.config) != one.config}
@@ -181,7 +181,7 @@ def selectors_of(manifest: Manifest, here: Collection[str]) -> tuple[str, ...]:
 def match_devices(manifest: Manifest, live: Sequence[ReadyDevice]) -> dict[str, ReadyDevice]:
     """Map the manifest's serials to the present devices. The same serial is the same device.
 
-    Virtual devices may have been started anew: an absent one matches a free one of its profile.
+    Virtual devices may have been restarted: an absent one matches a free one of its profile.
 
     Raises:
         UsageError: a serial now belongs to another phone or another system.

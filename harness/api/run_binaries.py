@@ -79,7 +79,7 @@ def binaries_of(
 def lacking_ops(
     loaded: LoadedSuite, devices: Mapping[str, DeviceInfo], own: Mapping[str, Path]
 ) -> dict[str, dict[tuple[str | None, str], str]]:
-    """Say which of the suite's models a device's binaries cannot run, because they hold Select TF ops and the binary has no Flex.
+    """Find the models that a device's binaries cannot run, because they hold Select TF ops and the binary has no Flex.
 
     Args:
         loaded: the suite.
@@ -87,8 +87,8 @@ def lacking_ops(
         own: files of `--binary`, by ABI.
 
     Returns:
-        For each serial the reason with the remedy, by the binary's name in trials and the model's path. Binaries of which nobody knows
-        whether they have Flex are left out, as are all if a device has none.
+        For each serial the reason with the remedy, by the binary's name in trials and the model's path. A binary is left out if it is
+        unknown whether it has Flex. If any device has no binary, the result is empty.
 
     Raises:
         UsageError: as `binaries_of`.
@@ -99,7 +99,7 @@ def lacking_ops(
     with tempfile.TemporaryDirectory(prefix="harness-") as scratch:
         try:
             programs = binaries_of(loaded, devices, own, Path(scratch), lambda _: None)
-        except SetupError:  # told when the run chooses its binaries; a plan needs none
+        except SetupError:  # reported when the run chooses its binaries; a plan needs none
             return {}
     return {
         serial: {

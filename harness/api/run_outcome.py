@@ -26,7 +26,7 @@ class RunOutcome:
         report_error: the reason why it could not be written.
         interrupted: Ctrl-C ended it early. Its results are kept; resume it with `harness.resume`.
         set_aside: the reason for each device that did not finish its trials, by serial.
-        unfinished: number of trials that still need a result; of an adaptive run, at least so many.
+        unfinished: number of trials that still need a result; in an adaptive run, the least number.
     """
 
     run: Run
@@ -53,7 +53,7 @@ class RunOutcome:
 
     @property
     def good(self) -> bool:
-        """Whether all trials ran, none failed or is invalid, and every variant could be converted."""
+        """Whether all trials ran, none is failed or invalid, and every variant could be converted."""
         if any(one.status == "failed" for one in self.run.manifest.conversions):
             return False
         some = any(result.status is Status.OK for result in self.results)

@@ -153,7 +153,7 @@ def plan(
     """Return the trials that `run` would run with the same arguments. It queries the devices, but runs and writes nothing.
 
     Raises:
-        UsageError, SetupError: as `run`, as far as they show before anything is pushed.
+        UsageError, SetupError: as `run`, if the mistake shows before anything is pushed.
 
     Example:
         for trial in harness.plan("quickstart", devices="virtual:1").expansion.trials:
@@ -261,7 +261,7 @@ def _check_named_cells(loaded: LoadedSuite, expansion: Expansion) -> None:
         for name, value in (named or {}).items():
             there = sorted({str(getattr(one, name)) for one in keys})
             if name == "variant" and any(one.variant == value for one in loaded.conversions):
-                continue  # its conversion failed, which is told
+                continue  # its conversion failed, which is reported elsewhere
             if str(value) not in there:
                 raise SuiteError(
                     f"no cell has {name} {value!r}: there would be {lack}",

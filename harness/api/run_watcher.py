@@ -30,7 +30,7 @@ class RunWatcher:
         return nullcontext()
 
     def advanced(self, done: int, total: int) -> None:
-        """Hear how far a phase is that tells so: `done` of `total` rows are stored."""
+        """Hear the progress of a phase that counts: `done` of `total` rows are stored."""
 
     def warning(self, message: str) -> None:
         """Hear that the run goes on, but perhaps not as you meant it."""

@@ -1,4 +1,4 @@
-"""A suite that measures both sides of a comparison in one interleaved run: the sure answer to what separate runs only let one suspect."""
+"""A suite that measures both sides of a comparison in one interleaved run. It decides what separate runs only let you suspect."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def command(base: str, head: str, by: Sequence[str]) -> str:
 
 
 def with_ways_to_be_sure(table: Table, pairs: Sequence[Pair], printing: str) -> Table:
-    """The table with a note on each suspicion between separate runs that says how to be sure; within one run it has one already.
+    """Add a note to each suspicion between separate runs that says how to be sure. Within one run the table has such notes already.
 
     Args:
-        table: what was compared.
-        pairs: what it was made of, in the same order.
+        table: the comparisons.
+        pairs: the pairs of cells behind them, in the same order.
         printing: the command that prints the suite.
     """
     comparisons = []
@@ -51,17 +51,17 @@ def with_ways_to_be_sure(table: Table, pairs: Sequence[Pair], printing: str) -> 
 
 
 def suite_of_both(base: str, head: str, pairs: Sequence[Pair], base_run: Run, head_run: Run) -> str:
-    """Write the suite, as YAML that can be run.
+    """Write the suite as YAML that you can run.
 
     Args:
         base: BASE as given.
         head: HEAD as given.
-        pairs: the cells that are compared; both sides of each are there.
+        pairs: the compared cells; each has both sides.
         base_run: the run of BASE.
         head_run: the run of HEAD.
 
     Raises:
-        UsageError: both sides are of the same binaries, models, delegates, threads and cores.
+        UsageError: both sides have the same binaries, models, delegates, threads and cores.
     """
     differing = _differing(pairs)
     if not differing:
@@ -115,7 +115,7 @@ def _head(pair: Pair) -> CellResults | None:
 
 
 def _differing(pairs: Iterable[Pair]) -> set[str]:
-    """In which keys the two sides of any pair differ; models and binaries by their content."""
+    """The keys in which the two sides of any pair differ; models and binaries count by content."""
     found = set()
     for pair in pairs:
         if pair.base is None or pair.head is None:
@@ -140,7 +140,7 @@ def _shas(cell: CellResults) -> set[str]:
 
 
 def _models(pairs: Sequence[Pair]) -> tuple[list[Any], tuple[list[str], list[str]], list[str]]:
-    """Entries, their names by side, and what is not where the runs found it."""
+    """Entries, their names by side, and the files that are no longer where the runs found them."""
     entries: dict[str, Any] = {}
     names: tuple[list[str], list[str]] = ([], [])
     warnings: dict[str, None] = {}
@@ -162,7 +162,7 @@ def _models(pairs: Sequence[Pair]) -> tuple[list[Any], tuple[list[str], list[str
 def _binaries(
     cells: Sequence[Sequence[CellResults]], runs: tuple[Run, Run], *, differ: bool
 ) -> tuple[list[dict[str, Any]], tuple[str, str], list[str]]:
-    """Entries, the name of each side, and what is not where the runs found it."""
+    """Entries, the name of each side, and the files that are no longer where the runs found them."""
     entries: list[dict[str, Any]] = []
     warnings: list[str] = []
     asked = [dict.fromkeys(cell.key.binary for cell in side) for side in cells]
@@ -183,7 +183,7 @@ def _binaries(
             if one is not None and one.origin == "import" and one.source
             if (warning := _elsewhere(one.source, one.sha256, name)) is not None
         ]
-    # One binary for all needs no name, unless it has to be found.
+    # A single binary needs no name, unless the suite has to say where it is.
     keep = differ or (entries and "use" not in entries[0]) or bool(own[0])
     return (entries, names, warnings) if keep else ([], ("", ""), warnings)
 
@@ -218,7 +218,7 @@ def _baseline(
     models: tuple[list[str], list[str]],
     binaries: tuple[str, str],
 ) -> dict[str, Scalar] | None:
-    """What ratios refer to: base's values, as far as each has one."""
+    """The baseline of the ratios: base's value of each key that has a single one."""
     found: dict[str, Scalar] = {"binary": binaries[0]} if "binary" in differing else {}
     if "model" in differing and len(models[0]) == 1:
         found["model"] = models[0][0]
@@ -235,7 +235,7 @@ def _sides(
     models: tuple[list[str], list[str]],
     cells: Sequence[Sequence[CellResults]],
 ) -> tuple[str, str]:
-    """The selections that set the two sides of the new run against each other; empty where one selection does not do."""
+    """The selections that compare the two sides within the new run; empty if one selection per side is not enough."""
     parts: tuple[list[str], list[str]] = ([], [])
     for name in baseline:
         for side in (0, 1):
@@ -252,7 +252,7 @@ def _sides(
 
 
 def _elsewhere(path: str, sha256: str, side: str) -> str | None:
-    """Say that a file is not what was measured: rebuilt in place, or on another computer."""
+    """Say that a file is not the one that was measured: it was rebuilt in place, or lies on another computer."""
     try:
         with Path(path).open("rb") as stream:
             here = hashlib.file_digest(stream, "sha256").hexdigest()

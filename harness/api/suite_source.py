@@ -29,7 +29,7 @@ def loaded_suite(source: SuiteSource) -> LoadedSuite:
     if isinstance(source, Suite):
         source = source.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if isinstance(source, Mapping):
-        # As text, because the run keeps it, and the checks name its keys as they do a file's.
+        # As text, because the run keeps the text, and the checks name its keys as in a file.
         return read_suite(yaml.safe_dump(_plain(source), sort_keys=False, allow_unicode=True), _IN_MEMORY)
     return load_suite(find_suite(str(source)))
 

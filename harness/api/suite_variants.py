@@ -20,7 +20,7 @@ from harness.suite.suite_file import LoadedSuite
 def converted(loaded: LoadedSuite, watcher: RunWatcher) -> LoadedSuite:
     """Convert a suite's sources, and return the suite with the models that they became.
 
-    A variant that fails is told to the watcher and kept in `LoadedSuite.conversions`; the others go on.
+    The watcher hears of a variant that fails, and `LoadedSuite.conversions` keeps it; the others go on.
 
     Args:
         loaded: the suite.
@@ -29,7 +29,7 @@ def converted(loaded: LoadedSuite, watcher: RunWatcher) -> LoadedSuite:
     Raises:
         SuiteError: a source, its calibration or its inputs are wrong.
         ModelFailed: nothing is left to run.
-        SetupError: what converts is not installed, or the disk is full.
+        SetupError: the converter is not installed, or the disk is full.
     """
     if not loaded.sources:
         return loaded

@@ -28,10 +28,10 @@ _WAIT_S = 5.0
 def usual_spread(
     base: Manifest, head: Manifest, metric: Metric, *, database: str | None = None
 ) -> Callable[[Pair], BetweenRuns | None]:
-    """Return what is known of the spread between runs, by pairs of cells of two runs: the one that rests on more runs.
+    """Return the known spread between runs for pairs of cells of two runs. Of two sources, the one with more runs counts.
 
-    The history is opened only for a pair that asks for it, and never made or migrated. If it cannot be read, it is not asked again: a
-    warning says so once. It does not count the two runs themselves.
+    The history is opened only when a pair needs it, and never made or migrated. If it cannot be read, one warning says so, and it is not
+    asked again. The two runs themselves do not count.
 
     Args:
         base, head: the runs that are compared.
@@ -39,9 +39,9 @@ def usual_spread(
         database: the history; None for the default one, without which a comparison goes on.
 
     Raises:
-        UsageError: a calibration was written by a newer harness, or is damaged. From what is returned: you named a history, and there is
-            none.
-        SetupError: from what is returned: the history that you named cannot be opened, or an older harness made it.
+        UsageError: a calibration was written by a newer harness, or is damaged. The returned function raises it if the history that you
+            named does not exist.
+        SetupError: the returned function raises it if the history that you named cannot be opened, or an older harness made it.
     """
     calibrated = spreads(base.devices, head.devices, str(metric))
     nightly = NightlySpreads(

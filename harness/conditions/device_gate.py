@@ -15,7 +15,7 @@ class DeviceGate:
     """The limits for the trials of a block after its first.
 
     Args:
-        max_status: highest thermal status; None allows any.
+        max_status: highest allowed thermal status; None allows any.
         below_c: the temperature in degrees Celsius must be lower; None allows any.
         min_percent: least charge.
         idle_s: pause before each trial in seconds.
@@ -30,7 +30,7 @@ class DeviceGate:
         """Return shell text that calls `held REASON` if the next trial may not begin.
 
         It reads `$S` (thermal status), `$T` (temperature, as `ThermalZone.read` prints it) and `$C` (lines of `dumpsys battery`). Empty
-        means that the device does not tell, which closes no gate.
+        means that the device does not report it, which closes no gate.
         """
         lines = []
         if self.max_status is not None:

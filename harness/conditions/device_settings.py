@@ -33,7 +33,7 @@ class Applied:
 
     Args:
         asked: the wanted value of each setting.
-        held: those that read so.
+        held: those that read back as wanted.
         refused: the reason for each condition that the device does not have.
         read_back: shell text that reads all of `held`.
         knows_task_profiles: whether the device has the command for task profiles; False if the request has none.
@@ -101,7 +101,7 @@ class DeviceSettings:
         return lines
 
     def apply(self, request: ConditionsRequest) -> Applied:
-        """Apply a request: look, then journal, set and read back. Sends nothing if nothing is asked.
+        """Apply a request: read the settings, then journal, set and read back. Sends nothing if nothing is asked for.
 
         Raises:
             DeviceError: the device failed, or the journal cannot be written.
@@ -142,7 +142,7 @@ class DeviceSettings:
         )
 
     def _look(self, request: ConditionsRequest) -> str:
-        """Ask everything that a request needs to know, in one round trip; empty if it needs nothing."""
+        """Read all that a request needs to know, in one round trip; return an empty text if it needs nothing."""
         # Which settings, whatever their values: a clock of 0 satisfies every request.
         planned = wanted_settings(request, self._able, dict.fromkeys(self._able.policies, (0,)))
         parts = [read_script([setting for setting, _ in planned.values.values()])]

@@ -1,6 +1,6 @@
 """Fixed performance mode: clocks that the phone claims to hold, without root (Android 11 and later, if the power HAL supports it).
 
-Android does not tell whether it is on, so a file on the device remembers it. The mode bounds clocks but does not choose cores, and the
+Android does not report whether it is on, so a file on the device remembers it. The mode bounds clocks but does not choose cores, and the
 phone can still overheat; the sampled clocks show its effect.
 """
 

@@ -28,7 +28,7 @@ class GateRefusal:
 
 
 def thermal_gate(request: ThermalRequest, below_c: float | None, seen: Readings) -> GateRefusal | None:
-    """Refuse a device that is too warm; return None if it is cool enough or does not tell.
+    """Refuse a device that is too warm; return None if it is cool enough or does not report its heat.
 
     Args:
         request: the suite's request.
@@ -59,7 +59,7 @@ def load_gate(request: LoadRequest | None, seen: Readings, *, must_be_known: boo
     Args:
         request: the suite's request, if it has one.
         seen: the latest readings.
-        must_be_known: refuse a device that does not tell its load.
+        must_be_known: refuse a device that does not report its load.
     """
     if request is None or (seen.busy_cores is None and not must_be_known):
         return None

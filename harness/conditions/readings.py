@@ -14,7 +14,7 @@ _FIELDS_THAT_COUNT = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """Readings of a device; None if it does not tell."""
+    """Readings of a device; None if the device does not report one."""
 
     temperature_c: float | None = None
     thermal_status: int | None = None

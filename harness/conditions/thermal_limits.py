@@ -112,7 +112,7 @@ def _low_clocks(samples: Sequence[Sample], limits: ThermalLimits) -> TrialFindin
 
 
 def _wanted_s(before: Sample, after: Sample) -> float:
-    """CPU time that the process had or was ready for between two samples. The waits of ended threads are lost."""
+    """Time between two samples in which the process had a CPU or waited for one. The waits of ended threads are lost."""
     waited_s = max(0.0, after.waited_s - before.waited_s) if after.waited_s and before.waited_s is not None else 0.0
     return (after.cpu_s or 0.0) - (before.cpu_s or 0.0) + waited_s
 

@@ -20,7 +20,7 @@ class Abilities:
     """Facts that decide which settings a device can have.
 
     Args:
-        serial: serial in ADB's list, which tells whether the way is Wi-Fi.
+        serial: serial in ADB's list; it shows whether the connection is Wi-Fi.
         virtual: a virtual device, reached over the loopback whatever its serial looks like.
         api_level: Android's API level, if known.
         root: how to become root (see `as_root`); None if impossible.

@@ -80,7 +80,7 @@ def since(group: Sequence[Change]) -> str:
 def verdict(one: Change) -> str:
     """Return the verdict with what people said: `confirmed, accepted`, `suspected, muted until 2026-12-01`.
 
-    That day is local: it is the one that somebody gave.
+    The day is local, as somebody typed it.
     """
     words = [str(one.verdict)]
     words += ["accepted"] if one.accepted else []
@@ -136,7 +136,7 @@ def failure(one: Change) -> str:
 
 
 def quiet(checked: CheckedHistory) -> str:
-    """Return how many changes are known that no longer ask for anything; nothing without any."""
+    """Return the number of known changes that need no decision any more; empty if there are none."""
     rest = [one for one in checked.changes if not one.counts]
     counts = Counter(
         "accepted" if one.accepted else "muted" if one.muted else "over" if one.mended_since else "no longer seen"

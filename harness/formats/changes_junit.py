@@ -1,7 +1,7 @@
 """Writes the outcome of a check as JUnit XML: a suite per device, a case per series.
 
-`failure`: the series has a change that fails the check. `skipped`: it has too few nights to show one. A job that reads the file and one
-that reads the exit code come to the same end.
+`failure`: the series has a change that fails the check. `skipped`: it has too few nights to show one. File and exit code agree
+on whether a job fails.
 """
 
 from __future__ import annotations

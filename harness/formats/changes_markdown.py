@@ -24,7 +24,7 @@ def check_markdown(checked: CheckedHistory, *, argument: str = "") -> str:
 
     Args:
         checked: the outcome of the check.
-        argument: what the commands that it names need to find the database.
+        argument: the option for the printed commands to find the database.
     """
     lines = [f"### History: {words.summary(checked)}", "", f"Looked at {words.looked_at(checked)}.", ""]
     listed = [group for group in checked.groups() if any(one.counts for one in group)]

@@ -1,4 +1,4 @@
-"""Prints the changes of a check on a terminal: a paragraph for each group that asks for something, a line for each other one."""
+"""Prints the changes of a check on a terminal: a paragraph for each group that needs a decision, a line for each other group."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _MOST_LINES = 10
 
 
 def print_check(checked: CheckedHistory, console: Console, *, argument: str = "") -> None:
-    """Print what a check found, or how much it looked at.
+    """Print what a check found; if nothing, how much it looked at.
 
     Args:
         checked: its outcome.
         console: where to.
-        argument: what the commands that it names need to find the database: ` --database X`, or nothing.
+        argument: the option for the printed commands to find the database: ` --database X`, or nothing.
     """
     groups = checked.groups()
     asking = [group for group in groups if any(is_open(one) for one in group)]
@@ -100,7 +100,7 @@ def _line(group: Sequence[Change], console: Console) -> None:
 
 
 def _facts(group: Sequence[Change]) -> list[str]:
-    """Each sentence once; one that is not of all says of which."""
+    """Each sentence once. A sentence that does not hold for all changes names those for which it does."""
     found: dict[str, list[str]] = {}
     for one in group:
         for text in words.facts(one):

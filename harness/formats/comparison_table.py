@@ -27,7 +27,7 @@ _CELL_COLUMNS = columns(
 """`base` and `head` are as given; `device` to `binary` are head's cell (base's if head has none), `base_...` base's. Estimates are in
 `unit`. `verdict` is null if nothing was judged: not measured, or only one side synthetic. `gate_broken` is null without a gate. `unlike`
 names the conditions in which the sides differ, `notes` holds all notes. `synthetic`: numbers of either side were replayed or modelled.
-`difference`: of a metric without a ratio, in `unit`."""
+`difference` is for a metric without a ratio, in `unit`."""
 
 _OP_COLUMNS = columns(
     "base:t head:t device:t model:t delegate:t threads:i cpus:t cpus_asked:t binary:t row:i kind:t base_ops:t head_ops:t base_us:n "

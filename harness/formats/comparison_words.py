@@ -125,12 +125,12 @@ def interval_of(one: Comparison) -> str:
 
 
 def has_ratio(one: Comparison) -> bool:
-    """Say whether both sides have a number, with or without a verdict."""
+    """Return whether both sides have a number, with or without a verdict."""
     return one.state in ("measured", "incomparable")
 
 
 def inconclusive(judgement: Judgement) -> str:
-    """Say why there is no verdict, and what would bring one."""
+    """Say why there is no verdict, and what would give one."""
     parts = ["inconclusive", *judgement.reasons]
     if judgement.more_processes is not None:
         parts.append(f"about {judgement.more_processes} more processes a side would decide")
@@ -240,7 +240,7 @@ _BREACHES: dict[Breach, str] = {
 
 
 def only_suspects(table: Table) -> str:
-    """Say why the gate only suspects; empty where it is sure."""
+    """Say why the gate rests on suspicions; empty if it is sure."""
     if not table.control_missing:
         return ""
     why = "a control is missing: the runs are separate"
@@ -278,7 +278,7 @@ def gate(table: Table) -> str:
 
 
 def _differing(table: Table) -> list[str]:
-    """A gate is about speed: that the answer is another must stand beside it."""
+    """A gate is about speed, so a note must say if the outputs differ."""
     count = sum(one.output_differs for one in table.comparisons)
     return [f"in {count} of {len(table.comparisons)} cells the {OUTPUT_DIFFERS}"] if count else []
 
@@ -318,7 +318,7 @@ def _beyond(one: Comparison) -> str:
 
 
 def _lacking(one: Comparison) -> list[str]:
-    """What a cell's sides lack, and nothing else that is noted of them."""
+    """What a cell's sides lack, without their other notes."""
     kinds = ("missing", "failures", "fails_more", "no_value", "odd_values", "interrupted")
     return [note.text for note in one.notes if note.kind in kinds]
 

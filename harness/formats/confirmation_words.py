@@ -1,4 +1,4 @@
-"""Tells what experiments on suspicions found: in words, and as JSON. Takes plain values, since experiments stand above this room."""
+"""Reports what experiments on suspicions found, in words and as JSON. Takes plain values, since the room `experiments` lies above."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.records.history import Change, NightEstimate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationFacts:
-    """What is told of one experiment, or of why there was none."""
+    """The facts about one experiment, or the reason why there was none."""
 
     change: Change
     answer: Literal["confirmed", "refuted", "undecided", "not tried"]
@@ -50,7 +50,7 @@ def confirmation_lines(one: ConfirmationFacts) -> list[str]:
 
 
 def confirmation_document(one: ConfirmationFacts) -> dict[str, Any]:
-    """Return what came of one experiment, for `--json`."""
+    """Return the outcome of one experiment, for `--json`."""
     return {
         "id": one.change.id,
         "answer": one.answer,
@@ -69,7 +69,7 @@ def confirmation_document(one: ConfirmationFacts) -> dict[str, Any]:
 
 
 def tried_document(every: Sequence[ConfirmationFacts]) -> list[dict[str, Any]]:
-    """Return what came of all experiments of a check."""
+    """Return the outcomes of all experiments of a check."""
     return [confirmation_document(one) for one in every]
 
 

@@ -1,4 +1,4 @@
-"""Puts a difference into words, where a metric has no ratio: memory that did not grow."""
+"""Puts a difference into words, for a metric without a ratio: memory that did not grow."""
 
 from __future__ import annotations
 

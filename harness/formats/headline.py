@@ -172,7 +172,7 @@ def with_memory(headline: Headline, memory: Sequence[Headline]) -> str:
 
 
 def memory_alone(latency: Sequence[Headline], memory: Sequence[Headline]) -> list[Headline]:
-    """Return the decided headlines about memory that have no sentence about the latency to end."""
+    """Return the decided headlines about memory that cannot end a sentence about the latency, because there is none."""
     said = [one.values for one in latency]
     return [one for one in memory if one.decides and one.values not in said]
 

@@ -51,8 +51,8 @@ def print_changes(many: Sequence[Change], console: Console, *, older: int = 0, s
     Args:
         many: the changes.
         console: where to.
-        older: how many more are known, which began before `since`.
-        since: the day from which on changes were asked for; None for all.
+        older: number of further known changes, which began before `since`.
+        since: the first day asked for; None for all.
     """
     if not many and older and since is not None:
         say(

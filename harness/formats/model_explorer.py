@@ -106,7 +106,7 @@ def _cell_words(key: CellKey) -> str:
 
 
 def _share(nodes: Mapping[str, float], whole: float, word: str) -> str:
-    """The part of the whole that the nodes show, unless that is all."""
+    """The share of the time that the nodes show, for the name; empty if they show all."""
     share = math.fsum(nodes.values()) / whole if whole else 1.0
     return "" if abs(share - 1) < 0.0005 else f", {share:.1%} of the {word}"
 

@@ -1,6 +1,7 @@
 """Prints tables and lines on terminals of any width. No word is broken, and the names and marks of a row are never lost.
 
-If a table is too wide, its least wanted columns go, and a line says so. If that is not enough, each row becomes lines with all columns.
+If a table is too wide, its least important columns go, and a line says so. If that is not enough, each row becomes several lines with all
+columns.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes the harness's own spans (`harness.records.spans`) as a trace for Perfetto. Pure.
 
-Tracks are threads: the command itself, each device's lane, `results` that stores them, `ask_0` and on that ask devices what they are, and
-those that push beside a lane. `args.cpu_ms` is the CPU time of the thread in that span, with the spans inside it.
+Tracks are threads: the command itself, each device's lane, `results` (stores results), `ask_0` and so on (query devices), and those that
+push beside a lane. `args.cpu_ms` is the CPU time of the thread in that span, with the spans inside it.
 """
 
 from __future__ import annotations

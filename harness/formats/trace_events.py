@@ -56,7 +56,7 @@ def write_trace(
 
 
 def began_of(runs: Iterable[Run]) -> datetime | None:
-    """Return when the first trial began, with the wait before it; None without a trial."""
+    """Return when the first trial began, including the wait before it; None without a trial."""
     return min((_began(result) for run in runs for result in run.results), default=None)
 
 

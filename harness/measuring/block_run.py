@@ -1,5 +1,4 @@
-"""Runs the trials of a block on a device in one shell, reads the output of each while the next one runs, and judges it by what the device
-shows.
+"""Runs the trials of a block on a device in one shell. Reads and judges the output of each while the next one runs.
 
 This module knows nothing of suites, of the order of trials, or of where results are kept.
 """
@@ -115,7 +114,7 @@ class BlockRun:
             raise
 
     def finish(self) -> None:
-        """Let no further trial begin, and wait for the one that runs; `result` still gives it.
+        """Let no further trial begin, and wait for the running one; `result` still returns it.
 
         Raises:
             DeviceError: the device failed.
@@ -131,7 +130,7 @@ class BlockRun:
         self._close()
 
     def drop(self) -> None:
-        """End what runs and forget the trials without a result. It is no error if the device does not answer."""
+        """End the running trial and forget the trials without a result. It is no error if the device does not answer."""
         if self._stream is not None:
             self._close()
             _end_leftovers(self._bench.target, self._script)
@@ -143,7 +142,7 @@ class BlockRun:
             self._stream = None
 
     def _listen(self) -> _Heard | None:
-        """Return what the next trial said; None if the device stopped before it."""
+        """Return the next trial's output; None if the device stopped before it."""
         if self._stream is None:
             return None
         ready = self._left[len(self._heard)]
@@ -232,7 +231,7 @@ class BlockRun:
                 ready.case, logs.get("outputs", b""), played_back=synthetic
             )
             if figures is not None and not figures.outside and len(logs["outputs"]) > INLINE_BYTES:
-                # Megabytes that were right, of each trial, would outgrow all else of a run.
+                # If the outputs are right they are not kept: with megabytes for each trial they would outgrow all else in a run.
                 drop_log(log_dir, paths, "outputs")
         started_at, duration_s = self._when(trailer)
         return Result(
@@ -253,7 +252,7 @@ class BlockRun:
         )
 
     def _when(self, trailer: Trailer | None) -> tuple[datetime, float]:
-        """Return when a trial began, and its seconds on the device. The host may read it late, so the device's clock counts."""
+        """Return when a trial began, and its seconds on the device. The host may read the output late, so the device's clock counts."""
         if trailer is None or trailer.began_s is None or trailer.took_s is None:
             return self._started_at, round((datetime.now(UTC) - self._started_at).total_seconds(), 3)
         if self._first_s is None:
@@ -263,7 +262,7 @@ class BlockRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Heard:
-    """What one trial said. `exit_code` is the shell's, and counts where there is no trailer."""
+    """The output of one trial. `exit_code` is the shell's, and counts if there is no trailer."""
 
     stdout: bytes
     stderr: bytes

@@ -51,7 +51,7 @@ class Canary:
         self._first_us: float | None = None
         self._timed_at = -_FRESH_S
         self.us: float | None = None
-        """The canary's fastest run before the present block; None if it was not timed."""
+        """The canary's fastest run before the current block; None if it was not timed."""
         self.after_us: float | None = None
         """Its fastest run after the block; None until the block has ended, or if it could not be timed."""
         self.missing: str | None = None

@@ -44,7 +44,7 @@ _FRESH_S = 5.0
 _POLL_S, _LONGEST_POLL_S = 1.0, 10.0
 _TIMEOUT_S = 30.0
 _TOLERANCE_C = 1.0
-"""A sensor may move by this much between the gate's reading and the trial's own."""
+"""A sensor may move by this many degrees Celsius between the gate's reading and the trial's own."""
 
 
 class Conditioning:
@@ -151,7 +151,7 @@ class Conditioning:
             repeats: number of earlier attempts that heat spoiled.
 
         Returns:
-            None, or the result of a trial that may not run: a condition cannot be met or was not met in time.
+            None, or the result of a trial that may not run because a condition cannot be met, or was not met in time.
 
         Raises:
             DeviceError: the device failed.
@@ -221,7 +221,7 @@ class Conditioning:
         limits = replace(self._limits(trial, seen, ratio), canary_after_ratio=after_ratio)
         found = findings(_really(seen), limits)
         simulated = [finding for finding in findings(seen, limits) if finding not in found]
-        # A condition that was asked for and not reached does not refute the number, but leaves it less certain.
+        # A condition that was asked for and not reached does not make the number wrong, but less certain.
         missing = (self._canary.missing, self._canary.after_missing if ends_block else None)
         seen = replace(
             seen,

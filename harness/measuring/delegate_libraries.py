@@ -1,7 +1,7 @@
 """Looks on the device for a delegate's library before a process needs it.
 
-The tool does not say that it is missing: until LiteRT 8640f51b1 (2026-06) it says `EXTERNAL delegate created.` and dies of SIGSEGV; since
-then it says nothing and runs on the CPU. The linker refuses a library for another machine, with the same end.
+The tool does not report a missing library: until LiteRT 8640f51b1 (2026-06) it prints `EXTERNAL delegate created.` and dies of SIGSEGV;
+since then it prints nothing and runs on the CPU. The same happens if the linker refuses a library for another machine.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class DelegateLibraries:
     def problem(
         self, target: Target, delegate: DelegateRequest, program: Blob, cancel: threading.Event | None = None
     ) -> str | None:
-        """Return what is wrong with a delegate's library, in a sentence that names it; None if it is good or nobody can tell.
+        """Return what is wrong with a delegate's library, in a sentence that names it; None if it is good or that cannot be told.
 
-        The linker finds a name without a folder, and a relative path is another file for each trial; so neither is looked for.
+        Only absolute paths are checked: the linker itself finds a name without a folder, and a relative path differs for each trial.
 
         Args:
             target: the device.
@@ -73,7 +73,7 @@ else echo header $(od -An -tx1 -N{_HEADER_BYTES} {q} 2>/dev/null)
 fi"""
         text = target.run(script, timeout_s=_TIMEOUT_S, cancel=cancel).stdout.decode(errors="replace")
         replay, _, said = text.partition("\n")
-        # A virtual device plays the delegate back, without a library.
+        # A virtual device replays the delegate, without a library.
         self._played_back = frozenset(read_environment(replay.removeprefix("replay ")))
         state, _, header = said.strip().partition(" ")
         if state == "missing":

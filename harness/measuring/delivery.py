@@ -15,7 +15,7 @@ from harness.records import Result, Trial
 log = logging.getLogger(__name__)
 
 _WORTH_A_NOTE = 50_000_000
-"""Bytes of a push that a watcher is told of."""
+"""Size in bytes from which the watcher hears of a push."""
 
 
 class Delivery:
@@ -34,11 +34,11 @@ class Delivery:
         self._earlier: list[EagerPush] = []
 
     def begin(self, present: dict[str, int]) -> None:
-        """Note what a device has whose lease was just taken. `stop` goes before that."""
+        """Note which files a device has whose lease was just taken. Call `stop` first."""
         self._present = present
 
     def bring(self, blobs: Iterable[Blob]) -> None:
-        """Push what the device lacks of these, now.
+        """Push those of these files that the device lacks, now.
 
         Raises:
             DeviceError: as `push_missing`.
@@ -55,7 +55,7 @@ class Delivery:
         return self._present.get(blob.name) == blob.size
 
     def prepare(self, trials: Sequence[Trial]) -> None:
-        """Push the models of the coming trials, and the canary's, in one go; with `push: eager` only begin to.
+        """Push the models of the coming trials, and the canary's, in one session; with `push: eager` only begin to.
 
         A file that cannot be pushed is left to `bring`, so that its fault concerns only its own trials.
 

@@ -64,11 +64,11 @@ class DeviceSession:
         self._delivery = Delivery(services, lane.target, self._note)
         self._opened = False
         self._kept_s = 0.0
-        """Seconds for which the present trial has used the device so far (`Result.device_s`)."""
+        """Seconds for which the current trial has used the device so far (`Result.device_s`)."""
         self.device_failed = False
         """Whether the last trial has no measurement because of the device, not because of the trial."""
         self.down: DeviceError | None = None
-        """The device's last error, if it did not come back after the last trial's fault."""
+        """The device's last error, if the device did not come back after a fault in the last trial."""
         self._recovery = Recovery(services, lane, not_me=not_me, twins=twins, note=self._note)
         self._conditions = Conditioning(
             lane.target,
@@ -147,7 +147,7 @@ class DeviceSession:
                     replace(result, attempt=len(earlier) + attempt, logs={**story, **result.logs}), setbacks
                 )
         else:
-            # Not for another attempt: this finds out why the last one failed and gets the device back for the next trial.
+            # No further attempt follows: this finds out why the last one failed, and gets the device back for the next trial.
             try:
                 self._recover(attempts, setbacks)
             except DeviceDown as down:
@@ -309,7 +309,7 @@ class DeviceSession:
                 result = self._conditions.after_trial(result, repeats=repeats, ends_block=ends_block)
             if not self._conditions.worth_repeating(result, repeats):
                 return result
-            # What the device runs now would only warm it further.
+            # The trial that the device has begun would only warm it further.
             self._block.drop()
             repeats, spoiled = repeats + 1, result
 
@@ -356,7 +356,7 @@ class DeviceSession:
         if result.status is not Status.FAILED or result.exit_code is None:
             return result
         asked = time.monotonic()
-        # Asked after the slot is free and when nothing runs, so that no other lane waits and no trial is disturbed.
+        # Queried after the slot is free and when nothing runs, so that no other lane waits and no trial is disturbed.
         self._block.finish()
         tombstone = left_a_tombstone(result.causes, result.exit_code)
         story = self._story(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """The settings of a device, and what each trial's script has to do.
+    """The settings of a device, and the shell text that each trial's script needs for them.
 
     Args:
         asked: settings to values, as the suite asks for them.

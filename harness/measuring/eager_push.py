@@ -1,6 +1,6 @@
 """Pushes the coming models in a thread of its own while the device measures (`push: eager` in a suite).
 
-That disturbs the trials that run meanwhile, so it happens only where the suite asks for it, and `disturbed` marks their results.
+Pushing disturbs the trials that run meanwhile, so it happens only if the suite asks for it, and `disturbed` marks their results.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class EagerPush:
         self._thread.start()
 
     def take(self, blob: Blob) -> bool:
-        """Wait for a file that is on its way. Return False if it has to be pushed by the caller, as the thread will not push it now.
+        """Wait for a file that is on its way. Return False if the thread will not push it now, so that the caller must.
 
         Raises:
             Cancelled: the run is ending.
@@ -103,7 +103,7 @@ class EagerPush:
         return replace(result, conditions=replace(result.conditions, pushed_beside=names))
 
     def stop(self) -> None:
-        """End the thread; what it was pushing stays unfinished. Returns once it has ended."""
+        """End the thread, and return once it has ended. A push in progress stays unfinished."""
         self._stop.set()
         self._thread.join()
 

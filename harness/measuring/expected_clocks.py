@@ -13,7 +13,7 @@ _NOT_AT_MAXIMUM = frozenset({"powersave", "userspace", "conservative"})
 def expected_khz(
     inventory: Inventory, held: Mapping[str, str], peak_khz: Mapping[int, int], seen: Conditions
 ) -> dict[int, int]:
-    """Return, for each watched core, the clock in kHz that it should have when busy. Cores whose clock cannot be told are left out.
+    """Return, for each watched core, the clock in kHz that it should have when busy. Cores with an unknown clock are left out.
 
     Args:
         inventory: the device.

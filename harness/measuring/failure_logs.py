@@ -23,7 +23,7 @@ from harness.records.causes import Cause
 log = logging.getLogger(__name__)
 
 STORY = ("logcat", "tombstone")
-"""Kinds of logs (`Result.logs`) that tell the device's own story."""
+"""Kinds of logs (`Result.logs`) that the device itself wrote."""
 
 _MARK = "--8<-- harness "
 _KEPT_BYTES = 256 * 1024
@@ -60,7 +60,7 @@ def collect(
         cancel: set when the run is ending.
 
     Returns:
-        Kind (`logcat`, `tombstone`) to text; a kind that the device does not give is left out. Never raises for a device that fails
+        Kind (`logcat`, `tombstone`) to text; a kind that the device does not have is left out. Never raises for a device that fails
         meanwhile, because the trial's own failure is what counts.
     """
     nonce = secrets.token_hex(8)

@@ -14,8 +14,8 @@ FED = "fed{}.bin"
 def feeding_words(count: int, layers: Sequence[tuple[str, int]]) -> tuple[str, ...]:
     """Return the words of a shell that starts the program after them once for each sample, and stops where it fails.
 
-    The tool writes the outputs of its last inference only, and says nothing where it cannot write: so there is one process for each sample,
-    and its file is removed before it starts. What the last process said stands for all.
+    The tool writes only the outputs of its last inference, and says nothing if it cannot write. So each sample has a process of its own,
+    whose output file is removed before it starts. The output of the last process stands for all.
 
     Args:
         count: number of samples.

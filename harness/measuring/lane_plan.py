@@ -21,7 +21,7 @@ class Patience:
         backoff_s: pause before the second attempt; twice that before the third.
         recovery_s: how long an attempt waits for a device that is gone; after that the device counts as down.
         quarantine_after: failed trials in a row after which a device is quarantined; one that is down is quarantined at once.
-        quarantine_s: how long a quarantined device is waited for; 0 gives it up at once.
+        quarantine_s: how long to wait for a quarantined device; 0 gives it up at once.
         probe_s: pause between two health checks, doubled each time up to 8 times this.
         quarantines: how often a device may come back.
         probe_timeout_s: longest duration of a health check.
@@ -45,7 +45,7 @@ class LanePlan:
         target: the device.
         inventory: as taken when the run began.
         program: the benchmark binary for its ABI.
-        variants: the binaries that trials name, if the suite compares several; `program` is then one of them.
+        variants: the binaries that trials name, if the suite compares several; then `program` is one of them.
         trials: in order; those with a stored result are passed over.
         further: blocks of an adaptive run beyond the minimum; each block's decisions say which of them run.
         impossible: trials that cannot run there; recorded as skipped.

@@ -1,4 +1,4 @@
-"""The verdict on an accuracy trial by the outputs that it gave back. Pure."""
+"""The verdict on an accuracy trial, from the outputs that it returned. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def judge_outputs(case: AccuracyCase, raw: bytes, *, played_back: str | None) ->
     """Judge an accuracy trial that ended well.
 
     Args:
-        case: what the outputs are held against.
+        case: what the outputs are compared with.
         raw: the bytes of all outputs of all samples; empty if the tool wrote none.
-        played_back: where the process's numbers come from if they are not measured.
+        played_back: the origin of the process's numbers if they are not measured.
 
     Returns:
         Status, causes, message, and the figures if there are outputs.
@@ -26,7 +26,7 @@ def judge_outputs(case: AccuracyCase, raw: bytes, *, played_back: str | None) ->
     try:
         figures = case.judge(raw)
     except WrongSize as error:
-        # The tool says nothing where it cannot write a file.
+        # The tool says nothing if it cannot write a file.
         return Status.FAILED, (Cause.TRUNCATED_OUTPUT,), f"its outputs are not there: {error}", None
     if figures.outside:
         more = f"; and {len(figures.outside) - 2} more" if len(figures.outside) > 2 else ""

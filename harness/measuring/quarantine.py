@@ -23,8 +23,8 @@ def gets_well(
 
     Args:
         healthy: checks the device.
-        number: how often it has been in quarantine, this time included.
-        reason: why it is in quarantine.
+        number: how often the device has been in quarantine, this time included.
+        reason: why the device is in quarantine.
         patience: how long to wait, and how often a device may come back.
         note: tells the watcher.
         cancel: set when the run is ending.

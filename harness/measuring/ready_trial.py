@@ -75,11 +75,11 @@ class ReadyTrial:
     script: TrialScript
     filled: bool
     case: AccuracyCase | None = None
-    """What the outputs of an accuracy trial are held against."""
+    """What the outputs of an accuracy trial are compared with."""
 
     @property
     def size(self) -> int:
-        """Bytes that it takes of the block's script."""
+        """Bytes that the trial takes in the block's script."""
         return len(self.script.text(0, None).encode("utf-8", "surrogateescape")) + _ROOM_FOR_REST
 
 
@@ -93,10 +93,10 @@ def make_ready(
         trial: the trial.
         model: the model file, already on the device.
         cancel: set by another thread to give up.
-        case: for an accuracy trial, what it feeds and is held against, with its files on the device; or why it cannot run.
+        case: for an accuracy trial, its inputs and references, with its files on the device; or why it cannot run.
 
     Returns:
-        The trial, or the result of one that cannot run: skipped if the binary has no flag for what it asks, failed if the delegate's
+        The trial, or the result of one that cannot run: skipped if the binary lacks a flag that the trial needs, failed if the delegate's
         library is missing or unusable.
 
     Raises:

@@ -17,7 +17,7 @@ class ResultWriter:
 
     Args:
         store: writes results; they are on the disk when it returns.
-        announce: tells of one that is on the disk.
+        announce: called with each result that is on the disk.
         failed: called once, with the error, if results cannot be stored or announced; later ones are dropped.
     """
 
@@ -53,7 +53,7 @@ class ResultWriter:
             self._changed.notify_all()
 
     def drain(self) -> None:
-        """Wait until everything put so far is stored, or cannot be."""
+        """Wait until everything put so far is stored, or storing has failed."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and not self._busy)
 

@@ -1,4 +1,4 @@
-"""What a run hands to the session of each device: plain values, whom to tell, and when to give up."""
+"""What a run passes to the session of each device: plain values, the listener, and when to give up."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunServices:
         log_dir: makes the folder for a trial's raw output, from the trial's id.
         events: receives what happens.
         cancel: set when the run is ending.
-        accuracy: what accuracy trials feed and are held against, or why they are skipped, by model.
+        accuracy: by model, the inputs and references of its accuracy trials, or why they are skipped.
         eager_push: whether models may be pushed while a device measures.
     """
 

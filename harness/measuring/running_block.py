@@ -21,12 +21,12 @@ MOST_CHARACTERS = 50_000
 
 
 class RunningBlock:
-    """The block of one device that runs now, or whose last results nobody has asked for yet.
+    """The block that runs on one device now, or whose last results have not been fetched yet.
 
     Args:
         conditions: they decide which trials may follow each other without the host.
         ready: makes a trial ready, or returns the result of one that cannot run. Raises DeviceError.
-        is_there: whether a trial's model is on the device; what is still on its way must not hold up the others.
+        is_there: whether a trial's model is on the device. A trial whose model has not arrived must not delay the others.
         slot: held while one trial runs, if devices share cores; then no trial runs ahead.
         log_dir: makes the folder for a trial's raw output, from the trial's id.
         cancel: set when the run is ending.
@@ -49,7 +49,7 @@ class RunningBlock:
         """The trials of the block that cannot run, by id."""
 
     def runs(self, trial: Trial) -> bool:
-        """Return whether the device has this trial, unless it stops before it. If it has others, they are dropped."""
+        """Return whether this trial comes next on the device, unless the device stops first. If others come next, they are dropped."""
         if trial.trial_id in self._not_run or (self._block is not None and self._block.next_is(trial)):
             return True
         self.drop()
@@ -90,7 +90,7 @@ class RunningBlock:
         return result, waited_s
 
     def finish(self) -> None:
-        """Wait for the trial that runs, and let no other begin. The results so far can still be asked for.
+        """Wait for the running trial, and let no other begin. You can still fetch the results so far.
 
         Raises:
             DeviceError: the device failed.
@@ -100,7 +100,7 @@ class RunningBlock:
             self._block.finish()
 
     def drop(self) -> None:
-        """End what runs on the device. Its trials will run again."""
+        """End the running block. Its trials will run again."""
         block, self._block = self._block, None
         self._not_run.clear()
         if block is not None:
@@ -115,7 +115,7 @@ class RunningBlock:
             try:
                 ready = self._ready(after)
             except DeviceError:
-                break  # told when that trial's turn comes
+                break  # returned when that trial's turn comes
             if isinstance(ready, Result):
                 self._not_run[after.trial_id] = ready
                 continue

@@ -194,7 +194,7 @@ class Schedule:
                 session.close()
 
     def _todo(self, lane: LanePlan) -> Iterator[Sequence[Trial]]:
-        """Yield the trials left to run, in order, as many at a time as are known by then.
+        """Yield the trials left to run, in order, in batches: each holds those known by then.
 
         In an adaptive run the contents of a block are decided when the block before is complete.
         """
@@ -273,7 +273,7 @@ class Schedule:
         self._writer.put(result)
 
     def _write(self, results: Sequence[Result]) -> None:
-        # Not under the lock that the watcher is told with: the disk must not hold up a device.
+        # Outside the watcher's lock: the disk must not hold up a device.
         with span("store", results=len(results)), self._disk:
             self._store.append(*results)
 

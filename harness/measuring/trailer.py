@@ -40,10 +40,10 @@ class Trailer:
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Name to content of the output files that came along."""
     left: tuple[str, ...] = ()
-    """Names of those that were too big for that."""
+    """Names of the output files that were too big to come along."""
     began_s: float | None = None
     took_s: float | None = None
-    """From the trial's beginning until its notes were written."""
+    """Seconds from the trial's beginning until its notes were written."""
 
     @property
     def affinity(self) -> str | None:

@@ -40,7 +40,7 @@ class TrialFrames:
         return Frame(out.pop(0), errors.pop(0)) if out and errors else None
 
     def rest(self) -> Frame:
-        """Return what has come since the last whole part, when nothing follows."""
+        """Return the rest after the last complete part, when no more output follows."""
         out, errors = self._parts[STDOUT], self._parts[STDERR]
         return Frame(
             out.whole[0] if out.whole else out.unfinished(), errors.whole[0] if errors.whole else errors.unfinished()
@@ -48,7 +48,7 @@ class TrialFrames:
 
 
 class _Parts:
-    """One stream, cut at its mark. What a driver chatters endlessly is kept as `Capture` does."""
+    """One stream, cut at its mark. Endless output of a driver is shortened as by `Capture`."""
 
     def __init__(self, mark: bytes, kept: bytes) -> None:
         self.whole: list[bytes] = []

@@ -39,9 +39,9 @@ HELD = 114
 
 SAMPLE_INTERVAL_S = 0.5
 INLINE_BYTES = 1 << 20
-"""Largest output file that comes along with a trial's notes; a bigger one is pulled when nothing runs."""
+"""Largest output file, in bytes, that comes along with a trial's notes; a bigger one is pulled when nothing runs."""
 BATTERY_EVERY_S = 30
-"""How old the charge that a trial notes may be, in seconds: asking costs a program's start, and it moves by a per cent in minutes."""
+"""Largest age in seconds of the charge that a trial notes: reading it costs a program's start, and it moves by a per cent in minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +210,7 @@ $M end"; }} >&2 || exit {HELD}
 }}"""
 
     def _next(self) -> str:
-        """Shell text of what happens between two trials. If nobody reads any more, the line above ended the script."""
+        """Shell text of what happens between two trials. If nobody reads the output any more, the line above has ended the script."""
         idle = f"sleep {self.gate.idle_s:g}; conditions" if self.gate.idle_s else ":"
         return f"""next() {{
   [ $rc = 0 ] || held 'exit code'

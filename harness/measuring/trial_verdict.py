@@ -1,4 +1,4 @@
-"""What the device shows of a trial, and the verdict on its output refined by that: a timeout, or cores other than those asked for. Pure."""
+"""Refines the verdict on a trial's output by what the device observed: a timeout, or cores other than those asked for. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIMULATED = (
 
 
 def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: Setup) -> Conditions:
-    """Put what was asked and what was seen side by side."""
+    """Put the conditions asked for and those observed side by side."""
     cpu_map = inventory.info.cpu_map
     cores = from_mask(trial.cpus.mask)
     expected = sorted({cpu_map.get(core, core) for core in cores}) if cpu_map else cores
@@ -60,7 +60,7 @@ def observe(inventory: Inventory, trial: Trial, trailer: Trailer | None, setup: 
 def judge_trial(
     trial: Trial, parsed: ParsedOutput, trailer: Trailer | None, conditions: Conditions
 ) -> tuple[Status, tuple[Cause, ...], str | None]:
-    """Refine the verdict on the output by what the device knows: a timeout, or cores other than those asked for."""
+    """Refine the verdict on the output by the device's observations: a timeout, or cores other than those asked for."""
     # The `timeout` of busybox and of old coreutils exits with 124 when the time is up.
     if trailer is not None and trailer.exit_code in (124, 137) and (trailer.ran_s or 0.0) >= trial.run.timeout_s - 1.0:
         rest = tuple(c for c in parsed.causes if c not in (Cause.KILLED, Cause.TRUNCATED_OUTPUT, Cause.UNKNOWN))

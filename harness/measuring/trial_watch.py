@@ -5,8 +5,8 @@ notes when each begins and ends. The block's own shell runs on the other cores w
 samples the benchmark meanwhile, and kills it at its deadline. Both ignore a hang-up, so they need nobody on the host.
 
 Starting a program costs a phone several milliseconds, on the cores or beside them. So the cores are set once for all trials on the same
-cores, since a child inherits them; and Android's shell (mksh) waits for a line with a limit and reads /proc by itself. What other shells
-lack, programs do there (`mkfifo`, `sleep`, `grep`, `setsid`): a FIFO would not do on phones, where the shell may not make one.
+cores, since a child inherits them; and Android's shell (mksh) waits for a line with a limit and reads /proc by itself. Other
+shells use programs for what they lack (`mkfifo`, `sleep`, `grep`, `setsid`). On phones a FIFO would not do: their shell may make none.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def watching(cannot: int, sample_every_s: float | None, most_bytes: int) -> str:
 
     They need the block's stdout and stderr as fd 5 and 6, and a path `$N` that files may begin with.
 
-    - `pin` puts the launcher on `$mask` and this shell on `$others`. Where that is refused, `taskset` says so, and `$rc`, 0 before, is its
+    - `pin` puts the launcher on `$mask` and this shell on `$others`. If that is refused, `taskset` says so, and `$rc`, 0 before, holds its
       exit code.
     - `watch NUMBER SECONDS` runs `run_NUMBER` in `$D`, from `$up` on, and sets `rc` to its exit code. Samples of it and of the files `$W`
       are then in the file `samples`, if there are many, and in `$taken`.
@@ -98,7 +98,7 @@ def watching(cannot: int, sample_every_s: float | None, most_bytes: int) -> str:
     Args:
         cannot: exit code of a benchmark whose PID cannot be written.
         sample_every_s: seconds between samples; None takes none.
-        most_bytes: what a small file has at most.
+        most_bytes: largest size of a small file.
     """
     shells = _SHELLS.replace("MOST", str(most_bytes)).replace("MORE", str(most_bytes + 1))
     launcher = _LAUNCHER.replace("CANNOT", str(cannot))

@@ -1,4 +1,4 @@
-"""Turns on what devices share: the cores of this machine, for virtual devices that compute on them. Handed out in the order of asking."""
+"""Turns on a shared resource: the cores of this machine, for virtual devices that compute on them. First come, first served."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LOOK_S = 0.2
 
 
 class Turns:
-    """So many may work at a time; the others stand in a queue, so that no device finishes long before another.
+    """A limited number may work at a time; the others queue, so that no device finishes long before another.
 
     Args:
-        at_a_time: how many.
+        at_a_time: how many may work at a time.
     """
 
     def __init__(self, at_a_time: int) -> None:

@@ -44,7 +44,7 @@ _MEMORY: Mapping[str, Callable[[Measurement], float | None]] = {
 
 
 SideName = Literal["", "base", "head"]
-"""The side of a comparison that a cell stands on; empty in the report of one run."""
+"""The cell's side of a comparison; empty in the report of one run."""
 
 
 def cell_id(key: CellKey, side: SideName = "") -> str:
@@ -93,7 +93,7 @@ class ReportCell:
 
     @cached_property
     def summary(self) -> CellSummary:
-        """The numbers that count, as everywhere else."""
+        """The values of the processes that count, by the same rule as everywhere."""
         return summary_of(CellResults(key=self.key, mask=self.cpus.hex, results=self.results))
 
     @cached_property
@@ -137,7 +137,7 @@ class ReportCell:
 
     @cached_property
     def delegates(self) -> tuple[DelegateUse, ...]:
-        """The use of the delegates, each different one once, without those that only say less than another."""
+        """The use of the delegates, each different one once; an entry that says only less than another is left out."""
         uses = dict.fromkeys(use for r in self.results if r.measurement for use in r.measurement.delegates)
         detailed = {(use.name, use.applied) for use in uses if use.nodes_delegated is not None}
         return tuple(use for use in uses if use.nodes_delegated is not None or (use.name, use.applied) not in detailed)

@@ -94,8 +94,8 @@ def _op_verdicts(verdicts: Verdicts, table: Table) -> Json:
 
 
 def _row(one: Comparison, places: _Places) -> list[Any]:
-    """Return both cells, state, processes and centres of both in the metric's unit, numbers, words, notes, and whether it is synthetic or
-    of other outputs."""
+    """Return both cells, state, processes and centres of both in the metric's unit, numbers, words, notes, and whether the pair is
+    synthetic or its outputs differ."""
     base = places.verdicts.base_id(one)
     return [
         places.cells[base] if base is not None else None,

@@ -128,7 +128,7 @@ def _minus(a: int | None, b: int | None) -> int | None:
 
 
 def differences(values: Iterable[int | None]) -> _Encoded:
-    """Return the first value, and of each other its difference to the last one that is known."""
+    """Return the first value, and for each other the difference to the last known one."""
     found: _Encoded = []
     last = 0
     for value in values:

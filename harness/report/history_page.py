@@ -36,9 +36,9 @@ SCRIPTS = (
     "history_page.js",
 )
 _MOST_REGRESSIONS = 10
-"""Groups of regressions in sight; the others, and what is no regression, unfold."""
+"""Number of groups of regressions shown at first; the others, and changes that are no regressions, unfold."""
 _MOST_OTHERS = 3
-"""Groups in sight that are no regressions, if there are no regressions."""
+"""Number of other groups shown at first, if there are no regressions."""
 _MOST_STATIC_ROWS = 500
 """Rows of the table for readers without JavaScript."""
 

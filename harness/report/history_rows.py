@@ -24,7 +24,7 @@ class Rank(IntEnum):
     REST = 4
     """No change, or one that an experiment refuted."""
     SILENCED = 5
-    """Somebody accepted or muted it, later nights do not bear it out, or its series is back at the level before it."""
+    """Somebody accepted or muted it, later nights do not confirm it, or its series is back at the level before it."""
 
 
 _RANKS = {
@@ -132,7 +132,7 @@ def _order(row: SeriesRow) -> tuple[int, float, float, SeriesKey]:
 def groups_of(changes: Iterable[Change]) -> tuple[ChangeGroup, ...]:
     """Return the changes by group, those that matter most first.
 
-    What is silenced, explained or refuted stands apart from the rest of its group: it must neither hide behind it nor swell it.
+    A silenced, explained or refuted change is listed apart from its group: it must neither hide there nor make the group look larger.
     """
     found: dict[tuple[str, Rank], list[Change]] = defaultdict(list)
     for change in changes:

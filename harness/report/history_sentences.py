@@ -21,7 +21,7 @@ _MOST_LINKS = 8
 _MOST_NAMED = 3
 _MOST_EXPERIMENTS = 2
 _NIGHT = timedelta(hours=36)
-"""Longer than this from the last good night to the first bad one, and nights are missing between them."""
+"""If more time passes between the last good night and the first bad one, nights are missing between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class GroupWords:
     states: tuple[str, ...]
     """Its verdict, then what silences it."""
     what: Markup
-    """How much, on what, since when."""
+    """How large, on what, since when."""
     why: tuple[Markup, ...]
     """What is known of the cause: commit, files, ground, experiment."""
     links: Markup
@@ -141,7 +141,7 @@ def _names(names: Sequence[str], noun: str) -> Markup:
 
 
 def _amount(changes: Sequence[Change]) -> Markup:
-    """How much. Of several series the median, and the range that holds all their intervals."""
+    """How large it is. For several series, the median, and the range that holds all their intervals."""
     low, high = min(change.ci_low for change in changes), max(change.ci_high for change in changes)
     metrics = list(dict.fromkeys(change.series.metric for change in changes))
     words = Markup("{}").format(amount(median(change.ratio for change in changes), low, high, changes[0].series))
@@ -253,7 +253,7 @@ def signed_percent(ratio: float) -> str:
 
 
 def _later(changes: Sequence[Change], rows: Mapping[SeriesKey, SeriesRow], now: datetime) -> Iterable[Markup]:
-    """Say of a regression where its series got better again."""
+    """Say when the series of a regression improved again."""
     later = {
         change.series: min(better, key=lambda one: one.first_bad_at)
         for change in changes

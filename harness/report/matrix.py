@@ -33,7 +33,7 @@ class MatrixColumn:
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """A cell with the number of its planned processes, and of those whose outcome is not its state."""
+    """A cell with the number of its planned processes, and the number of those whose outcome differs from its state."""
 
     cell: ReportCell
     troubled: int

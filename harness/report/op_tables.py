@@ -128,5 +128,5 @@ def _wanted(
 
 
 def _digits(costs: int) -> int:
-    """Choose fewer digits for many costs: each digit of a million is half a megabyte, and phones repeat worse than three digits."""
+    """Choose fewer digits for many costs: each digit of a million costs is half a megabyte, and phones do not repeat to three digits."""
     return 5 if costs <= 300_000 else 4 if costs <= 600_000 else 3

@@ -184,5 +184,5 @@ def _canary(before: float | None, after: float | None) -> list[float | int | Non
 
 
 def _without_nulls(data: Json) -> Json:
-    """Drop unknown values, empty lists and `false`; the scripts read them so if absent."""
+    """Drop unknown values, empty lists and `false`; the scripts assume them for absent keys."""
     return {key: one for key, one in data.items() if one is not None and one is not False and one not in ([], {})}

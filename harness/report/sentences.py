@@ -53,7 +53,7 @@ def together(table: Table) -> list[Markup]:
 
 
 def extremes(measured: Sequence[Comparison], verdicts: Verdicts) -> list[Markup]:
-    """Name the largest slowdowns and the largest speed-up, if there are so many comparisons that the groups hide them."""
+    """Name the largest slowdowns and the largest speed-up, if the groups of many comparisons would hide them."""
     if len(measured) < 3:
         return []
     ranked = sorted(measured, key=lambda one: -(one.estimate.ratio or 0))
@@ -86,7 +86,7 @@ _DESIGNS = {
 
 
 def method(table: Table, measured: Sequence[Comparison]) -> Markup:
-    """Say how the verdicts come about."""
+    """Say how the verdicts are made."""
     rules = table.rules
     judged = sum(one.judgement.q_value is not None for one in measured)
     fewest = min(one.estimate.n for one in measured)

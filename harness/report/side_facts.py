@@ -34,7 +34,7 @@ class Fact:
 
 
 def side_facts(base: ComparedSide, head: ComparedSide, cells: Sequence[ReportCell]) -> tuple[Fact, ...]:
-    """Return all that is known of both sides, without facts that neither side knows.
+    """Return the facts of both sides, without those that are unknown for both.
 
     Args:
         base: the base side.

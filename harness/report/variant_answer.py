@@ -91,7 +91,7 @@ def _size_words(file: VariantFile, reference: VariantFile) -> Markup:
 
 
 def accuracy_words(choice: SourceChoice, file: VariantFile, cell: VariantCell | None = None) -> Markup:
-    """Compare a variant's accuracy with the reference's in a clause, or say what else is known of its outputs."""
+    """Compare a variant's accuracy with the reference's in a clause, or say what else is known about its outputs."""
     ours, base = file.accuracy, choice.by_variant[choice.reference].accuracy
     if ours is not None and base is not None and ours.value is not None and base.value is not None:
         return Markup("{} {} against {}: {}").format(

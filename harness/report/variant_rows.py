@@ -1,4 +1,4 @@
-"""Gathers what the report says of a source's variants: files, accuracy, and how each does on each device. Pure."""
+"""Gathers the report's facts about a source's variants: files, accuracy, and how each performs on each device. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class VariantCell:
 
     @cached_property
     def figures(self) -> AccuracyFigures | None:
-        """What its last accuracy trial found."""
+        """The outcome of its last accuracy trial."""
         found = [one.accuracy for one in self.cell.results if one.accuracy is not None]
         return found[-1] if found else None
 

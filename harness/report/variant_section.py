@@ -56,7 +56,7 @@ class PlaceRow:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says of one source."""
+    """The section of one source."""
 
     choice: SourceChoice
     answers: tuple[Markup, ...]
@@ -90,7 +90,7 @@ class Overview:
 
 
 def overview_of(sections: Sequence[Section], devices: Sequence[DeviceInfo]) -> Overview | None:
-    """Return the overview of a run; None unless it has several sources that can be held against each other."""
+    """Return the overview of a run; None unless it has several sources that can be compared."""
     judged = {(one.choice.metric, one.samples) for one in sections}
     if len(sections) < 2 or len(judged) != 1 or not sections[0].samples:
         return None
@@ -173,7 +173,7 @@ def _file_row(file: VariantFile, choice: SourceChoice) -> FileRow:
 
 
 def _notes(file: VariantFile) -> list[Markup]:
-    """What a reader must know of a file: why it does not exist, how much is quantised, and where it could not run."""
+    """Notes on a file: why it does not exist, how much of it is quantised, and where it could not run."""
     made = file.converted
     found: list[Markup] = []
     if made is not None and made.status == "failed":

@@ -25,8 +25,9 @@ from harness.runs import calibration_files
 from harness.runs.run_store import Run
 
 Origin = Literal["suite", "assumed", "lacking", "nothing", "sides"]
-"""`suite`: the suite names it. `assumed`: the suite names none. `lacking`: the run has nothing of the suite's, so another stands in.
-`nothing`: there is nothing to compare within the run. `sides`: you gave base and head to `harness compare`."""
+"""Where the baseline comes from. `suite`: the suite names it. `assumed`: the suite names none. `lacking`: the run has no cell of the
+suite's baseline, so another stands in. `nothing`: there is nothing to compare within the run. `sides`: you gave base and head to
+`harness compare`."""
 
 MOST_PAIRS = 3000
 """Largest number of pairs over all baselines but the first. A pair takes about a third of a millisecond."""

@@ -52,7 +52,7 @@ _Key = tuple[str, str, str, str, str, int, str, str]
 
 
 def save(cells: Sequence[CellBetweenRuns], devices: Iterable[DeviceInfo]) -> list[Path]:
-    """Keep them for phones, where newer ones take the place of older ones of the same cell. A virtual device is gone after its run.
+    """Keep the spreads of phones, where newer ones replace older ones of the same cell. A virtual device is gone after its run.
 
     Raises:
         SetupError: the disk is full, or the place cannot be written.
@@ -73,7 +73,7 @@ def save(cells: Sequence[CellBetweenRuns], devices: Iterable[DeviceInfo]) -> lis
 def spreads(
     base: Iterable[DeviceInfo], head: Iterable[DeviceInfo], metric: str
 ) -> Callable[[Pair], BetweenRuns | None]:
-    """What is known of the pairs of two runs: of a phone that both measured, on the system build that it was found on.
+    """Return the known spreads for pairs of two runs: those of a phone that both measured, on the system build of the spread.
 
     Raises:
         UsageError: a file was written by a newer harness, or is damaged.
@@ -102,7 +102,7 @@ def common_builds(base: Iterable[DeviceInfo], head: Iterable[DeviceInfo]) -> dic
 
 
 def as_document(cells: Sequence[CellBetweenRuns]) -> dict[str, Any]:
-    """For JSON."""
+    """Return spreads as a document for JSON."""
     return {"format_version": FORMAT_VERSION, "cells": [asdict(cell) for cell in cells]}
 
 

@@ -4,7 +4,7 @@ They are kept in the run's `calibration.json`, and for later runs in one file pe
 
 Format history (`format_version`):
     1   first version; later with `binary` and `asked`, which are empty in older files
-    2   the smallest detectable change has an interval; the false-positive rate, which could not be anything but right, is gone
+    2   the smallest detectable change has an interval; the false-positive rate is gone, because it could only ever be right
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def noted(table: Table, pairs: Sequence[Pair], known: Known, fingerprints: Mappi
         return table
     comparisons = []
     for one, pair in zip(table.comparisons, pairs, strict=True):
-        # How a cell varies within a run says nothing of how two runs differ.
+        # How a cell varies within a run says nothing about how two runs differ.
         note = _note(one, pair, known, fingerprints) if one.estimate.design == "paired" else None
         comparisons.append(replace(one, notes=(*one.notes, note)) if note else one)
     return replace(table, comparisons=tuple(comparisons))
@@ -189,7 +189,7 @@ def _from_version_1(data: Any) -> Any:
     cells = data.get("cells")
     for found in (cell.get("found") for cell in cells if isinstance(cell, dict)) if isinstance(cells, list) else ():
         if isinstance(found, dict) and isinstance(found.get("detectable"), list):
-            # What is no pair stays as it is, and is refused as damage.
+            # A value that is no pair stays as it is, and is then refused as damaged.
             found["detectable"] = [
                 {"processes": one[0], "change": one[1]} if isinstance(one, list) and len(one) == 2 else one
                 for one in found["detectable"]

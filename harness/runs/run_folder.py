@@ -13,11 +13,11 @@ DECISIONS = "decisions.jsonl"
 LOGS = "logs"
 REPORT = "report.html"
 PRUNED = "pruned.json"
-"""In `logs/`: says when the raw logs were removed (`harness history prune`)."""
+"""File in `logs/` that says when the raw logs were removed (`harness history prune`)."""
 
 
 def logs_pruned(path: Path) -> bool:
-    """Return whether the raw logs of a run were removed, so that not all files are there that its results name."""
+    """Return whether the raw logs of a run were removed, so that files are missing that its results name."""
     return (path / LOGS / PRUNED).exists()
 
 
@@ -49,7 +49,7 @@ def _is_begun(entry: Path) -> bool:
 
 
 def refuse_own_file(output: Path, *, replaces_report: bool = False, run: Path | None = None) -> None:
-    """Check that an output of the user is none of a run's own files, because the data there exist only once.
+    """Check that an output is none of a run's own files, because their data exist only once.
 
     Args:
         output: the file.

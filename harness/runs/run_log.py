@@ -82,7 +82,7 @@ class _RunLogFile(IgnoresWriteErrors, logging.handlers.RotatingFileHandler):
 
 
 class _Verbosity:
-    """Makes the package's loggers say everything during runs, while the user's own logging gets what it got before."""
+    """Makes the package's loggers log everything during runs; the user's own logging gets what it got before."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

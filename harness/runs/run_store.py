@@ -73,25 +73,25 @@ class Manifest:
     seed: int | None = None
     baseline: Mapping[str, Scalar] | None = None
     control: Mapping[str, Scalar] | None = None
-    """What the suite names as unchanged: other runs are compared with this one by it."""
+    """The cells that the suite names as unchanged, for comparisons with other runs."""
     adaptive: AdaptivePlan | None = None
     """The plan of an adaptive run; None if the suite fixes the number of blocks."""
     further: tuple[Trial, ...] = ()
     """Trials of an adaptive run beyond its smallest number of blocks, in order. Each runs only if its comparison still needs it; else it
     does not count as missing."""
     balanced: bool = False
-    """Predecessors are balanced within its blocks, also where cells have dropped out. A run of a harness that shuffled them plainly keeps
-    its order."""
+    """Whether predecessors are balanced within its blocks, also after cells have dropped out. A run of an older harness, which only
+    shuffled, keeps its order."""
     resumed_by: tuple[str, ...] = ()
     """Other versions of the harness that resumed the run; their results may differ for that reason."""
     retried: tuple[str, ...] = ()
     """Trials to run again although they had a result; their last result counts."""
     conversions: tuple[ConvertedModel, ...] = ()
-    """What the suite's sources were converted to, with the variants that failed."""
+    """The variants that the suite's sources were converted to, and those that failed."""
     task_accuracy: tuple[TaskAccuracy, ...] = ()
     """How well the variants do their task on the host, for sources with labelled data."""
     accuracy: AccuracyPlan | None = None
-    """What accuracy trials feed, and what they are held against; None if the suite asks for none."""
+    """Samples, reference and limits of accuracy trials; None if the suite asks for no such trials."""
     format_version: int = _FORMAT_OF_A_NEW_RUN
 
     @property
@@ -365,7 +365,7 @@ _Line = TypeVar("_Line")
 
 
 def _read_line(read: Callable[[bytes], _Line], line: bytes, file: Path, number: int) -> _Line | None:
-    """Read a line; None, with a word in the log, if a disk or an editor spoiled it: one line must not cost the whole run."""
+    """Read a line; None, with a warning in the log, if a disk or an editor spoiled it: one bad line must not spoil the whole run."""
     try:
         return read(line)
     except ValueError as error:

@@ -35,7 +35,7 @@ def read_document(
         newest: the newest format that this harness reads.
         mend: remedy for a damaged file.
         older: turns a document of an older format into the newest one.
-        quick: reads a valid document several times as fast, if there are no `older` formats; what it refuses is read as without it.
+        quick: a decoder several times as fast, used if there are no `older` formats; a document that it refuses is read without it.
 
     Raises:
         UsageError: the file cannot be read, is damaged, or was written by a newer harness.
