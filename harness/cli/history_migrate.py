@@ -15,8 +15,9 @@ Examples:
   harness history migrate
   harness history migrate --database postgresql://lab@db.example/harness
 
-A SQLite file is copied beside first, and migrates by itself with the next command that opens it. A PostgreSQL database,
-which others use at the same time, migrates only here. In an empty one this makes the tables.
+You need this only for PostgreSQL, where others use the database at the same time: it migrates only with this command,
+which also makes the tables in an empty database. The next command that opens an older SQLite file copies and migrates it
+by itself.
 """
 
 
