@@ -54,7 +54,7 @@ def revisions_between(source: Path, good: str, bad: str) -> tuple[Place, ...]:
                 remedy="good must come first; whatever changed is found, a gain too",
             )
         raise UsageError(
-            f"--good {good} is no ancestor of --bad {bad}: there is no way from one to the other",
+            f"--good {good} is no ancestor of --bad {bad}",
             remedy=f"their last common ancestor is {base[:12]}" if base else "a shallow clone? git fetch --unshallow",
         )
     between = _log(source, "--first-parent", "--reverse", f"{commits[0]}..{commits[1]}")
@@ -62,7 +62,7 @@ def revisions_between(source: Path, good: str, bad: str) -> tuple[Place, ...]:
     if left != commits[0]:
         # The first candidate would be blamed for all in which the two branches differ.
         raise UsageError(
-            f"--good {good} came to --bad {bad} by a merge: the first parents of --bad, which are searched, leave it out",
+            f"--good {good} reached --bad {bad} by a merge, so it is not among the first parents of --bad, which are searched",
             remedy=f"begin where its branch began: --good {left[:12]}"
             if left
             else "a shallow clone? git fetch --unshallow",

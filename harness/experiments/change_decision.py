@@ -68,8 +68,6 @@ def _answer(change: Change, verdict: Verdict | None, low: float, high: float) ->
     if verdict is Verdict.SAME:
         return "refuted", "both sides are the same in one interleaved run"
     if near <= 1 and far < least_suspected(change):
-        return (
-            "refuted",
-            "the interval of one interleaved run ends short of the suspected change, and holds no change at all",
-        )
-    return "undecided", "the interval of one interleaved run still holds the suspected change, and is not sure of it"
+        reason = f"in one interleaved run the new side is not surely {as_suspected}, and its interval ends short of the suspected change"
+        return "refuted", reason
+    return "undecided", "one interleaved run neither confirms nor refutes the suspected change"

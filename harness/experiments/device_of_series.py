@@ -35,7 +35,7 @@ def selector_of(device: DeviceInfo, watcher: RunWatcher) -> str:
     config = configs.get(device.config or "")
     if config is None or config.virtual is None:
         raise SetupError(
-            f"{device.serial} was a virtual device of the profile {device.config}, which is not there any more",
+            f"{device.serial} was a virtual device of the profile {device.config}, which no longer exists",
             remedy="put its config back (HARNESS_DEVICE_CONFIGS), or name another device: --device SEL",
         )
     return f"virtual:{config.name}"

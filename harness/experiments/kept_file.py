@@ -14,7 +14,9 @@ from harness.litert_host.launcher import content_digest, content_named_in
 from harness.virtual.replay.replay_launcher import recordings_named_in, replay_digest
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_REMEDY = "the history keeps the files of a run that is added while they are there: harness run --history, harness history add"
+_REMEDY = (
+    "the history keeps the files of a run if you add it while they exist: harness run --history, harness history add"
+)
 
 Kept = Callable[[str], Path | None]
 """Finds a file of the history's store by its SHA-256."""
@@ -50,7 +52,7 @@ def kept_file(
     """
     called = printable(called)
     if not _SHA256.fullmatch(sha256):
-        raise FileGone(f"the {side} {kind} {called} is not known by its content", remedy=_REMEDY)
+        raise FileGone(f"the {side} {kind} {called} has no known SHA-256", remedy=_REMEDY)
     what = f"the {side} {kind} {called} (SHA-256 {sha256[:12]})"
     blob = kept(sha256)
     candidates = [] if blob is None else [blob]

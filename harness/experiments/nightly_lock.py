@@ -48,7 +48,7 @@ def _take(file: BinaryIO, wait_s: float, waiting: Callable[[str], None]) -> None
         if time.monotonic() >= end:
             raise SetupError(
                 f"another nightly runs ({_holder(file)})",
-                remedy="wait for it (--wait SECONDS), or end it; for several suites name them all in one nightly",
+                remedy="wait for it (--wait SECONDS), or end it; name several suites in one nightly",
             )
         if not told:
             waiting(_holder(file))
@@ -59,4 +59,4 @@ def _take(file: BinaryIO, wait_s: float, waiting: Callable[[str], None]) -> None
 def _holder(file: BinaryIO) -> str:
     file.seek(0)
     text = file.read(200).decode(errors="replace")
-    return text if text.isprintable() and text else "it does not say which"
+    return text if text.isprintable() and text else "process unknown"

@@ -76,7 +76,7 @@ def sides_of(change: Change, series: Series, others: Iterable[Change] = ()) -> S
         sides = SidesOfChange(old=series.estimates[last], new=series.estimates[first])
     if not sides.words:
         raise NothingToRun(
-            f"{change.id}: model and binary are the same files before and after: the change is not one of model or binary",
-            remedy="look for it in the device, its settings and its temperature: the report shows what changed beside",
+            f"{change.id}: model and binary are the same files before and after, so neither caused the change",
+            remedy="look at the device, its settings and its temperature: the report shows what else changed",
         )
     return sides

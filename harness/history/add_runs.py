@@ -153,13 +153,13 @@ def _take_place(connection: Connection, row: Row, run: Run) -> tuple[int, int]:
         return int(written[0]), 0
     if known.started_at != row["started_at"]:
         raise UsageError(
-            f"{run.path}: the history knows another run of the id {row['run_id']}, which began at {known.started_at:%Y-%m-%d %H:%M}"
+            f"{run.path}: the history holds another run with the id {row['run_id']}, which began at {known.started_at:%Y-%m-%d %H:%M}"
         )
     there = set(connection.scalars(select(trials.c.trial_id).where(trials.c.run == known.id)))
     lost = there - {storable(result.trial.trial_id) for result in run.results}
     if lost:
         raise UsageError(
-            f"{run.path}: the history knows {len(lost)} results of the run {row['run_id']} that this folder lacks",
+            f"{run.path} lacks {len(lost)} results of the run {row['run_id']} that the history holds",
             remedy="it is an older copy: add the run that has them all",
         )
     for table in (trials, devices, estimates):

@@ -66,7 +66,7 @@ def changes_named(connection: Connection, words: str, *, now: datetime | None = 
     one = tuple(change for change in known if change.id == words)
     found = one or tuple(change for change in known if change.group == words)
     if not found:
-        raise UsageError(f"the history knows no change {words}", remedy=_near(words, known))
+        raise UsageError(f"the history has no change {words}", remedy=_near(words, known))
     return found
 
 
@@ -180,7 +180,7 @@ def record_evidence(
     decided = verdict if verdict in (ChangeVerdict.CONFIRMED, ChangeVerdict.REFUTED) else None
     row = connection.execute(select(changes).where(changes.c.id == change_id)).one_or_none()
     if row is None:
-        raise UsageError(f"the history knows no change {change_id}", remedy=_near(change_id, known_changes(connection)))
+        raise UsageError(f"the history has no change {change_id}", remedy=_near(change_id, known_changes(connection)))
     before = experiment_of(row)
     made = Experiment(verdict=decided, evidence=evidence, notes=tuple(notes))
     if not made.decided and before.decided:
@@ -219,7 +219,7 @@ def _near(words: str, known: Sequence[Change]) -> str:
     near = get_close_matches(words, ids, n=_SUGGESTED, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"the latest are {', '.join(ids[:_SUGGESTED])}" if ids else "it knows none: harness history check"
+    return f"the latest are {', '.join(ids[:_SUGGESTED])}" if ids else "it has none: harness history check"
 
 
 def _refresh(connection: Connection, before: Change, again: Change, group: str, now: datetime) -> None:

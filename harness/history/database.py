@@ -155,7 +155,7 @@ def open_history(
         if found is Found.EMPTY and not create:
             raise _none_here(address)
         if found is Found.OLDER and (address.file is None or not migrate):
-            why = "a shared database is changed only on request" if address.file is None else "this changes none"
+            why = "a shared database migrates only on request" if address.file is None else "this command migrates none"
             raise SetupError(
                 f"{database.url} was made by an older harness, and {why}",
                 remedy=f"harness history migrate{address.argument}",

@@ -30,15 +30,15 @@ _POSTGRES = {
     "40P01": ("was changed by another process at the same time", "run the command again"),
     "40001": ("was changed by another process at the same time", "run the command again"),
     "25006": ("cannot be written: it is read-only", "ask for the server that takes writes"),
-    "42501": ("refuses", "ask its owner for the right to do it"),
+    "42501": ("does not permit that", "ask its owner for the permission"),
     "3D000": ("is not there", "make it: createdb"),
     "28P01": ("refuses the password", "see the user and the password in the URL, or in ~/.pgpass"),
     "28000": ("refuses the user", "see the user in the URL, and the server's pg_hba.conf"),
 }
 _POSTGRES_CLASSES = {
-    "08": ("was lost", f"{_NOTHING_LOST} unless it was adding's last moment: run the command again"),
+    "08": ("was lost", "run the command again: nothing is added twice"),
     "53": ("has no room left", f"free some room on its server; {_NOTHING_LOST}"),
-    "57": ("was lost: its server stops", f"run the command again; {_NOTHING_LOST} twice"),
+    "57": ("was lost: its server is stopping", "run the command again: nothing is added twice"),
     "58": ("was lost: its server failed", "run the command again"),
 }
 _CONNECTING = (

@@ -36,11 +36,11 @@ def unstorable(manifest: Manifest, results: Iterable[Result]) -> str | None:
         ),
     ):
         if began.tzinfo is None:
-            return f"{what} began at {began}, in no time zone"
+            return f"{what} began at {began}, without a time zone"
         try:
             began.astimezone(UTC)
         except OverflowError:
-            return f"{what} began at {began}, which is no time in UTC"
+            return f"{what} began at {began}, which is out of range in UTC"
         if any(_integer(number) is None for number in numbers):
             return f"{what} has a number beyond 32 bits"
     return None

@@ -111,7 +111,7 @@ def _refuse_strangers(connection: Connection, shown: str) -> None:
         there &= set(metadata.tables)  # a lab may keep other things in the same database
     if there:
         raise UsageError(
-            f"{shown} is another program's: it has a table {min(there)}, and no history",
+            f"{shown} belongs to another program: it has a table {min(there)}, and no history",
             remedy="name another one: --database",
         )
 
