@@ -15,9 +15,8 @@ Examples:
   harness history migrate
   harness history migrate --database postgresql://lab@db.example/harness
 
-You need this only for PostgreSQL, where others use the database at the same time: it migrates only with this command,
-which also makes the tables in an empty database. The next command that opens an older SQLite file copies and migrates it
-by itself.
+PostgreSQL migrates only with this command, because others use the database at the same time; in an empty database it
+makes the tables. A SQLite file needs no command: the next history command that opens an older one copies and migrates it.
 """
 
 
