@@ -1,4 +1,4 @@
-"""Finds a model or a binary of an earlier night by its SHA-256: in the history's store, in the store of binaries, or where it lay then."""
+"""Finds a model or binary of an earlier night by its SHA-256: in the history's store, in the binary store, or at its old path."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def kept_file(
     Args:
         sha256: of its content.
         kind: what it is.
-        side: which side of the change it is of.
+        side: the side of the change that it belongs to.
         called: its name for people.
         kept: the history's store.
-        lay_at: paths where it was when it ran; another file may be there by now.
+        lay_at: its paths when it ran; they may hold another file by now.
         binaries: the store of binaries; None for this user's own.
 
     Raises:
-        FileGone: it is nowhere, or what it starts has changed since.
+        FileGone: it is nowhere, or the program that it starts has changed since.
     """
     called = printable(called)
     if not _SHA256.fullmatch(sha256):
