@@ -34,7 +34,7 @@ Examples:
   harness bisect --resume runs/bisect-abc1234-def5678-0a1b2c3d --budget 3600
 
 \b
-Exit codes: 0 found, 1 undecided (the range that remains is printed), 2 wrong request, 3 something is missing.
+Exit codes: 0 found; 1 undecided (prints the range that remains) or no difference; 2 wrong request; 3 something is missing.
 """
 
 _WITH_SOURCE = {"abis": "--abi", "flex": "--flex", "target": "--target", "flags": "--flag"}
@@ -70,14 +70,14 @@ _WITH_SOURCE = {"abis": "--abi", "flex": "--flex", "target": "--target", "flags"
 @click.option(
     "--cell",
     metavar="KEY=VALUE,...",
-    help="Which cells may decide, such as delegate=xnnpack. Default: the one with the largest sure slowdown from good to bad.",
+    help="Cells that may decide, such as delegate=xnnpack. Default: all. The one with the largest sure slowdown decides.",
 )
 @click.option(
     "--metric",
     type=click.Choice([str(one) for one in Metric]),
     default=str(Metric.INFERENCE_AVG),
     show_default=True,
-    help="What is compared.",
+    help="The metric to compare.",
 )
 @click.option(
     "--min-effect",
@@ -92,7 +92,7 @@ _WITH_SOURCE = {"abis": "--abi", "flex": "--flex", "target": "--target", "flags"
     "budget_s",
     type=Seconds(min=0, min_open=True),
     metavar="SECONDS",
-    help="Device seconds for everything, builds not counted. Default: as many as it takes, up to 60 blocks a step.",
+    help="Device seconds for all steps together, without builds. Default: no limit but 60 blocks a step.",
 )
 @click.option(
     "--abi",
@@ -116,13 +116,13 @@ _WITH_SOURCE = {"abis": "--abi", "flex": "--flex", "target": "--target", "flags"
     "-o",
     type=OutputPath(),
     metavar="DIR",
-    help="The folder for state and runs. Default: one under runs/ that follows from the request.",
+    help="The folder for state and runs. Default: a folder under runs/, the same for the same request.",
 )
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Go on with the bisection in DIR. The same command line goes on, too.",
+    help="Continue the bisection in DIR. Repeating its command line does the same.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
@@ -149,8 +149,9 @@ def bisect(
 ) -> None:
     """Find the revision, or the model file, that made something slower.
 
-    Good and bad are measured first, in one interleaved run. If they differ, the middle of what remains is built and measured against good
-    until its side is sure, and so on. Revisions that do not build are stepped around. Interrupted, it goes on where it was.
+    Bisect first measures good against bad in one interleaved run. If they differ, it builds the middle revision, measures it against good
+    until its side is sure, and goes on with the half that remains. It skips revisions that do not build. If you interrupt it, the same
+    command continues where it stopped.
     """
     watchers = BisectWatchers()
     if resume is not None:

@@ -37,13 +37,13 @@ class BisectWatchers(Watchers):
         self.builds = _Builds()
         self.runs = TerminalWatcher()
         self.folder: Path | None = None
-        """Of the bisection, once it has begun."""
+        """The bisection's folder, once it has begun."""
 
     def begins(self, folder: Path, places: Sequence[Place], *, known_runs: int) -> None:
-        """Say where the state is, and how much is known."""
+        """Print where the state is, and how much is known."""
         self.search = _Decisions(places)
         self.folder = folder
-        known = f", {known_runs} runs are done already" if known_runs else ""
+        known = f", {known_runs} runs are already done" if known_runs else ""
         click.echo(f"{len(places) - 1} candidates{known}; everything is kept in {folder}", err=True)
 
 
@@ -95,7 +95,7 @@ def print_bisection(one: Bisection, console: Console) -> None:
             if "budget" in answer.reason:
                 say(
                     console,
-                    f"to go on: harness bisect --resume {escape(shlex.quote(str(one.folder)))} --budget SECONDS",
+                    f"to continue: harness bisect --resume {escape(shlex.quote(str(one.folder)))} --budget SECONDS",
                 )
         if answer.outcome == "range" and change is not None and change.estimate is not None:
             say(console, f"{_pair(change, places)}: {escape(_numbers(change.estimate))}")
@@ -130,7 +130,7 @@ def _print_found(one: Bisection, console: Console) -> None:
     if place.author is not None:
         say(console, f"{escape(printable(place.author))}, {place.date}")
     say(console, f"{_pair(change, places)}: {escape(_numbers(change.estimate))}")
-    # Of a list of models a cell names no model: "on R5CT1 xnnpack".
+    # With --models the cell names no model: "on R5CT1 xnnpack".
     cell = printable(answer.cell or "")
     say(console, escape(f"{one.asked.metric} {cell if cell.startswith('on ') else f'of {cell}'}"))
 

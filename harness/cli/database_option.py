@@ -25,7 +25,7 @@ def database_option(command: _Command) -> _Command:
 
 def wait_option(command: _Command) -> _Command:
     """Add `--wait` to a command, as its parameter `wait_s`."""
-    return seconds_option.wait_option("another process that writes", WAIT_S)(command)
+    return seconds_option.wait_option("another process that writes to the history", WAIT_S)(command)
 
 
 def label_option(command: _Command) -> _Command:

@@ -1,4 +1,4 @@
-"""`harness history accept`, `mute` and `unmute`: what people say of changes."""
+"""`harness history accept`, `mute` and `unmute`: people's decisions on changes."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ if TYPE_CHECKING:
 
 _ACCEPT_EPILOG = """\b
 Examples:
-  harness history accept 3f9a01bc
-  harness history accept 3f9a01bc --undo
+  harness history accept c3f9a01bc2d
+  harness history accept c3f9a01bc2d --undo
 
-An accepted change is the new level. It no longer makes the exit code 1, and nobody is told of it again.
+An accepted change no longer makes the exit code 1, and no longer notifies you. If it grows clearly beyond its present
+size, it counts again.
 """
 
 _MUTE_EPILOG = """\b
 Examples:
-  harness history mute 3f9a01bc --until 2026-12-24
-  harness history mute 3f9a01bc
+  harness history mute c3f9a01bc2d --until 2026-12-24
+  harness history mute c3f9a01bc2d
 
-A muted change neither makes the exit code 1 nor notifies anybody, until that day or until `unmute`.
+A muted change neither makes the exit code 1 nor notifies you, until that day or until `unmute`.
 """
 
 _UNMUTE_EPILOG = """\b
 Examples:
-  harness history unmute 3f9a01bc
+  harness history unmute c3f9a01bc2d
 """
 
 
@@ -68,7 +69,7 @@ def accept_command(ids: tuple[str, ...], undo: bool, database: str | None, wait_
 def mute_command(
     ids: tuple[str, ...], until: datetime | None, database: str | None, wait_s: float, as_json: bool
 ) -> None:
-    """Silence changes, until a day or for good. ID is a change, or a group of them."""
+    """Mute changes, until a day or for good. ID is a change, or a group of them."""
 
     def work(connection: Connection, words: str, now: datetime) -> Sequence[Change]:
         from harness.history.change_log import mute
@@ -104,7 +105,7 @@ def _said(
     as_json: bool,
     done: str,
 ) -> None:
-    """Do it for all ids or for none, and say what became of the changes."""
+    """Apply `work` to all ids or to none, and print the result for each change."""
     now = datetime.now(UTC)
     with opened_history(database, wait_s) as db, db.begin() as connection:
         changed = {one.id: one for words in ids for one in work(connection, words, now)}

@@ -24,8 +24,8 @@ Examples:
   harness history add runs/* --label branch=main
   harness history add runs/tonight --label commit=4f1c2e9 --database postgresql://lab@db.example/harness
 
-The same run twice changes nothing; a run that was resumed is added as far as it has grown. Raw logs stay in the run's
-folder. The run's models and binaries are kept by their hash, so that old and new can be measured again.
+Adding a run again changes nothing, or adds what is new if you resumed it. Raw logs stay in the run's folder. The history
+keeps a copy of the run's models and binaries, so that it can measure old and new again.
 """
 
 

@@ -36,9 +36,11 @@ Examples:
   harness history check --json | jq -r '.changes[] | select(.fails) | .id'
 
 A change is suspected until an experiment confirms or refutes it: harness history confirm ID. It is explained if the
-ground changed on that night (the phone's system, a governor, the config, the harness), and improved if less is better.
-A suspicion that later nights do not bear out falls silent by itself. --confirm does these experiments at once: the
-worst suspicion first, and one of each group, until the device time of --budget is spent.
+ground changed on that night (the phone's system, a governor, the config, the harness, what the suite asks), and improved
+if the metric became less. A suspicion that later nights do not show stops counting.
+
+--confirm runs these experiments at once: the worst suspicion first, one of each group before the rest of any group,
+until the device time of --budget is spent.
 
 Exit code 1: a confirmed regression that nobody accepted or muted; with --fail-on suspected also a suspected one.
 """
@@ -60,7 +62,7 @@ Exit code 1: a confirmed regression that nobody accepted or muted; with --fail-o
     "--confirm",
     "confirms",
     is_flag=True,
-    help="Confirm or refute open suspicions: old and new in turn on their devices.",
+    help="Also confirm or refute open suspicions by experiments on their devices.",
 )
 @click.option(
     "--budget",
@@ -137,7 +139,7 @@ def check_command(
 def confirmed(
     db: HistoryDatabase, checked: CheckedHistory, budget_s: float | None
 ) -> tuple[CheckedHistory, tuple[Tried, ...]]:
-    """Put the open suspicions of a check to the test, and return the check with what is known of them now."""
+    """Test the open suspicions of a check, and return the check with their new state."""
     from harness.cli.terminal_watcher import TerminalWatcher
     from harness.experiments.confirm_open import BUDGET_S, confirm_open
 
@@ -170,8 +172,8 @@ def write_check(
         file_format: `text`, `json`, `markdown` or `junit`.
         output: the file for it; None is standard output.
         beside: further files by their format.
-        argument: what the commands that it names need to find the database.
-        tried: what came of experiments on its suspicions; JSON lists them.
+        argument: the `--database` option for commands that the output names.
+        tried: the results of experiments on its suspicions; JSON lists them.
 
     Raises:
         UsageError: you cannot write to an output.

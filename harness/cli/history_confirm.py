@@ -23,11 +23,12 @@ Examples:
   harness history confirm c3f9a01bc2d --device virtual:flagship --json
 
 The binary and the model from before and after the change run in turn on the device of the series, until the answer is
-sure or the budget is spent. Both sides are asked what that night's suite asked. The files come from the history's own
-store, which keeps them by their hash. The answer is stored with the change; `undecided` leaves its verdict as it was.
+sure or the budget is spent. All other settings are those of that night's suite. The files come from the history's own
+store, which keeps them by their hash. The history stores the answer with the change; `undecided` leaves its verdict
+unchanged.
 
 \b
-Exit code 0: refuted, or a change for the better; 1: confirmed, the new side is slower;
+Exit code 0: refuted, or a confirmed improvement; 1: confirmed, the new side is slower;
 3: no answer: undecided, a file is gone, both sides are the same files, or the device is not there.
 """
 
@@ -41,7 +42,7 @@ Exit code 0: refuted, or a change for the better; 1: confirmed, the new side is 
     default=BUDGET_S,
     show_default=True,
     metavar="SECONDS",
-    help="Device time after which no further processes begin.",
+    help="Start no more processes after this much device time.",
 )
 @click.option(
     "--device",

@@ -33,7 +33,9 @@ Examples:
 
 @click.command("list", epilog=_EPILOG)
 @click.option("--series", "kind", flag_value="series", help="List series with their latest estimate.")
-@click.option("--changes", "kind", flag_value="changes", help="List the known changes, old and silent ones too.")
+@click.option(
+    "--changes", "kind", flag_value="changes", help="List all known changes, even those that no longer count."
+)
 @series_options()
 @click.option("--since", type=DATE, metavar="DATE", help="Only runs, nights or changes of this day or later.")
 @database_option
@@ -50,7 +52,7 @@ def list_command(
     wait_s: float,
     as_json: bool,
 ) -> None:
-    """List the runs of the history, or its series, or its changes."""
+    """List the runs, series or changes of the history."""
     chosen = {"device": device, "model": model, "delegate": delegate}
     if kind is None and (metrics or any(chosen.values())):
         raise UsageError("--metric, --device, --model and --delegate choose series", remedy="add --series or --changes")

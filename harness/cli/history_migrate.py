@@ -15,8 +15,8 @@ Examples:
   harness history migrate
   harness history migrate --database postgresql://lab@db.example/harness
 
-A SQLite file is copied beside first, and migrates by itself with the next command that opens it. A PostgreSQL database,
-which others use at the same time, migrates only here. In an empty one this makes the tables.
+PostgreSQL migrates only with this command, because others use the database at the same time; in an empty database it
+makes the tables. A SQLite file needs no command: the next history command that opens an older one copies and migrates it.
 """
 
 

@@ -1,4 +1,4 @@
-"""`harness history prune`: removes raw logs that are old, and kept files that nobody used for long."""
+"""`harness history prune`: removes old raw logs, and the kept files that nobody used for longest."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Examples:
   harness history prune --keep-logs 30d --dry-run
   harness history prune --keep-logs 8w --keep-files 50GB
 
-Results stay, in the history and in the run's folder, and so do the ends of logs that reports show. Models and binaries
-that no run has used for longest go first, until the others fit; never those that an open regression needs.
+Results stay, in the history and in the run's folder, and so do the ends of logs that reports show. The models and
+binaries that nobody used for longest go first, until the others fit. Those that an open regression needs stay.
 """
 
 

@@ -24,8 +24,8 @@ Examples:
   harness history report -o history.html --since 2026-09-01 --open
   harness history report -o phone.html --device R5CT1 --metric peak_memory --title 'Memory of R5CT1'
 
-The page is one file that loads nothing: every series with its nights, what changed in words, links to the reports of
-the runs that are still there. It looks for changes first, as harness history check does.
+The page is one file that loads nothing. It shows every series with its nights, tells in words what changed, and links to
+the reports of runs that still exist. The command looks for changes first, as harness history check does.
 """
 
 
@@ -40,7 +40,7 @@ the runs that are still there. It looks for changes first, as harness history ch
     metavar="DATE",
     help="Show only nights of this day or later. Older changes that still count stay.",
 )
-@click.option("--title", default=TITLE, show_default=True, help="The page's name.")
+@click.option("--title", default=TITLE, show_default=True, help="The title of the page.")
 @click.option("--open", "show", is_flag=True, help="Open the page in your web browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def report_command(

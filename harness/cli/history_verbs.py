@@ -10,13 +10,11 @@ _VERBS: dict[str, Verb] = {
     "add": Verb("harness.cli.history_add:add_command", "Add runs to the history."),
     "check": Verb("harness.cli.history_check:check_command", "Look for changes from night to night."),
     "confirm": Verb(
-        "harness.cli.history_confirm:confirm_command", "Confirm or refute a change: old and new in turn on its device."
+        "harness.cli.history_confirm:confirm_command", "Confirm or refute a change by an experiment on its device."
     ),
-    "list": Verb(
-        "harness.cli.history_list:list_command", "List the runs of the history, or its series, or its changes."
-    ),
+    "list": Verb("harness.cli.history_list:list_command", "List the runs, series or changes of the history."),
     "migrate": Verb("harness.cli.history_migrate:migrate_command", "Bring the history up to date with this harness."),
-    "mute": Verb("harness.cli.history_accept:mute_command", "Silence changes, until a day or for good."),
+    "mute": Verb("harness.cli.history_accept:mute_command", "Mute changes, until a day or for good."),
     "prune": Verb("harness.cli.history_prune:prune_command", "Remove old raw logs and unused files; never results."),
     "report": Verb("harness.cli.history_report:report_command", "Write the HTML report of the history."),
     "unmute": Verb("harness.cli.history_accept:unmute_command", "Let muted changes count again."),

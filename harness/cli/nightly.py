@@ -1,4 +1,4 @@
-"""`harness nightly`: a night's suites into the history, what changed, experiments, the page, a notification."""
+"""`harness nightly`: measures suites into the history, finds and tests changes, writes the page and notifies."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ Examples:
   harness nightly suite.yaml --notify-url https://chat.example/hooks/123 --wait 3600
   harness nightly suite.yaml --notify-command 'mail -s Benchmarks lab@example.com'
 
-Each suite becomes a run in the history; one that cannot run does not stop the next. Then it looks for changes, puts new
-suspicions to the test on their devices until the budget is spent, and writes the page. docs/nightly.md has lines for
-cron, systemd, Jenkins and GitHub Actions.
+nightly adds a run of each suite to the history; a suite that cannot run does not stop the next one. Then it looks for
+changes, tests new suspicions on their devices until the budget is spent, and writes the page. docs/nightly.md has lines
+for cron, systemd, Jenkins and GitHub Actions.
 
-A notification is sent for open regressions only: one for each new suspicion, and one every night for a confirmed one
-until somebody accepts it (harness history accept). The command gets JSON on its standard input and counts in
-HARNESS_SUMMARY, HARNESS_CONFIRMED, HARNESS_SUSPECTED, HARNESS_NEW, HARNESS_BAD_TRIALS, HARNESS_REPORT; no shell runs it.
-The web hook gets the same JSON as a POST, with a sentence in `text`.
+You get a notification when a regression is newly suspected, and every night while one is confirmed, until you accept it
+(harness history accept). The command gets JSON on its standard input and counts in HARNESS_SUMMARY, HARNESS_CONFIRMED,
+HARNESS_SUSPECTED, HARNESS_NEW, HARNESS_BAD_TRIALS, HARNESS_REPORT; no shell runs it. The web hook gets the same JSON as a
+POST, with the message in `text`.
 
 \b
-Exit code 1: a trial failed, or a regression is confirmed; 2: a suite is wrong; 3: something could not run, or another
-nightly does; 130: interrupted (what finished is kept).
+Exit code 1: a trial failed, or a confirmed regression counts; 2: a suite or an option is wrong;
+3: something could not run, or another nightly runs; 130: interrupted (what finished is kept).
 """
 
 
@@ -75,7 +75,7 @@ nightly does; 130: interrupted (what finished is kept).
     metavar="DIR",
     help="Where the run folders go.",
 )
-@click.option("--history", "history", is_flag=True, help="Say that the runs go into the history, where they go anyway.")
+@click.option("--history", "history", is_flag=True, help="No effect: the runs always go into the history.")
 @database_option
 @label_option
 @click.option(
@@ -94,7 +94,7 @@ nightly does; 130: interrupted (what finished is kept).
     default=1800.0,
     show_default=True,
     metavar="SECONDS",
-    help="Device time for experiments on suspicions; 0 does none.",
+    help="Device time for experiments on suspicions; 0 for none.",
 )
 @click.option(
     "--fail-on",
@@ -104,12 +104,12 @@ nightly does; 130: interrupted (what finished is kept).
     help="The weakest regression that makes the exit code 1.",
 )
 @click.option("--report", type=OutputFile(), metavar="FILE", help="Also write the page of the history.")
-@click.option("--notify-command", metavar="CMD", help="A command to tell of regressions.")
+@click.option("--notify-command", metavar="CMD", help="A command that notifies you of regressions.")
 @click.option(
     "--notify-url",
     envvar="HARNESS_NOTIFY_URL",
     metavar="URL",
-    help="A web hook to tell of regressions. Its address is often a secret: rather set HARNESS_NOTIFY_URL.",
+    help="A web hook that notifies you of regressions. If its address is a secret, set HARNESS_NOTIFY_URL instead.",
 )
 @wait_option("another nightly to end, and for a device that another harness process holds")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -133,7 +133,7 @@ def nightly_command(
     wait_s: float,
     as_json: bool,
 ) -> None:
-    """Do a night: measure suites, find and confirm changes, tell of them."""
+    """Measure suites, find and confirm changes, and notify you."""
     del history
     from harness.experiments.night_notice import check_url, parse_command
     from harness.experiments.nightly_lock import one_nightly
@@ -172,7 +172,7 @@ def nightly_command(
 
 
 def _waits(holder: str) -> None:
-    click.echo(f"waits for another nightly to end: {holder}", err=True)
+    click.echo(f"waiting for another nightly to end: {holder}", err=True)
 
 
 def _print(night: Night, plan: NightPlan, *, told: bool, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Opens the history for a command that only uses it, and says on standard error if that changed its file."""
+"""Opens an existing history for a command, and says on standard error if that migrated its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.history.database import WAIT_S, HistoryDatabase, open_history
 
 
 def opened_history(database: str | None, wait_s: float = WAIT_S) -> HistoryDatabase:
-    """Open a history that is there.
+    """Open an existing history.
 
     Args:
         database: as `open_history` takes it.

@@ -1,4 +1,4 @@
-"""The end of `harness run --history`: adds the run to the history. Whatever happens there, the run is on the disk."""
+"""The end of `harness run --history`: adds the run to the history. If that fails, the run is still on the disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SETUP = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryWish:
-    """What `--history`, `--database` and `--label` ask for."""
+    """The values of `--history`, `--database` and `--label`."""
 
     wanted: bool
     database: str | None = None
@@ -43,7 +43,7 @@ def history_wish(*, wanted: bool, database: str | None, labels: Sequence[str], d
     """Check the options before anything is measured.
 
     Raises:
-        UsageError: they contradict each other, or no history can be at the address.
+        UsageError: the options contradict each other, or no history can be at the address.
         SetupError: a library is missing.
     """
     if not wanted:
@@ -52,7 +52,7 @@ def history_wish(*, wanted: bool, database: str | None, labels: Sequence[str], d
         return HistoryWish(wanted=False)
     if dry_run:
         raise UsageError("--history adds results, and --dry-run has none")
-    # Loaded here, because a run without a history needs none of it.
+    # Imported here, because a run without a history needs none of it.
     from harness.history.blob_store import BlobStore
     from harness.history.database import require_history
     from harness.history.run_labels import parse_labels
@@ -63,10 +63,10 @@ def history_wish(*, wanted: bool, database: str | None, labels: Sequence[str], d
 
 
 def add_at_the_end(wish: HistoryWish, path: Path, code: int) -> int:
-    """Add a run to the history, and return the exit code: that of the run, or 3 if it was good and could not be added.
+    """Add a run to the history. Return the run's exit code, or 3 if the run was good and could not be added.
 
     Args:
-        wish: what was asked for.
+        wish: the options.
         path: the run's folder.
         code: the run's exit code.
     """

@@ -12,7 +12,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """A number within a range. `nan` is none: it is neither below nor above any limit, so a budget of it would never be spent."""
+    """A number within a range. It refuses `nan`, which is neither below nor above any limit: such a budget would never be spent."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read a number."""
@@ -27,7 +27,7 @@ def wait_option(what: str, default_s: float = 0.0) -> Callable[[_Command], _Comm
 
     Args:
         what: what the command waits for.
-        default_s: seconds that it waits by itself; shown if it does.
+        default_s: default in seconds; the help shows it unless it is 0.
     """
     return click.option(
         "--wait",

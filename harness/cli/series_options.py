@@ -16,7 +16,7 @@ def series_options(*defaults: Metric) -> Callable[[_Command], _Command]:
     """Add them to a command, as its parameters `metrics` (a tuple), `device`, `model` and `delegate`.
 
     Args:
-        defaults: the metrics unless others are named; none for all.
+        defaults: the default metrics; none for all.
     """
 
     def added(command: _Command) -> _Command:

@@ -61,9 +61,7 @@ VERBS = {
         "Make a run from recorded outputs of benchmark_model.",
     ),
     "models": Verb("harness.cli.models:models", "Convert, inspect, compare, evaluate and fetch models."),
-    "nightly": Verb(
-        "harness.cli.nightly:nightly_command", "Do a night: measure suites, find and confirm changes, tell of them."
-    ),
+    "nightly": Verb("harness.cli.nightly:nightly_command", "Measure suites, find and confirm changes, and notify you."),
     "parse": Verb(
         "harness.cli.parse:parse",
         "Read an output of benchmark_model: numbers, status, causes.",

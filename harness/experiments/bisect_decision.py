@@ -1,12 +1,12 @@
 """Decides on which side of a change a revision lies, from blocks in which it and the good revision took turns. Pure.
 
-The change from good to bad is `size`, a log ratio. A revision is like the good one if its log ratio to it lies surely below half of that,
-and like the bad one if it lies surely above. One that lies surely between the quarters is neither: the change has several steps, and
-either side of it holds one. Then the estimate decides.
+The change from good to bad is `size`, a log ratio. A revision is like the good one if its log ratio to good is surely below half of that,
+and like the bad one if it is surely above. A revision surely between a quarter and three quarters is neither: the change has several steps,
+and each side of the revision holds one. The estimate then decides on the side.
 
-A claim is tested after any number of blocks, so its p-value allows for all looks (`harness.analysis.sequential`). Where a revision really
-is like the good one, `bad` and `between` are both claims that it lies above the first quarter, so either is made with a chance of at most
-`alpha`; likewise on the other side.
+A claim is tested after any number of blocks, so its p-value allows for all looks (`harness.analysis.sequential`). If a revision really is
+like the good one, `bad` and `between` both claim that it lies above the first quarter, so either claim has a chance of at most `alpha`.
+The same holds on the other side.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ Pair = tuple[float, float]
 """Values of the base and of the head in one block, in the metric's unit; both positive."""
 
 FIRST = 5
-"""Least number of blocks that any decision takes."""
+"""Least number of blocks for any decision."""
 MOST = 60
-"""Blocks after which a pair of revisions is given up."""
+"""Most blocks for a pair of revisions."""
 _LEAST_AT_ONCE, _MOST_AT_ONCE = 3, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the blocks so far say of one pair of revisions."""
+    """The decision on one pair of revisions from the blocks so far."""
 
     side: Side | None
     """None: not sure yet."""
     between: bool
-    """Surely unlike both: the change has several steps."""
+    """Whether it is surely unlike both ends: the change has several steps."""
     estimate: Estimate
     more: int
-    """Blocks that would probably decide, if estimate and spread stayed as they are; 0 once it is sure or `MOST` is reached."""
+    """Further blocks that would probably decide if estimate and spread stayed the same; 0 once it is sure or `MOST` is reached."""
 
 
 def estimated(pairs: Sequence[Pair], alpha: float) -> Estimate:
-    """Estimate head over base. The interval holds at every look, and leaves out what `alpha` lets one exclude."""
+    """Estimate head over base. The interval holds at every look, and excludes what can be excluded at `alpha`."""
     logs = [(math.log(ours), math.log(theirs)) for ours, theirs in pairs]
     return paired(
         [theirs - ours for ours, theirs in logs],
@@ -65,17 +65,17 @@ def first_blocks(alpha: float) -> int:
 
 
 def single_alpha(alpha: float) -> float:
-    """Return the p-value of one look at which a claim stands."""
+    """Return the p-value of one look at or below which a claim holds."""
     return look_alpha(alpha, FIRST, MOST)
 
 
 def surely_beyond(estimate: Estimate, edge: float, alpha: float, direction: float = 1.0) -> bool:
-    """Say whether the log ratio lies beyond an edge, whatever the number of looks.
+    """Return whether the log ratio surely lies beyond an edge, for any number of looks.
 
     Args:
         estimate: of the blocks so far.
         edge: a logarithm; positive is in the direction of the change.
-        alpha: tolerated chance of saying so wrongly.
+        alpha: tolerated chance of a wrong claim.
         direction: above 0 where bad is slower, else below 0.
     """
     p_value = estimate.p_above(edge) if direction > 0 else estimate.p_below(-edge)
@@ -83,7 +83,7 @@ def surely_beyond(estimate: Estimate, edge: float, alpha: float, direction: floa
 
 
 def surely_short_of(estimate: Estimate, edge: float, alpha: float, direction: float = 1.0) -> bool:
-    """Say whether the log ratio surely does not reach an edge; arguments as of `surely_beyond`."""
+    """Return whether the log ratio surely does not reach an edge; arguments as for `surely_beyond`."""
     p_value = estimate.p_below(edge) if direction > 0 else estimate.p_above(-edge)
     return repeated_p(p_value, FIRST, MOST) <= alpha
 
@@ -92,7 +92,7 @@ def side_of(pairs: Sequence[Pair], *, size: float, alpha: float) -> Decision:
     """Decide whether head is like the good revision, which is the base, or like the bad one.
 
     Args:
-        pairs: blocks in which both count.
+        pairs: blocks with a value of both.
         size: log ratio of bad over good; below 0 where bad is faster.
         alpha: tolerated chance of a wrong side.
     """
@@ -111,11 +111,11 @@ def side_of(pairs: Sequence[Pair], *, size: float, alpha: float) -> Decision:
 
 
 def blocks_to_go(estimate: Estimate, margin: float, alpha: float) -> int:
-    """Return how many more blocks would decide if the estimate and the spread stayed as they are.
+    """Return how many more blocks would decide if the estimate and the spread stayed the same.
 
     Args:
         estimate: of the blocks so far.
-        margin: distance of the log ratio from the edge that it must be beyond.
+        margin: distance of the log ratio from the edge that it must pass.
         alpha: tolerated chance of a wrong claim.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Gives a bisection as one JSON document. Pure."""
+"""Makes the JSON document of a bisection. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures two places of a bisection in one interleaved run, and remembers what it gave."""
+"""Measures two places of a bisection in one interleaved run, and stores the result."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class SuiteMeasure:
     Args:
         suites: makes the suites.
         places: the places.
-        program: returns a place's entry in `binaries`; not asked for models.
-        state: remembers what was measured.
-        devices: device selectors for both ends. Whatever follows runs on the device of the cell that decides.
+        program: returns a place's entry in `binaries`; not called for models.
+        state: stores the measurements.
+        devices: device selectors for both ends. Later steps run on the device of the deciding cell.
         cell: selects the cells that may decide, such as `delegate=cpu`; None for all.
-        about: hears that two places are about to be measured; not of what is known already.
-        watcher: hears of the runs.
+        about: called before two places are measured, unless the result is known already.
+        watcher: is notified of the runs.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SuiteMeasure:
         """Measure two places.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C ended the run; what finished is kept.
+            KeyboardInterrupt: Ctrl-C ended the run; finished processes are kept.
             UsageError: `--cell` selects no cell.
             SetupError: there is no device, or a binary is gone.
         """
@@ -87,7 +87,7 @@ class SuiteMeasure:
         return took
 
     def _run(self, key: str, suite: LoadedSuite, devices: Sequence[str]) -> RunOutcome:
-        """Run in a folder of its own, or go on with the run that was killed there."""
+        """Run in its own folder, or resume the run that was killed there."""
         path = self._state.folder / "runs" / key
         path.parent.mkdir(exist_ok=True)
         outcome: RunOutcome | None = None
@@ -96,7 +96,7 @@ class SuiteMeasure:
                 outcome = resume(path, report=False, watcher=self._watcher)
             except (
                 UsageError
-            ) as error:  # the phone was updated meanwhile, say: what it has measured stays, beside the new run
+            ) as error:  # for example after an update of the phone: the old run stays beside the new one
                 self._watcher.warning(f"{path} cannot go on, so it is measured anew: {error}")
                 path = _next_free(path)
         if outcome is None:
@@ -118,7 +118,7 @@ class SuiteMeasure:
         pairs = {label: _pairs(base[label], head[label], metric) for label in base if label in head}
         if cell is not None:
             pairs = {cell: next(iter(pairs.values()), ())}
-        # A place that fails on a device that runs the other one is to blame itself.
+        # If a place fails on a device that runs the other one, the place is the cause.
         counts = [sum(len(by_block(one, metric)) for one in side.values()) for side in (base, head)]
         results = [result for side in (base, head) for one in side.values() for result in one.results]
         return Measured(
@@ -130,13 +130,13 @@ class SuiteMeasure:
         )
 
     def _cells_of(self, run: Run, place: Place) -> dict[str, CellResults]:
-        """The cells of a place, by what both sides have in common."""
+        """Return the cells of a place, by the label that both sides share."""
         kind, name, devices = self._suites.kind, side_name(place), _names_of(run)
         cells = [cell for cell in group_by_cell(run.results) if getattr(cell.key, kind) == name]
         return {_label(cell.key, kind, devices[cell.key.device]): cell for cell in cells}
 
     def _deciding(self, cell: str) -> tuple[Trial, Run]:
-        """A trial of the deciding cell, and the run that chose it."""
+        """Return a trial of the deciding cell, and the run that chose it."""
         ends = self._state.measured(f"ends-0-{len(self._places) - 1}-0")
         assert ends is not None  # noqa: S101  # it chose the cell
         run = load_run(self._state.folder / ends.run)
@@ -152,7 +152,7 @@ def _label(key: CellKey, kind: Kind, device: str) -> str:
 
 
 def _names_of(run: Run) -> dict[str, str]:
-    """A name for each device that its successor has, too: the serial of a virtual device is only its port."""
+    """Return a lasting name for each device: the serial of a virtual device is only its port."""
     names: dict[str, str] = {}
     for info in run.manifest.devices:
         name = f"virtual:{info.config}" if info.virtual and info.config else info.serial

@@ -1,4 +1,4 @@
-"""What a bisection searches: the revisions between good and bad in Git, or a list of model files in its order."""
+"""The places that a bisection searches: the revisions between good and bad in Git, or an ordered list of model files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Place:
     """One revision, or one model file."""
 
     name: str
-    """How it is called: the short commit, or the file as given."""
+    """The short commit, or the file as given."""
     commit: str | None = None
     subject: str | None = None
     author: str | None = None
@@ -33,9 +33,9 @@ class Place:
 
 
 def revisions_between(source: Path, good: str, bad: str) -> tuple[Place, ...]:
-    """List the revisions from good to bad, both of them too, oldest first.
+    """List the revisions from good to bad, including both, oldest first.
 
-    Of a merge only the first parent is followed, so the list is the history of the branch itself.
+    It follows only the first parent of a merge, so the list is the history of the branch itself.
 
     Raises:
         UsageError: one is no revision there, or good is no ancestor of bad by first parents.
@@ -54,15 +54,15 @@ def revisions_between(source: Path, good: str, bad: str) -> tuple[Place, ...]:
                 remedy="good must come first; whatever changed is found, a gain too",
             )
         raise UsageError(
-            f"--good {good} is no ancestor of --bad {bad}: there is no way from one to the other",
+            f"--good {good} is no ancestor of --bad {bad}",
             remedy=f"their last common ancestor is {base[:12]}" if base else "a shallow clone? git fetch --unshallow",
         )
     between = _log(source, "--first-parent", "--reverse", f"{commits[0]}..{commits[1]}")
     left = git.try_to_ask(source, "rev-parse", f"{between[0].commit}^1")
     if left != commits[0]:
-        # The first candidate would be blamed for all in which the two branches differ.
+        # Else the first candidate would be blamed for all differences between the two branches.
         raise UsageError(
-            f"--good {good} came to --bad {bad} by a merge: the first parents of --bad, which are searched, leave it out",
+            f"--good {good} reached --bad {bad} by a merge, so it is not among the first parents of --bad, which are searched",
             remedy=f"begin where its branch began: --good {left[:12]}"
             if left
             else "a shallow clone? git fetch --unshallow",

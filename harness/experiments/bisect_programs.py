@@ -1,4 +1,4 @@
-"""The programs of a bisection's revisions: built with Bazel when the search first asks, then kept in the binary store."""
+"""The programs of a bisection's revisions: built with Bazel when the search first needs them, then kept in the binary store."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from harness.experiments.bisect_state import StateFile
 from harness.files.lock import held
 
 _LINES = 3
-"""Lines of a build's error that a reason keeps."""
+"""Number of lines of a build's error that a reason keeps."""
 
 
 class BuildWatcher:
-    """Hears of builds. Override what you need."""
+    """Receives the progress of builds. Override what you need."""
 
     def building(self, place: Place, abi: str) -> AbstractContextManager[Callable[[Advance], None]]:
-        """Hear that a place is built as long as the context lasts; what it gives is told how far Bazel is."""
+        """Return a context that lasts while a place is built. Its value is called with Bazel's progress."""
         return nullcontext(lambda _: None)
 
     def waiting(self, what: str) -> None:
-        """Hear that another process must finish first."""
+        """Called when another process must finish first."""
 
 
 class RevisionPrograms:
@@ -41,11 +41,11 @@ class RevisionPrograms:
     Args:
         source: the user's checkout, which stays as it is.
         places: the revisions.
-        state: remembers what was built, and what does not build.
+        state: stores what was built, and what does not build.
         abis: build ABIs.
         store: keeps the binaries.
         sources: what can be built.
-        watcher: hears of builds.
+        watcher: is notified of builds.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class RevisionPrograms:
     ) -> None:
         self._source, self._places, self._state = source, places, state
         self._abis, self._store, self._sources, self._watcher = tuple(abis), store, sources, watcher
-        # One checkout for all revisions of a source: Bazel then builds only what differs from the one before.
+        # One checkout for all revisions of a source, so that Bazel builds only the differences.
         self._tree = f"bisect-{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:16]}"
 
     def identity(self, place: int) -> str | None:
-        """Return what two equal programs have in common; None if the place does not build.
+        """Return an identifier that is the same for equal programs; None if the place does not build.
 
         Raises:
             UsageError: good or bad does not build.

@@ -1,4 +1,4 @@
-"""What a bisection measures, decides and answers. Pure."""
+"""The measurements, decisions and answer of a bisection. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Outcome = Literal["found", "range", "no_difference", "undecided"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What some more interleaved blocks of two revisions gave."""
+    """The results of further interleaved blocks of two revisions."""
 
     cells: Mapping[str, Sequence[Pair]]
-    """Values by block of each cell; one cell once that is chosen."""
+    """Values by block of each cell; only one cell once it is chosen."""
     blocks: int
     """Number of blocks that ran."""
     device_s: float
@@ -32,14 +32,14 @@ class Measure(Protocol):
     """Measures two revisions in one interleaved run."""
 
     def __call__(self, base: int, head: int, *, part: Part, number: int, blocks: int, cell: str | None) -> Measured:
-        """Measure.
+        """Measure two revisions.
 
         Args:
             base: place of the base.
             head: place of the head.
-            part: what it is for; `change` also profiles ops.
-            number: counts the runs of this pair, from 0.
-            blocks: how many.
+            part: the purpose; `change` also profiles ops.
+            number: number of the run of this pair, from 0.
+            blocks: number of blocks.
             cell: the cell that decides; None for all cells.
         """
 
@@ -59,14 +59,14 @@ class Step:
     between: bool = False
     same_program: bool = False
     level: float = 0.0
-    """Chance of being wrong that it may have."""
+    """Its allowed chance to be wrong."""
     runs: tuple[str, ...] = ()
     device_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How a search ended."""
+    """The answer of a search."""
 
     outcome: Outcome
     reason: str
@@ -77,7 +77,7 @@ class Answer:
     """The first place known to be like the bad one: the change lies after `after` and not after `upto`."""
     steps: tuple[Step, ...]
     error: float
-    """Upper limit of the chance that a decision was wrong."""
+    """Upper limit of the chance that any decision was wrong."""
     skipped: Mapping[int, str]
     """Places that could not be measured, with the reason."""
     cell: str | None
@@ -86,23 +86,23 @@ class Answer:
 
     @property
     def remaining(self) -> range:
-        """The places that the change may lie at."""
+        """The places at which the change may lie."""
         return range(self.after + 1, self.upto + 1)
 
     @property
     def change(self) -> Step | None:
-        """The measurement of the two last neighbours; None if it did not come to that."""
+        """The measurement of the last two neighbours; None if the search did not get there."""
         return next((step for step in self.steps if step.part == "change"), None)
 
 
 class Watcher:
-    """Hears of the search. Override what you need."""
+    """Receives the progress of the search. Override what you need."""
 
     def measuring(self, part: Part, base: int, head: int, blocks: int) -> None:
-        """Hear that some blocks are about to run."""
+        """Called before blocks run."""
 
     def decided(self, step: Step, after: int, upto: int) -> None:
-        """Hear of a decision, and of what remains."""
+        """Called after a decision, with the range that remains."""
 
     def skipped(self, place: int, reason: str) -> None:
-        """Hear that a place cannot be measured."""
+        """Called for a place that cannot be measured."""

@@ -1,15 +1,16 @@
-"""The search of a bisection: which revision to measure next, and when the answer is sure. Pure; a callable measures.
+"""The search of a bisection: chooses the next revision to measure, and decides when the answer is sure. Pure; a callable measures.
 
-Places are numbers: 0 is the good revision, `count` the bad one, and those between are in the order of history. First the ends are measured
-against each other; if they do not surely differ, there is nothing to find. Then the middle of what remains is measured against the good
-one, until its side is sure. At last the two neighbours that remain are measured against each other: that gives the change itself, and
-fresh numbers that must agree.
+Places are numbers: 0 is the good revision, `count` the bad one, and those between are in the order of history. The search first measures
+the ends against each other; if they do not surely differ, it stops. Then it measures the middle of the remaining places against the good
+one until its side is sure, and repeats this. At last it measures the two remaining neighbours against each other: this gives the change
+itself, with fresh numbers as a check.
 
-Each decision may err with a chance of its own. Together they spend less than `ERROR`: a decision gets an equal part of what is left for
-those that may still come, with one part more than there are. The last measurement is such a decision too: of a creep it could make a jump.
+Each decision may be wrong with its own chance, and all together with less than `ERROR`: the remaining chance is divided into equal parts,
+one more than the decisions that may still come, and each decision takes one part. The last measurement is such a decision too: it could
+turn a creep into a jump.
 
-A history need not have one single step. Whatever it looks like, good lies on one side and bad on the other, so some revision between the
-two makes the ratio jump; the search ends at one such, and its last measurement shows the jump or says that there is none.
+A history need not have a single step. In any case good lies on one side and bad on the other, so some revision between them makes the
+ratio jump. The search ends at such a revision, and its last measurement shows the jump, or that there is none.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ from harness.experiments.bisect_decision import (
 from harness.experiments.bisect_records import Answer, Measure, Measured, Outcome, Part, Step, Watcher
 
 ERROR = 0.05
-"""All decisions together err with a chance below this."""
+"""Upper limit of the chance that any decision is wrong."""
 MIN_EFFECT = 0.01
 _FIRST_OF_ENDS = 10
-"""Blocks of the first look at both ends, as many as a suite runs by default: the size of the change steers all that follows."""
+"""Blocks of the first look at both ends, as many as a suite runs by default: all later steps depend on the size of the change."""
 
 
 @dataclass(slots=True)
@@ -48,14 +49,14 @@ class Search:
 
     Args:
         count: number of revisions after the good one; the last is the bad one.
-        program: returns what identifies a place's program, such as a hash; None if it cannot be made, then `why_not` says why. The ends
-            have one.
+        program: returns an identifier of a place's program, such as a hash; None if there is none, then `why_not` gives the reason. Both
+            ends have a program.
         measure: measures two places.
         why_not: returns the reason why a place has no program.
         min_effect: smallest change that counts, as a share.
         budget_s: device seconds for everything; no new run begins once they are spent.
-        watcher: hears of it.
-        named: how a place is called in notes.
+        watcher: is notified of the progress.
+        named: returns the name of a place for notes.
     """
 
     count: int
@@ -72,7 +73,7 @@ class Search:
     _per_block_s: float = 0.0
     """Device seconds of a block in one cell."""
     _cells: int = 1
-    """Cells that the ends were measured in."""
+    """Number of cells in which the ends were measured."""
     _error: float = 0.0
     _cell: str | None = None
     _size: float = 0.0
@@ -106,7 +107,7 @@ class Search:
         change = self._change(low, high)
         self.watcher.decided(change, low, high)
         if change.verdict == "good":
-            # Then an earlier decision was wrong, or the change came in small steps: any revision may be meant.
+            # An earlier decision was wrong, or the change came in small steps: any revision may be the cause.
             why = "the last two neighbours do not differ: no single revision makes the change, or an earlier decision was wrong"
             return self._answer("undecided", why, 0, self.count)
         if change.verdict == "undecided":
@@ -117,7 +118,7 @@ class Search:
         return self._answer("found", "", low, high)
 
     def _ends(self) -> Step:
-        """Measure all cells until the change of one is sure, and take the largest sure slowdown, else the largest sure gain."""
+        """Measure all cells until one surely differs, and choose the largest sure slowdown, else the largest sure gain."""
         alpha = ERROR / (_decisions(self.count) + 3)
         gathered: dict[str, list[Pair]] = {}
         runs: list[str] = []
@@ -134,7 +135,7 @@ class Search:
             estimates, verdict, blocks = self._look_at_ends(gathered, alpha)
             blocks = blocks if len(runs) < MOST // 2 else 0
         self._error += alpha
-        # Without a cell that surely differs, the one that seems to differ most is shown.
+        # If no cell surely differs, show the one that seems to differ most.
         shown = self._cell or max(estimates, key=lambda cell: abs(_log(estimates[cell])), default=None)
         step = Step(
             part="ends",
@@ -160,7 +161,7 @@ class Search:
         estimates = {cell: estimated(pairs, each) for cell, pairs in gathered.items() if pairs}
         sure = {cell: one for cell, one in estimates.items() if _surely_differs(one, edge, each)}
         if sure:
-            # A slowdown is what one looks for; a log ratio below 0 is a gain.
+            # Prefer a slowdown; a log ratio below 0 is a gain.
             self._cell = max(sure, key=lambda cell: (_log(sure[cell]) > 0, abs(_log(sure[cell]))))
             self._size = _log(sure[self._cell])
             return estimates, "bad", 0
@@ -170,7 +171,7 @@ class Search:
         return estimates, "undecided", min(filter(None, open_ones), default=0)
 
     def _middle(self, low: int, high: int) -> int | None:
-        """The place nearest to the middle that has a program; None if there is none left."""
+        """Return the place with a program that is nearest to the middle; None if there is none left."""
         middle = (low + high) // 2
         for place in sorted(range(low + 1, high), key=lambda place: (abs(place - middle), place)):
             if place in self._skipped:
@@ -181,7 +182,7 @@ class Search:
         return None
 
     def _midpoint(self, place: int, low: int, high: int) -> Step | None:
-        """Decide a place's side; None if it turned out that it cannot be measured."""
+        """Decide a place's side; return None if it cannot be measured."""
         if (side := self._like_a_known(place, low, high)) is not None:
             step = Step(
                 part="midpoint", base=0, head=place, verdict=side, estimate=None, cell=self._cell, same_program=True
@@ -202,7 +203,7 @@ class Search:
         return decided
 
     def _like_a_known(self, place: int, low: int, high: int) -> Side | None:
-        """The side of a place whose program is that of a place whose side is known."""
+        """Return the side of a place if its program equals that of a place with a known side."""
         own = self.program(place)
         if own == self.program(low):
             return "good"
@@ -233,7 +234,7 @@ class Search:
     def _decided(
         self, base: int, head: int, part: Part, alpha: float, blocks: int, decide: Callable[[Sequence[Pair]], Decision]
     ) -> Step | None:
-        """Measure until the decision is sure; None if head gives no number."""
+        """Measure until the decision is sure; return None if head gives no number."""
         pairs: list[Pair] = []
         runs: list[str] = []
         began_s = self._spent_s
@@ -249,7 +250,7 @@ class Search:
                     return None
                 break
             decision = decide(pairs)
-            # Blocks without a value count too, or a device whose processes fail would run for ever.
+            # Limit the runs too: blocks without a value do not count, so a device whose processes fail would run for ever.
             blocks = decision.more if len(runs) < MOST // 2 else 0
         return Step(
             part=part,
@@ -267,7 +268,7 @@ class Search:
     def _measured(
         self, base: int, head: int, part: Part, number: int, blocks: int, cell: str | None
     ) -> Measured | None:
-        """Measure some blocks, fewer if the budget ends before; None if it is spent."""
+        """Measure some blocks, fewer if the budget ends earlier; return None if it is spent."""
         if self.budget_s is not None:
             left_s = self.budget_s - self._spent_s
             if self._per_block_s:
@@ -282,7 +283,7 @@ class Search:
         return took
 
     def _alpha(self, remaining: int) -> float:
-        """The part of what is left for a decision: of a midpoint among `remaining` places, or, with 0, of the last measurement."""
+        """Return the allowed error of a decision: on a midpoint among `remaining` places, or with 0, in the last measurement."""
         still = _decisions(remaining) + 1 if remaining else 1
         return (ERROR - self._error) / (still + 1)
 
@@ -312,7 +313,7 @@ class Search:
         )
 
     def _inconsistencies(self) -> Iterator[str]:
-        """Say where the measured places do not fit a single step."""
+        """Yield notes on measured places that do not fit a single step."""
         whole = abs(self._size)
         for step in self._steps:
             if step.part == "ends" or step.estimate is None or step.verdict == "undecided" or not whole:
@@ -339,7 +340,7 @@ class Search:
 
 
 def _decisions(remaining: int) -> int:
-    """Number of midpoints that halving takes, if none is skipped."""
+    """Number of midpoints that the search takes if it skips none."""
     return math.ceil(math.log2(remaining)) if remaining > 1 else 0
 
 
@@ -348,12 +349,12 @@ def _log(estimate: Estimate) -> float:
 
 
 def _margin(size: float, edge: float) -> float:
-    """Distance to the edge that a decision hinges on; never so small that a forecast is hopeless."""
+    """Distance to the edge of a decision, with a lower limit so that a forecast stays possible."""
     return max(abs(abs(size) - edge), edge / 4)
 
 
 def _surely_differs(estimate: Estimate, edge: float, alpha: float) -> bool:
-    """Whether it is beyond the edge, and known well enough that half of it is surely less than the whole."""
+    """Whether it is surely beyond the edge, and beyond half of its own size."""
     size = _log(estimate)
     return surely_beyond(estimate, max(edge, abs(size) / 2), alpha, size)
 

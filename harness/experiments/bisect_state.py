@@ -1,6 +1,6 @@
-"""The state of a bisection in its folder, so that it goes on after Ctrl-C or a kill: what was asked, built and measured.
+"""The state of a bisection in its folder: what was asked, built and measured. With it a bisection continues after Ctrl-C or a kill.
 
-The search itself is not stored. It is run again, and whatever is stored here is answered at once: so it comes to where it was.
+The search itself is not stored. It runs again, takes its answers from the stored results, and so gets to where it stopped.
 
 Format history (`format_version` of `bisection.json`):
     1   first version
@@ -30,13 +30,13 @@ STATE = "bisection.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a bisection was asked for. Another question is another bisection."""
+    """The request of a bisection. Another request is another bisection."""
 
     suite: str
     """Path of the suite."""
     suite_sha256: str
     good: str
-    """The whole commit, or the file."""
+    """The full commit, or the file."""
     bad: str
     source: str | None = None
     models: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Asked:
     metric: str
     min_effect: float
     abis: tuple[str, ...] = ()
-    """ABIs to build for; empty for those of the devices."""
+    """ABIs to build for; if empty, those of the devices."""
     flex: bool = False
     target: str = "tflite"
     flags: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
-    """What one interleaved run of two places gave."""
+    """The result of one interleaved run of two places."""
 
     cells: Mapping[str, tuple[Pair, ...]]
     blocks: int
@@ -64,13 +64,13 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Everything that is known."""
+    """The stored state."""
 
     format_version: int = FORMAT
     asked: Asked
     places: tuple[Place, ...]
     abis: tuple[str, ...] = ()
-    """ABIs of the devices, once they were asked."""
+    """ABIs of the devices, once they are known."""
     programs: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     """SHA-256 of each place's program by ABI."""
     not_built: Mapping[int, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ _STATE = CheckedJson(State)
 
 
 class StateFile:
-    """The state in a folder; every change is on the disk when the call returns. Use `opened`."""
+    """The state in a folder. Each change is on the disk when its call returns. Use `opened`."""
 
     def __init__(self, folder: Path, state: State) -> None:
         self.folder = folder
@@ -101,7 +101,7 @@ class StateFile:
         self._write(replace(self.state, not_built={**self.state.not_built, place: reason}))
 
     def measured(self, key: str) -> Measured | None:
-        """Return what a run gave; None if it did not end yet."""
+        """Return the result of a run; None if it has not ended yet."""
         run = self.state.runs.get(key)
         if run is None:
             return None
@@ -110,7 +110,7 @@ class StateFile:
         )
 
     def keep_measured(self, key: str, took: Measured) -> None:
-        """Store what a run gave."""
+        """Store the result of a run."""
         run = StoredRun(
             cells={cell: tuple(pairs) for cell, pairs in took.cells.items()},
             blocks=took.blocks,
@@ -136,7 +136,7 @@ def read_state(folder: Path) -> State | None:
 
 @contextmanager
 def opened(folder: Path, asked: Asked, places: Sequence[Place]) -> Iterator[StateFile]:
-    """Begin a bisection in a folder, or go on with the one that is there. No other process can meanwhile.
+    """Begin a bisection in a folder, or continue the one there. Other processes are locked out meanwhile.
 
     Raises:
         UsageError: the folder holds another bisection or other files.
@@ -177,5 +177,5 @@ def _refuse_another(folder: Path, known: State, asked: Asked, places: Sequence[P
 
 
 def _is_begun(entry: Path) -> bool:
-    """What a bisection leaves that was killed before its first state."""
+    """Whether a bisection that was killed before its first state left this."""
     return entry.name == ".lock" or entry.name.startswith(".part-")

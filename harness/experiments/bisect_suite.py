@@ -1,4 +1,4 @@
-"""The suites of a bisection: good and bad in all cells of the user's suite, then two places in the cell that decides. Pure."""
+"""Writes the suites of a bisection: good and bad in all cells of the user's suite, then two places in the deciding cell. Pure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from harness.suite.suite_file import LoadedSuite, read_suite
 from harness.suite.trial_entries import delegate_entry, model_entry
 
 Kind = Literal["binary", "model"]
-"""What differs between places; the key of cells that names it."""
+"""What differs between places; also the cell key that names it."""
 
 _PROFILED = 5
-"""Profiled processes of each side of the change: so many give intervals of its ops."""
+"""Profiled processes of each side of the change: enough for intervals of its ops."""
 _SET_HERE = ("accuracy", "baseline", "control", "order", "processes", "purposes", "suite")
-"""Keys of the user's suite that a bisection sets itself, or that tell of other purposes."""
+"""Keys of the user's suite that a bisection sets itself, or that concern other purposes."""
 _OF_ANY_CELL = ("conditions", "push", "run", "synthetic")
-"""Keys of the user's suite that hold for each of its cells."""
+"""Keys of the user's suite that apply to all its cells."""
 
 
 def side_name(place: Place) -> str:
-    """Return how a place's cells are called: a word that selections can name."""
+    """Return the name of a place's cells, a word that selections can use."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", place.name).strip("-") or "model"
 
 
@@ -39,7 +39,7 @@ class BisectSuites:
     Args:
         loaded: the user's suite.
         kind: what differs.
-        metric: what is compared.
+        metric: the compared metric.
     """
 
     loaded: LoadedSuite
@@ -60,7 +60,7 @@ class BisectSuites:
             blocks: processes of each cell.
 
         Raises:
-            SuiteError: the suite does not go with that.
+            SuiteError: the suite does not allow that.
         """
         data = {key: value for key, value in self._given().items() if key not in _SET_HERE}
         if self.kind == "model":
@@ -76,7 +76,7 @@ class BisectSuites:
         cell: Trial,
         profile: bool,
     ) -> LoadedSuite:
-        """Return a suite of the two sides in one cell; arguments as of `ends`.
+        """Return a suite of the two sides in one cell; errors as for `ends`.
 
         Args:
             sides: base and head.
@@ -118,7 +118,7 @@ class BisectSuites:
         data["processes"] = counts
         data["order"] = {"interleave": True}
         data["baseline"] = {self.kind: base}
-        # Of the same folder as the user's suite, because paths in it are relative to that.
+        # In the same folder as the user's suite, because its paths are relative to that.
         return read_suite(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100), self.loaded.path)
 
     def _given(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class BisectSuites:
         return given
 
     def _as_asked(self, place: Place) -> ModelRef:
-        """A file of the list, asked as all models of the suite are, if those are asked alike."""
+        """Return a file of the list, with the signature and inputs of the suite's models if they all have the same."""
         asked = {(one.signature, one.inputs) for one in self.loaded.models}
         signature, inputs = asked.pop() if len(asked) == 1 else (None, ())
         return ModelRef(

@@ -35,7 +35,7 @@ from harness.suite.suite_file import LoadedSuite, find_suite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to bisect, as asked on a command line. Either `source` or `models`."""
+    """What to bisect, as given on a command line: either `source` or `models`."""
 
     suite: str
     good: str | None = None
@@ -55,22 +55,22 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bisection:
-    """How a bisection ended."""
+    """The result of a bisection."""
 
     asked: Asked
     places: tuple[Place, ...]
     answer: Answer
     folder: Path
     ops: tuple[dict[str, Any], ...] = ()
-    """How the ops of the last two neighbours differ, as `harness compare --json` says it."""
+    """Differences between the ops of the last two neighbours, as in `harness compare --json`."""
     profiled_us: tuple[float, float] | None = None
-    """Average latency of both sides' profiled processes, of which the ops are parts; a busy machine shifts it."""
+    """Average latency of the profiled processes of both sides; their ops are parts of it. A busy machine shifts it."""
     synthetic: bool = False
-    """Numbers were replayed or modelled, not measured."""
+    """Whether numbers were replayed or modelled, not measured."""
 
 
 class Watchers:
-    """Those who hear of a bisection. Override what you need."""
+    """Receivers of a bisection's progress. Override what you need."""
 
     def __init__(self) -> None:
         self.search = Watcher()
@@ -78,24 +78,24 @@ class Watchers:
         self.runs = RunWatcher()
 
     def begins(self, folder: Path, places: Sequence[Place], *, known_runs: int) -> None:
-        """Hear that the search begins, or goes on."""
+        """Called when the search begins or continues."""
 
 
 def bisect(
     question: Question, *, out: Path | None = None, budget_s: float | None = None, watchers: Watchers | None = None
 ) -> Bisection:
-    """Bisect, or go on where a bisection of the same question was interrupted.
+    """Bisect, or continue an interrupted bisection of the same question.
 
     Args:
         question: what to bisect.
-        out: folder of the bisection. Default: one below `runs/` that follows from the question.
-        budget_s: device seconds for everything, those of earlier sessions too.
-        watchers: hear of the progress.
+        out: folder of the bisection. Default: one below `runs/`, the same for the same question.
+        budget_s: device seconds for all steps together, including earlier sessions.
+        watchers: are notified of the progress.
 
     Raises:
         UsageError: the question is wrong: no such revision, no such suite, good or bad does not build.
         SetupError: Bazel, a device or something else is missing.
-        KeyboardInterrupt: Ctrl-C; what finished is kept.
+        KeyboardInterrupt: Ctrl-C; finished work is kept.
     """
     loaded = loaded_suite(question.suite)
     places = _places(question)
@@ -105,7 +105,7 @@ def bisect(
 
 
 def resume_bisection(folder: Path, *, budget_s: float | None = None, watchers: Watchers | None = None) -> Bisection:
-    """Go on with the bisection in a folder.
+    """Continue the bisection in a folder.
 
     Args:
         folder: of the bisection.
@@ -113,7 +113,7 @@ def resume_bisection(folder: Path, *, budget_s: float | None = None, watchers: W
         watchers: as for `bisect`.
 
     Raises:
-        UsageError: there is none, or the suite is another one now.
+        UsageError: there is none, or its suite has changed.
         SetupError, KeyboardInterrupt: as `bisect`.
     """
     state = read_state(folder)
@@ -132,7 +132,7 @@ def _bisect(
 ) -> Bisection:
     metric = metric_named(asked.metric)
     suites = BisectSuites(loaded=loaded, kind="model" if asked.models else "binary", metric=metric)
-    # Nobody should wait for two builds before learning that the suite does not fit.
+    # Check that the suite fits before two builds.
     ends = (places[0], places[-1])
     suites.ends(ends, [{"name": side_name(place), "use": HOST} for place in ends], 1)
     with opened(folder.resolve(), asked, places) as state:
@@ -233,7 +233,7 @@ def _asked(question: Question, loaded: LoadedSuite, places: Sequence[Place]) -> 
 
 
 def _abis(state: StateFile, loaded: LoadedSuite, watcher: RunWatcher) -> tuple[str, ...]:
-    """The ABIs to build for: those asked for, else those of the devices."""
+    """Return the ABIs to build for: the given ones, else those of the devices."""
     asked = state.state.asked
     if asked.abis or state.state.abis:
         return asked.abis or state.state.abis

@@ -1,11 +1,11 @@
-"""Decides what an experiment says of a suspected change. Pure.
+"""Decides whether an experiment confirms a suspected change. Pure.
 
     confirmed   the new side is surely slower than the old one, beyond what counts as the same (`MIN_EFFECT`)
-    refuted     both are the same, or the new side is surely faster; or it is not slower, and its interval ends short of what was suspected
-    undecided   anything else: the verdict of the change stays as it was
+    refuted     both are the same, or the new side is surely faster; or it is not surely slower, and its interval ends below the suspicion
+    undecided   anything else: the verdict of the change stays unchanged
 
-The suspected change counts from the lower end of its own interval: of many series those are suspected that exaggerate. For a change for
-the better, slower and faster change places.
+The suspected size is the lower end of the change's own interval: among many series, chance picks those that exaggerate. For an
+improvement, swap slower and faster.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from harness.analysis.verdict import Verdict
 from harness.records.history import Change
 
 MIN_EFFECT = 0.01
-"""Smaller differences count as none, as in `harness compare`."""
+"""Smaller differences count as the same, as in `harness compare`."""
 
 Answer = Literal["confirmed", "refuted", "undecided"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDecision:
-    """What an experiment says, with the ratio of new over old where it gave one."""
+    """The answer of an experiment, with the ratio of new over old if it gave one."""
 
     answer: Answer
     reason: str
@@ -36,17 +36,17 @@ class ChangeDecision:
 
 
 def least_suspected(change: Change) -> float:
-    """Return the smallest ratio, as a factor above 1, that the suspected change stands for."""
+    """Return the smallest ratio that the suspicion includes, as a factor above 1."""
     least = change.ci_low if change.worse else 1 / max(change.ci_high, 1e-9)
     return max(1 + MIN_EFFECT, least)
 
 
 def decide(change: Change, found: Comparison) -> ChangeDecision:
-    """Decide.
+    """Decide whether an experiment confirms a change.
 
     Args:
         change: the suspected change.
-        found: the new side against the old one, of one interleaved run.
+        found: the new side against the old one, in one interleaved run.
     """
     estimate = found.estimate
     ratio, low, high = estimate.ratio, estimate.ci_low, estimate.ci_high
@@ -58,7 +58,7 @@ def decide(change: Change, found: Comparison) -> ChangeDecision:
 
 def _answer(change: Change, verdict: Verdict | None, low: float, high: float) -> tuple[Answer, str]:
     as_suspected, opposite = (Verdict.SLOWER, Verdict.FASTER) if change.worse else (Verdict.FASTER, Verdict.SLOWER)
-    # As if the change were for the worse.
+    # For an improvement, invert the interval, so that above 1 means as suspected.
     near, far = (low, high) if change.worse else (1 / high, 1 / max(low, 1e-9))
     if verdict is as_suspected:
         smaller = ", though by less than was suspected" if far < least_suspected(change) else ""
@@ -68,8 +68,6 @@ def _answer(change: Change, verdict: Verdict | None, low: float, high: float) ->
     if verdict is Verdict.SAME:
         return "refuted", "both sides are the same in one interleaved run"
     if near <= 1 and far < least_suspected(change):
-        return (
-            "refuted",
-            "the interval of one interleaved run ends short of the suspected change, and holds no change at all",
-        )
-    return "undecided", "the interval of one interleaved run still holds the suspected change, and is not sure of it"
+        reason = f"in one interleaved run the new side is not surely {as_suspected}, and its interval ends short of the suspected change"
+        return "refuted", reason
+    return "undecided", "one interleaved run neither confirms nor refutes the suspected change"

@@ -1,4 +1,4 @@
-"""`harness history confirm`: confirms or refutes a suspected change by an experiment, and records what it found."""
+"""`harness history confirm`: confirms or refutes a suspected change by an experiment, and records the result."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _RECORDED: dict[Answer, ChangeVerdict] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
-    """What came of an experiment on a change."""
+    """The result of an experiment on a change."""
 
     change: Change
-    """The change as it is known now."""
+    """The change after the experiment."""
     experiment: TwoSidedRun
 
     @property
@@ -44,7 +44,7 @@ class Confirmation:
 
     @property
     def bad(self) -> bool:
-        """Whether a regression is confirmed. A confirmed change for the better is none."""
+        """Whether a regression is confirmed. A confirmed improvement is none."""
         return self.answer == "confirmed" and self.change.worse
 
 
@@ -59,7 +59,7 @@ def confirm(
     watcher: RunWatcher | None = None,
     kept: Kept | None = None,
 ) -> Confirmation:
-    """Confirm or refute a change, whatever is known of it so far: also one that is explained, or decided before.
+    """Confirm or refute a change, even if it is explained or was decided before.
 
     Args:
         db: the history.
@@ -68,11 +68,11 @@ def confirm(
         devices: where, as for `harness.run`; the device of the series by default.
         out: folder of the experiment's run; by default a new one under `runs/`.
         wait_s: longest wait for a device that another harness process holds, in seconds.
-        watcher: hears of the progress.
+        watcher: is notified of the progress.
         kept: finds a kept file by its SHA-256; None for the blob store.
 
     Raises:
-        UsageError: there is no such change, or the history has lost a night of it.
+        UsageError: there is no such change, or the history lacks a night of it.
         NothingToRun: model and binary are the same files on both sides.
         FileGone: a model or binary of either side is gone, or both nights' run folders are.
         SetupError: the device is not there, or the database is locked or gone.
@@ -98,7 +98,7 @@ def plan(db: HistoryDatabase, change: Change, *, budget_s: float, kept: Kept | N
 
 
 def record(db: HistoryDatabase, planned: PlannedExperiment, found: TwoSidedRun) -> Confirmation:
-    """Record what an experiment found; nothing of one that was interrupted.
+    """Record the result of an experiment, unless it was interrupted.
 
     Raises:
         SetupError: the database is locked or gone.
@@ -144,7 +144,7 @@ def _kept() -> Kept:
 
 
 def note_why_not(db: HistoryDatabase, change: Change, error: HarnessError) -> Change:
-    """Record with a change why there was no experiment on it, and return the change."""
+    """Record why there was no experiment on a change, and return the change."""
     from harness.history.change_log import record_evidence
 
     with db.begin() as connection:

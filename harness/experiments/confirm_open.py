@@ -1,4 +1,4 @@
-"""`harness history check --confirm`: experiments on the open suspicions, until the device time for them is spent."""
+"""`harness history check --confirm`: experiments on the open suspicions, until their device time is spent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUDGET_S = 1800.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What came of an open suspicion: an experiment, or the reason why there was none."""
+    """The experiment on an open suspicion, or the reason why there was none."""
 
     change: Change
     confirmation: Confirmation | None = None
@@ -33,9 +33,9 @@ class Tried:
 
 
 def open_suspicions(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Return the suspected regressions that nobody accepted or silenced, in the order of their experiments.
+    """Return the suspected regressions that nobody accepted or muted, in the order of their experiments.
 
-    The worst comes first. Of those that belong together one is tried before the next group is looked at.
+    The worst comes first. One change of each group comes before the second change of any group.
     """
     suspected = [one for one in changes if one.verdict is ChangeVerdict.SUSPECTED and one.counts and one.worse]
     worst = sorted(suspected, key=lambda one: (-one.ratio, one.id))
@@ -60,22 +60,22 @@ def confirm_open(
 ) -> tuple[Tried, ...]:
     """Confirm or refute the open suspicions among changes.
 
-    Each experiment gets an equal share of what is left of the budget, so that one that cannot be decided does not take everything. Those
-    that no longer fit wait for the next check.
+    Each experiment gets an equal share of the remaining budget, so that an undecidable one does not take everything. Suspicions that no
+    longer fit wait for the next check.
 
     Args:
         db: the history.
-        changes: of any verdict; others than open suspicions are left alone.
+        changes: changes with any verdict; only open suspicions are tested.
         budget_s: seconds of device time for all of them together.
         folder: where the experiments' run folders go; by default `runs/`.
         wait_s: longest wait for a device that another harness process holds, in seconds.
-        watcher: hears of the progress.
+        watcher: is notified of the progress.
         kept: finds a kept file by its SHA-256; None for the blob store.
-        tried: hears of each as soon as it is over.
+        tried: called with each result as soon as there is one.
 
     Raises:
-        KeyboardInterrupt: an experiment was interrupted. What was decided before is recorded.
-        SetupError: what was decided could not be recorded: the database is locked or gone.
+        KeyboardInterrupt: an experiment was interrupted. Earlier decisions are recorded.
+        SetupError: a decision could not be recorded: the database is locked or gone.
     """
     waiting = open_suspicions(changes)
     left_s = budget_s

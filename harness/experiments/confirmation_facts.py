@@ -1,4 +1,4 @@
-"""Gathers what is told of experiments (`harness.formats.confirmation_words`)."""
+"""Collects the facts that a report of experiments needs (`harness.formats.confirmation_words`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the device of a series again: attached, or a virtual one of the same profile that starts for the experiment."""
+"""Finds the device of a series again: an attached one, or a virtual device with the same profile, started for the experiment."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.records import DeviceInfo
 
 
 def selector_of(device: DeviceInfo, watcher: RunWatcher) -> str:
-    """Return how `--device` names the device now.
+    """Return the `--device` selector of the device today.
 
     Args:
         device: as the night's run saw it.
-        watcher: hears of what is asked.
+        watcher: is notified of the questions to the device.
 
     Raises:
         SetupError: it is not attached, or another one has its serial; a virtual one's profile is gone.
@@ -31,11 +31,11 @@ def selector_of(device: DeviceInfo, watcher: RunWatcher) -> str:
     configs = load_device_configs()
     if attached and _config_of(device.serial, watcher) == device.config:
         return device.serial
-    # Virtual devices are alike if their profile is, and their serials go by the order of starting.
+    # Virtual devices with one profile are alike, and their serials depend on the order of starting.
     config = configs.get(device.config or "")
     if config is None or config.virtual is None:
         raise SetupError(
-            f"{device.serial} was a virtual device of the profile {device.config}, which is not there any more",
+            f"{device.serial} was a virtual device of the profile {device.config}, which no longer exists",
             remedy="put its config back (HARNESS_DEVICE_CONFIGS), or name another device: --device SEL",
         )
     return f"virtual:{config.name}"

@@ -1,4 +1,4 @@
-"""Finds a model or a binary of an earlier night by its SHA-256: in the history's store, in the store of binaries, or where it lay then."""
+"""Finds a model or binary of an earlier night by its SHA-256: in the history's store, in the binary store, or at its old path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from harness.litert_host.launcher import content_digest, content_named_in
 from harness.virtual.replay.replay_launcher import recordings_named_in, replay_digest
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_REMEDY = "the history keeps the files of a run that is added while they are there: harness run --history, harness history add"
+_REMEDY = (
+    "the history keeps the files of a run if you add it while they exist: harness run --history, harness history add"
+)
 
 Kept = Callable[[str], Path | None]
 """Finds a file of the history's store by its SHA-256."""
@@ -39,18 +41,18 @@ def kept_file(
     Args:
         sha256: of its content.
         kind: what it is.
-        side: which side of the change it is of.
+        side: the side of the change that it belongs to.
         called: its name for people.
         kept: the history's store.
-        lay_at: paths where it was when it ran; another file may be there by now.
+        lay_at: its paths when it ran; they may hold another file by now.
         binaries: the store of binaries; None for this user's own.
 
     Raises:
-        FileGone: it is nowhere, or what it starts has changed since.
+        FileGone: it is nowhere, or the program that it starts has changed since.
     """
     called = printable(called)
     if not _SHA256.fullmatch(sha256):
-        raise FileGone(f"the {side} {kind} {called} is not known by its content", remedy=_REMEDY)
+        raise FileGone(f"the {side} {kind} {called} has no known SHA-256", remedy=_REMEDY)
     what = f"the {side} {kind} {called} (SHA-256 {sha256[:12]})"
     blob = kept(sha256)
     candidates = [] if blob is None else [blob]

@@ -1,7 +1,7 @@
-"""Tells somebody of a night: a command with the facts on its standard input, a web hook with the same facts as a JSON POST.
+"""Sends the notification of a night: JSON to the standard input of a command, and as a POST to a web hook.
 
-Names of models, devices and suites are strangers' text. They are only in the JSON; the environment of the command has counts and paths of
-your own options, and no shell reads either.
+Names of models, devices and suites are text of strangers. They are only in the JSON. The command's environment has only counts, and paths
+from your own options. No shell reads either.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ import requests
 from harness.errors import SetupError, UsageError
 
 COMMAND_S = 60.0
-"""Seconds that a command may take."""
+"""Seconds after which the command is ended."""
 _TIMEOUT_S = (10.0, 30.0)
 _ATTEMPTS = 4
 _PAUSE_S = 1.0
 _AGAIN = (408, 425, 429)
-"""Answers after which another attempt may succeed, beside 5xx."""
+"""HTTP status codes after which another attempt may succeed, apart from 5xx."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is told."""
+    """The content of a notification."""
 
     document: Mapping[str, Any]
     """The facts; `text` is a sentence for a chat."""
@@ -42,10 +42,10 @@ class Notice:
 
 
 def parse_command(words: str) -> tuple[str, ...]:
-    """Read `--notify-command`: words as a shell divides them, but no shell runs them.
+    """Split `--notify-command` into words as a shell does. No shell runs it.
 
     Raises:
-        UsageError: a quote is open, or there is no word.
+        UsageError: a quote is not closed, or there is no word.
     """
     try:
         found = shlex.split(words)
@@ -99,14 +99,14 @@ def run_command(command: Sequence[str], notice: Notice, *, timeout_s: float = CO
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command with all that it started."""
+    """Kill a command with all processes that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def post(url: str, notice: Notice, *, pause_s: float = _PAUSE_S) -> None:
-    """Send the facts to a web hook; again where the server is busy or not reached.
+    """Send the facts to a web hook. Try again if the server is busy or unreachable.
 
     Args:
         url: its address.
@@ -114,7 +114,7 @@ def post(url: str, notice: Notice, *, pause_s: float = _PAUSE_S) -> None:
         pause_s: seconds before the second attempt; each further one waits twice as long.
 
     Raises:
-        SetupError: it does not take them. The message names its host alone: the path is often a secret.
+        SetupError: it does not accept them. The message names only its host: the path is often a secret.
     """
     host = urlsplit(url).hostname
     reason = ""

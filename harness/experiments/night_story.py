@@ -1,4 +1,4 @@
-"""Tells of a night: lines for a terminal, one JSON document, and the facts of a notification. Pure."""
+"""Reports a night: lines for a terminal, one JSON document, and the content of a notification. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def suite_lines(night: Night, adding: str = "", binaries: str = "") -> list[str]
     """Return a line for each suite, safe to print.
 
     Args:
-        night: what came of it.
-        adding: options that put a run into this history, for commands that the lines name.
-        binaries: options that name the binaries, without which a run does not go on.
+        night: its result.
+        adding: options that add a run to this history, for commands in the lines.
+        binaries: options that name the binaries, which resuming a run needs.
     """
     return [printable(_line(one, adding, binaries)) for one in night.suites]
 
@@ -36,7 +36,7 @@ def night_document(night: Night, *, told: bool) -> dict[str, Any]:
     """Return the document of `harness nightly --json`.
 
     Args:
-        night: what came of it.
+        night: its result.
         told: whether a notification was sent.
     """
     checked = night.checked
@@ -53,10 +53,10 @@ def night_document(night: Night, *, told: bool) -> dict[str, Any]:
 
 
 def to_tell(night: Night, told_before: Collection[str]) -> tuple[Change, ...]:
-    """Return the changes that a notification is for; none if there is nothing to tell.
+    """Return the changes that a notification reports; none if there is nothing to report.
 
-    Those are the open regressions. A suspicion is worth one notification; a confirmed regression one every night, until somebody accepts
-    or silences it.
+    These are all open regressions. A new suspicion causes one notification, a confirmed regression one every night, until somebody accepts
+    or mutes it.
     """
     if night.checked is None:
         return ()
@@ -66,12 +66,12 @@ def to_tell(night: Night, told_before: Collection[str]) -> tuple[Change, ...]:
 
 
 def notice_of(night: Night, changes: Collection[Change], told_before: Collection[str]) -> Notice:
-    """Return what a notification says.
+    """Return the content of a notification.
 
     Args:
-        night: what came of it.
+        night: its result.
         changes: from `to_tell`.
-        told_before: ids of the changes that somebody was told of before.
+        told_before: ids of the changes that an earlier notification reported.
     """
     counts = Counter(str(one.verdict) for one in changes)
     new = sum(one.id not in told_before for one in changes)

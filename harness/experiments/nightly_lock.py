@@ -1,4 +1,4 @@
-"""Lets one nightly run at a time: a second one waits for so long, or leaves."""
+"""Lets only one nightly run at a time: a second one waits for a limited time, or fails."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LOOK_S = 0.5
 
 @contextlib.contextmanager
 def one_nightly(path: Path, wait_s: float, waiting: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Hold the lock of a nightly. It ends with the process that holds it, however that ends.
+    """Hold the lock of a nightly. The lock ends with its process, even after a crash.
 
     Args:
         path: the lock file; made if missing, and left there.
-        wait_s: longest wait for another nightly, in seconds; 0 leaves at once.
-        waiting: hears once who holds it, before a wait.
+        wait_s: longest wait for another nightly, in seconds; 0 fails at once.
+        waiting: called once before a wait, with the holder of the lock.
 
     Raises:
         SetupError: another nightly still runs, or the file cannot be made.
@@ -34,7 +34,7 @@ def one_nightly(path: Path, wait_s: float, waiting: Callable[[str], None] = lamb
         file = path.open("a+b")
     with file:
         _take(file, wait_s, waiting)
-        # Whoever is refused reads who holds it.
+        # A refused process reads here who holds the lock.
         file.truncate(0)
         file.write(f"pid {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M} UTC".encode())
         file.flush()
@@ -48,7 +48,7 @@ def _take(file: BinaryIO, wait_s: float, waiting: Callable[[str], None]) -> None
         if time.monotonic() >= end:
             raise SetupError(
                 f"another nightly runs ({_holder(file)})",
-                remedy="wait for it (--wait SECONDS), or end it; for several suites name them all in one nightly",
+                remedy="wait for it (--wait SECONDS), or end it; name several suites in one nightly",
             )
         if not told:
             waiting(_holder(file))
@@ -59,4 +59,4 @@ def _take(file: BinaryIO, wait_s: float, waiting: Callable[[str], None]) -> None
 def _holder(file: BinaryIO) -> str:
     file.seek(0)
     text = file.read(200).decode(errors="replace")
-    return text if text.isprintable() and text else "it does not say which"
+    return text if text.isprintable() and text else "process unknown"

@@ -1,6 +1,6 @@
-"""`harness nightly`: a night's suites, one after the other, into the history; then what changed, experiments, the page.
+"""`harness nightly`: measures a night's suites into the history, one after the other; then checks, tests suspicions, writes the page.
 
-A suite that cannot run does not stop the next one, and neither does anything after it. What was measured is on the disk whatever happens.
+A failing suite does not stop the next one, and a failing later step does not stop the other steps. Measured results are always on the disk.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RUNS = Path("runs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightPlan:
-    """What a night does."""
+    """What a night should do."""
 
     suites: tuple[str, ...]
     devices: tuple[str, ...] = ()
@@ -51,10 +51,10 @@ class NightPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteNight:
-    """What came of a suite."""
+    """The result of a suite."""
 
     suite: str
-    """As given."""
+    """The suite as given."""
     outcome: RunOutcome | None = None
     added: AddedRun | None = None
     error: HarnessError | None = None
@@ -68,7 +68,7 @@ class SuiteNight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """What came of a night."""
+    """The result of a night."""
 
     suites: tuple[SuiteNight, ...]
     checked: CheckedHistory | None = None
@@ -81,7 +81,7 @@ class Night:
 
     @property
     def bad(self) -> bool:
-        """Whether a trial failed, or a regression is confirmed that nobody accepted."""
+        """Whether a trial failed, or a regression fails the check."""
         return any(one.failed for one in self.suites) or (self.checked is not None and self.checked.failed)
 
     @property
@@ -91,7 +91,7 @@ class Night:
 
     @property
     def exit_code(self) -> int:
-        """130 interrupted; 1 something measured is bad; 2 a suite is wrong; 3 the environment failed; else 0."""
+        """130 interrupted; 1 a trial or the check failed; 2 a suite is wrong; 3 the environment failed; else 0."""
         if self.interrupted:
             return 130
         if self.bad:
@@ -102,11 +102,11 @@ class Night:
 
 
 def nightly(plan: NightPlan, watcher: RunWatcher | None = None) -> Night:
-    """Do a night.
+    """Run a night.
 
     Args:
-        plan: what it does.
-        watcher: hears of the progress.
+        plan: what to do.
+        watcher: is notified of the progress.
 
     Raises:
         UsageError: no suite can be read, or no history can be at the address.
@@ -116,7 +116,7 @@ def nightly(plan: NightPlan, watcher: RunWatcher | None = None) -> Night:
 
     watcher = watcher or RunWatcher()
     suites = _read(plan.suites)
-    # Before hours of measuring: a history that is damaged, or made by a newer harness, is told at once.
+    # Report a damaged or newer history before hours of measuring.
     with open_history(plan.database) as db:
         if db.migration is not None and db.migration.words:
             watcher.notice(db.migration.words)
@@ -132,7 +132,7 @@ def nightly(plan: NightPlan, watcher: RunWatcher | None = None) -> Night:
 
 
 def _read(names: Sequence[str]) -> list[tuple[str, LoadedSuite | SuiteNight]]:
-    """Read all suites before any runs: a mistake is told in the evening, and not in the morning."""
+    """Read all suites before any runs. If none can be read, raise the first error; else keep each error for its suite."""
     read: list[tuple[str, LoadedSuite | SuiteNight]] = []
     errors: list[UsageError] = []
     for name in names:
@@ -167,7 +167,7 @@ def _measured(plan: NightPlan, name: str, suite: LoadedSuite, watcher: RunWatche
 
 @contextlib.contextmanager
 def _folder_for(plan: NightPlan, suite: LoadedSuite) -> Iterator[Path]:
-    """Make the folder of a run, and remove it again if nothing came into it."""
+    """Make the folder of a run, and remove it again if it stays empty."""
     folder = new_run_folder(suite.suite.suite, datetime.now(UTC), plan.folder)
     try:
         yield folder
@@ -186,7 +186,7 @@ def _added(plan: NightPlan, outcome: RunOutcome, watcher: RunWatcher) -> AddedRu
 
 
 def _looked_at(plan: NightPlan, night: Night, watcher: RunWatcher) -> Night:
-    """Check, confirm and write the page. Each of them may fail and leaves the others."""
+    """Check, confirm and write the page. If one of them fails, the others still count."""
     from harness.history.database import open_history
 
     try:
@@ -194,7 +194,7 @@ def _looked_at(plan: NightPlan, night: Night, watcher: RunWatcher) -> Night:
             night = _checked(plan, night, db, watcher)
             return night if night.interrupted else _reported(plan, night, db, watcher)
     except KeyboardInterrupt:
-        # What ran is told all the same.
+        # Still report what ran.
         return replace(night, interrupted=True)
     except HarnessError as error:
         return _with(night, error)

@@ -1,4 +1,4 @@
-"""Reads from the run folders of two nights how a series was measured, and with which files."""
+"""Reads from two nights' run folders how a series was measured, and with which files."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class NightsOfChange:
     """How a series was measured on the nights around a change."""
 
     trial: Trial
-    """A process of the series, of the newer night if its folder is still there."""
+    """A process of the series, from the newer night if its folder still exists."""
     suite_text: str
     device: DeviceInfo
     process_s: float
-    """Seconds that a process kept the device."""
+    """Seconds for which a process occupied the device."""
     old: SideFiles
     new: SideFiles
 
 
 def nights_of(series: SeriesKey, sides: SidesOfChange, kept: Kept) -> NightsOfChange:
-    """Read them.
+    """Read how a series was measured on the two nights.
 
     Args:
         series: what was measured.
@@ -70,7 +70,7 @@ def _run(night: NightEstimate) -> Run | None:
         run = load_run(Path(night.run_path))
     except HarnessError:
         return None
-    # Another run may be in that folder by now.
+    # The folder may hold another run by now.
     return run if run.manifest.run_id == night.run_id else None
 
 

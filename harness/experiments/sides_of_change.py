@@ -1,8 +1,8 @@
-"""Chooses the two nights whose files an experiment sets against each other. Pure.
+"""Chooses the two nights whose files an experiment compares. Pure.
 
-A change is dated to a night or two, and where every night has a new binary the neighbours of that date may both be old or both be new. So
-the old side is taken `SIDE_MARGIN` nights before the last good one, the new side as many after the first bad one, as far as the series
-reaches and no other change lies between.
+The date of a change may be off by a night or two. If every night has a new binary, the nights next to that date may both be old or both be
+new. So the old side is `SIDE_MARGIN` nights before the last good night, and the new side as many after the first bad one, as far as the
+series reaches and no other change lies between.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class NothingToRun(SetupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidesOfChange:
-    """The nights whose files are set against each other."""
+    """The nights whose files an experiment compares."""
 
     old: NightEstimate
     new: NightEstimate
@@ -50,7 +50,7 @@ def sides_of(change: Change, series: Series, others: Iterable[Change] = ()) -> S
     Args:
         change: the change.
         series: its series, with its nights.
-        others: other changes; those of the same series bound the choice.
+        others: other changes; those of the same series limit the choice.
 
     Raises:
         UsageError: the nights of the change are not in the series.
@@ -72,11 +72,11 @@ def sides_of(change: Change, series: Series, others: Iterable[Change] = ()) -> S
         old=series.estimates[max(lowest, last - SIDE_MARGIN)], new=series.estimates[min(highest, first + SIDE_MARGIN)]
     )
     if not sides.words:
-        # The margins are the same files; perhaps the files changed there and back again between them.
+        # Both sides have the same files; perhaps the files changed and changed back between them.
         sides = SidesOfChange(old=series.estimates[last], new=series.estimates[first])
     if not sides.words:
         raise NothingToRun(
-            f"{change.id}: model and binary are the same files before and after: the change is not one of model or binary",
-            remedy="look for it in the device, its settings and its temperature: the report shows what changed beside",
+            f"{change.id}: model and binary are the same files before and after, so neither caused the change",
+            remedy="look at the device, its settings and its temperature: the report shows what else changed",
         )
     return sides

@@ -1,4 +1,4 @@
-"""Sends the notifications of a night, and remembers who was told of what."""
+"""Sends the notifications of a night, and records which changes they reported."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Told:
 
 
 def tell(night: Night, *, database: str | None, command: Sequence[str] = (), url: str | None = None) -> Told:
-    """Send what there is to tell.
+    """Send the notifications of a night, if there is anything to report.
 
     Args:
-        night: what came of it.
+        night: its result.
         database: the history, as for `NightPlan`.
         command: a command and its arguments; empty for none.
         url: a web hook; None for none.
@@ -53,7 +53,7 @@ def tell(night: Night, *, database: str | None, command: Sequence[str] = (), url
 
 
 def _send(notice: Notice, command: Sequence[str], url: str | None) -> tuple[bool, list[HarnessError]]:
-    """Send to both, whatever becomes of the other."""
+    """Send to both, even if one of them fails."""
     arrived = False
     troubles: list[HarnessError] = []
     if command:

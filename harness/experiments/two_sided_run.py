@@ -1,4 +1,4 @@
-"""Runs the experiment on a suspected change: both sides in one interleaved run on its device, and what that says."""
+"""Runs the experiment on a suspected change, both sides in one interleaved run on its device, and decides."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TwoSidedRun:
     sides: SidesOfChange
     decision: ChangeDecision
     evidence: Evidence | None
-    """None where no ratio came of it, or it was interrupted."""
+    """None if it gave no ratio or was interrupted."""
     device_s: float
     path: Path
     notes: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class TwoSidedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedExperiment:
-    """An experiment that may run: its files are here."""
+    """An experiment that can run: its files exist."""
 
     change: Change
     sides: SidesOfChange
@@ -49,7 +49,7 @@ class PlannedExperiment:
 
     @property
     def least_s(self) -> float:
-        """Seconds of device time that it takes in any case, by what a process took on those nights."""
+        """Least device time in seconds, from the duration of a process on those nights."""
         return self.suite.least * self.suite.cells * self.nights.process_s
 
 
@@ -61,14 +61,14 @@ def plan_experiment(
     Args:
         change: the change.
         series: its series, with its nights.
-        others: the other changes that are known.
+        others: the other known changes.
         kept: the history's store of files.
         budget_s: seconds of device time.
 
     Raises:
         NothingToRun: both sides are the same files.
         FileGone: a file is gone.
-        UsageError: the history has lost a night of the change.
+        UsageError: the history lacks a night of the change.
     """
     sides = sides_of(change, series, others)
     nights = nights_of(change.series, sides, kept)
@@ -92,14 +92,14 @@ def run_experiment(
     wait_s: float = 0.0,
     watcher: RunWatcher | None = None,
 ) -> TwoSidedRun:
-    """Run an experiment, and decide.
+    """Run an experiment and decide.
 
     Args:
         planned: the experiment.
         devices: where, as for `harness.run`; the device of the series by default.
         out: folder of its run; by default a new one under `runs/`.
         wait_s: longest wait for a device that another harness process holds, in seconds.
-        watcher: hears of the progress.
+        watcher: is notified of the progress.
 
     Raises:
         SetupError: the device is not there.
@@ -133,7 +133,7 @@ def _decided(planned: PlannedExperiment, outcome: RunOutcome) -> ChangeDecision:
     except UsageError as error:  # nothing finished on one side
         return ChangeDecision(answer="undecided", reason=error.message)
     decisions = [decide(planned.change, one) for one in found.comparisons]
-    # With several devices named, the one that is surest counts; they do not contradict each other where they are sure.
+    # With several devices the surest answer counts; sure answers do not contradict each other.
     return min(decisions, key=lambda one: ("confirmed", "refuted", "undecided").index(one.answer))
 
 
@@ -152,7 +152,7 @@ def _evidence(decision: ChangeDecision, outcome: RunOutcome, spent_s: float) -> 
 
 
 def _of_each_file(planned: PlannedExperiment, outcome: RunOutcome) -> tuple[str, ...]:
-    """Say what each file does alone, where both changed."""
+    """Return notes on what each file does alone, if both changed."""
     if not (planned.sides.model_differs and planned.sides.binary_differs):
         return ()
     metric = Metric(planned.change.series.metric)
@@ -171,7 +171,7 @@ def _of_each_file(planned: PlannedExperiment, outcome: RunOutcome) -> tuple[str,
 
 
 def _of_device(planned: PlannedExperiment, outcome: RunOutcome) -> tuple[str, ...]:
-    """Say where the device is not what it was that night."""
+    """Return notes on how the device differs from that night's."""
     then = planned.nights.device
     return tuple(words for now in outcome.run.manifest.devices if (words := _unlike(then, now)))
 

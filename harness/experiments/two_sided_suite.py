@@ -1,4 +1,4 @@
-"""Writes the suite of an experiment: old and new files of a change in one interleaved run, asked as they were on those nights. Pure."""
+"""Writes the suite of an experiment: old and new files of a change in one interleaved run, with the settings of those nights. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from harness.records.history import Change
 from harness.suite.trial_entries import delegate_entry, kept_entries, model_entry, run_entry
 
 MOST_BLOCKS = 60
-"""Processes of each side after which an experiment ends in any case: a device that noisy needs another question."""
+"""Most processes of each side. A device that is still undecided then is too noisy for this question."""
 _WIDEST = 0.9
-"""Largest width that an interval may keep however large the suspected change is."""
+"""Largest allowed width of the interval, even for a very large suspected change."""
 
 Side = Literal["old", "new"]
 
@@ -27,9 +27,9 @@ class SideFiles:
     """The files of one side."""
 
     model: ModelRef
-    """The model as it was asked for that night."""
+    """The model as the suite asked for it that night."""
     model_file: Path
-    """Where its content is now."""
+    """The file with its content now."""
     binary_sha256: str
     binary_file: Path
 
@@ -39,14 +39,14 @@ class TwoSidedSuite:
     """A suite of two sides."""
 
     entries: dict[str, Any]
-    """As `harness.run` takes it."""
+    """The suite as `harness.run` takes it."""
     old: str
     """Selection of the old side's cell: `binary=old`."""
     new: str
     cells: int
-    """Number of cells: two, or four where both files changed."""
+    """Number of cells: two, or four if both files changed."""
     least: int
-    """Processes of each cell that run in any case."""
+    """Processes of each cell that always run."""
     purpose: Purpose
 
 
@@ -55,15 +55,15 @@ def two_sided_suite(
 ) -> TwoSidedSuite:
     """Write the suite.
 
-    Where both files changed, it measures all four pairs of them: that tells which of the two did it.
+    If both files changed, it measures all four pairs, to find out which file caused the change.
 
     Args:
         change: the suspected change.
-        trial: what was asked of a process of its series.
-        suite_text: the suite that asked it, for its conditions.
+        trial: a process of its series, for its settings.
+        suite_text: the suite of that process, for its conditions.
         old, new: the files of each side.
         budget_s: seconds of device time.
-        process_s: seconds that a process kept the device on those nights.
+        process_s: seconds for which a process occupied the device on those nights.
     """
     metric = Metric(change.series.metric)
     models_differ = old.model.sha256 != new.model.sha256
@@ -97,7 +97,7 @@ def two_sided_suite(
         **kept_entries(suite_text),
     }
     if entries["start"] == ["warm"]:
-        del entries["start"]  # a delegate with a weight cache of its own takes no `start`
+        del entries["start"]  # a delegate with its own weight cache takes no `start`
     return TwoSidedSuite(
         entries=entries,
         old=",".join(f"{key}=old" for key in keys),
@@ -111,12 +111,12 @@ def two_sided_suite(
 def _processes(
     change: Change, metric: Metric, purpose: Purpose, cells: int, budget_s: float, process_s: float
 ) -> tuple[Any, int]:
-    """Return `processes`, and how many of each cell run in any case."""
+    """Return the entry `processes`, and how many processes of each cell always run."""
     if metric is Metric.INFERENCE_AVG and purpose is Purpose.LATENCY:
-        # An interval as narrow as that lies on one side of the suspected change, wherever the truth is.
+        # So narrow an interval excludes either no change or the suspected one, wherever the truth is.
         until = min(_WIDEST, max(MIN_EFFECT, least_suspected(change) - 1))
         return {"min": MIN_BLOCKS, "max": MOST_BLOCKS, "until": until, "device_s": budget_s}, MIN_BLOCKS
-    # Blocks end early for the average latency only. For another number, as many run as the budget has room for.
+    # Only the average latency lets blocks end early. For another metric, as many run as fit into the budget.
     room = int(budget_s / (cells * process_s)) if process_s > 0 else BUDGET
     count = min(MOST_BLOCKS, max(MIN_BLOCKS, room))
     return {str(purpose): count}, count

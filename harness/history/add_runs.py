@@ -1,6 +1,6 @@
 """Adds a run to the history: all of it in one transaction, or nothing.
 
-The same run twice changes nothing. A resumed one replaces its rows.
+Adding the same run again changes nothing. A resumed run replaces its rows.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from harness.runs.run_store import Run, collector_paused, load_run, read_manifes
 log = logging.getLogger(__name__)
 
 _ROWS = 1
-"""Version of what a run's rows hold. With another one, adding a known run writes its rows anew."""
+"""Version of the content of a run's rows. After a change of it, adding a known run rewrites its rows."""
 _AT_ONCE = 1_000
 
 KeptRow = tuple[str, str, str, int]
 """Kind (`model`, `binary`), name, SHA-256 and size in bytes of a kept file."""
 Progress = Callable[[int, int], None]
-"""Hears how many rows are written, of how many."""
+"""Called with the number of rows written so far, and with the number of all rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class AddedRun:
     known: int
     """Number of trials that it knew."""
     notes: tuple[str, ...] = ()
-    """What of the run is not in the history, and why."""
+    """What the history left out of the run, and why."""
 
 
 def _no_progress(done: int, total: int) -> None:
@@ -72,17 +72,17 @@ def add_run(
     *,
     progress: Progress = _no_progress,
 ) -> AddedRun:
-    """Add a run, or what it has gained since it was added.
+    """Add a run, or its new results if it was added before.
 
     Args:
         db: the history.
-        path: the run's folder. The history keeps its place, for the raw logs.
-        labels: labels of the run; one of a known key replaces it.
-        progress: hears how far it is.
+        path: the run's folder. The history stores this path, since the raw logs stay there.
+        labels: labels of the run; one with a known key replaces the old value.
+        progress: called as rows are written.
 
     Raises:
-        UsageError: there is no run, a newer harness wrote it, or another run of this id is in the history.
-        SetupError: the database is locked, full or gone. Nothing of the run was changed.
+        UsageError: there is no run, a newer harness wrote it, or the history holds another run with this id.
+        SetupError: the database is locked, full or gone. The run in the history is unchanged.
     """
     place = path.resolve()
     manifest, digest = read_manifest(path), _digest(path)
@@ -117,7 +117,7 @@ def add_run(
 
 
 def _digest(path: Path) -> str:
-    """A hash of the files that the rows come from. Read before they are: what is written meanwhile is added the next time."""
+    """Hash the files that the rows come from. This is read before the rows, so the next call adds whatever is written in between."""
     digest = hashlib.sha256(f"rows {_ROWS}\n".encode())
     for name in (MANIFEST, TRIALS, DECISIONS):
         try:
@@ -145,7 +145,7 @@ def _known(connection: Connection, run_id: str) -> _Known | None:
 
 
 def _take_place(connection: Connection, row: Row, run: Run) -> tuple[int, int]:
-    """Write the row of a run, remove what is known of it, and return its number and how many trials were known."""
+    """Write the row of a run, remove its old rows, and return its number and the number of its known trials."""
     known = _known(connection, row["run_id"])
     if known is None:
         written = connection.execute(insert(runs).values(**row)).inserted_primary_key
@@ -153,13 +153,13 @@ def _take_place(connection: Connection, row: Row, run: Run) -> tuple[int, int]:
         return int(written[0]), 0
     if known.started_at != row["started_at"]:
         raise UsageError(
-            f"{run.path}: the history knows another run of the id {row['run_id']}, which began at {known.started_at:%Y-%m-%d %H:%M}"
+            f"{run.path}: the history holds another run with the id {row['run_id']}, which began at {known.started_at:%Y-%m-%d %H:%M}"
         )
     there = set(connection.scalars(select(trials.c.trial_id).where(trials.c.run == known.id)))
     lost = there - {storable(result.trial.trial_id) for result in run.results}
     if lost:
         raise UsageError(
-            f"{run.path}: the history knows {len(lost)} results of the run {row['run_id']} that this folder lacks",
+            f"{run.path} lacks {len(lost)} results of the run {row['run_id']} that the history holds",
             remedy="it is an older copy: add the run that has them all",
         )
     for table in (trials, devices, estimates):
@@ -201,12 +201,12 @@ def _write_estimates(connection: Connection, found: Sequence[Estimated], run: in
 
 
 def _series(connection: Connection, wanted: Sequence[Row], units: Sequence[str]) -> list[int]:
-    """Return the number of each series; make those that there are not."""
+    """Return the number of each series; make the missing ones."""
     names = [name for name in series.c.keys() if name not in ("id", "unit")]  # noqa: SIM118  # columns iterate over themselves
     columns = [series.c[name] for name in names]
 
     def there() -> dict[tuple[object, ...], int]:
-        # Only writers of this database, one at a time, make series, so all of a device's fit into memory.
+        # Only one writer at a time makes series. A device has so few that all fit into memory.
         of = series.c.device.in_({row["device"] for row in wanted})
         return {tuple(row[1:]): row[0] for row in connection.execute(select(series.c.id, *columns).where(of))}
 
@@ -228,11 +228,11 @@ def _write(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def note_files(db: HistoryDatabase, run_id: str, files: Sequence[KeptRow]) -> None:
-    """Note that a run uses files of the blob store.
+    """Record that a run uses files of the blob store.
 
     Args:
         db: the history.
-        run_id: a run that is in it.
+        run_id: a run in it.
         files: kind, name, SHA-256 and size in bytes of each.
 
     Raises:

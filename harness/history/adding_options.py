@@ -9,7 +9,7 @@ from harness.history.database_address import parse_address
 
 
 def adding_options(database: str | None, labels: Mapping[str, str]) -> str:
-    """Return ` --label K=V --database URL`, quoted for a shell; empty where none is needed. A password is left out.
+    """Return ` --label K=V --database URL`, quoted for a shell and without a password; empty if no option is needed.
 
     Args:
         database: the history, as given.

@@ -25,7 +25,7 @@ def parse_age(words: str, named: str) -> timedelta:
     try:
         if found is not None:
             age = timedelta(hours=int(found[1]) * _HOURS[found[2].lower()])
-            datetime.now(UTC) - age  # raises beyond the first year: no moment is so long ago
+            datetime.now(UTC) - age  # raises if that is before year 1
             return age
     except OverflowError:
         pass

@@ -3,7 +3,7 @@
 BASE/AB/SHA256      a file, read-only; AB is the beginning of its hash
 BASE/.lock          held while a file is added or removed
 
-A file gets its name in one step, once it is whole and synced. Its time of change is when it was last used: if the store is full, the files
+A file gets its name in one step, once it is complete and synced. Its modification time is its last use: if the store is full, the files
 that nobody used for longest go first.
 """
 
@@ -26,7 +26,7 @@ from harness.files.user_folders import blobs_folder
 from harness.files.whole_file import put_in_place, unfinished, writing
 
 VARIABLE = "HARNESS_BLOBS_MAX"
-"""Environment variable with the most that all files together may take, such as `20GB`."""
+"""Environment variable with the limit for all files together, such as `20GB`."""
 DEFAULT_MAX = 20 * 10**9
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -68,8 +68,8 @@ class BlobStore:
     """The kept files of this user.
 
     Args:
-        root: its folder; made when something is added.
-        max_bytes: the most that all files together may take; by default `HARNESS_BLOBS_MAX`, else 20 GB.
+        root: its folder; made when the first file is added.
+        max_bytes: the limit for all files together; by default `HARNESS_BLOBS_MAX`, else 20 GB.
 
     Raises:
         UsageError: the environment variable is no size.
@@ -83,7 +83,7 @@ class BlobStore:
         self.max_bytes = max_bytes
 
     def path(self, sha256: str) -> Path | None:
-        """Return a kept file after checking its content; None if it is not here, or damaged."""
+        """Return a kept file after checking its content; None if it is missing or damaged."""
         file = self._place(sha256)
         if file is None or not _holds(file, sha256):
             return None
@@ -103,7 +103,7 @@ class BlobStore:
             None if the file is in the store now; else why it is not.
 
         Raises:
-            SetupError: the store cannot be written. Nothing half-written is left.
+            SetupError: the store cannot be written. No half-written file is left.
         """
         file = self._place(sha256)
         if file is None:
@@ -117,7 +117,7 @@ class BlobStore:
             size = seen.st_size
             with self._locked(), source.open("rb") as stream:
                 if not self._make_room(self.max_bytes - size, {*used, sha256}):
-                    return f"{size / 1e6:.1f} MB more than {self.max_bytes / 1e9:g} GB of files in use, the most that are kept"
+                    return f"its {size / 1e6:.1f} MB do not fit: other files in use fill the limit of {self.max_bytes / 1e9:g} GB"
                 return (
                     None if _copied(stream, size, file, sha256, executable) else f"{source} has changed since the run"
                 )
@@ -131,10 +131,10 @@ class BlobStore:
 
         Args:
             used: hashes of files that must stay.
-            dry_run: only say which.
+            dry_run: only return them.
 
         Returns:
-            Those that were removed.
+            The removed files.
 
         Raises:
             SetupError: one cannot be removed.
@@ -206,13 +206,13 @@ def _holds(file: Path, sha256: str) -> bool:
 
 
 def _touch(file: Path) -> None:
-    # Where it is not ours to touch, it goes a little too early.
+    # If we may not touch it, it is removed a little too early.
     with contextlib.suppress(OSError):
         os.utime(file)
 
 
 def _copied(stream: IO[bytes], size: int, file: Path, sha256: str, executable: bool) -> bool:
-    """Copy a stream to a file of the store, and say whether it had the size and the hash; else there is no file."""
+    """Copy a stream to a file of the store. Return False, and leave no file, if its size or hash is wrong."""
     digest, copied = hashlib.sha256(), 0
     part = unfinished(file)
     try:
@@ -222,7 +222,7 @@ def _copied(stream: IO[bytes], size: int, file: Path, sha256: str, executable: b
         with out:
             while chunk := stream.read(_CHUNK):
                 copied += len(chunk)
-                if copied > size:  # it grows while it is read
+                if copied > size:  # it grew while we read it
                     return False
                 digest.update(chunk)
                 with writing(file):

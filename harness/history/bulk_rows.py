@@ -1,4 +1,4 @@
-"""Writes a run's op rows by the quickest way that each database has: a large run has a million."""
+"""Writes a run's op rows in the fastest way of each database: a large run has a million."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_ops(connection: Connection, rows: Iterable[OpValues], wrote: Callable[
     Args:
         connection: in a transaction that writes.
         rows: their values, in the order of the columns.
-        wrote: hears the number of rows after each batch.
+        wrote: called with the number of rows of each batch.
     """
     if connection.dialect.name == "postgresql":
         _copy(connection, rows, wrote)

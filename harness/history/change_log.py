@@ -1,7 +1,7 @@
-"""The log of changes: what checks found, what experiments and people said of it.
+"""The log of changes: what checks found, what experiments answered, what people decided.
 
-Every function that writes takes a connection of `HistoryDatabase.begin`: of two processes that write, the second one waits for the first,
-then sees what that stored. So two checks at once store a change once.
+Every function that writes takes a connection of `HistoryDatabase.begin`. If two processes write, the second one waits for the first and
+then sees what it stored, so two simultaneous checks store a change once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def known_changes(
 
     Args:
         connection: to the history.
-        now: decides which are still muted; by default this moment.
+        now: the moment that decides which are still muted; now by default.
         series: only those of these series; None for all.
     """
     known = chosen_series(connection)
@@ -52,7 +52,7 @@ def known_changes(
 
 
 def changes_named(connection: Connection, words: str, *, now: datetime | None = None) -> tuple[Change, ...]:
-    """Return the change with this id, or all of the group with it.
+    """Return the change with this id, or all changes of the group with this id.
 
     Args:
         connection: to the history.
@@ -66,7 +66,7 @@ def changes_named(connection: Connection, words: str, *, now: datetime | None = 
     one = tuple(change for change in known if change.id == words)
     found = one or tuple(change for change in known if change.group == words)
     if not found:
-        raise UsageError(f"the history knows no change {words}", remedy=_near(words, known))
+        raise UsageError(f"the history has no change {words}", remedy=_near(words, known))
     return found
 
 
@@ -75,18 +75,18 @@ def merge_found(
 ) -> tuple[Change, ...]:
     """Store what a check found, and return all known changes of the series that it looked at, oldest first.
 
-    A change found again keeps its id, its group, what an experiment and people said of it; it is dated anew. One that was refuted or
-    accepted, and now lies clearly beyond what that was about, is a suspicion again, which nobody accepted or was told of. A suspicion that
-    is no longer found stays, with `unseen_since`: later nights do not bear it out, and it counts no more unless it is found again.
+    A change found again gets a new date, and keeps its id, its group, the answer of its experiment and people's decisions. A refuted or
+    accepted change that now lies clearly above the size that was decided on becomes a new suspicion, neither accepted nor notified. A
+    suspicion that is no longer found stays, with `unseen_since`, and does not count until it is found again.
 
     Args:
         connection: in a transaction that may write.
         found: the changes found.
         now: when.
-        series: the series that were looked at, with all their nights. A change of another one is not missed.
+        series: the series that were looked at, with all their nights. Changes of other series stay as they are.
 
     Raises:
-        ValueError: a change is of a series that the history does not have.
+        ValueError: the history lacks the series of a change.
     """
     numbers = {one.key: number for number, one in chosen_series(connection).items()}
     touched = {one.key for one in series} | {one.series for one in found}
@@ -108,9 +108,9 @@ def merge_found(
 
 
 def accept(connection: Connection, words: str, now: datetime, *, undo: bool = False) -> tuple[Change, ...]:
-    """Accept the new level of a change, or of all changes of a group: they no longer count. Return them.
+    """Accept the new level of a change, or of all changes of a group, so that they no longer count. Return them.
 
-    One that grows clearly beyond its size of this moment counts again (`merge_found`).
+    A change that grows clearly beyond its present size counts again (`merge_found`).
 
     Args:
         connection: in a transaction that may write.
@@ -125,7 +125,7 @@ def accept(connection: Connection, words: str, now: datetime, *, undo: bool = Fa
 
 
 def mute(connection: Connection, words: str, now: datetime, *, until: datetime | None = None) -> tuple[Change, ...]:
-    """Silence a change, or all changes of a group, until a moment or for good. Return them.
+    """Mute a change, or all changes of a group, until a moment or for good. Return them.
 
     Args:
         connection: in a transaction that may write.
@@ -142,7 +142,7 @@ def mute(connection: Connection, words: str, now: datetime, *, until: datetime |
 
 
 def unmute(connection: Connection, words: str, now: datetime) -> tuple[Change, ...]:
-    """Let a silenced change, or all changes of a group, count again. Return them.
+    """Let a muted change, or all changes of a group, count again. Return them.
 
     Args:
         connection: in a transaction that may write.
@@ -163,15 +163,15 @@ def record_evidence(
     *,
     notes: Sequence[str] = (),
 ) -> Change:
-    """Store what an experiment found, and return the change. What it decides overrides everything that the nights suggest.
+    """Store the result of an experiment, and return the change. Its decision overrides what the nights suggest.
 
     Args:
         connection: in a transaction that may write.
         change_id: the change.
         verdict: `confirmed` or `refuted`; any other one means that the experiment did not decide. A confirmed change for the better becomes
             `improved`.
-        evidence: what was measured; None if nothing was, as when a file is gone.
-        notes: sentences on it. They stay when the change is found again, until the next experiment.
+        evidence: the measurement; None if there is none, for example because a file is gone.
+        notes: sentences on it. They stay until the next experiment, even if the change is found again.
 
     Raises:
         UsageError: there is no such change.
@@ -180,11 +180,11 @@ def record_evidence(
     decided = verdict if verdict in (ChangeVerdict.CONFIRMED, ChangeVerdict.REFUTED) else None
     row = connection.execute(select(changes).where(changes.c.id == change_id)).one_or_none()
     if row is None:
-        raise UsageError(f"the history knows no change {change_id}", remedy=_near(change_id, known_changes(connection)))
+        raise UsageError(f"the history has no change {change_id}", remedy=_near(change_id, known_changes(connection)))
     before = experiment_of(row)
     made = Experiment(verdict=decided, evidence=evidence, notes=tuple(notes))
     if not made.decided and before.decided:
-        # An experiment that came to no end takes nothing back.
+        # An undecided experiment does not undo a decision.
         made = replace(before, notes=(*before.notes, *(note for note in notes if note not in before.notes)))
     values: dict[str, Any] = {"evidence": experiment_document(made)}
     if made.decided:
@@ -198,13 +198,13 @@ def record_evidence(
 
 
 def notified(connection: Connection) -> frozenset[str]:
-    """Return the ids of the changes that somebody was told of."""
+    """Return the ids of the changes that a notification reported."""
     rows = connection.execute(select(changes.c.id).where(changes.c.notified_at.is_not(None)))
     return frozenset(row.id for row in rows)
 
 
 def mark_notified(connection: Connection, ids: Collection[str], now: datetime) -> None:
-    """Remember that somebody was told of changes."""
+    """Record that a notification reported these changes."""
     connection.execute(update(changes).where(changes.c.id.in_(list(ids))).values(notified_at=now))
 
 
@@ -219,11 +219,11 @@ def _near(words: str, known: Sequence[Change]) -> str:
     near = get_close_matches(words, ids, n=_SUGGESTED, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"the latest are {', '.join(ids[:_SUGGESTED])}" if ids else "it knows none: harness history check"
+    return f"the latest are {', '.join(ids[:_SUGGESTED])}" if ids else "it has none: harness history check"
 
 
 def _refresh(connection: Connection, before: Change, again: Change, group: str, now: datetime) -> None:
-    """Date a known change anew; what an experiment or a person said of it stays, unless it lies beyond what they decided on."""
+    """Update a known change. The decision of an experiment or a person stays, unless the change now lies beyond what they decided on."""
     row = connection.execute(select(changes).where(changes.c.id == before.id)).one()
     values = found_values(again) | {
         "group_id": group,
@@ -246,7 +246,7 @@ def _store(connection: Connection, change: Change, number: int, now: datetime) -
 
 
 def _note_unseen(connection: Connection, result: Matched, series: Sequence[Series], now: datetime) -> None:
-    """Mark suspicions that the nights no longer show. What an experiment decided stays decided."""
+    """Mark suspicions that the nights no longer show. An experiment's decision stays."""
     began = {one.key: one.estimates[0].at for one in series if one.estimates}
     for one in result.unseen:
         start = began.get(one.series)

@@ -1,6 +1,6 @@
-"""Tells which of the changes that a check finds are known already. Pure.
+"""Matches the changes that a check finds with the known ones. Pure.
 
-A change found again may be dated a few nights apart: later nights say better when it began.
+A change found again may get a date a few nights off, since later nights date it more exactly.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from harness.analysis.latest_nights import SETTLED
 from harness.records.history import Change, Series, SeriesKey
 
 NEAR_NIGHTS = 3
-"""Two changes of one series and direction that began at most so many nights apart are the same; up to `SETTLED` nights apart while the
-detector still settles the night of the known one."""
+"""Two changes of one series and direction are the same if they began at most this many nights apart, or `SETTLED` nights while the detector
+may still move the date of the known one."""
 
 _NIGHT = timedelta(days=1)
 _ID_LENGTH = 8
@@ -25,7 +25,7 @@ _ID_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """The nights of a series, to count between two of them. Without any, a night is a day."""
+    """The nights of a series, to count the nights between two changes. Without any, a day counts as a night."""
 
     run_ids: Mapping[str, int]
     times: Sequence[datetime]
@@ -44,7 +44,7 @@ class Nights:
         return abs(self._place(one) - self._place(other))
 
     def reach(self, known: Change) -> int:
-        """Return how many nights the beginning of a known change may move."""
+        """Return by how many nights the beginning of a known change may move."""
         later = len(self.times) - bisect_right(self.times, known.found_at)
         return SETTLED if self.times and later <= SETTLED else NEAR_NIGHTS
 
@@ -55,22 +55,22 @@ class Nights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matched:
-    """The changes of a check, told apart."""
+    """The known and the new changes of a check."""
 
     again: tuple[tuple[Change, Change], ...]
-    """Known ones with what was found of them now."""
+    """Pairs of a known change and the same change as found now."""
     new: tuple[Change, ...]
     unseen: tuple[Change, ...]
-    """Known ones that were not found now."""
+    """Known changes that were not found now."""
 
 
 def matched(known: Sequence[Change], found: Sequence[Change], nights: Mapping[SeriesKey, Nights]) -> Matched:
-    """Match what was found with what is known: the nearest first, each once.
+    """Match the found changes with the known ones: the nearest first, each once.
 
     Args:
         known: changes of the history.
         found: changes of this check.
-        nights: the nights of each series, as far as they are known.
+        nights: the nights of each series, if they are known.
     """
     days = Nights({}, ())
     by_series: dict[tuple[SeriesKey, bool], list[int]] = {}
@@ -97,7 +97,7 @@ def matched(known: Sequence[Change], found: Sequence[Change], nights: Mapping[Se
 
 
 def groups_kept(result: Matched) -> dict[str, str]:
-    """Return the group that each found group goes on as: that of its longest known change."""
+    """Return the id under which each found group continues: the group of the change that is known for longest."""
     kept: dict[str, tuple[datetime, str]] = {}
     for known, found in result.again:
         mine = (known.found_at, known.group)
@@ -106,7 +106,7 @@ def groups_kept(result: Matched) -> dict[str, str]:
 
 
 def free_id(wanted: str, taken: Iterable[str]) -> str:
-    """Return the wanted id, or another one if a change that was dated anew has it already."""
+    """Return the wanted id, or another one if a change whose date moved has it already."""
     used, made, number = set(taken), wanted, 1
     while made in used:
         number += 1
@@ -115,9 +115,9 @@ def free_id(wanted: str, taken: Iterable[str]) -> str:
 
 
 def mended_at(change: Change, others: Iterable[Change]) -> datetime | None:
-    """Return when the level before a regression came back, by a later change of its series; None if it did not.
+    """Return when a later change of the series brought the level before a regression back; None if none did.
 
-    The latest nights alone say too little: a regression that counts must not fall silent by chance.
+    A change seen on the latest nights only is too uncertain: a regression that counts must not stop counting by chance.
     """
     if not change.worse or min(change.before, change.after) <= 0:
         return None

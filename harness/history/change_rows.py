@@ -16,7 +16,7 @@ _EXPERIMENTS = (ChangeVerdict.CONFIRMED, ChangeVerdict.REFUTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """What experiments said of a change."""
+    """The result of the experiments on a change."""
 
     verdict: ChangeVerdict | None = None
     """`confirmed` or `refuted`; None if they did not decide."""
@@ -25,12 +25,12 @@ class Experiment:
 
     @property
     def decided(self) -> bool:
-        """Whether they decided it."""
+        """Whether they decided."""
         return self.verdict in _EXPERIMENTS
 
 
 def found_values(change: Change) -> dict[str, Any]:
-    """Return the columns that a check fills anew each time it finds the change."""
+    """Return the columns that a check updates each time it finds the change."""
     return {
         "first_bad": change.first_bad,
         "first_bad_at": change.first_bad_at,
@@ -53,7 +53,7 @@ def change_of(row: Any, known: KnownSeries, now: datetime) -> Change:
     Args:
         row: a row of the table.
         known: its series.
-        now: decides whether it is still muted.
+        now: the moment that decides whether it is still muted.
     """
     experiment = experiment_of(row)
     until = row.muted_until
@@ -87,7 +87,7 @@ def change_of(row: Any, known: KnownSeries, now: datetime) -> Change:
 
 
 def verdict_of(change: Change, experiment: Experiment) -> ChangeVerdict:
-    """Return the verdict that counts: an experiment's before what the nights suggest, and less is an improvement."""
+    """Return the verdict: an experiment overrides what the nights suggest, and a confirmed decrease is an improvement."""
     if experiment.verdict is ChangeVerdict.REFUTED:
         return ChangeVerdict.REFUTED
     if experiment.verdict is ChangeVerdict.CONFIRMED:
@@ -96,7 +96,7 @@ def verdict_of(change: Change, experiment: Experiment) -> ChangeVerdict:
 
 
 def experiment_of(row: Any) -> Experiment:
-    """Return what experiments said of a row's change."""
+    """Return the result of the experiments on a row's change."""
     document = row.evidence
     if not isinstance(document, Mapping):
         return Experiment()
@@ -112,7 +112,7 @@ def experiment_document(experiment: Experiment) -> dict[str, Any]:
     """Return it for the column `evidence`.
 
     Raises:
-        ValueError: a number of it is infinite, or is none.
+        ValueError: a number of it is infinite or NaN.
     """
     evidence = experiment.evidence
     found = None

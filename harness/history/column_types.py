@@ -1,4 +1,4 @@
-"""Column types that take what a run may hold: texts of devices and users, moments with any time zone."""
+"""Column types for everything that a run may hold: texts of devices and users, moments with any time zone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def storable(text: str) -> str:
-    """Return a text that every database takes: NUL and lone surrogates, which names of files may hold, become escapes such as `\\x00`."""
+    """Return a text that every database takes. NUL and lone surrogates, which file names may hold, become escapes such as `\\x00`."""
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
 
 
 class Words(TypeDecorator[str]):
-    """A text, stored as `storable` makes it. A text in a condition is changed alike, so what was stored is found."""
+    """A text in the form that `storable` gives it. Conditions convert their texts too, so they match the stored ones."""
 
     impl = Text
     cache_ok = True
@@ -40,7 +40,7 @@ class Moment(TypeDecorator[datetime]):
         """Return the moment in UTC.
 
         Raises:
-            ValueError: it has no time zone, so nobody knows when it is.
+            ValueError: it has no time zone, so it names no moment.
         """
         if value is None:
             return None

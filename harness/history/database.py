@@ -1,10 +1,10 @@
-"""The database of the history: a SQLite file, or PostgreSQL. It is made, migrated and opened here.
+"""Makes, migrates and opens the database of the history: a SQLite file, or PostgreSQL.
 
-    no file, or an empty database       its tables are made, if that is wanted
-    an older one                        SQLite: copied beside, then migrated; PostgreSQL: only `harness history migrate` changes it
-    a newer one, or another program's   refused by name
+    no file, or an empty database       makes its tables, on request
+    an older one                        SQLite: copies the file, then migrates it; PostgreSQL: only `harness history migrate` changes it
+    a newer one, or another program's   refuses it with an error
 
-Importing this module needs no library beyond the harness's own; opening a history does, and says which.
+Importing this module needs only the harness's own libraries. Opening a history needs more, and an error names a missing one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Migration:
 
     @property
     def words(self) -> str | None:
-        """A line for people on a history that was changed; None if there was none before."""
+        """A message that a history was migrated; None if there was none before."""
         return f"the history was migrated; as it was: {self.copy}" if self.copy is not None else None
 
 
@@ -82,7 +82,7 @@ class HistoryDatabase:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Yield a connection in one transaction that may write: all of the block, or nothing of it. Writers wait for each other.
+        """Yield a connection in one transaction that may write: the whole block is stored, or nothing of it. Writers wait for each other.
 
         Raises:
             SetupError: the database stays locked, is full, read-only or gone. Nothing of the block was stored.
@@ -132,13 +132,13 @@ def open_history(
 
     Args:
         url: a SQLite file or a PostgreSQL URL; None for `HARNESS_DATABASE`, else the user's own file.
-        create: make it where there is none.
-        migrate: bring an older SQLite file up to date; what was done stands in `migration`.
+        create: make it if there is none.
+        migrate: bring an older SQLite file up to date; `migration` of the result tells what was done.
         wait_s: seconds to wait for a process that writes.
         migrations: a folder with Alembic's migrations instead of the harness's own.
 
     Raises:
-        UsageError: there is none and `create` is False, or what is there is no history.
+        UsageError: there is none and `create` is False, or the database is no history.
         SetupError: a library is missing, a newer harness wrote it, it must be migrated first, or it cannot be opened.
     """
     address = parse_address(url)
@@ -155,7 +155,7 @@ def open_history(
         if found is Found.EMPTY and not create:
             raise _none_here(address)
         if found is Found.OLDER and (address.file is None or not migrate):
-            why = "a shared database is changed only on request" if address.file is None else "this changes none"
+            why = "a shared database migrates only on request" if address.file is None else "this command migrates none"
             raise SetupError(
                 f"{database.url} was made by an older harness, and {why}",
                 remedy=f"harness history migrate{address.argument}",

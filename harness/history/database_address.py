@@ -31,7 +31,7 @@ class DatabaseAddress:
 
     @property
     def shown(self) -> str:
-        """For people: without a password."""
+        """The address for people, without a password."""
         if self.file is not None:
             return str(self.file)
         hidden = re.sub(r"(://[^/@]*?:).*@", r"\1***@", self.url)  # a password may hold a slash that nobody escaped
@@ -39,7 +39,7 @@ class DatabaseAddress:
 
     @property
     def argument(self) -> str:
-        """For a command that is printed: ` --database X`, or nothing where the command finds it alone."""
+        """The option for a printed command: ` --database X`, or nothing if the command finds it without."""
         return "" if parse_address() == self else f" --database {shlex.quote(self.shown)}"
 
 
@@ -50,7 +50,7 @@ def parse_address(named: str | None = None) -> DatabaseAddress:
         named: a file or a URL; None for `HARNESS_DATABASE`, else the user's own file.
 
     Raises:
-        UsageError: the URL is of no database that the history can be in.
+        UsageError: the history cannot be in a database with this URL.
     """
     words = named or os.environ.get(VARIABLE) or ""
     if not words:

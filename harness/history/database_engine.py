@@ -1,8 +1,8 @@
-"""Connections to a history, each with one transaction, and how long it waits for another writer.
+"""Connections to a history: one transaction each, with a limit for the wait for another writer.
 
-SQLite keeps its rollback journal: the faster write-ahead log needs memory that all processes share, so on a network drive it breaks the
-file. A writer takes the lock at once (`BEGIN IMMEDIATE`): of two that had read first, only one could go on. In PostgreSQL writers take one
-advisory lock, so two that add the same run do not wait for each other in a circle.
+SQLite uses its rollback journal. The faster write-ahead log needs memory that all processes share, so it breaks the file on a network
+drive. A writer takes the lock at once (`BEGIN IMMEDIATE`): if two writers read first, only one of them could go on. In PostgreSQL all
+writers take one advisory lock, so that two that add the same run cannot deadlock.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def engine_for(address: DatabaseAddress, wait_s: float) -> Engine:
 
 @contextmanager
 def connected(engine: Engine, shown: str, *, writes: bool) -> Iterator[Connection]:
-    """Yield a connection in a transaction, which ends with the block: as a whole, or not at all if it raises.
+    """Yield a connection in a transaction. It commits at the end of the block, or rolls back if the block raises.
 
     Args:
         engine: made by `engine_for`.
@@ -76,7 +76,7 @@ def connected(engine: Engine, shown: str, *, writes: bool) -> Iterator[Connectio
             with connection.begin():
                 yield connection
         finally:
-            # A server that is gone refuses the goodbye as well; the first error says why.
+            # Closing fails too if the server is gone; the first error says why.
             with suppress(Exception):
                 connection.close()
 
@@ -84,7 +84,7 @@ def connected(engine: Engine, shown: str, *, writes: bool) -> Iterator[Connectio
 _POSTGRES_DEFAULTS = {
     "connect_timeout": 20,
     "application_name": "harness history",
-    # A server that vanished without a word is noticed after two minutes, not after two hours.
+    # Else it takes two hours, not two minutes, to notice that a server vanished.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 9,
@@ -115,12 +115,10 @@ def _postgres(address: DatabaseAddress) -> Engine:
 
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)  # noqa: S101  # the engine is for SQLite
-    # Python's module would begin transactions by its own rules, which differ between versions.
+    # Else Python's module begins transactions by its own rules, which differ between versions.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(
-        "PRAGMA cache_size = -65536"
-    )  # KiB: a large run spills later, and readers wait for a shorter time
+    connection.execute("PRAGMA cache_size = -65536")  # KiB: a large run spills to disk later, so readers wait less
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -129,7 +127,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _as_json(value: object) -> str:
-    # Escapes keep every text; a NUL and a lone surrogate are no text in PostgreSQL, escaped or not.
+    # PostgreSQL takes neither NUL nor a lone surrogate, escaped or not.
     return json.dumps(_storable(value), allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""Errors of SQLite, psycopg, SQLAlchemy and Alembic become one line each here."""
+"""Turns errors of SQLite, psycopg, SQLAlchemy and Alembic into one line each."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _POSTGRES = {
     "40P01": ("was changed by another process at the same time", "run the command again"),
     "40001": ("was changed by another process at the same time", "run the command again"),
     "25006": ("cannot be written: it is read-only", "ask for the server that takes writes"),
-    "42501": ("refuses", "ask its owner for the right to do it"),
+    "42501": ("does not permit that", "ask its owner for the permission"),
     "3D000": ("is not there", "make it: createdb"),
     "28P01": ("refuses the password", "see the user and the password in the URL, or in ~/.pgpass"),
     "28000": ("refuses the user", "see the user in the URL, and the server's pg_hba.conf"),
 }
 _POSTGRES_CLASSES = {
-    "08": ("was lost", f"{_NOTHING_LOST} unless it was adding's last moment: run the command again"),
+    "08": ("was lost", "run the command again: nothing is added twice"),
     "53": ("has no room left", f"free some room on its server; {_NOTHING_LOST}"),
-    "57": ("was lost: its server stops", f"run the command again; {_NOTHING_LOST} twice"),
+    "57": ("was lost: its server is stopping", "run the command again: nothing is added twice"),
     "58": ("was lost: its server failed", "run the command again"),
 }
 _CONNECTING = (
@@ -68,7 +68,7 @@ def database_errors(shown: str) -> Iterator[None]:
 
 
 def _foreign() -> tuple[type[Exception], ...]:
-    """The errors of all libraries; psycopg's are raised bare where rows are copied through it."""
+    """The errors of all libraries. psycopg raises its own errors directly when it copies rows."""
     kinds: tuple[type[Exception], ...] = (SQLAlchemyError, CommandError, sqlite3.Error)
     if "psycopg" in sys.modules:
         from psycopg import Error
@@ -78,7 +78,7 @@ def _foreign() -> tuple[type[Exception], ...]:
 
 
 def translated(error: BaseException, shown: str) -> HarnessError:
-    """Return the error for people that a foreign one stands for."""
+    """Return the harness's error for a foreign one."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
         what, remedy = _SQLITE.get((code or 0) & 0xFF, (f"fails: {_line(error)}", None))
@@ -89,7 +89,7 @@ def translated(error: BaseException, shown: str) -> HarnessError:
     if known is not None:
         return SetupError(f"{shown} {known[0]} ({_line(error)})", remedy=known[1])
     if not state and _is_connection(error):
-        # psycopg gives no state where a connection fails, or ends in the middle of a statement.
+        # psycopg gives no state if a connection fails, or ends in the middle of a statement.
         text = str(error)
         for words, named in _CONNECTING:
             if words in text:
@@ -111,7 +111,7 @@ def _is_connection(error: BaseException) -> bool:
 
 
 def _line(error: BaseException) -> str:
-    """The line that says most: libpq lists each address that it tried, the last one with its reason."""
+    """Return the most informative line: libpq lists each address that it tried, with the reason why it failed."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = next((line for line in lines if "failed:" in line), lines[0] if lines else type(error).__name__)
     _, found, reason = said.partition("FATAL:")

@@ -1,6 +1,6 @@
-"""Keeps how large a change was when it was accepted or refuted, and opens it again when it lies beyond that.
+"""Stores the size of a change when it is accepted or refuted, and reopens the change when it grows beyond that.
 
-A change found again keeps what was decided of it. Without this, a real regression near a refuted or accepted one would stay silent with it.
+A change found again keeps its decision. Without this module, that decision would also hide a larger regression at the same place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.records.history import Change, ChangeVerdict
 
 
 def decided_values(now: datetime) -> dict[str, Any]:
-    """Return the columns that keep what a change is at this moment, for an update of its row."""
+    """Return the columns that store the present size of a change, for an update of its row."""
     return {
         "decided_at": now,
         "decided_ratio": changes.c.ratio,
@@ -24,10 +24,10 @@ def decided_values(now: datetime) -> dict[str, Any]:
 
 
 def reopened_values(row: Any, again: Change, now: datetime) -> dict[str, Any]:
-    """Return the columns that make a known change a new question; none if what was decided of it still holds.
+    """Return the columns that reopen a known change; none if its decision still holds.
 
-    It is a new question if its whole interval now lies above that of the moment when it was refuted or accepted. A better known date or
-    size is none, nor is a larger improvement. A confirmed change that nobody accepted counts anyway.
+    A change is reopened if its whole interval now lies above the interval that was refuted or accepted. A more exact date or size does not
+    reopen it, nor does a larger improvement. A confirmed change that nobody accepted counts anyway.
 
     Args:
         row: the known change.

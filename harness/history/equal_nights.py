@@ -1,4 +1,4 @@
-"""The spread between runs, as nights on equal ground and with equal files show it."""
+"""The spread between runs, from nights with equal ground and equal files."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from harness.history.series_of_trial import belongs
 from harness.records.history import Series
 
 LEAST_RUNS = 5
-"""Of fewer, the spread is known so badly that a comparison which allows for it says nothing."""
+"""Fewer runs give so uncertain a spread that a comparison which allows for it says nothing."""
 
 
 def spread_of(
     series: Series, *, fingerprint: str | None, model_sha256: str, without: Collection[str] = ()
 ) -> BetweenRuns | None:
-    """Return how much runs of a series differ while nobody changes anything; None if too few nights tell.
+    """Return how much runs of a series differ while nobody changes anything; None with too few nights.
 
-    Nights are held against each other only if their files and all of their ground are the same.
+    Nights are compared only if their files and their whole ground are the same.
 
     Args:
         series: the series.
         fingerprint: only nights on this system build of the device.
         model_sha256: only nights with this model file.
-        without: ids of runs that must not count: those that the spread is to be used for.
+        without: ids of runs that must not count: those that are compared by means of the spread.
     """
     groups: dict[object, list[float]] = {}
     for one in series.estimates:
@@ -42,7 +42,7 @@ class NightlySpreads:
     """What the history knows of the spread between runs of phones, by pairs of cells.
 
     Args:
-        read: returns a device's series of the metric that is compared; called once for each device, when it is first asked for.
+        read: returns a device's series of the compared metric; called once for each device, when it is first needed.
         builds: the system build of each phone that both runs measured, by serial.
         without: ids of the runs that are compared.
     """

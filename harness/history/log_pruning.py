@@ -1,6 +1,6 @@
 """Removes the raw logs of a run's folder, and nothing else: its results, its own log and the ends of logs that the report shows stay.
 
-Nothing is followed that leads out of the folder: every step goes from an open folder to a name in it, never through a link.
+It never leaves the folder: every step goes from an open folder to a name in it, never through a link.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrunedLogs:
-    """What pruning a run's folder removed, or would remove."""
+    """What pruning a run's folder removed, or would remove in a dry run."""
 
     files: int
     size_bytes: int
@@ -46,14 +46,14 @@ def prune_logs(
     Args:
         path: the run's folder.
         run_id: the run that must be in it.
-        trials: ids of its trials; only folders of logs that bear their names are touched.
-        tails: paths of logs, relative to the folder, of which the end stays.
-        tail_bytes: so many bytes of each.
-        now: for the mark.
-        dry_run: remove nothing.
+        trials: ids of its trials; only log folders with their names are touched.
+        tails: paths of logs whose end stays, relative to the folder.
+        tail_bytes: how many bytes of each stay.
+        now: the moment to record in `logs/pruned.json`.
+        dry_run: only count.
 
     Raises:
-        UsageError: the folder is gone, holds no run, or another one.
+        UsageError: the folder is gone, or holds no run or another one.
         SetupError: another process writes the run, or a file cannot be removed.
     """
     manifest = read_manifest(path)
@@ -80,7 +80,7 @@ def prune_logs(
 
 
 def _folders_of(known: Collection[str], logs: int) -> list[str]:
-    """Names of the log folders that belong to trials; those of results that no longer count end in a number."""
+    """Return the log folders of trials. The folder of a result that no longer counts ends in a number."""
     found = []
     for name in sorted(os.listdir(logs)):
         trial, _, number = name.rpartition(".")
@@ -115,7 +115,7 @@ class _Removal:
                 if not stat.S_ISDIR(seen.st_mode):
                     self._file(f"{LOGS}/{place}/{one}", one, opened, seen)
                 elif not self._dry_run:
-                    with suppress(OSError):  # it holds something that stays
+                    with suppress(OSError):  # it holds a file that stays
                         os.rmdir(one, dir_fd=opened)
         if not self._dry_run:
             with suppress(OSError):

@@ -1,7 +1,7 @@
-"""The estimate of each series in one run, with what it was measured on. Pure.
+"""The estimate of each series in one run, with its ground. Pure.
 
-Only processes that count give an estimate (`harness.analysis.metrics`). A file that shares its name with another one of the same run has
-the beginning of its hash in the name of its series, as in the report: two files are no series.
+Only processes that count give an estimate (`harness.analysis.metrics`). If two files of a run share a name, each series gets the beginning
+of its file's hash in its name, as in the report: two files are not one series.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from harness.records.history import Ground, SeriesKey
 from harness.runs.run_store import Manifest
 
 FEWEST_FOR_INTERVAL = 3
-"""Processes. Two give an interval of a factor of ten and more, which tells nothing."""
+"""Processes. Two give an interval that spans a factor of ten or more, which is useless."""
 
 _AT_ONCE = 200_000
-"""Largest number of pairwise averages in one call: many more do not fit into a processor's cache."""
+"""Largest number of pairwise averages in one call: many more exceed a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,14 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightEstimates:
-    """The estimates of one run, and what gave none though it was measured."""
+    """The estimates of one run, and notes on measured cells without one."""
 
     estimates: tuple[Estimated, ...]
     notes: tuple[str, ...]
 
 
 def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimates:
-    """Return the estimate of each cell and metric that some process gives."""
+    """Return an estimate for each cell and metric with at least one value."""
     devices = {device.serial: device for device in manifest.devices}
     names = series_devices(manifest.devices)
     found: list[Estimated] = []
@@ -82,7 +82,7 @@ def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimate
                 and (value > 0 or metric.may_be_zero)
             ]
             values = [value for _, value in used]
-            # A series is compared by ratios: a level of zero has none.
+            # Series are compared by ratios, and a level of zero has none.
             if not values or centre(values) <= 0:
                 continue
             if purpose not in grounds:
@@ -119,7 +119,7 @@ def estimates_of(manifest: Manifest, results: Sequence[Result]) -> NightEstimate
 
 
 def _told_apart(results: Iterable[Result]) -> list[Result]:
-    """Results whose models have the beginning of their hash in their name where two files of the run share it."""
+    """Return the results. If two files of the run share a model name, the beginning of the hash is added to it."""
     every = list(results)
     hashes: dict[tuple[str, str | None], set[str]] = {}
     for result in every:
@@ -145,7 +145,7 @@ def _spread(values: Sequence[float]) -> float | None:
 
 
 def _with_intervals(found: Sequence[Estimated], samples: Sequence[Sequence[float]]) -> Iterable[Estimated]:
-    """Complete estimates by their intervals, those of one size together."""
+    """Add the intervals to the estimates, computed together for samples of equal size."""
     sizes: dict[int, list[int]] = {}
     for place, values in enumerate(samples):
         if len(values) >= FEWEST_FOR_INTERVAL and min(values) > 0:
@@ -160,7 +160,7 @@ def _with_intervals(found: Sequence[Estimated], samples: Sequence[Sequence[float
             ends.update(zip(part, zip(lows, highs, strict=True), strict=True))
     for place, one in enumerate(found):
         if place in ends:
-            # The interval is of the centre by ranks, which may lie a little beside the median.
+            # The interval belongs to the rank-based centre, which may differ a little from the median.
             low, high = ends[place]
             yield replace(one, ci_low=min(low, one.value), ci_high=max(high, one.value))
         else:
@@ -168,7 +168,7 @@ def _with_intervals(found: Sequence[Estimated], samples: Sequence[Sequence[float
 
 
 def _ground(manifest: Manifest, device: DeviceInfo | None, results: Sequence[Result]) -> Ground:
-    """Return the ground of the processes that give an estimate. Others say nothing of it: whether a profile failed changes no latency."""
+    """Return the ground of the processes that give an estimate. Others do not matter: a failed profile changes no latency."""
     return Ground(
         fingerprint=device.fingerprint if device is not None else None,
         governor=_governor(device, (result.conditions.settings_observed for result in results)),
@@ -179,7 +179,7 @@ def _ground(manifest: Manifest, device: DeviceInfo | None, results: Sequence[Res
 
 
 def _governor(device: DeviceInfo | None, seen: Iterable[Mapping[str, str]]) -> str | None:
-    """The governors of each frequency domain; `a|b` where a domain had several. What trials saw goes before what the device began with."""
+    """Return the governors of each frequency domain; `a|b` if a domain had several. What trials saw overrides what the run found first."""
     observed: dict[str, set[str]] = {}
     for settings in seen:
         for key, value in settings.items():
@@ -197,13 +197,13 @@ def _config(device: DeviceInfo | None) -> str | None:
 
 
 def _asked(results: Sequence[Result]) -> str:
-    """Hash what the suite asked of the processes, beside what names the series and the files."""
+    """Hash what the suite asked of the processes, apart from the series key and the files."""
     asked = {
         json.dumps(
             {
                 "purpose": str(
                     result.trial.purpose
-                ),  # of memory: processes for it print other numbers than those for latency
+                ),  # processes for memory print other numbers of it than those for latency
                 "run": asdict(result.trial.run),
                 "inputs": result.trial.model.asked,
                 "delegate": [result.trial.delegate.name, sorted(result.trial.delegate.options.items())],

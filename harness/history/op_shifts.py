@@ -15,13 +15,13 @@ from harness.records import DeviceInfo, Purpose, Status
 from harness.records.history import Change, NightEstimate, Series, SeriesKey
 
 _NIGHTS = 3
-"""Nights on each side, as far as there are so many: a single night's profile says little."""
+"""Nights on each side, or fewer if there are not as many: a single night's profile says little."""
 _MOST = 3
 _OF_LATENCY = (Metric.INFERENCE_AVG, Metric.MEDIAN, Metric.P5, Metric.P95)
 
 
 def op_shifts(connection: Connection, change: Change, series: Series) -> tuple[OpShift, ...]:
-    """Return the ops that moved most in the direction of a change; nothing if its nights were not profiled, or it is not of the latency.
+    """Return the ops that moved most in the direction of a change; none if its nights have no profile, or its metric is no latency.
 
     Args:
         connection: to the history.
@@ -46,7 +46,7 @@ def op_shifts(connection: Connection, change: Change, series: Series) -> tuple[O
 
 
 def _costs(connection: Connection, key: SeriesKey, nights: Sequence[NightEstimate]) -> dict[tuple[str, str], float]:
-    """Return the median cost of each op over the processes profiled in some nights. An op that runs several times costs their sum."""
+    """Return the median cost of each op over the processes profiled in some nights. An op that runs several times has the sum."""
     ran = _serials(connection, key.device, nights)
     models = {one.run_id: one.model_sha256 for one in nights}
     query = (
@@ -84,7 +84,7 @@ def _costs(connection: Connection, key: SeriesKey, nights: Sequence[NightEstimat
 
 
 def _serials(connection: Connection, name: str, nights: Sequence[NightEstimate]) -> dict[str, str]:
-    """Return the serial of a series' device in each of some runs: that of a virtual one differs from night to night."""
+    """Return the serial of a series' device in each of some runs: a virtual device has another one each night."""
     query = select(runs.c.run_id, devices).join(devices, devices.c.run == runs.c.id)
     there: dict[str, list[DeviceInfo]] = {}
     for row in connection.execute(query.where(runs.c.run_id.in_([one.run_id for one in nights]))):

@@ -1,4 +1,4 @@
-"""Which runs of the history have raw logs that are old enough to go, and which kept files experiments still need."""
+"""Finds the runs whose raw logs are old enough to remove, and the kept files that experiments still need."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OldRun:
 
 
 def old_runs(db: HistoryDatabase, before: datetime) -> tuple[OldRun, ...]:
-    """Return the runs that began before a moment and whose logs were not removed since they were added, oldest first.
+    """Return the runs that began before a moment and still have logs as far as the history knows, oldest first.
 
     Raises:
         SetupError: the database cannot be read.
@@ -43,7 +43,7 @@ def old_runs(db: HistoryDatabase, before: datetime) -> tuple[OldRun, ...]:
 
 
 def mark_pruned(db: HistoryDatabase, run_id: str, now: datetime) -> None:
-    """Note that a run's raw logs were removed.
+    """Record that a run's raw logs were removed.
 
     Raises:
         SetupError: the database cannot be written.
@@ -53,7 +53,7 @@ def mark_pruned(db: HistoryDatabase, run_id: str, now: datetime) -> None:
 
 
 def needed_files(db: HistoryDatabase) -> frozenset[str]:
-    """Return the hashes of the models and binaries that an experiment on an open regression may take: those of the nights around it.
+    """Return the hashes of the models and binaries that an experiment on an open regression may need: those of the nights around it.
 
     Raises:
         SetupError: the database cannot be read.
@@ -77,7 +77,7 @@ def needed_files(db: HistoryDatabase) -> frozenset[str]:
 
 
 def forget_files(db: HistoryDatabase, hashes: frozenset[str]) -> None:
-    """Note that kept files are gone.
+    """Record that kept files are gone.
 
     Raises:
         SetupError: the database cannot be written.

@@ -8,7 +8,7 @@ from harness.errors import UsageError
 
 
 def parse_labels(words: Iterable[str]) -> dict[str, str]:
-    """Read labels; of several with one key, the last counts.
+    """Read labels; the last one with a key counts.
 
     Args:
         words: each `KEY=VALUE`.

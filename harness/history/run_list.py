@@ -25,12 +25,12 @@ class ListedRun:
     finished: bool
     labels: Mapping[str, str]
     path: str
-    """Its folder when it was added."""
+    """Its folder at the time when it was added."""
     logs_pruned: bool
 
     @property
     def there(self) -> bool:
-        """Whether its folder is still there, seen from this machine."""
+        """Whether its folder still exists, seen from this machine."""
         try:
             return Path(self.path).is_dir()
         except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """A run as rows of the history's tables. Pure: reads no file, knows no database.
 
-What a database does not take becomes unknown: infinite numbers and those that are no number, and integers beyond the column's size.
+A number that a database does not take becomes unknown: infinity, NaN, and an integer beyond the column's size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _INT32 = 2**31
 
 
 def unstorable(manifest: Manifest, results: Iterable[Result]) -> str | None:
-    """Say what of a run has no place in any database, whatever is done to it; None if all has."""
+    """Name the first value of a run that no database can store; None if there is none."""
     for what, began, numbers in (
         ("the run", manifest.started_at, ()),
         *(
@@ -36,11 +36,11 @@ def unstorable(manifest: Manifest, results: Iterable[Result]) -> str | None:
         ),
     ):
         if began.tzinfo is None:
-            return f"{what} began at {began}, in no time zone"
+            return f"{what} began at {began}, without a time zone"
         try:
             began.astimezone(UTC)
         except OverflowError:
-            return f"{what} began at {began}, which is no time in UTC"
+            return f"{what} began at {began}, which is out of range in UTC"
         if any(_integer(number) is None for number in numbers):
             return f"{what} has a number beyond 32 bits"
     return None
@@ -52,9 +52,9 @@ def run_row(manifest: Manifest, *, path: Path, digest: str, results: int, finish
     Args:
         manifest: its manifest.
         path: its folder.
-        digest: of what is stored of it.
+        digest: hash of the files that its rows come from.
         results: number of its results.
-        finished: whether no trial is left.
+        finished: whether all trials ran.
         added_at: now.
     """
     return {
@@ -127,7 +127,7 @@ def trial_row(result: Result, run: int) -> Row:
 
 
 def op_values(results: Iterable[Result], trials: Mapping[str, int]) -> Iterator[OpValues]:
-    """Yield the rows of all ops, with texts as they are stored.
+    """Yield the rows of all ops, with texts in their stored form.
 
     Args:
         results: results with ops or without.

@@ -1,4 +1,4 @@
-"""Which revision of the tables a database has, and how it gets the newest. Alembic's migrations lie in `migrations/`."""
+"""Finds the revision of a database's tables, and migrates them to the newest. Alembic's migrations are in `migrations/`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.history.database_address import DatabaseAddress
 from harness.history.tables import metadata
 
 VERSION_TABLE = "history_revision"
-"""Not Alembic's own name for it: another program may keep its tables in the same PostgreSQL database."""
+"""Not Alembic's default name: another program may use that in the same PostgreSQL database."""
 SHIPPED = Path(__file__).parent / "migrations"
 
 
@@ -52,7 +52,7 @@ class Revisions:
 
     @property
     def newest(self) -> str:
-        """The revision that this harness makes."""
+        """The revision of this harness."""
         return self.known[0]
 
     def look(self, connection: Connection, shown: str) -> Found:
@@ -64,7 +64,7 @@ class Revisions:
 
         Raises:
             SetupError: a newer harness wrote it.
-            UsageError: it is another program's.
+            UsageError: it belongs to another program.
         """
         revision = revision_of(connection)
         if revision is None:
@@ -80,10 +80,10 @@ class Revisions:
         return Found.OLDER
 
     def bring_up_to_date(self, connection: Connection, address: DatabaseAddress) -> Migration:
-        """Give a database the newest tables. A SQLite file that holds a history is copied beside first.
+        """Migrate a database to the newest tables. A SQLite file that holds a history is copied first.
 
         Args:
-            connection: to it, in a transaction that writes; another process may have migrated it before that began.
+            connection: to it, in a transaction that writes; another process may have migrated it already.
             address: its address.
 
         Raises:
@@ -108,16 +108,16 @@ def revision_of(connection: Connection) -> str | None:
 def _refuse_strangers(connection: Connection, shown: str) -> None:
     there = set(inspect(connection).get_table_names())
     if connection.dialect.name == "postgresql":
-        there &= set(metadata.tables)  # a lab may keep other things in the same database
+        there &= set(metadata.tables)  # a lab may keep other tables in the same database
     if there:
         raise UsageError(
-            f"{shown} is another program's: it has a table {min(there)}, and no history",
+            f"{shown} belongs to another program: it has a table {min(there)}, and no history",
             remedy="name another one: --database",
         )
 
 
 def _copied(file: Path, newest: str) -> Path:
-    """Copy a database beside itself, by SQLite's own means: reading the file would give up the locks of this process."""
+    """Copy a database into the same folder, with SQLite's backup: reading the file directly would drop this process's locks."""
     place = file.with_name(f"{file.name}.before-{newest}")
     number = 1
     while place.exists():

@@ -9,10 +9,10 @@ from harness.records.history import SeriesKey
 
 
 def series_devices(devices: Iterable[DeviceInfo]) -> dict[str, str]:
-    """Return the name of each device of a run in its series, by serial. It is what `--device` takes.
+    """Return the name of each device of a run in its series, by serial. `--device` takes this name.
 
-    A phone is its serial. A virtual device's serial is only its port, where another profile may sit the next time: it is its profile,
-    `virtual:PROFILE`. Of several with one profile, the second is `virtual:PROFILE#2`.
+    A phone is named by its serial. A virtual device is named by its profile, `virtual:PROFILE`, because its serial is only a port, which
+    another profile may have the next time. The second device with the same profile is `virtual:PROFILE#2`.
     """
     names: dict[str, str] = {}
     counts: dict[str, int] = {}
@@ -24,12 +24,12 @@ def series_devices(devices: Iterable[DeviceInfo]) -> dict[str, str]:
 
 
 def name_with_hash(model: ModelRef) -> str:
-    """Return the name of a model that shares its name with another file of its run."""
+    """Return the series name of a model whose name another file of its run has, too."""
     return f"{model.name} [{model.sha256[:8]}]"
 
 
 def belongs(trial: Trial, key: SeriesKey, devices: Mapping[str, str]) -> bool:
-    """Return whether a trial gives a series its numbers.
+    """Return whether a trial belongs to a series.
 
     Args:
         trial: a trial of a run.

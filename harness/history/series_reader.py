@@ -1,4 +1,4 @@
-"""Reads series of estimates from the history: three queries, however many series and nights there are."""
+"""Reads series of estimates from the history, with three queries for any number of series and nights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.records.asked import model_label
 from harness.records.history import Ground, NightEstimate, Series, SeriesKey, Unit
 
 _MOST_NAMED = 5000
-"""Up to so many series are named in the query; of more, all are read and the others left out."""
+"""A query names at most this many series. For more, it reads all series and drops the unwanted ones."""
 _KEYS = ("device", "model", "delegate")
 
 
@@ -51,11 +51,11 @@ def read_series(
         connection: to the history.
         metrics: only these; None for all.
         device, model, delegate: only these, as in the selections of `harness compare`: values may hold `*` and `?`, an exact name wins,
-            and `gpu` is also the gpu with options.
+            and `gpu` also matches the gpu with options.
         since, until: only runs that began in this range, both ends included.
 
     Raises:
-        UsageError: no series has such a device, model or delegate: the message names the nearest; or those have none of the metrics.
+        UsageError: no series has such a device, model or delegate (the message suggests a similar one), or those have none of the metrics.
     """
     chosen = chosen_series(connection, metrics=metrics, where={"device": device, "model": model, "delegate": delegate})
     nights = _runs(connection, since, until)
@@ -107,7 +107,7 @@ def chosen_series(
             left = _narrowed(left, name, pattern)
     except UsageError:
         if metrics is not None:
-            # If the names are right, only the metrics are missing; else this says which name is wrong.
+            # If the names are right, only the metrics are missing; else this call names the wrong one.
             there = sorted({one.key.metric for one in chosen_series(connection, where=where).values()})
             words = ", ".join(f"{name}={pattern}" for name, pattern in patterns.items())
             raise UsageError(

@@ -1,7 +1,7 @@
-"""Tables of the history, for SQLite and PostgreSQL. The migrations make them; a test holds both against each other.
+"""Tables of the history, for SQLite and PostgreSQL. The migrations make them; a test compares the two.
 
-A night's estimates are stored beside the trials that they come from, so that a check over a year reads some thousand rows. Raw logs stay in
-the run's folder, which `runs.path` names.
+The history stores a night's estimates beside their trials, so that a check over a year reads only some thousand rows. Raw logs stay in the
+run's folder, which `runs.path` names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ metadata = MetaData(
     }
 )
 
-# SQLite numbers rows by itself only where the key is INTEGER.
+# SQLite numbers rows by itself only if the key is INTEGER.
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
 runs = Table(
@@ -50,7 +50,7 @@ runs = Table(
     Column("added_at", Moment, nullable=False),
     Column("logs_pruned_at", Moment),
 )
-"""`digest` is of the results that are stored: a resumed run has another one, and then its rows are replaced in one transaction."""
+"""`digest` is a hash of the files that the rows come from. If a resumed run has another one, one transaction replaces its rows."""
 
 labels = Table(
     "labels",
@@ -201,6 +201,6 @@ changes = Table(
     Column("mended_since", Moment),
     Column("notes", JSON, nullable=False),
 )
-"""`decided_*` is the change as it was when it was last accepted or refuted: what lies beyond that is a new question."""
+"""`decided_*` is the size of the change when it was last accepted or refuted; growth beyond it reopens the change."""
 
 Index("ix_changes_first_bad_at", changes.c.first_bad_at)

@@ -111,7 +111,7 @@ def test_an_older_history_is_left_as_it_is(tmp_path: Path, state: Path, monkeypa
     monkeypatch.setattr(schema_revisions.Revisions, "look", lambda *_: schema_revisions.Found.OLDER)
     done = harness("compare", base, slower)
     assert done.returncode == 0
-    assert "made by an older harness, and this changes none (harness history migrate)" in done.stderr
+    assert "made by an older harness, and this command migrates none (harness history migrate)" in done.stderr
     assert file.read_bytes() == before
     assert harness("compare", base, slower, "--database", file).returncode == 3
 

@@ -158,10 +158,10 @@ def test_the_same_files_on_both_nights_are_no_question(nights: Nights, db: Histo
     change = suspected(db, series, 1)
     done = harness("history", "confirm", change.id, "--database", tmp_path / "history.db")
     assert done.returncode == 3
-    assert "the same files before and after: the change is not one of model or binary" in done.stderr
+    assert "the same files before and after, so neither caused the change" in done.stderr
 
 
 def test_a_change_that_nobody_knows(db: HistoryDatabase, tmp_path: Path) -> None:
     done = harness("history", "confirm", "nobody", "--database", tmp_path / "history.db")
     assert done.returncode == 2
-    assert "knows no change nobody" in done.stderr
+    assert "has no change nobody" in done.stderr

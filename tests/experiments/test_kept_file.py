@@ -77,7 +77,7 @@ def test_what_is_no_hash_names_no_file(word: str) -> None:
     def refuse(_: str) -> Path | None:
         raise AssertionError("no file may be looked for by that word")
 
-    with pytest.raises(FileGone, match="not known by its content"):
+    with pytest.raises(FileGone, match="has no known SHA-256"):
         model(word, kept=refuse)
 
 

@@ -42,7 +42,7 @@ def test_files_that_came_and_went_between_the_margins_are_those_of_the_date() ->
 
 def test_the_same_files_on_both_sides_cannot_be_told_apart() -> None:
     nights = [night(number) for number in range(9)]
-    with pytest.raises(NothingToRun, match="same files before and after: the change is not one of model or binary"):
+    with pytest.raises(NothingToRun, match="same files before and after, so neither caused the change"):
         sides_of(change(nights, 4), series(*nights))
 
 

@@ -177,7 +177,7 @@ def test_an_older_copy_of_a_run_takes_nothing_away(history: HistoryDatabase, tmp
     more(run, *results[5:])
     add_run(history, run, {"commit": "abc"})
     before = everything(history)
-    with pytest.raises(UsageError, match="knows 6 results of the run monday that this folder lacks"):
+    with pytest.raises(UsageError, match="lacks 6 results of the run monday that the history holds"):
         add_run(history, copy, {"commit": "def"})
     assert everything(history) == before
 
@@ -186,7 +186,7 @@ def test_another_run_of_the_same_id_is_refused(history: HistoryDatabase, tmp_pat
     add_run(history, write_run(tmp_path / "monday", some_results()))
     before = everything(history)
     other = write_run(tmp_path / "other", some_results(2.0), run_id="monday", started_at=BEGAN + timedelta(days=1))
-    with pytest.raises(UsageError, match="knows another run of the id monday"):
+    with pytest.raises(UsageError, match="holds another run with the id monday"):
         add_run(history, other)
     assert everything(history) == before
 

@@ -150,7 +150,7 @@ def test_evidence_has_a_finite_interval_and_a_change(connection: Connection) -> 
     check(connection, change(60, id="mine"))
     with pytest.raises(ValueError, match="finite"):
         record_evidence(connection, "mine", ChangeVerdict.CONFIRMED, replace(experiment(), ci_high=float("inf")))
-    with pytest.raises(UsageError, match="knows no change mime"):
+    with pytest.raises(UsageError, match="has no change mime"):
         record_evidence(connection, "mime", ChangeVerdict.CONFIRMED, experiment())
 
 
@@ -230,7 +230,7 @@ def test_what_is_muted_until_a_day_counts_from_then_on(connection: Connection) -
 
 
 def test_an_unknown_id_is_refused_with_near_ones(connection: Connection) -> None:
-    with pytest.raises(UsageError, match=r"knows no change x \(it knows none: harness history check\)"):
+    with pytest.raises(UsageError, match=r"has no change x \(it has none: harness history check\)"):
         change_log.accept(connection, "x", NOW)
     check(connection, change(60, id="a1b2c3"))
     with pytest.raises(UsageError, match=r"did you mean a1b2c3\?"):

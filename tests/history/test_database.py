@@ -150,7 +150,7 @@ def test_an_older_history_is_refused_where_nothing_may_be_changed(tmp_path: Path
     file = tmp_path / "history.db"
     open_history(str(file)).close()
     before = file.read_bytes()
-    with pytest.raises(SetupError, match="made by an older harness, and this changes none"):
+    with pytest.raises(SetupError, match="made by an older harness, and this command migrates none"):
         open_history(str(file), migrate=False, migrations=later)
     assert [one.name for one in tmp_path.iterdir()] == ["history.db"]
     assert file.read_bytes() == before
@@ -196,7 +196,7 @@ def test_what_is_no_history_is_refused_and_left_alone(tmp_path: Path) -> None:
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE songs (name TEXT)")
     before = other.read_bytes()
-    with pytest.raises(UsageError, match="another program's: it has a table songs"):
+    with pytest.raises(UsageError, match="belongs to another program: it has a table songs"):
         open_history(str(other))
     assert other.read_bytes() == before
     with pytest.raises(UsageError, match="is a folder"):
@@ -212,7 +212,7 @@ def test_other_tables_of_a_postgresql_database_are_no_hindrance_but_our_names_ar
         connection.execute("CREATE TABLE songs (name TEXT)")
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
         connection.execute("CREATE TABLE trials (name TEXT)")
-        with pytest.raises(UsageError, match="another program's: it has a table trials"):
+        with pytest.raises(UsageError, match="belongs to another program: it has a table trials"):
             open_history(postgres_url)
         connection.execute("DROP TABLE trials")
     open_history(postgres_url).close()
