@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.api.run_watcher import RunWatcher
 from harness.devices.adb_target import AdbTarget
 from harness.devices.device_config import load_device_configs
 from harness.experiments import nightly_run
@@ -23,6 +24,7 @@ from harness.files.user_folders import nightly_lock_file
 from harness.history.change_log import known_changes, record_evidence
 from harness.history.database import open_history
 from harness.history.series_reader import read_series
+from harness.records import Trial
 from harness.records.history import ChangeVerdict, Evidence
 from harness.runs.run_store import load_run
 from harness.virtual.farm import VirtualFarm
@@ -98,6 +100,26 @@ def test_suites_go_into_the_history_and_one_that_cannot_run_does_not_stop_the_ne
     code, document, _ = nightly(tmp_path, good, "--device", device)
     assert code == 0
     assert document["check"]["nights"] == 3
+
+
+def test_a_wrong_suite_is_named_once_before_anything_runs(
+    tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    heard: list[str] = []
+
+    class Listener(RunWatcher):
+        def started(self, trial: Trial) -> None:
+            heard.append(trial.model.path)
+
+        def warning(self, message: str) -> None:
+            heard.append(message)
+
+    suites = [suite(tmp_path, "good"), suite(tmp_path, "bad", model="missing.tflite")]
+    plan = nightly_run.NightPlan(suites=tuple(map(str, suites)), devices=(device,), database=str(tmp_path / "x.db"))
+    night = nightly_run.nightly(plan, Listener())
+    assert [one.error is None for one in night.suites] == [True, False]
+    assert [("missing.tflite" in word, "cnn_fp32.tflite" in word) for word in heard] == [(True, False), (False, True)]
 
 
 def test_without_a_device_nothing_is_left_and_nothing_is_good(tmp_path: Path, device: str) -> None:
