@@ -122,7 +122,7 @@ def test_a_slower_program_is_found_dated_and_confirmed(lab: Lab, database: Path)
 def test_a_program_of_another_hash_alone_is_refuted(lab: Lab, database: Path) -> None:
     """A suspicion that something else made, which no series of four nights would survive: the experiment says that the files are alike."""
     with opened(database) as db:
-        nights = added(db, [*lab.nights[:FIRST_BAD], lab.same], UNDISTURBED)
+        nights = added(db, [*lab.nights[:FIRST_BAD], lab.same])
         change = suspected(db, nights, FIRST_BAD)
     done = harness(
         "history",

@@ -74,12 +74,12 @@ def measured(suite: Path, serial: str, binary: Path, out: Path, number: int) -> 
     return dated(out, number)
 
 
-def added(db: HistoryDatabase, runs: list[Path], metric: str = "inference_avg") -> Series:
-    """Add the nights, and return their series of a metric."""
+def added(db: HistoryDatabase, runs: list[Path]) -> Series:
+    """Add the nights, and return their series of the metric that a busy machine leaves as it is."""
     for run in runs:
         add_run(db, run)
     with db.read() as connection:
-        (found,) = read_series(connection, metrics=[metric])
+        (found,) = read_series(connection, metrics=[UNDISTURBED])
     return found
 
 

@@ -18,7 +18,6 @@ from harness.records.history import ChangeVerdict
 from harness.virtual.farm import VirtualFarm
 from tests.experiments.measured_nights import (
     SLOWER,
-    UNDISTURBED,
     added,
     measured,
     program,
@@ -95,7 +94,7 @@ def test_a_slow_program_is_confirmed_and_the_evidence_kept(nights: Nights, db: H
 def test_a_program_of_another_hash_that_does_the_same_is_refuted(
     nights: Nights, db: HistoryDatabase, tmp_path: Path
 ) -> None:
-    series = added(db, list(nights.runs[:2]), UNDISTURBED)
+    series = added(db, list(nights.runs[:2]))
     change = suspected(db, series, 1)
     (tried,) = confirm_open(db, [change], 30.0, folder=tmp_path)
     assert tried.confirmation is not None
