@@ -72,10 +72,10 @@ def _random(
     if facts.dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
     if facts.dtype == "object":
-        raise UsageError(f"the input {facts.name!r} holds text, of which nobody can guess a sample")
+        raise UsageError(f"the input {facts.name!r} holds text, which has no random samples")
     dtype = np.dtype(facts.dtype)
     if dtype.kind == "c":
-        raise UsageError(f"the input {facts.name!r} holds complex numbers, which benchmark_model cannot be fed")
+        raise UsageError(f"the input {facts.name!r} holds complex numbers, which benchmark_model does not take")
     if dtype.kind == "f":
         low, high = limits or (-1, 1)
         return rng.uniform(low, high, shape).astype(dtype)

@@ -51,7 +51,7 @@ def checked_kind(request: ConversionRequest) -> SourceKind:
         if variant not in VARIANTS:
             raise UsageError(f"there is no variant {variant!r}", remedy=f"there are {', '.join(VARIANTS)}")
     if not request.variants:
-        raise UsageError(f"no variant of {request.name} is asked for", remedy=f"there are {', '.join(VARIANTS)}")
+        raise UsageError(f"no variant of {request.name} is named", remedy=f"name some of {', '.join(VARIANTS)}")
     if request.batch < 1:
         raise UsageError(f"the batch is {request.batch}; it must be at least 1")
     for name, shape in request.inputs.items():

@@ -135,7 +135,7 @@ def load_keras(
             if unknown is None:
                 raise
             raise ModelFailed(
-                f"{name}: Keras does not know {file.named(unknown[1])}: it is code of its own", remedy=_OTHER_WAY
+                f"{name}: Keras does not know {file.named(unknown[1])}: it is custom code", remedy=_OTHER_WAY
             ) from error
         float_model = _without_wrappers(model, file)
         float_model = _in_float32(float_model, keras)

@@ -105,7 +105,7 @@ def _kept(part: Path, seen: str, address: ModelAddress, required: str | None) ->
     if required is None and address.file_name.endswith(".tflite"):
         with part.open("rb") as stream:
             if stream.read(8)[4:] != b"TFL3":  # such as the sign-in page of a hotel's network
-                raise SetupError(f"{address.text} is no .tflite file", remedy="see the address; nothing was kept")
+                raise SetupError(f"{address.text} is no .tflite file", remedy="check the address; nothing was kept")
     place = cached_path(address, seen)
     place.parent.mkdir(parents=True, exist_ok=True)
     put_in_place(part, place, durable=True)

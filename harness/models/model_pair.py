@@ -105,7 +105,7 @@ def _matched(what: str, ours: Sequence[ShownTensor], theirs: Sequence[ShownTenso
         notes.append(f"only in one of the models, not compared: {', '.join(map(repr, left))}")
         return {name: name for name in shared}
     raise UsageError(
-        f"the models have unlike {what}: {_listed(ours)}, and {_listed(theirs)}",
+        f"the models have different {what}: {_listed(ours)}, and {_listed(theirs)}",
         remedy="compare variants of one source",
     )
 

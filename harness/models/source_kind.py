@@ -53,7 +53,7 @@ def source_kind(path: Path, name: str) -> SourceKind:
         what = other_format(path)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}", remedy=_TAKEN) from None
-    raise UsageError(f"{name} is no source for a conversion: it is {what}", remedy=_TAKEN)
+    raise UsageError(f"{name} cannot be converted: it is {what}", remedy=_TAKEN)
 
 
 def source_hash(path: Path) -> str:

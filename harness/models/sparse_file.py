@@ -107,7 +107,7 @@ def _all_taken(path: Path) -> tuple[str, ...]:
             continue
         taken = find_delegated(part, number, str(path), signature, {}, 1)
         if taken is None:
-            raise ModelFailed("what XNNPACK takes of it without its zeros could not be found out")
+            raise ModelFailed("cannot tell what XNNPACK takes of it without its zeros")
         left = sum(index not in taken for index in unpack)
         if left:
             raise ModelFailed(f"XNNPACK leaves {left} of {len(unpack)} pruned layers to the built-in kernels")

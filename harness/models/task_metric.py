@@ -137,7 +137,7 @@ def _count_of_classes(sample: tuple[int, ...], output: str | None, metric: str) 
             f"the output {output!r} is one number; {metric} takes one score for each class", remedy=own[3:]
         )
     if classes <= _TOP[metric]:
-        raise UsageError(f"of {classes} classes {metric} is always right", remedy="--metric top1")
+        raise UsageError(f"with {classes} classes {metric} is always right", remedy="--metric top1")
     return classes
 
 

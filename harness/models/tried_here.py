@@ -38,7 +38,7 @@ def tried(path: Path, contents: ModelContents, graph: Graph) -> tuple[Finding, .
         done = _tried("cpu", "info", f"LiteRT {_version()} allocates it here with its built-in kernels")
         return (done, *_xnnpack(path, graph))
     if _NO_FLATBUFFER in error.message:
-        raise ModelFailed(f"{path} is damaged: LiteRT does not take it as a model")
+        raise ModelFailed(f"{path} is damaged: LiteRT does not accept it as a model")
     op, why = _blamed(error, graph)
     found = list(needs_flex(contents, tried=True))
     if op is None or op not in contents.select_tf_ops:  # else it is said already, with the remedy
@@ -90,9 +90,7 @@ def _xnnpack(path: Path, graph: Graph) -> Iterator[Finding]:
                 remedy="delegate `cpu`, or convert it otherwise",
             )
         else:
-            yield _tried(
-                "xnnpack", "info", "what XNNPACK takes could not be found out: the model did not run here on zeros"
-            )
+            yield _tried("xnnpack", "info", "cannot tell what XNNPACK takes: the model did not run here on zeros")
         return
     total, kernels = len(subgraph.operators), delegate_kernels(partitions(subgraph, delegated))
     left = Counter(operator_name(node) for index, node in enumerate(subgraph.operators) if index not in delegated)

@@ -121,7 +121,7 @@ def _refuse_twins(trials: Sequence[Trial]) -> None:
     for trial in trials:
         if seen.setdefault(trial.trial_id, trial) is not trial:
             raise UsageError(
-                f"the suite asks the same twice: {trial.model.label}, {trial.delegate.label}, {trial.cpus.label}"
+                f"the suite asks for the same trial twice: {trial.model.label}, {trial.delegate.label}, {trial.cpus.label}"
             )
 
 

@@ -76,7 +76,7 @@ def _find(entry: ModelPattern, index: int, text: str, file: Path, found: dict[st
             raise wrong(error.message, error.remedy, error.keys) from None
         known = found.get(ref.name)
         if known is not None and known != ref:
-            files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, asked in two ways"
+            files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, with different settings"
             raise wrong(f"two models are called {ref.name!r}: {files}", "give one of them a name")
         found[ref.name] = ref
 

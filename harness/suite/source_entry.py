@@ -155,7 +155,7 @@ class AccuracyEntry(StrictEntry):
             one: LimitsEntry | None = getattr(self, name)
             if one is not None and one.argmax is not None and self.samples < MANY_SAMPLES:
                 raise ValueError(
-                    f"{name}.argmax is a share that {self.samples} samples cannot tell: give `samples: {MANY_SAMPLES}` or more, "
+                    f"{name}.argmax needs at least {MANY_SAMPLES} samples, not {self.samples}: give `samples: {MANY_SAMPLES}` or more, "
                     "or leave `argmax` out"
                 )
         return self

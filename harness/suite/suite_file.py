@@ -260,7 +260,7 @@ def find_suite(name: str) -> Path:
         if candidate.is_file() and path.parent in (Path(), Path("suites")):
             return candidate
     shipped = ", ".join(sorted(f"suites/{file.name}" for file in bundled.glob("*.yaml")))
-    raise UsageError(f"{name}: no such suite file", remedy=f"with the harness come: {shipped}")
+    raise UsageError(f"{name}: no such suite file", remedy=f"the harness ships {shipped}")
 
 
 def load_suite(path: Path) -> LoadedSuite:
