@@ -1,4 +1,4 @@
-"""Puts what converters say into one line with the op and the remedy. Their own messages have tens of thousands of characters.
+"""Turns the messages of converters, which have tens of thousands of characters, into one line with the op and the remedy.
 
 Words: TensorFlow 2.19 to 2.21 (lite/python/convert.py, lite/toco), litert-quantizer 0.11.
 """
@@ -58,8 +58,8 @@ def explained_death(died: WorkerDied, *, variant: str, loops: bool, recurrent: S
     Args:
         died: what happened.
         variant: the one that was made.
-        loops: whether the source has loops, as recurrent layers do that are not unrolled.
-        recurrent: names of its recurrent layers, where they are known.
+        loops: whether the source has loops: recurrent layers that are not unrolled have.
+        recurrent: names of its recurrent layers, if they are known.
     """
     if died.signal_name == "SIGKILL":
         return ModelFailed(

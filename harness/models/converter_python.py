@@ -36,7 +36,7 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConverterPython:
-    """A Python, and the versions of what it holds; None for what it does not hold."""
+    """A Python, and the versions of its packages; None for those that are not installed."""
 
     program: str
     tensorflow: str | None = None
@@ -104,7 +104,7 @@ class ConverterPython:
 
 
 def find_converter_python(*wanted: str) -> ConverterPython:
-    """Ask the Pythons that `HARNESS_MODELS_PYTHON` names, or this one, for what they hold.
+    """Look into the Pythons that `HARNESS_MODELS_PYTHON` names, or into this one.
 
     Args:
         wanted: attributes of `ConverterPython`.

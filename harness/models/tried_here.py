@@ -1,4 +1,4 @@
-"""Tries a model on this host: does LiteRT allocate it, and how much of it does XNNPACK take? Each try is a process of its own."""
+"""Tries a model on this host: whether LiteRT allocates it, and how much of it XNNPACK takes. Each try is a process of its own."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _OPS = (
 
 
 def tried(path: Path, contents: ModelContents, graph: Graph) -> tuple[Finding, ...]:
-    """Allocate a model with the built-in kernels, and let XNNPACK take what it can.
+    """Allocate a model with the built-in kernels, and let XNNPACK take the ops that it can.
 
-    The model of a stranger may crash the runtime; that is a finding, not an error.
+    If a model crashes the runtime, that is a finding, not an error.
 
     Raises:
-        ModelFailed: the file is damaged in a way that only LiteRT's own check sees.
+        ModelFailed: the file is damaged in a way that only LiteRT's own check finds.
     """
     error = _error(path, graph, "builtin")
     if error is None:
@@ -41,7 +41,7 @@ def tried(path: Path, contents: ModelContents, graph: Graph) -> tuple[Finding, .
         raise ModelFailed(f"{path} is damaged: LiteRT does not accept it as a model")
     op, why = _blamed(error, graph)
     found = list(needs_flex(contents, tried=True))
-    if op is None or op not in contents.select_tf_ops:  # else it is said already, with the remedy
+    if op is None or op not in contents.select_tf_ops:  # else a finding already names it, with the remedy
         remedy = (
             "register it in the binary, or convert the model without it" if op in contents.custom_ops else error.remedy
         )

