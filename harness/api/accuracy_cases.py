@@ -77,7 +77,7 @@ def accuracy_cases(
             sources = [one for one in loaded.sources if one.name == name]
             if sources and all(model.variant != plan.reference for model in models):
                 watcher.warning(
-                    f"{name} has no variant {plan.reference}: its variants are held against this host's kernels only"
+                    f"{name} has no variant {plan.reference}: its variants are compared with this host's kernels only"
                 )
             found |= _Preparation(loaded, plan, folder, sources).cases(models)
     return found
@@ -104,7 +104,7 @@ class _Preparation:
             except SuiteError:
                 raise
             except (ModelFailed, UsageError) as error:
-                found[model] = f"it cannot be held against this host's kernels: {error}"
+                found[model] = f"it cannot be compared with this host's kernels: {error}"
         return found
 
     def _case(self, model: ModelRef) -> CaseOrReason:
@@ -186,7 +186,7 @@ def _unfeedable(run: HostRun, order: ToolTensors) -> str | None:
         return "its signature leaves an output out, so nobody can tell which bytes are whose"
     for one in (*run.inputs, *run.outputs):
         if one.dtype == "object":
-            return f"{one.name!r} holds text, which cannot be held against numbers"
+            return f"{one.name!r} holds text, which cannot be compared"
     for one in run.inputs:
         if not run.fed[one.name].shape[1:]:
             return f"the input {one.name!r} is a single number, for which benchmark_model's flags have no shape"

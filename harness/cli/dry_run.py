@@ -157,7 +157,7 @@ def _print_cost(plan: RunPlan, console: Console) -> None:
     console.print(f"\n{many} trials {of} suite {escape(plan.suite.suite.suite)}, seed {expansion.seed}")
     if adaptive is not None and expansion.further:
         console.print(
-            f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not known to "
+            f"blocks {adaptive.min} to {adaptive.max - 1} are like these, and run for cells whose ratio is not yet known to "
             f"{comparison_words.percent(adaptive.until)}",
             highlight=False,
         )

@@ -9,7 +9,8 @@ _VERBS: dict[str, Verb] = {
     "convert": Verb("harness.cli.models_convert:convert", "Make variants of a model, and check that they are right."),
     "diff": Verb("harness.cli.models_diff:diff_command", "Compare the outputs of two models on the same inputs."),
     "evaluate": Verb(
-        "harness.cli.models_evaluate:evaluate_command", "Run a labelled set on this host: accuracy with an interval."
+        "harness.cli.models_evaluate:evaluate_command",
+        "Measure a model's accuracy on a labelled set, with an interval.",
     ),
     "fetch": Verb("harness.cli.models_fetch:fetch", "Fetch a model by its name or its address, checked by its hash."),
     "inspect": Verb(

@@ -40,7 +40,7 @@ _SHAPE = re.compile(r"(?P<name>.+)=(?P<sizes>[0-9]+(?:x[0-9]+)*)")
     "variants",
     multiple=True,
     metavar="V",
-    help=f"A variant to make: {', '.join(VARIANTS)}. May be given several times, or as V,V. Without it: fp32.",
+    help=f"A variant to make: {', '.join(VARIANTS)}. May be given several times, or as V,V. Default: fp32.",
 )
 @click.option(
     "--calibration",
@@ -48,21 +48,35 @@ _SHAPE = re.compile(r"(?P<name>.+)=(?P<sizes>[0-9]+(?:x[0-9]+)*)")
     metavar="FILE",
     help="An .npz file with samples by input name, first axis = samples. int8, int8_io, int16x8 and static_wi8_ai8 need it.",
 )
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="The batch where it is open.")
 @click.option(
-    "--shape", "shapes", multiple=True, metavar="NAME=1x8x8x1", help="The shape of an input with open dimensions."
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="The batch size, if the source leaves it open.",
 )
-@click.option("--signature", metavar="NAME", help="Convert only this signature of a SavedModel. Without it: all.")
 @click.option(
-    "--select-tf-ops", is_flag=True, help="Keep TensorFlow's own ops; the device then needs a runtime with Flex."
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME=1x8x8x1",
+    help="The shape of an input with open dimensions, batch included.",
 )
-@click.option("--timeout", type=Seconds(1), default=1800, show_default=True, help="Seconds that one step may take.")
+@click.option("--signature", metavar="NAME", help="Convert only this signature of a SavedModel. Default: all.")
+@click.option(
+    "--select-tf-ops",
+    is_flag=True,
+    help="Keep TensorFlow's own ops; the device then needs a benchmark_model with Flex.",
+)
+@click.option(
+    "--timeout", type=Seconds(1), default=1800, show_default=True, help="The most seconds that one step may take."
+)
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, readable=False, file_okay=False),
     metavar="DIR",
-    help="Also put the files here, as NAME_VARIANT.tflite.",
+    help="Also copy the files here, as NAME_VARIANT.tflite.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def convert(
@@ -80,7 +94,7 @@ def convert(
     """Make variants of a model, and check that they are right.
 
     A SOURCE is a .keras or .h5 file, a SavedModel folder, a .pt2 of PyTorch (torch.export.save), an .onnx, or a .tflite. Every variant
-    runs on this computer and is held against the source's own outputs before it counts. Files are kept by content: converting the same
+    is run on this computer, and its outputs are compared with the source's own. Files are cached by content: converting the same source
     again takes no time.
     """
     wanted = tuple(dict.fromkeys(one for given in variants for one in given.split(","))) or ("fp32",)

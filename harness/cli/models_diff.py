@@ -48,7 +48,7 @@ Examples:
 @click.argument("other", metavar="B", type=_FILE)
 @click.option(
     "--inputs", "inputs", default="random", metavar="F.npz|random[:N]", show_default=True,
-    help="Arrays by input name, first axis = samples; or N random samples (8).",
+    help="A file with arrays by input name, first axis = samples; or N random samples (default 8).",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of random inputs. Default: a new one, which is printed."
@@ -56,10 +56,16 @@ Examples:
 @click.option("--signature", metavar="KEY", help="The signature to run, if the models have several.")
 @click.option("--layers", is_flag=True, help="Also rank the tensors between the ops by their error.")
 @click.option(
-    "--fail-above", multiple=True, metavar="FIGURE=X", help=f"Exit 1 if an output's {', '.join(_ABOVE)} is larger."
+    "--fail-above",
+    multiple=True,
+    metavar="FIGURE=X",
+    help=f"Exit with 1 if a figure of an output is larger: {', '.join(_ABOVE)}.",
 )
 @click.option(
-    "--fail-below", multiple=True, metavar="FIGURE=X", help=f"Exit 1 if an output's {', '.join(_BELOW)} is smaller."
+    "--fail-below",
+    multiple=True,
+    metavar="FIGURE=X",
+    help=f"Exit with 1 if a figure of an output is smaller: {', '.join(_BELOW)}.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
@@ -77,11 +83,11 @@ def diff_command(
 ) -> None:
     """Compare the outputs of two models on the same inputs: the reference A, and B.
 
-    Both run on this host with LiteRT's built-in kernels. Outputs are matched by name and compared as numbers, quantised
-    ones after dequantisation. Ratios and ranges are those of A.
+    Both run on this host with LiteRT's built-in kernels. Outputs are matched by name, and quantised ones are dequantised
+    first. max_rel and snr_db are relative to A.
 
-    The exit code is 0 whatever the distance, unless it breaks a limit of yours (1), the models cannot be compared (2), or
-    one does not run here (1).
+    The exit code is 1 if an output breaks one of your limits or a model does not run here, 2 if the models cannot be
+    compared, else 0.
     """
     limits = [*_limits(fail_above, _ABOVE, "--fail-above", 1), *_limits(fail_below, _BELOW, "--fail-below", -1)]
     wanted = _RANDOM.fullmatch(inputs)

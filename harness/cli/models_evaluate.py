@@ -1,4 +1,4 @@
-"""`harness models evaluate`: a labelled set on this host; a metric with its interval, and a paired test against another model."""
+"""`harness models evaluate`: a metric on a labelled set with its interval, and a paired test against another model, on this host."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FILE = click.Path(path_type=Path)
     required=True,
     type=_FILE,
     metavar="F.npz",
-    help="Arrays named as the model's inputs, and the labels; first axis = samples.",
+    help="A file with an array for each input, under its name, and the labels; first axis = samples.",
 )
 @click.option("--labels", "labels_name", required=True, metavar="NAME", help="The array with the labels.")
 @click.option(
@@ -52,7 +52,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--output", metavar="NAME", help="The output to judge, if the model has several.")
 @click.option("--signature", metavar="KEY", help="The signature to run, if the model has several.")
-@click.option("--against", type=_FILE, metavar="FILE", help="Also test it against this model, sample by sample.")
+@click.option("--against", type=_FILE, metavar="FILE", help="Also compare it with this model, sample by sample.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def evaluate_command(
     model: Path,
@@ -64,10 +64,10 @@ def evaluate_command(
     against: Path | None,
     as_json: bool,
 ) -> None:
-    """Run a labelled set on this host: accuracy with an interval.
+    """Measure a model's accuracy on a labelled set, with an interval.
 
-    The model runs with LiteRT's built-in kernels. The interval is of 95 %: Clopper and Pearson's for a share of right
-    answers, Student's for a mean error. --against says whether the samples show a difference (McNemar's exact test,
+    The model runs on this host with LiteRT's built-in kernels. The 95 % interval is Clopper and Pearson's for a share of
+    right answers, Student's for a mean error. --against says whether the samples show a difference (McNemar's exact test,
     Student's paired test).
     """
     for file in (model, *([against] if against else [])):

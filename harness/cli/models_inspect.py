@@ -37,9 +37,9 @@ def inspect_command(ctx: click.Context, files: tuple[Path, ...], no_try: bool, a
 
     You see inputs, outputs, signatures, weights, ops with their versions, and what makes a model hard to run. `tried
     here`: LiteRT allocated the model on this host and ran it once on zeros, in a process of its own. `expected`: rules of
-    thumb, whose sources are in docs/models.md.
+    thumb; docs/models.md names their sources.
 
-    The exit code is 1 if a FILE is no whole TensorFlow Lite model, 2 if none is one.
+    The exit code is 1 if some FILE is not a whole TensorFlow Lite model, 2 if none of them is.
     """
     good: list[Inspection] = []
     failed: list[dict[str, str]] = []

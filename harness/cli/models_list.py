@@ -29,7 +29,7 @@ Examples:
 def list_models(as_json: bool) -> None:
     """List the models that you can fetch by name.
 
-    They stand in the registry that ships with the harness and in your own, models.yaml in your settings folder.
+    They come from the registry that ships with the harness, and from your own: models.yaml in your settings folder.
     """
     found = list(registered_models().values())
     with reader_may_leave(document=as_json):
@@ -53,7 +53,7 @@ def _print(found: list[NamedModel]) -> None:
         table.add_row(*(escape(printable(text)) for text in (one.name, size, entry.licence, inputs, here, what)))
     console.print(table)
     console.print(
-        f"\nharness models fetch NAME fetches one; your own go into {escape(str(own_registry_file()))}", highlight=False
+        f"\nharness models fetch NAME fetches one; add your own to {escape(str(own_registry_file()))}", highlight=False
     )
 
 

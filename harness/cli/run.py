@@ -70,12 +70,12 @@ Examples:
 @click.option(
     "--retry",
     type=click.Choice(["failed", "environment"]),
-    help="With --resume: also repeat all trials that failed, or those that the device or its conditions spoiled.",
+    help="With --resume: also repeat all trials that failed, or (environment) only those that the device or its conditions spoiled.",
 )
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Only print the cells and the device time that they need. With --json: every trial. With --resume: what is left.",
+    help="Only print the cells and the device time that they need; with --json every trial, with --resume what is left.",
 )
 @click.option(
     "--parallel-virtual",
@@ -106,10 +106,10 @@ Examples:
     type=OutputFile(),
     envvar="HARNESS_TRACE",
     metavar="FILE",
-    help="Also write what the harness itself spent its time on, as a trace for Perfetto.",
+    help="Also write a trace for Perfetto, which shows what the harness itself spent its time on.",
 )
 @click.option(
-    "--history", "into_history", is_flag=True, help="Add the run to the history at its end (harness history)."
+    "--history", "into_history", is_flag=True, help="When the run ends, add it to the history (harness history)."
 )
 @database_option
 @label_option
@@ -143,7 +143,7 @@ def run(
     history = history_wish(wanted=into_history, database=database, labels=labels, dry_run=dry_run)
     if junit is not None:
         if dry_run:
-            raise UsageError("--junit tells of results, and --dry-run has none")
+            raise UsageError("--junit writes results, and --dry-run has none")
         require_place(junit, coming=resume or out)
     if resume is not None:
         if out is not None:
@@ -164,7 +164,7 @@ def run(
         )
         ctx.exit(_concluded(outcome, own, as_json=as_json, junit=junit, history=history))
     if retry is not None:
-        raise UsageError("--retry goes with --resume RUN")
+        raise UsageError("--retry needs --resume RUN")
     if suite is None:
         raise UsageError("which suite?", remedy="harness run suites/quickstart.yaml --device virtual:2")
     if dry_run:

@@ -48,7 +48,7 @@ def history_wish(*, wanted: bool, database: str | None, labels: Sequence[str], d
     """
     if not wanted:
         if database is not None or labels:
-            raise UsageError("--database and --label go with --history")
+            raise UsageError("--database and --label need --history")
         return HistoryWish(wanted=False)
     if dry_run:
         raise UsageError("--history adds results, and --dry-run has none")

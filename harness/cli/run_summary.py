@@ -67,8 +67,8 @@ def print_summary(run: Run, report: Path | None, *, on_stderr: bool = False) -> 
     say(console, f"{len(run.results)} trials: {words or 'none'}" + (f"; {synthetic} synthetic" if synthetic else ""))
     if fixed:
         words = "faster, slower" if asks_for(run, Purpose.LATENCY) else "more, less"
-        how = f"block by block; {words} or same where that is sure"
-        say(console, f"ratio: to the cell with {escape(fixed)} and otherwise the same, {how}")
+        how = f"block by block; {words} or same if that is sure"
+        say(console, f"ratio: to the cell with {escape(fixed)} that is otherwise the same, {how}")
     if run.manifest.adaptive is not None:
         _print_adaptive(run, run.manifest.adaptive, console)
     click.echo(

@@ -1,1 +1,1 @@
-"""Model files: sources and their variants, what a file holds, how right its outputs are, models by name."""
+"""Model files: sources and their variants, the contents of a file, the accuracy of its outputs, models by name."""

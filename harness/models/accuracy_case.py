@@ -1,4 +1,4 @@
-"""What the accuracy trials of one model are fed and held against: judges the bytes that a device gave back. Pure."""
+"""The inputs and expected outputs of one model's accuracy trials; judges the bytes that a device returned. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from harness.models.tensor_facts import TensorFacts, dequantised
 from harness.records.accuracy import AccuracyFigures, AccuracyLimits, AccuracyPlan, OutputDistance
 
 _FLAT = 0.01
-"""Share of the largest value below which an output's range is no measure of it: a constant output has none."""
+"""If an output's range is below this share of its largest value, the range is no scale for errors: a constant output has none."""
 _STEPS = 2
-"""Steps of a quantised output that kernels may differ by, however small its range over the samples is."""
+"""Steps by which kernels may differ in a quantised output, however small its range over the samples is."""
 
 
 class WrongSize(Exception):
-    """The bytes that came back are not those of all outputs and samples. The message says what is there."""
+    """The device did not return the bytes of all outputs and samples. The message says what it returned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class FedLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccuracyCase:
-    """The inputs of a model's accuracy trials and what the outputs should be."""
+    """The inputs of a model's accuracy trials, and the outputs that they should give."""
 
     plan: AccuracyPlan
     count: int
@@ -50,13 +50,13 @@ class AccuracyCase:
     layers: tuple[FedLayer, ...]
     """In the order in which the tool takes them."""
     outputs: tuple[str, ...]
-    """Names of the outputs in the order in which the tool writes them; one may stand twice."""
+    """Names of the outputs in the order in which the tool writes them; a name may occur twice."""
     facts: Mapping[str, TensorFacts]
     """Of the outputs by name."""
     expected: Mapping[str, NDArray[Any]]
-    """By name, as the tensors store them: the host's built-in kernels on the same file. First axis = samples."""
+    """Outputs of the host's built-in kernels on the same file, by name, as the tensors store them. First axis = samples."""
     reference: Mapping[str, NDArray[Any]] | None = None
-    """By name, as numbers: the reference variant on the host. None without one, and for the reference itself."""
+    """Outputs of the reference variant on the host, by name, as numbers. None without one, and for the reference itself."""
     reference_variant: str | None = None
     metric: str | None = None
     """Of the task; None without labels."""
@@ -64,13 +64,13 @@ class AccuracyCase:
     """One for each sample."""
 
     def judge(self, raw: bytes) -> AccuracyFigures:
-        """Compare what a device wrote with what it should be.
+        """Compare the outputs that a device wrote with the expected ones.
 
         Args:
             raw: the bytes of all outputs, sample after sample.
 
         Raises:
-            WrongSize: they are not as many as the outputs have.
+            WrongSize: their number is not that of the outputs.
         """
         actual = self._split(raw)
         outside: list[str] = []
@@ -172,7 +172,7 @@ def _float(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _relative(error: OutputError, reference: NDArray[Any]) -> float | None:
-    """The largest difference over the range of the reference; over its largest value where it is as good as constant."""
+    """Return the largest difference over the range of the reference, or over its largest value if it is nearly constant."""
     if error.max_abs is None:
         return None
     finite = _float(reference)[np.isfinite(_float(reference))]

@@ -1,4 +1,4 @@
-"""The inputs of accuracy trials: samples of the user's data, spread over all of them, or random ones of a recorded seed."""
+"""The inputs of accuracy trials: samples spread evenly over the user's data, or random ones from a recorded seed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from harness.models.tensor_facts import TensorFacts
 from harness.records import ModelInput
 
 _SMALL = 9
-"""Largest random number for integers that are not quantised: mostly places in a table, which may be small."""
+"""Largest random number for integers that are not quantised: they are mostly indices of a table, which may be small."""
 
 
 def chosen_samples(path: Path, count: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.intp]]:
-    """Return samples of a file and their places in it, spread evenly: labelled data are often sorted by class.
+    """Return samples of a file and their indices in it. They are spread evenly, because labelled data are often sorted by class.
 
     Args:
         path: an .npz file.
@@ -39,8 +39,8 @@ def random_samples(
 ) -> dict[str, NDArray[Any]]:
     """Return random samples for a model's inputs: the same for the same seed.
 
-    Floats are uniform in [-1, 1), quantised tensors over their whole range, booleans either, other integers 0 to 9; a range that the suite
-    names comes before all that.
+    Floats are uniform in [-1, 1), quantised tensors over their whole range, booleans either, other integers 0 to 9. A range in the suite
+    replaces these, except for booleans.
 
     Args:
         inputs: what the model takes.
@@ -72,10 +72,10 @@ def _random(
     if facts.dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
     if facts.dtype == "object":
-        raise UsageError(f"the input {facts.name!r} holds text, of which nobody can guess a sample")
+        raise UsageError(f"the input {facts.name!r} holds text, which has no random samples")
     dtype = np.dtype(facts.dtype)
     if dtype.kind == "c":
-        raise UsageError(f"the input {facts.name!r} holds complex numbers, which benchmark_model cannot be fed")
+        raise UsageError(f"the input {facts.name!r} holds complex numbers, which benchmark_model does not take")
     if dtype.kind == "f":
         low, high = limits or (-1, 1)
         return rng.uniform(low, high, shape).astype(dtype)
@@ -86,7 +86,7 @@ def _random(
 
 
 def as_values(samples: Arrays, inputs: Sequence[TensorFacts]) -> dict[str, NDArray[Any]]:
-    """Return samples of a quantised model as the numbers that they mean, so that every variant can be fed with them."""
+    """Return samples of a quantised model as dequantised numbers, which every variant can take."""
     scaled = {one.name: one for one in inputs if one.scale}
     found: dict[str, NDArray[Any]] = {}
     for name, array in samples.items():

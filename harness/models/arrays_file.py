@@ -1,4 +1,4 @@
-"""Reads arrays by name from an .npz file of a stranger: no pickles, and every mistake in one line."""
+"""Reads arrays by name from an untrusted .npz file: loads no pickles, and reports every mistake in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError, UsageError
 
 Arrays = Mapping[str, NDArray[Any]]
-"""Arrays by name; in samples the name is that of an input, and the first axis counts samples."""
+"""Arrays by name. For samples, the names are those of inputs, and the first axis counts samples."""
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -41,7 +41,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 @contextmanager
 def mistakes_named(path: Path) -> Iterator[None]:
-    """Read an .npz file inside; whatever is wrong with it becomes one line.
+    """Turn any error from reading an .npz file inside the block into one line.
 
     Raises:
         UsageError: it is damaged, no .npz, or holds Python objects.
@@ -50,7 +50,7 @@ def mistakes_named(path: Path) -> Iterator[None]:
         yield
     except HarnessError:
         raise
-    # A broken header raises whatever Python's own tokenizer does, a broken archive whatever its decompressor does.
+    # A broken header raises any error of Python's tokenizer, and a broken archive any error of its decompressor.
     except Exception as error:
         if isinstance(error, ValueError) and re.search("Object arrays|Python objects", str(error)):
             raise UsageError(
@@ -68,7 +68,7 @@ def sample_count(arrays: Arrays, path: Path | str) -> int:
     """Return the number of samples, which is the length of every array's first axis.
 
     Raises:
-        UsageError: there is none, an array has no axis, or the arrays disagree.
+        UsageError: there are no samples, an array has no axis, or the arrays disagree.
     """
     lengths = {name: array.shape[0] if array.ndim else None for name, array in arrays.items()}
     for name, length in lengths.items():

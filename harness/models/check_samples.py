@@ -1,6 +1,6 @@
 """Samples for a model's signatures: those of a calibration file, bound by input name, or random ones.
 
-Converters take inputs by position and trust them. So names, shapes, types and values are checked here, before any converter runs.
+Converters take inputs by position and do not check them. So this module checks names, shapes, types and values first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SEED = 13
 
 RANDOM_SAMPLES = 4
 CHECKED_SAMPLES = 8
-"""The most samples of a calibration file that a variant is checked with."""
+"""Most samples of a calibration file for checking a variant."""
 
 Signatures = Mapping[str, Sequence[TensorFacts]]
 """The inputs of each signature; a model without signatures has the one key ``."""
@@ -31,7 +31,7 @@ Samples = dict[str, dict[str, NDArray[Any]]]
 
 
 def bound_samples(arrays: Arrays, signatures: Signatures, path: str) -> Samples:
-    """Bind the arrays of a calibration file to the inputs of each signature. Arrays that no input has as its name are left out.
+    """Bind the arrays of a calibration file to the inputs of each signature. Arrays without an input of their name are left out.
 
     Args:
         arrays: what the file holds.
@@ -70,7 +70,7 @@ def first_samples(samples: Samples, count: int) -> Samples:
 
 
 def kept_samples(arrays: Arrays, signatures: Signatures, path: str, folder: Path) -> Samples:
-    """Write all samples for calibration, and return the few that variants are checked with.
+    """Write all samples for calibration, and return the few for checking variants.
 
     Args:
         arrays: of the calibration file; empty without one.
@@ -92,7 +92,7 @@ def kept_samples(arrays: Arrays, signatures: Signatures, path: str, folder: Path
 
 
 def stacked(answers: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Return the outputs of several samples as arrays. Outputs whose size depends on the values are left out: they cannot be compared."""
+    """Return the outputs of several samples as arrays, without those whose size depends on the values: they cannot be compared."""
     return {
         name: np.stack([one[name] for one in answers])
         for name in answers[0]
@@ -101,7 +101,7 @@ def stacked(answers: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[
 
 
 def write_samples(path: Path, samples: Samples) -> None:
-    """Write samples or outputs of several signatures into one .npz file. Names are kept apart: they may be no file names."""
+    """Write samples or outputs of several signatures into one .npz file. Names are stored separately: they may not be valid file names."""
     names: list[tuple[str, str]] = []
     arrays: dict[str, NDArray[Any]] = {}
     for key, by_name in samples.items():

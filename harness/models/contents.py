@@ -53,13 +53,13 @@ class ShownSignature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpCount:
-    """How often an op is there, in one version."""
+    """An op in one version, and how often it occurs."""
 
     op: str
     version: int
     count: int
     custom: bool
-    """Whether no runtime has it built in."""
+    """Whether it is a custom op, which no runtime has built in."""
     select_tf: bool
     """Whether it is one of TensorFlow's own ops, which a binary with Flex runs."""
 
@@ -87,7 +87,7 @@ class Weights:
     """Bytes by the op that reads them first, most first."""
     largest: tuple[Weight, ...]
     sparse_tensors: int
-    """Tensors of which the file leaves the zeros out."""
+    """Number of tensors that the file stores without their zeros."""
     sparsity: float | None
     """Share of zeros among the weights of two and more dimensions, 0 to 1; None without any."""
 
@@ -112,7 +112,7 @@ class ModelContents:
     variables: int
     """Tensors that keep their value from one run to the next."""
     quantized_ops: int
-    """Ops with an integer or float16 weight, or a quantised input; those that only convert between types do not count."""
+    """Ops with an integer or float16 weight, or a quantised input. Ops that only convert between types do not count."""
     total_ops: int
     subgraphs: int
     description: str
@@ -125,7 +125,7 @@ class ModelContents:
 
     @property
     def custom_ops(self) -> tuple[str, ...]:
-        """Names of custom ops that are no Select TF ops, each once."""
+        """Names of custom ops other than Select TF ops, each once."""
         return tuple(dict.fromkeys(one.op for one in self.ops if one.custom and not one.select_tf))
 
 
@@ -226,7 +226,7 @@ def _one(subgraph: Subgraph, index: int, name: str) -> ShownTensor:
 
 
 def _made(subgraph: Subgraph) -> list[int]:
-    """Tensors that are not in the file: inputs and what ops make."""
+    """Return the tensors that are not stored in the file: inputs, and the results of ops."""
     return list(dict.fromkeys([*subgraph.inputs, *(index for node in subgraph.operators for index in node.outputs)]))
 
 
@@ -239,7 +239,7 @@ def _open_sizes(graph: Graph, names: dict[int, str]) -> Iterator[ShownTensor]:
 
 
 def _readers(subgraph: Subgraph) -> dict[int, str]:
-    """The first op that reads each tensor; of a weight that is only converted, the op that reads the result."""
+    """Return the first op that reads each tensor. For a weight that is only converted, that is the op that reads the result."""
     first: dict[int, Operator] = {}
     for node in subgraph.operators:
         for index in node.inputs:

@@ -4,7 +4,7 @@
                                   └── dynamic_wi8, ...              litert-quantizer, from the fp32 file
     .onnx ── onnx2tf makes the SavedModel;  .pt2 ── litert-torch makes the fp32 file, and TensorFlow nothing
 
-Every variant runs on this host and is held against its source before it counts. What was made is kept by content.
+Every variant is run on this host and compared with its source before it counts. The results are cached by content.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _CONVERTERS = {
     SourceKind.PT2: ("litert_torch",),
     SourceKind.TFLITE: ("quantizer",),
 }
-"""What must be in the Python that converts a source, as attributes of `ConverterPython`; TensorFlow for the others."""
+"""Packages that the converting Python must hold, as attributes of `ConverterPython`; TensorFlow for other kinds of source."""
 
 
 def convert_source(
     request: ConversionRequest, *, out: Path | None = None, told: Callable[[str], None] = lambda _line: None
 ) -> tuple[ConvertedModel, ...]:
-    """Convert a source to each variant; one row a variant, in order. A variant that fails is a row with `status` failed.
+    """Convert a source to each variant, and return a row per variant, in order. A variant that fails has the `status` failed.
 
     Args:
         request: what to convert.
@@ -78,7 +78,7 @@ def convert_source(
 
 
 def _loader(kind: SourceKind, python: ConverterPython) -> list[str | None] | None:
-    """Return the versions of all that a source goes through before its variants part."""
+    """Return the versions of the packages that all variants of a source depend on."""
     if kind is SourceKind.TFLITE:
         return None
     if kind is SourceKind.PT2:

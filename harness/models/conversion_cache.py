@@ -1,8 +1,8 @@
-"""Keeps what was converted, by content: an equal request converts nothing.
+"""Caches conversions by content: an equal request converts nothing.
 
 $CACHE/converted/SOURCE/             a source with its options: `SOURCE` is their hash
-    facts.json                       what the source is: signatures, inputs, ...
-    samples.npz, reference.npz       what its variants are checked with, and its own answers
+    facts.json                       facts about the source: signatures, inputs, ...
+    samples.npz, reference.npz       inputs for checking its variants, and its own outputs for them
     VARIANT/model.tflite, record.json, converter.log
     fp32/dense.tflite                of a pruned source, where model.tflite is stored without its zeros
 $CACHE/converted/SOURCE.lock         held while somebody converts it
@@ -29,14 +29,14 @@ from harness.files.whole_file import put_in_place, replacing, unfinished, write_
 from harness.records.variants import ConvertedModel
 
 FORMAT = 2
-"""Counted up whenever the same request would give another file or be checked otherwise."""
+"""Increased whenever the same request would give another file or another check."""
 
 
 class ConversionCache:
     """The part of the cache for one source with its options.
 
     Args:
-        identity: everything that the results depend on besides the variant: hashes, shapes, versions.
+        identity: everything besides the variant that the results depend on: hashes, shapes, versions.
     """
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ class ConversionCache:
 
     @contextlib.contextmanager
     def held(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Be the only one who converts this source; wait for another process that does.
+        """Hold the lock on this source. If another process converts it, wait.
 
         Raises:
             SetupError: the cache cannot be written.
@@ -61,7 +61,7 @@ class ConversionCache:
 
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[Path]:
-        """Yield a folder on the disk of the cache for what is large and not kept. What killed processes left is removed.
+        """Yield a folder on the disk of the cache for large temporary files. Folders of killed processes are removed.
 
         Raises:
             SetupError: it cannot be made.
@@ -83,13 +83,13 @@ class ConversionCache:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def facts(self) -> dict[str, Any] | None:
-        """Return what was kept of the source; None if nothing was, or if it is not whole."""
+        """Return the stored facts about the source; None if there are none, or if they are incomplete."""
         if not all((self.folder / name).is_file() for name in ("samples.npz", "reference.npz")):
             return None
         return _read_json(self.folder / "facts.json")
 
     def keep_facts(self, facts: Mapping[str, Any], work: Path) -> None:
-        """Keep what a source is, with the samples and answers that lie in `work`.
+        """Store the facts about a source, with the samples and outputs in `work`.
 
         Raises:
             SetupError: it cannot be written.
@@ -113,7 +113,7 @@ class ConversionCache:
         return self.folder / variant / "model.tflite"
 
     def kept(self, variant: str) -> ConvertedModel | None:
-        """Return the record of a variant; None if there is none, or if its file changed."""
+        """Return the stored record of a variant; None if there is none, or if its file has changed."""
         stored = _read_json(self.folder / variant / "record.json")
         if stored is None:
             return None
@@ -128,7 +128,7 @@ class ConversionCache:
         return replace(record, path=str(self.model(variant))) if same else None
 
     def dense(self, variant: str) -> Path | None:
-        """Return the file with all zeros of a variant that `kept` returned, if its own leaves them out."""
+        """Return the dense file of a variant that `kept` returned, if its main file leaves the zeros out."""
         return place if (place := self._dense(variant)).is_file() else None
 
     def _dense(self, variant: str) -> Path:
@@ -137,13 +137,13 @@ class ConversionCache:
     def keep(
         self, record: ConvertedModel, made: Path, more: Mapping[str, Any], dense: Path | None = None
     ) -> ConvertedModel:
-        """Keep a variant's file and its record.
+        """Store a variant's file and its record.
 
         Args:
             record: without its path.
-            made: the file, which moves.
-            more: what else is recorded of how it was made and checked.
-            dense: the same model with all its zeros, which moves too.
+            made: the file, which is moved.
+            more: further keys for the record: how it was made and checked.
+            dense: the same model with all its zeros, which is moved too.
 
         Raises:
             SetupError: it cannot be written.
@@ -163,14 +163,14 @@ class ConversionCache:
     def _take(self, made: Path, place: Path) -> None:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            os.chmod(made, 0o644)  # noqa: PTH101  # follows the mode of a file that any program reads
+            os.chmod(made, 0o644)  # noqa: PTH101  # readable by every program, as ordinary files are
             put_in_place(made, place, durable=True)
         except OSError as error:
             raise _unwritable(error, place) from None
 
 
 def copy_whole(model: Path, place: Path) -> None:
-    """Copy a file to where the user wants it, whole or not at all.
+    """Copy a file to the place that the user named, completely or not at all.
 
     Raises:
         SetupError: it cannot be written.
@@ -186,7 +186,7 @@ def copy_whole(model: Path, place: Path) -> None:
 
 
 def new_file(folder: Path) -> Path:
-    """Return a name for a file that a worker makes in a folder of the cache."""
+    """Return a path for a new file that a worker writes into a folder of the cache."""
     return unfinished(folder / "model.tflite")
 
 

@@ -1,4 +1,4 @@
-"""Puts what converters say into one line with the op and the remedy. Their own messages have tens of thousands of characters.
+"""Turns the messages of converters, which have tens of thousands of characters, into one line with the op and the remedy.
 
 Words: TensorFlow 2.19 to 2.21 (lite/python/convert.py, lite/toco), litert-quantizer 0.11.
 """
@@ -33,12 +33,12 @@ def explained(error_type: str, text: str, *, variant: str, select_tf_ops: bool) 
     if custom:
         return ModelFailed(
             f"LiteRT and TensorFlow Lite have no kernel for {_listed(custom)}",
-            remedy="express it with other ops; even Select TF ops do not have it",
+            remedy="use other ops; Select TF ops do not have it either",
         )
     if flex or (unknown and not select_tf_ops):
         names = flex or unknown
         return ModelFailed(
-            f"{_listed(names)} {'is no op' if len(names) == 1 else 'are no ops'} of TensorFlow Lite",
+            f"TensorFlow Lite does not have the op{'s' * (len(names) > 1)} {_listed(names)}",
             remedy="--select-tf-ops keeps TensorFlow's own (in a suite `select_tf_ops: true`), "
             "and the device then needs a benchmark_model with Flex: harness build --flex",
         )
@@ -58,8 +58,8 @@ def explained_death(died: WorkerDied, *, variant: str, loops: bool, recurrent: S
     Args:
         died: what happened.
         variant: the one that was made.
-        loops: whether the source has loops, as recurrent layers do that are not unrolled.
-        recurrent: names of its recurrent layers, where they are known.
+        loops: whether the source has loops: recurrent layers that are not unrolled have.
+        recurrent: names of its recurrent layers, if they are known.
     """
     if died.signal_name == "SIGKILL":
         return ModelFailed(
@@ -70,12 +70,12 @@ def explained_death(died: WorkerDied, *, variant: str, loops: bool, recurrent: S
     if loops and variant.startswith("int"):
         layer = f" ({', '.join(map(repr, recurrent[:3]))})" if recurrent else ""
         return ModelFailed(
-            f"{died.message}: TensorFlow's calibration does not survive recurrent layers that are not unrolled{layer}",
+            f"{died.message}: TensorFlow's calibration crashes on recurrent layers that are not unrolled{layer}",
             remedy="`dynamic` quantises their weights; or build the layers with unroll=True",
             cause=died.cause,
         )
     if died.cause is Cause.TIMEOUT:
-        return ModelFailed(died.message, remedy="--timeout SECONDS gives it more", cause=died.cause)
+        return ModelFailed(died.message, remedy="give it more time: --timeout SECONDS", cause=died.cause)
     return ModelFailed(died.message, remedy=f"its log: {died.log}", cause=died.cause)
 
 

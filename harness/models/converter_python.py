@@ -36,7 +36,7 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConverterPython:
-    """A Python, and the versions of what it holds; None for what it does not hold."""
+    """A Python, and the versions of its packages; None for those that are not installed."""
 
     program: str
     tensorflow: str | None = None
@@ -89,7 +89,7 @@ class ConverterPython:
             raise SetupError(
                 f"{what} needs onnx2tf, which is not installed{self._where}",
                 remedy=f"python3 -m venv onnx, onnx/bin/pip install onnx2tf, and {VARIABLE}=onnx/bin/python: "
-                "its pinned packages do not fit beside the harness",
+                "its pinned packages conflict with the harness",
             )
         return self.onnx2tf
 
@@ -104,7 +104,7 @@ class ConverterPython:
 
 
 def find_converter_python(*wanted: str) -> ConverterPython:
-    """Ask the Pythons that `HARNESS_MODELS_PYTHON` names, or this one, for what they hold.
+    """Look into the Pythons that `HARNESS_MODELS_PYTHON` names, or into this one.
 
     Args:
         wanted: attributes of `ConverterPython`.
@@ -134,7 +134,7 @@ def _asked(program: str) -> ConverterPython:
     except OSError as error:
         raise SetupError(f"cannot start {program}: {error.strerror}", remedy=remedy) from None
     except (subprocess.SubprocessError, ValueError, IndexError):
-        raise SetupError(f"{program} is no working Python", remedy=remedy) from None
+        raise SetupError(f"{program} is not a working Python", remedy=remedy) from None
     if tuple(found.pop("python")) < (3, 11):
         raise SetupError(f"{program} is older than Python 3.11", remedy=remedy)
     return ConverterPython(program=program, **found)

@@ -1,4 +1,4 @@
-"""The accuracy of a task: a model's outputs for a whole labelled set, computed on this host, against the labels."""
+"""The accuracy of a task: compares a model's outputs for a whole labelled set, computed on this host, with the labels."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from harness.models.host_run import HostRun, run_on_host
 from harness.models.task_metric import Outputs, TaskMetric, task_metric
 
 Progress = Callable[[int, int], None]
-"""Told the samples so far and in all."""
+"""Called with the number of samples so far and in all."""
 
 FIRST_CHUNK = 64
-"""Samples of the first process: few, so that labels that do not fit are noticed soon."""
+"""Samples of the first process: few, so that labels that do not fit are found early."""
 
 _CHUNK_BYTES = 64 << 20
 _CHUNK_S = 20.0
@@ -64,17 +64,17 @@ def evaluate(
 
     Args:
         path: the model.
-        samples: arrays by input name, first axis = samples; what is no input of the model is left alone. They are read in parts, so they
-            may be memory-mapped and larger than the memory.
+        samples: arrays by input name, first axis = samples; other arrays are ignored. They are read in parts, so they may be
+            memory-mapped and larger than the memory.
         labels: one for each sample.
         metric: `top1`, `top5`, `mse`, `mae` or `module:function`; see `task_metric`.
         signature: the model's signature that runs; None if it has at most one.
         output: the output that is judged; None if it has one.
-        progress: told how far it is.
+        progress: called after each part.
 
     Raises:
         UsageError: samples, labels, metric, signature or output do not fit the model or each other.
-        ModelFailed: the model does not run here, or gives what has no score.
+        ModelFailed: the model does not run here, or gives outputs that have no score.
 
     Example:
         evaluate("digits.tflite", {"image": images}, digits, "top1").value
@@ -110,7 +110,7 @@ def evaluate(
 def evaluation_of(
     metric: str | TaskMetric, outputs: Outputs, labels: NDArray[Any], *, output: str | None = None
 ) -> Evaluation:
-    """Score outputs that are there already, such as those of a device.
+    """Score existing outputs, such as those of a device.
 
     Args:
         metric: as in `evaluate`.
@@ -170,7 +170,7 @@ def _require_a_label_each(labels: NDArray[Any], total: int) -> None:
 
 
 def _next_count(count: int, took_s: float, run: HostRun) -> int:
-    """Return how many samples the next process takes: what fits into memory and lets progress show."""
+    """Return the number of samples for the next process: they must fit into memory, and be few enough for progress to show."""
     stored = sum(values.nbytes for part in (run.fed, run.stored) for values in part.values())
     by_memory = int(_CHUNK_BYTES * count / stored) if stored else count * _GROWTH
     by_time = int(_CHUNK_S * count / took_s) if took_s > 0 else count * _GROWTH

@@ -1,4 +1,4 @@
-"""What a .tflite file shows of its conversion: how many ops are quantised, how many weights are zero, which ops it leaves to TensorFlow."""
+"""Facts about the conversion of a .tflite file: quantised ops, weights that are zero, ops of TensorFlow's own."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _NUMBERS: dict[int, type[np.generic]] = {
     schema.TensorType.INT8: np.int8,
     schema.TensorType.INT16: np.int16,
 }
-"""Element types whose weights are counted; packed ones (int4) are left out, as a nibble of zero needs no byte of its own."""
+"""Element types whose weights are counted. Packed ones (int4) are left out, because a zero of four bits is no byte of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
-    """What the file itself says."""
+    """The facts that `file_facts` reads."""
 
     total_ops: int
     quantized_ops: int
     """Ops with a quantised or fp16 weight or input."""
     sparsity: float | None
-    """Share of zeros among weights of two and more dimensions, from 0 to 1; None if there is none."""
+    """Share of zeros among weights of two and more dimensions, from 0 to 1; None if there are no such weights."""
     sparse_tensors: int = 0
-    """Weights that are stored without their zeros."""
+    """Number of weights that are stored without their zeros."""
     flex_ops: tuple[str, ...] = ()
-    """Ops that need TensorFlow itself, without `Flex` before their names."""
+    """TensorFlow's own ops, without the prefix `Flex`."""
     custom_ops: tuple[str, ...] = ()
 
 
@@ -44,7 +44,7 @@ def file_facts(path: Path) -> FileFacts:
     """Read a model file.
 
     Raises:
-        ModelFailed: it is damaged, or no .tflite.
+        ModelFailed: it is damaged, or not a .tflite.
     """
     try:
         graph, _size = open_graph(str(path))  # checks every offset; the generated reader does not
@@ -59,7 +59,7 @@ def file_facts(path: Path) -> FileFacts:
         except (struct.error, IndexError, ValueError, TypeError) as error:
             raise ModelFailed(f"{path.name} is damaged: {error}") from None
         finally:
-            model = None  # its views would keep the map open
+            model = None  # its views would keep the mapping open
     return FileFacts(
         total_ops=sum(len(part.operators) for part in graph.subgraphs),
         quantized_ops=quantised,

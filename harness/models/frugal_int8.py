@@ -1,8 +1,8 @@
 """Quantises large models to int8 in less memory, in a worker.
 
 The converter keeps the loaded SavedModel until it has calibrated and quantised, which needs most of the memory: 3.7 GB for a model of
-290 MB. Here a fork loads and converts to float, and ends; then this process calibrates and quantises what the fork left. That goes through
-two inner functions of TensorFlow 2.19 to 2.21; where they are not as expected, the caller takes the converter's own way.
+290 MB. Here a fork loads the model, converts it to float, and ends; then this process calibrates and quantises the float model. That uses
+two internal functions of TensorFlow 2.19 to 2.21. If they are not as expected, the caller uses the converter as usual.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 FROM_BYTES = 100_000_000
-"""Size of a SavedModel from which on it pays: the way takes as much time as the converter's own, but is not its public one."""
+"""Size of a SavedModel from which on this is used. It takes as much time as the converter, but relies on internal functions."""
 
 
 def size_of(folder: Path) -> int:
@@ -24,12 +24,12 @@ def size_of(folder: Path) -> int:
 
 
 def convert_in_two(load: Callable[[], Any], light: Callable[[], Any], scratch: Path) -> bytes | None:
-    """Return the quantised model; None if this way is closed, with the reason in the log.
+    """Return the quantised model; None if this is not possible, with the reason in the log.
 
     Args:
         load: makes the configured converter with its SavedModel.
-        light: makes it without.
-        scratch: a name for files of this function; what is appended to it makes them.
+        light: makes the converter without the SavedModel.
+        scratch: path prefix for the temporary files of this function.
     """
     model, state = Path(f"{scratch}.float"), Path(f"{scratch}.state")
     try:
@@ -52,12 +52,12 @@ def convert_in_two(load: Callable[[], Any], light: Callable[[], Any], scratch: P
 
 
 def _convert_to_float(load: Callable[[], Any], model: Path, state: Path) -> None:
-    """Write the float model and what the second step needs, and end this process."""
+    """Write the float model and the state for the second step, and end this process."""
     try:
         converter = load()
 
         def keep(made: bytes, mode: Any, options: Any, quant_io: bool = True) -> None:
-            mode._representative_dataset = True  # the samples are a function; only whether there are some matters
+            mode._representative_dataset = True  # instead of a function: it matters only that there are samples
             state.write_bytes(pickle.dumps((mode, options, quant_io)))
             model.write_bytes(made)
             os._exit(0)

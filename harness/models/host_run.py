@@ -1,4 +1,4 @@
-"""Runs a model on this host, in a process of its own, and returns its outputs by name."""
+"""Runs a model on this host, in its own process, and returns its outputs by name."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from harness.models.tensor_facts import TensorFacts, dequantised
 from harness.records.causes import Cause
 
 Kernels = Literal["builtin", "xnnpack"]
-"""`builtin`: the reference for every delegate; `xnnpack`: what the CPU path applies by itself."""
+"""`builtin`: the reference for every delegate; `xnnpack`: the delegate that LiteRT applies on the CPU by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRun:
-    """What a model takes, gives, and gave for the samples."""
+    """A model's inputs and outputs, and their values for the samples."""
 
     signature: str | None
     """The signature that ran; None if the model has none."""
@@ -37,7 +37,7 @@ class HostRun:
     stored: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """The outputs as the tensors store them, by name; first axis = samples."""
     kept: Mapping[int, NDArray[Any]] = field(default_factory=dict)
-    """Tensors that `keep` asked for, as stored, by number; first axis = samples. Those that the runtime does not give are missing."""
+    """The tensors that `keep` names, as stored, by number; first axis = samples. Tensors that the runtime does not give are missing."""
 
     @property
     def values(self) -> dict[str, NDArray[Any]]:
@@ -60,17 +60,17 @@ def run_on_host(
 
     Args:
         path: the model.
-        samples: arrays by input name (or tensor name), first axis = samples; None only allocates it and says what it takes and gives.
+        samples: arrays by input name (or tensor name), first axis = samples; None only allocates the model and describes its tensors.
         signature: the one to run; None if the model has at most one.
         kernels: see `Kernels`.
         threads: of the runtime.
-        timeout_s: the longest wait.
-        keep: numbers of tensors whose values to return beside the outputs, after each sample.
+        timeout_s: the most seconds that it may take.
+        keep: numbers of further tensors whose values to return after each sample.
         subgraph: the subgraph of these tensors.
 
     Raises:
         UsageError: the samples or the signature do not fit the model.
-        ModelFailed: the model does not load, allocate or run, or ended the process.
+        ModelFailed: the model does not load, allocate or run, or crashed the process.
 
     Example:
         run_on_host("digits.tflite", {"image": np.zeros((1, 8, 8, 1), np.float32)}).values["label"]

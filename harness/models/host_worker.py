@@ -1,6 +1,6 @@
 """The program that runs a model on this host: `python -m harness.models.host_worker FOLDER`. `host_run` starts it.
 
-FOLDER holds `request.json` and `inputs.npz`; it gets `answer.json` and `outputs.npz`. A model can end this process; that is why it is one.
+FOLDER holds `request.json` and `inputs.npz`; it gets `answer.json` and `outputs.npz`. A model can crash this process, so it is separate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
         answer, outputs = _run(request, folder)
     except HarnessError as error:
         answer, outputs = {"error": error.message, "remedy": error.remedy, "usage": isinstance(error, UsageError)}, {}
-    except (ValueError, RuntimeError, TypeError, KeyError) as error:  # whatever the runtime says of a stranger's model
+    except (ValueError, RuntimeError, TypeError, KeyError) as error:  # the runtime's complaints about an unknown model
         answer, outputs = {"error": " ".join(str(error).split()), "remedy": None, "usage": False}, {}
     np.savez(folder / "outputs.npz", allow_pickle=False, **outputs)
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
@@ -44,7 +44,7 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
     if key is None and len(signatures) > 1:
         raise UsageError("the model has several signatures", remedy=f"name one of {', '.join(map(repr, signatures))}")
     if request["names"] is None:
-        interpreter.allocate_tensors()  # with samples only at their sizes: those of the file may be none that the model takes
+        interpreter.allocate_tensors()  # with samples, allocate only at their sizes: the sizes in the file may not work
     runner = interpreter.get_signature_runner(key) if key is not None else None
     if runner is not None:
         inputs = [_facts(name, one) for name, one in runner.get_input_details().items()]
@@ -66,7 +66,7 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
     resources = _keeps_resources(interpreter)
     kept: dict[int, list[NDArray[Any]]] = {index: [] for index in request["keep"]}
     for number in range(request["count"]):
-        # An LSTM or a streaming model would go on from the sample before.
+        # An LSTM or a streaming model would continue from the previous sample.
         first = number == 0 or resources or not _is_reset(interpreter)
         if number and first:
             interpreter = _opened(request)
@@ -78,7 +78,7 @@ def _run(request: dict[str, Any], folder: Path) -> tuple[dict[str, Any], dict[st
         for name, values in answers.items():
             made[name].append(np.array(values))
         for index, values in kept.items():
-            with contextlib.suppress(ValueError):  # a tensor that the runtime made away with
+            with contextlib.suppress(ValueError):  # a tensor that the runtime removed
                 values.append(np.array(interpreter.get_tensor(index, request["subgraph"])))
     arrays = {f"in{number}": fed[one.name] for number, one in enumerate(inputs)}
     for number, one in enumerate(outputs):
@@ -112,7 +112,7 @@ def _keeps_resources(interpreter: Any) -> bool:
 
 
 def _is_reset(interpreter: Any) -> bool:
-    """Set variable tensors to zero, and return whether that could be done: those of a signature that never ran have no memory yet."""
+    """Set variable tensors to zero. Return False if that fails: those of a signature that never ran have no memory yet."""
     try:
         interpreter.reset_all_variables()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""Inspects a model file: what it holds, what was tried with it here, and what is expected elsewhere."""
+"""Inspects a model file: its content, the findings of trying it on this host, and those expected elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.models.tried_here import needs_flex, tried
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """A model's content and what it means."""
+    """A model's content, and the findings about it."""
 
     contents: ModelContents
     findings: tuple[Finding, ...]
@@ -42,7 +42,7 @@ def inspect(path: Path, *, try_here: bool = True) -> Inspection:
         try_here: also allocate it and run it once on zeros, each in a process of its own.
 
     Raises:
-        ModelFailed: it cannot be read, or is no whole TensorFlow Lite model.
+        ModelFailed: it cannot be read, or is not a whole TensorFlow Lite model.
 
     Example:
         inspect(Path("digits.tflite")).findings

@@ -1,7 +1,7 @@
-"""Loads a Keras model in a worker, and makes a function of it whose inputs and outputs have names.
+"""Loads a Keras model in a worker, and makes a function of it with named inputs and outputs.
 
-`Model.export()` alone loses the names of outputs, keeps an open batch, and exports what only training does (random augmentation, batch
-statistics).
+`Model.export()` alone loses the names of outputs, keeps an open batch, and exports steps that belong to training (random augmentation,
+batch statistics).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UNKNOWN = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KerasFile:
-    """What a file says of itself before Keras loads it."""
+    """The facts in a file that can be read before Keras loads it."""
 
     legacy: bool
     """Whether Keras 2 wrote it."""
@@ -40,7 +40,7 @@ class KerasFile:
 
     @property
     def optimised(self) -> bool:
-        """Whether tensorflow-model-optimization must be there to load it."""
+        """Whether loading it needs tensorflow-model-optimization."""
         return any(kind.startswith(("Quantize", "PruneLowMagnitude", "Cluster")) for kind, _name in self.layers)
 
     def named(self, kind: str) -> str:
@@ -56,13 +56,13 @@ class LoadedKeras:
     model: Any
     """As it was saved; its outputs are the reference."""
     float_model: Any
-    """The same in float32 and without wrappers of training; it is what gets converted."""
+    """The same in float32, without wrappers for training; this one is converted."""
     inputs: list[tuple[str, OpenShape, str]]
     """Name, shape and type of each input."""
     pack: Callable[[Sequence[Any]], Any]
-    """Gives the inputs the structure that the model takes."""
+    """Packs a list of inputs into the structure that the model takes."""
     output_names: Callable[[Any], list[tuple[str, Any]]]
-    """Gives names to what a call returned."""
+    """Names the values that a call returned."""
     recurrent: list[str] = field(default_factory=list)
     legacy: bool = False
 
@@ -71,7 +71,7 @@ def read_keras_file(path: Path, kind: str, name: str) -> KerasFile:
     """Read the configuration of a .keras or .h5 file without loading it.
 
     Raises:
-        UsageError: it has no model in it.
+        UsageError: it is damaged, or holds no model.
     """
     if kind == "keras":
         with zipfile.ZipFile(path) as archive:
@@ -109,9 +109,9 @@ def load_keras(
 
     Args:
         path: the file.
-        kind: `keras` or `h5`; Keras goes by the suffix, so the file gets one.
+        kind: `keras` or `h5`; Keras relies on the suffix, so the file gets one.
         name: as the user wrote it.
-        file: what `read_keras_file` found.
+        file: the result of `read_keras_file`.
         legacy: load it with Keras 2 (tf-keras); `TF_USE_LEGACY_KERAS` must be set.
         shapes: shapes of inputs, for a model that was saved without any.
 
@@ -135,7 +135,7 @@ def load_keras(
             if unknown is None:
                 raise
             raise ModelFailed(
-                f"{name}: Keras does not know {file.named(unknown[1])}: it is code of its own", remedy=_OTHER_WAY
+                f"{name}: Keras does not know {file.named(unknown[1])}: it is custom code", remedy=_OTHER_WAY
             ) from error
         float_model = _without_wrappers(model, file)
         float_model = _in_float32(float_model, keras)
@@ -184,7 +184,7 @@ def _without_wrappers(model: Any, file: KerasFile) -> Any:
 
 
 def _in_float32(model: Any, keras: Any) -> Any:
-    """Return the model with float32 instead of a mixed policy; the converter has no kernels for float16 and does not say so."""
+    """Return the model in float32 instead of a mixed policy: the converter has no kernels for float16, and does not say so."""
     text = json.dumps(model.get_config(), default=str) if _is_half(model) else ""
     if not text:
         return model
@@ -297,7 +297,7 @@ def _layers(config: Any) -> Iterator[tuple[str, str]]:
 
 
 def _refuse_code(config: Any, name: str) -> None:
-    """Refuse a Lambda whose Python code the file carries: loading runs it."""
+    """Refuse a Lambda with Python code in the file: loading would run it."""
     if isinstance(config, dict):
         inner = config.get("config")
         if config.get("class_name") == "Lambda" and isinstance(inner, dict):

@@ -1,4 +1,4 @@
-"""Which layer goes wrong: tensors of two variants of a model matched by name, and ranked by how far they are apart."""
+"""Finds the layer that goes wrong: matches tensors of two variants by name, and ranks them by their error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.models.output_error import OutputError, output_error
 from harness.models.tensor_facts import NUMERIC, TensorFacts, dequantised
 
 SAMPLES = 4
-"""Most samples whose tensors are kept; the tensors of a model can be hundreds of megabytes a sample."""
+"""Most samples whose tensors are kept: all tensors of a model can take hundreds of megabytes per sample."""
 _MOST_BYTES = 1 << 30
 _SUFFIXES = ("_quantized", "_quantize", "_dequantized", "_dequantize", "_requantized", "_dequant", "_quant")
 _SIZES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "uint32": 4, "float16": 2, "int16": 2}
@@ -23,15 +23,15 @@ _SIZES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "uint32": 4, "floa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerError:
-    """How far a tensor of the other model is from the reference's."""
+    """The error of a tensor of the other model against the reference's."""
 
     tensor: str
     node: int
-    """The other model's node that makes it, by its place in the order of running."""
+    """Index of the other model's node that makes it, in execution order."""
     op: str
     error: OutputError
     loss_db: float | None
-    """How much signal to noise this node lost against the worst of its inputs that could be matched; None if either is unknown."""
+    """The signal to noise ratio that this node lost, compared with the worst of its matched inputs; None if either is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,14 @@ class LayerErrors:
     layers: tuple[LayerError, ...]
     matched: int
     total: int
-    """Tensors that the other model's ops make."""
+    """Number of tensors that the other model's ops make."""
     samples: int
 
 
 def layer_errors(pair: Pair, samples: Arrays) -> LayerErrors:
     """Run both models once more with all tensors kept, and compare those of equal name.
 
-    Names are compared without what quantisers add to them. Worst is the lowest ratio of signal to noise, before it NaN.
+    Suffixes that quantisers add to names are ignored. NaN comes first, then the lowest signal to noise ratio.
 
     Raises:
         UsageError: the samples do not fit a model.
@@ -56,7 +56,7 @@ def layer_errors(pair: Pair, samples: Arrays) -> LayerErrors:
     """
     places = [_places(side) for side in (pair.reference, pair.other)]
     names = [name for name in places[1] if name in places[0]]
-    for one, its in pair.outputs.items():  # an output's tensor may be named by its place only
+    for one, its in pair.outputs.items():  # an output's tensor may be named after its index only
         _add_output(pair, one, its, places, names)
     largest = max(
         sum(_bytes(side, place[name]) for name in names) for side, place in zip(_sides(pair), places, strict=True)
@@ -99,7 +99,7 @@ def _sides(pair: Pair) -> tuple[Side, Side]:
 
 
 def plain_name(name: str) -> str:
-    """Return a tensor's name without what quantisers add to it."""
+    """Return a tensor's name without the suffixes that quantisers add."""
     shortened = True
     while shortened:
         shortened = False
@@ -110,10 +110,10 @@ def plain_name(name: str) -> str:
 
 
 def _places(side: Side) -> dict[str, int]:
-    """Numbers of the tensors that ops make, by plain name; of several of one name the last, which is the one that is used on."""
+    """Return the numbers of the tensors that ops make, by plain name. Of several with one name, the last counts: later ops use that one."""
     subgraph = side.graph.subgraphs[side.subgraph]
     made = [index for node in subgraph.operators for index in node.outputs]
-    # The runtime crashes when it is asked for the value of a variable's handle.
+    # Reading the value of a variable's handle crashes the runtime.
     made = [index for index in made if dtype_of(subgraph.tensors[index]) in NUMERIC]
     return {plain_name(subgraph.tensors[index].name): index for index in made}
 
@@ -169,7 +169,7 @@ def _rank(one: LayerError) -> tuple[int, float, int]:
 
 
 def as_mapping(error: OutputError) -> Mapping[str, str | float | int | bool | None]:
-    """Return an error as JSON takes it, the contract's keys first; what is not finite is null."""
+    """Return an error for JSON, the contract's keys first; values that are not finite become null."""
     figures = {key: getattr(error, key) for key in ("max_abs", "max_rel", "snr_db", "cosine", "argmax")}
     finite = {key: value if value is None or np.isfinite(value) else None for key, value in figures.items()}
     return {"name": error.name, **finite, "nan": error.nan, "equal": error.equal, "samples": error.samples}

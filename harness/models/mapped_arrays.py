@@ -1,4 +1,4 @@
-"""Large .npz files without their size in memory: the arrays are unpacked to a temporary folder and mapped from there."""
+"""Opens large .npz files without reading them into memory: unpacks the arrays to a temporary folder and maps them from there."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ LARGE_BYTES = 256 << 20
 
 @contextmanager
 def open_arrays(path: Path, *, large_bytes: int = LARGE_BYTES) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield all arrays of an .npz file, read-only. They are gone after the block.
+    """Yield all arrays of an .npz file, read-only. They are valid only inside the block.
 
     Raises:
         UsageError: as `read_arrays`.
-        SetupError: the temporary folder has no room.
+        SetupError: the temporary folder has no space.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             large = sum(member.file_size for member in archive.infolist()) >= large_bytes
     except (*DAMAGED, OSError):
-        large = False  # whose mistakes read_arrays names
+        large = False  # read_arrays reports what is wrong
     if not large:
         yield read_arrays(path)
         return
@@ -46,7 +46,7 @@ def _mapped(path: Path, folder: Path) -> dict[str, NDArray[Any]]:
     with mistakes_named(path), zipfile.ZipFile(path) as archive:
         for number, member in enumerate(archive.infolist()):
             if member.header_offset + member.compress_size > archive.start_dir:
-                raise zipfile.BadZipFile(f"{member.filename} is longer than its place")  # else read as far as it goes
+                raise zipfile.BadZipFile(f"{member.filename} is longer than its place")  # else read as far as possible
             unpacked = folder / f"{number}.npy"
             with archive.open(member) as source, unpacked.open("wb") as target:
                 try:

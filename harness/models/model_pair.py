@@ -1,4 +1,4 @@
-"""Two models that should say the same: their inputs and outputs matched, both run on this host, and the distance of their outputs."""
+"""Compares two models that should give the same outputs: matches inputs and outputs, runs both on this host, computes the errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.records.causes import Cause
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two models, as far as the chosen signature goes."""
+    """One of the two models, with the chosen signature."""
 
     contents: ModelContents
     graph: Graph
@@ -34,22 +34,22 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A reference and the model that is held against it."""
+    """A reference and the model that is compared with it."""
 
     reference: Side
     other: Side
     inputs: Mapping[str, str]
-    """The other model's names of the reference's inputs."""
+    """The reference's names of inputs to the other model's."""
     outputs: Mapping[str, str]
-    """The other model's names of the reference's outputs."""
+    """The reference's names of outputs to the other model's."""
     notes: tuple[str, ...]
 
 
 def pair_of(reference: Path, other: Path, signature: str | None) -> Pair:
-    """Read two models and match their inputs and outputs: by name, else by position where number and shapes agree.
+    """Read two models and match their inputs and outputs: by name, else by position if number and shapes agree.
 
     Raises:
-        ModelFailed: a file is no model.
+        ModelFailed: a file is not a model, or has Select TF ops, which do not run here.
         UsageError: there is no such signature, or inputs or outputs cannot be matched.
     """
     sides = [_side(path, signature) for path in (reference, other)]
@@ -105,7 +105,7 @@ def _matched(what: str, ours: Sequence[ShownTensor], theirs: Sequence[ShownTenso
         notes.append(f"only in one of the models, not compared: {', '.join(map(repr, left))}")
         return {name: name for name in shared}
     raise UsageError(
-        f"the models have unlike {what}: {_listed(ours)}, and {_listed(theirs)}",
+        f"the models have different {what}: {_listed(ours)}, and {_listed(theirs)}",
         remedy="compare variants of one source",
     )
 

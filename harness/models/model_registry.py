@@ -1,4 +1,4 @@
-"""Models by name: the registry that ships with the harness, and the user's own, which goes before it."""
+"""Models by name: the registry that ships with the harness, and the user's own, which takes precedence."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class _Strict(BaseModel):
 
 
 class InputFacts(_Strict):
-    """What an input of a model takes."""
+    """An input of a model."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     """-1 for an open size."""
     holds: str | None = None
-    """What the values mean, such as `RGB, -1 to 1`."""
+    """The meaning of the values, such as `RGB, -1 to 1`."""
 
 
 class RegistryEntry(_Strict):
-    """A model: where it is to be had, and how you know that you have it."""
+    """A model: its address, and the hash that identifies it."""
 
     url: str
     """See `model_address`; a relative `file:` counts from the registry's own folder."""
@@ -47,7 +47,7 @@ class RegistryEntry(_Strict):
     inputs: tuple[InputFacts, ...] = ()
     description: str | None = None
     page: Annotated[str, Field(pattern="^https?://")] | None = None
-    """Where its makers describe it."""
+    """The web page where its makers describe it."""
 
     @field_validator("url")
     @classmethod
@@ -70,7 +70,7 @@ class _RegistryFile(_Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedModel:
-    """An entry with its name and the registry that it stands in."""
+    """An entry with its name and its registry."""
 
     name: str
     entry: RegistryEntry
@@ -80,15 +80,15 @@ class NamedModel:
 
     @property
     def address(self) -> ModelAddress:
-        """Where it is to be had; a relative file is found from the registry's folder."""
+        """Its address; a relative file counts from the registry's folder."""
         return parse_address(self.entry.url)
 
 
 def registered_models() -> dict[str, NamedModel]:
-    """Return all models that have a name, by name. An entry of the user's own replaces one that ships.
+    """Return all models that have a name, by name. The user's entry replaces a shipped one.
 
     Raises:
-        SuiteError: a registry holds mistakes; names file, line and key.
+        SuiteError: a registry has mistakes; the error names file, line and key.
     """
     shipped, own = data_dir("models") / "registry.yaml", own_registry_file()
     found = _read(shipped, "shipped")
@@ -101,8 +101,8 @@ def named_model(name: str) -> NamedModel:
     """Return the model of that name.
 
     Raises:
-        UsageError: there is none; names the nearest.
-        SuiteError: a registry holds mistakes.
+        UsageError: there is none; the error names the nearest.
+        SuiteError: a registry has mistakes.
     """
     known = registered_models()
     if name in known:

@@ -1,8 +1,8 @@
-"""The worker that makes a SavedModel of an ONNX model with onnx2tf, and records what ONNX Runtime answers to a few samples.
+"""The worker that makes a SavedModel of an ONNX model with onnx2tf, and records ONNX Runtime's outputs for a few samples.
 
 `python -m harness.models.onnx_worker FOLDER`; `source_stage` starts it.
 
-onnx2tf turns channels last, in outputs too, and leaves a program by `sys.exit`. The SavedModel keeps the source's shapes and names.
+onnx2tf puts channels last, in outputs too, and ends a program with `sys.exit`. The SavedModel keeps the source's shapes and names.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harness.models.worker_side import answer_request
 _SIGNATURE = "serving_default"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ADVICE = re.compile(r"input_onnx_file_path:|onnx_op_name:|Read this|Alternatively|If the input|Also|The trace log")
-"""How lines begin that onnx2tf prints after every error."""
+"""Beginnings of lines that onnx2tf prints after every error."""
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _loaded(source: str, name: str) -> Any:
     if not model.graph.node:
         raise ModelFailed(f"{name} is no whole ONNX model: it has no op")
     apart = [one for one in model.graph.initializer if one.data_location == onnx.TensorProto.EXTERNAL]
-    if apart:  # what is kept by the hash of the source would not notice that they change
+    if apart:  # the cache is keyed by the hash of the source, and would not notice that they change
         file = next((entry.value for entry in apart[0].external_data if entry.key == "location"), "another file")
         raise ModelFailed(
             f"{name} has its weights in {file!r}", remedy="save it as one file: onnx.save(onnx.load(OLD), NEW)"
@@ -83,7 +83,7 @@ def _loaded(source: str, name: str) -> Any:
 
 
 def _rename(model: Any) -> dict[str, str]:
-    """Give inputs and outputs names that TensorFlow takes; return them by those of the source."""
+    """Give inputs and outputs names that TensorFlow accepts; return the new names by the old ones."""
     graph = model.graph
     weights = {one.name for one in graph.initializer}
     kept = [one for one in graph.input if one.name not in weights]
@@ -140,7 +140,7 @@ def _fix_shapes(
     del model.graph.value_info[:]  # of the open shapes
     for one in model.graph.output:
         one.type.tensor_type.ClearField("shape")
-    with contextlib.suppress(Exception):  # it helps onnx2tf; whatever is wrong shows in ONNX Runtime
+    with contextlib.suppress(Exception):  # it helps onnx2tf; if something is wrong, ONNX Runtime reports it
         model.CopyFrom(onnx.shape_inference.infer_shapes(model))
     return found
 
@@ -160,7 +160,7 @@ def _by_onnx2tf(plain: Path, out: Path, inputs: Sequence[TensorFacts]) -> None:
     said = io.StringIO()
     try:
         program: Any = importlib.import_module("onnx2tf.onnx2tf")
-        # It would fetch photographs for a trial of models that take images, and die where it cannot.
+        # For models that take images it would download test photographs, and crash if it cannot.
         program.download_test_image_data = lambda: np.full((20, 128, 128, 3), 0.5, np.float32)
         with contextlib.redirect_stdout(said):
             program.convert(
@@ -184,7 +184,7 @@ def _errors(said: str) -> list[str]:
 
 
 def _op(said: str) -> str:
-    """Return the op that onnx2tf names, without the prefix of names that it makes up itself."""
+    """Return the op that onnx2tf names, without the prefix of its own made-up names."""
     named = [one.removeprefix("onnx_op_name:").strip() for one in _errors(said) if one.startswith("onnx_op_name:")]
     return repr(named[-1].removeprefix("sng_")) if named else "it"
 
@@ -196,7 +196,7 @@ def _as_the_source(
     sample: Mapping[str, NDArray[Any]],
     answers: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Save what onnx2tf made with the names, types and layouts of the source."""
+    """Save onnx2tf's model with the names, types and layouts of the source."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(made))
@@ -207,7 +207,7 @@ def _as_the_source(
         raise ModelFailed(f"onnx2tf has lost {', '.join(map(repr, missing[:3]))}")
 
     def fed(tensors: Mapping[str, Any], turned: frozenset[str]) -> dict[str, Any]:
-        """Return the outputs as onnx2tf gives them; `turned` are the inputs that it takes with channels last."""
+        """Return the outputs of onnx2tf's model; `turned` are the inputs that it takes with channels last."""
         given = {key: tf.cast(tensors[key], takes[key].dtype) for key in takes}
         return dict(
             call(
@@ -223,7 +223,7 @@ def _as_the_source(
         found = fed(sample, turned)
         orders, errors = {}, 0.0
         for key, expected in answers.items():
-            # Of outputs that only a transposition tells apart onnx2tf keeps one name.
+            # If outputs differ only by a transposition, onnx2tf keeps one of their names.
             names = [key] if key in found else list(found)
             fits = [(name, *_order(found[name].numpy(), expected)) for name in names]
             name, order, error = min(fits, key=lambda one: one[2])
@@ -248,7 +248,7 @@ def _as_the_source(
 
 
 def _turned(sample: Mapping[str, NDArray[Any]], takes: Mapping[str, tuple[int, ...]]) -> list[frozenset[str]]:
-    """Return which inputs may be taken with channels last: where shapes leave it open, all of those or none."""
+    """Return the possible sets of inputs with channels last. Inputs whose shape fits both layouts are all in the set, or none of them."""
     plain = {key for key, shape in takes.items() if sample[key].shape == shape}
     turned = {
         key
@@ -261,7 +261,7 @@ def _turned(sample: Mapping[str, NDArray[Any]], takes: Mapping[str, tuple[int, .
 
 
 def _order(actual: NDArray[Any], expected: NDArray[Any]) -> tuple[tuple[int, ...] | None, float]:
-    """Return how to transpose an output whose channels onnx2tf has put last (None if it is as the source has it), and the error left."""
+    """Return the transposition that undoes channels last in an output (None if it needs none), and the remaining error."""
     choices: list[tuple[float, tuple[int, ...] | None]] = []
     for order in (None, (0, actual.ndim - 1, *range(1, actual.ndim - 1)) if actual.ndim > 2 else None):
         lies = actual if order is None else actual.transpose(order)
@@ -269,7 +269,7 @@ def _order(actual: NDArray[Any], expected: NDArray[Any]) -> tuple[tuple[int, ...
             off = np.nansum(np.abs(lies.astype(np.float64) - expected.astype(np.float64)))
             choices.append((float(off / (np.nansum(np.abs(expected.astype(np.float64))) or 1.0)), order))
     if not choices:
-        return None, float("inf")  # the check of the variant says what its shape is
+        return None, float("inf")  # the check of the variant reports its shape
     least, order = min(choices, key=lambda one: one[0])
     return order, least
 

@@ -1,4 +1,4 @@
-"""Fixes the open dimensions of a source's inputs: a GPU takes no graph with open ones."""
+"""Fixes the open dimensions of a source's inputs, because a GPU takes no graph with open ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.errors import UsageError
 
 OpenShape = Sequence[int | None] | None
-"""None for an open size, or for an unknown number of dimensions."""
+"""A size of None is open; a shape of None has an unknown number of dimensions."""
 
 
 def fixed_shape(
@@ -23,12 +23,12 @@ def fixed_shape(
     Args:
         name: of the input.
         shape: as the source has it.
-        batch: the first dimension where it is open.
+        batch: replaces the first dimension if it is open.
         asked: shapes by input name, batch included.
         calibrated: shapes of the calibration's samples by input name, with or without the batch.
 
     Raises:
-        UsageError: a size stays open, or a shape that was asked for does not fit.
+        UsageError: a size stays open, or a shape in `asked` does not fit.
     """
     if name in asked:
         _must_fit(name, shape, asked[name])
@@ -41,7 +41,7 @@ def fixed_shape(
             return tuple(found)
         whole = [batch, *found] if len(found) == len(shape) - 1 else list(found)
         if len(whole) == len(shape):
-            # The calibration's own check says if another size does not fit.
+            # The check of the calibration reports any other size that does not fit.
             return tuple(
                 have if want is None and place else (batch if want is None else want)
                 for place, (want, have) in enumerate(zip(shape, whole, strict=True))
@@ -54,7 +54,7 @@ def fixed_shape(
 
 
 def unknown_names(asked: Mapping[str, Sequence[int]], names: Sequence[str]) -> None:
-    """Check that every shape is for an input.
+    """Check that every name is that of an input.
 
     Raises:
         UsageError: one is not.

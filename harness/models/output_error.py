@@ -1,4 +1,4 @@
-"""How far an output is from its reference: the figures of `models diff` and of accuracy trials."""
+"""The error of an output against its reference: the figures of `models diff` and of accuracy trials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputError:
-    """Distance between an output and its reference, over all samples. Values that are not finite in either count in `nan`, nowhere else."""
+    """Error of an output against its reference, over all samples. Values that are not finite in either count in `nan` only."""
 
     name: str
     max_abs: float | None
@@ -25,16 +25,16 @@ class OutputError:
     cosine: float | None
     """Cosine of the angle between them; None if one is all zero."""
     argmax: float | None
-    """Share of samples whose largest element is at the same place; None for outputs of one element a sample."""
+    """Share of samples whose largest element is at the same place; None for outputs with one element per sample."""
     nan: int
-    """Number of elements that are NaN or infinite in the output or its reference, without those that are equal infinities in both."""
+    """Number of elements that are NaN or infinite in the output or its reference. Equal infinities in both do not count."""
     equal: bool
     """Whether all elements are equal, bit patterns of NaN aside."""
     samples: int
 
 
 def output_error(name: str, reference: NDArray[Any], actual: NDArray[Any]) -> OutputError:
-    """Compare an output with its reference. The first axis of both counts samples; quantised values come dequantised.
+    """Compare an output with its reference. The first axis of both counts samples; pass quantised values dequantised.
 
     Raises:
         ValueError: their shapes differ.

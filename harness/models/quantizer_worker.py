@@ -31,7 +31,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     one = quantizer.Quantizer(model, chosen)
     ranges = None
     if request["calibration"] is not None:
-        # `Quantizer.calibrate` follows a moving average and clips what is rare.
+        # `Quantizer.calibrate` uses a moving average and clips rare values.
         manager = recipe_manager.RecipeManager()
         manager.load_quantization_recipe(chosen)
         seen = calibrator.Calibrator(model, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
@@ -52,7 +52,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_signature(model: bytes) -> bytes:
-    """Return a model that has none with a signature whose names are the tensors' own: the quantizer calibrates by signature."""
+    """Add a signature, with the tensors' own names, to a model that has none: the quantizer calibrates by signature."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 

@@ -1,4 +1,4 @@
-"""Random inputs for a comparison: reproducible from their seed, and in the range that the input's type and quantisation allow."""
+"""Random inputs for a comparison: reproducible from a seed, and within the range of the input's type and quantisation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness.errors import UsageError
 from harness.models.contents import ShownTensor
 
 FLOAT_RANGE = (-1.0, 1.0)
-"""Of float inputs without quantisation: most models take images scaled to it, or to a part of it."""
+"""For float inputs without quantisation: most models take images scaled to this range, or to a part of it."""
 WHOLE_RANGE = (0, 99)
-"""Of int32 and int64 inputs, as `benchmark_model`: they are mostly indices and tokens."""
+"""For integer inputs of more than 8 bits, which are mostly indices and tokens. `benchmark_model` uses it for int32 and int64."""
 
 _FLOATS = ("float32", "float64", "float16")
 _WHOLE = ("int32", "int64", "uint32", "uint64", "int16", "uint16")
@@ -26,7 +26,7 @@ def random_samples(
 ) -> dict[str, NDArray[Any]]:
     """Make samples that two models can take.
 
-    An input that either model quantises gets floats over the range that it can store; open sizes become 1.
+    If either model quantises an input, it gets floats over the range that the tensor can store. Open sizes become 1.
 
     Args:
         inputs: of the first model.
@@ -35,7 +35,7 @@ def random_samples(
         seed: equal seeds give equal samples.
 
     Raises:
-        UsageError: an input is text, or of a type that has no random values.
+        UsageError: an input has no random values, such as text.
     """
     return {
         one.name: _values(one, other, count, np.random.default_rng((seed, zlib.crc32(one.name.encode()))))

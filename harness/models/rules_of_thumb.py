@@ -1,6 +1,6 @@
-"""Rules of thumb: what delegates usually make of a model. None is tried; each has its source, which docs/models.md explains.
+"""Rules of thumb for how delegates usually treat a model. None is tried; each has its source, which docs/models.md explains.
 
-Only running the model on the device tells for sure.
+Only a run on the device gives the answer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _QUANTIZED = ("int8", "uint8", "int16", "int4")
 
 
 def rules_for(contents: ModelContents) -> tuple[Finding, ...]:
-    """Return what is expected of a model on delegates that this host does not have."""
+    """Return the findings that are expected of a model on delegates that this host does not have."""
     return (*_cpu(contents), *_gpu(contents), *_accelerators(contents), *_hexagon(contents), *_nnapi())
 
 

@@ -1,4 +1,4 @@
-"""Which of TensorFlow's own ops a model uses, from its graph: only a binary with Flex runs them."""
+"""Finds the Select TF ops (TensorFlow's own ops) in a model's graph. Only a binary with Flex runs them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from harness.litert_host.graph import is_custom
 from harness.litert_host.model_file import ModelError, open_graph
 
 SELECT_TF = "Flex"
-"""How the names of Select TF ops begin."""
+"""The beginning of all names of Select TF ops."""
 
 
 def select_tf_ops(path: Path) -> tuple[str, ...]:
-    """Return the names of a model's Select TF ops, such as `FlexErf`, each once; none for a file that is no model."""
+    """Return the names of a model's Select TF ops, such as `FlexErf`, each once; empty for a file that is not a model."""
     try:
         graph, _ = open_graph(str(path))
     except ModelError:

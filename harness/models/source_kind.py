@@ -1,4 +1,4 @@
-"""Tells what a source is by its content, and hashes it."""
+"""Recognises the kind of a source by its content, and hashes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class SourceKind(StrEnum):
-    """What is converted."""
+    """The kinds of source that can be converted."""
 
     KERAS = "keras"
     """A .keras file of Keras 3 or of Keras 2.12 and later."""
@@ -35,7 +35,7 @@ def source_kind(path: Path, name: str) -> SourceKind:
         name: as the user wrote it, for messages.
 
     Raises:
-        UsageError: it is missing, unreadable, or no source.
+        UsageError: it is missing or unreadable, or of another kind.
     """
     try:
         if path.is_dir():
@@ -53,7 +53,7 @@ def source_kind(path: Path, name: str) -> SourceKind:
         what = other_format(path)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}", remedy=_TAKEN) from None
-    raise UsageError(f"{name} is no source for a conversion: it is {what}", remedy=_TAKEN)
+    raise UsageError(f"{name} cannot be converted: it is {what}", remedy=_TAKEN)
 
 
 def source_hash(path: Path) -> str:

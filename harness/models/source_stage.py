@@ -1,4 +1,4 @@
-"""Loads a source once: what it takes, what it answers, and its SavedModel for all variants."""
+"""Loads a source once, for all variants: finds its inputs, its outputs for a few samples, and its SavedModel."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
-    """What is known of a source once it was loaded."""
+    """Facts about a loaded source."""
 
     signatures: Mapping[str, tuple[TensorFacts, ...]]
     """Inputs by signature, without open dimensions."""
     fake_quantised: bool = False
-    """Whether it was trained with quantisation in mind: it holds its own ranges."""
+    """Whether it was trained for quantisation, and so holds its own ranges."""
     loops: bool = False
-    """Whether it has loops, as recurrent layers have that are not unrolled."""
+    """Whether it has loops; recurrent layers that are not unrolled are loops."""
     recurrent: tuple[str, ...] = ()
     """Names of recurrent layers."""
 
@@ -74,13 +74,13 @@ def load_source(
 ) -> tuple[SourceFacts, Path]:
     """Load a Keras model or a SavedModel in a worker, and return its facts and the exported SavedModel.
 
-    A model that this Keras refuses is tried once with the other one.
+    If one version of Keras refuses the model, the other one tries once.
 
     Args:
         call: the worker's call; its request's folder gets `samples.npz`, `reference.npz` and, if there is a calibration,
             `calibration.npz` (see `check_samples.write_samples`).
-        workers: run it.
-        has_legacy: whether Keras 2 (tf-keras) is there.
+        workers: run the call.
+        has_legacy: whether Keras 2 (tf-keras) is installed.
         told: progress.
 
     Raises:
@@ -94,7 +94,7 @@ def load_source(
             other = True  # a SavedModel of Keras 2 with the state of its optimizer
         if other is not None and (has_legacy or not other):
             again = workers.run(_with_keras(call, legacy=other), told)
-            # The first error tells more, unless the first process could not even try.
+            # Keep the first error, unless the first process could not even try.
             answer = again if again.get("kind") != "raised" or not answer["type"] else answer
     except WorkerDied as died:
         raise explained_death(died, variant="source", loops=False, recurrent=()) from None
@@ -110,7 +110,7 @@ def load_source(
 
 
 def load_tflite(path: Path, name: str, calibration: tuple[Path, str] | None, folder: Path) -> SourceFacts:
-    """Do for a .tflite what `load_source` does, without TensorFlow.
+    """Do the work of `load_source` for a .tflite, without TensorFlow.
 
     Args:
         path: the file.

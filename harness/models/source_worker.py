@@ -1,4 +1,4 @@
-"""The worker that loads a source, exports it once as a SavedModel with fixed shapes, and records what it answers to a few samples.
+"""The worker that loads a source, exports it once as a SavedModel with fixed shapes, and records its outputs for a few samples.
 
 `python -m harness.models.source_worker FOLDER`; `source_stage` starts it.
 """
@@ -101,7 +101,7 @@ def _export(loaded: LoadedKeras, inputs: Sequence[TensorFacts], place: Path, tf:
 def _predicted(
     loaded: LoadedKeras, samples: Mapping[str, NDArray[Any]], inputs: Sequence[TensorFacts], tf: Any
 ) -> list[dict[str, NDArray[Any]]]:
-    """Return what the model as it was saved answers, by its own `predict` where that takes the inputs."""
+    """Return the outputs of the model as it was saved, by `predict` if that takes the inputs."""
     answers = []
     text = any(one.dtype == "object" for one in inputs)
     for number in range(len(next(iter(samples.values())))):
@@ -118,7 +118,7 @@ def _saved_model(request: dict[str, Any], folder: Path, arrays: Arrays) -> dict[
     import tensorflow as tf
 
     if request["legacy"]:
-        import tf_keras  # noqa: F401  # registers its classes, so that what they saved loads
+        import tf_keras  # noqa: F401  # registers its classes, so that models with them load
 
     name = request["name"]
     loaded = tf.saved_model.load(request["source"])
@@ -170,7 +170,7 @@ def _with_fixed_shapes(
     loaded: Any, found: Mapping[str, Any], signatures: Mapping[str, Sequence[TensorFacts]], place: Path, tf: Any
 ) -> Path:
     module = tf.Module()
-    module.source = loaded  # its variables and tables belong to what is saved
+    module.source = loaded  # its variables and tables must be saved too
     fixed = {}
     for key, call in found.items():
         specs = {one.name: tf.TensorSpec(one.shape, _tf_dtype(one.dtype, tf), name=one.name) for one in signatures[key]}

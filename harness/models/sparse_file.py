@@ -1,8 +1,9 @@
-"""Is a pruned model better stored without its zeros? What is tried here decides.
+"""Tries whether a pruned model is better stored without its zeros.
 
 TensorFlow stores such weights compressed and puts a DENSIFY op behind each. XNNPACK unpacks them once, when it prepares the model. The
-built-in kernels unpack them beside the model that is measured: so the file is of use where XNNPACK takes every one of these ops. Whether it
-also multiplies by sparse weights depends on the layers (chains of 1x1 convolutions) and on its version; the names of its kernels tell.
+built-in kernels run these ops as a part of the measured model, so the file is useful only if XNNPACK takes every one of them. Whether
+XNNPACK also multiplies by sparse weights depends on the layers (chains of 1x1 convolutions) and on its version; the names of its kernels
+show it.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from harness.models.output_error import output_error
 from harness.models.verification import FLOAT_LIMIT, Verdict, verify
 
 PRUNED_FROM = 0.6
-"""Share of zeros from which a model counts as pruned. Below, the places of the weights take about as much room as the zeros."""
+"""Share of zeros from which a model counts as pruned. Below it, the positions of the weights take about as much space as the zeros."""
 _SPARSE_KERNEL = "SPMM"
 _UNPACKS = "DENSIFY"
 
 
 def is_pruned(facts: FileFacts | None) -> bool:
-    """Return whether so many weights are zero that leaving them out may pay. Select TF ops cannot be tried here, so they rule it out."""
+    """Return whether enough weights are zero that leaving them out may help. A file with Select TF ops cannot be tried here: False."""
     return facts is not None and not facts.flex_ops and (facts.sparsity or 0.0) >= PRUNED_FROM
 
 
 def tried_sparse(path: Path, dense: Path, samples: Samples, reference: Samples) -> Verdict:
-    """Hold a file without zeros against the dense one and against the source.
+    """Compare a file without zeros with the dense one and with the source.
 
     Args:
         path: the file without zeros.
@@ -43,10 +44,10 @@ def tried_sparse(path: Path, dense: Path, samples: Samples, reference: Samples) 
         reference: the source's outputs by signature.
 
     Returns:
-        What `verify` says, with a note on what the file is good for.
+        The verdict of `verify`, with a note on the benefit of the file.
 
     Raises:
-        ModelFailed: it is of no use; the message says why.
+        ModelFailed: it has no benefit; the message says why.
     """
     verdict = verify(path, "fp32", samples, reference)
     if verdict.problem is not None:
@@ -86,7 +87,7 @@ def _all_taken(path: Path) -> tuple[str, ...]:
     """Return the kernels of XNNPACK that ran.
 
     Raises:
-        ModelFailed: an op that unpacks weights stays outside of XNNPACK.
+        ModelFailed: XNNPACK does not take an op that unpacks weights.
     """
     graph, _size = open_graph(str(path))
     # A model without signatures is its first subgraph.
@@ -107,7 +108,7 @@ def _all_taken(path: Path) -> tuple[str, ...]:
             continue
         taken = find_delegated(part, number, str(path), signature, {}, 1)
         if taken is None:
-            raise ModelFailed("what XNNPACK takes of it without its zeros could not be found out")
+            raise ModelFailed("cannot tell what XNNPACK takes of it without its zeros")
         left = sum(index not in taken for index in unpack)
         if left:
             raise ModelFailed(f"XNNPACK leaves {left} of {len(unpack)} pruned layers to the built-in kernels")

@@ -4,7 +4,7 @@
     mse, mae          mean squared, mean absolute difference of a sample's elements
     module:function   the user's own
 
-Of equal outputs the first counts as larger, as in code that looks for the largest with `>`. An output that is NaN is never right.
+Of equal outputs the first counts as larger, as in code that searches for the largest with `>`. An output that is NaN is never right.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.models.user_metric import UserMetric, user_metric
 
 Labels = NDArray[Any]
 Outputs = Mapping[str, NDArray[Any]]
-"""By name; quantised ones as the numbers that they mean; first axis = samples."""
+"""By name, dequantised; first axis = samples."""
 Floats = NDArray[np.float64]
 
 _TOP = {"top1": 1, "top5": 5}
@@ -38,7 +38,7 @@ class TaskMetric:
     _own: UserMetric | None = None
 
     def output_of(self, outputs: Sequence[str], wanted: str | None) -> str | None:
-        """Return the output that is judged; None if the user's function gets all of them.
+        """Return the name of the output to judge; None if the user's function gets all of them.
 
         Raises:
             UsageError: there is none of that name, or there are several and none is named.
@@ -57,7 +57,7 @@ class TaskMetric:
         return outputs[0]
 
     def fitted(self, labels: Labels, sample: tuple[int, ...], output: str | None) -> Labels:
-        """Return the labels of all samples as the scores need them: class numbers, or arrays like the output.
+        """Return the labels of all samples in the form that `scores` takes: class numbers, or arrays like the output.
 
         Args:
             labels: first axis = samples.
@@ -137,7 +137,7 @@ def _count_of_classes(sample: tuple[int, ...], output: str | None, metric: str) 
             f"the output {output!r} is one number; {metric} takes one score for each class", remedy=own[3:]
         )
     if classes <= _TOP[metric]:
-        raise UsageError(f"of {classes} classes {metric} is always right", remedy="--metric top1")
+        raise UsageError(f"with {classes} classes {metric} is always right", remedy="--metric top1")
     return classes
 
 

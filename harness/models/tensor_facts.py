@@ -1,4 +1,4 @@
-"""What a runtime says of an input or output, and the two ways between numbers and the bytes of a quantised tensor."""
+"""Facts about an input or output, as a runtime reports them; quantises and dequantises its values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TensorFacts:
     name: str
     """The signature's name for it; the tensor's own in a model without signatures."""
     tensor: str
-    """The tensor's own name, as `benchmark_model` wants it."""
+    """The tensor's own name, which `benchmark_model` uses."""
     dtype: str
     """NumPy's name: `float32`, `int8`, `object` for strings."""
     shape: tuple[int, ...]
@@ -41,8 +41,8 @@ class TensorFacts:
 def as_stored(samples: NDArray[Any], facts: TensorFacts) -> NDArray[Any]:
     """Return samples as the tensor stores them, first axis = samples.
 
-    A sample may leave out a first size of 1 (the batch). Floats become quantised integers if the tensor is quantised; integers that are
-    of the tensor's own type already stay as they are; other casts must lose nothing but float precision.
+    A sample may leave out a first size of 1 (the batch). If the tensor is quantised, floats become quantised integers. Values that already
+    have the tensor's type stay as they are. Other casts may lose only float precision.
 
     Raises:
         UsageError: shape or type do not fit, or a value is not finite where the tensor holds integers.
@@ -81,7 +81,7 @@ def as_stored(samples: NDArray[Any], facts: TensorFacts) -> NDArray[Any]:
 
 
 def dequantised(stored: NDArray[Any], facts: TensorFacts) -> NDArray[Any]:
-    """Return the values that stored numbers mean: floats for a quantised tensor, others as they are."""
+    """Return dequantised values: floats for a quantised tensor, other values as they are."""
     if not facts.scale:
         return stored
     return (stored.astype(np.float64) - facts.zero_point) * facts.scale

@@ -11,14 +11,14 @@ from harness.litert_host.model_file import ModelError, open_graph
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolTensors:
-    """What the tool's flags name, and what its output file holds."""
+    """The inputs that the tool's flags name, and the outputs in its output file."""
 
     signature: str | None
     """The signature that runs; None if the model has none."""
     inputs: tuple[tuple[str, str], ...]
-    """For each input of the subgraph: the name by which `run_on_host` knows it, and the tensor's own."""
+    """For each input of the subgraph: its name in `run_on_host`, and the tensor's own."""
     outputs: tuple[str, ...]
-    """For each output of the subgraph: the name by which `run_on_host` knows it; empty if no signature names it."""
+    """For each output of the subgraph: its name in `run_on_host`; empty if no signature names it."""
 
 
 def tool_tensors(path: str, signature: str | None) -> ToolTensors:
@@ -26,10 +26,10 @@ def tool_tensors(path: str, signature: str | None) -> ToolTensors:
 
     Args:
         path: the model.
-        signature: the one that the suite names; None leaves the choice to the tool.
+        signature: the suite's choice; None leaves it to the tool.
 
     Raises:
-        ModelFailed: the file is no model, or has no such signature.
+        ModelFailed: the file is not a model, or has no such signature.
     """
     try:
         graph, _ = open_graph(path)

@@ -1,4 +1,4 @@
-"""The worker that makes the float .tflite of a .pt2 with litert-torch, and records what PyTorch answers to a few samples.
+"""The worker that makes the float .tflite of a .pt2 with litert-torch, and records PyTorch's outputs for a few samples.
 
 `python -m harness.models.torch_worker FOLDER`; `source_stage` starts it.
 """
@@ -24,7 +24,7 @@ from harness.models.worker_side import answer_request
 
 _SIGNATURE = "serving_default"
 _NARROWED = {"int64": "int32", "float64": "float32"}
-"""What litert-torch makes of types that phones do not compute with."""
+"""The types to which litert-torch converts types that phones do not compute with."""
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _types(program: Any) -> dict[str, Any]:
 
 
 def _named(program: Any, inputs: Sequence[str]) -> Any:
-    """Return the program as a module that takes and returns tensors by name: litert-torch would call them `args_0`."""
+    """Return the program as a module that takes and returns tensors by name. Otherwise litert-torch would call them `args_0`."""
     import torch
     from torch.utils import _pytree
 

@@ -1,4 +1,4 @@
-"""Tries a model on this host: does LiteRT allocate it, and how much of it does XNNPACK take? Each try is a process of its own."""
+"""Tries a model on this host: whether LiteRT allocates it, and how much of it XNNPACK takes. Each try is a process of its own."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _OPS = (
 
 
 def tried(path: Path, contents: ModelContents, graph: Graph) -> tuple[Finding, ...]:
-    """Allocate a model with the built-in kernels, and let XNNPACK take what it can.
+    """Allocate a model with the built-in kernels, and let XNNPACK take the ops that it can.
 
-    The model of a stranger may crash the runtime; that is a finding, not an error.
+    If a model crashes the runtime, that is a finding, not an error.
 
     Raises:
-        ModelFailed: the file is damaged in a way that only LiteRT's own check sees.
+        ModelFailed: the file is damaged in a way that only LiteRT's own check finds.
     """
     error = _error(path, graph, "builtin")
     if error is None:
         done = _tried("cpu", "info", f"LiteRT {_version()} allocates it here with its built-in kernels")
         return (done, *_xnnpack(path, graph))
     if _NO_FLATBUFFER in error.message:
-        raise ModelFailed(f"{path} is damaged: LiteRT does not take it as a model")
+        raise ModelFailed(f"{path} is damaged: LiteRT does not accept it as a model")
     op, why = _blamed(error, graph)
     found = list(needs_flex(contents, tried=True))
-    if op is None or op not in contents.select_tf_ops:  # else it is said already, with the remedy
+    if op is None or op not in contents.select_tf_ops:  # else a finding already names it, with the remedy
         remedy = (
             "register it in the binary, or convert the model without it" if op in contents.custom_ops else error.remedy
         )
@@ -90,9 +90,7 @@ def _xnnpack(path: Path, graph: Graph) -> Iterator[Finding]:
                 remedy="delegate `cpu`, or convert it otherwise",
             )
         else:
-            yield _tried(
-                "xnnpack", "info", "what XNNPACK takes could not be found out: the model did not run here on zeros"
-            )
+            yield _tried("xnnpack", "info", "cannot tell what XNNPACK takes: the model did not run here on zeros")
         return
     total, kernels = len(subgraph.operators), delegate_kernels(partitions(subgraph, delegated))
     left = Counter(operator_name(node) for index, node in enumerate(subgraph.operators) if index not in delegated)

@@ -1,4 +1,4 @@
-"""A metric that the user wrote: `module:function`, found from the working folder."""
+"""A metric that the user wrote: `module:function`, in a module of the working folder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UserMetric:
-    """The user's function with the name that it was asked for by."""
+    """The user's function, and the name that the user gave for it."""
 
     name: str
     function: Callable[..., Any]
 
     def scores(self, outputs: Mapping[str, NDArray[Any]], labels: NDArray[Any]) -> NDArray[np.float64]:
-        """Call it for some samples, and check what it returns.
+        """Call it for some samples, and check the returned scores.
 
         Raises:
             UsageError: it failed, or did not return a finite number for each sample.

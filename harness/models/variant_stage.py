@@ -34,24 +34,24 @@ _INSTEAD = {
     "int8_io": "static_wi8_ai8",
     "int16x8": "static_wi8_ai8",
 }
-"""What litert-quantizer makes of a .tflite, by what TensorFlow would make of its source."""
+"""The variant of litert-quantizer that replaces one of TensorFlow's, which cannot be made of a .tflite or .pt2."""
 
 
 _LOADERS = {SourceKind.PT2: "torch_worker", SourceKind.ONNX: "onnx_worker"}
-"""The workers that load what TensorFlow itself does not."""
+"""The workers for kinds of source that TensorFlow does not load itself."""
 
 
 class VariantStage:
-    """The variants of one source. Loads the source at the first that is not in the cache.
+    """Makes the variants of one source. Loads the source for the first variant that is not in the cache.
 
     Args:
-        request: what is asked.
-        kind: of the source.
+        request: the request.
+        kind: the kind of the source.
         digest: SHA-256 of the source.
         calibration: SHA-256 of the calibration file.
-        python: holds the converters.
-        cache: what was made before; the caller holds its lock.
-        told: progress.
+        python: the Python with the converters.
+        cache: the earlier results; the caller holds its lock.
+        told: called with a line of progress.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class VariantStage:
         self._workers = self._stack.enter_context(Workers(python.program, ENVIRONMENT))
         self._work: Path | None = None
         self._saved_model: Path | None = None
-        """What variants are made of; of a .pt2 it is the float .tflite."""
+        """The SavedModel that variants are made of; for a .pt2, the float .tflite."""
         self._loaded: SourceFacts | None = None
         self._refused: ModelFailed | None = None
 
@@ -158,7 +158,7 @@ class VariantStage:
         samples, reference = (read_samples(self._cache.folder / name) for name in ("samples.npz", "reference.npz"))
         verdict = verify(made, variant, samples, reference)
         if verdict.problem is not None:
-            kept = log.with_name("refused.tflite")  # for whoever wants to see what is wrong with it
+            kept = log.with_name("refused.tflite")  # so that the user can look at it
             made.replace(kept)
             raise ModelFailed(verdict.problem)
         dense = None
@@ -172,7 +172,7 @@ class VariantStage:
         return self._cache.keep(record, made, {"checked": {"random_samples": random, "errors": errors}}, dense)
 
     def _without_zeros(self, dense: Path, verdict: Verdict, log: Path) -> tuple[Path | None, Verdict]:
-        """Convert a pruned source again, without its zeros; return that file if it is of use, and the verdict with a note on it."""
+        """Convert a pruned source again, without its zeros. Return that file if it has a benefit, and the verdict with a note on it."""
         made = new_file(self._work_folder())
         samples, reference = (read_samples(self._cache.folder / name) for name in ("samples.npz", "reference.npz"))
         try:
@@ -231,7 +231,7 @@ class VariantStage:
         return "none" if self._kind is SourceKind.TFLITE else f"{before}tensorflow {self._python.tensorflow}"
 
     def _makes_do(self, variant: str) -> bool:
-        """Return whether the source brings its own ranges, so that int8 takes no calibration."""
+        """Return whether the source brings its own ranges, so that int8 needs no calibration."""
         return variant in ("int8", "int8_io") and self._kind is not SourceKind.TFLITE and self._source().fake_quantised
 
     def _float_model(self) -> Path:
@@ -251,7 +251,7 @@ class VariantStage:
         return self._cache.dense("fp32") or Path(row.path)
 
     def _source(self) -> SourceFacts:
-        """Return what is known of the source; load it if nothing is."""
+        """Return the facts about the source; load it if there are none yet."""
         if self._loaded is None:
             kept = self._cache.facts()
             if kept is not None:

@@ -47,14 +47,14 @@ def _configured(converter: Any, request: dict[str, Any], tf: Any) -> Any:
     ops, variant = tf.lite.OpsSet, request["variant"]
     supported = [ops.TFLITE_BUILTINS]
     if request["sparse"]:
-        # Alone: with DEFAULT as well it converts, and XNNPACK fails to prepare the file.
+        # Only this one: with DEFAULT as well it converts, but XNNPACK fails to prepare the file.
         converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
     elif variant != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if variant == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     elif variant in ("int8", "int8_io") and request["calibration"] is not None:
-        # Without samples the source brings its own ranges, and asking for integers only would ask for samples.
+        # Without samples the source brings its own ranges; requiring integer ops would require samples.
         supported = [ops.TFLITE_BUILTINS_INT8, *([ops.TFLITE_BUILTINS] if variant == "int8" else [])]
     elif variant == "int16x8":
         supported = [ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, ops.TFLITE_BUILTINS]
@@ -70,7 +70,7 @@ def _configured(converter: Any, request: dict[str, Any], tf: Any) -> Any:
 
 
 def _fed(samples: Samples) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each sample with its signature and by input name: the converter would take bare arrays by position, for one signature only."""
+    """Yield each sample with its signature, by input name: the converter takes bare arrays by position, for one signature only."""
     for key, by_input in samples.items():
         for number in range(len(next(iter(by_input.values())))):
             yield key, {name: values[number] for name, values in by_input.items()}

@@ -1,6 +1,6 @@
-"""Checks a variant before it counts: it must run on this host, and answer what its source answers.
+"""Checks a variant before it counts: it must run on this host, and its outputs must be those of its source.
 
-Converters fail in silence: files full of NaN, files that are as large as before, files that no runtime can allocate.
+Converters fail without an error: they write files full of NaN, files as large as before, files that no runtime can allocate.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOT_RUN_FLEX = "not run here: Flex"
 FLOAT_LIMIT = 0.02
 """Largest error of fp32, as a share of the range of the source's output. Rounding of resized images reaches 0.01 and is right."""
 _NOTED = 0.001
-"""From this error on a note says how large it is."""
+"""From this error on, a note gives its size."""
 _ROUNDING = 1e-4
 """An error below this share of the largest value is rounding, whatever the range."""
 
@@ -35,7 +35,7 @@ class Verdict:
     """Whether a variant counts as converted."""
 
     problem: str | None
-    """Why it does not."""
+    """The reason if it does not count; None if it does."""
     note: str | None = None
     snr_db: float | None = None
     """Of its worst output."""
@@ -44,7 +44,7 @@ class Verdict:
 
 
 def verify(path: Path, variant: str, samples: Samples, reference: Samples) -> Verdict:
-    """Run a variant on the samples and hold it against the source's own outputs.
+    """Run a variant on the samples and compare its outputs with the source's.
 
     Args:
         path: its file.

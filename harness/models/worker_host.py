@@ -1,10 +1,10 @@
 """Loads TensorFlow once and forks a worker for each request: `python -m harness.models.worker_host`. `worker_process` starts it.
 
-Loading takes seconds of computing, and a source has a step for each variant. Each step keeps a process of its own, which a stranger's
-model may end. Nothing of TensorFlow runs in this process, so a fork is safe: its threads start with its first operation.
+Loading takes seconds of CPU time, and a source has a step for each variant. Each step still has its own process, which an unknown model
+may crash. This process runs no operation of TensorFlow, so a fork is safe: TensorFlow's threads start with its first operation.
 
-Standard input: a JSON line for each request: `module`, `folder` (see `worker_side`), `log`. Standard output: a line with the exit code of
-each; below 0 for a signal.
+Standard input: a JSON line for each request: `module`, `folder` (see `worker_side`), `log`. Standard output: a line for each, with
+its exit code, below 0 for a signal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
     """Serve requests until standard input ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed harness leaves no converter behind
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output of libraries must not look like an answer
     import tensorflow  # noqa: F401
 
     for line in sys.stdin:
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _become(request: dict[str, str]) -> None:
-    """Do one request in the forked process, which ends with it."""
+    """Handle one request in the forked process, and end the process."""
     try:
         log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -49,7 +49,7 @@ def _become(request: dict[str, str]) -> None:
         answer_request(importlib.import_module(request["module"]).work, Path(request["folder"]))
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)  # this process shares the parent's handlers of exit, which are not its own to run
+        os._exit(0)  # without the exit handlers, which belong to the parent
     finally:
         os._exit(1)
 

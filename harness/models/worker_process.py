@@ -1,6 +1,6 @@
-"""Runs workers: programs of their own that load TensorFlow or litert-quantizer.
+"""Runs workers: separate programs that load TensorFlow or litert-quantizer.
 
-They take seconds to load, print, hang on a stranger's model, and end their process with a signal. Nothing of that may reach the harness.
+These take seconds to load, print, hang on an unknown model, and crash with a signal. None of that may affect the harness.
 
 A worker is a module of `harness.models` with a function `work`. It gets a folder with `request.json` and leaves `answer.json` there
 (`worker_side`).
@@ -38,14 +38,14 @@ class WorkerCall:
     """Such as `harness.models.variant_worker`."""
     request: Mapping[str, Any]
     log: Path
-    """Gets everything that the worker prints, after what is there."""
+    """The worker's output is appended to it."""
     doing: str
-    """What it does, for progress and errors: `digits.keras: making int8`."""
+    """The step, for progress and errors: `digits.keras: making int8`."""
     timeout_s: float
     shares_tensorflow: bool
-    """Whether it may be forked from a process that has loaded TensorFlow with Keras 3; else it starts anew."""
+    """Whether it may be forked from a process that has loaded TensorFlow with Keras 3. Otherwise it is started anew."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Further variables of a worker that starts anew."""
+    """Further environment variables of a worker that is started anew."""
 
 
 class WorkerDied(ModelFailed):
@@ -54,8 +54,8 @@ class WorkerDied(ModelFailed):
     Args:
         message: what happened.
         signal_name: such as `SIGSEGV`; None if it exited by itself.
-        log: what it had printed.
-        cause: the word for scripts.
+        log: its output.
+        cause: the cause, for scripts.
     """
 
     def __init__(self, message: str, *, signal_name: str | None, log: Path, cause: Cause = Cause.CRASHED) -> None:
@@ -64,7 +64,7 @@ class WorkerDied(ModelFailed):
 
 
 class Workers:
-    """The workers of one Python. Leaving it as a context ends what still runs.
+    """The workers of one Python. On leaving the context, those that still run are killed.
 
     Args:
         python: the program.
@@ -87,7 +87,7 @@ class Workers:
         self._stack.close()
 
     def run(self, call: WorkerCall, told: Callable[[str], None]) -> dict[str, Any]:
-        """Run a worker to its end and return its answer. An answer with the key `error` is for the caller to explain.
+        """Run a worker to its end and return its answer. If the answer has the key `error`, the caller explains it.
 
         Raises:
             WorkerDied: it ended with a signal, ran too long, or left no answer.
@@ -176,7 +176,7 @@ class Workers:
         environment: Mapping[str, str],
         stderr: int | IO[bytes] = subprocess.STDOUT,
     ) -> subprocess.Popen[bytes]:
-        """Start a module in a session of its own, so that Ctrl-C reaches it once, from here, with all that it started."""
+        """Start a module in its own session, so that Ctrl-C does not reach it: the harness kills it, with its child processes."""
         path = os.pathsep.join(filter(None, (str(self._packages()), os.environ.get("PYTHONPATH"))))
         try:
             return subprocess.Popen(
@@ -191,7 +191,7 @@ class Workers:
             raise SetupError(f"cannot start {self._python}: {error.strerror}") from None
 
     def _packages(self) -> Path:
-        """Return a folder that holds the harness and nothing else of this environment: the packages of the worker's own must win."""
+        """Return a folder that holds the harness and no other package of this environment: the worker must use its own packages."""
         if self._path is None:
             self._path = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-path-")))
             (self._path / "harness").symlink_to(Path(__file__).resolve().parents[1], target_is_directory=True)
@@ -199,7 +199,7 @@ class Workers:
 
 
 def _wait(call: WorkerCall, ended: Callable[[float], bool], told: Callable[[str], None]) -> None:
-    """Wait until a worker ends, and say now and then that it goes on."""
+    """Wait until a worker ends, and report from time to time that it still runs."""
     started = said = time.monotonic()
     while not ended(_POLL_S):
         now = time.monotonic()
@@ -216,7 +216,7 @@ def _wait(call: WorkerCall, ended: Callable[[float], bool], told: Callable[[str]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a worker with all that it started. It has nothing to tidy up: its files lie in folders of the caller's."""
+    """Kill a worker with its child processes. It has nothing to clean up: the caller owns its folders."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
 """The worker's side of `worker_process`.
 
-It runs in the Python that holds TensorFlow, which need not hold what the harness needs: workers import NumPy, the standard library, and of
-the harness only what imports no more than these.
+It runs in the Python with TensorFlow, which may lack the harness's dependencies. So workers import only NumPy, the standard library, and
+modules of the harness that import no more than these.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def answer_request(work: Callable[[dict[str, Any]], dict[str, Any]], folder: Path | None = None) -> None:
-    """Do what `request.json` asks for, and leave an answer; an error leaves its traceback in the log.
+    """Handle `request.json`, and write an answer. The traceback of an error goes to the log.
 
-    Keys of an error: `error`, `remedy`, `kind`: `usage` if the request is wrong for every variant, `failed` if the worker knew what it met,
-    `raised` if a library raised it, whose class is `type`.
+    Keys of an error: `error`, `remedy`, and `kind`: `usage` if the request is wrong for every variant, `failed` if the worker recognised
+    the problem, `raised` if a library raised an exception, whose class is `type`.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed harness leaves no converter behind
     folder = Path(sys.argv[1]) if folder is None else folder

@@ -1,1 +1,1 @@
-"""Suites: the YAML that a user writes, and the trials that follow from it."""
+"""Suites: the YAML that a user writes, and its expansion to trials."""

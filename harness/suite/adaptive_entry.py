@@ -114,13 +114,13 @@ def why_not(
     baseline: Mapping[Any, Scalar] | None,
     possible: Mapping[str, Sequence[object]],
 ) -> tuple[str, str, str] | None:
-    """Say why a suite cannot be adaptive: key, message and remedy; None if it can.
+    """Return why a suite cannot be adaptive: key, message and remedy; None if it can.
 
     Args:
         purposes: the suite's purposes.
         interleave: whether it runs in blocks.
         baseline: the suite's baseline.
-        possible: the values of its cells for each key of a baseline.
+        possible: for each key of a baseline, its values among the suite's cells.
     """
     example = "baseline: {delegate: cpu}"
     if Purpose.LATENCY not in purposes:
@@ -152,7 +152,7 @@ def why_not(
 def no_such_cell(
     baseline: Mapping[Any, Scalar], possible: Mapping[str, Sequence[object]]
 ) -> tuple[str, str, str] | None:
-    """Say why a baseline matches no cell, in the form of `why_not`. Keys that `possible` does not hold are not looked at."""
+    """Return why a baseline matches no cell, in the form of `why_not`. Keys that `possible` lacks are ignored."""
     for name, value in baseline.items():
         words = [str(one) for one in possible.get(name, (value,))]
         if str(value) not in words:

@@ -1,4 +1,4 @@
-"""The delegates and their options in the JSON Schema of suites, so that an editor knows as much as the loader."""
+"""Puts the delegates and their options into the JSON Schema of suites, so that an editor checks as much as the loader."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Expands a suite on given devices to trials in order. Pure.
 
-The sample is one process, so order matters: block N holds the N-th latency process of every cell, so that a phone that warms up slows all
-cells alike. The order within the blocks is random, and balanced for what runs before what (`harness.analysis.block_order`). Profile and
-memory processes come last, in such an order too: they never mix with latencies.
+Each process is one sample, so their order matters. Block N holds the N-th latency process of every cell, so that a phone that warms up
+slows all cells alike. The order within a block is random, and balanced for predecessors (`harness.analysis.block_order`). Profile and
+memory processes come last, in the same kind of order: they never mix with latencies.
 
-An adaptive suite expands to its largest number of blocks, with the same ids in the same order. `harness.analysis.stopping` decides during
-the run which of them run.
+An adaptive suite expands to its largest number of blocks, with the same ids in the same order. During the run, `harness.analysis.stopping`
+decides which of them run.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from harness.suite.suite_file import Suite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePlan:
-    """The facts of a device that the expansion needs."""
+    """The facts about a device that the expansion needs."""
 
     serial: str
     topology: Topology
     cpu_sets: Mapping[str, Sequence[int]]
     lacking_ops: Mapping[tuple[str | None, str], str] = field(default_factory=dict)
-    """Why a binary cannot run a model whose ops it lacks, by the binary's name in the suite and the model's path."""
+    """By the binary's name in the suite and the model's path: the reason why the binary lacks ops of the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """All trials, device by device in the order of running; those that cannot run; and warnings."""
+    """All trials, device by device in execution order; those that cannot run; and warnings."""
 
     trials: tuple[Trial, ...]
     impossible: tuple[Impossible, ...]
     warnings: tuple[str, ...]
     seed: int
     further: tuple[Trial, ...] = ()
-    """Trials of an adaptive suite beyond its smallest number of blocks; they run only while their comparison needs them."""
+    """Trials of an adaptive suite beyond its smallest number of blocks. They run only as long as their comparison needs them."""
 
     def device_seconds(self, serial: str) -> tuple[float, float]:
-        """Return the least and the most seconds of a device in `benchmark_model`, by the suite's own limits."""
+        """Return the least and the most seconds that a device spends in `benchmark_model`, by the suite's limits."""
         mine = [trial for trial in self.trials if trial.device == serial]
         least = sum(trial.run.warmup_s + trial.run.min_s for trial in mine)
         mine += [trial for trial in self.further if trial.device == serial]
@@ -77,13 +77,13 @@ def expand(
 
     Args:
         suite: the checked suite.
-        models: the files that its patterns found.
+        models: the model files of the suite.
         devices: the devices.
         seed: seed of the random order; the same seed gives the same order.
-        no_models: what files are that are no models, by path. Their cells fail without a run.
+        no_models: for each file that is not a model, by path, a sentence that says what it is. Its cells fail without a run.
 
     Raises:
-        UsageError: `cpus` holds a word that means nothing on any device, or the suite asks for the same trial twice.
+        UsageError: `cpus` holds a word that has no meaning on any device, or the suite asks for the same trial twice.
     """
     trials: list[Trial] = []
     further: list[Trial] = []
@@ -121,7 +121,7 @@ def _refuse_twins(trials: Sequence[Trial]) -> None:
     for trial in trials:
         if seen.setdefault(trial.trial_id, trial) is not trial:
             raise UsageError(
-                f"the suite asks the same twice: {trial.model.label}, {trial.delegate.label}, {trial.cpus.label}"
+                f"the suite asks for the same trial twice: {trial.model.label}, {trial.delegate.label}, {trial.cpus.label}"
             )
 
 
@@ -164,7 +164,7 @@ def _cells(suite: Suite, models: Sequence[ModelRef], device: DevicePlan, warning
 def _blocks(
     suite: Suite, cells: Sequence[_Cell], no_models: Mapping[str, str], rng: random.Random
 ) -> list[tuple[Purpose, int, list[_Cell]]]:
-    """Blocks in order: purpose, process, and cells in order; those that never run come last, as nothing follows them."""
+    """Return the blocks in order: purpose, process, and cells in order. Cells that never run come last, because nothing follows them."""
     blocks: list[tuple[Purpose, int, list[_Cell]]] = []
     never = [cell for cell in cells if cell.reason is not None or cell.model.path in no_models]
     runs = [cell for cell in cells if cell.reason is None and cell.model.path not in no_models]
@@ -182,11 +182,11 @@ def _blocks(
 
 
 def _trial(suite: Suite, serial: str, cell: _Cell, purpose: Purpose, process: int, block: int) -> Trial:
-    # The request alone identifies a trial, so a resumed or repeated expansion gives the same ids.
+    # Only the request identifies a trial, so a resumed or repeated expansion gives the same ids.
     asked = (
         serial,
         cell.model.name,
-        # What was asked for, not what the converter made of it: the same before and after the conversion.
+        # The source, not the converted file: it is the same before and after the conversion.
         cell.model.sha256 if cell.model.variant is None else f"{cell.model.source_sha256} {cell.model.variant}",
         cell.delegate.label,
         cell.delegate.require,

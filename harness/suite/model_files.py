@@ -29,7 +29,7 @@ def find_models(entries: Mapping[int, ModelPattern], text: str, file: Path) -> t
     """Find the files that a suite's `models` name.
 
     Args:
-        entries: the suite's models that are given by path, by their place in `models`.
+        entries: the suite's models that are given by path, by their index in `models`.
         text: the suite's text, to name lines in errors.
         file: the suite file.
 
@@ -76,7 +76,7 @@ def _find(entry: ModelPattern, index: int, text: str, file: Path, found: dict[st
             raise wrong(error.message, error.remedy, error.keys) from None
         known = found.get(ref.name)
         if known is not None and known != ref:
-            files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, asked in two ways"
+            files = f"{known.path} and {ref.path}" if known.path != ref.path else f"{ref.path}, with different settings"
             raise wrong(f"two models are called {ref.name!r}: {files}", "give one of them a name")
         found[ref.name] = ref
 
@@ -90,13 +90,13 @@ def _is_no_text(path: Path) -> bool:
 
 
 def _expand(pattern: str, base: Path) -> list[Path]:
-    # `a[1].tflite` is a file of that very name before it is a pattern.
+    # `a[1].tflite` is first a file of exactly that name, and only then a pattern.
     literal = base / pattern
     if literal.is_file():
         return [literal]
     if literal.is_dir() or not glob.has_magic(pattern):
         return []
-    # Path.glob refuses absolute patterns, and the suite's own folder may be called `[a]`.
+    # Path.glob refuses absolute patterns, and the suite's folder may itself be called `[a]`.
     matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207
     return sorted(path for match in matches if (path := base / match).is_file())
 

@@ -1,7 +1,7 @@
 """Checks a suite's signature and inputs of a model against the model file, before anything runs.
 
-`benchmark_model` feeds inputs by their order and only warns of a wrong name. So this puts the inputs into the file's order, under the names
-of its tensors.
+`benchmark_model` feeds inputs by their order, and only warns about a wrong name. So this module puts the inputs into the file's order,
+under the names of its tensors.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Mismatch(Exception):
 def matched_to_file(model: ModelRef) -> ModelRef:
     """Put the inputs of a model into the order of its file, each under its tensor's name.
 
-    Files that are no models stay as they are: their trials fail.
+    A file that is not a model is left as it is: its trials fail.
 
     Raises:
         Mismatch: the file has no such signature, has other inputs, or an input has another number of dimensions.
@@ -46,7 +46,7 @@ def matched_to_file(model: ModelRef) -> ModelRef:
 
 
 def _signature(graph: Graph, wanted: str | None) -> Signature | None:
-    """The signature that runs. A model's only one serves even if unnamed, since people know its names."""
+    """Return the signature that runs. If it is the model's only one, it need not be named: people know the names of its inputs."""
     keys = [one.key for one in graph.signatures]
     if wanted is None:
         return graph.signatures[0] if len(keys) == 1 and graph.signatures[0].subgraph == 0 else None

@@ -1,4 +1,4 @@
-"""Sources of a suite: found before anything is converted, and turned into the models that trials run."""
+"""Finds the sources of a suite before anything is converted, and turns their variants into the models of trials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.suite.source_entry import SourceEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Labelled data and the metric that they are judged by."""
+    """Labelled data and their metric."""
 
     data: Path
     labels: str
@@ -27,12 +27,12 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSource:
-    """One of a suite's sources, with the place that errors name."""
+    """One of a suite's sources, with its place for error messages."""
 
     index: int
-    """Its place in `models`."""
+    """Its index in `models`."""
     source: str
-    """As the suite has it."""
+    """As written in the suite."""
     path: Path
     name: str
     variants: tuple[str, ...]
@@ -45,7 +45,7 @@ class ModelSource:
 
 
 def sources_of(entries: Sequence[object], folder: Path) -> tuple[ModelSource, ...]:
-    """Return the sources among a suite's `models`, with paths relative to `folder`. Nothing is looked for on the disk."""
+    """Return the sources among a suite's `models`, with paths relative to `folder`, without looking at the disk."""
     return tuple(_source(one, index, folder) for index, one in enumerate(entries) if isinstance(one, SourceEntry))
 
 
@@ -53,12 +53,12 @@ def find_sources(entries: Mapping[int, SourceEntry], text: str, file: Path) -> t
     """Find the files that a suite's sources name.
 
     Args:
-        entries: the sources by their place in `models`.
+        entries: the sources by their index in `models`.
         text: the suite's text, to name lines in errors.
         file: the suite file; paths are relative to its folder.
 
     Raises:
-        SuiteError: a file is missing, labels are not in their file, or two sources ask for one variant of one name.
+        SuiteError: a file is missing, labels are not in their file, or two sources ask for the same variant under the same name.
     """
     mistakes: list[SuiteError] = []
     found: list[ModelSource] = []
@@ -119,7 +119,7 @@ def refuse_shared_names(sources: Sequence[ModelSource], models: Sequence[ModelRe
 
 
 def models_of(source: ModelSource, converted: Sequence[ConvertedModel], text: str, file: Path) -> list[ModelRef]:
-    """Return the models that a source became.
+    """Return the models that a source was converted to.
 
     Args:
         source: the source.
@@ -148,7 +148,7 @@ def models_of(source: ModelSource, converted: Sequence[ConvertedModel], text: st
         try:
             found.append(matched_to_file(ref))
         except Mismatch as error:
-            if error.keys[0] == "signature":  # the converter may have kept the only one under a name of its own
+            if error.keys[0] == "signature":  # the converter may have renamed the only one
                 found.append(matched_to_file(replace(ref, signature=None)))
                 continue
             key = ("models", source.index, *error.keys)
@@ -182,7 +182,7 @@ def _source(entry: SourceEntry, index: int, folder: Path) -> ModelSource:
 
 
 def _array_names(path: Path) -> list[str]:
-    """Names of the arrays of an .npz file; none if it is no such file, which is told when it is read."""
+    """Return the names of the arrays in an .npz file; none for another file, which is reported when it is read."""
     return [name.removesuffix(".npy") for name in zip_names(path) or ()]
 
 

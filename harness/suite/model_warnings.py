@@ -1,4 +1,4 @@
-"""Warns of a suite's models before they run: damaged files, and signatures to choose from."""
+"""Warns about a suite's models before they run: damaged files, and several signatures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def warnings_about(models: Sequence[ModelRef]) -> tuple[str, ...]:
     found: list[str] = []
     for model in models:
         path = Path(model.path)
-        shown = path.name if model.variant is None else model.label  # all variants lie in files of one name
+        shown = path.name if model.variant is None else model.label  # the files of all variants have the same name
         try:
             if other_format(path) is not None:
                 continue

@@ -1,4 +1,4 @@
-"""Models of a suite that are converted from a source, and what `purposes: [accuracy]` holds their outputs against."""
+"""Models of a suite that are converted from a source, and the settings of `purposes: [accuracy]`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VariantName = Literal[
     "dynamic_wi4",
     "weight_only_wi4",
 ]
-"""Out of `harness.records.variants.VARIANTS`, spelled out for editors."""
+"""The names in `harness.records.variants.VARIANTS`, spelled out for editors."""
 
 METRICS = ("top1", "top5", "mse", "mae")
 _OWN_METRIC = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -46,7 +46,7 @@ _MetricName = Annotated[
 
 
 class EvaluateEntry(StrictEntry):
-    """Labelled data that say how well a model does its task."""
+    """Labelled data, to measure how well a model does its task."""
 
     data: str = Field(
         min_length=1, description="an .npz file: arrays by input name and the labels, first axis = samples"
@@ -56,25 +56,21 @@ class EvaluateEntry(StrictEntry):
 
 
 class SourceEntry(StrictEntry):
-    """A source and the variants that are made of it, relative to the suite file."""
+    """A source and its variants; paths are relative to the suite file."""
 
     source: str = Field(min_length=1, description=".keras, .h5, a SavedModel folder, .pt2, .onnx, or a .tflite")
     variants: list[VariantName] = Field(default=["fp32"], min_length=1, description="what it is converted to")
     calibration: str | None = Field(
         default=None, min_length=1, description="an .npz file: arrays by input name, first axis = samples"
     )
-    batch: int = Field(default=1, ge=1, le=100_000, description="the first dimension where the source leaves it open")
+    batch: int = Field(default=1, ge=1, le=100_000, description="the first dimension, if the source leaves it open")
     select_tf_ops: bool = Field(
-        default=False, description="whether ops of TensorFlow may stay, which need a binary with Flex"
+        default=False, description="whether TensorFlow's own ops may stay, which need a binary with Flex"
     )
-    name: str | None = Field(
-        default=None, min_length=1, description="how it is called in tables; the source's name without it"
-    )
-    signature: str | None = Field(
-        default=None, min_length=1, description="which of its signatures is converted and runs"
-    )
+    name: str | None = Field(default=None, min_length=1, description="its name in tables; default: the source's name")
+    signature: str | None = Field(default=None, min_length=1, description="the signature that is converted and run")
     inputs: list[InputEntry] = Field(
-        default=[], description="all of its inputs: shapes where it leaves them open, ranges"
+        default=[], description="all of its inputs, with shapes (if it leaves them open) and ranges"
     )
     evaluate: EvaluateEntry | None = Field(default=None, description="labelled data")
 
@@ -98,7 +94,7 @@ class SourceEntry(StrictEntry):
 
 
 def model_form(value: object) -> str:
-    """Return the form of an entry of `models`, by its keys: `str`, `ModelEntry` or `SourceEntry`."""
+    """Return the form of an entry of `models`: `str`, or by its keys `ModelEntry` or `SourceEntry`."""
     if isinstance(value, SourceEntry | ModelEntry):
         return type(value).__name__
     if not isinstance(value, Mapping):
@@ -110,7 +106,7 @@ def model_form(value: object) -> str:
 
 
 class LimitsEntry(StrictEntry):
-    """How far outputs may be from their reference, the worst output of a trial counting."""
+    """How far outputs may be from their reference. The worst output of a trial counts."""
 
     max_abs: float | None = Field(default=None, ge=0, description="largest absolute difference")
     max_rel: float | None = Field(default=None, ge=0, description="largest difference over the range of the reference")
@@ -120,7 +116,7 @@ class LimitsEntry(StrictEntry):
         default=None,
         ge=0,
         le=1,
-        description=f"least share of samples with the same argmax; takes {MANY_SAMPLES} samples",
+        description=f"least share of samples with the same argmax; needs {MANY_SAMPLES} samples",
     )
 
     def limits(self) -> AccuracyLimits:
@@ -129,17 +125,19 @@ class LimitsEntry(StrictEntry):
 
 
 class AccuracyEntry(StrictEntry):
-    """What accuracy trials feed, and what they hold the outputs against."""
+    """The inputs of accuracy trials, and what their outputs are compared with."""
 
-    samples: int = Field(default=8, ge=1, le=10_000, description="inputs that each trial feeds, one process for each")
+    samples: int = Field(
+        default=8, ge=1, le=10_000, description="number of inputs for each trial, with one process per input"
+    )
     reference: str | None = Field(
-        default=None, min_length=1, description="the variant that the others are held against; fp32 without it"
+        default=None, min_length=1, description="the variant that the others are compared with; default: fp32"
     )
     limits: LimitsEntry | None = Field(
-        default=None, description="against the host's built-in kernels on the same file; 5 % of the range without it"
+        default=None, description="against the host's built-in kernels on the same file; default: 5 % of the range"
     )
     reference_limits: LimitsEntry | None = Field(
-        default=None, description="against the reference variant; 20 % of the range without it"
+        default=None, description="against the reference variant; default: 20 % of the range"
     )
 
     @field_validator("reference")
@@ -155,7 +153,7 @@ class AccuracyEntry(StrictEntry):
             one: LimitsEntry | None = getattr(self, name)
             if one is not None and one.argmax is not None and self.samples < MANY_SAMPLES:
                 raise ValueError(
-                    f"{name}.argmax is a share that {self.samples} samples cannot tell: give `samples: {MANY_SAMPLES}` or more, "
+                    f"{name}.argmax needs at least {MANY_SAMPLES} samples, not {self.samples}: give `samples: {MANY_SAMPLES}` or more, "
                     "or leave `argmax` out"
                 )
         return self

@@ -16,7 +16,7 @@ from harness.suite.model_files import ModelPattern
 
 
 class StrictEntry(BaseModel):
-    """A part of a suite that takes no unknown keys."""
+    """A part of a suite. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,10 +24,10 @@ class StrictEntry(BaseModel):
 class InputEntry(StrictEntry):
     """Shape and values for an input of a model."""
 
-    name: str = Field(min_length=1, description="as the signature or the tensor is called in the file")
+    name: str = Field(min_length=1, description="the name of the input in the signature, or of the tensor")
     shape: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="sizes; the tool takes no scalars")
     range: tuple[int, int] | None = Field(
-        default=None, description="random values lie in it, both ends included; the tool's own choice without it"
+        default=None, description="random values lie in it, both ends included; default: the tool's own range"
     )
 
     @model_validator(mode="after")
@@ -54,12 +54,10 @@ class ModelEntry(StrictEntry):
     """A model by path or glob, relative to the suite file."""
 
     path: str = Field(min_length=1)
-    name: str | None = Field(
-        default=None, min_length=1, description="how it is called in tables; the file's name without it"
-    )
-    signature: str | None = Field(default=None, min_length=1, description="which of its signatures runs")
+    name: str | None = Field(default=None, min_length=1, description="its name in tables; default: the file's name")
+    signature: str | None = Field(default=None, min_length=1, description="the signature that is run")
     inputs: list[InputEntry] = Field(
-        default=[], description="all of its inputs, in any order: shapes where the file leaves them open, ranges"
+        default=[], description="all of its inputs, in any order, with shapes (if the file leaves them open) and ranges"
     )
 
     @field_validator("inputs")
@@ -126,7 +124,7 @@ class RunEntry(StrictEntry):
     warmup_runs: int = Field(default=1, ge=0, le=1_000_000)
     warmup_s: float = Field(default=0.5, ge=0, le=3600)
     timeout_s: float = Field(
-        default=120.0, ge=1, le=24 * 3600, description="after this the device ends the process itself"
+        default=120.0, ge=1, le=24 * 3600, description="after this time the device kills the process"
     )
 
     @model_validator(mode="after")
@@ -143,9 +141,9 @@ class RunEntry(StrictEntry):
 
 
 class BinaryEntry(StrictEntry):
-    """One of several benchmark binaries to compare: from the local store (`use`), or your own files (`path`)."""
+    """A benchmark binary to compare: from the local store (`use`), or the user's own files (`path`)."""
 
-    name: str = Field(min_length=1, max_length=80, description="how it is called in tables")
+    name: str = Field(min_length=1, max_length=80, description="its name in tables")
     use: str | None = Field(
         default=None,
         min_length=1,
@@ -169,10 +167,8 @@ class BinaryEntry(StrictEntry):
 
 
 class OrderEntry(StrictEntry):
-    """The order of processes. Interleaved: in each block every cell runs once, so that drift hits all alike, in a random order in which
-    each cell follows each about equally often. A pause before each process is `conditions: {idle_s: N}`."""
+    """The order of processes. If it is interleaved, every cell runs once in each block, so that drift affects all alike. The order in
+    a block is random, and each cell follows each about equally often. `conditions: {idle_s: N}` sets a pause before each process."""
 
     interleave: bool = True
-    seed: int | None = Field(
-        default=None, ge=0, description="of the random order; without it one is drawn and recorded"
-    )
+    seed: int | None = Field(default=None, ge=0, description="of the random order; default: one is drawn and recorded")

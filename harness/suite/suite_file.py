@@ -1,4 +1,4 @@
-"""Reads and checks a suite file, the YAML that says what to measure, before anything runs.
+"""Reads and checks a suite file, the YAML that says what to measure.
 
 Editors complete from `Suite.model_json_schema()`. `harness.suite.expand` turns a suite into trials on given devices.
 """
@@ -58,7 +58,7 @@ __all__ = ["LoadedSuite", "MatchEntry", "Suite", "find_suite", "load_suite", "mo
 
 _DelegateName = Annotated[str, WithJsonSchema(DELEGATE_NAMES)]
 _Delegates = Annotated[list[_DelegateName | DelegateEntry], Field(min_length=1)]
-# The discriminator chooses the form first, so that errors speak of that form only.
+# The discriminator chooses the form first, so that errors are about that form only.
 _Model = Annotated[
     Annotated[str, Tag("str")] | Annotated[ModelEntry, Tag("ModelEntry")] | Annotated[SourceEntry, Tag("SourceEntry")],
     Discriminator(model_form),
@@ -86,7 +86,7 @@ class Suite(StrictEntry):
     start: list[StartState] = Field(
         default=["warm"],
         min_length=1,
-        description="warm: as it is by default; cold: an empty cache; cached: one that an earlier process filled",
+        description="warm: the tool's default; cold: an empty cache; cached: one that an earlier process filled",
     )
     threads: list[_Threads] = Field(default=[1], min_length=1)
     cpus: list[_Cores] = Field(
@@ -95,36 +95,37 @@ class Suite(StrictEntry):
     purposes: list[Purpose] = Field(default=[Purpose.LATENCY], min_length=1)
     processes: Processes = Field(
         default=10,
-        description="of each cell, for purpose latency; the others run once. {latency: 10, profile: 5, memory: 5}: of each "
-        "purpose. {min: 5, max: 30, until: 2%}: as many as it takes",
+        description="latency processes of each cell; the other purposes run once. {latency: 10, profile: 5, memory: 5}: for each "
+        "purpose. {min: 5, max: 30, until: 2%}: as many as needed",
     )
     run: RunEntry = RunEntry()
     order: OrderEntry = OrderEntry()
     conditions: ConditionsRequest = Field(
-        default=ConditionsRequest(), description="what is set on a device, waited for, and held against a trial"
+        default=ConditionsRequest(),
+        description="what to set on a device, what to wait for, and what makes a trial invalid",
     )
     binaries: list[_AsWritten | BinaryEntry] = Field(
         default=[],
-        description="benchmark binaries to compare in one interleaved run; without them each device gets one",
+        description="benchmark binaries to compare in one interleaved run; default: one for each device",
     )
     push: Literal["before", "eager"] = Field(
         default="before",
-        description="when models go to a device: before it measures; or while it measures, which disturbs, and results say so",
+        description="when models are pushed: before the device measures, or while it does, which disturbs results and is noted in them",
     )
     accuracy: AccuracyEntry = Field(
         default=AccuracyEntry(),
-        description="what purpose accuracy feeds, and how far outputs may be from their reference",
+        description="the inputs of purpose accuracy, and how far outputs may be from their reference",
     )
     synthetic: Literal["allow", "forbid"] = Field(
         default="allow",
-        description="whether numbers count that a virtual device replayed or modelled; they are always marked",
+        description="whether replayed or modelled numbers of a virtual device count; they are always marked",
     )
     baseline: Mapping[CellKeyName, Scalar] | None = Field(
         default=None, description="the cells that ratios refer to, such as {delegate: cpu}"
     )
     control: Annotated[Mapping[CellKeyName, Scalar], Field(min_length=1)] | None = Field(
         default=None,
-        description="cells that you do not change, such as {model: reference}: what two separate runs are compared by",
+        description="cells that you do not change, such as {model: reference}, to compare separate runs by",
     )
 
     @field_validator("delegates")
@@ -165,7 +166,7 @@ class Suite(StrictEntry):
     @field_validator("threads", "cpus", "purposes", "delegates", "start")
     @classmethod
     def _no_repeats(cls, value: list[Any]) -> list[Any]:
-        # Compare meanings: `xnnpack` and `{name: xnnpack}` are one delegate, and so are an option's 1 and "1".
+        # Compare by meaning: `xnnpack` and `{name: xnnpack}` are the same delegate, and an option's 1 and "1" are the same.
         labels = [entry.request().label if isinstance(entry, DelegateEntry) else str(entry) for entry in value]
         for index, label in enumerate(labels):
             if label in labels[:index]:
@@ -236,10 +237,10 @@ class LoadedSuite:
     text: str
     path: Path
     models: tuple[ModelRef, ...]
-    """Those given by path; once converted, also the variants of the sources."""
+    """The models given by path and, after the conversion, the variants of the sources."""
     sources: tuple[ModelSource, ...] = ()
     conversions: tuple[ConvertedModel, ...] = ()
-    """What the sources were converted to, with what failed."""
+    """The variants of the sources, including those that failed."""
 
     def wrong(self, message: str, key: Sequence[str | int], remedy: str | None = None) -> SuiteError:
         """Return the error for a mistake at a key, such as `("models", 0)`."""
@@ -260,20 +261,20 @@ def find_suite(name: str) -> Path:
         if candidate.is_file() and path.parent in (Path(), Path("suites")):
             return candidate
     shipped = ", ".join(sorted(f"suites/{file.name}" for file in bundled.glob("*.yaml")))
-    raise UsageError(f"{name}: no such suite file", remedy=f"with the harness come: {shipped}")
+    raise UsageError(f"{name}: no such suite file", remedy=f"the harness ships {shipped}")
 
 
 def load_suite(path: Path) -> LoadedSuite:
     """Read and check a suite, and find its models.
 
     Raises:
-        SuiteError: the suite has mistakes; it names file, line, key and the nearest valid word of each.
+        SuiteError: the suite has mistakes. The error names file, line, key and nearest valid word of each.
     """
     return read_suite(read_yaml(path), path)
 
 
 def read_suite(text: str, path: Path) -> LoadedSuite:
-    """Do `load_suite` for a suite's text. Paths in it are relative to the folder of `path`, which errors name.
+    """Do the work of `load_suite` for a suite's text. Paths in it are relative to the folder of `path`, which errors name.
 
     Raises:
         SuiteError: as `load_suite`.
@@ -321,7 +322,7 @@ def _found(suite: Suite, text: str, file: Path) -> tuple[tuple[ModelRef, ...], t
 def _unlike_the_cells(
     suite: Suite, models: Sequence[ModelRef], sources: Sequence[ModelSource], wrong: Set[str], text: str, file: Path
 ) -> list[SuiteError]:
-    """Find a baseline or a control that matches no cell, and an adaptive form that the cells do not allow, if the keys are right."""
+    """Find a baseline or a control that matches no cell, and an adaptive form that the cells do not allow. Skip keys in `wrong`."""
     delegates = suite.delegate_requests()
     possible: dict[str, Sequence[object]] = {
         "model": [*(one.name for one in models), *(one.name for one in sources)],
@@ -366,7 +367,7 @@ def _unlike_control(
 ) -> list[SuiteError]:
     found = []
     for name, value in control.items():
-        words = [str(one) for one in possible.get(name, (value,))]  # of devices only a run knows
+        words = [str(one) for one in possible.get(name, (value,))]  # only a run knows the devices
         if str(value) not in words:
             there = ", ".join(filter(None, words))
             found.append(
@@ -389,4 +390,4 @@ _KEYS_OF_CELLS = {
     "binary": ("binaries",),
     "variant": ("models",),
 }
-"""Keys of a baseline or a control to the keys of a suite that its cells come from."""
+"""For each key of a baseline or a control: the keys of a suite that its values come from."""

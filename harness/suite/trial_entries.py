@@ -1,4 +1,4 @@
-"""Entries of a suite that ask again for what trials of an earlier run were asked. Pure."""
+"""Entries of a suite that repeats trials of an earlier run. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from harness.records import DelegateRequest, ModelRef, RunLengths, Scalar
 
 _KEPT = ("conditions", "synthetic")
-"""Keys of an earlier suite that are taken over as they are."""
+"""Keys of an earlier suite that are copied unchanged."""
 
 
 def delegate_entry(request: DelegateRequest) -> str | dict[str, Any]:
@@ -25,9 +25,9 @@ def model_entry(ref: ModelRef, name: str, path: str | None = None) -> dict[str, 
     """Return the entry for a model.
 
     Args:
-        ref: the model as it was asked for.
+        ref: the model in the earlier run.
         name: its name in the new suite.
-        path: its file; None for the one that the reference names.
+        path: its file; None for the file of `ref`.
     """
     entry: dict[str, Any] = {"path": path if path is not None else ref.path, "name": name}
     if ref.signature is not None:
@@ -46,7 +46,7 @@ def run_entry(lengths: RunLengths) -> dict[str, float]:
 
 
 def kept_entries(suite_text: str) -> Mapping[str, Any]:
-    """Return what a suite says of conditions and synthetic numbers, to be said again; nothing of a text that is no suite."""
+    """Return a suite's entries for conditions and synthetic numbers, to repeat them; nothing if the text is not a suite."""
     try:
         given = yaml.safe_load(suite_text)
     except yaml.YAMLError:

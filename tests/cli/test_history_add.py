@@ -165,8 +165,8 @@ def test_a_history_that_fails_loses_no_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--label", "a=b"), "--database and --label go with --history"),
-        (("--database", "x.db"), "--database and --label go with --history"),
+        (("--label", "a=b"), "--database and --label need --history"),
+        (("--database", "x.db"), "--database and --label need --history"),
         (("--history", "--dry-run"), "--history adds results, and --dry-run has none"),
         (("--history", "--label", "a"), "is no KEY=VALUE"),
         (("--history", "--database", "mysql://h/n"), "cannot be in a database of mysql"),

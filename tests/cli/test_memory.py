@@ -68,7 +68,7 @@ def test_a_run_of_memory_alone_has_its_sentence_and_its_table(
     assert heading == "model delegate threads cpus n peak MB MB ratio status"
     [row] = [line for line in lines if line.startswith("m xnnpack")]
     assert row.startswith("m xnnpack 1 big 10 50.")
-    assert any("more, less or same where that is sure" in line for line in lines)
+    assert any("more, less or same if that is sure" in line for line in lines)
 
 
 def answer_of(run: Run) -> str:

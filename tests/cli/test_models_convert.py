@@ -67,7 +67,7 @@ def test_a_wrong_source_is_found_before_any_is_converted(tmp_path: Path) -> None
     out = tmp_path / "out"
     done = harness("models", "convert", shipped("cnn_fp32.tflite"), text(tmp_path / "page.keras"), "-o", out)
     assert done.returncode == 2
-    assert "page.keras is no source for a conversion: it is an HTML page" in done.stderr
+    assert "page.keras cannot be converted: it is an HTML page" in done.stderr
     assert not out.exists()
 
 
@@ -83,4 +83,4 @@ def test_a_missing_extra_ends_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HARNESS_MODELS_PYTHON", "/bin/false")
     done = harness("models", "convert", keras_file(tmp_path / "m.keras"))
     assert (done.returncode, done.stdout) == (3, "")
-    assert "/bin/false is no working Python" in done.stderr
+    assert "/bin/false is not a working Python" in done.stderr

@@ -79,7 +79,7 @@ def test_models_that_cannot_be_compared(tmp_path: Path) -> None:
     other = models.add(tmp_path / "add.tflite")
     done = harness("models", "diff", PAIR[0], other)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "unlike inputs" in done.stderr
+    assert "different inputs" in done.stderr
     for bad, words in (
         (tmp_path, "is a folder"),
         (tmp_path / "none.tflite", "No such file"),

@@ -45,7 +45,7 @@ def test_fetch_prints_the_path_alone(tmp_path: Path) -> None:
     assert f"SHA-256 {SHA256} (not checked" in done.stderr
     done = harness("models", "fetch", f"file:{MODEL}", "--sha256", f"SHA256:{SHA256.upper()}", "-o", tmp_path / "m")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'm'}\n")
-    assert done.stderr.splitlines()[-1] == f"it was there: {MODEL.stat().st_size:,} bytes, SHA-256 {SHA256}"
+    assert done.stderr.splitlines()[-1] == f"already in the cache: {MODEL.stat().st_size:,} bytes, SHA-256 {SHA256}"
     assert (tmp_path / "m").read_bytes() == MODEL.read_bytes()
 
 

@@ -24,7 +24,7 @@ CUSTOM = FLEX.replace("TF Select ops: MatrixInverse, StringSplit", "Custom ops: 
 @pytest.mark.parametrize(
     ("text", "said", "remedy"),
     [
-        (FLEX, "MatrixInverse, StringSplit are no ops of TensorFlow Lite", "--select-tf-ops"),
+        (FLEX, "TensorFlow Lite does not have the ops MatrixInverse, StringSplit", "--select-tf-ops"),
         (CUSTOM, "no kernel for CollectiveReduceV2", "other ops"),
         ("x\nerror: 'tf.TensorListReserve' op requires element_shape to be static", "open dimension", "--shape"),
         ("Tensor data is null. Run allocate_tensors() first", "litert-quantizer cannot calibrate loops", "dynamic_wi8"),

@@ -101,5 +101,5 @@ def test_what_only_litert_sees_as_damaged_is_damaged(tmp_path: Path) -> None:
     at = whole.index(b"StatefulPartitionedCall:0\0") + len(b"StatefulPartitionedCall:0")
     path.write_bytes(whole[:at] + b"!" + whole[at + 1 :])  # a text must end with a zero byte
     assert inspect(path, try_here=False).contents.outputs
-    with pytest.raises(ModelFailed, match="is damaged: LiteRT does not take it"):
+    with pytest.raises(ModelFailed, match="is damaged: LiteRT does not accept it"):
         inspect(path)

@@ -89,7 +89,7 @@ def test_other_names_are_matched_by_place_and_it_says_so(tmp_path: Path) -> None
 
 
 def test_models_that_have_nothing_in_common(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the models have unlike inputs: 'x' 1x4, and 'x' \?x16"):
+    with pytest.raises(UsageError, match=r"the models have different inputs: 'x' 1x4, and 'x' \?x16"):
         pair_of(dense(tmp_path / "a.tflite"), models.dynamic_batch(tmp_path / "b.tflite"), None)
     with pytest.raises(UsageError, match="no signature 'add'"):
         pair_of(dense(tmp_path / "a.tflite"), dense(tmp_path / "b.tflite"), "add")

@@ -79,7 +79,7 @@ def test_mean_errors_by_hand() -> None:
         ("top1", SCORES, np.zeros((4, 2, 3)), "a label is 2x3; top1 takes one class number"),
         ("top1", np.zeros((4, 8, 8, 3)), DIGITS, "the output 'y' is 8x8x3; top1 takes one score for each class"),
         ("top1", np.zeros((4, 1)), DIGITS, "the output 'y' is one number"),
-        ("top5", SCORES, DIGITS, "of 3 classes top5 is always right"),
+        ("top5", SCORES, DIGITS, "with 3 classes top5 is always right"),
         ("mse", SCORES, DIGITS, "a label is a single number, the output 'y' is 3"),
         ("mae", SCORES, np.full((4, 3), np.inf), "the label of sample 0 is NaN or infinite"),
         ("mae", SCORES, np.full((4, 3), "a"), "the labels hold str32; mae takes numbers"),

@@ -386,5 +386,5 @@ def test_a_model_that_is_fed_with_nonsense(tmp_path: Path, entry: str, line: str
 
 def test_one_file_asked_in_two_ways_needs_two_names(tmp_path: Path) -> None:
     text = "suite: s\nmodels: [m.tflite, {path: m.tflite, signature: add}]\n"
-    with pytest.raises(SuiteError, match="asked in two ways"):
+    with pytest.raises(SuiteError, match="with different settings"):
         load(tmp_path, text, "m.tflite")
