@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.claims import Claim
 from benchmarks.latency_model import SCENARIOS, Scenario, simulate
-from harness.experiments.bisect_records import Answer, Measured, Part
+from harness.experiments.bisect_records import BisectAnswer, Measured, Part
 from harness.experiments.bisect_search import ERROR, MIN_EFFECT, Search
 
 _BUDGET_S = 600.0
@@ -134,12 +134,12 @@ def bisect_once(rng: np.random.Generator, history: History, phone: Scenario) -> 
     )
 
 
-def _wrong_steps(answer: Answer, truth: Truth) -> int:
+def _wrong_steps(answer: BisectAnswer, truth: Truth) -> int:
     middles = [step for step in answer.steps if step.part == "midpoint" and step.verdict != "undecided"]
     return sum((step.verdict == "bad") != (truth[step.head] > 0) for step in middles)
 
 
-def _judged(answer: Answer, truth: Truth) -> str:
+def _judged(answer: BisectAnswer, truth: Truth) -> str:
     if answer.outcome == "no_difference":
         return "no difference" if abs(truth[-1]) > math.log1p(MIN_EFFECT) else "right"
     if answer.outcome == "undecided":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import itertools
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -41,6 +42,17 @@ def test_a_file_name_says_where_you_are() -> None:
     assert [name for name, count in counted.items() if count > 1] == ["__init__.py", "__main__.py"]
     loose = [file.name for file in files if file.parent.name == "harness"]
     assert sorted(loose) == ["__init__.py", "__main__.py", "errors.py"]
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """Of classes that other modules see; a name that begins with _ is its module's own."""
+    named = Counter(
+        node.name
+        for file in (draw_rooms.ROOT / "harness").rglob("*.py")
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in named.items() if count > 1] == []
 
 
 def test_no_file_is_too_long_to_hold_in_the_head() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from harness.analysis import special
 from harness.analysis.ranks import Floats
-from harness.analysis.stable_level import Levels, Spread, levels_of, variance_of_mean
+from harness.analysis.stable_level import Levels, NightSpread, levels_of, variance_of_mean
 
 SHARES = (
     (2, 0.15),
@@ -63,7 +63,7 @@ UNSURE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RecentChange:
     """A change as the latest nights showed it. Numbers are places in the series, from 0."""
 
     first_bad: int
@@ -77,15 +77,15 @@ class Told:
     withdrawn: int | None = None
     """The night on which it was taken back."""
 
-    def moved(self, by: int) -> Told:
+    def moved(self, by: int) -> RecentChange:
         """Return the same change in a series with `by` more nights before it."""
         gone = None if self.withdrawn is None else self.withdrawn + by
-        return Told(self.first_bad + by, self.earliest + by, self.latest + by, self.told + by, self.up, gone)
+        return RecentChange(self.first_bad + by, self.earliest + by, self.latest + by, self.told + by, self.up, gone)
 
 
 def told_changes(
     values: Floats, errors: Floats, *, least_spread: float, least_effects: Floats | float, p: float
-) -> list[Told]:
+) -> list[RecentChange]:
     """Return all changes that the latest nights showed, oldest first; also those that later nights withdrew.
 
     Args:
@@ -95,7 +95,7 @@ def told_changes(
         least_effects: smallest change worth reporting, for each night or for all.
         p: two-sided p-value below which a change is reported.
     """
-    found: list[Told] = []
+    found: list[RecentChange] = []
     start, after, spread = 0, 0, None
     effects = np.broadcast_to(np.asarray(least_effects, dtype=np.float64), values.shape)
     while len(values) - start > (LEAST_AGAIN if spread else LEAST_BEFORE):
@@ -110,7 +110,7 @@ def told_changes(
             after = one.withdrawn + 1
             continue
         place = max(0, one.first_bad - 1)
-        spread = Spread(float(levels.between[place]), min(_MOST_FREEDOM, float(levels.freedom[place])))
+        spread = NightSpread(float(levels.between[place]), min(_MOST_FREEDOM, float(levels.freedom[place])))
         start, after = start + one.first_bad, 0
     return found
 
@@ -170,7 +170,7 @@ def _chance(rows: Floats, errors: Floats, levels: Levels, before: slice, normal:
     return 2 * chance, np.asarray(np.median(away, axis=1))
 
 
-def _dated(values: Floats, errors: Floats, levels: Levels, told: int, count: int, *, least: int) -> Told:
+def _dated(values: Floats, errors: Floats, levels: Levels, told: int, count: int, *, least: int) -> RecentChange:
     """Find the night from which on the nights are nearer to the new level than to the old one."""
     before = told - count
     old = float(levels.level[before])
@@ -187,7 +187,7 @@ def _dated(values: Floats, errors: Floats, levels: Levels, told: int, count: int
     withdrawn = _withdrawn((values - old) / deviation, float(levels.memory[before]), bad, told, new > old)
     # A small change is dated by many nights, and may lie further off than its night may move.
     possible = np.flatnonzero(gains[least:until] >= gains[bad] - UNSURE) + least
-    return Told(bad, int(possible.min()), int(possible.max()), told, new > old, withdrawn)
+    return RecentChange(bad, int(possible.min()), int(possible.max()), told, new > old, withdrawn)
 
 
 def _withdrawn(away: Floats, memory: float, bad: int, told: int, up: bool) -> int | None:

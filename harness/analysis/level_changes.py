@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 
 from harness.analysis.change_points import ALERT_PENALTY, HINT_PENALTY, LEAST_NIGHTS, change_points
-from harness.analysis.latest_nights import SETTLED, Told, threshold, told_changes
+from harness.analysis.latest_nights import SETTLED, RecentChange, threshold, told_changes
 from harness.analysis.night_values import Nights
-from harness.analysis.stable_level import WINDOW, Levels, Spread, level_of, variance_of_mean
+from harness.analysis.stable_level import WINDOW, Levels, NightSpread, level_of, variance_of_mean
 
 TELLING_P = 6e-4
 """The part of the budget that `latest_nights` may use, by night and series."""
@@ -89,7 +89,9 @@ def level_changes(nights: Nights, *, series: int) -> tuple[LevelChange, ...]:
     return _held(nights, _with_overlooked(nights, told, hints, WHOLE_P * part), hints, alerts)
 
 
-def _with_overlooked(nights: Nights, told: Sequence[Told], hints: Sequence[int], p: float) -> list[Told]:
+def _with_overlooked(
+    nights: Nights, told: Sequence[RecentChange], hints: Sequence[int], p: float
+) -> list[RecentChange]:
     """Add the change points that no night showed at the time, the clearest first, if the nights beside them bear them out."""
     found = list(told)
     for place in sorted(hints):
@@ -101,12 +103,12 @@ def _with_overlooked(nights: Nights, told: Sequence[Told], hints: Sequence[int],
             continue
         if abs(sides.score) >= float(threshold(p, np.array(sides.freedom))):
             low, high = max(start + 1, place - 2), min(end - 1, place + 2)
-            found.append(Told(place, low, high, len(nights) - 1, sides.difference > 0))
+            found.append(RecentChange(place, low, high, len(nights) - 1, sides.difference > 0))
     return sorted(found, key=lambda one: one.first_bad)
 
 
 def _held(
-    nights: Nights, found: Sequence[Told], hints: Sequence[int], alerts: Sequence[int]
+    nights: Nights, found: Sequence[RecentChange], hints: Sequence[int], alerts: Sequence[int]
 ) -> tuple[LevelChange, ...]:
     """Check each change against the nights at its sides. Drop the weakest that they speak against, then check the rest again."""
     kept = list(found)
@@ -155,7 +157,7 @@ class _Sides:
     freedom: float
     nights_before: int
     nights_after: int
-    spread: Spread
+    spread: NightSpread
 
     @property
     def score(self) -> float:
@@ -166,7 +168,7 @@ class _Sides:
         return self.error * float(threshold(0.05, np.array(self.freedom)))
 
 
-def _all_sides(nights: Nights, changes: Sequence[Told]) -> list[_Sides]:
+def _all_sides(nights: Nights, changes: Sequence[RecentChange]) -> list[_Sides]:
     bounds = [0, *(one.first_bad for one in changes), len(nights)]
     found: list[_Sides] = []
     for start, (place, end) in zip(bounds, pairwise(bounds[1:]), strict=False):
@@ -174,7 +176,7 @@ def _all_sides(nights: Nights, changes: Sequence[Told]) -> list[_Sides]:
     return found
 
 
-def _sides(nights: Nights, start: int, place: int, end: int, known: Spread | None) -> _Sides:
+def _sides(nights: Nights, start: int, place: int, end: int, known: NightSpread | None) -> _Sides:
     before, after = slice(max(start, place - WINDOW), place), slice(place, min(end, place + WINDOW))
     least = nights.least_spread
     old = level_of(nights.values[before], nights.errors[before], least=least, before=known)
@@ -193,8 +195,8 @@ def _sides(nights: Nights, start: int, place: int, end: int, known: Spread | Non
     )
 
 
-def _spread(levels: Levels) -> Spread:
-    return Spread(float(levels.between[0]), min(_MOST_FREEDOM, float(levels.freedom[0])))
+def _spread(levels: Levels) -> NightSpread:
+    return NightSpread(float(levels.between[0]), min(_MOST_FREEDOM, float(levels.freedom[0])))
 
 
 def _variance(levels: Levels, memory: float) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.analysis.one_sided import unpaired_p
 from harness.analysis.ranks import Floats
-from harness.analysis.samples import Sample, UnpairedSample, unpaired_many, unpaired_p_within
+from harness.analysis.samples import RatioSample, UnpairedSample, unpaired_many, unpaired_p_within
 
 _AT_ONCE = 200_000
 """Largest number of pairwise differences in one call: many more do not fit into a processor's cache."""
@@ -53,10 +53,10 @@ class ManySamples:
         samples: of any kind. Those of two separate sides are asked together, all others one by one.
     """
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
+    def __init__(self, samples: Sequence[RatioSample]) -> None:
         self._count = len(samples)
         self._stacks: list[_Stack] = []
-        self._singles: list[tuple[int, Sample]] = []
+        self._singles: list[tuple[int, RatioSample]] = []
         plain: list[tuple[int, UnpairedSample]] = []
         for place, sample in enumerate(samples):
             # A kind that builds on it answers differently.
@@ -101,7 +101,7 @@ class ManySamples:
         return self._asked(of_stack, lambda _, sample: sample.interval(level))
 
     def _asked(
-        self, ask_stack: Callable[[_Stack], Iterable[_Answer]], ask_single: Callable[[int, Sample], _Answer]
+        self, ask_stack: Callable[[_Stack], Iterable[_Answer]], ask_single: Callable[[int, RatioSample], _Answer]
     ) -> list[_Answer]:
         answers = {place: ask_single(place, sample) for place, sample in self._singles}
         for stack in self._stacks:

@@ -22,7 +22,7 @@ from harness.analysis.samples import (
     MIN_BLOCKS,
     Intervals,
     PairedSample,
-    Sample,
+    RatioSample,
     UnpairedSample,
     paired_many,
     unpaired_many,
@@ -66,7 +66,7 @@ class Estimate:
     """Logarithm of the gate's edge if this estimate stands for a difference; None: that of the gate's own ratio."""
     looks: tuple[tuple[int, int], ...] = ()
     """Smallest and largest number of blocks of each run that chose its number of blocks itself."""
-    sample: Sample | None = field(default=None, repr=False, compare=False)
+    sample: RatioSample | None = field(default=None, repr=False, compare=False)
     """The values that claims are tested on; None if there are too few, or none may be made."""
 
     @property
@@ -220,7 +220,7 @@ def pooled(estimates: Sequence[Estimate], *, level: float = LEVEL) -> Estimate:
     sides = [one for one in samples if isinstance(one, UnpairedSample)]
     if not estimates or min(one.n for one in estimates) < MIN_BLOCKS or len(samples) not in (len(pairs), len(sides)):
         return Estimate(design="pooled", base_n=n, head_n=m, ratio=None)
-    sample: Sample
+    sample: RatioSample
     if pairs:
         sample = PairedSample(_average([one.kept for one in pairs]), _average([one.everything for one in pairs]))
         found = paired_many(sample.kept, level=level)
@@ -254,7 +254,7 @@ def _estimate(
     m: int,
     found: Intervals,
     level: float,
-    sample: Sample,
+    sample: RatioSample,
     resolution: float,
     mean_ratio: float | None,
     set_aside: int = 0,

@@ -43,7 +43,7 @@ _LEVEL_SLACK_OF_FIVE = 1.25
 _FURTHER_OF_FIVE = 0.2
 
 
-class Sample(Protocol):
+class RatioSample(Protocol):
     """The values that an estimate comes from. Edges and intervals are logarithms of ratios."""
 
     @property

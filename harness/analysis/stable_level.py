@@ -54,14 +54,14 @@ class Levels:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class NightSpread:
     """The spread between nights, as earlier segments of the same series show it."""
 
     between: float
     freedom: float
 
 
-def levels_of(values: Floats, errors: Floats, *, least: float, before: Spread | None = None) -> Levels:
+def levels_of(values: Floats, errors: Floats, *, least: float, before: NightSpread | None = None) -> Levels:
     """Return level and spread of the nights of a segment up to each of them.
 
     Args:
@@ -73,12 +73,12 @@ def levels_of(values: Floats, errors: Floats, *, least: float, before: Spread | 
     return _estimated(_windows(values), _windows(errors), least, before)
 
 
-def level_of(values: Floats, errors: Floats, *, least: float, before: Spread | None = None) -> Levels:
+def level_of(values: Floats, errors: Floats, *, least: float, before: NightSpread | None = None) -> Levels:
     """Return level and spread of all these nights together, as the only entry."""
     return _estimated(values[None], errors[None], least, before)
 
 
-def _estimated(here: Floats, errors: Floats, least: float, before: Spread | None) -> Levels:
+def _estimated(here: Floats, errors: Floats, least: float, before: NightSpread | None) -> Levels:
     """Level and spread of each row; unknown values are NaN."""
     known = np.isfinite(here)
     count = known.sum(axis=1).astype(np.float64)

@@ -19,7 +19,7 @@ from harness.analysis.many_samples import ManySamples, alike
 from harness.analysis.multiple_claims import holm, selected_level
 from harness.analysis.ratio_interval import Estimate
 from harness.analysis.required_processes import least_for_same, least_processes, more_processes, same_words
-from harness.analysis.samples import MIN_BLOCKS, SAME_FROM, Sample
+from harness.analysis.samples import MIN_BLOCKS, SAME_FROM, RatioSample
 from harness.analysis.sequential import allowing_for
 
 
@@ -158,7 +158,7 @@ def _claims(estimates: Sequence[Estimate], rules: Rules) -> list[_Claims]:
     ]
 
 
-def _samples(estimates: Iterable[Estimate]) -> list[Sample]:
+def _samples(estimates: Iterable[Estimate]) -> list[RatioSample]:
     return [one.sample for one in estimates if one.sample is not None]
 
 

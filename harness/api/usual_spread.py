@@ -45,7 +45,7 @@ def usual_spread(
     """
     calibrated = spreads(base.devices, head.devices, str(metric))
     nightly = NightlySpreads(
-        read=Asked(database, metric),
+        read=SpreadReader(database, metric),
         builds=common_builds(base.devices, head.devices),
         without={base.run_id, head.run_id},
     )
@@ -57,7 +57,7 @@ def usual_spread(
     return spread
 
 
-class Asked:
+class SpreadReader:
     """Reads the series of one device after the other, until the history fails.
 
     Args:

@@ -20,7 +20,7 @@ _HAVE_REASONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class FailureEvidence:
     """A line that shows a cause."""
 
     cause: Cause
@@ -313,7 +313,7 @@ REASON_WORDS = frozenset(
 )
 
 
-def system_messages(text: str) -> Iterator[Evidence]:
+def system_messages(text: str) -> Iterator[FailureEvidence]:
     """Find messages of shells, linkers and the system. Linear: each line is examined once per needle in it."""
     there = set(present(text, _SYSTEM_NEEDLES))
     for needle, pattern, cause in _SYSTEM:
@@ -326,7 +326,7 @@ def system_messages(text: str) -> Iterator[Evidence]:
             end = len(text) if end < 0 else end
             line = text[start : min(end, start + 2000)]
             if pattern.match(line) is not None:
-                yield Evidence(cause, line.strip())
+                yield FailureEvidence(cause, line.strip())
                 break
             position = text.find(needle, end)
 

@@ -11,7 +11,13 @@ from harness.benchmark_model.delegates import (
     requested_by_flag,
     tells_of_delegates,
 )
-from harness.benchmark_model.failures import KERNEL_NODE, WHILE_RUNNING, Evidence, system_messages, thrown_exception
+from harness.benchmark_model.failures import (
+    KERNEL_NODE,
+    WHILE_RUNNING,
+    FailureEvidence,
+    system_messages,
+    thrown_exception,
+)
 from harness.benchmark_model.performance_options import is_of_performance_options
 from harness.benchmark_model.profile_proto import ProfileProto, read_profile, read_profile_text
 from harness.benchmark_model.profile_text import ProfileText
@@ -74,7 +80,7 @@ def conclude_results(
 def _note_refusal(reading: Reading, results: PythonResults, requested: DelegateRequest | None) -> None:
     line = results.refusal(requested)
     if line is not None:
-        reading.evidence.append(Evidence(Cause.DELEGATE_NOT_APPLIED, line))
+        reading.evidence.append(FailureEvidence(Cause.DELEGATE_NOT_APPLIED, line))
 
 
 def _decided(

@@ -43,7 +43,7 @@ _INIT_TYPES = frozenset({"ModifyGraphWithDelegate", "AllocateTensors"})
 
 
 @dataclass(slots=True)
-class Block:
+class SubgraphTables:
     """The tables of one subgraph in one phase."""
 
     phase: Phase | None
@@ -66,7 +66,7 @@ class Block:
 class ProfileText:
     """Collects blocks line by line."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[SubgraphTables] = field(default_factory=list)
     _phase: Phase | None = None
     _table: _Table | None = None
     _header: Header | None = None
@@ -93,7 +93,7 @@ class ProfileText:
             return True
         if first in "PO" and stripped in _TITLES:
             self._phase = _TITLES[stripped]
-            self.blocks.append(Block(self._phase, None))
+            self.blocks.append(SubgraphTables(self._phase, None))
             self._table = self._header = None
             return True
         if first in "PSTN" or first.isdigit():
@@ -112,7 +112,7 @@ class ProfileText:
             if self.blocks and not self.blocks[-1].started and self.blocks[-1].subgraph is None:
                 self.blocks[-1].subgraph = subgraph
             else:
-                self.blocks.append(Block(self._phase, subgraph))
+                self.blocks.append(SubgraphTables(self._phase, subgraph))
             self._table = self._header = None
             return True
         if (match := _TIMINGS.match(text)) is not None:
@@ -172,16 +172,16 @@ class ProfileText:
         self._table = table
         self._header = None if self._header is None or self._header.separator != "comma" else self._header
 
-    def _new_block(self) -> Block:
+    def _new_block(self) -> SubgraphTables:
         # A block without a title: its content tells its phase.
-        self.blocks.append(Block(None, None))
+        self.blocks.append(SubgraphTables(None, None))
         self._table = None
         return self.blocks[-1]
 
-    def _block(self) -> Block:
+    def _block(self) -> SubgraphTables:
         return self.blocks[-1] if self.blocks else self._new_block()
 
-    def phase_blocks(self, phase: Phase) -> list[Block]:
+    def phase_blocks(self, phase: Phase) -> list[SubgraphTables]:
         """Return the blocks of a phase. The content of a block without a title tells its phase."""
         return _without_repeats(
             [block for block in self.blocks if (block.phase or _guess(block)) == phase and block.started]
@@ -215,7 +215,7 @@ class ProfileText:
         block = self.main_block(phase)
         return None if block is None or ("summary" not in block.tables and not block.summary) else tuple(block.summary)
 
-    def main_block(self, phase: Phase) -> Block | None:
+    def main_block(self, phase: Phase) -> SubgraphTables | None:
         """Return the block whose totals are the model's: the primary graph's, or the first that ran if that one is empty.
 
         The op that calls a subgraph includes its ops, so blocks are never added up. If a signature other than the first runs, its ops are
@@ -238,9 +238,9 @@ class ProfileText:
         return bool(blocks) and blocks[-1].observed is not None
 
 
-def _without_repeats(blocks: list[Block]) -> list[Block]:
+def _without_repeats(blocks: list[SubgraphTables]) -> list[SubgraphTables]:
     """Drop repeated blocks, since some ports print a table or the whole profile twice. The first one with a summary stays."""
-    kept: dict[tuple[object, ...], Block] = {}
+    kept: dict[tuple[object, ...], SubgraphTables] = {}
     sizes = Counter((block.subgraph, len(block.order)) for block in blocks)
     for number, block in enumerate(blocks):
         # Rows are compared only where another table is as long: that takes time.
@@ -251,6 +251,6 @@ def _without_repeats(blocks: list[Block]) -> list[Block]:
     return list(kept.values())
 
 
-def _guess(block: Block) -> Phase:
+def _guess(block: SubgraphTables) -> Phase:
     rows = {row.node_type for row in block.order} | {row.node_type for row in block.summary}
     return "init" if rows and rows <= _INIT_TYPES else "run"

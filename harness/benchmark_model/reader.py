@@ -9,7 +9,7 @@ from typing import Literal
 
 from harness.benchmark_model.count_lines import CountLines
 from harness.benchmark_model.delegates import DelegateBook
-from harness.benchmark_model.failures import Evidence, match_fatal, match_message, tells_why
+from harness.benchmark_model.failures import FailureEvidence, match_fatal, match_message, tells_why
 from harness.benchmark_model.first_words import CLOSELY, LINE_ENDS
 from harness.benchmark_model.language_model import LlmResults
 from harness.benchmark_model.litert_results import LitertResults
@@ -66,7 +66,7 @@ class Reading:
     """A line is unmistakably the tool's."""
     failing_line: bool = False
     """`Benchmarking failed.` was seen."""
-    evidence: list[Evidence] = field(default_factory=list)
+    evidence: list[FailureEvidence] = field(default_factory=list)
     fatal: str | None = None
     first_error: str | None = None
     misnamed: list[tuple[str, str, str]] = field(default_factory=list)
@@ -300,7 +300,7 @@ class Reading:
         if cause is not None:
             self.ours = True
             self.begun = "maybe"
-            self.evidence.append(Evidence(cause, message, reason=self.reason))
+            self.evidence.append(FailureEvidence(cause, message, reason=self.reason))
             self.initialized = (
                 self.initialized or cause is Cause.DELEGATE_PARTIAL
             )  # this was found after all were applied

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.benchmark_model.failures import KERNEL_NODE, WHILE_RUNNING, Evidence
+from harness.benchmark_model.failures import KERNEL_NODE, WHILE_RUNNING, FailureEvidence
 from harness.records import DelegateUse, Status
 from harness.records.causes import Cause
 
@@ -66,8 +66,8 @@ _ACCELERATORS = frozenset({"GPU", "NNAPI", "HEXAGON", "COREML"})
 class StatusFacts:
     """The facts on which status and causes rest."""
 
-    evidence: Sequence[Evidence]
-    system: Sequence[Evidence]
+    evidence: Sequence[FailureEvidence]
+    system: Sequence[FailureEvidence]
     """Messages of shells, linkers and the system."""
     exit_code: int | None
     complete: bool
@@ -136,26 +136,26 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         hard = [item for item in hard if not item.line.startswith("Failed to load model")]
     failures = list(hard)
     if facts.no_number is not None:
-        failures.append(Evidence(Cause.UNKNOWN, f"the average of the runs is printed as {facts.no_number}"))
+        failures.append(FailureEvidence(Cause.UNKNOWN, f"the average of the runs is printed as {facts.no_number}"))
     failed = bool(failures) or facts.failing_line or facts.fatal is not None
     validity = _delegation(facts, explained=bool(failures))
     if facts.misnamed is not None and facts.complete:
-        validity.append(Evidence(Cause.BAD_INPUT, facts.misnamed))
+        validity.append(FailureEvidence(Cause.BAD_INPUT, facts.misnamed))
     if facts.exit_code not in (0, None):
         failed = True
         failures += _exit_evidence(facts, bool(failures))
     elif facts.fatal is not None and not failures:
-        failures.append(Evidence(Cause.CRASHED, facts.fatal))
+        failures.append(FailureEvidence(Cause.CRASHED, facts.fatal))
     if not facts.complete and not failed and not (validity and facts.failing_line):
         failed = True
         failures += _missing(facts)
     if facts.failing_line and not failures and not validity:
-        failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "Benchmarking failed."))
+        failures.append(FailureEvidence(Cause.UNKNOWN, facts.first_error or "Benchmarking failed."))
     said_by_tool = facts.first_error is not None and not failures and not _delegate_failed(facts)
     if failed and said_by_tool and all(item.cause is Cause.DELEGATE_NOT_APPLIED and item.inferred for item in validity):
-        failures.append(Evidence(Cause.UNKNOWN, facts.first_error or ""))
+        failures.append(FailureEvidence(Cause.UNKNOWN, facts.first_error or ""))
     if failed and not failures and not validity:
-        failures.append(Evidence(Cause.UNKNOWN, facts.first_error or "the tool failed and does not say why"))
+        failures.append(FailureEvidence(Cause.UNKNOWN, facts.first_error or "the tool failed and does not say why"))
     found = _ranked(failures) + [item for item in _ranked(validity) if item.cause not in {f.cause for f in failures}]
     if failed:
         # Among failures, a refused delegate says more than the node that could not be prepared for it.
@@ -164,7 +164,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
         found = _allocation_last(_kernel_first(found))
     if facts.unconsumed:
         line = f"Unconsumed cmdline flags: {' '.join(facts.unconsumed)}"
-        found.insert(_ended_by(found, failures), Evidence(Cause.UNCONSUMED_FLAGS, line))
+        found.insert(_ended_by(found, failures), FailureEvidence(Cause.UNCONSUMED_FLAGS, line))
     if not found:
         return OutputStatus(status=Status.OK, causes=(), message=None)
     # Ignored flags make the result invalid, whatever the exit code (contract).
@@ -182,7 +182,7 @@ def decide_status(facts: StatusFacts) -> OutputStatus:
     return OutputStatus(status=status, causes=tuple(item.cause for item in found), message=message[:2000])
 
 
-def _said_by_system(facts: StatusFacts) -> list[Evidence]:
+def _said_by_system(facts: StatusFacts) -> list[FailureEvidence]:
     """Return the messages of shells and the system. What the tool or the runtime itself said takes the place of one that says less."""
     found = []
     for item in facts.system:
@@ -195,7 +195,7 @@ def _said_by_system(facts: StatusFacts) -> list[Evidence]:
     return found
 
 
-def _ended_by(found: list[Evidence], failures: list[Evidence]) -> int:
+def _ended_by(found: list[FailureEvidence], failures: list[FailureEvidence]) -> int:
     """Return the number of causes in `found` up to the last that ended the run, if a line says it.
 
     A flag that the tool did not take explains why another was missing, and says more than an exit code or an end that is missing.
@@ -204,7 +204,7 @@ def _ended_by(found: list[Evidence], failures: list[Evidence]) -> int:
     return max((number for number, item in enumerate(found, 1) if item.cause in ended), default=0)
 
 
-def _allocation_last(found: list[Evidence]) -> list[Evidence]:
+def _allocation_last(found: list[FailureEvidence]) -> list[FailureEvidence]:
     """Put the allocation behind the delegate: it only follows from the node that could not be prepared."""
     causes = {item.cause for item in found}
     if Cause.PREPARE_FAILED not in causes or not causes & _OF_DELEGATES:
@@ -220,7 +220,7 @@ def _first_error(facts: StatusFacts) -> str:
     return f"; the first error is: {facts.first_error}" if facts.first_error is not None else ""
 
 
-def _kernel_first(found: list[Evidence]) -> list[Evidence]:
+def _kernel_first(found: list[FailureEvidence]) -> list[FailureEvidence]:
     """Put a failed kernel of the model first: it is why the delegate was not applied, not the reverse."""
     kernel = [item for item in found if item.cause is Cause.PREPARE_FAILED and KERNEL_NODE.match(item.line) is not None]
     delegate = next((number for number, item in enumerate(found) if item.cause in _OF_DELEGATES), None)
@@ -239,7 +239,7 @@ def _got_so_far(facts: StatusFacts) -> bool:
     return facts.complete or facts.initialized or any(item.cause is Cause.INVOKE_FAILED for item in facts.evidence)
 
 
-def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[Evidence]:
+def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[FailureEvidence]:
     """Find requested delegates that were not applied as asked, and what the profile lost. `explained`: a failure is known."""
     found = [item for item in facts.evidence if item.cause in (Cause.PROFILE_DROPPED, Cause.CONDITION_NOT_MET)]
     refused = [item for item in facts.evidence if item.cause is Cause.DELEGATE_NOT_APPLIED]
@@ -250,18 +250,18 @@ def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[Evidence
     )
     fallback = [item for item in facts.evidence if item.cause is Cause.DELEGATE_PARTIAL]
     uses = {use.name: use for use in facts.delegates}
-    missing: list[Evidence] = []
-    partial: list[Evidence] = []
+    missing: list[FailureEvidence] = []
+    partial: list[FailureEvidence] = []
     gone = [use.name for use in facts.delegates if use.applied == "failed" and not explained]
     for name in dict.fromkeys([*facts.asked, *facts.asked_by_unconsumed, *gone]):
         use = uses.get(name)
         if use is None:
             said = facts.on_cpu.get(name) or facts.not_loaded.get(name)
             if said is not None and not facts.any_allowed and (facts.initialized or facts.complete):
-                missing.append(Evidence(Cause.DELEGATE_NOT_APPLIED, f"{name} ran on the CPU: {said}"))
+                missing.append(FailureEvidence(Cause.DELEGATE_NOT_APPLIED, f"{name} ran on the CPU: {said}"))
             elif instead := _another(name, facts):
                 missing.append(
-                    Evidence(
+                    FailureEvidence(
                         Cause.DELEGATE_NOT_APPLIED,
                         f"{name} was asked for, and {instead} took part of the graph",
                         inferred=True,
@@ -269,7 +269,7 @@ def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[Evidence
                 )
             elif facts.traceless or unavailable or (name in facts.asked_by_unconsumed and _got_so_far(facts)):
                 missing.append(
-                    Evidence(
+                    FailureEvidence(
                         Cause.DELEGATE_NOT_APPLIED,
                         f"{name} was asked for, and nothing says that it was applied{_library(name, facts)}{_first_error(facts)}",
                         inferred=True,
@@ -279,7 +279,7 @@ def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[Evidence
             if not facts.any_allowed:
                 line = facts.delegate_lines.get(name, f"{name} was asked for, and took no part of the graph")
                 missing.append(
-                    Evidence(
+                    FailureEvidence(
                         Cause.DELEGATE_NOT_APPLIED,
                         line,
                         inferred=name not in facts.delegate_lines,
@@ -289,13 +289,13 @@ def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[Evidence
         elif name in facts.on_cpu:
             if not facts.any_allowed:
                 line = f"{name} ran on the CPU: {facts.on_cpu[name]}"
-                missing.append(Evidence(Cause.DELEGATE_NOT_APPLIED, line))
+                missing.append(FailureEvidence(Cause.DELEGATE_NOT_APPLIED, line))
         elif facts.full_asked and use.applied == "partial":
             share = f"{use.nodes_delegated} of {use.nodes_total} nodes" if use.nodes_total else "a part of the graph"
-            partial.append(Evidence(Cause.DELEGATE_PARTIAL, f"{name} took {share}, and all of it was asked for"))
+            partial.append(FailureEvidence(Cause.DELEGATE_PARTIAL, f"{name} took {share}, and all of it was asked for"))
     if facts.complete or not explained:
         missing += [
-            Evidence(Cause.DELEGATE_NOT_APPLIED, line)
+            FailureEvidence(Cause.DELEGATE_NOT_APPLIED, line)
             for name, line in facts.delegate_errors.items()
             if name not in uses or uses[name].applied not in ("full", "partial")
             # XNNPACK is the default: where it does not fit, the run goes on as it would without it.
@@ -309,11 +309,11 @@ def _delegation(facts: StatusFacts, *, explained: bool = False) -> list[Evidence
         found += fallback or partial
     if facts.cpu_asked and (ran := [use.name for use in facts.delegates if use.applied not in ("none", "failed")]):
         line = f"the built-in kernels were asked for, and {', '.join(ran)} took part of the graph"
-        found.append(Evidence(Cause.CONDITION_NOT_MET, line))
+        found.append(FailureEvidence(Cause.CONDITION_NOT_MET, line))
     return found
 
 
-def _says_little(item: Evidence) -> tuple[bool, bool]:
+def _says_little(item: FailureEvidence) -> tuple[bool, bool]:
     """Return the key that sorts messages of one cause, so that their order on two streams does not matter: reasons come first."""
     return item.reason is None, _BARE.match(item.line) is not None
 
@@ -326,47 +326,47 @@ def _another(name: str, facts: StatusFacts) -> str | None:
     return next((other for other in ran if other in _ACCELERATORS and other not in facts.asked), None)
 
 
-def _exit_evidence(facts: StatusFacts, explained: bool) -> Iterable[Evidence]:
+def _exit_evidence(facts: StatusFacts, explained: bool) -> Iterable[FailureEvidence]:
     """Return what a non-zero exit code shows by itself."""
     code = facts.exit_code or 0
     signal = -code if code < 0 else code - 128 if 128 < code < 160 else 0
     if code == 124 or code == 142:
-        yield Evidence(Cause.TIMEOUT, "the time limit ended the process")
+        yield FailureEvidence(Cause.TIMEOUT, "the time limit ended the process")
     elif code in (126, 127):
-        yield Evidence(Cause.NOT_EXECUTABLE, f"the shell could not start the program (exit code {code})")
+        yield FailureEvidence(Cause.NOT_EXECUTABLE, f"the shell could not start the program (exit code {code})")
     elif signal in (1, 2, 9, 13, 15):
-        yield Evidence(Cause.KILLED, f"the process was ended by signal {signal}")
+        yield FailureEvidence(Cause.KILLED, f"the process was ended by signal {signal}")
     elif signal in (4, 5, 6, 7, 8, 11, 31):
         if signal != 6 or not explained:
             # The tool aborts after a FATAL message; that message is the cause.
-            yield Evidence(Cause.CRASHED, facts.fatal or f"the process crashed with signal {signal}")
+            yield FailureEvidence(Cause.CRASHED, facts.fatal or f"the process crashed with signal {signal}")
     elif not explained and not _delegation(facts):
         line = facts.first_error or f"exit code {code}, and no message that says why"
-        yield Evidence(Cause.UNKNOWN, line, inferred=facts.first_error is None)
+        yield FailureEvidence(Cause.UNKNOWN, line, inferred=facts.first_error is None)
 
 
-def _missing(facts: StatusFacts) -> Iterable[Evidence]:
+def _missing(facts: StatusFacts) -> Iterable[FailureEvidence]:
     """Explain an output that has no end and gives no reason."""
     error = _first_error(facts)
     ran = next((line for line in facts.delegate_errors.values() if WHILE_RUNNING in line), None)
     if ran is not None:
-        yield Evidence(Cause.INVOKE_FAILED, ran)
+        yield FailureEvidence(Cause.INVOKE_FAILED, ran)
     if facts.thrown is not None:
-        yield Evidence(Cause.CRASHED, facts.thrown if facts.first_error is None else facts.first_error)
+        yield FailureEvidence(Cause.CRASHED, facts.thrown if facts.first_error is None else facts.first_error)
     elif ran is not None:
         return
     elif facts.empty:
-        yield Evidence(Cause.TRUNCATED_OUTPUT, "the output is empty", inferred=True)
+        yield FailureEvidence(Cause.TRUNCATED_OUTPUT, "the output is empty", inferred=True)
     elif not facts.recognized:
-        yield Evidence(Cause.UNKNOWN, f"no line of the output is benchmark_model's{error}", inferred=True)
+        yield FailureEvidence(Cause.UNKNOWN, f"no line of the output is benchmark_model's{error}", inferred=True)
     else:
         line = f"the output stops before its end: before the timings, or within the profile{error}"
-        yield Evidence(Cause.TRUNCATED_OUTPUT, line, inferred=True)
+        yield FailureEvidence(Cause.TRUNCATED_OUTPUT, line, inferred=True)
 
 
-def _ranked(items: Iterable[Evidence]) -> list[Evidence]:
+def _ranked(items: Iterable[FailureEvidence]) -> list[FailureEvidence]:
     """Return the first line for each cause, the most specific cause first."""
-    first: dict[Cause, Evidence] = {}
+    first: dict[Cause, FailureEvidence] = {}
     for item in items:
         first.setdefault(item.cause, item)
     return sorted(first.values(), key=lambda item: _RANK.index(item.cause))

@@ -18,10 +18,10 @@ from harness.cli.build_progress import bazel_progress
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.experiments.bisect_places import Place
 from harness.experiments.bisect_programs import BuildWatcher
-from harness.experiments.bisect_records import Part, Step, Watcher
+from harness.experiments.bisect_records import BisectStep, Part, Watcher
 from harness.experiments.bisection import Bisection, Watchers
 from harness.files.terminal_text import printable
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import PrintedColumn, print_table, say
 
 _MOST_OPS = 8
 _MOST_REMAINING = 20
@@ -65,7 +65,7 @@ class _Decisions(Watcher):
     def measuring(self, part: Part, base: int, head: int, blocks: int) -> None:
         click.echo(f"measuring {self._places[head].name} against {self._places[base].name}: {blocks} blocks", err=True)
 
-    def decided(self, step: Step, after: int, upto: int) -> None:
+    def decided(self, step: BisectStep, after: int, upto: int) -> None:
         name = printable(self._places[step.head].words)
         what = f": {_numbers(step.estimate)}" if step.estimate is not None else ""
         said = f"{name} against {self._places[step.base].name}: {_verdict(step)}{what}"
@@ -149,11 +149,15 @@ def _print_ops(ops: Sequence[dict[str, Any]], whole_us: tuple[float, float], con
     print_table(
         console,
         [
-            Column("op", [escape(printable(_op_name(one))) for one in shown]),
-            Column("before us", [f"{one['base_us']:.1f}" for one in shown], right=True),
-            Column("after us", [f"{one['head_us']:.1f}" for one in shown], right=True),
-            Column("share", ["-" if one["share"] is None else f"{one['share']:.0%}" for one in shown], right=True),
-            Column("ratio", ["-" if one["ratio"] is None else f"{one['ratio']:.3f}" for one in shown], right=True),
+            PrintedColumn("op", [escape(printable(_op_name(one))) for one in shown]),
+            PrintedColumn("before us", [f"{one['base_us']:.1f}" for one in shown], right=True),
+            PrintedColumn("after us", [f"{one['head_us']:.1f}" for one in shown], right=True),
+            PrintedColumn(
+                "share", ["-" if one["share"] is None else f"{one['share']:.0%}" for one in shown], right=True
+            ),
+            PrintedColumn(
+                "ratio", ["-" if one["ratio"] is None else f"{one['ratio']:.3f}" for one in shown], right=True
+            ),
         ],
         title=f"ops of the change: profiled {whole_us[0]:.1f} -> {whole_us[1]:.1f} us",
     )
@@ -166,15 +170,15 @@ def _op_name(change: dict[str, Any]) -> str:
     return ", ".join(f"{one['node_type']} {one['name']}".strip() for one in ops)
 
 
-def _print_steps(steps: Sequence[Step], places: Sequence[Place], console: Console) -> None:
+def _print_steps(steps: Sequence[BisectStep], places: Sequence[Place], console: Console) -> None:
     print_table(
         console,
         [
-            Column("measured", [escape(places[step.head].name) for step in steps]),
-            Column("against", [escape(places[step.base].name) for step in steps]),
-            Column("verdict", [_verdict(step) for step in steps]),
-            Column("ratio", [escape(_ratio(step.estimate)) for step in steps], right=True),
-            Column(
+            PrintedColumn("measured", [escape(places[step.head].name) for step in steps]),
+            PrintedColumn("against", [escape(places[step.base].name) for step in steps]),
+            PrintedColumn("verdict", [_verdict(step) for step in steps]),
+            PrintedColumn("ratio", [escape(_ratio(step.estimate)) for step in steps], right=True),
+            PrintedColumn(
                 "blocks", [str(step.estimate.n) if step.estimate is not None else "-" for step in steps], right=True
             ),
         ],
@@ -182,7 +186,7 @@ def _print_steps(steps: Sequence[Step], places: Sequence[Place], console: Consol
     )
 
 
-def _verdict(step: Step) -> str:
+def _verdict(step: BisectStep) -> str:
     words = _VERDICTS if step.part == "midpoint" else _OF_PAIRS
     word = words[step.verdict]
     if step.same_program:
@@ -190,7 +194,7 @@ def _verdict(step: Step) -> str:
     return f"between, nearer {step.verdict}" if step.between else word
 
 
-def _pair(step: Step, places: Sequence[Place]) -> str:
+def _pair(step: BisectStep, places: Sequence[Place]) -> str:
     return f"{escape(printable(places[step.head].name))} against {escape(printable(places[step.base].name))}"
 
 

@@ -9,7 +9,7 @@ import click
 
 from harness.analysis.metrics import Metric
 from harness.api.compare_runs import compare, interleaved_suite
-from harness.cli.compare_outputs import Wanted, write_outputs
+from harness.cli.compare_outputs import WantedOutputs, write_outputs
 from harness.cli.output_option import OutputFile, only_once
 from harness.cli.percentages import PERCENT
 from harness.cli.printing import reader_may_leave
@@ -136,7 +136,7 @@ def compare_command(
     target = None if output is None or str(output) == "-" else output
     beside = {name: path for name, path in (("html", html), ("junit", junit), ("markdown", markdown)) if path}
     name = _table_name(table, file_format, target)
-    wanted = Wanted(file_format=file_format, output=target, table=name, ops=ops, beside=beside)
+    wanted = WantedOutputs(file_format=file_format, output=target, table=name, ops=ops, beside=beside)
     wanted.check()
     if file_format == "parquet":
         require_parquet()

@@ -30,7 +30,7 @@ from harness.formats.model_explorer import change_overlays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedOutputs:
     """The outputs of one call.
 
     Args:
@@ -56,7 +56,7 @@ class Wanted:
         require_own_places(self.output, self.beside)
 
 
-def write_outputs(found: RunComparison, wanted: Wanted) -> None:
+def write_outputs(found: RunComparison, wanted: WantedOutputs) -> None:
     """Write every output, also if one of them fails.
 
     Raises:
@@ -80,7 +80,7 @@ def write_outputs(found: RunComparison, wanted: Wanted) -> None:
         raise trouble
 
 
-def _write(found: RunComparison, wanted: Wanted) -> None:
+def _write(found: RunComparison, wanted: WantedOutputs) -> None:
     output, file_format, table = wanted.output, wanted.file_format, wanted.table
     if file_format == "text" and output is None:
         with reader_may_leave():

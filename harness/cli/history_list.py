@@ -16,7 +16,7 @@ from harness.cli.printing import reader_may_leave
 from harness.cli.series_options import series_options
 from harness.errors import UsageError
 from harness.files.indented_json import indented
-from harness.formats.narrow_table import Column, plain_words, print_table, say
+from harness.formats.narrow_table import PrintedColumn, plain_words, print_table, say
 from harness.history.database import HistoryDatabase
 
 if TYPE_CHECKING:
@@ -156,15 +156,15 @@ def _print_runs(found: Sequence[ListedRun]) -> None:
     print_table(
         console,
         [
-            Column("started (UTC)", [f"{one.started_at:%Y-%m-%d %H:%M}" for one in found]),
-            Column("suite", [plain_words(one.suite) for one in found]),
-            Column("devices", [plain_words(", ".join(one.devices)) for one in found], drop=2),
-            Column("results", [str(one.results) for one in found], right=True, drop=3),
-            Column(
+            PrintedColumn("started (UTC)", [f"{one.started_at:%Y-%m-%d %H:%M}" for one in found]),
+            PrintedColumn("suite", [plain_words(one.suite) for one in found]),
+            PrintedColumn("devices", [plain_words(", ".join(one.devices)) for one in found], drop=2),
+            PrintedColumn("results", [str(one.results) for one in found], right=True, drop=3),
+            PrintedColumn(
                 "labels", [plain_words(", ".join(f"{k}={v}" for k, v in one.labels.items())) for one in found], drop=1
             ),
-            Column("folder", [plain_words(one.path) for one in found]),
-            Column("", [_state(one) for one in found]),
+            PrintedColumn("folder", [plain_words(one.path) for one in found]),
+            PrintedColumn("", [_state(one) for one in found]),
         ],
     )
     say(console, f"\n{len(found)} runs")

@@ -19,7 +19,7 @@ from harness.files.terminal_text import printable
 from harness.models.arrays_file import Arrays, read_arrays, sample_count
 from harness.models.host_run import HostRun
 from harness.models.layer_errors import LayerErrors, as_mapping, layer_errors
-from harness.models.model_pair import Pair, output_errors, pair_of, run_pair
+from harness.models.model_pair import ModelPair, output_errors, pair_of, run_pair
 from harness.models.output_error import OutputError
 from harness.models.random_samples import random_samples
 from harness.records.causes import Cause
@@ -127,7 +127,7 @@ def diff_command(
         ctx.exit(1)
 
 
-def _pair(reference: Path, other: Path, signature: str | None) -> Pair:
+def _pair(reference: Path, other: Path, signature: str | None) -> ModelPair:
     """Read both models.
 
     Raises:
@@ -144,7 +144,7 @@ def _pair(reference: Path, other: Path, signature: str | None) -> Pair:
         raise UsageError(error.message, remedy=error.remedy) from None
 
 
-def _run(pair: Pair, samples: Arrays, *, chosen: bool) -> tuple[HostRun, HostRun]:
+def _run(pair: ModelPair, samples: Arrays, *, chosen: bool) -> tuple[HostRun, HostRun]:
     """Run both models.
 
     Args:
@@ -165,7 +165,7 @@ def _run(pair: Pair, samples: Arrays, *, chosen: bool) -> tuple[HostRun, HostRun
         raise ModelFailed(error.message, remedy=remedy, cause=error.cause) from None
 
 
-def random_inputs(pair: Pair, count: int, seed: int) -> Arrays:
+def random_inputs(pair: ModelPair, count: int, seed: int) -> Arrays:
     """Make random samples for both models of a pair.
 
     Raises:
@@ -213,7 +213,7 @@ def _layers_document(ranked: LayerErrors) -> dict[str, Any]:
 
 
 def _lines(
-    pair: Pair,
+    pair: ModelPair,
     errors: Sequence[OutputError],
     ranked: LayerErrors | None,
     source: str,

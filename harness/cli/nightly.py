@@ -138,7 +138,7 @@ def nightly_command(
     from harness.experiments.night_notice import check_url, parse_command
     from harness.experiments.nightly_lock import one_nightly
     from harness.experiments.nightly_run import NightPlan, nightly
-    from harness.experiments.tell_of_night import Told, tell
+    from harness.experiments.tell_of_night import Notified, tell
     from harness.history.database import require_history
     from harness.history.run_labels import parse_labels
 
@@ -164,7 +164,7 @@ def nightly_command(
     )
     with one_nightly(nightly_lock_file(), wait_s, _waits):
         night = nightly(plan, TerminalWatcher())
-        told = Told() if night.interrupted else tell(night, database=database, command=command, url=url)
+        told = Notified() if night.interrupted else tell(night, database=database, command=command, url=url)
     _print(night, plan, told=told.arrived, as_json=as_json)
     for error in (*night.troubles, *told.troubles):
         say_error(error)

@@ -25,7 +25,7 @@ from harness.files.terminal_text import printable
 from harness.formats import conversion_words, decision_words
 from harness.formats.comparison_words import verdict_name
 from harness.formats.headline import headlines, memory_alone, with_memory
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import PrintedColumn, print_table, say
 from harness.formats.run_against_baseline import against_baseline, asks_for
 from harness.records import CellKey, Purpose, Scalar, Status
 from harness.records.adaptive_decisions import AdaptivePlan
@@ -226,7 +226,7 @@ def _with_baselines(
 
 def _columns(
     cells: Sequence[CellSummary], ratios: Mapping[CellKey, str] | None, memory: Mapping[CellKey, str] | None
-) -> list[Column]:
+) -> list[PrintedColumn]:
     """Choose one device's columns. Model, delegate and status always stay; spread and number of processes are dropped first.
 
     Args:
@@ -238,32 +238,32 @@ def _columns(
     counts = [str(len(cell.peaks_mb if ratios is None else cell.values_us)) for cell in cells]
     latency = (
         [
-            Column("median ms", [_ms(cell.median_us) for cell in cells], right=True),
-            Column("spread", spreads, right=True, drop=6),
-            Column("ratio", [ratios[cell.key] for cell in cells], right=True),
+            PrintedColumn("median ms", [_ms(cell.median_us) for cell in cells], right=True),
+            PrintedColumn("spread", spreads, right=True, drop=6),
+            PrintedColumn("ratio", [ratios[cell.key] for cell in cells], right=True),
         ]
         if ratios is not None
         else []
     )
     peaks = (
         [
-            Column("peak MB", [_mb(cell.peak_memory_mb) for cell in cells], right=True, drop=2),
-            Column("MB ratio", [memory[cell.key] for cell in cells], right=True, drop=4),
+            PrintedColumn("peak MB", [_mb(cell.peak_memory_mb) for cell in cells], right=True, drop=2),
+            PrintedColumn("MB ratio", [memory[cell.key] for cell in cells], right=True, drop=4),
         ]
         if memory is not None
         else []
     )
     binaries = [escape(printable(cell.key.binary)) for cell in cells]
     return [
-        Column("model", [escape(printable(cell.key.model_label)) for cell in cells]),
-        Column("delegate", [escape(printable(cell.key.delegate)) for cell in cells]),
-        Column("threads", [str(cell.key.threads) for cell in cells], drop=1),
-        Column("cpus", [escape(printable(cell.key.cpus)) for cell in cells], drop=3),
-        *([Column("binary", binaries)] if any(binaries) else []),
+        PrintedColumn("model", [escape(printable(cell.key.model_label)) for cell in cells]),
+        PrintedColumn("delegate", [escape(printable(cell.key.delegate)) for cell in cells]),
+        PrintedColumn("threads", [str(cell.key.threads) for cell in cells], drop=1),
+        PrintedColumn("cpus", [escape(printable(cell.key.cpus)) for cell in cells], drop=3),
+        *([PrintedColumn("binary", binaries)] if any(binaries) else []),
         *latency,
-        Column("n", counts, right=True, drop=5),
+        PrintedColumn("n", counts, right=True, drop=5),
         *peaks,
-        Column("status", [_status(cell) for cell in cells]),
+        PrintedColumn("status", [_status(cell) for cell in cells]),
     ]
 
 

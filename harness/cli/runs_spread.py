@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from harness.api.calibrate_between_runs import CalibratedBetweenRuns, calibrate_between_runs
 from harness.files.terminal_text import printable
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import PrintedColumn, print_table, say
 
 
 def between_runs_command(runs: Sequence[str], *, where: Mapping[str, str], metric: str, as_json: bool) -> None:
@@ -31,10 +31,10 @@ def _print(found: CalibratedBetweenRuns, console: Console) -> None:
     print_table(
         console,
         [
-            Column("cell", [escape(printable(name)) for name in names]),
-            Column("device", [escape(printable(one.device)) for one in cells], drop=1),
-            Column("runs", [str(one.found.runs) for one in cells], right=True),
-            Column("between runs", [f"{one.found.deviation:.2%}" for one in cells], right=True),
+            PrintedColumn("cell", [escape(printable(name)) for name in names]),
+            PrintedColumn("device", [escape(printable(one.device)) for one in cells], drop=1),
+            PrintedColumn("runs", [str(one.found.runs) for one in cells], right=True),
+            PrintedColumn("between runs", [f"{one.found.deviation:.2%}" for one in cells], right=True),
         ],
     )
     say(console, "between runs: the standard deviation of a run's centre; separate runs without a control allow for it")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from harness.conditions.cpufreq import available_script, read_available
 from harness.conditions.journal import (
-    Change,
     Setting,
+    SettingChange,
     apply_script,
     read_journal,
     read_script,
@@ -119,7 +119,7 @@ class DeviceSettings:
             if key not in old:
                 refused[setting.condition] = "the device has no such thing"
             elif old[key] != value:
-                changes.append(Change(setting=setting, wanted=value, old=old[key]))
+                changes.append(SettingChange(setting=setting, wanted=value, old=old[key]))
         if changes:
             self._changed = True
             script = apply_script(BASE_DIR, changes) + read_script(settings)

@@ -39,7 +39,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class SettingChange:
     """A setting with its wanted and its old value."""
 
     setting: Setting
@@ -70,7 +70,7 @@ def read_values(text: str) -> dict[str, str]:
     return values
 
 
-def apply_script(folder: str, changes: Sequence[Change]) -> str:
+def apply_script(folder: str, changes: Sequence[SettingChange]) -> str:
     """Return shell text that journals the old values and then changes them, or changes nothing if it cannot write the journal."""
     lines = "".join(f"{change.setting.key} {change.old}\n" for change in changes)
     writes = "\n".join(f"{{ {c.setting.write(c.wanted)}; }} >/dev/null 2>&1 </dev/null" for c in changes)

@@ -36,7 +36,7 @@ _LEAST_AT_ONCE, _MOST_AT_ONCE = 3, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class PairDecision:
     """The decision on one pair of revisions from the blocks so far."""
 
     side: Side | None
@@ -88,7 +88,7 @@ def surely_short_of(estimate: Estimate, edge: float, alpha: float, direction: fl
     return repeated_p(p_value, FIRST, MOST) <= alpha
 
 
-def side_of(pairs: Sequence[Pair], *, size: float, alpha: float) -> Decision:
+def side_of(pairs: Sequence[Pair], *, size: float, alpha: float) -> PairDecision:
     """Decide whether head is like the good revision, which is the base, or like the bad one.
 
     Args:
@@ -99,15 +99,15 @@ def side_of(pairs: Sequence[Pair], *, size: float, alpha: float) -> Decision:
     estimate = estimated(pairs, alpha)
     whole = abs(size)
     if surely_beyond(estimate, whole / 2, alpha, size):
-        return Decision(side="bad", between=False, estimate=estimate, more=0)
+        return PairDecision(side="bad", between=False, estimate=estimate, more=0)
     if surely_short_of(estimate, whole / 2, alpha, size):
-        return Decision(side="good", between=False, estimate=estimate, more=0)
+        return PairDecision(side="good", between=False, estimate=estimate, more=0)
     centre = math.log(estimate.ratio or 1.0) * math.copysign(1.0, size)
     if surely_beyond(estimate, whole / 4, alpha, size) and surely_short_of(estimate, whole * 3 / 4, alpha, size):
         side: Side = "bad" if centre > whole / 2 else "good"
-        return Decision(side=side, between=True, estimate=estimate, more=0)
+        return PairDecision(side=side, between=True, estimate=estimate, more=0)
     margins = (abs(centre - whole / 2), min(centre - whole / 4, whole * 3 / 4 - centre))
-    return Decision(side=None, between=False, estimate=estimate, more=blocks_to_go(estimate, max(margins), alpha))
+    return PairDecision(side=None, between=False, estimate=estimate, more=blocks_to_go(estimate, max(margins), alpha))
 
 
 def blocks_to_go(estimate: Estimate, margin: float, alpha: float) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.analysis.ratio_interval import Estimate
 from harness.experiments.bisect_places import Place
-from harness.experiments.bisect_records import Step
+from harness.experiments.bisect_records import BisectStep
 from harness.experiments.bisection import Bisection
 
 
@@ -49,7 +49,7 @@ def bisection_document(one: Bisection) -> dict[str, Any]:
     }
 
 
-def _step(step: Step, places: tuple[Place, ...]) -> dict[str, Any]:
+def _step(step: BisectStep, places: tuple[Place, ...]) -> dict[str, Any]:
     return {
         "part": step.part,
         "revision": _identity(places[step.head]),

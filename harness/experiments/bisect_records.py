@@ -45,7 +45,7 @@ class Measure(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class BisectStep:
     """A decision on a pair of revisions."""
 
     part: Part
@@ -65,7 +65,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class BisectAnswer:
     """The answer of a search."""
 
     outcome: Outcome
@@ -75,7 +75,7 @@ class Answer:
     """The last place like the good one."""
     upto: int
     """The first place known to be like the bad one: the change lies after `after` and not after `upto`."""
-    steps: tuple[Step, ...]
+    steps: tuple[BisectStep, ...]
     error: float
     """Upper limit of the chance that any decision was wrong."""
     skipped: Mapping[int, str]
@@ -90,7 +90,7 @@ class Answer:
         return range(self.after + 1, self.upto + 1)
 
     @property
-    def change(self) -> Step | None:
+    def change(self) -> BisectStep | None:
         """The measurement of the last two neighbours; None if the search did not get there."""
         return next((step for step in self.steps if step.part == "change"), None)
 
@@ -101,7 +101,7 @@ class Watcher:
     def measuring(self, part: Part, base: int, head: int, blocks: int) -> None:
         """Called before blocks run."""
 
-    def decided(self, step: Step, after: int, upto: int) -> None:
+    def decided(self, step: BisectStep, after: int, upto: int) -> None:
         """Called after a decision, with the range that remains."""
 
     def skipped(self, place: int, reason: str) -> None:

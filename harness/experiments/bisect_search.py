@@ -24,8 +24,8 @@ from harness.analysis.ratio_interval import Estimate
 from harness.analysis.sequential import LOOK_LEVEL
 from harness.experiments.bisect_decision import (
     MOST,
-    Decision,
     Pair,
+    PairDecision,
     Side,
     blocks_to_go,
     estimated,
@@ -34,7 +34,7 @@ from harness.experiments.bisect_decision import (
     surely_beyond,
     surely_short_of,
 )
-from harness.experiments.bisect_records import Answer, Measure, Measured, Outcome, Part, Step, Watcher
+from harness.experiments.bisect_records import BisectAnswer, BisectStep, Measure, Measured, Outcome, Part, Watcher
 
 ERROR = 0.05
 """Upper limit of the chance that any decision is wrong."""
@@ -67,7 +67,7 @@ class Search:
     budget_s: float | None = None
     watcher: Watcher = field(default_factory=Watcher)
     named: Callable[[int], str] = str
-    _steps: list[Step] = field(default_factory=list)
+    _steps: list[BisectStep] = field(default_factory=list)
     _skipped: dict[int, str] = field(default_factory=dict)
     _spent_s: float = 0.0
     _per_block_s: float = 0.0
@@ -78,12 +78,14 @@ class Search:
     _cell: str | None = None
     _size: float = 0.0
 
-    def run(self) -> Answer:
+    def run(self) -> BisectAnswer:
         """Search until the answer is sure, or the budget is spent."""
         low, high = 0, self.count
         if self.program(low) == self.program(high):
             self._add(
-                Step(part="ends", base=low, head=high, verdict="good", estimate=None, cell=None, same_program=True)
+                BisectStep(
+                    part="ends", base=low, head=high, verdict="good", estimate=None, cell=None, same_program=True
+                )
             )
             return self._answer("no_difference", "good and bad are the same program, byte for byte", low, high)
         ends = self._ends()
@@ -103,7 +105,7 @@ class Search:
             self.watcher.decided(step, low, high)
         return self._conclude(low, high)
 
-    def _conclude(self, low: int, high: int) -> Answer:
+    def _conclude(self, low: int, high: int) -> BisectAnswer:
         change = self._change(low, high)
         self.watcher.decided(change, low, high)
         if change.verdict == "good":
@@ -117,7 +119,7 @@ class Search:
             return self._answer("range", "the revisions in between cannot be measured", low, high)
         return self._answer("found", "", low, high)
 
-    def _ends(self) -> Step:
+    def _ends(self) -> BisectStep:
         """Measure all cells until one surely differs, and choose the largest sure slowdown, else the largest sure gain."""
         alpha = ERROR / (_decisions(self.count) + 3)
         gathered: dict[str, list[Pair]] = {}
@@ -137,7 +139,7 @@ class Search:
         self._error += alpha
         # If no cell surely differs, show the one that seems to differ most.
         shown = self._cell or max(estimates, key=lambda cell: abs(_log(estimates[cell])), default=None)
-        step = Step(
+        step = BisectStep(
             part="ends",
             base=0,
             head=self.count,
@@ -181,17 +183,17 @@ class Search:
             self._skip(place, self.why_not(place))
         return None
 
-    def _midpoint(self, place: int, low: int, high: int) -> Step | None:
+    def _midpoint(self, place: int, low: int, high: int) -> BisectStep | None:
         """Decide a place's side; return None if it cannot be measured."""
         if (side := self._like_a_known(place, low, high)) is not None:
-            step = Step(
+            step = BisectStep(
                 part="midpoint", base=0, head=place, verdict=side, estimate=None, cell=self._cell, same_program=True
             )
             self._add(step)
             return step
         alpha = self._alpha(high - low)
 
-        def decide(pairs: Sequence[Pair]) -> Decision:
+        def decide(pairs: Sequence[Pair]) -> PairDecision:
             return side_of(pairs, size=self._size, alpha=alpha)
 
         decided = self._decided(0, place, "midpoint", alpha, first_blocks(alpha), decide)
@@ -209,11 +211,11 @@ class Search:
             return "good"
         return "bad" if own == self.program(high) else None
 
-    def _change(self, low: int, high: int) -> Step:
+    def _change(self, low: int, high: int) -> BisectStep:
         alpha = self._alpha(0)
         edge = math.log1p(self.min_effect)
 
-        def decide(pairs: Sequence[Pair]) -> Decision:
+        def decide(pairs: Sequence[Pair]) -> PairDecision:
             estimate = estimated(pairs, alpha)
             side: Side | None = None
             if surely_beyond(estimate, edge, alpha, self._size):
@@ -221,24 +223,30 @@ class Search:
             elif surely_short_of(estimate, max(edge, abs(self._size) / 2), alpha, self._size):
                 side = "good"
             more = 0 if side is not None else blocks_to_go(estimate, _margin(_log(estimate), edge), alpha)
-            return Decision(side=side, between=False, estimate=estimate.at(LOOK_LEVEL), more=more)
+            return PairDecision(side=side, between=False, estimate=estimate.at(LOOK_LEVEL), more=more)
 
         step = self._decided(low, high, "change", alpha, max(_FIRST_OF_ENDS, first_blocks(alpha)), decide)
         if step is None:
-            step = Step(part="change", base=low, head=high, verdict="undecided", estimate=None, cell=self._cell)
+            step = BisectStep(part="change", base=low, head=high, verdict="undecided", estimate=None, cell=self._cell)
         else:
             self._error += alpha
         self._add(step)
         return step
 
     def _decided(
-        self, base: int, head: int, part: Part, alpha: float, blocks: int, decide: Callable[[Sequence[Pair]], Decision]
-    ) -> Step | None:
+        self,
+        base: int,
+        head: int,
+        part: Part,
+        alpha: float,
+        blocks: int,
+        decide: Callable[[Sequence[Pair]], PairDecision],
+    ) -> BisectStep | None:
         """Measure until the decision is sure; return None if head gives no number."""
         pairs: list[Pair] = []
         runs: list[str] = []
         began_s = self._spent_s
-        decision: Decision | None = None
+        decision: PairDecision | None = None
         while blocks:
             took = self._measured(base, head, part, len(runs), blocks, self._cell)
             if took is None:
@@ -252,7 +260,7 @@ class Search:
             decision = decide(pairs)
             # Limit the runs too: blocks without a value do not count, so a device whose processes fail would run for ever.
             blocks = decision.more if len(runs) < MOST // 2 else 0
-        return Step(
+        return BisectStep(
             part=part,
             base=base,
             head=head,
@@ -295,11 +303,11 @@ class Search:
         self._skipped[place] = reason
         self.watcher.skipped(place, reason)
 
-    def _add(self, step: Step) -> None:
+    def _add(self, step: BisectStep) -> None:
         self._steps.append(step)
 
-    def _answer(self, outcome: Outcome, reason: str, low: int, high: int) -> Answer:
-        return Answer(
+    def _answer(self, outcome: Outcome, reason: str, low: int, high: int) -> BisectAnswer:
+        return BisectAnswer(
             outcome=outcome,
             reason=reason,
             after=low,
@@ -330,7 +338,7 @@ class Search:
                     f"{math.exp(self._size):.3f} times as long as {self.named(0)}: another revision changes the speed, too"
                 )
 
-    def _unlike_a_step(self, step: Step, whole: float) -> bool:
+    def _unlike_a_step(self, step: BisectStep, whole: float) -> bool:
         assert step.estimate is not None  # noqa: S101
         if step.verdict == "good":
             return surely_beyond(step.estimate, max(whole / 4, math.log1p(self.min_effect)), 0.01, self._size)

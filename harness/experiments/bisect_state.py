@@ -29,7 +29,7 @@ STATE = "bisection.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class BisectQuestion:
     """The request of a bisection. Another request is another bisection."""
 
     suite: str
@@ -67,7 +67,7 @@ class State:
     """The stored state."""
 
     format_version: int = FORMAT
-    asked: Asked
+    asked: BisectQuestion
     places: tuple[Place, ...]
     abis: tuple[str, ...] = ()
     """ABIs of the devices, once they are known."""
@@ -135,7 +135,7 @@ def read_state(folder: Path) -> State | None:
 
 
 @contextmanager
-def opened(folder: Path, asked: Asked, places: Sequence[Place]) -> Iterator[StateFile]:
+def opened(folder: Path, asked: BisectQuestion, places: Sequence[Place]) -> Iterator[StateFile]:
     """Begin a bisection in a folder, or continue the one there. Other processes are locked out meanwhile.
 
     Raises:
@@ -162,8 +162,8 @@ def opened(folder: Path, asked: Asked, places: Sequence[Place]) -> Iterator[Stat
         yield file
 
 
-def _refuse_another(folder: Path, known: State, asked: Asked, places: Sequence[Place]) -> None:
-    for one in fields(Asked):
+def _refuse_another(folder: Path, known: State, asked: BisectQuestion, places: Sequence[Place]) -> None:
+    for one in fields(BisectQuestion):
         before, now = getattr(known.asked, one.name), getattr(asked, one.name)
         if before != now:
             raise UsageError(

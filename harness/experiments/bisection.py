@@ -25,9 +25,9 @@ from harness.errors import SetupError, UsageError
 from harness.experiments.bisect_measure import SuiteMeasure
 from harness.experiments.bisect_places import Place, models_between, revisions_between
 from harness.experiments.bisect_programs import BuildWatcher, RevisionPrograms
-from harness.experiments.bisect_records import Answer, Watcher
+from harness.experiments.bisect_records import BisectAnswer, Watcher
 from harness.experiments.bisect_search import Search
-from harness.experiments.bisect_state import Asked, StateFile, opened, read_state
+from harness.experiments.bisect_state import BisectQuestion, StateFile, opened, read_state
 from harness.experiments.bisect_suite import BisectSuites, side_name
 from harness.formats.comparison_json import comparison_document
 from harness.suite.suite_file import LoadedSuite, find_suite
@@ -57,9 +57,9 @@ class Question:
 class Bisection:
     """The result of a bisection."""
 
-    asked: Asked
+    asked: BisectQuestion
     places: tuple[Place, ...]
-    answer: Answer
+    answer: BisectAnswer
     folder: Path
     ops: tuple[dict[str, Any], ...] = ()
     """Differences between the ops of the last two neighbours, as in `harness compare --json`."""
@@ -128,7 +128,12 @@ def resume_bisection(folder: Path, *, budget_s: float | None = None, watchers: W
 
 
 def _bisect(
-    folder: Path, asked: Asked, places: Sequence[Place], loaded: LoadedSuite, budget_s: float | None, watchers: Watchers
+    folder: Path,
+    asked: BisectQuestion,
+    places: Sequence[Place],
+    loaded: LoadedSuite,
+    budget_s: float | None,
+    watchers: Watchers,
 ) -> Bisection:
     metric = metric_named(asked.metric)
     suites = BisectSuites(loaded=loaded, kind="model" if asked.models else "binary", metric=metric)
@@ -210,11 +215,11 @@ def _places(question: Question) -> tuple[Place, ...]:
     return places
 
 
-def _asked(question: Question, loaded: LoadedSuite, places: Sequence[Place]) -> Asked:
+def _asked(question: Question, loaded: LoadedSuite, places: Sequence[Place]) -> BisectQuestion:
     metric_named(question.metric)
     if question.cell is not None:
         parse_where(question.cell)
-    return Asked(
+    return BisectQuestion(
         suite=str(find_suite(question.suite).resolve()),
         suite_sha256=_text_sha256(loaded),
         good=places[0].commit or places[0].name,
@@ -251,7 +256,7 @@ def _text_sha256(loaded: LoadedSuite) -> str:
     return hashlib.sha256(loaded.text.encode()).hexdigest()
 
 
-def _digest(asked: Asked, places: Sequence[Place]) -> str:
+def _digest(asked: BisectQuestion, places: Sequence[Place]) -> str:
     what = [repr(asked), *(place.sha256 or place.commit or "" for place in places)]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:8]
 

@@ -13,14 +13,14 @@ from harness.experiments.nightly_run import Night
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Notified:
     """Whether a notification arrived, and what went wrong."""
 
     arrived: bool = False
     troubles: tuple[HarnessError, ...] = ()
 
 
-def tell(night: Night, *, database: str | None, command: Sequence[str] = (), url: str | None = None) -> Told:
+def tell(night: Night, *, database: str | None, command: Sequence[str] = (), url: str | None = None) -> Notified:
     """Send the notifications of a night, if there is anything to report.
 
     Args:
@@ -33,7 +33,7 @@ def tell(night: Night, *, database: str | None, command: Sequence[str] = (), url
     from harness.history.database import open_history
 
     if not (command or url):
-        return Told()
+        return Notified()
     arrived = False
     troubles: list[HarnessError] = []
     try:
@@ -42,14 +42,14 @@ def tell(night: Night, *, database: str | None, command: Sequence[str] = (), url
                 before = notified(connection)
             changes = to_tell(night, before)
             if not changes:
-                return Told()
+                return Notified()
             arrived, troubles = _send(notice_of(night, changes, before), command, url)
             if arrived:
                 with db.begin() as connection:
                     mark_notified(connection, [one.id for one in changes], datetime.now(UTC))
     except HarnessError as error:
         troubles.append(error)
-    return Told(arrived=arrived, troubles=tuple(troubles))
+    return Notified(arrived=arrived, troubles=tuple(troubles))
 
 
 def _send(notice: Notice, command: Sequence[str], url: str | None) -> tuple[bool, list[HarnessError]]:

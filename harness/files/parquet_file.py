@@ -30,7 +30,7 @@ Cells: TypeAlias = "TableValue | tuple[TableValue, ...] | array[float]"
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class RowBlock:
     """Some rows of a table, column by column."""
 
     rows: int
@@ -60,7 +60,7 @@ def write_parquet(table: Sequence[Column], rows: Iterable[Row], out: IO[bytes]) 
     _write(table, _tables(table, iter(rows)), out)
 
 
-def write_parquet_blocks(table: Sequence[Column], blocks: Iterable[Block], out: IO[bytes]) -> None:
+def write_parquet_blocks(table: Sequence[Column], blocks: Iterable[RowBlock], out: IO[bytes]) -> None:
     """Do `write_parquet` for rows that are kept in columns: the same file, several times as fast.
 
     Args:
@@ -95,9 +95,9 @@ def _tables(table: Sequence[Column], rows: Iterator[Row]) -> Iterator[pa.Table]:
         yield _table(table, [_array(values, one) for values, one in zip(zip(*batch, strict=True), table, strict=True)])
 
 
-def _tables_of_blocks(table: Sequence[Column], blocks: Iterable[Block]) -> Iterator[pa.Table]:
+def _tables_of_blocks(table: Sequence[Column], blocks: Iterable[RowBlock]) -> Iterator[pa.Table]:
     shared = _Shared()
-    gathered: list[Block] = []
+    gathered: list[RowBlock] = []
     rows = 0
     for block in blocks:
         gathered.append(block)
@@ -109,7 +109,7 @@ def _tables_of_blocks(table: Sequence[Column], blocks: Iterable[Block]) -> Itera
         yield _table(table, [shared.column(gathered, at, one) for at, one in enumerate(table)])
 
 
-def rows_of(block: Block) -> Iterator[Row]:
+def rows_of(block: RowBlock) -> Iterator[Row]:
     """Yield the rows of a block."""
     return zip(*(_cells(part, block.rows) for part in block.cells), strict=True)
 
@@ -126,7 +126,7 @@ class _Shared:
     def __init__(self) -> None:
         self._made: dict[tuple[int, str], tuple[object, pa.Array]] = {}
 
-    def column(self, blocks: Sequence[Block], place: int, column: Column) -> pa.Array:
+    def column(self, blocks: Sequence[RowBlock], place: int, column: Column) -> pa.Array:
         import pyarrow as pa
 
         parts = [block.cells[place] for block in blocks]

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, is_open
 from harness.formats import change_words as words
-from harness.formats.narrow_table import Column, plain_words, print_table, say
+from harness.formats.narrow_table import PrintedColumn, plain_words, print_table, say
 from harness.records.history import Change, ChangeVerdict
 
 _STYLES = {
@@ -65,11 +65,11 @@ def _paragraph(checked: CheckedHistory, group: Sequence[Change], console: Consol
     say(console, f"{_verdict(group)}: {plain_words(_headline(group))}")
     several = len(group) > 1
     columns = [
-        Column("  series", [f"  {plain_words(one.series.words)}" for one in group]),
-        Column("level", [words.levels(one) for one in group], drop=1),
-        Column("change", [words.change(one) for one in group]),
-        Column("verdict", [words.verdict(one) for one in group], drop=2),
-        Column("id", [plain_words(one.id) for one in group]),
+        PrintedColumn("  series", [f"  {plain_words(one.series.words)}" for one in group]),
+        PrintedColumn("level", [words.levels(one) for one in group], drop=1),
+        PrintedColumn("change", [words.change(one) for one in group]),
+        PrintedColumn("verdict", [words.verdict(one) for one in group], drop=2),
+        PrintedColumn("id", [plain_words(one.id) for one in group]),
     ]
     if several:
         print_table(console, columns)

@@ -15,7 +15,7 @@ from harness.analysis.sides import OUTPUT_DIFFERS
 from harness.analysis.verdict import Verdict
 from harness.files.terminal_text import printable
 from harness.formats import comparison_words as words
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import PrintedColumn, print_table, say
 
 _STYLES = {
     Verdict.SLOWER: "red",
@@ -80,18 +80,18 @@ def as_text(table: Table, *, ops: int) -> str:
 
 def _columns(
     rows: Sequence[Comparison], varying: Sequence[str], table: Table, numbered: Mapping[str, int]
-) -> list[Column]:
+) -> list[PrintedColumn]:
     """The columns for a device. Names, ratio and verdict always stay; n, interval, base and head go in this order if there is no room."""
     unit = "MB" if table.metric.unit == "mb" else "ms"
     numbers = list(zip(*(_numbers(one) for one in rows), strict=True))
     headings = (f"base {unit}", f"head {unit}", "n", "ratio", f"{words.level(table)} interval")
     return [
-        *(Column(name, [escape(_value(one, name)) for one in rows]) for name in varying),
+        *(PrintedColumn(name, [escape(_value(one, name)) for one in rows]) for name in varying),
         *(
-            Column(heading, values, right=True, drop=drop)
+            PrintedColumn(heading, values, right=True, drop=drop)
             for heading, values, drop in zip(headings, numbers, (2, 1, 4, 0, 3), strict=True)
         ),
-        Column("verdict", [_verdict(one, table) + _marks(one, numbered) for one in rows]),
+        PrintedColumn("verdict", [_verdict(one, table) + _marks(one, numbered) for one in rows]),
     ]
 
 
@@ -193,12 +193,12 @@ def _print_ops(one: Comparison, console: Console, limit: int) -> None:
     rows.append((f"{diff.change_us / 1000:+.3f}", "100.0%" if diff.change_us else "", "", "", "", "sum"))
     change_ms, share, base_ms, head_ms, kind, name = zip(*rows, strict=True)
     columns = [
-        Column("change ms", change_ms, right=True),
-        Column("share", share, right=True, drop=1),
-        Column("base ms", base_ms, right=True, drop=3),
-        Column("head ms", head_ms, right=True, drop=2),
-        Column("", kind, drop=4, bare=True),
-        Column("op", name),
+        PrintedColumn("change ms", change_ms, right=True),
+        PrintedColumn("share", share, right=True, drop=1),
+        PrintedColumn("base ms", base_ms, right=True, drop=3),
+        PrintedColumn("head ms", head_ms, right=True, drop=2),
+        PrintedColumn("", kind, drop=4, bare=True),
+        PrintedColumn("op", name),
     ]
     print_table(console, columns)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.formats import change_words as words
 from harness.formats.changes_json import moment, series_document
 from harness.formats.comparison_words import value
-from harness.formats.narrow_table import Column, plain_words, print_table, say
+from harness.formats.narrow_table import PrintedColumn, plain_words, print_table, say
 from harness.records.history import Change, Series
 
 
@@ -24,10 +24,12 @@ def print_series(many: Sequence[Series], console: Console) -> None:
     print_table(
         console,
         [
-            Column("series", [plain_words(words.cell(one.key)) for one in many]),
-            Column("metric", [plain_words(words.metric_words(one.key)) for one in many]),
-            Column("latest", [value(night.value, one.unit) for night, one in zip(last, many, strict=True)], right=True),
-            Column(
+            PrintedColumn("series", [plain_words(words.cell(one.key)) for one in many]),
+            PrintedColumn("metric", [plain_words(words.metric_words(one.key)) for one in many]),
+            PrintedColumn(
+                "latest", [value(night.value, one.unit) for night, one in zip(last, many, strict=True)], right=True
+            ),
+            PrintedColumn(
                 "95 % interval",
                 [
                     ""
@@ -37,9 +39,9 @@ def print_series(many: Sequence[Series], console: Console) -> None:
                 ],
                 drop=2,
             ),
-            Column("on", [f"{night.at:%Y-%m-%d %H:%M}" for night in last], drop=1),
-            Column("nights", [str(len(one.estimates)) for one in many], right=True, drop=3),
-            Column("", ["synthetic" if night.synthetic else "" for night in last]),
+            PrintedColumn("on", [f"{night.at:%Y-%m-%d %H:%M}" for night in last], drop=1),
+            PrintedColumn("nights", [str(len(one.estimates)) for one in many], right=True, drop=3),
+            PrintedColumn("", ["synthetic" if night.synthetic else "" for night in last]),
         ],
     )
     say(console, f"\n{len(many)} series; times are UTC")
@@ -66,13 +68,13 @@ def print_changes(many: Sequence[Change], console: Console, *, older: int = 0, s
     print_table(
         console,
         [
-            Column("id", [plain_words(one.id) for one in many]),
-            Column("since", [f"{one.first_bad_at:%Y-%m-%d}" for one in many]),
-            Column("series", [plain_words(words.cell(one.series)) for one in many]),
-            Column("metric", [plain_words(words.metric_words(one.series)) for one in many]),
-            Column("change", [words.change(one) for one in many]),
-            Column("verdict", [words.verdict(one) for one in many]),
-            Column("group", [plain_words(one.group) for one in many], drop=1),
+            PrintedColumn("id", [plain_words(one.id) for one in many]),
+            PrintedColumn("since", [f"{one.first_bad_at:%Y-%m-%d}" for one in many]),
+            PrintedColumn("series", [plain_words(words.cell(one.series)) for one in many]),
+            PrintedColumn("metric", [plain_words(words.metric_words(one.series)) for one in many]),
+            PrintedColumn("change", [words.change(one) for one in many]),
+            PrintedColumn("verdict", [words.verdict(one) for one in many]),
+            PrintedColumn("group", [plain_words(one.group) for one in many], drop=1),
         ],
     )
     say(console, "\n+ is worse; intervals: 95 %; since: first night after the change, UTC")

@@ -20,7 +20,7 @@ _GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PrintedColumn:
     """A column of a table.
 
     Args:
@@ -43,7 +43,7 @@ class Column:
         return max(Text.from_markup(text).cell_len for text in (self.heading, *self.cells))
 
 
-def print_table(console: Console, columns: Sequence[Column], *, title: str = "") -> None:
+def print_table(console: Console, columns: Sequence[PrintedColumn], *, title: str = "") -> None:
     """Print a table, narrowed or stacked if the terminal is too narrow for it."""
     if title:
         say(console, title)
@@ -80,11 +80,11 @@ def _print_line(console: Console, line: Text) -> None:
     console.print(line, highlight=False, overflow="ignore", crop=False, no_wrap=True)
 
 
-def _width(columns: Sequence[Column]) -> int:
+def _width(columns: Sequence[PrintedColumn]) -> int:
     return sum(column.width for column in columns) + _GAP * (len(columns) - 1)
 
 
-def _stack(console: Console, columns: Sequence[Column]) -> None:
+def _stack(console: Console, columns: Sequence[PrintedColumn]) -> None:
     """Print each row as lines of its own: names and marks first, then numbers."""
     names = [column for column in columns if not column.drop and not column.right]
     rest = [column for column in columns if column not in names]

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from harness.analysis.op_placement import on_delegate
 from harness.analysis.op_profile import costs_per_inference
 from harness.files.flat_table import plain_cell
-from harness.files.parquet_file import Block, Cells
+from harness.files.parquet_file import Cells, RowBlock
 from harness.records import ModelRef
 from harness.records.op_table import OpNames, OpTable
 from harness.runs.run_store import Run
 
 
-def op_blocks(runs: Iterable[Run]) -> Iterator[Block]:
+def op_blocks(runs: Iterable[Run]) -> Iterator[RowBlock]:
     """Yield the ops of each trial, in the order of `run_tables.OP_COLUMNS`, with cells as `plain` gives them."""
     shown: dict[OpNames, tuple[Cells, ...]] = {}
     for run in runs:
@@ -52,7 +52,7 @@ def op_blocks(runs: Iterable[Run]) -> Iterator[Block]:
                 plain_cell(trial.model.asked or None),
                 *map(plain_cell, of_source(trial.model)),
             )
-            yield Block(len(table), cells)
+            yield RowBlock(len(table), cells)
 
 
 def of_source(model: ModelRef) -> tuple[str | None, str | None, str | None, int | None]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from harness.errors import UsageError
-from harness.history.change_matching import Matched, Nights, free_id, groups_kept, matched, mended_at
+from harness.history.change_matching import Matched, NightCounter, free_id, groups_kept, matched, mended_at
 from harness.history.change_rows import (
     Experiment,
     change_of,
@@ -93,7 +93,7 @@ def merge_found(
     if unknown := touched - numbers.keys():
         raise ValueError(f"the history has no series {min(unknown).words}")
     known = known_changes(connection, now=now, series=touched)
-    result = matched(known, found, {one.key: Nights.of(one) for one in series})
+    result = matched(known, found, {one.key: NightCounter.of(one) for one in series})
     groups = groups_kept(result)
     for before, again in result.again:
         _refresh(connection, before, again, groups.get(again.group, again.group), now)

@@ -24,16 +24,16 @@ _ID_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Nights:
+class NightCounter:
     """The nights of a series, to count the nights between two changes. Without any, a day counts as a night."""
 
     run_ids: Mapping[str, int]
     times: Sequence[datetime]
 
     @staticmethod
-    def of(series: Series) -> Nights:
+    def of(series: Series) -> NightCounter:
         """Return the nights of a series."""
-        return Nights(
+        return NightCounter(
             {one.run_id: place for place, one in enumerate(series.estimates)}, [one.at for one in series.estimates]
         )
 
@@ -64,7 +64,7 @@ class Matched:
     """Known changes that were not found now."""
 
 
-def matched(known: Sequence[Change], found: Sequence[Change], nights: Mapping[SeriesKey, Nights]) -> Matched:
+def matched(known: Sequence[Change], found: Sequence[Change], nights: Mapping[SeriesKey, NightCounter]) -> Matched:
     """Match the found changes with the known ones: the nearest first, each once.
 
     Args:
@@ -72,7 +72,7 @@ def matched(known: Sequence[Change], found: Sequence[Change], nights: Mapping[Se
         found: changes of this check.
         nights: the nights of each series, if they are known.
     """
-    days = Nights({}, ())
+    days = NightCounter({}, ())
     by_series: dict[tuple[SeriesKey, bool], list[int]] = {}
     for place, one in enumerate(known):
         by_series.setdefault((one.series, one.worse), []).append(place)

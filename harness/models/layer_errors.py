@@ -10,7 +10,7 @@ import numpy as np
 from harness.litert_host.schema_names import operator_name
 from harness.models.arrays_file import Arrays
 from harness.models.contents import dtype_of
-from harness.models.model_pair import Pair, Side, run_pair
+from harness.models.model_pair import ModelPair, ModelSide, run_pair
 from harness.models.output_error import OutputError, output_error
 from harness.models.tensor_facts import NUMERIC, TensorFacts, dequantised
 
@@ -45,7 +45,7 @@ class LayerErrors:
     samples: int
 
 
-def layer_errors(pair: Pair, samples: Arrays) -> LayerErrors:
+def layer_errors(pair: ModelPair, samples: Arrays) -> LayerErrors:
     """Run both models once more with all tensors kept, and compare those of equal name.
 
     Suffixes that quantisers add to names are ignored. NaN comes first, then the lowest signal to noise ratio.
@@ -94,7 +94,7 @@ def layer_errors(pair: Pair, samples: Arrays) -> LayerErrors:
     )
 
 
-def _sides(pair: Pair) -> tuple[Side, Side]:
+def _sides(pair: ModelPair) -> tuple[ModelSide, ModelSide]:
     return pair.reference, pair.other
 
 
@@ -109,7 +109,7 @@ def plain_name(name: str) -> str:
     return name
 
 
-def _places(side: Side) -> dict[str, int]:
+def _places(side: ModelSide) -> dict[str, int]:
     """Return the numbers of the tensors that ops make, by plain name. Of several with one name, the last counts: later ops use that one."""
     subgraph = side.graph.subgraphs[side.subgraph]
     made = [index for node in subgraph.operators for index in node.outputs]
@@ -118,7 +118,7 @@ def _places(side: Side) -> dict[str, int]:
     return {plain_name(subgraph.tensors[index].name): index for index in made}
 
 
-def _add_output(pair: Pair, one: str, its: str, places: Sequence[dict[str, int]], names: list[str]) -> None:
+def _add_output(pair: ModelPair, one: str, its: str, places: Sequence[dict[str, int]], names: list[str]) -> None:
     tensors = (
         next(shown.tensor for shown in pair.reference.outputs if shown.name == one),
         next(shown.tensor for shown in pair.other.outputs if shown.name == its),
@@ -132,12 +132,12 @@ def _add_output(pair: Pair, one: str, its: str, places: Sequence[dict[str, int]]
     names.append(plain[1])
 
 
-def _bytes(side: Side, index: int) -> int:
+def _bytes(side: ModelSide, index: int) -> int:
     tensor = side.graph.subgraphs[side.subgraph].tensors[index]
     return int(np.prod([max(1, size) for size in tensor.shape], dtype=np.int64)) * _SIZES.get(dtype_of(tensor), 1)
 
 
-def _facts(side: Side, index: int) -> TensorFacts:
+def _facts(side: ModelSide, index: int) -> TensorFacts:
     subgraph = side.graph.subgraphs[side.subgraph]
     quantization, tensor = subgraph.tensor_details[index].quantization, subgraph.tensors[index]
     whole = quantization is not None and len(quantization.scales) == 1 and dtype_of(tensor).startswith(("int", "uint"))

@@ -16,7 +16,7 @@ from harness.records.causes import Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class ModelSide:
     """One of the two models, with the chosen signature."""
 
     contents: ModelContents
@@ -33,11 +33,11 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class ModelPair:
     """A reference and the model that is compared with it."""
 
-    reference: Side
-    other: Side
+    reference: ModelSide
+    other: ModelSide
     inputs: Mapping[str, str]
     """The reference's names of inputs to the other model's."""
     outputs: Mapping[str, str]
@@ -45,7 +45,7 @@ class Pair:
     notes: tuple[str, ...]
 
 
-def pair_of(reference: Path, other: Path, signature: str | None) -> Pair:
+def pair_of(reference: Path, other: Path, signature: str | None) -> ModelPair:
     """Read two models and match their inputs and outputs: by name, else by position if number and shapes agree.
 
     Raises:
@@ -56,10 +56,10 @@ def pair_of(reference: Path, other: Path, signature: str | None) -> Pair:
     notes: list[str] = []
     inputs = _matched("inputs", sides[0].inputs, sides[1].inputs, notes)
     outputs = _matched("outputs", sides[0].outputs, sides[1].outputs, notes)
-    return Pair(reference=sides[0], other=sides[1], inputs=inputs, outputs=outputs, notes=tuple(notes))
+    return ModelPair(reference=sides[0], other=sides[1], inputs=inputs, outputs=outputs, notes=tuple(notes))
 
 
-def _side(path: Path, signature: str | None) -> Side:
+def _side(path: Path, signature: str | None) -> ModelSide:
     contents, graph = read_contents(path)
     if contents.select_tf_ops:
         raise ModelFailed(
@@ -75,11 +75,11 @@ def _side(path: Path, signature: str | None) -> Side:
     if signature is None and len(keys) > 1:
         raise UsageError(f"{path} has several signatures", remedy=f"--signature: one of {', '.join(keys)}")
     if not keys:
-        return Side(
+        return ModelSide(
             contents=contents, graph=graph, signature=None, subgraph=0, inputs=contents.inputs, outputs=contents.outputs
         )
     number = keys.index(signature) if signature is not None else 0
-    return Side(
+    return ModelSide(
         contents=contents,
         graph=graph,
         signature=keys[number],
@@ -119,7 +119,7 @@ def _listed(tensors: Sequence[ShownTensor]) -> str:
 
 
 def run_pair(
-    pair: Pair, samples: Arrays, *, keep: tuple[Sequence[int], Sequence[int]] = ((), ())
+    pair: ModelPair, samples: Arrays, *, keep: tuple[Sequence[int], Sequence[int]] = ((), ())
 ) -> tuple[HostRun, HostRun]:
     """Run both models on the same samples, with the built-in kernels.
 
@@ -142,7 +142,7 @@ def run_pair(
     return runs[0], runs[1]
 
 
-def output_errors(pair: Pair, runs: tuple[HostRun, HostRun]) -> tuple[OutputError, ...]:
+def output_errors(pair: ModelPair, runs: tuple[HostRun, HostRun]) -> tuple[OutputError, ...]:
     """Return how far the other model's outputs are from the reference's, dequantised, in the reference's order.
 
     Raises:

@@ -21,7 +21,7 @@ from harness.models.check_samples import Samples
 from harness.models.file_facts import FileFacts
 from harness.models.host_run import run_on_host
 from harness.models.output_error import output_error
-from harness.models.verification import FLOAT_LIMIT, Verdict, verify
+from harness.models.verification import FLOAT_LIMIT, VariantVerdict, verify
 
 PRUNED_FROM = 0.6
 """Share of zeros from which a model counts as pruned. Below it, the positions of the weights take about as much space as the zeros."""
@@ -34,7 +34,7 @@ def is_pruned(facts: FileFacts | None) -> bool:
     return facts is not None and not facts.flex_ops and (facts.sparsity or 0.0) >= PRUNED_FROM
 
 
-def tried_sparse(path: Path, dense: Path, samples: Samples, reference: Samples) -> Verdict:
+def tried_sparse(path: Path, dense: Path, samples: Samples, reference: Samples) -> VariantVerdict:
     """Compare a file without zeros with the dense one and with the source.
 
     Args:

@@ -23,7 +23,7 @@ from harness.models.frugal_int8 import FROM_BYTES, size_of
 from harness.models.source_kind import SourceKind
 from harness.models.source_stage import ENVIRONMENT, SourceFacts, load_source, load_tflite
 from harness.models.sparse_file import is_pruned, tried_sparse
-from harness.models.verification import Verdict, verify
+from harness.models.verification import VariantVerdict, verify
 from harness.models.worker_process import WorkerCall, WorkerDied, Workers
 from harness.records.variants import BY_QUANTIZER, BY_TENSORFLOW, NEED_CALIBRATION, ConvertedModel
 
@@ -171,7 +171,7 @@ class VariantStage:
         errors = {name: asdict(error) for name, error in verdict.errors.items()}
         return self._cache.keep(record, made, {"checked": {"random_samples": random, "errors": errors}}, dense)
 
-    def _without_zeros(self, dense: Path, verdict: Verdict, log: Path) -> tuple[Path | None, Verdict]:
+    def _without_zeros(self, dense: Path, verdict: VariantVerdict, log: Path) -> tuple[Path | None, VariantVerdict]:
         """Convert a pruned source again, without its zeros. Return that file if it has a benefit, and the verdict with a note on it."""
         made = new_file(self._work_folder())
         samples, reference = (read_samples(self._cache.folder / name) for name in ("samples.npz", "reference.npz"))
@@ -184,7 +184,9 @@ class VariantStage:
             note = f"{share or 0:.0%} of its weights are zero; kept dense: {error}"
             return None, replace(verdict, note="; ".join(filter(None, (verdict.note, note))))
 
-    def _record(self, variant: str, path: Path, facts: FileFacts | None, verdict: Verdict | None) -> ConvertedModel:
+    def _record(
+        self, variant: str, path: Path, facts: FileFacts | None, verdict: VariantVerdict | None
+    ) -> ConvertedModel:
         digest, size, zipped = _sizes(path)
         return ConvertedModel(
             **self._row(variant),

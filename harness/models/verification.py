@@ -31,7 +31,7 @@ _ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class VariantVerdict:
     """Whether a variant counts as converted."""
 
     problem: str | None
@@ -43,7 +43,7 @@ class Verdict:
     facts: FileFacts | None = None
 
 
-def verify(path: Path, variant: str, samples: Samples, reference: Samples) -> Verdict:
+def verify(path: Path, variant: str, samples: Samples, reference: Samples) -> VariantVerdict:
     """Run a variant on the samples and compare its outputs with the source's.
 
     Args:
@@ -55,11 +55,11 @@ def verify(path: Path, variant: str, samples: Samples, reference: Samples) -> Ve
     try:
         facts = file_facts(path)
     except HarnessError as error:
-        return Verdict(problem=error.message, errors={})
+        return VariantVerdict(problem=error.message, errors={})
     if variant != "fp32" and not facts.quantized_ops:
-        return Verdict(problem=_nothing_quantised(variant), errors={}, facts=facts)
+        return VariantVerdict(problem=_nothing_quantised(variant), errors={}, facts=facts)
     if facts.flex_ops:
-        return Verdict(problem=None, note=NOT_RUN_FLEX, errors={}, facts=facts)
+        return VariantVerdict(problem=None, note=NOT_RUN_FLEX, errors={}, facts=facts)
     errors: dict[str, OutputError] = {}
     problems: list[str] = []
     notes: list[str] = []
@@ -67,7 +67,9 @@ def verify(path: Path, variant: str, samples: Samples, reference: Samples) -> Ve
         try:
             run = run_on_host(path, fed, signature=key or None)
         except HarnessError as error:
-            return Verdict(problem=f"converted, but {_without_name(error.message, path)}", errors=errors, facts=facts)
+            return VariantVerdict(
+                problem=f"converted, but {_without_name(error.message, path)}", errors=errors, facts=facts
+            )
         notes += [f"the input {one.name!r} keeps an open dimension" for one in run.inputs if -1 in one.shape]
         for name, expected in reference[key].items():
             shown = f"{key}/{name}" if len(samples) > 1 else name
@@ -77,7 +79,7 @@ def verify(path: Path, variant: str, samples: Samples, reference: Samples) -> Ve
             if problem is not None:
                 problems.append(problem)
     ratios = [one.snr_db for one in errors.values() if one.snr_db is not None]
-    return Verdict(
+    return VariantVerdict(
         problem=f"converted, but its outputs are not the source's: {problems[0]}" if problems else None,
         note="; ".join([*notes, *_notes(errors, variant)]) or None,
         snr_db=min(ratios, default=None),

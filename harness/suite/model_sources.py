@@ -17,7 +17,7 @@ from harness.suite.source_entry import SourceEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+class EvaluationRequest:
     """Labelled data and their metric."""
 
     data: Path
@@ -41,7 +41,7 @@ class ModelSource:
     select_tf_ops: bool = False
     signature: str | None = None
     inputs: tuple[ModelInput, ...] = ()
-    evaluation: Evaluation | None = None
+    evaluation: EvaluationRequest | None = None
 
 
 def sources_of(entries: Sequence[object], folder: Path) -> tuple[ModelSource, ...]:
@@ -177,7 +177,7 @@ def _source(entry: SourceEntry, index: int, folder: Path) -> ModelSource:
         inputs=tuple(ModelInput(name=one.name, shape=tuple(one.shape), range=one.range) for one in entry.inputs),
         evaluation=None
         if evaluate is None
-        else Evaluation(data=folder / evaluate.data, labels=evaluate.labels, metric=evaluate.metric),
+        else EvaluationRequest(data=folder / evaluate.data, labels=evaluate.labels, metric=evaluate.metric),
     )
 
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.history_changes import changes_in
-from harness.analysis.latest_nights import Told, told_changes
-from harness.analysis.stable_level import Spread, level_of, levels_of, variance_of_mean
+from harness.analysis.latest_nights import RecentChange, told_changes
+from harness.analysis.stable_level import NightSpread, level_of, levels_of, variance_of_mean
 from harness.records.history import Series
 from tests.analysis.history_nights import NOW, START, night, noisy, series, stepped
 
@@ -70,7 +70,7 @@ def test_what_was_told_on_a_night_does_not_depend_on_later_nights(seed: int, pla
         assert early == [one.told for one in everything if one.told < count - 10]
 
 
-def told(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[Told]:
+def told(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[RecentChange]:
     logs = np.asarray(values, dtype=np.float64)
     return told_changes(logs, np.zeros(len(logs)), least_spread=5e-4, least_effects=0.005, p=6e-4)
 
@@ -109,7 +109,7 @@ def test_a_level_by_hand() -> None:
 def test_the_spread_of_earlier_nights_counts() -> None:
     few = np.array([1.0, 1.001, 0.999])
     alone = level_of(few, np.zeros(3), least=1e-4)
-    known = level_of(few, np.zeros(3), least=1e-4, before=Spread(0.01, 50.0))
+    known = level_of(few, np.zeros(3), least=1e-4, before=NightSpread(0.01, 50.0))
     assert alone.between[0] < 1e-5
     assert known.between[0] == pytest.approx(0.01, rel=0.05)
     assert known.freedom[0] == 52

@@ -11,7 +11,7 @@ from harness.analysis.between_runs import BetweenRuns, SpreadSample
 from harness.analysis.many_samples import ManySamples, alike, in_parts
 from harness.analysis.ratio_interval import Estimate, paired, unpaired, unpaired_each
 from harness.analysis.required_processes import more_processes
-from harness.analysis.samples import PairedSample, Sample, UnpairedSample
+from harness.analysis.samples import PairedSample, RatioSample, UnpairedSample
 from harness.analysis.verdict import Rules, judge
 
 Sides = tuple[list[float], list[float]]
@@ -61,7 +61,7 @@ def test_estimates_of_many_are_those_of_each(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_answers_of_many_are_those_of_each(seed: int) -> None:
-    samples: list[Sample] = []
+    samples: list[RatioSample] = []
     for number, (base, head) in enumerate(some_sides(seed, 300)):
         ours, theirs = np.array(base), np.array(head)
         samples.append(UnpairedSample(ours, theirs))

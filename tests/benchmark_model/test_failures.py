@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.benchmark_model.failures import Evidence, match_message, system_messages
+from harness.benchmark_model.failures import FailureEvidence, match_message, system_messages
 from harness.records.causes import Cause
 
 
@@ -53,16 +53,16 @@ def test_messages_that_stand_for_nothing(message: str) -> None:
 def test_the_system_s_words_are_found_anywhere_in_the_text_once_for_each_kind() -> None:
     text = "Killed\nx\nSegmentation fault\n/system/bin/sh: ./x: not executable: 64-bit ELF file\nSegmentation fault (core dumped)\n  Killed"
     assert list(system_messages(text)) == [
-        Evidence(Cause.NOT_EXECUTABLE, "/system/bin/sh: ./x: not executable: 64-bit ELF file"),
-        Evidence(Cause.CRASHED, "Segmentation fault"),
-        Evidence(Cause.KILLED, "Killed"),
+        FailureEvidence(Cause.NOT_EXECUTABLE, "/system/bin/sh: ./x: not executable: 64-bit ELF file"),
+        FailureEvidence(Cause.CRASHED, "Segmentation fault"),
+        FailureEvidence(Cause.KILLED, "Killed"),
     ]
 
 
 def test_a_needle_in_other_words_does_not_hide_the_next() -> None:
-    assert list(system_messages("nobody Killed it\nKilled\n")) == [Evidence(Cause.KILLED, "Killed")]
+    assert list(system_messages("nobody Killed it\nKilled\n")) == [FailureEvidence(Cause.KILLED, "Killed")]
     assert list(system_messages("nobody Killed it\nnor it Killed")) == []
     assert list(system_messages("x: No space left on device\n")) == [
-        Evidence(Cause.STORAGE_FULL, "x: No space left on device")
+        FailureEvidence(Cause.STORAGE_FULL, "x: No space left on device")
     ]
     assert list(system_messages("")) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.benchmark_model.failures import Evidence
+from harness.benchmark_model.failures import FailureEvidence
 from harness.benchmark_model.status import OutputStatus, StatusFacts, decide_status
 from harness.records import DelegateUse, Status
 from harness.records.causes import Cause
@@ -45,8 +45,8 @@ def decided(**facts: Any) -> tuple[str, list[str], str | None]:
     return got.status.value, [cause.value for cause in got.causes], got.message
 
 
-def evidence(*causes: str) -> tuple[Evidence, ...]:
-    return tuple(Evidence(Cause(cause), f"line of {cause}") for cause in causes)
+def evidence(*causes: str) -> tuple[FailureEvidence, ...]:
+    return tuple(FailureEvidence(Cause(cause), f"line of {cause}") for cause in causes)
 
 
 def use(name: str, applied: Any, nodes: int | None = None, total: int | None = None) -> DelegateUse:
@@ -124,7 +124,7 @@ def test_what_the_system_says_counts_unless_the_tool_ended_well() -> None:
 
 
 def test_failed_to_load_says_less_than_why() -> None:
-    load = Evidence(Cause.MODEL_UNREADABLE, "Failed to load model x")
+    load = FailureEvidence(Cause.MODEL_UNREADABLE, "Failed to load model x")
     assert decided(evidence=(load,))[1] == ["model_unreadable"]
     assert decided(evidence=(load, *evidence("model_invalid")))[1] == ["model_invalid"]
     assert decided(evidence=(*evidence("model_unreadable"), *evidence("model_invalid")))[1] == [
@@ -134,7 +134,10 @@ def test_failed_to_load_says_less_than_why() -> None:
 
 
 def test_the_most_specific_cause_comes_first_with_its_first_line() -> None:
-    lines = (*evidence("allocate_failed", "prepare_failed", "op_unsupported"), Evidence(Cause.OP_UNSUPPORTED, "second"))
+    lines = (
+        *evidence("allocate_failed", "prepare_failed", "op_unsupported"),
+        FailureEvidence(Cause.OP_UNSUPPORTED, "second"),
+    )
     assert decided(evidence=lines, exit_code=1) == (
         "failed",
         ["op_unsupported", "prepare_failed", "allocate_failed"],
@@ -156,7 +159,7 @@ def test_flags_that_the_tool_did_not_take() -> None:
 
 
 def test_a_message_is_cut_at_2000_characters() -> None:
-    got = decide_status(replace(GOOD, evidence=(Evidence(Cause.BAD_FLAGS, "x" * 3000),)))
+    got = decide_status(replace(GOOD, evidence=(FailureEvidence(Cause.BAD_FLAGS, "x" * 3000),)))
     assert got.message == "x" * 2000
 
 
@@ -241,8 +244,8 @@ def test_a_delegate_that_was_taken_back_out_while_the_run_went_on() -> None:
 
 
 def test_the_line_that_names_the_delegate_says_more() -> None:
-    restored = Evidence(Cause.DELEGATE_NOT_APPLIED, "Restored original execution plan")
-    named = Evidence(Cause.DELEGATE_NOT_APPLIED, "Failed to apply GPU delegate.")
+    restored = FailureEvidence(Cause.DELEGATE_NOT_APPLIED, "Restored original execution plan")
+    named = FailureEvidence(Cause.DELEGATE_NOT_APPLIED, "Failed to apply GPU delegate.")
     assert decided(evidence=(restored, named))[2] == "Failed to apply GPU delegate."
 
 

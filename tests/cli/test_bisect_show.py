@@ -12,7 +12,7 @@ from harness.cli.bisect_show import print_bisection
 from harness.experiments.bisect_places import Place
 from harness.experiments.bisect_records import Measured, Part
 from harness.experiments.bisect_search import Search
-from harness.experiments.bisect_state import Asked
+from harness.experiments.bisect_state import BisectQuestion
 from harness.experiments.bisection import Bisection
 
 
@@ -31,7 +31,7 @@ def test_the_answer_names_the_cell_with_and_without_a_model(cell: str, words: st
     places = tuple(Place(name=f"net-{number}.tflite", path=f"/net-{number}.tflite") for number in range(3))
     answer = Search(count=2, program=str, measure=measure).run()
     assert answer.outcome == "found"
-    asked = Asked(
+    asked = BisectQuestion(
         suite="s.yaml",
         suite_sha256="0",
         good="net-0.tflite",

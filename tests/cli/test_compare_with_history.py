@@ -97,7 +97,7 @@ def test_a_history_that_fails_is_not_asked_for_the_next_device(monkeypatch: pyte
 
     monkeypatch.setenv("HARNESS_DATABASE", "postgresql://lab@db.example/harness")
     monkeypatch.setattr(usual_spread, "open_history", fails)
-    ask = usual_spread.Asked(None, Metric.INFERENCE_AVG)
+    ask = usual_spread.SpreadReader(None, Metric.INFERENCE_AVG)
     assert [ask(device) for device in ("R5CT1", "R5CT2", "R5CT3")] == [(), (), ()]
     assert len(tries) == 1
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.conditions.journal import (
-    Change,
     Setting,
+    SettingChange,
     apply_script,
     as_root,
     read_journal,
@@ -49,13 +49,13 @@ def test_old_values_are_journalled_before_anything_changes(settings: dict[str, S
     setting = settings["governor:policy0"]
     dies = Setting(key=setting.key, read=setting.read, write=lambda value: "kill -9 $$")
     with pytest.raises(subprocess.CalledProcessError):
-        sh(apply_script(str(tmp_path), [Change(setting=dies, wanted="performance", old="schedutil")]))
+        sh(apply_script(str(tmp_path), [SettingChange(setting=dies, wanted="performance", old="schedutil")]))
     assert read_journal((tmp_path / JOURNAL).read_text()) == {"governor:policy0": "schedutil"}
 
 
 def test_nothing_changes_where_the_journal_cannot_be_written(settings: dict[str, Setting], tmp_path: Path) -> None:
     (tmp_path / JOURNAL).mkdir()
-    change = Change(setting=settings["governor:policy0"], wanted="performance", old="schedutil")
+    change = SettingChange(setting=settings["governor:policy0"], wanted="performance", old="schedutil")
     with pytest.raises(subprocess.CalledProcessError):
         sh(apply_script(str(tmp_path), [change]))
     assert (tmp_path / "a").read_text() == "schedutil\n"
@@ -66,8 +66,8 @@ def test_everything_goes_back_and_the_journal_is_gone(settings: dict[str, Settin
     script = apply_script(
         str(tmp_path),
         [
-            Change(setting=settings["governor:policy0"], wanted="performance", old="schedutil"),
-            Change(setting=settings["frequency:policy4"], wanted="5", old="300000 2800000"),
+            SettingChange(setting=settings["governor:policy0"], wanted="performance", old="schedutil"),
+            SettingChange(setting=settings["frequency:policy4"], wanted="5", old="300000 2800000"),
         ],
     )
     sh(script)

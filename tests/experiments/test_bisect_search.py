@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.experiments.bisect_decision import Pair
-from harness.experiments.bisect_records import Answer, Measured, Part
+from harness.experiments.bisect_records import BisectAnswer, Measured, Part
 from harness.experiments.bisect_search import ERROR, Search
 
 
@@ -53,7 +53,7 @@ def step(count: int, place: int, ratio: float = 1.10) -> list[float]:
     return [1e4 * (ratio if at >= place else 1.0) for at in range(count + 1)]
 
 
-def bisect(bench: Bench, count: int, *, broken: Collection[int] = (), budget_s: float | None = None) -> Answer:
+def bisect(bench: Bench, count: int, *, broken: Collection[int] = (), budget_s: float | None = None) -> BisectAnswer:
     def program(place: int) -> str | None:
         return None if place in broken else f"program {place}"
 

@@ -11,9 +11,9 @@ import pytest
 from harness.errors import SetupError, UsageError
 from harness.experiments.bisect_places import Place
 from harness.experiments.bisect_records import Measured
-from harness.experiments.bisect_state import FORMAT, STATE, Asked, opened, read_state
+from harness.experiments.bisect_state import FORMAT, STATE, BisectQuestion, opened, read_state
 
-ASKED = Asked(
+ASKED = BisectQuestion(
     suite="/s.yaml", suite_sha256="0" * 64, good="a", bad="b", source="/src", metric="inference_avg", min_effect=0.01
 )
 PLACES = (Place(name="a", commit="a", subject="é"), Place(name="b", commit="b"))

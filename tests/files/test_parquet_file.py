@@ -12,7 +12,7 @@ import pytest
 from harness.errors import UsageError
 from harness.files.arrow_arrays import arrow_array, arrow_type
 from harness.files.flat_table import ColumnKind, TableValue, columns
-from harness.files.parquet_file import Block, write_parquet, write_parquet_blocks
+from harness.files.parquet_file import RowBlock, write_parquet, write_parquet_blocks
 
 TABLE = columns("trial:t index:i name:t us:n calls:i known:f half:n")
 
@@ -41,10 +41,10 @@ def test_an_array_is_what_pyarrow_makes(kind: ColumnKind, values: Sequence[Table
     ]
 
 
-def _blocks(sizes: Sequence[int]) -> list[Block]:
+def _blocks(sizes: Sequence[int]) -> list[RowBlock]:
     names = {size: tuple(f"[op]:{at}" if at % 5 else "" for at in range(size)) for size in sizes}
     return [
-        Block(
+        RowBlock(
             size,
             (
                 f"t{number}",
@@ -60,7 +60,7 @@ def _blocks(sizes: Sequence[int]) -> list[Block]:
     ]
 
 
-def _rows(blocks: Sequence[Block]) -> list[tuple[TableValue, ...]]:
+def _rows(blocks: Sequence[RowBlock]) -> list[tuple[TableValue, ...]]:
     return [
         tuple(
             (None if math.isnan(cell[at]) else cell[at])
@@ -91,4 +91,4 @@ def test_blocks_give_the_file_that_their_rows_give(sizes: list[int]) -> None:
 @pytest.mark.parametrize("cells", [(2**63,), 2**63])
 def test_a_number_of_more_than_64_bits_is_refused(cells: tuple[TableValue, ...] | int) -> None:
     with pytest.raises(UsageError, match="calls holds a number of more than 64 bits"):
-        write_parquet_blocks(columns("calls:i"), [Block(1, (cells,))], io.BytesIO())
+        write_parquet_blocks(columns("calls:i"), [RowBlock(1, (cells,))], io.BytesIO())

@@ -7,19 +7,19 @@ import io
 import pytest
 from rich.console import Console
 
-from harness.formats.narrow_table import Column, print_table, say
+from harness.formats.narrow_table import PrintedColumn, print_table, say
 
 NAMES = ("a_model_of_some_length", "m")
 COLUMNS = [
-    Column("model", NAMES),
-    Column("threads", ("1", "4"), drop=1),
-    Column("ms", ("12.345", "1.5"), right=True),
-    Column("spread", ("3.1%", ""), right=True, drop=2),
-    Column("status", ("[green]ok[/] [magenta]synthetic[/]", "[red]failed[/]")),
+    PrintedColumn("model", NAMES),
+    PrintedColumn("threads", ("1", "4"), drop=1),
+    PrintedColumn("ms", ("12.345", "1.5"), right=True),
+    PrintedColumn("spread", ("3.1%", ""), right=True, drop=2),
+    PrintedColumn("status", ("[green]ok[/] [magenta]synthetic[/]", "[red]failed[/]")),
 ]
 
 
-def printed(width: int, columns: list[Column]) -> list[str]:
+def printed(width: int, columns: list[PrintedColumn]) -> list[str]:
     file = io.StringIO()
     print_table(Console(file=file, width=width, color_system=None), columns, title="[bold]phone[/]")
     return [line.rstrip() for line in file.getvalue().splitlines()]

@@ -10,7 +10,7 @@ import pytest
 
 from harness.models.check_samples import Samples, random_samples
 from harness.models.host_run import run_on_host
-from harness.models.verification import Verdict, verify
+from harness.models.verification import VariantVerdict, verify
 from tests.model_files import shipped, truncated
 
 FLOAT, SMALL = shipped("cnn_fp32.tflite"), shipped("cnn_int8.tflite")
@@ -89,5 +89,5 @@ def test_nan_and_damage_are_refused(checked: tuple[Samples, Samples], tmp_path: 
         key: {name: np.full_like(values, np.nan) for name, values in fed.items()} for key, fed in checked[0].items()
     }
     assert "NaN or infinite" in str(verify(FLOAT, "fp32", samples, checked[1]).problem)
-    verdict: Verdict = verify(truncated(tmp_path / "half.tflite"), "fp32", *checked)
+    verdict: VariantVerdict = verify(truncated(tmp_path / "half.tflite"), "fp32", *checked)
     assert "no whole .tflite" in str(verdict.problem)

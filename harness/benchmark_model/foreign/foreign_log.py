@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from harness.benchmark_model.foreign.processes import Run, read_runs
+from harness.benchmark_model.foreign.processes import ToolRun, read_runs
 from harness.benchmark_model.foreign.recorded_command import (
     RecordedCommand,
     asked_in_command,
@@ -151,7 +151,7 @@ def _exit_code(recorded: RecordedCommand) -> int | None:
 
 def _conclude(
     recorded: RecordedCommand,
-    run: Run,
+    run: ToolRun,
     *,
     alone: bool = False,
     stderr: str | None,

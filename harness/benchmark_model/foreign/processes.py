@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.benchmark_model.failures import Evidence
+from harness.benchmark_model.failures import FailureEvidence
 from harness.benchmark_model.foreign.log_prefixes import LOG_BRACKET, LogPrefixes
 from harness.benchmark_model.foreign.process_ids import split_by_process
 from harness.benchmark_model.foreign.unknown_prefix import without_unknown_prefix
@@ -25,7 +25,7 @@ MIXED = "lines of several processes alternate here, and no process ids tell them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ToolRun:
     """One run of the tool and its reading."""
 
     text: str
@@ -34,14 +34,14 @@ class Run:
     """Process id, if the log holds several processes."""
 
 
-def read_runs(text: str) -> list[Run]:
+def read_runs(text: str) -> list[ToolRun]:
     """Read each run of a log, in the order of their ends. There is always at least one."""
     runs = []
     for pid, lines in split_by_process(text):
         of_options = is_of_performance_options(lines)
         for part, reading in _read_runs_of_process(lines):
             reading.of_options = of_options
-            runs.append(Run(text=part, reading=reading, pid=pid))
+            runs.append(ToolRun(text=part, reading=reading, pid=pid))
     return runs
 
 
@@ -66,7 +66,7 @@ def _read_each(text: str) -> list[tuple[str, Reading]]:
         if len(part) > 1 and not all(ended[:number]):
             # An earlier run that had not ended before this one began ends within it.
             for _, reading in part:
-                reading.evidence.append(Evidence(Cause.UNKNOWN, MIXED))
+                reading.evidence.append(FailureEvidence(Cause.UNKNOWN, MIXED))
     return [run for part in parts for run in part]
 
 

@@ -27,7 +27,7 @@ _ANSWER_LIFETIME_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandAnswer:
     """Output and exit code of a command. `directive` replaces the exit code for the scripts that understand one."""
 
     out: str = ""
@@ -44,7 +44,7 @@ class Bus:
         handle: answers a command, given the PID of the script (as the device sees it) and the command's words.
     """
 
-    def __init__(self, folder: Path, handle: Callable[[int, list[str]], Answer]) -> None:
+    def __init__(self, folder: Path, handle: Callable[[int, list[str]], CommandAnswer]) -> None:
         self._folder, self._handle = folder, handle
         self._dir = self._requests = -1
         self._buffer = b""

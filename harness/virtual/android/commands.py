@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.virtual.android.bus import Answer
+from harness.virtual.android.bus import CommandAnswer
 from harness.virtual.android.dumpsys import battery, dumpsys, services
 from harness.virtual.android.state import DeviceState
 
@@ -44,7 +44,7 @@ class Commands:
     ) -> None:
         self._state, self._loads, self._process_exists, self._reboot = state, loads, process_exists, reboot
 
-    def answer(self, words: list[str]) -> Answer:
+    def answer(self, words: list[str]) -> CommandAnswer:
         """Answer a command line; `words[0]` is the command."""
         name, rest = words[0], words[1:]
         state = self._state()
@@ -61,10 +61,10 @@ class Commands:
                 return _settings(state, rest)
             case "reboot" if len(rest) < 2:
                 self._reboot()
-                return Answer()
+                return CommandAnswer()
             case "svc" if rest[:2] == ["power", "reboot"]:
                 self._reboot()
-                return Answer()
+                return CommandAnswer()
             case "svc":
                 return _svc(state, rest)
             case "input":
@@ -78,46 +78,46 @@ class Commands:
             case "service":
                 return _service(state, rest)
             case "am" | "pm" | "start" | "stop":
-                return Answer(err=f"{name}: this is a virtual device, it runs no Android framework\n", code=1)
-        return Answer(err=f"{name}: not found\n", code=127)
+                return CommandAnswer(err=f"{name}: this is a virtual device, it runs no Android framework\n", code=1)
+        return CommandAnswer(err=f"{name}: not found\n", code=127)
 
-    def _settaskprofile(self, words: list[str]) -> Answer:
+    def _settaskprofile(self, words: list[str]) -> CommandAnswer:
         if len(words) < 2 or not words[0].isdigit():
-            return Answer(err="Usage: settaskprofile <tid> <profile1> [<profile2> ...]\n", code=1)
+            return CommandAnswer(err="Usage: settaskprofile <tid> <profile1> [<profile2> ...]\n", code=1)
         if not self._process_exists(int(words[0])):
-            return Answer(err=f"Failed to apply task profiles to {words[0]}: No such process\n", code=1)
+            return CommandAnswer(err=f"Failed to apply task profiles to {words[0]}: No such process\n", code=1)
         unknown = [word for word in words[1:] if word not in _TASK_PROFILES]
         if unknown:
-            return Answer(err=f"Failed to apply task profiles: {', '.join(unknown)}\n", code=1)
-        return Answer()
+            return CommandAnswer(err=f"Failed to apply task profiles: {', '.join(unknown)}\n", code=1)
+        return CommandAnswer()
 
 
-def _getprop(state: DeviceState, words: list[str]) -> Answer:
+def _getprop(state: DeviceState, words: list[str]) -> CommandAnswer:
     if not words:
-        return Answer(out="".join(f"[{key}]: [{value}]\n" for key, value in sorted(state.properties.items())))
+        return CommandAnswer(out="".join(f"[{key}]: [{value}]\n" for key, value in sorted(state.properties.items())))
     default = words[1] if len(words) > 1 else ""
-    return Answer(out=f"{state.properties.get(words[0], default)}\n")
+    return CommandAnswer(out=f"{state.properties.get(words[0], default)}\n")
 
 
-def _setprop(state: DeviceState, words: list[str]) -> Answer:
+def _setprop(state: DeviceState, words: list[str]) -> CommandAnswer:
     if len(words) != 2:
-        return Answer(err='setprop: Needs 2 arguments (see "setprop --help")\n', code=1)
+        return CommandAnswer(err='setprop: Needs 2 arguments (see "setprop --help")\n', code=1)
     key, value = words
     # Read-only ones are written once; others have at most 91 bytes (PROP_VALUE_MAX).
     impossible = key in state.properties if key.startswith("ro.") else len(value.encode()) > 91
     # Properties that the shell user may set without root (property_contexts: debug_prop, log_prop and their persistent kin).
     forbidden = not state.virtual.root and not key.startswith(_SHELL_PROPERTIES)
     if impossible or forbidden:
-        return Answer(err=f"Failed to set property '{key}' to '{value}'.\nSee dmesg for error reason.\n", code=1)
+        return CommandAnswer(err=f"Failed to set property '{key}' to '{value}'.\nSee dmesg for error reason.\n", code=1)
     state.properties[key] = value
-    return Answer()
+    return CommandAnswer()
 
 
-def _cmd(state: DeviceState, words: list[str]) -> Answer:
+def _cmd(state: DeviceState, words: list[str]) -> CommandAnswer:
     if not words:
-        return Answer(err="cmd: No service specified; use -l to list all running services.\n", code=20)
+        return CommandAnswer(err="cmd: No service specified; use -l to list all running services.\n", code=20)
     if words == ["-l"]:
-        return Answer(out="Currently running services:\n" + "".join(f"  {name}\n" for name in services(state)))
+        return CommandAnswer(out="Currently running services:\n" + "".join(f"  {name}\n" for name in services(state)))
     api = state.virtual.api_level
     match words[0], words[1:]:
         case "battery", rest if rest:
@@ -125,70 +125,74 @@ def _cmd(state: DeviceState, words: list[str]) -> Answer:
         case "power", ["set-fixed-performance-mode-enabled", ("true" | "false") as word] if api >= 30:
             if not state.virtual.fixed_performance:
                 # PowerManagerShellCommand's words if the power HAL lacks FIXED_PERFORMANCE.
-                return Answer(
+                return CommandAnswer(
                     out="Failed to set FIXED_PERFORMANCE mode\nThis is likely because it is not supported on this device\n"
                 )
             state.physics.fixed_performance = word == "true"
-            return Answer()
+            return CommandAnswer()
         case "connectivity", ["airplane-mode"] if api >= 30:
-            return Answer(out="enabled\n" if state.airplane_mode else "disabled\n")
+            return CommandAnswer(out="enabled\n" if state.airplane_mode else "disabled\n")
         case "connectivity", ["airplane-mode", ("enable" | "disable") as word] if api >= 30:
             state.airplane_mode = word == "enable"
             state.settings["global"]["airplane_mode_on"] = str(int(state.airplane_mode))
-            return Answer()
+            return CommandAnswer()
         case "thermalservice", ["override-status", level] if state.virtual.thermalservice:
             if level not in set("0123456"):
-                return Answer(err=f"Error: invalid thermal status {level}\n", code=255)
+                return CommandAnswer(err=f"Error: invalid thermal status {level}\n", code=255)
             state.thermal_status_override = int(level)
-            return Answer()
+            return CommandAnswer()
         case "thermalservice", ["reset"] if state.virtual.thermalservice:
             state.thermal_status_override = None
-            return Answer()
+            return CommandAnswer()
         case "settings", rest:
             return _settings(state, rest)
         case (("power" | "connectivity" | "package" | "activity"), rest):
             if api < 30:
-                return Answer(err="No shell command implementation.\n", code=255)
-            return Answer(err=f"Unknown command: {' '.join(rest)}\n", code=255)
+                return CommandAnswer(err="No shell command implementation.\n", code=255)
+            return CommandAnswer(err=f"Unknown command: {' '.join(rest)}\n", code=255)
         case "thermalservice", rest if state.virtual.thermalservice:
-            return Answer(err=f"Unknown command: {' '.join(rest)}\n", code=255)
-    return Answer(err=f"cmd: Can't find service: {words[0]}\n", code=20)
+            return CommandAnswer(err=f"Unknown command: {' '.join(rest)}\n", code=255)
+    return CommandAnswer(err=f"cmd: Can't find service: {words[0]}\n", code=20)
 
 
-def _settings(state: DeviceState, words: list[str]) -> Answer:
+def _settings(state: DeviceState, words: list[str]) -> CommandAnswer:
     match words:
         case ["get", ("global" | "secure" | "system") as table, key]:
-            return Answer(out=state.settings[table].get(key, "null") + "\n")
+            return CommandAnswer(out=state.settings[table].get(key, "null") + "\n")
         case ["put", ("global" | "secure" | "system") as table, key, value]:
             state.settings[table][key] = value
-            return Answer()
+            return CommandAnswer()
         case ["delete", ("global" | "secure" | "system") as table, key]:
             gone = state.settings[table].pop(key, None)
-            return Answer(out=f"Deleted {int(gone is not None)} rows\n")
+            return CommandAnswer(out=f"Deleted {int(gone is not None)} rows\n")
         case ["list", ("global" | "secure" | "system") as table]:
-            return Answer(out="".join(f"{key}={value}\n" for key, value in sorted(state.settings[table].items())))
-    return Answer(err="Invalid command: settings get|put|delete|list global|secure|system [KEY] [VALUE]\n", code=255)
+            return CommandAnswer(
+                out="".join(f"{key}={value}\n" for key, value in sorted(state.settings[table].items()))
+            )
+    return CommandAnswer(
+        err="Invalid command: settings get|put|delete|list global|secure|system [KEY] [VALUE]\n", code=255
+    )
 
 
-def _svc(state: DeviceState, words: list[str]) -> Answer:
+def _svc(state: DeviceState, words: list[str]) -> CommandAnswer:
     match words:
         case ["power", "stayon", word] if word in _STAY_ON:
             state.settings["global"]["stay_on_while_plugged_in"] = str(_STAY_ON[word])
             state.awake = state.awake or state.stay_on > 0
-            return Answer()
+            return CommandAnswer()
         case [("wifi" | "data" | "bluetooth"), ("enable" | "disable")]:
-            return Answer()
-    return Answer(
+            return CommandAnswer()
+    return CommandAnswer(
         err="Available commands: svc power stayon [true|false|usb|ac|wireless|dock], svc power reboot [REASON],"
         " svc wifi|data enable|disable\n",
         code=1,
     )
 
 
-def _input(state: DeviceState, words: list[str]) -> Answer:
+def _input(state: DeviceState, words: list[str]) -> CommandAnswer:
     keys = [word for word in words if word not in {"keyboard", "--longpress"}]
     if len(keys) < 2 or keys[0] != "keyevent":
-        return Answer(err="Error: a virtual device understands `input keyevent KEY` only\n", code=255)
+        return CommandAnswer(err="Error: a virtual device understands `input keyevent KEY` only\n", code=255)
     for key in keys[1:]:
         if key in _KEY_POWER:
             state.awake = not state.awake
@@ -196,24 +200,26 @@ def _input(state: DeviceState, words: list[str]) -> Answer:
             state.awake = False
         elif key in _KEY_WAKEUP:
             state.awake = True
-    return Answer()
+    return CommandAnswer()
 
 
-def _wm(state: DeviceState, words: list[str]) -> Answer:
+def _wm(state: DeviceState, words: list[str]) -> CommandAnswer:
     match words:
         case ["size"]:
-            return Answer(out=f"Physical size: {state.virtual.screen}\n")
+            return CommandAnswer(out=f"Physical size: {state.virtual.screen}\n")
         case ["density"]:
-            return Answer(out=f"Physical density: {state.virtual.density}\n")
-    return Answer(err="wm: a virtual device understands `wm size` and `wm density` only\n", code=255)
+            return CommandAnswer(out=f"Physical density: {state.virtual.density}\n")
+    return CommandAnswer(err="wm: a virtual device understands `wm size` and `wm density` only\n", code=255)
 
 
-def _service(state: DeviceState, words: list[str]) -> Answer:
+def _service(state: DeviceState, words: list[str]) -> CommandAnswer:
     names = services(state)
     match words:
         case ["list"]:
             rows = "".join(f"{number}\t{name}: []\n" for number, name in enumerate(names))
-            return Answer(out=f"Found {len(names)} services:\n{rows}")
+            return CommandAnswer(out=f"Found {len(names)} services:\n{rows}")
         case ["check", name]:
-            return Answer(out=f"Service {name}: {'found' if name in names else 'not found'}\n")
-    return Answer(err="service: a virtual device understands `service list` and `service check NAME` only\n", code=1)
+            return CommandAnswer(out=f"Service {name}: {'found' if name in names else 'not found'}\n")
+    return CommandAnswer(
+        err="service: a virtual device understands `service list` and `service check NAME` only\n", code=1
+    )

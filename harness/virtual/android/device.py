@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.devices.device_config import DeviceConfig
 from harness.virtual.android.backend import Backend
 from harness.virtual.android.backend_choice import namespaces_refusal, start_backend
-from harness.virtual.android.bus import Answer, Bus
+from harness.virtual.android.bus import Bus, CommandAnswer
 from harness.virtual.android.commands import Commands
 from harness.virtual.android.cpufreq_writes import absorb_writes, read_value, store_write
 from harness.virtual.android.event_log import EventLog
@@ -324,9 +324,9 @@ class VirtualAndroid:
 
     # --- commands of the device ---------------------------------------------------------------------------------------
 
-    def _answer(self, pid: int, words: list[str]) -> Answer:
+    def _answer(self, pid: int, words: list[str]) -> CommandAnswer:
         if not words:
-            return Answer(code=1)
+            return CommandAnswer(code=1)
         if words[0] != "taskset":
             self.refresh()
             answer = self._commands.answer(words)

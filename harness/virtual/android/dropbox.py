@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.virtual.android.bus import Answer
+from harness.virtual.android.bus import CommandAnswer
 
 _USAGE = "Usage: dumpsys dropbox [--print|--file] [YYYY-mm-dd] [HH:MM:SS] [tag]\n"
 _SHOWN_CHARACTERS = 70
@@ -26,7 +26,7 @@ class DropBoxEntry:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at_s))
 
 
-def dropbox(entries: Sequence[DropBoxEntry], words: list[str]) -> Answer:
+def dropbox(entries: Sequence[DropBoxEntry], words: list[str]) -> CommandAnswer:
     """Answer `dumpsys dropbox WORDS`."""
     flags = [word for word in words if word.startswith("-")]
     searched = [word for word in words if not word.startswith("-")]
@@ -48,4 +48,4 @@ def dropbox(entries: Sequence[DropBoxEntry], words: list[str]) -> Answer:
         out.append("(No entries found.)\n")
     if not words:
         out.append(f"\n{_USAGE}")
-    return Answer(out="".join(out))
+    return CommandAnswer(out="".join(out))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.virtual.android.bus import Answer
+from harness.virtual.android.bus import CommandAnswer
 from harness.virtual.android.dropbox import dropbox
 from harness.virtual.android.state import DeviceState
 from harness.virtual.android.sysfs import battery_millivolts
@@ -14,7 +14,9 @@ _PLUGS = {"ac": "AC", "usb": "USB", "wireless": "Wireless"}
 _COOLING_CPU, _COOLING_MODEM = 2, 7  # CoolingType of the thermal HAL 2.0
 
 
-def dumpsys(state: DeviceState, words: list[str], *, loads: Callable[[], list[tuple[float, int, str]]]) -> Answer:
+def dumpsys(
+    state: DeviceState, words: list[str], *, loads: Callable[[], list[tuple[float, int, str]]]
+) -> CommandAnswer:
     """Answer `dumpsys`.
 
     Args:
@@ -23,21 +25,21 @@ def dumpsys(state: DeviceState, words: list[str], *, loads: Callable[[], list[tu
         loads: percent of a core, PID and name of each process, busiest first (for `cpuinfo`).
     """
     if words == ["-l"]:
-        return Answer(out="Currently running services:\n" + "".join(f"  {name}\n" for name in services(state)))
+        return CommandAnswer(out="Currently running services:\n" + "".join(f"  {name}\n" for name in services(state)))
     if not words:
-        return Answer(err="dumpsys: name a service; `dumpsys -l` lists those of this virtual device\n", code=1)
+        return CommandAnswer(err="dumpsys: name a service; `dumpsys -l` lists those of this virtual device\n", code=1)
     service, rest = words[0], words[1:]
     if service not in services(state):
-        return Answer(err=f"Can't find service: {service}\n")
+        return CommandAnswer(err=f"Can't find service: {service}\n")
     if service == "battery":
         return battery(state, rest)
     if service == "thermalservice":
-        return Answer(out=thermalservice(state))
+        return CommandAnswer(out=thermalservice(state))
     if service == "dropbox":
         return dropbox(state.dropbox, rest)
     if service == "power":
-        return Answer(out=power(state))
-    return Answer(out=cpuinfo(loads()))
+        return CommandAnswer(out=power(state))
+    return CommandAnswer(out=cpuinfo(loads()))
 
 
 def services(state: DeviceState) -> list[str]:
@@ -46,7 +48,7 @@ def services(state: DeviceState) -> list[str]:
     return [*found, "thermalservice"] if state.virtual.thermalservice else found
 
 
-def battery(state: DeviceState, words: list[str]) -> Answer:
+def battery(state: DeviceState, words: list[str]) -> CommandAnswer:
     """Answer `dumpsys battery [set KEY VALUE | unplug | reset]`, which is also `cmd battery`."""
     if words and words[0] != "-a":
         return _battery_command(state, words)
@@ -77,10 +79,10 @@ def battery(state: DeviceState, words: list[str]) -> Answer:
         f"  temperature: {temperature}",
         f"  technology: {state.virtual.battery.technology}",
     ]
-    return Answer(out="\n".join(lines) + "\n")
+    return CommandAnswer(out="\n".join(lines) + "\n")
 
 
-def _battery_command(state: DeviceState, words: list[str]) -> Answer:
+def _battery_command(state: DeviceState, words: list[str]) -> CommandAnswer:
     pretended = state.battery
     words = [word for word in words if word != "-f"]
     match words:
@@ -95,12 +97,12 @@ def _battery_command(state: DeviceState, words: list[str]) -> Answer:
         case ["set", ("temp" | "temperature"), value] if value.lstrip("-").isdigit():
             pretended.temperature = int(value)
         case ["set", key, value] if key in {"ac", "usb", "wireless", "level", "status", "temp", "temperature"}:
-            return Answer(err=f"Bad value: {value}\n", code=255)
+            return CommandAnswer(err=f"Bad value: {value}\n", code=255)
         case ["set", key, _]:
-            return Answer(err=f"Unknown set option: {key}\n", code=255)
+            return CommandAnswer(err=f"Unknown set option: {key}\n", code=255)
         case _:
-            return Answer(err=f"Unknown command: {' '.join(words)}\n", code=255)
-    return Answer()
+            return CommandAnswer(err=f"Unknown command: {' '.join(words)}\n", code=255)
+    return CommandAnswer()
 
 
 def thermalservice(state: DeviceState) -> str:

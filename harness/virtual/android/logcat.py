@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from harness.virtual.android.bus import Answer
+from harness.virtual.android.bus import CommandAnswer
 
 LogName = Literal["main", "system", "crash"]
 
@@ -55,22 +55,22 @@ class LogBuffer:
         """Remove these lines."""
         self._lines = [line for line in self._lines if not any(line is other for other in lines)]
 
-    def answer(self, words: list[str]) -> Answer:
+    def answer(self, words: list[str]) -> CommandAnswer:
         """Answer `logcat WORDS`."""
         try:
             options, rest = getopt.gnu_getopt(words, "cdb:v:t:T:")
         except getopt.GetoptError as error:
-            return Answer(err=f"logcat: {error}\n{_USAGE}", code=1)
+            return CommandAnswer(err=f"logcat: {error}\n{_USAGE}", code=1)
         given = dict(options)
         names = [name for option, value in options if option == "-b" for name in value.split(",")]
         if rest or not given.keys() & {"-c", "-d", "-t"} or given.get("-v", "threadtime") != "threadtime":
-            return Answer(err=_USAGE, code=1)
+            return CommandAnswer(err=_USAGE, code=1)
         if unknown := [name for name in names if name not in (*_NAMES, "all", "default")]:
-            return Answer(err=f"unknown buffer {unknown[0]}\n", code=1)
+            return CommandAnswer(err=f"unknown buffer {unknown[0]}\n", code=1)
         shown = _NAMES if not names or {"all", "default"} & set(names) else tuple(n for n in _NAMES if n in names)
         if "-c" in given:
             self._lines = [line for line in self._lines if line.buffer not in shown]
-            return Answer()
+            return CommandAnswer()
         lines = [line for line in self._lines if line.buffer in shown]
         since = given.get("-t", given.get("-T"))
         if since is not None:
@@ -79,8 +79,8 @@ class LogBuffer:
             elif (at_s := _seconds(since)) is not None:
                 lines = [line for line in lines if line.at_s >= at_s]
             else:
-                return Answer(err=f"-T {since} not in time format\n", code=1)
-        return Answer(out=_text(lines, shown[0]))
+                return CommandAnswer(err=f"-T {since} not in time format\n", code=1)
+        return CommandAnswer(out=_text(lines, shown[0]))
 
 
 def _text(lines: Iterable[LogLine], first: LogName) -> str:

@@ -10,17 +10,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.virtual.android.bus import Answer
+from harness.virtual.android.bus import CommandAnswer
 
 _SEE_HELP = ' (see "taskset --help")'
 _MAX_DIGITS = 256  # toybox' own limit is of this size; no phone has a thousand cores
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TasksetOutcome:
     """The outcome of a `taskset` call: the answer, and, if a mask was accepted, that mask (device cores) and its PID."""
 
-    answer: Answer
+    answer: CommandAnswer
     mask: int | None = None
     pid: int | None = None
     command: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ def device_mask(mask: int, cpu_map: Mapping[int, int]) -> int:
 
 def taskset(
     words: list[str], *, own_pid: int, cpu_map: Mapping[int, int], affinity: Callable[[int], int | None]
-) -> Asked:
+) -> TasksetOutcome:
     """Answer one call. Cores outside the map are missing or not in the caller's cpuset; like the kernel, this drops them silently.
 
     Args:
@@ -52,7 +52,7 @@ def taskset(
         affinity: reads the device mask of a PID of the device; None: no such process.
     """
     options, rest = _options(words)
-    if isinstance(rest, Asked):
+    if isinstance(rest, TasksetOutcome):
         return rest
     if "p" in options:
         return _existing(options, rest, cpu_map, affinity)
@@ -67,15 +67,15 @@ def taskset(
         return _fail(f"failed to set pid {own_pid}'s affinity: Invalid argument")
     consumed = len(words) - len(rest) + 1
     directive = f"run {host_mask(mask, cpu_map):x} {consumed}"
-    return Asked(Answer(directive=directive), mask, own_pid, tuple(rest[1:]))
+    return TasksetOutcome(CommandAnswer(directive=directive), mask, own_pid, tuple(rest[1:]))
 
 
-def _options(words: list[str]) -> tuple[set[str], list[str] | Asked]:
+def _options(words: list[str]) -> tuple[set[str], list[str] | TasksetOutcome]:
     """Read leading options as toybox does: up to the first other word, or up to `--`, which is dropped once."""
     options: set[str] = set()
     for index, word in enumerate(words):
         if word == "--help":
-            return options, Asked(Answer(directive="help"))
+            return options, TasksetOutcome(CommandAnswer(directive="help"))
         if word == "--":
             return options, words[index + 1 :]
         if not word.startswith("-") or word == "-":
@@ -91,7 +91,7 @@ def _options(words: list[str]) -> tuple[set[str], list[str] | Asked]:
 
 def _existing(
     options: set[str], rest: list[str], cpu_map: Mapping[int, int], affinity: Callable[[int], int | None]
-) -> Asked:
+) -> TasksetOutcome:
     if not rest:
         return _fail("Needs 1 argument" + _SEE_HELP)
     target = rest[-1]
@@ -103,7 +103,7 @@ def _existing(
         return _fail(f"failed to get pid {pid}'s affinity: No such process")
     out = f"pid {pid}'s current affinity mask: {before:x}\n"
     if len(rest) == 1:
-        return Asked(Answer(out=out))
+        return TasksetOutcome(CommandAnswer(out=out))
     mask = _mask(rest[0])
     if mask is None:
         return _fail(f"bad mask '{rest[0]}'", out=out)
@@ -111,7 +111,9 @@ def _existing(
         return _fail(f"failed to set pid {pid}'s affinity: Invalid argument", out=out)
     out += f"pid {pid}'s new affinity mask: {device_mask(host_mask(mask, cpu_map), cpu_map):x}\n"
     flags = "-ap" if "a" in options else "-p"
-    return Asked(Answer(out=out, directive=f"set {host_mask(mask, cpu_map):x} {flags} {pid}"), mask, pid)
+    return TasksetOutcome(
+        CommandAnswer(out=out, directive=f"set {host_mask(mask, cpu_map):x} {flags} {pid}"), mask, pid
+    )
 
 
 def _mask(word: str) -> int | None:
@@ -119,5 +121,5 @@ def _mask(word: str) -> int | None:
     return int(word or "0", 16) if re.fullmatch(rf"[0-9a-fA-F]{{0,{_MAX_DIGITS}}}", word) else None
 
 
-def _fail(message: str, *, out: str = "") -> Asked:
-    return Asked(Answer(out=out, err=f"taskset: {message}\n", code=1))
+def _fail(message: str, *, out: str = "") -> TasksetOutcome:
+    return TasksetOutcome(CommandAnswer(out=out, err=f"taskset: {message}\n", code=1))

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from harness.virtual.android.bus import Answer, Bus
+from harness.virtual.android.bus import Bus, CommandAnswer
 from tests.virtual.android.booted import until
 
 
 @asynccontextmanager
-async def listening(folder: Path, seen: list[list[str]], answer: Answer) -> AsyncIterator[None]:
-    def handle(pid: int, words: list[str]) -> Answer:
+async def listening(folder: Path, seen: list[list[str]], answer: CommandAnswer) -> AsyncIterator[None]:
+    def handle(pid: int, words: list[str]) -> CommandAnswer:
         seen.append(words)
         return answer
 
@@ -35,7 +35,7 @@ def test_an_answer_comes_by_file_and_its_code_by_fifo(tmp_path: Path) -> None:
     seen: list[list[str]] = []
 
     async def scenario() -> bytes:
-        async with listening(tmp_path, seen, Answer(out="text\n", code=3)):
+        async with listening(tmp_path, seen, CommandAnswer(out="text\n", code=3)):
             (tmp_path / "7.req").write_bytes(b"dumpsys\0a b\n\0\0")
             os.mkfifo(tmp_path / "7.res")
             fd = os.open(tmp_path / "7.res", os.O_RDWR | os.O_NONBLOCK)
@@ -54,7 +54,7 @@ def test_an_answer_comes_by_file_and_its_code_by_fifo(tmp_path: Path) -> None:
 def test_a_fifo_that_was_there_is_new_for_the_next_one(tmp_path: Path) -> None:
     async def scenario() -> list[bytes]:
         codes = []
-        async with listening(tmp_path, [], Answer(code=3)):
+        async with listening(tmp_path, [], CommandAnswer(code=3)):
             for pid in ("7", "8"):
                 (tmp_path / f"{pid}.req").write_bytes(b"getprop\0")
                 (tmp_path / "a.taken").touch(exist_ok=False)
@@ -76,7 +76,7 @@ def test_links_planted_by_the_device_are_neither_read_nor_written(tmp_path: Path
     seen: list[list[str]] = []
 
     async def scenario() -> None:
-        async with listening(bus, seen, Answer(out="stolen", err="stolen", code=1)):
+        async with listening(bus, seen, CommandAnswer(out="stolen", err="stolen", code=1)):
             (bus / "1.req").symlink_to(victim)  # would be read
             (bus / "2.req").write_bytes(b"getprop\0")
             (bus / "2.res").symlink_to(victim)  # would be written

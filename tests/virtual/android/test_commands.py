@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.devices.device_config import load_device_configs
-from harness.virtual.android.bus import Answer
+from harness.virtual.android.bus import CommandAnswer
 from harness.virtual.android.commands import Commands
 from harness.virtual.android.state import DeviceState, boot_state
 
@@ -23,7 +23,7 @@ class Phone:
             lambda: self.state, loads=lambda: [(87.0, 31, "process")], process_exists=lambda pid: pid == 31
         )
 
-    def __call__(self, *words: str) -> Answer:
+    def __call__(self, *words: str) -> CommandAnswer:
         return self.commands.answer(list(words))
 
     def out(self, *words: str) -> str:
@@ -87,8 +87,10 @@ def test_thermalservice_has_a_stale_and_a_current_block() -> None:
 
 def test_an_old_android_lacks_what_it_lacks() -> None:
     old = Phone("virtual-old")
-    assert old("dumpsys", "thermalservice") == Answer(err="Can't find service: thermalservice\n")
-    assert old("cmd", "thermalservice", "reset") == Answer(err="cmd: Can't find service: thermalservice\n", code=20)
+    assert old("dumpsys", "thermalservice") == CommandAnswer(err="Can't find service: thermalservice\n")
+    assert old("cmd", "thermalservice", "reset") == CommandAnswer(
+        err="cmd: Can't find service: thermalservice\n", code=20
+    )
     assert old("cmd", "connectivity", "airplane-mode").code == 255
     assert old("cmd", "power", "set-fixed-performance-mode-enabled", "true").code == 255
     assert "ro.soc.model" not in old.state.properties
