@@ -117,7 +117,7 @@ class BlobStore:
             size = seen.st_size
             with self._locked(), source.open("rb") as stream:
                 if not self._make_room(self.max_bytes - size, {*used, sha256}):
-                    return f"its {size / 1e6:.1f} MB do not fit: other files in use fill the limit of {self.max_bytes / 1e9:g} GB"
+                    return f"its {size / 1e6:.1f} MB do not fit into {self.max_bytes / 1e9:g} GB beside the files that must stay"
                 return (
                     None if _copied(stream, size, file, sha256, executable) else f"{source} has changed since the run"
                 )

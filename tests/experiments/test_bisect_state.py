@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SetupError, UsageError
+from harness.experiments import bisection
 from harness.experiments.bisect_places import Place
 from harness.experiments.bisect_records import Measured
 from harness.experiments.bisect_state import FORMAT, STATE, BisectQuestion, opened, read_state
@@ -52,6 +53,11 @@ def test_another_question_is_refused_and_names_what_differs(tmp_path: Path) -> N
     with pytest.raises(UsageError) as caught, opened(folder, replace(ASKED, flex=True), PLACES):
         pass
     assert f"harness bisect --resume '{folder}'; or" in (caught.value.remedy or "")
+
+
+def test_the_folder_of_a_request_is_the_one_that_earlier_versions_chose() -> None:
+    """Else the same command begins anew after an update, beside the bisection that it should continue."""
+    assert bisection._digest(ASKED, PLACES) == "94769177"
 
 
 def test_two_at_once_do_not_share_a_folder(tmp_path: Path) -> None:

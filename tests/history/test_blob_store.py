@@ -83,7 +83,7 @@ def test_files_in_use_make_no_room(tmp_path: Path) -> None:
     path, digest = a_file(tmp_path, b"c" * 10)
     reason = store.keep(path, digest, used={first, second, digest})
     assert reason is not None
-    assert "other files in use fill the limit" in reason
+    assert "beside the files that must stay" in reason
     assert {one.sha256 for one in store.files()} == {first, second}, "in vain nothing goes"
     large, digest = a_file(tmp_path, b"d" * 26)
     assert store.keep(large, digest) is not None
