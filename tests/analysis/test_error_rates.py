@@ -139,6 +139,7 @@ def test_a_claim_holds_but_for_chance(figure: float, low: float, high: float, ex
     assert Claim("", figure, low, high, experiments).holds is holds
 
 
+@pytest.mark.timeout(1800)
 def test_the_whole_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--experiments", "10"])
     printed = capsys.readouterr().out

@@ -215,7 +215,7 @@ def test_a_dry_run_says_how_many_it_may_become(tmp_path: Path, arguments: list[o
     done = harness(*arguments, "--device", "virtual:1", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "20 to 36 trials" in done.stdout
-    assert "whose ratio is not yet known to 5 %" in done.stdout
+    assert "whose ratio is not yet known to 5 %" in " ".join(done.stdout.split())
     document = json.loads(harness(*arguments, "--device", "virtual:1", "--dry-run", "--json").stdout)
     assert (document["count"], document["count_at_most"]) == (20, 36)
     assert (len(document["trials"]), len(document["further"])) == (20, 16)
