@@ -124,7 +124,8 @@ def test_more_series_ask_for_surer_changes() -> None:
     step = series(stepped(60, 3, by=1.025, seed=4))
     nights = nights_of(step, step.estimates, min_effect=0.005)
     assert [one.first_bad for one in level_changes(nights, series=BUDGETED_SERIES)] == [60]
-    assert level_changes(nights, series=10_000 * BUDGETED_SERIES) == ()
+    assert [one.first_bad for one in level_changes(nights, series=100 * BUDGETED_SERIES)] == [60]
+    assert level_changes(nights, series=1000 * BUDGETED_SERIES) == ()
 
 
 def test_a_change_too_small_to_act_on_is_none() -> None:
@@ -232,6 +233,17 @@ def test_change_points_by_hand() -> None:
     assert change_points.change_points(values, np.zeros(24), change_points.ALERT_PENALTY) == [12]
     assert change_points.change_points(values[:5], np.zeros(5), change_points.HINT_PENALTY) == []
     assert change_points.change_points(np.ones(20), np.zeros(20), change_points.HINT_PENALTY) == []
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_change_points_are_the_same_in_any_unit(unit: float) -> None:
+    noise = np.random.default_rng(3).normal(0, 0.1, 28)
+    short, long = noise.copy(), noise.copy()
+    short[12:16] += 5.0
+    long[10:] += 5.0
+    errors = np.full(28, 0.1)
+    assert change_points.change_points(unit * short, unit * errors, change_points.HINT_PENALTY) == []
+    assert change_points.change_points(unit * long, unit * errors, change_points.HINT_PENALTY) == [10]
 
 
 def test_a_run_of_its_own_is_no_series() -> None:

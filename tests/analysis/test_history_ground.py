@@ -81,6 +81,14 @@ def test_binary_model_and_labels_are_notes_and_explain_nothing() -> None:
     )
 
 
+def test_labels_are_those_of_the_two_nights_beside_the_change() -> None:
+    one = series(stepped(60, 40))
+    for place, commit in ((58, "aaa"), (59, "bbb"), (60, "ccc"), (61, "ddd")):
+        one = with_nights(one, [place], labels=(("commit", commit),))
+    (change,) = changes_in([one], now=NOW)
+    assert [note for note in change.notes if note.startswith("commit")] == ["commit: bbb -> ccc"]
+
+
 def test_many_labels_are_cut_short() -> None:
     one = with_nights(series(stepped(60, 40)), AFTER, labels=tuple((f"k{place}", "v") for place in range(8)))
     (change,) = changes_in([one], now=NOW)
