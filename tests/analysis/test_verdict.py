@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.ratio_interval import Estimate, paired, unpaired
@@ -299,13 +299,27 @@ def test_the_unit_does_not_matter(blocks: list[tuple[float, float]], unit: int) 
 
 @settings(max_examples=60)
 @given(st.lists(BLOCKS, min_size=1, max_size=4), BLOCKS)
+@example(cells=[[0.0, 0.125, 0.125, 0.125, 0.125, 0.125]], another=[0.0] * 5)
 def test_another_cell_makes_no_claim_surer(cells: list[list[float]], another: list[float]) -> None:
-    before = judge([paired(one) for one in cells], Rules())
-    after = judge([paired(one) for one in (*cells, another)], Rules())
-    for then, now in zip(before, after, strict=False):
+    estimates = [paired(one) for one in cells]
+    before = judge(estimates, Rules())
+    after = judge([*estimates, paired(another)], Rules())
+    for one, then, now in zip(estimates, before, after, strict=False):
         assert (now.q_value or 0) >= (then.q_value or 0)
-        picked_as_before = now.level is not None and then.level is not None and now.level >= then.level
-        assert now.verdict is then.verdict or now.verdict is Verdict.INCONCLUSIVE or not picked_as_before
+        if now.level is None or then.level is None or now.level < then.level:
+            continue  # it is picked otherwise
+        here, there = one.at(then.level), one.at(now.level)
+        # Of two intervals the longer one is taken. With ties that may be another one at another level, and not hold the shorter.
+        holds = (there.ci_low or 0) <= (here.ci_low or 0) and (there.ci_high or 0) >= (here.ci_high or 0)
+        assert now.verdict is then.verdict or now.verdict is Verdict.INCONCLUSIVE or not holds
+
+
+def test_a_wider_level_may_have_another_interval_where_values_tie() -> None:
+    """The verdict of one cell is withheld there, which is the safe side: 0 lies in the interval of 95 %, and not in that of 97.5 %."""
+    tied = paired([0.0, 0.125, 0.125, 0.125, 0.125, 0.125])
+    assert judge([tied], Rules())[0].verdict is Verdict.INCONCLUSIVE
+    assert tied.at(0.95).ci_low == 1.0
+    assert (tied.at(0.975).ci_low or 0) > 1.0
 
 
 def test_a_claim_that_is_just_as_sure_as_was_asked_for_stands() -> None:

@@ -23,6 +23,18 @@ from tests.measuring.test_schedule import SHORT, run
 NOW = "echo fault-now"
 """A command that fault rules wait for: the test sends it when the first result is stored, so the device runs the second trial."""
 
+CAME = "/data/local/tmp/came"
+
+
+def second_waits(most_s: int) -> str:
+    """Shell text of a program whose second process waits for `CAME`: what the test does in the meantime never comes too late."""
+    return f"""sleep 0.1
+if [ ! -e {CAME}.first ]; then : >{CAME}.first
+elif [ ! -e {CAME}.second ]; then
+  : >{CAME}.second; n=0
+  while [ ! -e {CAME} ] && [ $n -lt {10 * most_s} ]; do sleep 0.1; n=$((n+1)); done
+fi"""
+
 
 def after_first(command: str) -> Callable[[AdbTarget, Schedule, Result | str], None]:
     """Send a command to the device when the first result has come."""
@@ -68,9 +80,11 @@ def test_a_fault_costs_only_the_trial_that_runs(tmp_path: Path, fault: dict[str,
         {**fault, "during": "shell", "match": NOW},
         blocks=True,
         processes=5,
-        heard=after_first(NOW),
+        # A fault that needs a benchmark looks for one while the command lasts.
+        heard=after_first(f"{NOW}; sleep 2; : >{CAME}"),
         conditions="{battery: {min_percent: 0}}",
         timeout_s=30,
+        instead_of_sleep=second_waits(20),
     )
     assert [result.status for result in done.of(0)] == [Status.OK] * 5
     assert done.setbacks() == [cause]
@@ -87,22 +101,31 @@ def test_a_device_that_hangs_in_the_middle_of_a_block_is_told_by_wall_time(
         {"fault": "hung", "during": "shell", "match": NOW, "lasts_s": 9, "delay_s": 0.1},
         blocks=True,
         processes=4,
-        heard=after_first(NOW),
+        heard=after_first(f"{NOW}; : >{CAME}"),
         patience=replace(SHORT, recovery_s=60.0),
+        instead_of_sleep=second_waits(2),
     )
     assert [result.status for result in done.of(0)] == [Status.OK] * 4
     assert done.setbacks() == [Cause.DEVICE_HUNG]
 
 
 def test_a_gate_that_closes_in_the_middle_stops_the_device_until_it_opens(tmp_path: Path) -> None:
-    first = after_first("cmd thermalservice override-status 3")
+    first = after_first(f"cmd thermalservice override-status 3; : >{CAME}")
 
     def heard(target: AdbTarget, schedule: Schedule, what: Result | str) -> None:
         first(target, schedule, what)
         if isinstance(what, str) and what.startswith("waits"):
             target.run("cmd thermalservice reset", timeout_s=60)
 
-    done = run(tmp_path, blocks=True, processes=5, heard=heard, conditions="{thermal: {wait_s: 60}, repeat_invalid: 0}")
+    done = run(
+        tmp_path,
+        blocks=True,
+        processes=5,
+        heard=heard,
+        conditions="{thermal: {wait_s: 60}, repeat_invalid: 0}",
+        timeout_s=30,
+        instead_of_sleep=second_waits(20),
+    )
     assert done.noted("waits, 60 s at most: thermal status 3")
     begun_too_warm = [r for r in done.of(0) if (r.conditions.thermal_status_before or 0) > 0]
     assert begun_too_warm == [], "the device itself keeps the gate"

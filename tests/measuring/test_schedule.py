@@ -105,8 +105,12 @@ def run(
     blocks: bool = False,
     timeout_s: int = 3,
     heard: Callable[[AdbTarget, Schedule, Result | str], None] | None = None,
+    instead_of_sleep: str = "sleep 0.1",
 ) -> Finished:
-    """Run a suite. Where devices take turns, each trial has a shell of its own, so that a fault can count them; else one runs many."""
+    """Run a suite. Where devices take turns, each trial has a shell of its own, so that a fault can count them; else one runs many.
+
+    The program sleeps for 0.1 s before it prints, or does `instead_of_sleep`.
+    """
     (folder / "suite.yaml").write_text(
         f"suite: faults\nmodels: [{shipped('cnn_int8.tflite')}]\ndelegates: [xnnpack]\nthreads: {threads}\ncpus: [all]\n"
         f"processes: {processes}\nconditions: {conditions}\n{extra}"
@@ -116,6 +120,7 @@ def run(
     loaded = load_suite(folder / "suite.yaml")
     configs = load_device_configs()
     binary = write_binary(folder / "benchmark_model")
+    binary.write_text(binary.read_text().replace("\nsleep 0.1\n", f"\n{instead_of_sleep}\n"))
     turns = Turns(8)
     plan = FaultPlan.model_validate({"seed": 1, "faults": faults}) if faults else None
     with ExitStack() as stack:
