@@ -91,7 +91,7 @@ def test_suites_go_into_the_history_and_one_that_cannot_run_does_not_stop_the_ne
     assert document["report"] == str(page)
     assert page.stat().st_size > 0
     assert not document["notified"]
-    folders = sorted(path.name.rpartition("-2")[0] for path in (tmp_path / "runs").iterdir())
+    folders = sorted(path.name.partition("-20")[0] for path in (tmp_path / "runs").iterdir())
     assert folders == ["good", "other"]
     with open_history(str(tmp_path / "history.db")) as db, db.read() as connection:
         series = read_series(connection, metrics=["inference_avg"])
