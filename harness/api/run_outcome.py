@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,14 @@ class RunOutcome:
     def counts(self) -> Mapping[Status, int]:
         """Number of results of each status that occurs."""
         return Counter(result.status for result in self.results)
+
+    def resume_command(self, options: str = "") -> str:
+        """Return the command line that continues the run, quoted for a shell.
+
+        Args:
+            options: the options that it needs again, quoted, with a blank before each.
+        """
+        return f"harness run --resume {shlex.quote(str(self.path))}{options}"
 
     @property
     def good(self) -> bool:

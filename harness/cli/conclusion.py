@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -56,8 +55,9 @@ def conclude(
         click.echo(f"{serial}: {reason}", err=True)
     if outcome.unfinished:
         least = "at least " if outcome.run.manifest.adaptive is not None else ""
-        command = f"harness run --resume {shlex.quote(str(outcome.path))}{options}"
-        click.echo(f"{least}{outcome.unfinished} trials did not run; go on with: {command}", err=True)
+        click.echo(
+            f"{least}{outcome.unfinished} trials did not run; go on with: {outcome.resume_command(options)}", err=True
+        )
     if (trouble := lost or outcome.report_error) is not None:
         raise trouble
     return _exit_code(outcome)

@@ -120,7 +120,7 @@ def _line(one: SuiteNight, adding: str, binaries: str) -> str:
     line = f"{one.suite}: {counts or 'no trial'}; {one.outcome.path}"
     folder = shlex.quote(str(one.outcome.path))
     if one.outcome.interrupted:
-        return f"{line}; interrupted, go on with: harness run --resume {folder}{binaries} --history{adding}"
+        return f"{line}; interrupted, go on with: {one.outcome.resume_command(f'{binaries} --history{adding}')}"
     if one.outcome.unfinished:
         line += f"; {one.outcome.unfinished} did not run"
     if one.error is not None:
