@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -257,9 +257,7 @@ def _text_sha256(loaded: LoadedSuite) -> str:
 
 
 def _digest(asked: BisectQuestion, places: Sequence[Place]) -> str:
-    # The class was called `Asked` before. With another word here, a bisection that an earlier version began would not be found again.
-    request = f"Asked{repr(asked).removeprefix(type(asked).__qualname__)}"
-    what = [request, *(place.sha256 or place.commit or "" for place in places)]
+    what = [asdict(asked), *(place.sha256 or place.commit or "" for place in places)]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:8]
 
 
