@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli import seconds_option
+from harness.cli.seconds_option import wait_option
 from harness.history.database import WAIT_S
 from harness.history.database_address import VARIABLE
 
@@ -23,9 +23,9 @@ def database_option(command: _Command) -> _Command:
     )(command)
 
 
-def wait_option(command: _Command) -> _Command:
-    """Add `--wait` to a command, as its parameter `wait_s`."""
-    return seconds_option.wait_option("another process that writes to the history", WAIT_S)(command)
+def database_wait_option(command: _Command) -> _Command:
+    """Add `--wait` for a database that another process writes, as the parameter `wait_s`."""
+    return wait_option("another process that writes to the history", WAIT_S)(command)
 
 
 def label_option(command: _Command) -> _Command:

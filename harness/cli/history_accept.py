@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.database_option import database_option, wait_option
+from harness.cli.database_option import database_option, database_wait_option
 from harness.cli.date_option import DATE
 from harness.cli.opened_history import opened_history
 from harness.cli.printing import reader_may_leave
@@ -47,7 +47,7 @@ Examples:
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--undo", is_flag=True, help="Let the changes count again.")
 @database_option
-@wait_option
+@database_wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def accept_command(ids: tuple[str, ...], undo: bool, database: str | None, wait_s: float, as_json: bool) -> None:
     """Accept changes as the new level. ID is a change, or a group of them."""
@@ -64,7 +64,7 @@ def accept_command(ids: tuple[str, ...], undo: bool, database: str | None, wait_
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--until", type=DATE, metavar="DATE", help="They count again from this day on.")
 @database_option
-@wait_option
+@database_wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def mute_command(
     ids: tuple[str, ...], until: datetime | None, database: str | None, wait_s: float, as_json: bool
@@ -83,7 +83,7 @@ def mute_command(
 @click.command("unmute", epilog=_UNMUTE_EPILOG)
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @database_option
-@wait_option
+@database_wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def unmute_command(ids: tuple[str, ...], database: str | None, wait_s: float, as_json: bool) -> None:
     """Let muted changes count again. ID is a change, or a group of them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.api.add_to_history import add_to_history
-from harness.cli.database_option import database_option, label_option, wait_option
+from harness.cli.database_option import database_option, database_wait_option, label_option
 from harness.cli.printing import reader_may_leave
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.files.terminal_text import printable
@@ -33,7 +33,7 @@ keeps a copy of the run's models and binaries, so that it can measure old and ne
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @label_option
 @database_option
-@wait_option
+@database_wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @click.pass_context
 def add_command(

@@ -11,7 +11,7 @@ import click
 
 from harness.api.check_history import DEFAULT_METRICS, check_history, refreshed
 from harness.cli.console import open_console
-from harness.cli.database_option import database_option, wait_option
+from harness.cli.database_option import database_option, database_wait_option
 from harness.cli.date_option import DATE
 from harness.cli.opened_history import opened_history
 from harness.cli.output_option import OutputFile, only_once, require_own_places
@@ -48,7 +48,7 @@ Exit code 1: a confirmed regression that nobody accepted or muted; with --fail-o
 
 @click.command("check", epilog=_EPILOG)
 @database_option
-@wait_option
+@database_wait_option
 @series_options(*DEFAULT_METRICS)
 @click.option("--since", type=DATE, metavar="DATE", help="Report only changes that began on this day or later.")
 @click.option(

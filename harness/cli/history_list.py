@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.console import open_console
-from harness.cli.database_option import database_option, wait_option
+from harness.cli.database_option import database_option, database_wait_option
 from harness.cli.date_option import DATE
 from harness.cli.opened_history import opened_history
 from harness.cli.printing import reader_may_leave
@@ -39,7 +39,7 @@ Examples:
 @series_options()
 @click.option("--since", type=DATE, metavar="DATE", help="Only runs, nights or changes of this day or later.")
 @database_option
-@wait_option
+@database_wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def list_command(
     kind: str | None,

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from harness.cli.database_option import database_option, wait_option
+from harness.cli.database_option import database_option, database_wait_option
 from harness.history.database import migrate_history
 from harness.history.database_address import parse_address
 
@@ -22,7 +22,7 @@ makes the tables. A SQLite file needs no command: the next history command that 
 
 @click.command("migrate", epilog=_EPILOG)
 @database_option
-@wait_option
+@database_wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def migrate_command(database: str | None, wait_s: float, as_json: bool) -> None:
     """Bring the history up to date with this harness."""

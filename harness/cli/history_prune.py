@@ -7,7 +7,7 @@ import json
 import click
 
 from harness.api.prune_history import PrunedHistory, prune_history
-from harness.cli.database_option import database_option, wait_option
+from harness.cli.database_option import database_option, database_wait_option
 from harness.cli.terminal_watcher import TerminalWatcher
 from harness.files.terminal_text import printable
 from harness.history.ages import parse_age
@@ -34,7 +34,7 @@ binaries that nobody used for longest go first, until the others fit. Those that
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @database_option
-@wait_option
+@database_wait_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def prune_command(
     keep_logs: str | None,

@@ -11,7 +11,7 @@ import click
 
 from harness.api.check_history import DEFAULT_METRICS
 from harness.api.report_history import TITLE, ReportedHistory, report_history
-from harness.cli.database_option import database_option, wait_option
+from harness.cli.database_option import database_option, database_wait_option
 from harness.cli.date_option import DATE
 from harness.cli.opened_history import opened_history
 from harness.cli.output_option import OutputFile, require_place
@@ -32,7 +32,7 @@ the reports of runs that still exist. The command looks for changes first, as ha
 @click.command("report", epilog=_EPILOG)
 @click.option("-o", "--output", type=OutputFile(), required=True, metavar="FILE", help="The file to write.")
 @database_option
-@wait_option
+@database_wait_option
 @series_options(*DEFAULT_METRICS)
 @click.option(
     "--since",
