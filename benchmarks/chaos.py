@@ -264,15 +264,20 @@ def write_suite(folder: Path, trials: int, devices: int, seed: int) -> Path:
     return path
 
 
-def write_binary(path: Path) -> Path:
-    """What stands for `benchmark_model`: 0.1 s of sleep, then a recorded output, and the file that the harness pulls."""
+def write_binary(path: Path, *, works: str = "sleep 0.1") -> Path:
+    """Write a stand-in for `benchmark_model`: it does what `works` says, prints a recorded output, and writes the file that is pulled.
+
+    Args:
+        path: the file to write.
+        works: shell text that takes the place of inferences.
+    """
     output, errors = _recorded("01_default_fp32.log")
     _, usage = _recorded("21_help.log")
     details = "".join(f"\\{byte:03o}" for byte in (_LOGS / "files" / "runtime_info.pb").read_bytes())
     path.write_text(
         "#!/bin/sh\n# Prints a recorded output: nothing is measured.\n"
         f"case $1 in --help) cat >&2 <<'EOT'\n{usage}EOT\nexit 1;; esac\n"
-        f"sleep 0.1\ncat <<'EOT'\n{output}EOT\ncat >&2 <<'EOT'\n{errors}harness-replay: synthetic, benchmarks/chaos.py\nEOT\n"
+        f"{works}\ncat <<'EOT'\n{output}EOT\ncat >&2 <<'EOT'\n{errors}harness-replay: synthetic, benchmarks/chaos.py\nEOT\n"
         f"for f; do case $f in --model_runtime_info_output_file=*) printf '{details}' >\"${{f#*=}}\";; esac; done\n"
     )
     path.chmod(0o755)

@@ -84,7 +84,7 @@ def test_a_fault_costs_only_the_trial_that_runs(tmp_path: Path, fault: dict[str,
         heard=after_first(f"{NOW}; sleep 2; : >{CAME}"),
         conditions="{battery: {min_percent: 0}}",
         timeout_s=30,
-        instead_of_sleep=second_waits(20),
+        works=second_waits(20),
     )
     assert [result.status for result in done.of(0)] == [Status.OK] * 5
     assert done.setbacks() == [cause]
@@ -103,7 +103,7 @@ def test_a_device_that_hangs_in_the_middle_of_a_block_is_told_by_wall_time(
         processes=4,
         heard=after_first(f"{NOW}; : >{CAME}"),
         patience=replace(SHORT, recovery_s=60.0),
-        instead_of_sleep=second_waits(2),
+        works=second_waits(2),
     )
     assert [result.status for result in done.of(0)] == [Status.OK] * 4
     assert done.setbacks() == [Cause.DEVICE_HUNG]
@@ -124,7 +124,7 @@ def test_a_gate_that_closes_in_the_middle_stops_the_device_until_it_opens(tmp_pa
         heard=heard,
         conditions="{thermal: {wait_s: 60}, repeat_invalid: 0}",
         timeout_s=30,
-        instead_of_sleep=second_waits(20),
+        works=second_waits(20),
     )
     assert done.noted("waits, 60 s at most: thermal status 3")
     begun_too_warm = [r for r in done.of(0) if (r.conditions.thermal_status_before or 0) > 0]

@@ -105,11 +105,11 @@ def run(
     blocks: bool = False,
     timeout_s: int = 3,
     heard: Callable[[AdbTarget, Schedule, Result | str], None] | None = None,
-    instead_of_sleep: str = "sleep 0.1",
+    works: str = "sleep 0.1",
 ) -> Finished:
     """Run a suite. Where devices take turns, each trial has a shell of its own, so that a fault can count them; else one runs many.
 
-    The program sleeps for 0.1 s before it prints, or does `instead_of_sleep`.
+    Before it prints, the program does what `works` says.
     """
     (folder / "suite.yaml").write_text(
         f"suite: faults\nmodels: [{shipped('cnn_int8.tflite')}]\ndelegates: [xnnpack]\nthreads: {threads}\ncpus: [all]\n"
@@ -119,8 +119,7 @@ def run(
     )
     loaded = load_suite(folder / "suite.yaml")
     configs = load_device_configs()
-    binary = write_binary(folder / "benchmark_model")
-    binary.write_text(binary.read_text().replace("\nsleep 0.1\n", f"\n{instead_of_sleep}\n"))
+    binary = write_binary(folder / "benchmark_model", works=works)
     turns = Turns(8)
     plan = FaultPlan.model_validate({"seed": 1, "faults": faults}) if faults else None
     with ExitStack() as stack:
