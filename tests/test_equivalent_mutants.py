@@ -7,13 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from tools.mutants.equivalent import LIST, equivalent_in
+
 ROOT = Path(__file__).resolve().parents[1]
-ENTRIES = tomllib.loads((ROOT / "tools/mutants/equivalent.toml").read_text(encoding="utf-8"))["equivalent"]
+ROOMS = tuple(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutants"]["rooms"])
 
 
-@pytest.mark.parametrize("file", sorted({entry["file"] for entry in ENTRIES}))
-def test_each_line_that_is_named_is_there_and_has_a_reason(file: str) -> None:
-    lines = {line.strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines()}
-    entries = [entry for entry in ENTRIES if entry["file"] == file]
-    assert [entry["before"] for entry in entries if entry["before"] not in lines] == []
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_line_that_is_named_is_there(room: str) -> None:
+    assert equivalent_in(room, ROOT)
+
+
+def test_a_line_that_has_moved_away_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="not there any more: harness/"):
+        equivalent_in(ROOMS[0], tmp_path)
+
+
+def test_each_is_of_a_room_and_has_a_reason() -> None:
+    entries = tomllib.loads(LIST.read_text(encoding="utf-8"))["equivalent"]
     assert all(entry["reason"] for entry in entries)
+    assert {entry["file"].split("/")[1] for entry in entries} <= set(ROOMS)

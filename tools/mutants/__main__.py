@@ -25,11 +25,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.mutants.equivalent import equivalent_in
 from tools.mutants.making import Mutant, mutant_at, spots_of
 from tools.mutants.trying import Outcome, copy_checkout, run_as_it_is, start_worker, try_mutant
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def _try_room(room: Room, asked: argparse.Namespace) -> Score:
     modules = sorted(path.relative_to(CHECKOUT) for path in (CHECKOUT / "harness" / room.name).rglob("*.py"))
     spots = [s for m in modules if not asked.module or m.name in asked.module for s in spots_of(CHECKOUT, m)]
     random.Random(asked.seed).shuffle(spots)
-    listed = _equivalent(room.name)
+    listed = equivalent_in(room.name, CHECKOUT)
     mutants: list[Mutant] = []
     equivalent = 0
     for spot in spots:
@@ -156,26 +156,6 @@ def _try_all(
             if len(tried) % 50 == 0:
                 print(f"  {len(tried)} of {len(mutants)}", file=sys.stderr)
     return tried
-
-
-def _equivalent(room: str) -> set[tuple[str, str, str]]:
-    """What is listed as equivalent in a room: file, line as it is, line of the mutant.
-
-    Raises:
-        SystemExit: the list names a line that is not there any more.
-    """
-    entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("equivalent", [])
-    listed = {
-        (e["file"], e["before"], after)
-        for e in entries
-        if e["file"].startswith(f"harness/{room}/")
-        for after in ([e["after"]] if isinstance(e["after"], str) else e["after"])
-    }
-    for file, before, _ in sorted(listed):
-        path = CHECKOUT / file
-        if not path.is_file() or before not in {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}:
-            raise SystemExit(f"{EQUIVALENT.name} names a line that is not there any more: {file}: {before}")
-    return listed
 
 
 if __name__ == "__main__":
