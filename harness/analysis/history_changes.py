@@ -100,7 +100,7 @@ def _notes(nights: Nights, change: LevelChange, *, synthetic: bool, left_out: in
         names = days if days[0] != days[1] else [f"run {first.run_id}", f"run {last.run_id}"]
         yield f"the first night after it lies between {names[0]} and {names[1]}"
     if not nights.logs and nights.shown(change.before) <= nights.least_effect:
-        yield "a level is zero or less: the ratio compares the difference with the larger of both levels"
+        yield "a level is zero, less, or hardly more: the ratio compares the difference with the larger of both levels"
     if left_out:
         other = "measured" if synthetic else "synthetic"
         yield f"{left_out} {other} {'night' if left_out == 1 else 'nights'} of the series not compared with these"

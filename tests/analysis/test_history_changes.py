@@ -142,7 +142,7 @@ def test_growth_of_memory_may_be_zero_or_less() -> None:
     assert change.before == pytest.approx(0.0, abs=0.1)
     assert change.after == pytest.approx(8.0, abs=0.1)
     assert change.ratio > 1
-    assert any("zero or less" in note for note in change.notes)
+    assert any("zero, less, or hardly more" in note for note in change.notes)
     (change,) = changes_in([series([*[8.0, 8.1, 7.9, 8.0] * 3, -1.0, -0.9, -1.1, -1.0], metric="memory")], now=NOW)
     assert (change.first_bad, change.worse) == ("run12", False)
     assert 0 < change.ci_low <= change.ratio <= change.ci_high < 1
@@ -170,10 +170,10 @@ def test_what_stands_for_a_ratio_of_growth(before: float, after: float, ratio: f
 def test_a_level_of_one_step_has_no_ratio_and_says_so() -> None:
     (change,) = changes_in([series([STEP] * 20 + [40 * STEP] * 20, metric="memory")], now=NOW)
     assert change.ratio == pytest.approx(1 + 39 / 40)
-    assert any("zero or less" in note for note in change.notes)
+    assert any("zero, less, or hardly more" in note for note in change.notes)
     (change,) = changes_in([series([2 * STEP] * 20 + [40 * STEP] * 20, metric="memory")], now=NOW)
     assert change.ratio == pytest.approx(20)
-    assert not any("zero or less" in note for note in change.notes)
+    assert not any("zero, less, or hardly more" in note for note in change.notes)
 
 
 def test_a_latency_of_zero_is_left_out_and_named() -> None:
