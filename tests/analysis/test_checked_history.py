@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, NewThing, OpShift, is_open
-from harness.records.history import Change, ChangeVerdict
-from tests.analysis.history_nights import NOW, START, first, noisy, series, with_nights
+from harness.analysis.checked_history import LEAST_NIGHTS, CheckedHistory, FailOn, NewThing, OpShift, is_open
+from harness.records.history import Change, ChangeVerdict, Series
+from tests.analysis.history_nights import first, with_nights
+from tests.history import made_up_history
+from tests.history.made_up_history import NOW, key
 
-NIGHTS = noisy(12)
-ONE = series(NIGHTS)
+NIGHTS = [1000.0] * 12
+ONE = made_up_history.series(NIGHTS)
 CONFIRMED, SUSPECTED = ChangeVerdict.CONFIRMED, ChangeVerdict.SUSPECTED
 
 
-def change(place: int = 8, *, id: str = "c1", group: str = "g1", ratio: float = 1.05, **fields: object) -> Change:
-    plain = Change(
-        id=id,
-        group=group,
-        series=ONE.key,
-        unit="us",
-        first_bad=f"run{place}",
-        first_bad_at=START + timedelta(days=place),
-        last_good=f"run{place - 1}",
-        last_good_at=START + timedelta(days=place - 1),
-        before=1000.0,
-        after=1000.0 * ratio,
-        ratio=ratio,
-        ci_low=ratio - 0.01,
-        ci_high=ratio + 0.01,
-        verdict=SUSPECTED,
-        found_at=NOW,
-    )
-    return replace(plain, **fields)  # type: ignore[arg-type]  # fields of a change, by name
+def change(place: int = 8, *, id: str = "c1", group: str = "g1", ratio: float = 1.05, **fields: Any) -> Change:
+    return replace(made_up_history.change(place, of=ONE.key, id=id, group=group, ratio=ratio), **fields)
 
 
-def checked(*changes: Change, **fields: object) -> CheckedHistory:
-    return replace(CheckedHistory(series=(ONE,), changes=changes), **fields)  # type: ignore[arg-type]  # fields, by name
+def checked(*changes: Change, series: tuple[Series, ...] = (ONE,), fail_on: FailOn = "confirmed") -> CheckedHistory:
+    return CheckedHistory(series=series, changes=changes, fail_on=fail_on)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +48,8 @@ def test_which_verdicts_fail_a_check(
 @pytest.mark.parametrize(
     "silenced", [{"accepted": True}, {"muted": True}, {"unseen_since": NOW}, {"mended_since": NOW}, {"ratio": 0.9}]
 )
-def test_what_does_not_count_never_fails_a_check(silenced: dict[str, object]) -> None:
-    one = replace(change(verdict=CONFIRMED), **silenced)  # type: ignore[arg-type]  # fields of a change, by name
+def test_what_does_not_count_never_fails_a_check(silenced: dict[str, Any]) -> None:
+    one = replace(change(verdict=CONFIRMED), **silenced)
     assert not checked(one, fail_on="suspected").failed
     assert not is_open(one)
 
@@ -75,14 +60,14 @@ def test_one_failing_change_among_others_is_enough() -> None:
 
 
 def test_nights_are_counted_by_runs() -> None:
-    other = series(noisy(15), device="two")
+    other = made_up_history.series([1000.0] * 15, key("two"))
     assert checked(series=(ONE, other)).nights == 15
     assert checked(series=()).nights == 0
 
 
 def test_a_series_is_too_short_with_one_night_fewer_than_a_change_needs() -> None:
-    enough = first(series(NIGHTS, device="two"), LEAST_NIGHTS)
-    short = first(series(NIGHTS, device="three"), LEAST_NIGHTS - 1)
+    enough = first(made_up_history.series(NIGHTS, key("two")), LEAST_NIGHTS)
+    short = first(made_up_history.series(NIGHTS, key("three")), LEAST_NIGHTS - 1)
     assert checked(series=(enough, short)).too_short == (short,)
     # Synthetic nights and measured ones do not help each other.
     mixed = with_nights(enough, [0], synthetic=True)
@@ -139,7 +124,7 @@ def test_what_was_new_that_night_is_labels_then_files() -> None:
         NewThing("gone", "x", None),
         NewThing("ticket", None, "7"),
         NewThing("binary", "b" * 12, "c" * 12),
-        NewThing("model", "m" * 12, None),
+        NewThing("model", "a" * 12, None),
     )
     assert checked(series=(ONE,)).new_things(change(8)) == ()
 
