@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,23 +25,40 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         UsageError: it is missing, no .npz, damaged, empty, or holds Python objects.
     """
+    return load_members(path, lambda member: np.load(io.BytesIO(member.read()), allow_pickle=False))
+
+
+def load_members(path: Path, load: Callable[[IO[bytes]], NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Load each member of an .npz file as an array.
+
+    NumPy's own reader stops where an array ends, and does not compare the checksum that comes after it: it takes damaged numbers for good.
+
+    Args:
+        path: the file.
+        load: loads a member, an .npy file, which it must read to its end: the checksum is compared there.
+
+    Raises:
+        UsageError: as `read_arrays`.
+    """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            beginning = file.read(6)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    if data[:6] == b"\x93NUMPY":
+    if beginning == b"\x93NUMPY":
         raise UsageError(f"{path} is one array (.npy)", remedy="save it by name: numpy.savez(FILE, NAME=array)")
-    if data[:2] != b"PK":  # NumPy would take it for a pickle
-        raise _damaged(path)
-    with mistakes_named(path), np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays: dict[str, NDArray[Any]] = {}
+    with _mistakes_named(path), zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            with archive.open(entry) as member:
+                arrays[entry.filename.removesuffix(".npy")] = load(member)
     if not arrays:
         raise UsageError(f"{path} holds no array")
     return arrays
 
 
 @contextmanager
-def mistakes_named(path: Path) -> Iterator[None]:
+def _mistakes_named(path: Path) -> Iterator[None]:
     """Turn any error from reading an .npz file inside the block into one line.
 
     Raises:
@@ -57,11 +75,9 @@ def mistakes_named(path: Path) -> Iterator[None]:
                 f"{path} holds Python objects, which are not read",
                 remedy="save arrays of numbers or of fixed-length text",
             ) from None
-        raise _damaged(path) from None
-
-
-def _damaged(path: Path) -> UsageError:
-    return UsageError(f"{path} is damaged or no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one")
+        raise UsageError(
+            f"{path} is damaged or no .npz file", remedy="numpy.savez(FILE, NAME=array) writes one"
+        ) from None
 
 
 def sample_count(arrays: Arrays, path: Path | str) -> int:

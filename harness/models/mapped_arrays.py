@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
+import itertools
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import SetupError, UsageError
+from harness.errors import SetupError
 from harness.files.zip_archive import DAMAGED
-from harness.models.arrays_file import mistakes_named, read_arrays
+from harness.models.arrays_file import load_members, read_arrays
 
 LARGE_BYTES = 256 << 20
 """Unpacked size from which arrays are mapped."""
+_CHUNK = 1 << 20
 
 
 @contextmanager
@@ -42,21 +43,22 @@ def open_arrays(path: Path, *, large_bytes: int = LARGE_BYTES) -> Iterator[dict[
 
 
 def _mapped(path: Path, folder: Path) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {}
-    with mistakes_named(path), zipfile.ZipFile(path) as archive:
-        for number, member in enumerate(archive.infolist()):
-            if member.header_offset + member.compress_size > archive.start_dir:
-                raise zipfile.BadZipFile(f"{member.filename} is longer than its place")  # else read as far as possible
-            unpacked = folder / f"{number}.npy"
-            with archive.open(member) as source, unpacked.open("wb") as target:
+    numbers = itertools.count()
+
+    def unpacked(member: IO[bytes]) -> NDArray[Any]:
+        file = folder / f"{next(numbers)}.npy"
+        with file.open("wb") as target:
+            # An error of reading is the archive's.
+            while chunk := member.read(_CHUNK):
                 try:
-                    shutil.copyfileobj(source, target, 1 << 20)
+                    target.write(chunk)
+                    target.flush()
                 except OSError as error:
                     raise SetupError(
                         f"cannot unpack {path} to {folder.parent}: {error.strerror}",
                         remedy="TMPDIR=DIR names another place",
                     ) from None
-            arrays[member.filename.removesuffix(".npy")] = np.load(unpacked, mmap_mode="r", allow_pickle=False)
-    if not arrays:
-        raise UsageError(f"{path} holds no array")
-    return arrays
+        mapped: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+        return mapped
+
+    return load_members(path, unpacked)

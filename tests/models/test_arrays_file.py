@@ -43,6 +43,19 @@ def test_each_mistake_is_named_in_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_a_damaged_number_is_not_read(tmp_path: Path) -> None:
+    """NumPy's own reader takes it."""
+    file = tmp_path / "a.npz"
+    np.savez(file, x=np.arange(1000))
+    data = bytearray(file.read_bytes())
+    data[data.index((500).to_bytes(8, "little"))] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(UsageError, match="is damaged"):
+        read_arrays(file)
+    with pytest.raises(UsageError, match="is damaged"), open_arrays(file, large_bytes=0):
+        pass
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_in_words(data: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
@@ -66,6 +79,8 @@ def test_the_first_axis_counts_samples() -> None:
 @example([(2813, 1)])  # its first member is longer than the file
 @example([(1379, 128)])  # reaches into the list of members
 @example([(1422, 0)])  # no member
+@example([(699, 0), (1383, 1)])  # numbers, and the list of members
+@example([(1369, 12)])  # another compression, whose reader raises OSError
 @example([(4, 91)])  # a version of ZIP that there is not
 def test_a_damaged_archive_is_read_or_refused_in_words(damage: list[tuple[int, int]]) -> None:
     stream = io.BytesIO()
