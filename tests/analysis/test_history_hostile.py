@@ -75,6 +75,12 @@ def told(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]])
     return told_changes(logs, np.zeros(len(logs)), least_spread=5e-4, least_effects=0.005, p=6e-4)
 
 
+def test_three_nights_after_the_five_that_a_level_needs_tell_a_change() -> None:
+    quiet = [0.001, -0.001, 0.0, 0.0005, -0.0005]
+    assert told([*quiet, 0.2, 0.2]) == []
+    assert [(one.first_bad, one.told, one.up) for one in told([*quiet, 0.2, 0.2, 0.2])] == [(5, 7, True)]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.floats(1e-3, 1e9), st.integers(0, 100))
 def test_the_unit_does_not_matter(factor: float, seed: int) -> None:

@@ -159,6 +159,7 @@ def _changed(place: int, **values: object) -> tuple[OpTiming, ...]:
         [_TABLE, _changed(0, avg_us=31.0), _changed(1, avg_us=0.0)],
         [_TABLE, _changed(1, times_called=3), _changed(1, times_called=4)],
         [_TABLE, _changed(1, times_called=3)],
+        [_changed(1, times_called=3), _changed(1, times_called=3)],
         [_changed(2, times_called=None), _TABLE],
         [_changed(2, times_called=None), _changed(2, times_called=None, avg_us=9.0)],
         [_changed(2, times_called=0), _TABLE],
