@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import re
+import math
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +13,8 @@ import pytest
 
 from harness.analysis import change_points
 from harness.analysis.history_changes import changes_in
-from harness.analysis.level_changes import BUDGETED_SERIES, level_changes
+from harness.analysis.latest_nights import told_changes
+from harness.analysis.level_changes import BUDGETED_SERIES, TELLING_P, level_changes
 from harness.analysis.metrics import Metric
 from harness.analysis.night_values import nights_of
 from harness.errors import SetupError
@@ -210,8 +211,10 @@ def test_the_possible_nights_are_days_or_runs_of_one_day() -> None:
         for note in changes_in([one], now=NOW)[0].notes
         if "first night after it" in note
     ]
-    assert re.fullmatch(r"the first night after it lies between \d{4}-\d\d-\d\d and \d{4}-\d\d-\d\d", said[0])
-    assert re.fullmatch(r"the first night after it lies between run run\d+ and run run\d+", said[1])
+    assert said == [
+        "the first night after it lies between 2026-01-08 and 2026-01-10",
+        "the first night after it lies between run run7 and run run9",
+    ]
 
 
 def test_one_process_a_night_is_enough() -> None:
@@ -244,6 +247,35 @@ def test_change_points_are_the_same_in_any_unit(unit: float) -> None:
     errors = np.full(28, 0.1)
     assert change_points.change_points(unit * short, unit * errors, change_points.HINT_PENALTY) == []
     assert change_points.change_points(unit * long, unit * errors, change_points.HINT_PENALTY) == [10]
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_noisy_nights_move_no_change_point_in_any_unit(unit: float) -> None:
+    random = np.random.default_rng(2)
+    values = random.normal(0, 0.1, 60)
+    values[30:] += 0.3
+    noisy = np.arange(60) % 3 == 1
+    values[noisy] += random.normal(0, 2, 60)[noisy]
+    errors = np.where(noisy, 2.0, 0.05)
+    assert change_points.change_points(unit * values, unit * errors, change_points.HINT_PENALTY) == [32]
+
+
+def test_a_small_change_that_no_night_showed_is_found_in_the_whole_series() -> None:
+    step = series(stepped(60, 60, by=1.008))
+    (change,) = level_changes(nights_of(step, step.estimates, min_effect=0.005), series=1)
+    assert (change.first_bad, change.kind) == (64, "hint")
+    assert (change.earliest, change.latest) == (62, 66)
+    assert change.low < math.log(1.008) < change.high
+
+
+def test_of_two_changes_the_one_that_later_nights_speak_against_is_dropped() -> None:
+    step = series(stepped(60, 60, by=1.008, seed=28))
+    nights = nights_of(step, step.estimates, min_effect=0.005)
+    shown = told_changes(
+        nights.values, nights.errors, least_spread=nights.least_spread, least_effects=math.log(1.005), p=TELLING_P
+    )
+    assert [(one.first_bad, one.told, one.withdrawn) for one in shown] == [(61, 89, None), (109, 111, None)]
+    assert [one.first_bad for one in level_changes(nights, series=1)] == [61]
 
 
 def test_a_run_of_its_own_is_no_series() -> None:

@@ -149,6 +149,18 @@ def test_one_model_on_several_devices_is_one_regression() -> None:
     assert all("3 other series change with it, on 4 devices" in one.notes for one in found)
 
 
+def test_two_devices_are_more_than_one() -> None:
+    two = [series(stepped(60, 40, seed=place), device=f"d{place}") for place in range(2)]
+    assert all("1 other series changes with it, on 2 devices" in one.notes for one in changes_in(two, now=NOW))
+
+
+def test_the_larger_improvement_comes_first() -> None:
+    found = changes_in(
+        [series(stepped(60, 40, by=by), model=model) for by, model in ((0.9, "a"), (0.5, "b"), (0.7, "c"))], now=NOW
+    )
+    assert [one.series.model for one in found] == ["b", "c", "a"]
+
+
 def test_other_models_nights_and_directions_are_other_groups() -> None:
     found = changes_in(
         [

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -70,15 +71,39 @@ def test_what_was_told_on_a_night_does_not_depend_on_later_nights(seed: int, pla
         assert early == [one.told for one in everything if one.told < count - 10]
 
 
-def told(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[RecentChange]:
+def told(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]], p: float = 6e-4) -> list[RecentChange]:
     logs = np.asarray(values, dtype=np.float64)
-    return told_changes(logs, np.zeros(len(logs)), least_spread=5e-4, least_effects=0.005, p=6e-4)
+    return told_changes(logs, np.zeros(len(logs)), least_spread=5e-4, least_effects=0.005, p=p)
 
 
 def test_three_nights_after_the_five_that_a_level_needs_tell_a_change() -> None:
     quiet = [0.001, -0.001, 0.0, 0.0005, -0.0005]
     assert told([*quiet, 0.2, 0.2]) == []
     assert [(one.first_bad, one.told, one.up) for one in told([*quiet, 0.2, 0.2, 0.2])] == [(5, 7, True)]
+
+
+def test_the_p_value_of_three_far_nights_by_hand() -> None:
+    """Each counts as three deviations, and may be bad by chance. A level of 40 nights adds 3/40 of a night's variance."""
+    bad = 0.5 / (40 + 1)
+    chance = 2 * sum(
+        math.comb(3, spoilt)
+        * bad**spoilt
+        * (1 - bad) ** (3 - spoilt)
+        * NormalDist().cdf(-3 * (3 - spoilt) / math.sqrt(max(3 - spoilt, 0.5 * 3 / 40) * (1 + 3 / 40)))
+        for spoilt in range(4)
+    )
+    values = [0.001, -0.001] * 20 + [0.2] * 3
+    # Three nights may use 4.2 times the p-value.
+    assert [one.told for one in told(values, p=1.001 * chance / 4.2)] == [42]
+    assert told(values, p=0.999 * chance / 4.2) == []
+
+
+def test_a_change_after_a_withdrawn_one_is_told_as_soon_as_any() -> None:
+    values = np.log(stepped(72, 20, by=1.2))
+    values[60:63] += math.log(1.2)
+    first, second = told(values)
+    assert (first.first_bad, first.withdrawn) == (60, 66)
+    assert (second.first_bad, second.told, second.withdrawn) == (72, 74, None)
 
 
 @settings(max_examples=25, deadline=None)
