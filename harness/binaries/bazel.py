@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from harness.binaries.build_events import Advance, BuildEvents, FailedAction, read_progress
 from harness.errors import BuildFailed, SetupError
+from harness.files.interrupts import interrupts_held_back
 
 _POLL_S = 0.2
 _END_S = 30.0
@@ -99,8 +100,19 @@ def run_build(call: BazelCall, log: Path, progress: Callable[[Advance], None]) -
 @contextlib.contextmanager
 def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator[subprocess.Popen[bytes]]:
     """Run the Bazel client in a session of its own, so that Ctrl-C reaches it once, from here: a third one would kill its server."""
+    process = None
     try:
-        process = subprocess.Popen(
+        with interrupts_held_back():
+            process = _started(command, call, out)
+        yield process
+    finally:
+        if process is not None and process.poll() is None:
+            _end(process)
+
+
+def _started(command: Sequence[str], call: BazelCall, out: BinaryIO) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
             command,
             cwd=call.folder,
             stdin=subprocess.DEVNULL,
@@ -113,11 +125,6 @@ def _process(command: Sequence[str], call: BazelCall, out: BinaryIO) -> Iterator
         raise SetupError(
             f"cannot start {call.program}: {error.strerror}", remedy="harness build --source DIR --abi ABI --check"
         ) from None
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -126,12 +133,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     The whole session gets the signal, because bazelisk passes none on (`runBazel` in its core.go). Bazel's server has a session of its own
     and ends the actions when its client tells it to.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(_END_S)
-            return
+    with interrupts_held_back() as interrupts:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            until, before = time.monotonic() + _END_S, len(interrupts.numbers)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            while process.poll() is None and len(interrupts.numbers) == before and time.monotonic() < until:
+                time.sleep(_POLL_S)
+            if process.returncode is not None:
+                return
 
 
 def _watch(

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from harness.errors import SetupError, UsageError
+from harness.files.interrupts import interrupts_held_back
 
 COMMAND_S = 60.0
 """Seconds after which the command is ended."""
@@ -80,22 +81,28 @@ def run_command(command: Sequence[str], notice: Notice, *, timeout_s: float = CO
     """
     text = json.dumps(notice.document, indent=1).encode()
     shown = command[0]
+    process = None
     try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=2, env={**os.environ, **notice.variables}, start_new_session=True
-        )
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SetupError(f"the notification command {shown} cannot be started: {reason}") from None
-    try:
+        with interrupts_held_back():
+            process = _started(command, notice)
         process.communicate(text, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         raise SetupError(f"the notification command {shown} took longer than {timeout_s:g} s and was ended") from None
     finally:
-        if process.poll() is None:
+        if process is not None and process.poll() is None:
             _end(process)
     if process.returncode:
         raise SetupError(f"the notification command {shown} failed: exit code {process.returncode}")
+
+
+def _started(command: Sequence[str], notice: Notice) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=2, env={**os.environ, **notice.variables}, start_new_session=True
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SetupError(f"the notification command {command[0]} cannot be started: {reason}") from None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -103,6 +110,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def post(url: str, notice: Notice, *, pause_s: float = _PAUSE_S) -> None:

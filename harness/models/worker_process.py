@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from harness.errors import ModelFailed, SetupError
+from harness.files.interrupts import interrupts_held_back
 from harness.records.causes import Cause
 
 _POLL_S = 0.2
@@ -108,21 +109,24 @@ class Workers:
         return answer
 
     def _started(self, call: WorkerCall, folder: Path, told: Callable[[str], None]) -> int:
-        with call.log.open("ab") as log:
-            process = self._popen(
-                [call.module, str(folder)], stdin=subprocess.DEVNULL, stdout=log, environment=call.environment
-            )
+        process: subprocess.Popen[bytes] | None = None
+
+        def ended(wait_s: float) -> bool:
+            assert process is not None  # noqa: S101  # asked only after it was started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(wait_s)
+            return process.poll() is not None
+
         try:
-
-            def ended(wait_s: float) -> bool:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(wait_s)
-                return process.poll() is not None
-
+            with interrupts_held_back(), call.log.open("ab") as log:
+                process = self._popen(
+                    [call.module, str(folder)], stdin=subprocess.DEVNULL, stdout=log, environment=call.environment
+                )
             _wait(call, ended, told)
             return process.returncode
         finally:
-            _end(process)
+            if process is not None:
+                _end(process)
 
     def _forked(self, call: WorkerCall, folder: Path, told: Callable[[str], None]) -> int:
         host = self._running_host(call.log)
@@ -152,7 +156,7 @@ class Workers:
 
     def _running_host(self, log: Path) -> subprocess.Popen[bytes]:
         if self._host is None or self._host.poll() is not None:
-            with log.open("ab") as stream:
+            with interrupts_held_back(), log.open("ab") as stream:
                 self._host = self._popen(
                     [_HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, environment={}
                 )

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Self
 
 from harness.devices.device_config import DeviceConfig, load_device_configs, virtual_profiles
 from harness.errors import SetupError, UsageError
+from harness.files.interrupts import interrupts_held_back
 from harness.virtual import farm_folder, registry
 from harness.virtual.adb_server import find_adb
 from harness.virtual.farm_config import ANDROID, FarmConfig
@@ -299,25 +300,28 @@ def _launch(config: FarmConfig, base_dir: Path | None) -> _Launched:
             f"cannot make the files of virtual devices: {error.filename or base}: {error.strerror}"
         ) from error
     detach = ["--detach"] if config.persistent else []
+    launched = None
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.virtual.guardian", str(folder), *detach],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            pass_fds=locks,
-            start_new_session=True,
-            cwd="/",
-        )
-    finally:
-        for lock in locks:
-            os.close(lock)
-    launched = _Launched(process, folder, log)
-    try:
+        with interrupts_held_back():
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "harness.virtual.guardian", str(folder), *detach],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    pass_fds=locks,
+                    start_new_session=True,
+                    cwd="/",
+                )
+            finally:
+                for lock in locks:
+                    os.close(lock)
+            launched = _Launched(process, folder, log)
         ready = _wait_ready(launched, config.ready_within_s + 10)
         launched.adb_port, launched.serials = int(ready["adb_port"]), tuple(ready["serials"])
     except BaseException:
-        launched.stop()
+        if launched is not None:
+            launched.stop()
         raise
     return launched
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ import os, pathlib, signal, sys, time
 if "--version" in sys.argv:
     print("bazel 7.4.1")
     sys.exit()
-signal.signal(signal.SIGINT, lambda *_: None)
+signal.signal(signal.SIGINT, lambda *_: pathlib.Path({interrupted!r}).touch())
 pathlib.Path({started!r}).write_text(str(os.getpid()))
 until = time.monotonic() + 120
 while time.monotonic() < until:
@@ -36,9 +37,9 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_second_ctrl_c_ends_a_bazel_that_does_not_end(tree: Path, tmp_path: Path) -> None:
-    started = tmp_path / "started"
+    started, interrupted = tmp_path / "started", tmp_path / "interrupted"
     bazel = tmp_path / "bazel"
-    bazel.write_text(_SLOW_TO_END.format(python=sys.executable, started=str(started)))
+    bazel.write_text(_SLOW_TO_END.format(python=sys.executable, started=str(started), interrupted=str(interrupted)))
     bazel.chmod(0o755)
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", "build", "--source", str(tree), "--abi", "linux_x86_64"],
@@ -48,12 +49,9 @@ def test_a_second_ctrl_c_ends_a_bazel_that_does_not_end(tree: Path, tmp_path: Pa
         text=True,
     )
     try:
-        deadline = time.monotonic() + 60
-        while not (started.exists() and started.read_text()):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        _wait_for(lambda: started.exists() and started.read_text(), process)
         process.send_signal(signal.SIGINT)
+        _wait_for(interrupted.exists, process)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1.5)
         process.send_signal(signal.SIGINT)
@@ -65,3 +63,11 @@ def test_a_second_ctrl_c_ends_a_bazel_that_does_not_end(tree: Path, tmp_path: Pa
     assert "Traceback" not in stderr
     assert not Path(f"/proc/{started.read_text()}").exists()
     assert not (tmp_path / "state" / "binaries" / "programs").exists()
+
+
+def _wait_for(reached: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
