@@ -164,6 +164,16 @@ def test_within_one_run_a_control_is_a_cell_like_any_other() -> None:
     assert (one.key.model, one.verdict, one.control) == ("m", Verdict.FASTER, None)
 
 
+def test_separate_runs_with_a_control_are_not_blamed_for_a_drift() -> None:
+    def noted(control: dict[str, Scalar] | None) -> bool:
+        base, head = (day(np.random.default_rng(seed), 1, shift=0.02) for seed in (1, 2))
+        table = compared(base, head, control)
+        return any("a drift between the runs" in note.text for one in table.comparisons for note in one.notes)
+
+    assert noted(None)
+    assert not noted({"model": "m0"})
+
+
 def test_the_control_is_taken_in_the_metric_that_is_compared() -> None:
     base = [*cell([1000.0] * 10, model="n"), *cell([500.0] * 10)]
     head = [*cell([1100.0] * 10, model="n"), *cell([550.0] * 10)]
