@@ -25,13 +25,13 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         UsageError: it is missing, no .npz, damaged, empty, or holds Python objects.
     """
-    return load_members(path, lambda member: np.load(io.BytesIO(member.read()), allow_pickle=False))
+    return load_members(path, lambda member: np.lib.format.read_array(io.BytesIO(member.read()), allow_pickle=False))
 
 
 def load_members(path: Path, load: Callable[[IO[bytes]], NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Load each member of an .npz file as an array.
 
-    NumPy's own reader stops where an array ends, and does not compare the checksum that comes after it: it takes damaged numbers for good.
+    NumPy's own reader stops where an array ends. It misses damaged numbers if the recorded size of the member is damaged too.
 
     Args:
         path: the file.
@@ -41,17 +41,20 @@ def load_members(path: Path, load: Callable[[IO[bytes]], NDArray[Any]]) -> dict[
         UsageError: as `read_arrays`.
     """
     try:
-        with path.open("rb") as file:
-            beginning = file.read(6)
+        opened = path.open("rb")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    if beginning == b"\x93NUMPY":
-        raise UsageError(f"{path} is one array (.npy)", remedy="save it by name: numpy.savez(FILE, NAME=array)")
     arrays: dict[str, NDArray[Any]] = {}
-    with _mistakes_named(path), zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            with archive.open(entry) as member:
-                arrays[entry.filename.removesuffix(".npy")] = load(member)
+    with opened, _mistakes_named(path):
+        file = opened if opened.seekable() else io.BytesIO(opened.read())  # a pipe is read once
+        beginning = file.read(6)
+        file.seek(0)
+        if beginning == b"\x93NUMPY":
+            raise UsageError(f"{path} is one array (.npy)", remedy="save it by name: numpy.savez(FILE, NAME=array)")
+        with zipfile.ZipFile(file) as archive:
+            for entry in archive.infolist():
+                with archive.open(entry) as member:
+                    arrays[entry.filename.removesuffix(".npy")] = load(member)
     if not arrays:
         raise UsageError(f"{path} holds no array")
     return arrays

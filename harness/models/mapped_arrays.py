@@ -58,7 +58,6 @@ def _mapped(path: Path, folder: Path) -> dict[str, NDArray[Any]]:
                         f"cannot unpack {path} to {folder.parent}: {error.strerror}",
                         remedy="TMPDIR=DIR names another place",
                     ) from None
-        mapped: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-        return mapped
+        return np.lib.format.open_memmap(file, mode="r")
 
     return load_members(path, unpacked)

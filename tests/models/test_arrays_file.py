@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,16 +46,46 @@ def test_each_mistake_is_named_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_damaged_number_is_not_read(tmp_path: Path) -> None:
-    """NumPy's own reader takes it."""
+    """If the size in the list of members is damaged too, NumPy's own reader takes it."""
     file = tmp_path / "a.npz"
     np.savez(file, x=np.arange(1000))
     data = bytearray(file.read_bytes())
     data[data.index((500).to_bytes(8, "little"))] ^= 1
+    listed = data.index(b"PK\x01\x02")
+    for size in (20, 24):  # APPNOTE 4.3.12: compressed and uncompressed, lowest byte first
+        data[listed + size + 1] |= 0x40
     file.write_bytes(data)
+    with np.load(file) as numpys:
+        assert numpys["x"][500] == 501
     with pytest.raises(UsageError, match="is damaged"):
         read_arrays(file)
     with pytest.raises(UsageError, match="is damaged"), open_arrays(file, large_bytes=0):
         pass
+
+
+def test_an_archive_in_an_archive_is_no_array(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    np.savez(inner, x=np.zeros(3))
+    file = tmp_path / "outer.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("inner.npz", inner.getvalue())
+    with pytest.raises(UsageError, match="is damaged or no"):
+        read_arrays(file)
+    with pytest.raises(UsageError, match="is damaged or no"), open_arrays(file, large_bytes=0):
+        pass
+
+
+def test_arrays_come_through_a_pipe() -> None:
+    stream = io.BytesIO()
+    np.savez(stream, x=np.arange(3))
+    ours, theirs = os.pipe()
+    try:
+        os.write(theirs, stream.getvalue())  # less than a pipe holds
+        os.close(theirs)
+        with open_arrays(Path(f"/dev/fd/{ours}")) as arrays:
+            assert arrays["x"].tolist() == [0, 1, 2]
+    finally:
+        os.close(ours)
 
 
 @given(st.binary(max_size=200))
