@@ -128,20 +128,25 @@ def _started(command: Sequence[str], call: BazelCall, out: BinaryIO) -> subproce
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask Bazel to end, then force it. A second Ctrl-C moves to the next step; it never leaves Bazel running.
+    """Ask Bazel to end, then force it. A second Ctrl-C moves to the next step.
 
     The whole session gets the signal, because bazelisk passes none on (`runBazel` in its core.go). Bazel's server has a session of its own
     and ends the actions when its client tells it to.
     """
-    with interrupts_held_back() as interrupts:
+    with interrupts_held_back() as held:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            until, before = time.monotonic() + _END_S, len(interrupts.numbers)
+            until, before = time.monotonic() + _END_S, _pressed(held)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
-            while process.poll() is None and len(interrupts.numbers) == before and time.monotonic() < until:
+            while process.poll() is None and _pressed(held) == before and time.monotonic() < until:
                 time.sleep(_POLL_S)
             if process.returncode is not None:
                 return
+
+
+def _pressed(signals: Sequence[int]) -> int:
+    """How many of them ask for an end; a command may go on although its terminal was closed."""
+    return sum(number != signal.SIGHUP for number in signals)
 
 
 def _watch(
