@@ -15,7 +15,7 @@ ROOMS = tuple(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_each_line_that_is_named_is_there(room: str) -> None:
-    assert equivalent_in(room, ROOT)
+    equivalent_in(room, ROOT)  # exits if it is not
 
 
 def test_a_line_that_has_moved_away_is_named(tmp_path: Path) -> None:

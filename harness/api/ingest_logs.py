@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import secrets
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -179,7 +180,7 @@ def _known(run: Path) -> tuple[tuple[ModelRef, ...], dict[str, Result], int]:
     if not recorded and (left := unfinished(loaded)):
         raise UsageError(
             f"{run} was interrupted: {left} of its trials did not run, and with recorded logs in it they never could",
-            remedy=f"finish it: harness run --resume {run}; or name another run",
+            remedy=f"finish it: harness run --resume {shlex.quote(str(run))}; or name another run",
         )
     manifest = loaded.manifest
     trials = [*manifest.trials, *manifest.further, *(item.trial for item in manifest.impossible)]

@@ -151,7 +151,8 @@ def test_one_model_on_several_devices_is_one_regression() -> None:
 
 def test_two_devices_are_more_than_one() -> None:
     two = [series(stepped(60, 40, seed=place), device=f"d{place}") for place in range(2)]
-    assert all("1 other series changes with it, on 2 devices" in one.notes for one in changes_in(two, now=NOW))
+    found = changes_in(two, now=NOW)
+    assert ["1 other series changes with it, on 2 devices" in one.notes for one in found] == [True, True]
 
 
 def test_the_larger_improvement_comes_first() -> None:
