@@ -86,7 +86,10 @@ class EagerPush:
                 if self._cancel.is_set():
                     raise Cancelled
                 self._changed.wait(_POLL_S)
-            return mine is not None and mine.arrived
+            arrived = mine is not None and mine.arrived
+            if not arrived and self._cancel.is_set():
+                raise Cancelled
+            return arrived
 
     def disturbed(self, result: Result) -> Result:
         """Return the result with the name of each file that was pushed while its trial ran."""

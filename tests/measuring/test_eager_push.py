@@ -174,3 +174,24 @@ def test_results_of_trials_that_ran_meanwhile_say_so(start: Start) -> None:
     after = replace(during, started_at=push.ended, duration_s=5.0)
     assert eager.disturbed(after) is after
     assert eager.disturbed(during) == disturbed
+
+
+def test_a_push_that_the_end_of_the_run_cut_short_is_not_begun_again(start: Start, cancel: threading.Event) -> None:
+    """However late the caller looks: the thread may have ended by then."""
+    link = Link()
+    eager = start(link, A)
+    link.wait_for_one()
+    cancel.set()
+    assert ended(eager)
+    with pytest.raises(Cancelled):
+        eager.take(A)
+
+
+def test_what_has_arrived_is_there_though_the_run_ends(start: Start, cancel: threading.Event) -> None:
+    link = Link()
+    eager = start(link, A)
+    link.wait_for_one()
+    link.let_one_end()
+    assert ended(eager)
+    cancel.set()
+    assert eager.take(A)
